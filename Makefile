@@ -1,0 +1,41 @@
+# The two commands: `make demo` and `make test`. Both set up all that they need in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint bench setup clean help
+help:
+	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
+	@echo "make test   lint and run all tests"
+	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make bench  measure, as ratios against named baselines"
+
+setup: $(STAMP)
+
+# Dependency groups need pip 25.1, which a fresh venv may not have.
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/python -m notebooks.run_quickstart
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build

@@ -1,0 +1,1 @@
+"""Cell analysis: text and a namespace in, a plan out."""

@@ -1,0 +1,1 @@
+"""Bytes for objects and back."""

@@ -1,0 +1,192 @@
+"""Every error that lambdamagic raises by itself, in one tree.
+
+What the user's own code raises keeps its own type; only what goes wrong around it is found here::
+
+    LambdaMagicError
+    |-- ConfigError                a setting is unknown, of the wrong kind or out of AWS's limits
+    |-- CaptureError               the cell cannot be turned into something to ship; nothing was sent
+    |   |-- UnsupportedInCellError     a magic or star import that cannot run remotely
+    |   `-- EncodeError                a value that no pickler can carry, named with its path
+    |-- TargetError                the place where jobs go is not usable
+    |   |-- LocalServerError           the embedded Lambda could not start or has died
+    |   |-- CredentialsError           no credentials, or AWS refused them
+    |   |-- FunctionMissingError       the function does not exist (or is not ready)
+    |   `-- BucketMissingError         the bucket does not exist or may not be used
+    |-- ProtocolError              client and function do not understand each other
+    |   |-- VersionMismatchError       protocol, Python or serialiser versions differ
+    |   `-- IntegrityError             bytes do not carry the digest or signature that they should
+    |-- InvocationError            AWS ran (or refused) the invocation and the user's code has no say in it
+    |   |-- ThrottledError             429 to the end of our patience; nothing ran
+    |   |-- PayloadTooLargeError       over Lambda's payload limits; nothing ran
+    |   |-- FunctionTimedOutError      the deadline passed; carries the stacks at that moment
+    |   |-- OutOfMemoryError           the execution environment was killed for its memory
+    |   |-- EnvironmentDiedError       the process ended (os._exit, a signal, a crash)
+    |   `-- InvocationLostError        the connection broke; whether the code ran is unknown
+    |-- ResultError                the code ran and its result cannot come back as it should
+    `-- JobCancelledError          the user cancelled
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class LambdaMagicError(Exception):
+    """Base of every error that lambdamagic raises by itself.
+
+    Args:
+        message: What happened, and with what.
+        hint: What the reader can do next, as one imperative sentence; shown on a line of its own.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n  -> {self.hint}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.__dict__.copy()))
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows this instead of a stack of our own frames, which would tell the user nothing.
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _rebuild(cls: type[LambdaMagicError], message: str, state: dict[str, Any]) -> LambdaMagicError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigError(LambdaMagicError):
+    """A setting is unknown, of the wrong kind or out of AWS's limits."""
+
+
+class CaptureError(LambdaMagicError):
+    """The cell cannot be turned into something to ship; nothing was sent."""
+
+
+class UnsupportedInCellError(CaptureError):
+    """The cell holds a magic or a star import that cannot run remotely."""
+
+
+class EncodeError(CaptureError):
+    """A value that no pickler can carry, named with the path to the offending part."""
+
+
+class TargetError(LambdaMagicError):
+    """The place where jobs go is not usable."""
+
+
+class LocalServerError(TargetError):
+    """The embedded Lambda could not start, or has died."""
+
+
+class CredentialsError(TargetError):
+    """There are no AWS credentials, or AWS refused them."""
+
+
+class FunctionMissingError(TargetError):
+    """The Lambda function does not exist or is not ready."""
+
+
+class BucketMissingError(TargetError):
+    """The bucket does not exist, or these credentials may not use it."""
+
+
+class ProtocolError(LambdaMagicError):
+    """Client and function do not understand each other."""
+
+
+class VersionMismatchError(ProtocolError):
+    """Protocol, Python or serialiser versions differ between client and function."""
+
+
+class IntegrityError(ProtocolError):
+    """Bytes do not carry the digest or signature that they should; they were not unpickled."""
+
+
+class InvocationError(LambdaMagicError):
+    """The invocation failed in a way in which the user's code has no say.
+
+    Attributes:
+        request_id: AWS's id of the invocation, where one was given.
+        log_tail: The end of the invocation's log (at most 4 KiB), where AWS returned it.
+        may_have_run: Whether the user's code can have run, in part or whole.
+    """
+
+    may_have_run = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        request_id: str | None = None,
+        log_tail: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.request_id = request_id
+        self.log_tail = log_tail
+
+
+class ThrottledError(InvocationError):
+    """Lambda refused with 429 to the end of our patience; nothing ran."""
+
+    may_have_run = False
+
+
+class PayloadTooLargeError(InvocationError):
+    """The event is larger than Lambda takes; nothing ran."""
+
+    may_have_run = False
+
+
+class FunctionTimedOutError(InvocationError):
+    """The deadline passed while the user's code ran.
+
+    Attributes:
+        stacks: The stack of every remote thread shortly before the deadline, as text.
+    """
+
+    def __init__(self, message: str, *, stacks: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.stacks = stacks
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text}\n\nWhere it was when the time ran out:\n{self.stacks.rstrip()}" if self.stacks else text
+
+
+class OutOfMemoryError(InvocationError):
+    """The execution environment was killed because it used more memory than the function has.
+
+    Attributes:
+        peak_memory_mb: The highest memory use that was seen, in MB, where it is known.
+        memory_mb: The function's memory, in MB.
+    """
+
+    def __init__(self, message: str, *, peak_memory_mb: int | None = None, memory_mb: int | None = None, **kw: Any):
+        super().__init__(message, **kw)
+        self.peak_memory_mb = peak_memory_mb
+        self.memory_mb = memory_mb
+
+
+class EnvironmentDiedError(InvocationError):
+    """The execution environment's process ended while the code ran (os._exit, a signal, a crash)."""
+
+
+class InvocationLostError(InvocationError):
+    """The connection broke after the request was sent; whether the code ran is unknown."""
+
+
+class ResultError(LambdaMagicError):
+    """The code ran, and its result cannot come back as it should."""
+
+
+class JobCancelledError(LambdaMagicError):
+    """The job was cancelled by the user."""

@@ -1,0 +1,1 @@
+"""The embedded Lambda: a local server that speaks the AWS APIs."""

@@ -1,0 +1,1 @@
+"""The contract between the client and the code in Lambda."""

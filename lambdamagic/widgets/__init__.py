@@ -1,0 +1,1 @@
+"""Views of a job: they listen to events only."""
