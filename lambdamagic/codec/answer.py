@@ -1,0 +1,339 @@
+"""What a cell did to the namespace, written remotely and applied in the notebook.
+
+The answer has three parts over one memo: changes in place, names bound and deleted, and the shown value or the error.
+Nothing is applied until all of it has been read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lambdamagic.codec import tracking
+from lambdamagic.codec.encode import Decoder, Encoder
+from lambdamagic.codec.failures import ErrorRecord, safe_str
+from lambdamagic.codec.frames import Frames, Segment
+from lambdamagic.codec.home import Home
+from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer
+from lambdamagic.codec.placeholder import Placeholder, stand_in
+from lambdamagic.codec.tracking import Deleted, Tracked, Tracker
+
+
+@dataclass
+class Lost:
+    """A value that stayed remote."""
+
+    what: str
+    type_name: str
+    reason: str
+    text: str
+
+
+@dataclass
+class Answer:
+    """The effects of a cell, ready to travel.
+
+    Attributes:
+        frames: The bytes.
+        numbers: Memo numbers of the client's objects that the bytes refer to, in order.
+        lost: Values that could not be written; placeholders stand for bound names.
+    """
+
+    frames: Frames
+    numbers: list[int]
+    lost: list[Lost] = field(default_factory=list)
+
+
+def digest_of(home: Home) -> Callable[[Any], bytes | None]:
+    """Return a function that digests an object by its pickle; None for what cannot be pickled."""
+
+    def digest(value: Any) -> bytes | None:
+        encoder = Encoder(home)
+        try:
+            encoder.dump(value)
+        except PICKLING_ERRORS:
+            return None
+        hashed = hashlib.blake2b(digest_size=16)
+        for segment in encoder.frames().segments:
+            hashed.update(segment)
+        return hashed.digest()
+
+    return digest
+
+
+_NO_VALUE = "no value"
+
+
+def write_answer(
+    home: Home,
+    tracker: Tracker | None,
+    *,
+    captured: Mapping[str, Any],
+    ignored: Iterable[str],
+    wanted: Iterable[str] | None,
+    value: Any = _NO_VALUE,
+    error: list[ErrorRecord] | None = None,
+    serializer: Serializer = "auto",
+    mutations: bool = True,
+) -> Answer:
+    """Write what running the cell changed in the home namespace.
+
+    Args:
+        home: The remote home.
+        tracker: The pictures taken before the cell ran; None to look for no changes in place.
+        captured: The names that were shipped, with the values that they had on arrival.
+        ignored: Names of the namespace that are not the user's.
+        wanted: Only these names come back; None means all.
+        value: The last expression's value, if there is one.
+        error: The exception that ended the cell, if one did. What was bound before it comes back all the same, as in
+            a kernel.
+        serializer: Which pickler to use.
+        mutations: Whether changes in place come back; otherwise changed objects travel whole where a bound name
+            refers to them.
+    """
+    dirty, replaced = tracker.changes() if tracker is not None else ([], [])
+    if not mutations:
+        replaced, dirty = _with_holders(tracker, dirty, replaced), []
+    gone = {id(item.value) for item in replaced}
+    table = [
+        item
+        for key, item in (tracker.tracked if tracker is not None else {}).items()
+        if item.index >= 0 and item.kind != tracking.CLASS and key not in gone
+    ]
+    ignored = set(ignored)
+    kept = None if wanted is None else set(wanted)
+    bound: dict[str, Any] = {}
+    for name, now in home.namespace.items():
+        if name in ignored or (kept is not None and name not in kept):
+            continue
+        if name not in captured or captured[name] is not now or (mutations and id(now) in gone):
+            bound[name] = now
+    deleted = [name for name in captured if name not in home.namespace and (kept is None or name in kept)]
+    writer = _Writer(home, [item.value for item in table], serializer)
+    if mutations:
+        for item in dirty:
+            writer.add_update(_label(item, captured), item)
+    for name, now in bound.items():
+        writer.add("bound", name, now)
+    if value is not _NO_VALUE:
+        writer.add("value", "the shown value", value)
+    for position, record in enumerate(error or ()):
+        writer.add("error", str(position), record)
+    frames = writer.write({"deleted": deleted, "unreturned": [_label(item, captured) for item in dirty + replaced]})
+    return Answer(frames, [item.index for item in table], writer.lost)
+
+
+def _with_holders(tracker: Tracker | None, dirty: list[Tracked], replaced: list[Tracked]) -> list[Tracked]:
+    """With changes in place unwanted, everything that leads to a changed object must travel as a copy."""
+    if tracker is None:
+        return replaced
+    changed = {id(item.value): item for item in (*dirty, *replaced) if item.kind != tracking.CLASS}
+    grew = True
+    while grew:
+        grew = False
+        for key, item in tracker.tracked.items():
+            if key in changed or item.kind in (tracking.SKIP, tracking.CLASS):
+                continue
+            if any(id(child) in changed for child in tracking.children_of(item.value, item.kind)):
+                changed[key] = item
+                grew = True
+    return list(changed.values())
+
+
+def _label(item: Tracked, captured: Mapping[str, Any]) -> str:
+    for name, value in captured.items():
+        if value is item.value:
+            return name
+    return f"a {type(item.value).__name__} inside the captured values"
+
+
+class _Writer:
+    """Writes entries, leaving out those that cannot be pickled."""
+
+    def __init__(self, home: Home, primed: Sequence[Any], serializer: Serializer) -> None:
+        self.home, self.primed, self.serializer = home, primed, serializer
+        self.lost: list[Lost] = []
+        self._entries: list[tuple[str, str, Any]] = []
+
+    def add(self, section: str, label: str, value: Any) -> None:
+        self._entries.append((section, label, value))
+
+    def add_update(self, label: str, item: Tracked) -> None:
+        if item.kind == tracking.CLASS:
+            changes = tracking.class_changes(item.value, item.before)
+            update: Any = ("class", (self.home.token_of(item.value), item.value.__qualname__), changes)
+        else:
+            update = ("object", item.value, (item.kind, _state_to_send(item)))
+        self._entries.append(("update", label, update))
+
+    def write(self, extra: dict[str, Any]) -> Frames:
+        kinds = {"auto": ["c", "dill"], "dill": ["dill-forced"], "cloudpickle": ["cloudpickle"]}[self.serializer]
+        for kind in kinds:
+            try:
+                return self._attempt(kind, self._entries, extra)
+            except PICKLING_ERRORS:
+                continue
+        return self._without_culprits(kinds, extra)
+
+    def _attempt(self, kind: str, entries: list[tuple[str, str, Any]], extra: dict[str, Any]) -> Frames:
+        encoder = Encoder(self.home, kind=kind, primed=self.primed)
+        encoder.dump([entry[2] for entry in entries if entry[0] == "update"])
+        encoder.dump({label: value for section, label, value in entries if section == "bound"})
+        rest = {
+            "values": [value for section, _, value in entries if section == "value"],
+            "error": [value for section, _, value in entries if section == "error"],
+            "lost": self.lost,
+            **extra,
+        }
+        encoder.dump(rest)
+        return encoder.frames()
+
+    def _without_culprits(self, kinds: list[str], extra: dict[str, Any]) -> Frames:
+        kept = []
+        kind = kinds[0]
+        for entry in self._entries:
+            for position, candidate in enumerate(kinds):
+                failure = self._failure(candidate, entry[2])
+                if failure is None:
+                    kind = kinds[max(position, kinds.index(kind))]
+                    kept.append(entry)
+                    break
+            else:
+                self._lose(entry, failure, kept)
+        return self._attempt(kind, kept, extra)
+
+    def _failure(self, kind: str, value: Any) -> Exception | None:
+        try:
+            Encoder(self.home, kind=kind, primed=self.primed).dump(value)
+        except PICKLING_ERRORS as error:
+            return error
+        return None
+
+    def _lose(self, entry: tuple[str, str, Any], failure: Exception | None, kept: list[Any]) -> None:
+        section, label, value = entry
+        if section == "error":
+            # Its type cannot travel; its name, message and traceback can.
+            value.exception = None
+            kept.append(entry)
+            return
+        subject = value[1] if section == "update" else value
+        reason = safe_str(failure) if failure is not None else ""
+        self.lost.append(Lost(label, type(subject).__name__, reason.splitlines()[0] if reason else "", _text(subject)))
+
+
+def _text(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001  # the user's __repr__ may raise anything
+        text = f"<its repr raised {type(error).__name__}>"
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _state_to_send(item: Tracked) -> Any:
+    """Copy the state shallowly: the object itself would be written as a number."""
+    value, kind = item.value, item.kind
+    if kind in (tracking.LIST, tracking.DICT, tracking.SET):
+        return value.copy()
+    if kind == tracking.BYTES:
+        return pickle.PickleBuffer(bytes(value))
+    if kind == tracking.ARRAY:
+        return value.view()
+    state = tracking.state_of(value, kind)
+    if kind == tracking.FUNCTION:
+        return state[:3]
+    if kind == tracking.CELL:
+        return () if state[0] is tracking._Missing else state
+    cls, attributes, slots = state
+    names = tracking.slot_names(type(value))
+    held = {name: item for name, item in zip(names, slots, strict=True) if item is not tracking._Missing}
+    return cls, attributes, held
+
+
+@dataclass
+class Effects:
+    """An answer that was read and not applied yet."""
+
+    bound: dict[str, Any]
+    deleted: list[str]
+    values: list[Any]
+    error: list[ErrorRecord]
+    lost: list[Lost]
+    unreturned: list[str]
+    _updates: list[Any]
+    _home: Home
+
+    def apply_in_place(self) -> list[str]:
+        """Change the notebook's objects as the cell changed them; return what could not be changed, as sentences."""
+        problems = []
+        for kind, target, change in self._updates:
+            try:
+                if kind == "class":
+                    _apply_class(self._home.resolve(*target), change)
+                else:
+                    _apply(target, *change)
+            except (TypeError, ValueError, AttributeError, LookupError, BufferError) as error:
+                problems.append(f"a {type(target).__name__} that the cell changed could not be updated: {error}")
+        return problems
+
+
+def read_answer(home: Home, encoder: Encoder, numbers: Sequence[int], frames: Sequence[Segment]) -> Effects:
+    """Read an answer against the memo of the encoder that wrote the question. Nothing is applied.
+
+    Raises:
+        Exception: Whatever unpickling raises, if the answer does not fit the question.
+    """
+    decoder = Decoder(frames, home, primed=encoder.objects_by_number(numbers), missing=stand_in)
+    updates, bound, rest = decoder.load(), decoder.load(), decoder.load()
+    for lost in rest["lost"]:
+        if lost.what.isidentifier() and lost.what not in bound:
+            bound[lost.what] = Placeholder(lost.what, lost.type_name, lost.reason, lost.text)
+    return Effects(
+        bound, rest["deleted"], rest["values"], rest["error"], rest["lost"], rest["unreturned"], updates, home
+    )
+
+
+def _apply(target: Any, kind: int, state: Any) -> None:
+    if kind == tracking.LIST:
+        target[:] = state
+    elif kind in (tracking.DICT, tracking.SET):
+        target.clear()
+        target.update(state)
+    elif kind == tracking.BYTES:
+        target[:] = state
+    elif kind == tracking.ARRAY:
+        target[...] = state
+    elif kind == tracking.CELL:
+        if state:
+            target.cell_contents = state[0]
+        else:
+            del target.cell_contents
+    elif kind == tracking.FUNCTION:
+        target.__defaults__, target.__kwdefaults__ = state[0], state[1] or None
+        target.__dict__.clear()
+        target.__dict__.update(state[2])
+    elif kind == tracking.INSTANCE:
+        _apply_instance(target, *state)
+
+
+def _apply_instance(target: Any, cls: type, attributes: dict[str, Any], slots: dict[str, Any]) -> None:
+    if type(target) is not cls and type(target).__qualname__ != cls.__qualname__:
+        object.__setattr__(target, "__class__", cls)
+    if hasattr(target, "__dict__"):
+        target.__dict__.clear()
+        target.__dict__.update(attributes)
+    for name in tracking.slot_names(type(target)):
+        if name in slots:
+            object.__setattr__(target, name, slots[name])
+        elif hasattr(target, name):
+            object.__delattr__(target, name)
+
+
+def _apply_class(cls: type, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        if value is Deleted:
+            type.__delattr__(cls, name)
+        else:
+            type.__setattr__(cls, name, value)

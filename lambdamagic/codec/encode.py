@@ -1,0 +1,193 @@
+"""Objects to frames and back, with one memo on both sides.
+
+A pickler numbers what it writes and an unpickler what it reads, in the same order. So after a payload was read, both
+sides have the same numbers for the same objects, for free. The way back uses that: the answering pickler starts with
+these numbers in its memo, and whatever it meets that came from the client is written as a number, which the client's
+unpickler, primed likewise, turns into the very object that the notebook has. That is how aliases and identities stay
+true without a table of our own and without a call per object.
+"""
+
+from __future__ import annotations
+
+import array
+import base64
+import io
+import pickle
+import types
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment
+from lambdamagic.codec.home import Home
+from lambdamagic.codec.picklers import AnyPickler, make_pickler
+from lambdamagic.codec.reducers import Reducers
+
+
+class Encoder:
+    """Writes one payload, part by part, with one memo over all parts.
+
+    Keep it until the answer is there: its memo says which object each number means, and keeps those objects alive.
+
+    Args:
+        home: The namespace that captured code lives in.
+        kind: Which pickler writes: `c`, `dill`, `dill-forced` or `cloudpickle`.
+        primed: Objects that the reader already has, in the reader's order.
+    """
+
+    def __init__(self, home: Home, *, kind: Any = "c", primed: Sequence[Any] = ()) -> None:
+        self._file = io.BytesIO()
+        self._buffers: list[memoryview] = []
+        self._reducers = Reducers(home)
+        self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, self._take_buffer)
+        if primed:
+            self._pickler.memo = {id(value): (number, value) for number, value in enumerate(primed)}
+
+    def _take_buffer(self, buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < OUT_OF_BAND_MIN_BYTES:
+            return True  # stays in the stream
+        self._buffers.append(raw)
+        return False
+
+    def dump(self, value: Any) -> int:
+        """Append one part and return how many bytes it took, buffers included.
+
+        Raises:
+            Any of `picklers.PICKLING_ERRORS`: the encoder is of no further use, since its memo counts half a part.
+        """
+        before = self._file.tell() + sum(buffer.nbytes for buffer in self._buffers)
+        self._pickler.dump(value)
+        return self._file.tell() + sum(buffer.nbytes for buffer in self._buffers) - before
+
+    @property
+    def functions(self) -> list[types.FunctionType]:
+        """The notebook functions taken by value so far."""
+        return self._reducers.functions
+
+    def frames(self) -> Frames:
+        """Return what was written."""
+        return Frames((self._file.getbuffer(), *self._buffers))
+
+    def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
+        """Return the objects that the given numbers mean, in their order."""
+        wanted = list(numbers)
+        if not wanted:
+            return []
+        by_number = {number: value for number, value in self._pickler.memo.copy().values()}
+        return [by_number[number] for number in wanted]
+
+    @property
+    def memo_size(self) -> int:
+        """How many objects have a number."""
+        return len(self._pickler.memo.copy())
+
+
+class Decoder:
+    """Reads one payload, part by part.
+
+    Frames must have been verified (digest or signature) before they come here.
+
+    Args:
+        frames: Frame 0 is the stream. Buffers should be writable where arrays must be.
+        home: The namespace that the code is read into.
+        primed: Objects that the writer referred to by number, in order.
+        missing: Called with (module, name, error) for what cannot be imported here; its return stands in for it.
+            Without it the error is raised.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Segment],
+        home: Home,
+        *,
+        primed: Sequence[Any] = (),
+        missing: Callable[[str, str, Exception], Any] | None = None,
+    ) -> None:
+        stream = _Stream(frames[0])
+        self._stream = stream
+        self._home = home
+        self._unpickler = _Unpickler(stream, frames[1:], missing)
+        if primed:
+            self._unpickler.memo = dict(enumerate(primed))  # type: ignore[attr-defined]  # typeshed lacks it
+        home.missing = missing
+
+    def load(self) -> Any:
+        """Read the next part."""
+        with self._home.loading():
+            return self._unpickler.load()
+
+    def parts(self) -> Iterator[Any]:
+        """Read all parts that are left."""
+        while not self._stream.at_end():
+            yield self.load()
+
+    def memo(self) -> dict[int, Any]:
+        """Return number to object for all that was read."""
+        copied: dict[int, Any] = self._unpickler.memo.copy()  # type: ignore[attr-defined]  # typeshed lacks it
+        return copied
+
+
+class _Stream(io.BytesIO):
+    """The pickle stream; knows its end, since parts are read one after the other."""
+
+    def __init__(self, data: Segment) -> None:
+        super().__init__(data)
+        self._size = data.nbytes if isinstance(data, memoryview) else len(data)
+
+    def at_end(self) -> bool:
+        """Tell whether all parts were read."""
+        return self.tell() >= self._size
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(
+        self,
+        stream: io.BytesIO,
+        buffers: Sequence[Segment],
+        missing: Callable[[str, str, Exception], Any] | None,
+    ) -> None:
+        super().__init__(stream, buffers=buffers)
+        self._missing = missing
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        try:
+            return super().find_class(module_name, global_name)
+        except (ImportError, AttributeError) as error:
+            if self._missing is None:
+                raise
+            return self._missing(module_name, global_name, error)
+
+
+def pack_numbers(numbers: Sequence[int]) -> str:
+    """Write memo numbers as text for the envelope."""
+    return base64.b64encode(zlib.compress(array.array("Q", numbers).tobytes(), 1)).decode("ascii")
+
+
+def unpack_numbers(text: str) -> list[int]:
+    """Read what `pack_numbers` wrote."""
+    numbers = array.array("Q")
+    numbers.frombytes(zlib.decompress(base64.b64decode(text)))
+    return numbers.tolist()
+
+
+def encode_once(home: Home, value: Any, *, kind: Any = "c") -> Frames:
+    """Encode one object by itself."""
+    encoder = Encoder(home, kind=kind)
+    encoder.dump(value)
+    return encoder.frames()
+
+
+def decode_once(home: Home, frames: Sequence[Segment]) -> Any:
+    """Decode what `encode_once` wrote."""
+    return Decoder(frames, home).load()
+
+
+def decode_into(home: Home, decoder: Decoder) -> dict[str, Any]:
+    """Read all parts of a payload of names and bind them in the home namespace; return the names with their values."""
+    found: dict[str, Any] = {}
+    for part in decoder.parts():
+        if isinstance(part, Mapping):
+            found.update(part)
+            home.namespace.update(part)
+    return found

@@ -1,0 +1,211 @@
+"""A remote exception, taken apart and put together so that it looks local.
+
+The exception keeps its own type and its chain of causes. Its traceback is carried as file names, lines and function
+names; on the client real traceback objects are made from them, which the notebook shows with the cell's own lines,
+since both sides know the cell under the same file name.
+"""
+
+from __future__ import annotations
+
+import linecache
+import traceback
+import types
+from dataclasses import dataclass, field
+from typing import Any
+
+from lambdamagic.errors import ResultError
+
+
+class RemoteCodeError(ResultError):
+    """The user's code raised an exception whose own type cannot be rebuilt here.
+
+    Attributes:
+        type_name: Name of the type that was raised, with its module.
+        remote_traceback: The remote traceback, as text.
+    """
+
+    def __init__(self, message: str, *, type_name: str = "", remote_traceback: str = "") -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.remote_traceback = remote_traceback
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One line of a traceback."""
+
+    filename: str
+    lineno: int
+    name: str
+    line: str = ""
+
+
+@dataclass
+class ErrorRecord:
+    """One exception of a chain, outermost first.
+
+    Attributes:
+        type_name: Type with module, for when the exception itself cannot travel.
+        message: Its str().
+        frames: Its traceback, from the user's first frame on.
+        text: The whole chain's traceback as Python prints it; only on the first record.
+        link: How the next record hangs on this one: `cause`, `context` or nothing.
+        exception: The exception; None where it cannot be pickled.
+    """
+
+    type_name: str
+    message: str
+    frames: list[FrameRecord]
+    text: str = ""
+    link: str = ""
+    suppress_context: bool = False
+    exception: BaseException | None = field(default=None, repr=False)
+
+
+def describe(error: BaseException, *, internal: tuple[str, ...]) -> list[ErrorRecord]:
+    """Take an exception and its causes apart.
+
+    Args:
+        error: The exception, with its traceback.
+        internal: Prefixes of file names whose frames at the beginning of a traceback are ours, not the user's.
+    """
+    records: list[ErrorRecord] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        following, link = current.__cause__, "cause"
+        if following is None and not current.__suppress_context__:
+            following, link = current.__context__, "context"
+        records.append(
+            ErrorRecord(
+                type_name=type_name(current),
+                message=safe_str(current),
+                frames=_frames(current.__traceback__, internal),
+                link=link if following is not None else "",
+                suppress_context=current.__suppress_context__,
+                exception=current,
+            )
+        )
+        current = following
+    records[0].text = render(records)
+    return records
+
+
+def type_name(error: BaseException) -> str:
+    """Return the type's name as a traceback shows it."""
+    cls = type(error)
+    return cls.__qualname__ if cls.__module__ in ("builtins", "__main__") else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def safe_str(error: BaseException) -> str:
+    """Return str(error), whatever its `__str__` does."""
+    try:
+        return str(error)
+    except Exception as failure:  # noqa: BLE001  # the user's __str__ may raise anything
+        return f"<its __str__ raised {type(failure).__name__}>"
+
+
+def _frames(tb: types.TracebackType | None, internal: tuple[str, ...]) -> list[FrameRecord]:
+    frames = []
+    for summary in traceback.extract_tb(tb):
+        if not frames and summary.filename.startswith(internal):
+            continue
+        frames.append(FrameRecord(summary.filename, summary.lineno or 0, summary.name, summary.line or ""))
+    return frames
+
+
+def render(records: list[ErrorRecord]) -> str:
+    """Print a chain as Python does, innermost cause first."""
+    lines: list[str] = []
+    for position, record in reversed(list(enumerate(records))):
+        if record.frames:
+            lines.append("Traceback (most recent call last):")
+        for frame in record.frames:
+            lines.append(f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}')
+            if frame.line:
+                lines.append(f"    {frame.line}")
+        lines.append(f"{record.type_name}: {record.message}" if record.message else record.type_name)
+        if position:
+            lines.append("")
+            lines.append(
+                "The above exception was the direct cause of the following exception:"
+                if records[position - 1].link == "cause"
+                else "During handling of the above exception, another exception occurred:"
+            )
+            lines.append("")
+    return "\n".join(lines)
+
+
+def reassemble(records: list[ErrorRecord]) -> BaseException:
+    """Put a chain together again, with tracebacks that point at the remote lines."""
+    made = [_exception_of(record) for record in records]
+    for position, (record, error) in enumerate(zip(records, made, strict=True)):
+        following = made[position + 1] if position + 1 < len(made) else None
+        if following is not None:
+            if record.link == "cause":
+                error.__cause__ = following
+            else:
+                error.__context__ = following
+        error.__suppress_context__ = record.suppress_context
+        error.__traceback__ = traceback_of(record.frames)
+    return made[0]
+
+
+def _exception_of(record: ErrorRecord) -> BaseException:
+    if isinstance(record.exception, BaseException):
+        return record.exception
+    return RemoteCodeError(
+        f"{record.type_name}: {record.message}", type_name=record.type_name, remote_traceback=record.text
+    )
+
+
+def traceback_of(frames: list[FrameRecord]) -> types.TracebackType | None:
+    """Make a real traceback whose frames are at the given lines."""
+    made: types.TracebackType | None = None
+    for record in reversed(frames):
+        frame = _frame_at(record)
+        made = types.TracebackType(made, frame, frame.f_lasti, max(record.lineno, 1))
+        if record.line and not linecache.getline(record.filename, record.lineno):
+            _remember_line(record)
+    return made
+
+
+def _frame_at(record: FrameRecord) -> types.FrameType:
+    code = _template.__code__.replace(
+        co_filename=record.filename, co_name=record.name, co_qualname=record.name, co_firstlineno=max(record.lineno, 1)
+    )
+    code = code.replace(co_linetable=_one_line_table(len(code.co_code) // 2))
+    namespace = {"__name__": "__main__", "__file__": record.filename, "__builtins__": {}}
+    frame: types.FrameType = types.FunctionType(code, {**namespace, "_frame_here": _frame_here})()
+    return frame
+
+
+def _template() -> Any:
+    return _frame_here()  # type: ignore[name-defined]  # noqa: F821  # given in the globals of the copy
+
+
+def _frame_here() -> types.FrameType | None:
+    import sys
+
+    return sys._getframe(1)
+
+
+def _one_line_table(units: int) -> bytes:
+    # PEP 626/657 location table: entries of kind 13 (a line, no columns), each over up to 8 code units, delta 0.
+    # Without it a viewer would underline columns that mean nothing in the remote line.
+    table = bytearray()
+    while units > 0:
+        span = min(units, 8)
+        table += bytes((0x80 | (13 << 3) | (span - 1), 0))
+        units -= span
+    return bytes(table)
+
+
+def _remember_line(record: FrameRecord) -> None:
+    """Let viewers show a line of a file that exists only remotely."""
+    _, _, known, _ = linecache.cache.get(record.filename, (0, None, [], record.filename))  # type: ignore[misc]
+    lines = list(known)
+    lines += ["\n"] * (record.lineno - len(lines))
+    lines[record.lineno - 1] = record.line + "\n"
+    linecache.cache[record.filename] = (sum(map(len, lines)), None, lines, record.filename)

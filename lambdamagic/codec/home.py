@@ -1,0 +1,167 @@
+"""The namespace in which captured code lives, on either side of the wire.
+
+A notebook's functions share one global namespace, and its classes have one identity. Neither survives plain
+pickling, so both sides keep a `Home`: the client's is the notebook's namespace, the function's is the fresh
+`__main__` of the job. A pickled function refers to "the home namespace", never to a copy of it; a pickled class
+carries a token by which the side that defined it finds the very same class again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import uuid
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_active = threading.local()
+
+
+class Home:
+    """One global namespace together with the identities of the classes that belong to it.
+
+    Not thread-safe for writing: the client encodes and decodes in the kernel's main thread, the function in its one
+    invocation at a time.
+
+    Args:
+        namespace: The globals of the captured code: the notebook's `user_ns`, or the job's `__main__.__dict__`.
+        module_name: The `__module__` that classes and functions defined there carry.
+    """
+
+    def __init__(self, namespace: dict[str, Any], module_name: str = "__main__") -> None:
+        self.namespace = namespace
+        self.module_name = module_name
+        # Keyed by id: a metaclass may define __eq__ and __hash__ as it likes.
+        self._tokens: dict[int, tuple[weakref.ref[type], str]] = {}
+        self._classes: dict[str, weakref.ref[type]] = {}
+        self._by_name: dict[str, str] = {}
+        #: Tokens of classes that the other side defined, so a reference is enough when they go back.
+        self.foreign: set[str] = set()
+        #: What to use for a module or name that cannot be imported here; without it the import error is raised.
+        self.missing: Callable[[str, str, Exception], Any] | None = None
+        #: What a person should be told after decoding, one sentence each.
+        self.notices: list[str] = []
+
+    def token_of(self, cls: type) -> str:
+        """Return the token of a class, making one for a class that is new here."""
+        entry = self._tokens.get(id(cls))
+        if entry is not None and entry[0]() is cls:
+            return entry[1]
+        token = uuid.uuid4().hex
+        self._remember(token, cls)
+        return token
+
+    def adopt(self, token: str, cls: type) -> None:
+        """Remember a class which the other side defined under `token`."""
+        self.foreign.add(token)
+        self._remember(token, cls)
+
+    def _remember(self, token: str, cls: type) -> None:
+        key = id(cls)
+
+        def forget(_: object, tokens: Any = self._tokens, classes: Any = self._classes) -> None:
+            tokens.pop(key, None)
+            classes.pop(token, None)
+
+        reference = weakref.ref(cls, forget)
+        self._tokens[key] = (reference, token)
+        self._classes[token] = reference
+
+    def known(self, token: str) -> type | None:
+        """Return the living class with this token, or None."""
+        reference = self._classes.get(token)
+        return None if reference is None else reference()
+
+    def classes(self) -> list[tuple[str, type]]:
+        """List the living classes that came from the other side, with their tokens."""
+        found = ((token, self.known(token)) for token in self.foreign)
+        return [(token, cls) for token, cls in found if cls is not None]
+
+    def note_sent(self, cls: type, token: str) -> None:
+        """Remember that `cls` was the notebook's current class of its name when it was sent."""
+        if self.current(cls.__qualname__) is cls:
+            self._by_name[token] = cls.__qualname__
+
+    def current(self, qualname: str) -> Any:
+        """Return what the namespace holds under a qualified name today, or None."""
+        if "<locals>" in qualname:
+            return None
+        first, *rest = qualname.split(".")
+        found = self.namespace.get(first)
+        for part in rest:
+            found = getattr(found, part, None)
+        return found
+
+    def resolve(self, token: str, qualname: str) -> type:
+        """Find the class that a reference means.
+
+        If the notebook redefined the class while the job ran, the notebook's new class is meant, since
+        `isinstance(result, C)` must hold there; the user is told.
+
+        Raises:
+            LookupError: The class is gone and nothing of that name took its place.
+        """
+        cls = self.known(token)
+        sent_as = self._by_name.get(token)
+        if cls is None or sent_as is not None:
+            today = self.current(qualname)
+            if isinstance(today, type) and today is not cls:
+                if cls is not None:
+                    notice = (
+                        f"class {qualname} was redefined in the notebook while the job ran: "
+                        f"what came back uses the new definition"
+                    )
+                    if notice not in self.notices:
+                        self.notices.append(notice)
+                return today
+        if cls is None:
+            raise LookupError(f"the class {qualname} of a result is not defined in this session any more")
+        return cls
+
+    def take_notices(self) -> list[str]:
+        """Return what should be told and forget it."""
+        notices, self.notices = self.notices, []
+        return notices
+
+    @contextlib.contextmanager
+    def loading(self) -> Iterator[None]:
+        """Make this the home that unpickled code lives in, for the current thread, while the context is open."""
+        before = getattr(_active, "home", None)
+        _active.home = self
+        try:
+            yield
+        finally:
+            _active.home = before
+
+
+def active() -> Home:
+    """Return the home that is being loaded into.
+
+    Raises:
+        RuntimeError: A payload is unpickled by hand, outside of `Home.loading`.
+    """
+    home: Home | None = getattr(_active, "home", None)
+    if home is None:
+        raise RuntimeError("lambdamagic payloads are read by lambdamagic.codec, not by pickle.loads alone")
+    return home
+
+
+def is_importable(value: Any, module_name: str | None, qualname: str | None, *, home: Home) -> bool:
+    """Tell whether `value` is what importing `module_name` and walking `qualname` gives on the other side too."""
+    if not module_name or not qualname or module_name == home.module_name or "<locals>" in qualname:
+        return False
+    found: Any = sys.modules.get(module_name)
+    if found is None:
+        return False
+    for part in qualname.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            return False
+    return found is value
+
+
+#: Set by the remote side: what `display(...)` of captured code means there.
+display_hook: Callable[..., Any] | None = None

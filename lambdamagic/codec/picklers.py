@@ -1,0 +1,113 @@
+"""The three picklers: C, dill, cloudpickle, each with the same rules for notebook code.
+
+The C pickler carries nearly everything at C speed, since `reducer_override` is asked only about objects that are no
+plain data. dill is a pure-Python pickler (15 to 60 times slower on lists and dictionaries): `auto` turns to it only
+when the C pickler has met something that it cannot do.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+from lambdamagic.codec.home import Home
+from lambdamagic.codec.reducers import Reducers
+
+Serializer = Literal["auto", "dill", "cloudpickle"]
+BufferCallback = Callable[[pickle.PickleBuffer], Any]
+
+PICKLE_PROTOCOL = 5
+
+
+class AnyPickler(Protocol):
+    """What the encoder needs of a pickler."""
+
+    memo: Any
+
+    def dump(self, obj: Any, /) -> None:
+        """Append the pickle of one object; the memo is kept for the next."""
+
+
+class CPickler(pickle.Pickler):
+    """The C pickler with the by-value rules for notebook code."""
+
+    def __init__(self, file: io.BytesIO, reducers: Reducers, buffer_callback: BufferCallback | None) -> None:
+        super().__init__(file, PICKLE_PROTOCOL, buffer_callback=buffer_callback)
+        self._reduce = reducers.reduce
+
+    def reducer_override(self, obj: Any, /) -> Any:
+        """Take notebook code apart by our rules, leave the rest to pickle."""
+        return self._reduce(obj)
+
+
+def _refuse_live_resources(obj: Any) -> None:
+    # dill "carries" these by making others like them on the far side: an open file of another machine, a lock
+    # that nobody shares. In `auto` that would hide a mistake, so they are refused as plain pickle refuses them.
+    if isinstance(obj, _LIVE_RESOURCES):
+        raise TypeError(f"cannot pickle {type(obj).__name__!r} object")
+
+
+_LIVE_RESOURCES = (
+    type(__import__("threading").Lock()),
+    type(__import__("threading").RLock()),
+    io.IOBase,
+    types.GeneratorType,
+    types.CoroutineType,
+    types.AsyncGeneratorType,
+    types.FrameType,
+)
+
+
+def make_pickler(
+    serializer: Literal["c", "dill", "dill-forced", "cloudpickle"],
+    file: io.BytesIO,
+    reducers: Reducers,
+    buffer_callback: BufferCallback | None,
+) -> AnyPickler:
+    """Return a pickler of the wanted kind; dill and cloudpickle are imported only here, when asked for.
+
+    Args:
+        serializer: `c`; `dill` as the fallback of `auto`, which refuses live resources; `dill-forced` as dill is.
+        file: Where the stream goes.
+        reducers: The by-value rules.
+        buffer_callback: Takes large buffers out of the stream; None keeps them inside.
+    """
+    if serializer == "c":
+        return CPickler(file, reducers, buffer_callback)
+    if serializer == "cloudpickle":
+        import cloudpickle
+
+        class CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
+            def reducer_override(self, obj: Any) -> Any:
+                mine = reducers.reduce(obj)
+                return super().reducer_override(obj) if mine is NotImplemented else mine
+
+        return CloudPickler(file, PICKLE_PROTOCOL, buffer_callback=buffer_callback)
+    import dill
+
+    class DillPickler(dill.Pickler):  # type: ignore[misc]  # dill is untyped
+        def reducer_override(self, obj: Any) -> Any:
+            if serializer == "dill":
+                _refuse_live_resources(obj)
+            return reducers.reduce(obj)
+
+    made: AnyPickler = DillPickler(file, PICKLE_PROTOCOL, buffer_callback=buffer_callback)
+    return made
+
+
+#: What a pickler raises for an object that it cannot carry; recursion is a graph deeper than the C stack.
+PICKLING_ERRORS = (pickle.PicklingError, TypeError, AttributeError, RecursionError, NotImplementedError, ValueError)
+
+
+def serializer_versions() -> dict[str, str]:
+    """Return the versions of the serialisers that have been used in this process."""
+    found = {}
+    for name in ("dill", "cloudpickle"):
+        module = sys.modules.get(name)
+        if module is not None:
+            found[name] = str(module.__version__)
+    return found

@@ -1,0 +1,216 @@
+"""What the bytes call when they are read: the names in this module are part of the protocol.
+
+A payload written by an older client names these functions by path, so none may be renamed or change its arguments
+without a new protocol version; golden files in tests/data hold that.
+"""
+
+from __future__ import annotations
+
+import _abc  # type: ignore[import-not-found]  # CPython's own, not in typeshed
+import abc
+import dataclasses
+import functools
+import importlib
+import marshal
+import sys
+import types
+import typing
+from typing import Any
+
+from lambdamagic.codec import home as _home
+
+
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+
+
+class _Shield:
+    """First base of a class under construction: keeps `__init_subclass__` of its parents from running again."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Do nothing: the class already exists elsewhere, it is only rebuilt here."""
+
+
+class _SlottedShield:
+    """The same for classes without `__dict__`: a base can only be exchanged for one of the same layout."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Do nothing, as above."""
+
+
+def namespace() -> dict[str, Any]:
+    """Return the globals of the home that is being loaded into."""
+    return _home.active().namespace
+
+
+def main_module() -> types.ModuleType:
+    """Return the module whose `__dict__` is the home namespace."""
+    return sys.modules["__main__"]
+
+
+def module(name: str) -> types.ModuleType:
+    """Import a module by its dotted name; one that this side lacks may have a stand-in."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        missing = _home.active().missing
+        if missing is None:
+            raise
+        stand_in: types.ModuleType = missing(name, "", error)
+        return stand_in
+
+
+def module_globals(name: str) -> dict[str, Any]:
+    """Return the globals of an importable module, for a function that was made inside it."""
+    return importlib.import_module(name).__dict__
+
+
+def code(data: bytes) -> types.CodeType:
+    """Return the code object; both sides run the same Python minor version, which was checked before."""
+    loaded = marshal.loads(data)
+    assert isinstance(loaded, types.CodeType)
+    return loaded
+
+
+def cell() -> types.CellType:
+    """Return an empty closure cell: its content is set afterwards, since it may lead back to the cell."""
+    return types.CellType()
+
+
+def set_cell(target: types.CellType, content: tuple[Any, ...]) -> None:
+    """Fill a closure cell; an empty tuple leaves it empty."""
+    if content:
+        target.cell_contents = content[0]
+
+
+def function(
+    code_object: types.CodeType, namespace_: dict[str, Any], name: str, closure: tuple[types.CellType, ...] | None
+) -> types.FunctionType:
+    """Return a function without its state, so that what leads back to it can be read first."""
+    namespace_.setdefault("__builtins__", __builtins__)
+    return types.FunctionType(code_object, namespace_, name, None, closure)
+
+
+def set_function(target: types.FunctionType, state: dict[str, Any]) -> None:
+    """Give a function its defaults, names, annotations and attributes."""
+    target.__dict__.update(state.pop("__dict__", {}))
+    for attribute, value in state.items():
+        setattr(target, attribute, value)
+
+
+def _register(cls: type, token: str) -> type:
+    _home.active().adopt(token, cls)
+    return cls
+
+
+def known_class(token: str, qualname: str) -> type:
+    """Return the class which this side defined under the token."""
+    return _home.active().resolve(token, qualname)
+
+
+def new_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any], token: str) -> type:
+    """Return a class without its attributes; one that the token already names is not made twice."""
+    existing = _home.active().known(token)
+    if existing is not None:
+        return existing
+    cls = _bare_class(metaclass, name, bases, body)
+    if issubclass(metaclass, abc.ABCMeta):
+        _abc._abc_init(cls)  # what ABCMeta.__new__ would have done
+    return _register(cls, token)
+
+
+def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
+    for shield in (_Shield, _SlottedShield):
+        try:
+            cls: type = type.__new__(metaclass, name, (shield, *bases), dict(body))
+            cls.__bases__ = bases or (object,)
+        except TypeError:
+            continue
+        return cls
+    # A layout that allows neither (a C metaclass, bases of C): build it as its author's class statement did.
+    return types.new_class(name, bases, {"metaclass": metaclass}, lambda scope: scope.update(body))
+
+
+def set_class(cls: type, state: dict[str, Any]) -> None:
+    """Give a class its attributes, past its metaclass's own `__setattr__`."""
+    for virtual in state.pop("_abc_registry", ()):
+        cls.register(virtual)  # type: ignore[attr-defined]
+    for attribute, value in state.items():
+        type.__setattr__(cls, attribute, value)
+
+
+def new_enum(
+    metaclass: type, name: str, bases: tuple[type, ...], members: dict[str, Any], body: dict[str, Any], token: str
+) -> type:
+    """Return an Enum class built by its own metaclass from its members' values."""
+    existing = _home.active().known(token)
+    if existing is not None:
+        return existing
+    scope = metaclass.__prepare__(name, bases)
+    for attribute in ("__module__", "__qualname__"):
+        scope[attribute] = body.pop(attribute)
+    for attribute, value in members.items():
+        scope[attribute] = value
+    for attribute, value in body.items():
+        scope[attribute] = value
+    return _register(metaclass(name, bases, scope), token)
+
+
+def mapping_proxy(content: dict[Any, Any]) -> types.MappingProxyType[Any, Any]:
+    """Return a read-only view."""
+    return types.MappingProxyType(content)
+
+
+def lru_cache(wrapped: Any, parameters: dict[str, Any], attributes: dict[str, Any]) -> Any:
+    """Return a cached function with an empty cache: what it remembered can be computed again."""
+    made = functools.lru_cache(**parameters)(wrapped)
+    made.__dict__.update(attributes)
+    return made
+
+
+def cached_property(func: Any, attrname: str | None, doc: str | None) -> Any:
+    """Return a functools.cached_property; on 3.11 it holds a lock, which cannot travel."""
+    made = functools.cached_property(func)
+    made.attrname = attrname
+    made.__doc__ = doc
+    return made
+
+
+def dataclass_sentinel(name: str) -> Any:
+    """Return one of the dataclasses module's sentinels, which are compared by identity."""
+    return getattr(dataclasses, name)
+
+
+def type_variable(kind: str, name: str, constraints: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Return a TypeVar, ParamSpec, TypeVarTuple or NewType of the notebook."""
+    made = getattr(typing, kind)(name, *constraints, **options)
+    made.__module__ = "__main__"
+    return made
+
+
+def type_alias(name: str, value: Any) -> Any:
+    """Return the alias of a `type X = ...` statement (Python 3.12 and newer)."""
+    return typing.TypeAliasType(name, value)  # type: ignore[attr-defined]
+
+
+def display() -> Any:
+    """Return what `IPython.display.display` means where this is read."""
+    if _home.display_hook is not None:
+        return _home.display_hook
+    return importlib.import_module("IPython.display").display
+
+
+def exception(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    """Return an exception without calling its own `__init__`, whose parameters need not be its `args`."""
+    made = cls.__new__(cls, *args)
+    native = next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+    native.__init__(made, *args)  # type: ignore[misc]  # fills the fields of a SyntaxError, a StopIteration, ...
+    made.args = args
+    made.__dict__.update(state)
+    return made
+
+
+def bound_super(kind: type, instance: Any) -> Any:
+    """Return super(kind, instance)."""
+    return super(kind, instance)

@@ -1,0 +1,263 @@
+"""How functions, classes and what they are made of are taken apart.
+
+Plain pickle refers to them by module and name, which is right for installed code and useless for a notebook's. Here
+notebook code is taken apart by value, with one twist that neither dill nor cloudpickle has: all functions of the
+notebook keep pointing at ONE global namespace (see `home`), cells of closures stay shared, and a class keeps its
+identity across the trip.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import marshal
+import sys
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from lambdamagic.codec import rebuild
+from lambdamagic.codec.home import Home, is_importable
+
+# marshal version 2 has no back references, whose use depends on reference counts: equal code gives equal bytes, so
+# that content addresses repeat from run to run.
+_MARSHAL_VERSION = 2
+
+
+class Reducers:
+    """The by-value rules, bound to one home and one payload.
+
+    Attributes:
+        functions: Functions that were taken by value, in order: the encoder captures the globals that they read.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.functions: list[types.FunctionType] = []
+        self._globals_by_id: dict[int, _Globals] = {}
+
+    def reduce(self, value: Any) -> Any:
+        """Return a reduce tuple, or NotImplemented where pickle's own way is right."""
+        rule = _RULES.get(type(value))
+        if rule is not None:
+            return rule(self, value)
+        if isinstance(value, type):
+            return self._class(value)
+        if isinstance(value, BaseException):
+            return self._exception(value)
+        return NotImplemented
+
+    def _exception(self, value: BaseException) -> Any:
+        cls = type(value)
+        if cls.__reduce__ is not BaseException.__reduce__ or not cls.__flags__ & (1 << 9):
+            return NotImplemented
+        return rebuild.exception, (cls, value.args, value.__dict__)
+
+    def _function(self, value: types.FunctionType) -> Any:
+        if is_importable(value, value.__module__, value.__qualname__, home=self.home):
+            if value.__name__ == "display" and value.__module__ == "IPython.core.display_functions":
+                return rebuild.display, ()
+            return NotImplemented
+        self.functions.append(value)
+        state: dict[str, Any] = {
+            "__qualname__": value.__qualname__,
+            "__module__": value.__module__,
+            "__defaults__": value.__defaults__,
+            "__kwdefaults__": value.__kwdefaults__,
+            "__doc__": value.__doc__,
+            "__annotations__": value.__annotations__,
+        }
+        if value.__dict__:
+            state["__dict__"] = value.__dict__
+        shared = self._globals_by_id.setdefault(id(value.__globals__), _Globals(value))
+        arguments = (value.__code__, shared, value.__name__, value.__closure__)
+        return rebuild.function, arguments, state, None, None, rebuild.set_function
+
+    def _globals(self, value: _Globals) -> Any:
+        function = value.function
+        if function.__globals__ is self.home.namespace:
+            return rebuild.namespace, ()
+        name = function.__globals__.get("__name__")
+        if isinstance(name, str) and _is_globals_of(name, function.__globals__):
+            return (rebuild.namespace, ()) if name == self.home.module_name else (rebuild.module_globals, (name,))
+        # A function made by exec in a dictionary of its own (namedtuple's __new__, for one): that travels with it.
+        content = {key: item for key, item in function.__globals__.items() if key != "__builtins__"}
+        return dict, (), None, None, iter(content.items())
+
+    def _cell(self, value: types.CellType) -> Any:
+        try:
+            content: tuple[Any, ...] = (value.cell_contents,)
+        except ValueError:  # empty: a name that its function has not bound yet
+            content = ()
+        return rebuild.cell, (), content, None, None, rebuild.set_cell
+
+    def _code(self, value: types.CodeType) -> Any:
+        return rebuild.code, (marshal.dumps(value, _MARSHAL_VERSION),)
+
+    def _module(self, value: types.ModuleType) -> Any:
+        if value.__name__ == self.home.module_name:
+            return rebuild.main_module, ()
+        return rebuild.module, (value.__name__,)
+
+    def _class(self, cls: type) -> Any:
+        if cls.__flags__ & (1 << 9) == 0 or is_importable(cls, cls.__module__, cls.__qualname__, home=self.home):
+            return NotImplemented  # a static C type, or one that an import finds
+        token = self.home.token_of(cls)
+        if token in self.home.foreign:
+            return rebuild.known_class, (token, cls.__qualname__)
+        self.home.note_sent(cls, token)
+        if issubclass(cls, enum.Enum):
+            return self._enum(cls, token)
+        body, state = _split_class(cls)
+        return (
+            rebuild.new_class,
+            (type(cls), cls.__name__, cls.__bases__, body, token),
+            state,
+            None,
+            None,
+            rebuild.set_class,
+        )
+
+    def _enum(self, cls: type[enum.Enum], token: str) -> Any:
+        members = {name: member._value_ for name, member in cls.__members__.items()}
+        body: dict[str, Any] = {}
+        for name, value in cls.__dict__.items():
+            if name in members or isinstance(value, (enum.property, types.DynamicClassAttribute)):
+                continue
+            if name not in _ENUM_MACHINERY or (name in _ENUM_OVERRIDES and _is_written_by_user(value)):
+                body[name] = value
+        if _is_written_by_user(cls._new_member_):  # type: ignore[attr-defined]
+            body["__new__"] = cls._new_member_  # type: ignore[attr-defined]
+        body["__module__"], body["__qualname__"] = cls.__module__, cls.__qualname__
+        return rebuild.new_enum, (type(cls), cls.__name__, cls.__bases__, members, body, token)
+
+    def _property(self, value: property) -> Any:
+        return property, (value.fget, value.fset, value.fdel, value.__doc__)
+
+    def _wrapped(self, value: staticmethod[Any, Any] | classmethod[Any, Any, Any]) -> Any:
+        return type(value), (value.__func__,)
+
+    def _mapping_proxy(self, value: types.MappingProxyType[Any, Any]) -> Any:
+        return rebuild.mapping_proxy, (dict(value),)
+
+    def _lru_cache(self, value: Any) -> Any:
+        if is_importable(value, value.__module__, value.__qualname__, home=self.home):
+            return NotImplemented
+        # functools.update_wrapper put the wrapped function's attributes here; they come again with it.
+        attributes = {name: item for name, item in value.__dict__.items() if name != "__wrapped__"}
+        attributes.pop("cache_parameters", None)
+        return rebuild.lru_cache, (value.__wrapped__, value.cache_parameters(), attributes)
+
+    def _cached_property(self, value: functools.cached_property[Any]) -> Any:
+        return rebuild.cached_property, (value.func, value.attrname, value.__doc__)
+
+    def _dataclass_sentinel(self, value: Any) -> Any:
+        for name in _DATACLASS_SENTINELS:
+            if getattr(dataclasses, name, None) is value:
+                return rebuild.dataclass_sentinel, (name,)
+        return NotImplemented
+
+    def _type_variable(self, value: Any) -> Any:
+        if is_importable(value, value.__module__, value.__name__, home=self.home):
+            return NotImplemented
+        constraints: tuple[Any, ...] = ()
+        options: dict[str, Any] = {}
+        kind = type(value).__name__
+        if kind == "TypeVar":
+            constraints = value.__constraints__
+            options = {"covariant": value.__covariant__, "contravariant": value.__contravariant__}
+            if value.__bound__ is not None:
+                options["bound"] = value.__bound__
+        elif kind == "NewType":
+            constraints = (value.__supertype__,)
+        return rebuild.type_variable, (kind, value.__name__, constraints, options)
+
+    def _type_alias(self, value: Any) -> Any:
+        return rebuild.type_alias, (value.__name__, value.__value__)
+
+    def _super(self, value: Any) -> Any:
+        return rebuild.bound_super, (value.__thisclass__, value.__self__)
+
+
+class _Globals:
+    """Stands for a function's globals in its reduce tuple, so that pickle asks us and not the dictionary."""
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self.function = function
+
+
+def _is_globals_of(name: str, namespace: dict[str, Any]) -> bool:
+    found = sys.modules.get(name)
+    return found is not None and found.__dict__ is namespace
+
+
+def class_state(cls: type) -> dict[str, Any]:
+    """Return the attributes of a class that belong to it and can change: the second half of how it is rebuilt."""
+    return _split_class(cls)[1]
+
+
+def _split_class(cls: type) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a class's attributes into those it must be made with and those it is given afterwards."""
+    attributes = dict(cls.__dict__)
+    body: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    slots = attributes.get("__slots__")
+    if slots is not None:
+        body["__slots__"] = slots
+    dropped = {"__dict__", "__weakref__", "__module__", "__qualname__", "__slots__", "_abc_impl"}
+    state = {
+        name: value
+        for name, value in attributes.items()
+        if name not in dropped and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
+    }
+    if "_abc_impl" in attributes:
+        import _abc
+
+        registry = [reference() for reference in _abc._get_dump(cls)[0]]  # type: ignore[attr-defined]
+        if registry:
+            state["_abc_registry"] = [virtual for virtual in registry if virtual is not None]
+    return body, state
+
+
+def _is_written_by_user(value: Any) -> bool:
+    function = getattr(value, "__func__", value)
+    return isinstance(function, types.FunctionType) and function.__module__ != "enum"
+
+
+class _Probe(enum.Enum):
+    """What any Enum class holds, whatever the Python version calls it."""
+
+    MEMBER = 1
+
+
+_ENUM_MACHINERY = frozenset(_Probe.__dict__) | {"__doc__"} | frozenset(enum.Flag.__dict__)
+_ENUM_OVERRIDES = frozenset(
+    {"__repr__", "__str__", "__format__", "__reduce_ex__", "_generate_next_value_", "_missing_", "__or__", "__and__"}
+)
+_DATACLASS_SENTINELS = ("MISSING", "KW_ONLY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR", "_HAS_DEFAULT_FACTORY")
+
+_RULES: dict[type, Callable[[Reducers, Any], Any]] = {
+    types.FunctionType: Reducers._function,
+    _Globals: Reducers._globals,
+    types.CellType: Reducers._cell,
+    types.CodeType: Reducers._code,
+    types.ModuleType: Reducers._module,
+    types.MappingProxyType: Reducers._mapping_proxy,
+    property: Reducers._property,
+    staticmethod: Reducers._wrapped,
+    classmethod: Reducers._wrapped,
+    super: Reducers._super,
+    functools.cached_property: Reducers._cached_property,
+    type(functools.lru_cache(lambda: None)): Reducers._lru_cache,
+    typing.TypeVar: Reducers._type_variable,
+    typing.ParamSpec: Reducers._type_variable,
+    typing.TypeVarTuple: Reducers._type_variable,
+    typing.NewType: Reducers._type_variable,
+    type(dataclasses.MISSING): Reducers._dataclass_sentinel,
+}
+for _name in _DATACLASS_SENTINELS:
+    if hasattr(dataclasses, _name):
+        _RULES[type(getattr(dataclasses, _name))] = Reducers._dataclass_sentinel
+if hasattr(typing, "TypeAliasType"):
+    _RULES[typing.TypeAliasType] = Reducers._type_alias
