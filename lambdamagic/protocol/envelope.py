@@ -1,0 +1,185 @@
+"""The event that the client sends and the answer that the function gives, both JSON.
+
+Every event says first which versions wrote it; the function reads the rest only if they fit.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from lambdamagic.errors import ProtocolError
+from lambdamagic.protocol.payload import Payload
+
+#: The key by which an event or answer is known as ours.
+MARK = "lambdamagic"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Permission to write one object: a presigned PUT URL and the key that it writes."""
+
+    url: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One invocation's event.
+
+    Attributes:
+        versions: Of the client, see `versions.here`.
+        kind: `cell` runs a cell's code in the captured namespace; `map` calls a function or cell body per item.
+        job_id: The job that this belongs to.
+        attempt_id: This attempt; names its staged results.
+        key: The job's secret, with which staged results are signed.
+        program: The captured code and names.
+        items: The chunk's items (`map` only).
+        uploads: Where results too large for the answer go, in parallel parts.
+        inline_limit_bytes: Up to this size the result rides in the answer.
+        cancel_url: Presigned GET of the job's cancel object; empty for none.
+        options: Settings of the run, see `remote.cell` and `remote.mapper`.
+    """
+
+    versions: dict[str, Any]
+    kind: Literal["cell", "map"]
+    job_id: str
+    attempt_id: str
+    key: bytes = field(repr=False)
+    program: Payload
+    items: Payload | None = None
+    uploads: tuple[Upload, ...] = ()
+    inline_limit_bytes: int = 0
+    cancel_url: str = field(default="", repr=False)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event."""
+        return {
+            MARK: self.versions,
+            "kind": self.kind,
+            "job": self.job_id,
+            "attempt": self.attempt_id,
+            "key": base64.b64encode(self.key).decode("ascii"),
+            "program": self.program.to_json(),
+            "items": None if self.items is None else self.items.to_json(),
+            "uploads": [[upload.url, upload.key] for upload in self.uploads],
+            "inline_limit": self.inline_limit_bytes,
+            "cancel": self.cancel_url,
+            "options": self.options,
+        }
+
+    @classmethod
+    def from_json(cls, event: Any) -> Request:
+        """Read an event whose versions were checked.
+
+        Raises:
+            ProtocolError: Something is missing or of the wrong kind.
+        """
+        try:
+            return cls(
+                versions=event[MARK],
+                kind=event["kind"],
+                job_id=event["job"],
+                attempt_id=event["attempt"],
+                key=base64.b64decode(event["key"]),
+                program=Payload.from_json(event["program"]),
+                items=None if event["items"] is None else Payload.from_json(event["items"]),
+                uploads=tuple(Upload(url, key) for url, key in event["uploads"]),
+                inline_limit_bytes=event["inline_limit"],
+                cancel_url=event["cancel"],
+                options=event["options"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(f"this event is no lambdamagic request: {error!r}") from error
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a run used, as measured inside the function.
+
+    Attributes:
+        duration_ms: From the handler's entry to its return.
+        user_ms: The user's code alone.
+        peak_memory_mb: Highest resident memory of the process during the run.
+        cold: Whether this was the environment's first invocation.
+        environment_id: Which execution environment it was (its log stream).
+        fetched_bytes: Staged bytes read from S3 (not from the environment's own cache).
+        s3_requests: Requests made to S3.
+    """
+
+    duration_ms: float = 0.0
+    user_ms: float = 0.0
+    peak_memory_mb: int = 0
+    cold: bool = False
+    environment_id: str = ""
+    fetched_bytes: int = 0
+    s3_requests: int = 0
+
+
+@dataclass(frozen=True)
+class Response:
+    """The function's answer.
+
+    Attributes:
+        versions: Of the function.
+        status: `done` (the payload holds the outcome, be it a value or the user's exception), `timed_out` and
+            `cancelled` (`detail` holds the stacks), `refused` (`detail` says why; nothing ran).
+        payload: The encoded outcome.
+        numbers: Memo numbers of the client's objects that the payload refers to, packed.
+        signature: HMAC of the staged parts.
+        outputs: What the code printed and displayed, in order.
+        usage: What it used.
+        detail: See status.
+        error_kind: For `refused`: which error of ours it is.
+    """
+
+    versions: dict[str, Any]
+    status: Literal["done", "timed_out", "cancelled", "refused"]
+    payload: Payload | None = None
+    numbers: str = ""
+    signature: str = ""
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    detail: str = ""
+    error_kind: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer's document."""
+        return {
+            MARK: self.versions,
+            "status": self.status,
+            "payload": None if self.payload is None else self.payload.to_json(),
+            "numbers": self.numbers,
+            "signature": self.signature,
+            "outputs": self.outputs,
+            "usage": asdict(self.usage),
+            "detail": self.detail,
+            "error_kind": self.error_kind,
+        }
+
+    @classmethod
+    def from_json(cls, document: Any) -> Response:
+        """Read an answer.
+
+        Raises:
+            ProtocolError: It is none of ours, for example because the function is not lambdamagic's.
+        """
+        try:
+            return cls(
+                versions=document[MARK],
+                status=document["status"],
+                payload=None if document["payload"] is None else Payload.from_json(document["payload"]),
+                numbers=document["numbers"],
+                signature=document["signature"],
+                outputs=document["outputs"],
+                usage=Usage(**document["usage"]),
+                detail=document["detail"],
+                error_kind=document["error_kind"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(
+                f"the function gave an answer that is not lambdamagic's: {str(document)[:200]}",
+                hint="is the configured function the one that `lambdamagic deploy` made?",
+            ) from error

@@ -1,0 +1,94 @@
+"""A payload as the envelope shows it: what rides inline, what is staged where.
+
+The JSON form::
+
+    {"frames": [{"n": 812}, {"n": 104857600, "sha256": "...", "url": "..."}], "inline": "<base64>"}
+
+Frames without a digest follow one another in `inline`; the others are fetched from their presigned URL, or by key
+when the client reads an answer.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lambdamagic.errors import ProtocolError
+
+
+@dataclass(frozen=True)
+class FrameRef:
+    """Where one frame is.
+
+    Attributes:
+        size_bytes: Its size.
+        sha256: Hex digest of a staged frame; empty when it rides inline.
+        url: Presigned URL to read it from (towards the function).
+        parts: Keys of the objects that hold it, in order (towards the client).
+    """
+
+    size_bytes: int
+    sha256: str = ""
+    url: str = ""
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Payload:
+    """All frames of one encoded thing."""
+
+    frames: tuple[FrameRef, ...]
+    inline: bytes = field(default=b"", repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the envelope's form."""
+        frames = []
+        for frame in self.frames:
+            entry: dict[str, Any] = {"n": frame.size_bytes}
+            if frame.sha256:
+                entry["sha256"] = frame.sha256
+            if frame.url:
+                entry["url"] = frame.url
+            if frame.parts:
+                entry["parts"] = list(frame.parts)
+            frames.append(entry)
+        return {"frames": frames, "inline": base64.b64encode(self.inline).decode("ascii")}
+
+    @classmethod
+    def from_json(cls, document: Any) -> Payload:
+        """Read the envelope's form.
+
+        Raises:
+            ProtocolError: It is not one.
+        """
+        try:
+            frames = tuple(
+                FrameRef(entry["n"], entry.get("sha256", ""), entry.get("url", ""), tuple(entry.get("parts", ())))
+                for entry in document["frames"]
+            )
+            return cls(frames, base64.b64decode(document["inline"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(f"a payload of an envelope cannot be read: {error!r}") from error
+
+    def inline_segments(self) -> list[bytearray | None]:
+        """Return the frames that ride inline, each in memory of its own (writable), and None for staged ones."""
+        found: list[bytearray | None] = []
+        position = 0
+        view = memoryview(self.inline)
+        for frame in self.frames:
+            if frame.sha256:
+                found.append(None)
+                continue
+            found.append(bytearray(view[position : position + frame.size_bytes]))
+            position += frame.size_bytes
+        if position != len(self.inline):
+            raise ProtocolError("a payload's frames do not add up to the bytes that came with it")
+        return found
+
+
+def inline_payload(segments: Sequence[Any]) -> Payload:
+    """Put all frames inline."""
+    refs = tuple(FrameRef(len(memoryview(segment).cast("B"))) for segment in segments)
+    return Payload(refs, b"".join(segments))

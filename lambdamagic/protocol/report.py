@@ -1,0 +1,63 @@
+"""The REPORT line that Lambda writes at the end of every invocation, and what an invocation is billed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FIELDS = {
+    "duration_ms": re.compile(r"\tDuration: ([\d.]+) ms"),
+    "billed_ms": re.compile(r"\tBilled Duration: ([\d.]+) ms"),
+    "memory_mb": re.compile(r"\tMemory Size: (\d+) MB"),
+    "peak_memory_mb": re.compile(r"\tMax Memory Used: (\d+) MB"),
+    "init_ms": re.compile(r"\tInit Duration: ([\d.]+) ms"),
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one invocation cost, as Lambda reports it.
+
+    Attributes:
+        request_id: AWS's id of the invocation.
+        duration_ms: Run time.
+        billed_ms: Billed run time; includes INIT for managed runtimes since August 2025.
+        memory_mb: The function's memory.
+        peak_memory_mb: Highest use of it in this execution environment.
+        init_ms: How long INIT took; 0 when the environment was warm.
+    """
+
+    request_id: str = ""
+    duration_ms: float = 0.0
+    billed_ms: float = 0.0
+    memory_mb: int = 0
+    peak_memory_mb: int = 0
+    init_ms: float = 0.0
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether INIT ran for this invocation."""
+        return self.init_ms > 0
+
+
+def parse_report(log_tail: str, request_id: str = "") -> Report | None:
+    """Find the REPORT line in a log tail.
+
+    Args:
+        log_tail: Text of `LogResult`.
+        request_id: Take only this invocation's line, if given.
+    """
+    for line in reversed(log_tail.splitlines()):
+        if not line.startswith("REPORT RequestId: ") or (request_id and request_id not in line):
+            continue
+        found = {name: pattern.search(line) for name, pattern in _FIELDS.items()}
+        numbers = {name: float(match.group(1)) for name, match in found.items() if match}
+        return Report(
+            request_id=line.split("\t")[0].removeprefix("REPORT RequestId: ").strip(),
+            duration_ms=numbers.get("duration_ms", 0.0),
+            billed_ms=numbers.get("billed_ms", 0.0),
+            memory_mb=int(numbers.get("memory_mb", 0)),
+            peak_memory_mb=int(numbers.get("peak_memory_mb", 0)),
+            init_ms=numbers.get("init_ms", 0.0),
+        )
+    return None

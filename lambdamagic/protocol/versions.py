@@ -1,0 +1,59 @@
+"""Versions that must agree before anything is unpickled, and the words when they do not."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from lambdamagic.errors import VersionMismatchError
+from lambdamagic.protocol import PROTOCOL_VERSION
+
+
+def here(serializers: dict[str, str] | None = None) -> dict[str, Any]:
+    """Describe this side.
+
+    Args:
+        serializers: Versions of the pickling libraries that the payload needs, by name.
+    """
+    return {
+        "protocol": PROTOCOL_VERSION,
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "serializers": serializers or {},
+    }
+
+
+def check(client: dict[str, Any], function: dict[str, Any]) -> None:
+    """Compare both sides.
+
+    Raises:
+        VersionMismatchError: They differ in something that pickles depend on; says what mends it.
+    """
+    if client.get("protocol") != function.get("protocol"):
+        raise VersionMismatchError(
+            f"the notebook's lambdamagic speaks protocol {client.get('protocol')}, "
+            f"the function's speaks {function.get('protocol')}",
+            hint="bring both to the same version: `pip install -U lambdamagic`, then `lambdamagic deploy`",
+        )
+    if client.get("python") != function.get("python"):
+        raise VersionMismatchError(
+            f"the notebook runs Python {client.get('python')}, the function runs {function.get('python')}; "
+            f"functions cannot be pickled from one minor version to another",
+            hint=f"use a function for Python {client.get('python')} (`lambdamagic deploy` from this notebook makes one)",
+        )
+    theirs = function.get("serializers", {})
+    for name, version in client.get("serializers", {}).items():
+        found = theirs.get(name)
+        if found is None:
+            raise VersionMismatchError(
+                f"the payload was written by {name} {version}, which the function does not have",
+                hint="deploy the function again, or use --serializer auto",
+            )
+        if _minor(found) != _minor(version):
+            raise VersionMismatchError(
+                f"the payload was written by {name} {version}, the function has {name} {found}",
+                hint=f"install {name}=={found} in the notebook, or deploy the function again",
+            )
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
