@@ -1,0 +1,199 @@
+"""What AWS says went wrong, in our words: one table for S3's and Lambda's error codes and botocore's exceptions.
+
+Used by the object store, the presigned transfers and the transports. It is imported in Lambda, so it knows botocore's
+exceptions by their names only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdamagic.errors import (
+    BucketMissingError,
+    CredentialsError,
+    FunctionMissingError,
+    InvocationLostError,
+    LambdaMagicError,
+    PayloadTooLargeError,
+    ProtocolError,
+    TargetError,
+    ThrottledError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsContext:
+    """What was being done, for the message.
+
+    Attributes:
+        doing: A phrase that continues "could not", such as "write 'a/b'".
+        bucket: The bucket in question.
+        function: The function's name or ARN in question.
+        where: The endpoint or region that was asked.
+    """
+
+    doing: str
+    bucket: str = ""
+    function: str = ""
+    where: str = ""
+
+
+_SIGN_IN = "Sign in again (`aws sso login`, `aws configure`), or set the setting `profile`"
+
+# Codes come from "Error responses" of the S3 API reference, "Invoke" of the Lambda API reference and "Common errors".
+_CREDENTIALS = {
+    "InvalidAccessKeyId": "AWS does not know this access key id",
+    "InvalidClientTokenId": "AWS does not know this access key id",
+    "UnrecognizedClientException": "AWS does not know these credentials",
+    "AuthFailure": "AWS does not know these credentials",
+    "SignatureDoesNotMatch": "the secret access key does not belong to the access key id",
+    "InvalidSignatureException": "the secret access key does not belong to the access key id",
+    "IncompleteSignature": "the request was not signed as AWS expects",
+    "IncompleteSignatureException": "the request was not signed as AWS expects",
+    "MissingAuthenticationToken": "the request carried no credentials",
+    "MissingAuthenticationTokenException": "the request carried no credentials",
+    "ExpiredToken": "the session token has expired",
+    "ExpiredTokenException": "the session token has expired",
+    "TokenRefreshRequired": "the session token has expired",
+    "InvalidToken": "the session token is not valid",
+    "RequestExpired": "the request's signature has expired",
+    "RequestTimeTooSkewed": "this machine's clock differs from AWS's by more than 15 minutes",
+    "NoCredentialsError": "no AWS credentials were found",
+    "PartialCredentialsError": "the AWS credentials are incomplete",
+    "CredentialRetrievalError": "the AWS credentials could not be retrieved",
+    "TokenRetrievalError": "the SSO token could not be retrieved",
+    "SSOTokenLoadError": "there is no SSO token",
+    "UnauthorizedSSOTokenError": "the SSO token has expired",
+    "ProfileNotFound": "the AWS profile does not exist",
+    "LoginRefreshRequired": "the sign-in has expired",
+}
+_CREDENTIAL_HINTS = {
+    "RequestTimeTooSkewed": "Set this machine's clock right",
+    "ProfileNotFound": "List the profiles with `aws configure list-profiles` and set the setting `profile`",
+}
+_BUCKET = {
+    "NoSuchBucket": ("does not exist", "Create it with `lambdamagic deploy`, or set the setting `bucket`"),
+    "InvalidBucketName": ("is not a valid bucket name", "Set the setting `bucket` to an existing bucket"),
+    "AllAccessDisabled": ("has been disabled by AWS", "Set the setting `bucket` to another bucket"),
+    "PermanentRedirect": ("is in another region", "Set the setting `region` to the bucket's region"),
+    "AuthorizationHeaderMalformed": ("is in another region", "Set the setting `region` to the bucket's region"),
+    "AuthorizationQueryParametersError": ("is in another region", "Set the setting `region` to the bucket's region"),
+    "IllegalLocationConstraintException": (
+        "is in another region",
+        "Set the setting `region` to the bucket's region",
+    ),
+}
+_FUNCTION_NOT_READY = {
+    "ResourceConflictException",
+    "ResourceNotReadyException",
+    "CodeArtifactUserPendingException",
+    "SnapStartNotReadyException",
+}
+_THROTTLED = {"TooManyRequestsException", "EC2ThrottledException", "ThrottlingException", "Throttling"}
+_TOO_LARGE = {"RequestTooLargeException", "RequestEntityTooLargeException"}
+_UNREACHABLE = {
+    "EndpointConnectionError": "nothing answers there",
+    "ConnectTimeoutError": "nothing answered in time",
+    "ProxyConnectionError": "the proxy cannot be reached",
+    "SSLError": "the TLS certificate was not accepted",
+    "InvalidRegionError": "the region is not valid",
+    "NoRegionError": "no AWS region is set",
+    "InvalidEndpointConfigurationError": "the endpoint is not valid",
+}
+
+
+def error_from_code(code: str, *, status: int, message: str, context: AwsContext) -> LambdaMagicError | None:
+    """Return our error for an error code of S3's, Lambda's or STS's, or None if the code is not in our table.
+
+    Args:
+        code: AWS's error code, or the name of one of botocore's exceptions.
+        status: The HTTP status, 0 if there was no answer.
+        message: What AWS said.
+        context: What was being done.
+
+    Thread-safe and pure. Missing keys (`NoSuchKey`) are the caller's: only it knows the key.
+    """
+    said = f" (AWS: {code}: {message})" if message else f" (AWS: {code})"
+    could_not = f"could not {context.doing}"
+    if code in _CREDENTIALS:
+        hint = _CREDENTIAL_HINTS.get(code, _SIGN_IN)
+        return CredentialsError(f"{could_not}: {_CREDENTIALS[code]}{said}", hint=hint)
+    if code in _BUCKET:
+        what, hint = _BUCKET[code]
+        return BucketMissingError(f"{could_not}: the bucket {context.bucket!r} {what}{said}", hint=hint)
+    if code in ("AccessDenied", "AccessDeniedException") or (status == 403 and not code):
+        return _access_denied(could_not, said, context)
+    if code == "ResourceNotFoundException":
+        return FunctionMissingError(
+            f"{could_not}: there is no function {context.function!r}{_at(context)}{said}",
+            hint="Create it with `lambdamagic deploy`, or set the settings `function` and `region`",
+        )
+    if code in _FUNCTION_NOT_READY:
+        return FunctionMissingError(
+            f"{could_not}: the function {context.function!r} is not ready{said}",
+            hint="Wait until `aws lambda get-function` shows the state Active and the last update Successful",
+        )
+    if code in _TOO_LARGE or (status == 413 and context.function):
+        return PayloadTooLargeError(f"{could_not}: the event is larger than Lambda takes{said}")
+    if code in _THROTTLED or (status == 429 and context.function):
+        return ThrottledError(f"{could_not}: Lambda is at its limit of concurrent executions or requests{said}")
+    if code == "InvalidRequestContentException":
+        return ProtocolError(f"{could_not}: Lambda does not accept the event as JSON{said}")
+    if code in _UNREACHABLE:
+        return TargetError(f"{could_not}: {_UNREACHABLE[code]}{_at(context)}{said}", hint=_reach_hint(code))
+    return None
+
+
+def error_from_botocore(exc: BaseException, context: AwsContext) -> Exception:
+    """Return our error for an exception that boto3 raised; the caller chains it with `from exc`.
+
+    Never returns None: what is not in the table becomes a `TargetError` (nothing ran) or, where Lambda may have
+    started the function, an `InvocationLostError`. Missing keys become FileNotFoundError by the caller, who looks at
+    `code_of(exc)` first.
+    """
+    code, status, message = code_of(exc)
+    known = error_from_code(code, status=status, message=message, context=context)
+    if known is not None:
+        return known
+    text = f"could not {context.doing}: {message or code}"
+    if context.function and (status >= 500 or code in ("ReadTimeoutError", "ConnectionClosedError")):
+        return InvocationLostError(f"{text}; whether the code ran is unknown")
+    return TargetError(text)
+
+
+def code_of(exc: BaseException) -> tuple[str, int, str]:
+    """Return (code, HTTP status, message) of an exception of botocore's, found without importing botocore.
+
+    For exceptions that are no answers of AWS's the code is the name of the nearest class that our table knows, and
+    the status 0.
+    """
+    response = getattr(exc, "response", None)
+    if isinstance(response, dict) and "Error" in response:
+        error = response["Error"]
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return str(error.get("Code", "")), int(status), str(error.get("Message", ""))
+    names = [cls.__name__ for cls in type(exc).__mro__]
+    known = next((name for name in names if name in _CREDENTIALS or name in _UNREACHABLE), names[0])
+    return known, 0, str(exc)
+
+
+def _access_denied(could_not: str, said: str, context: AwsContext) -> LambdaMagicError:
+    if context.bucket:
+        return BucketMissingError(
+            f"{could_not}: these credentials may not use the bucket {context.bucket!r}{said}",
+            hint="Allow s3:GetObject, s3:PutObject and s3:DeleteObject on its objects and s3:ListBucket on it",
+        )
+    action = f"lambda:InvokeFunction on {context.function}" if context.function else "the action named above"
+    return CredentialsError(f"{could_not}: these credentials may not do that{said}", hint=f"Allow {action}")
+
+
+def _at(context: AwsContext) -> str:
+    return f" at {context.where}" if context.where else ""
+
+
+def _reach_hint(code: str) -> str:
+    if code in ("NoRegionError", "InvalidRegionError"):
+        return "Set the setting `region`, or AWS_DEFAULT_REGION"
+    if code == "SSLError":
+        return "If a proxy re-signs TLS here, name its CA file in AWS_CA_BUNDLE"
+    return "Check the network, the proxy settings and the settings `endpoint_url` and `region`"

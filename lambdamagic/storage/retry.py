@@ -1,0 +1,46 @@
+"""When a transfer is tried again: a pure function of what is known, so that no test needs a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# "Error responses", S3 API reference: 500 InternalError, 503 SlowDown and ServiceUnavailable are to be retried; 429 and
+# 408 come from S3-like stores and proxies; 502 and 504 from load balancers.
+_TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+_TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "OperationAborted"})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How patient a transfer is.
+
+    Attributes:
+        attempts: How often one request is sent at most.
+        base_s: The first delay's upper bound; it doubles with every attempt.
+        cap_s: No delay is longer.
+        patience_s: No new attempt starts when this much time has passed since the transfer began.
+    """
+
+    attempts: int = 6
+    base_s: float = 0.1
+    cap_s: float = 5.0
+    patience_s: float = 120.0
+
+    def delay_s(self, attempt: int, *, elapsed_s: float, jitter: float) -> float | None:
+        """Return how long to wait after a failed attempt, or None to give up.
+
+        Args:
+            attempt: The attempt that failed; the first is 1.
+            elapsed_s: Time since the transfer began.
+            jitter: A number from [0, 1). The delay is spread over its whole range ("full jitter"), since a thousand
+                workers that were slowed down together must not come back together.
+        """
+        if attempt >= self.attempts:
+            return None
+        delay: float = min(self.cap_s, self.base_s * 2 ** (attempt - 1)) * jitter
+        return None if elapsed_s + delay > self.patience_s else delay
+
+
+def is_transient(status: int, code: str) -> bool:
+    """Say whether a refused request may succeed when sent again unchanged."""
+    return status in _TRANSIENT_STATUSES or code in _TRANSIENT_CODES

@@ -1,0 +1,243 @@
+"""The object store on S3.
+
+Bodies go over presigned URLs that the store makes for itself: no second copy of a large array, no pass to sign its
+bytes (they are content-addressed already), no boto3 on the way. boto3 finds endpoint, region and credentials, lists,
+deletes and joins the parts of large objects.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.errors import TargetError
+from lambdamagic.storage.aws_errors import AwsContext, code_of, error_from_botocore
+from lambdamagic.storage.base import OCTETS, Hasher, ObjectInfo, Segment, byte_views, object_missing
+from lambdamagic.storage.connections import Connections
+from lambdamagic.storage.presigned import Transfer, Tuning
+from lambdamagic.storage.s3.access import AwsAccess
+from lambdamagic.storage.s3.multipart import put_in_parts
+from lambdamagic.storage.s3.signer import UrlSigner
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_OWN_URLS_EXPIRE_S = 3600  # the store's own URLs are used at once; a retry near the end of its patience still fits
+_DELETE_BATCH = 1000  # "DeleteObjects", S3 API reference
+
+
+class S3ObjectStore:
+    """Keeps objects in one S3 bucket; an `ObjectStore`. Thread-safe.
+
+    Nothing is imported, asked or connected before the first call.
+
+    Args:
+        bucket: The bucket's name.
+        access: The account that it is in.
+        tuning: How large objects are cut.
+        clock: The time in signatures and between retries.
+        transfer: Moves the bodies; closed with the store. By default one that trusts boto3's certificates.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        access: AwsAccess,
+        *,
+        tuning: Tuning | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        transfer: Transfer | None = None,
+    ) -> None:
+        self._bucket = bucket
+        self._access = access
+        self._clock = clock
+        self._tuning = tuning or Tuning()
+        self._lock = threading.RLock()
+        self._own_transfer = transfer
+        self._own_signer: UrlSigner | None = None
+        self._own_client: S3Client | None = None
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._bucket
+
+    def put(self, key: str, segments: Sequence[Segment], *, content_type: str = OCTETS) -> None:
+        """Store an object; see `ObjectStore.put`. One PUT up to the threshold, else parallel parts."""
+        views = byte_views(segments)
+        size = sum(len(view) for view in views)
+        transfer = self._transfer()
+        if size <= self._tuning.threshold_bytes:
+            url = self._sign("PUT", key)
+            transfer.upload(url, views, headers={"Content-Type": content_type})
+            return
+        with self._translated(f"write {key!r}"):
+            put_in_parts(
+                self._client(), transfer, self._sign, self._bucket, key, views, size=size, content_type=content_type
+            )
+
+    def get(self, key: str, *, hasher: Hasher | None = None, sha256: str | None = None) -> bytearray:
+        """Return an object's bytes; see `ObjectStore.get`. One GET up to the threshold, else parallel ranges."""
+        url = self._sign("GET", key)
+        with self._missing_as(key):
+            return self._transfer().fetch(url, hasher=hasher, sha256=sha256)
+
+    def get_into(
+        self, key: str, size: int, buffer: memoryview, *, hasher: Hasher | None = None, sha256: str | None = None
+    ) -> None:
+        """Fill a buffer with an object; see `ObjectStore.get_into`."""
+        if buffer.nbytes != size:
+            raise ValueError(f"the buffer holds {buffer.nbytes} bytes, not {size}")
+        url = self._sign("GET", key)
+        with self._missing_as(key):
+            self._transfer().fetch_into(url, buffer, hasher=hasher, sha256=sha256)
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is an object under `key`; one HEAD. A missing bucket looks like a missing key."""
+        url = self._sign("HEAD", key)
+        try:
+            return self._transfer().exists(url)
+        except TargetError as refused:
+            return self._explain(key, refused)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Yield the objects under a prefix; one request for every 1,000."""
+        with self._translated(f"list {prefix!r}"):
+            for page in self._client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for item in page.get("Contents", ()):
+                    yield ObjectInfo(item["Key"], item["Size"], item["LastModified"].timestamp())
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; one request for every 1,000."""
+        with self._translated("delete objects"):
+            for batch in _batches(keys, _DELETE_BATCH):
+                answer = self._client().delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+                )
+                for failed in answer.get("Errors", ()):
+                    raise TargetError(f"could not delete {failed.get('Key')!r}: {failed.get('Message')}")
+
+    def presign_get(self, key: str, expires_s: int) -> str:
+        """Return a URL to read `key` with, for 1 to 604,800 seconds or until temporary credentials end."""
+        return self._sign("GET", key, expires_s)
+
+    def presign_put(self, key: str, expires_s: int) -> str:
+        """Return a URL to write `key` with, for 1 to 604,800 seconds or until temporary credentials end."""
+        return self._sign("PUT", key, expires_s)
+
+    def close(self) -> None:
+        """Close connections and end threads. Idempotent."""
+        with self._lock:
+            transfer, self._own_transfer = self._own_transfer, None
+            client, self._own_client = self._own_client, None
+        if transfer is not None:
+            transfer.close()
+        if client is not None:
+            client.close()
+
+    def _sign(
+        self, method: str, key: str, expires_s: int = _OWN_URLS_EXPIRE_S, *, query: Mapping[str, str] | None = None
+    ) -> str:
+        return self._signer().sign(method, key, expires_s, query=query)
+
+    def _signer(self) -> UrlSigner:
+        if self._own_signer is None:
+            with self._lock:
+                base_url = self._base_url()
+                self._own_signer = UrlSigner(
+                    base_url=base_url,
+                    region=self._access.region,
+                    credentials=self._access.credentials,
+                    now=self._clock.time,
+                )
+        return self._own_signer
+
+    def _base_url(self) -> str:
+        """Return where the bucket's keys are, by boto3's own rules (partitions, FIPS, dual stack, dotted names)."""
+        if self._access.endpoint_url:
+            return f"{self._access.endpoint_url.rstrip('/')}/{self._bucket}"
+        with self._translated("find the bucket's endpoint"):
+            probe = self._client().generate_presigned_url("get_object", {"Bucket": self._bucket, "Key": "k"})
+        parts = urlsplit(probe)
+        return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/k')}"
+
+    def _transfer(self) -> Transfer:
+        with self._lock:
+            if self._own_transfer is None:
+                # The CA file is looked up only where TLS is spoken: it costs the import of boto3.
+                plain = (self._access.endpoint_url or "").startswith("http://")
+                connections = Connections(cafile=None if plain else self._access.ca_file())
+                self._own_transfer = Transfer(tuning=self._tuning, clock=self._clock, connections=connections)
+            return self._own_transfer
+
+    def _client(self) -> S3Client:
+        with self._lock:
+            if self._own_client is None:
+                client: S3Client = self._make_client("path" if self._access.endpoint_url else "auto")
+                host = urlsplit(client.meta.endpoint_url).hostname or ""
+                if not self._access.endpoint_url and not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+                    # An endpoint from AWS_ENDPOINT_URL or the profile seldom has a host for every bucket.
+                    client.close()
+                    client = self._make_client("path")
+                self._own_client = client
+            return self._own_client
+
+    def _make_client(self, addressing_style: str) -> S3Client:
+        client: S3Client = self._access.client(
+            "s3",
+            signature_version="s3v4",
+            s3={"addressing_style": addressing_style},
+            retries={"mode": "standard", "total_max_attempts": 5},
+            max_pool_connections=self._tuning.parallel,
+            # Objects are named by their sha256 or signed: botocore's CRC32 would be a second pass for nothing.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        return client
+
+    def _explain(self, key: str, refused: TargetError) -> bool:
+        """Find out what a refused HEAD, which has no body, was refused for: ask for the first byte."""
+        with self._translated(f"look for {key!r}"):
+            try:
+                self._client().get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")["Body"].close()
+            except Exception as exc:
+                if code_of(exc)[0] in ("NoSuchKey", "404"):
+                    return False
+                if code_of(exc)[0] == "InvalidRange":
+                    return True
+                raise
+        raise refused
+
+    @contextmanager
+    def _missing_as(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as exc:
+            raise object_missing(key, self._bucket) from exc
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        """Turn boto3's exceptions into ours."""
+        self._access.session()  # the first to import botocore
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError) as exc:
+            context = AwsContext(doing, bucket=self._bucket, where=self._access.endpoint_url or "")
+            raise error_from_botocore(exc, context) from exc
+
+
+def _batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
+    batch: list[str] = []
+    for key in keys:
+        batch.append(key)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
