@@ -1,0 +1,77 @@
+"""What moto's Lambda control plane lacks: limits of values, and the states that a function goes through."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from lambdamagic.local.aws_errors import AwsError
+from lambdamagic.local.http_server import Request, Response
+
+FUNCTIONS_PATH = "/2015-03-31/functions"
+_CODE = re.compile(r"^/2015-03-31/functions/[^/]+/(code|configuration)/?$")
+# "Lambda quotas" and the CreateFunction reference: memory in MB, timeout in s, ephemeral storage in MB.
+_RANGES = (("MemorySize", "memorySize", 128, 10240), ("Timeout", "timeout", 1, 900))
+
+
+def changes_functions(service: str, request: Request) -> bool:
+    """Return whether a request may change what functions are."""
+    return service == "cloudformation" or (service == "lambda" and request.method != "GET")
+
+
+def validate(request: Request) -> None:
+    """Refuse values out of AWS's limits, in AWS's words.
+
+    Raises:
+        AwsError: Memory or timeout is out of range.
+    """
+    is_create = request.method == "POST" and request.path.rstrip("/") == FUNCTIONS_PATH
+    match = _CODE.match(request.path)
+    is_update = request.method == "PUT" and match is not None and match[1] == "configuration"
+    if not (is_create or is_update) or not request.body:
+        return
+    try:
+        values = json.loads(request.body)
+    except ValueError:
+        return  # moto answers what is not JSON
+    for member, name, low, high in _RANGES:
+        value = values.get(member)
+        if isinstance(value, int) and not low <= value <= high:
+            bound = f"greater than or equal to {low}" if value < low else f"less than or equal to {high}"
+            text = (
+                f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
+                f"Member must have value {bound}"
+            )
+            raise AwsError(400, "ValidationException", text)
+
+
+def with_states(request: Request, response: Response) -> Response:
+    """Return moto's answer with the state that AWS reports right after a change.
+
+    AWS answers a create with Pending and an update with InProgress, and is done some moments later. Here the
+    change is complete when the answer arrives, so the next look at the function finds it Active.
+    """
+    if response.status not in (200, 201):
+        return response
+    if request.method == "POST" and request.path.rstrip("/") == FUNCTIONS_PATH:
+        extra: dict[str, Any] = {
+            "State": "Pending",
+            "StateReason": "The function is being created.",
+            "StateReasonCode": "Creating",
+        }
+    elif request.method == "PUT" and _CODE.match(request.path):
+        extra = {
+            "LastUpdateStatus": "InProgress",
+            "LastUpdateStatusReason": "The function is being created.",
+            "LastUpdateStatusReasonCode": "Creating",
+        }
+    else:
+        return response
+    values = json.loads(response.body)
+    if "FunctionArn" not in values:
+        return response
+    headers = [
+        (name, value) for name, value in response.headers if name.lower() not in ("content-length", "x-amz-crc32")
+    ]
+    return Response(response.status, headers, json.dumps({**values, **extra}).encode())

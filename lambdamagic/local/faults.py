@@ -1,0 +1,223 @@
+"""Faults by script: what AWS does on a bad day, on demand, so that a client's patience can be tested.
+
+A rule applies to the next `count` requests, or to a seeded fraction of them. `Faults` is the client:
+
+    faults = Faults(server.connection)
+    faults.throttle(count=3)
+    faults.slow_s3(delay_s=0.5, fraction=0.1, seed=7)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lambdamagic.errors import LocalServerError
+from lambdamagic.local.aws_errors import AwsError
+
+if TYPE_CHECKING:
+    from lambdamagic.local.launcher import LocalConnection
+
+INVOKE_KINDS = ("throttle", "error", "drop_before", "drop_after", "kill", "duplicate")
+S3_KINDS = ("s3_error", "s3_delay", "s3_drop")
+FAULTS_PATH = "/_lambdamagic/faults"
+STATS_PATH = "/_lambdamagic/stats"
+
+
+@dataclass
+class FaultRule:
+    """One fault.
+
+    Attributes:
+        kind: `throttle` (429), `error` (a 5xx), `drop_before` and `drop_after` (the connection closes before or
+            after the function ran), `kill` (the environment dies in the middle of the task), `duplicate` (the
+            event is run twice), `s3_error` (503 SlowDown unless `status` says otherwise), `s3_delay`, `s3_drop`.
+        count: How many requests it hits; None is every one.
+        fraction: Hit only this share of the requests, drawn from `seed`.
+        seed: Makes the draws repeatable.
+        function: Only invocations of this function; None is all.
+        operation: Only this S3 operation, e.g. `GetObject`; None is all.
+        status: The HTTP status of `error` and `s3_error`.
+        delay_s: For `s3_delay`: how long the answer waits; for `kill`: how long the task may run before.
+    """
+
+    kind: str
+    count: int | None = 1
+    fraction: float = 1.0
+    seed: int = 0
+    function: str | None = None
+    operation: str | None = None
+    status: int = 500
+    delay_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Fault:
+    """A fault that hits the request at hand."""
+
+    kind: str
+    delay_s: float = 0.0
+    raises: AwsError | None = None
+
+
+@dataclass(slots=True)
+class _Armed:
+    rule: FaultRule
+    draws: random.Random = field(default_factory=random.Random)
+
+    def hits(self) -> bool:
+        if self.rule.fraction < 1.0 and self.draws.random() >= self.rule.fraction:
+            return False
+        if self.rule.count is not None:
+            self.rule.count -= 1
+        return True
+
+
+class FaultPlan:
+    """The server's side: the rules that are armed. Lives in the event loop."""
+
+    def __init__(self) -> None:
+        self._armed: list[_Armed] = []
+
+    @property
+    def is_active(self) -> bool:
+        """Whether any rule is armed; looked at before anything else, so that no rules cost nothing."""
+        return bool(self._armed)
+
+    def replace(self, rules: list[dict[str, Any]]) -> None:
+        """Arm these rules instead of what was armed.
+
+        Raises:
+            AwsError: A rule is not one.
+        """
+        armed = []
+        for values in rules:
+            try:
+                rule = FaultRule(**values)
+            except TypeError as error:
+                raise AwsError(400, "ValidationException", f"not a fault rule: {error}") from None
+            if rule.kind not in (*INVOKE_KINDS, *S3_KINDS):
+                known = ", ".join((*INVOKE_KINDS, *S3_KINDS))
+                raise AwsError(400, "ValidationException", f"unknown fault {rule.kind!r}; there are {known}")
+            armed.append(_Armed(rule, random.Random(rule.seed)))
+        self._armed = armed
+
+    def as_list(self) -> list[dict[str, Any]]:
+        """Return what is armed, counts as they stand now."""
+        return [dataclasses.asdict(armed.rule) for armed in self._armed]
+
+    def draw_invoke(self, function_name: str) -> Fault | None:
+        """Return the fault that hits this invocation, if one does."""
+        for armed in self._armed:
+            rule = armed.rule
+            if rule.kind in INVOKE_KINDS and rule.function in (None, function_name) and armed.hits():
+                self._forget_spent()
+                return _invoke_fault(rule)
+        return None
+
+    def draw_s3(self, operation: str) -> Fault | None:
+        """Return the fault that hits this S3 request, if one does."""
+        for armed in self._armed:
+            rule = armed.rule
+            if rule.kind in S3_KINDS and rule.operation in (None, operation) and armed.hits():
+                self._forget_spent()
+                raises = None
+                if rule.kind == "s3_error":
+                    status = 503 if rule.status == 500 else rule.status
+                    code = "SlowDown" if status == 503 else "InternalError"
+                    raises = AwsError(status, code, "Please reduce your request rate.")
+                return Fault(rule.kind, rule.delay_s, raises)
+        return None
+
+    def _forget_spent(self) -> None:
+        self._armed = [armed for armed in self._armed if armed.rule.count is None or armed.rule.count > 0]
+
+
+def _invoke_fault(rule: FaultRule) -> Fault:
+    if rule.kind == "throttle":
+        members = {"Reason": "ConcurrentInvocationLimitExceeded"}
+        error = AwsError(429, "TooManyRequestsException", "Rate Exceeded.", members, {"Retry-After": "1"})
+        return Fault(rule.kind, raises=error)
+    if rule.kind == "error":
+        return Fault(rule.kind, raises=AwsError(rule.status, "ServiceException", "The service failed (scripted)."))
+    return Fault(rule.kind, rule.delay_s)
+
+
+class Faults:
+    """The client's side: scripts the faults of a running instance and reads its counters."""
+
+    def __init__(self, connection: LocalConnection) -> None:
+        self._connection = connection
+
+    def add(self, *rules: FaultRule) -> None:
+        """Arm rules after those that are armed."""
+        self._request("PUT", FAULTS_PATH, [*self.armed(), *(dataclasses.asdict(rule) for rule in rules)])
+
+    def armed(self) -> list[dict[str, Any]]:
+        """Return what is armed."""
+        answer: list[dict[str, Any]] = self._request("GET", FAULTS_PATH, None)
+        return answer
+
+    def clear(self) -> None:
+        """Disarm everything."""
+        self._request("PUT", FAULTS_PATH, [])
+
+    def throttle(self, *, count: int | None = 1, **more: Any) -> None:
+        """Answer invocations with 429."""
+        self.add(FaultRule("throttle", count=count, **more))
+
+    def fail(self, *, status: int = 500, count: int | None = 1, **more: Any) -> None:
+        """Answer invocations with a 5xx; nothing runs."""
+        self.add(FaultRule("error", status=status, count=count, **more))
+
+    def drop(self, *, after_running: bool = False, count: int | None = 1, **more: Any) -> None:
+        """Close the connection of invocations, before or after the function ran."""
+        self.add(FaultRule("drop_after" if after_running else "drop_before", count=count, **more))
+
+    def kill(self, *, count: int | None = 1, delay_s: float = 0.0, **more: Any) -> None:
+        """Kill the environment while it runs the task."""
+        self.add(FaultRule("kill", count=count, delay_s=delay_s, **more))
+
+    def duplicate(self, *, count: int | None = 1, **more: Any) -> None:
+        """Run invocations twice; the caller sees one answer."""
+        self.add(FaultRule("duplicate", count=count, **more))
+
+    def refuse_s3(self, *, count: int | None = 1, **more: Any) -> None:
+        """Answer S3 requests with 503 SlowDown."""
+        self.add(FaultRule("s3_error", count=count, **more))
+
+    def slow_s3(self, *, delay_s: float, count: int | None = None, **more: Any) -> None:
+        """Delay the answers of S3."""
+        self.add(FaultRule("s3_delay", delay_s=delay_s, count=count, **more))
+
+    def stats(self, *, reset: bool = False) -> dict[str, Any]:
+        """Return the instance's counters, and begin anew if asked to."""
+        answer: dict[str, Any] = self._request("POST" if reset else "GET", STATS_PATH, None)
+        return answer
+
+    def _request(self, method: str, path: str, body: Any) -> Any:
+        import http.client
+        from urllib.parse import urlsplit
+
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        connection = self._connection
+        data = b"" if body is None else json.dumps(body).encode()
+        request = AWSRequest(method=method, url=connection.endpoint_url + path, data=data)
+        credentials = Credentials(connection.access_key_id, connection.secret_access_key)
+        SigV4Auth(credentials, "lambda", connection.region).add_auth(request)
+        channel = http.client.HTTPConnection(urlsplit(connection.endpoint_url).netloc, timeout=30)
+        try:
+            channel.request(method, path, body=data, headers=dict(request.headers.items()))
+            response = channel.getresponse()
+            content = response.read()
+        finally:
+            channel.close()
+        if response.status != 200:
+            raise LocalServerError(f"the embedded Lambda answered {response.status}: {content.decode()}")
+        return json.loads(content)

@@ -1,0 +1,162 @@
+"""The log of every invocation: what the function wrote, between Lambda's own START, END and REPORT lines.
+
+Nothing is formatted on the invocation's path. Records wait here and are written into moto's CloudWatch Logs
+when somebody asks that service anything, so a log is never missing and never costs an invocation time.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import secrets
+import threading
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+TAIL_BYTES = 4096  # "LogResult: the last 4 KB of the execution log", Invoke API reference
+MAX_WAITING_BYTES = 32 * 1024 * 1024
+MAX_OUTPUT_BYTES = 4 * 1024 * 1024  # of one invocation; a runaway print must not fill this process
+_RECORD_OVERHEAD_BYTES = 500
+
+
+@dataclass(slots=True)
+class InvocationLog:
+    """One invocation's log, unformatted.
+
+    Attributes:
+        started_at: Unix time of START, s.
+        duration_ms: From START to END.
+        init_ms: Of the INIT that preceded it; None for a warm start.
+        status: What REPORT adds: "", "timeout", or "error".
+        error_type: Follows a status of "error".
+        note: A line of Lambda's own between output and END, e.g. that the task timed out.
+    """
+
+    request_id: str
+    version: str
+    started_at: float
+    output: bytes = b""
+    init_output: bytes = b""
+    duration_ms: float = 0.0
+    memory_mb: int = 128
+    peak_memory_mb: int = 0
+    init_ms: float | None = None
+    status: str = ""
+    error_type: str = ""
+    note: str = ""
+    runtime: str = ""
+
+    def events(self) -> list[tuple[int, str]]:
+        """Return the log events: milliseconds of Unix time and text."""
+        began = int(self.started_at * 1000)
+        ended = began + int(self.duration_ms)
+        found: list[tuple[int, str]] = []
+        if self.init_ms is not None:
+            init_began = began - int(self.init_ms)
+            found.append((init_began, f"INIT_START Runtime Version: {self.runtime}\t\n"))
+            found.extend((init_began, line) for line in _lines(self.init_output))
+        found.append((began, f"START RequestId: {self.request_id} Version: {self.version}\n"))
+        found.extend((began, line) for line in _lines(self.output))
+        if self.note:
+            found.append((ended, self.note))
+        found.append((ended, f"END RequestId: {self.request_id}\n"))
+        found.append((ended, self.report()))
+        return found
+
+    def report(self) -> str:
+        """Return the REPORT line.
+
+        INIT counts as billed time, as it does on AWS since August 2025 ("AWS Lambda standardizes billing for
+        INIT Phase").
+        """
+        billed_ms = math.ceil(self.duration_ms + (self.init_ms or 0.0))
+        fields = [
+            f"REPORT RequestId: {self.request_id}",
+            f"Duration: {self.duration_ms:.2f} ms",
+            f"Billed Duration: {billed_ms} ms",
+            f"Memory Size: {self.memory_mb} MB",
+            f"Max Memory Used: {self.peak_memory_mb} MB",
+        ]
+        if self.init_ms is not None:
+            fields.append(f"Init Duration: {self.init_ms:.2f} ms")
+        if self.status:
+            fields.append(f"Status: {self.status}")
+        if self.error_type:
+            fields.append(f"Error Type: {self.error_type}")
+        return "\t".join(fields) + "\t\n"
+
+    def tail(self) -> str:
+        """Return `X-Amz-Log-Result`: base64 of the last 4 KB."""
+        text = "".join(line for _, line in self.events()).encode()
+        return base64.b64encode(text[-TAIL_BYTES:]).decode()
+
+
+def _lines(output: bytes) -> list[str]:
+    # awslambdaric's plain log sink joins the lines of one error by "\r", so that they stay one event.
+    text = output.decode("utf-8", "replace")
+    return [line.replace("\r", "\n") + "\n" for line in text.split("\n") if line]
+
+
+def timeout_note(request_id: str, timeout_s: float, at: float) -> str:
+    """Return the line that Lambda logs when it kills a task for its time."""
+    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    return f"{stamp}Z {request_id} Task timed out after {timeout_s:.2f} seconds\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class LogStream:
+    """Where one environment's log goes."""
+
+    group: str
+    name: str
+
+    @classmethod
+    def create(cls, function_name: str, version: str, now: float) -> LogStream:
+        """Return a new stream, named as Lambda names them."""
+        day = datetime.fromtimestamp(now, UTC).strftime("%Y/%m/%d")
+        return cls(f"/aws/lambda/{function_name}", f"{day}/[{version}]{secrets.token_hex(16)}")
+
+
+class LogBuffer:
+    """Keeps records until CloudWatch Logs is asked. Appended to by the loop, emptied by moto's threads."""
+
+    def __init__(self, *, account_id: str, region: str) -> None:
+        self._account_id = account_id
+        self._region = region
+        self._waiting: deque[tuple[LogStream, InvocationLog]] = deque()
+        self._waiting_bytes = 0
+        self._lock = threading.Lock()
+        self.dropped = 0
+
+    def append(self, stream: LogStream, log: InvocationLog) -> None:
+        """Keep one record; the oldest ones go when too many wait, as nobody has asked for any of them."""
+        self._waiting.append((stream, log))
+        self._waiting_bytes += len(log.output) + len(log.init_output) + _RECORD_OVERHEAD_BYTES
+        while self._waiting_bytes > MAX_WAITING_BYTES and len(self._waiting) > 1:
+            _, oldest = self._waiting.popleft()
+            self._waiting_bytes -= len(oldest.output) + len(oldest.init_output) + _RECORD_OVERHEAD_BYTES
+            self.dropped += 1
+
+    def flush(self) -> None:
+        """Write what waits into moto. Runs in a thread, before any request to CloudWatch Logs."""
+        with self._lock:
+            if not self._waiting:
+                return
+            from moto.logs.models import logs_backends
+
+            backend = logs_backends[self._account_id][self._region]
+            while self._waiting:
+                stream, log = self._waiting.popleft()
+                self._waiting_bytes -= len(log.output) + len(log.init_output) + _RECORD_OVERHEAD_BYTES
+                _write(backend, stream, log)
+
+
+def _write(backend: Any, stream: LogStream, log: InvocationLog) -> None:
+    backend.ensure_log_group(stream.group)
+    streams = backend.groups[stream.group].streams
+    if stream.name not in streams:
+        backend.create_log_stream(stream.group, stream.name)
+    events = [{"timestamp": at, "message": text.rstrip("\n")} for at, text in log.events()]
+    backend.put_log_events(stream.group, stream.name, events)

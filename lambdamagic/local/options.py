@@ -1,0 +1,69 @@
+"""What an instance of the embedded Lambda can be told at its start, as one value that travels as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+
+DEFAULT_REGION = "us-east-1"
+DEFAULT_ACCOUNT_ID = "123456789012"  # moto's own default account
+
+
+def default_concurrency() -> int:
+    """Return how many invocations may run at once unless told otherwise.
+
+    AWS gives an account 1,000 (new accounts: 10); here every running invocation is a process of this machine.
+    """
+    return max(10, 4 * (os.cpu_count() or 1))
+
+
+def new_access_key_id() -> str:
+    """Return a random id in AWS's form: `AKIA` and 16 characters of base 32."""
+    return "AKIA" + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(16))
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """How one instance behaves.
+
+    Attributes:
+        access_key_id: The key that the owner signs with; random unless given.
+        secret_access_key: Its secret; random unless given. Never passed in argv.
+        region: The one region whose Lambda functions this instance runs.
+        port: TCP port on 127.0.0.1; 0 takes a free one.
+        concurrency: Invocations that may run at once in the whole instance; more are throttled with 429.
+        folder: Where the instance makes its own folder; None is the system's temporary folder.
+        owner_pid: The process with which the instance ends; None ends it only with its standard input.
+        idle_expiry_s: After how long an unused execution environment is ended.
+        init_timeout_s: How long INIT may take; AWS gives 10 s (Lambda runtime environment lifecycle).
+        retry_delays_s: Waits before the retries of an asynchronous invocation; AWS waits 1 and then 2 minutes.
+        time_factor: Multiplies those waits and the maximum event age, so that tests need not wait minutes.
+        detached: Whether the instance outlives the process that started it (a shared instance).
+    """
+
+    access_key_id: str = field(default_factory=new_access_key_id)
+    secret_access_key: str = field(default_factory=lambda: secrets.token_urlsafe(30), repr=False)
+    region: str = DEFAULT_REGION
+    port: int = 0
+    concurrency: int = field(default_factory=default_concurrency)
+    folder: str | None = None
+    owner_pid: int | None = None
+    idle_expiry_s: float = 300.0
+    init_timeout_s: float = 10.0
+    retry_delays_s: tuple[float, float] = (60.0, 120.0)
+    time_factor: float = 1.0
+    detached: bool = False
+
+    def to_json(self) -> str:
+        """Return the options as one line."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str | bytes) -> ServerOptions:
+        """Rebuild the options from `to_json`."""
+        values = json.loads(line)
+        values["retry_delays_s"] = tuple(values["retry_delays_s"])
+        return cls(**values)
