@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from lambdamagic.capture.cell import compile_cell
 from lambdamagic.capture.certain import surely_evaluated
 from lambdamagic.capture.closure import Reach, reach
-from lambdamagic.capture.events import Define, Delete, Embedded, Import, Read, StarImport
+from lambdamagic.capture.events import Define, Delete, Import, Read, StarImport
 from lambdamagic.capture.flow import Flow, Scope, State
 from lambdamagic.capture.ipython_calls import refuse_unsupported
-from lambdamagic.capture.modules import OwnModule, module_exists, own_modules
+from lambdamagic.capture.modules import OwnModule, own_modules
 from lambdamagic.capture.star import StarNames, star_names
 from lambdamagic.capture.summary import Summary, Transform, nested_summaries, summarise
 from lambdamagic.errors import CaptureError
@@ -274,9 +274,9 @@ class _Planner:
                 continue
             seen.add(key)
             self.used.setdefault(use.name, use.line)
-            if self.flow is None or not self.flow.is_gone(use.name, state):
-                if self.take(use) and not use.deleting:
-                    waiting += self.reads_of_captured(use)
+            gone = self.flow is not None and self.flow.is_gone(use.name, state)
+            if not gone and self.take(use) and not use.deleting:
+                waiting += self.reads_of_captured(use)
             if self.flow is not None and not use.deleting:
                 for define in self.flow.definitions_of(use.name, state):
                     summary = summarise(define.code, Scope.FUNCTION, self.transform)

@@ -72,7 +72,7 @@ class _Reader:
         self.exported: list[str] | None = None
 
     def read(self, tree: ast.Module) -> StarNames | None:
-        if not all([self.statement(statement, self.sure) for statement in tree.body]):
+        if not all(self.statement(statement, self.sure) for statement in tree.body):
             return None
         if self.exported is not None:
             return StarNames(frozenset(self.exported), frozenset())
@@ -100,7 +100,7 @@ class _Reader:
             self.maybe -= gone
         into.update(n.target.id for n in _shallow(node) if isinstance(n, ast.NamedExpr))
         # What stands within if, try, for, while, with and match is bound only perhaps.
-        return all([self.statement(child, self.maybe) for child in _shallow(node) if isinstance(child, ast.stmt)])
+        return all(self.statement(child, self.maybe) for child in _shallow(node) if isinstance(child, ast.stmt))
 
     def star(self, node: ast.ImportFrom, into: set[str]) -> bool:
         parts = self.package.split(".")

@@ -122,9 +122,8 @@ def summarise(code: CodeType, scope: Scope, transform: Transform, shallow: bool 
         if isinstance(event, Read):
             if flow.reads_global(event, state):
                 result.reads.setdefault(event.name, event.line)
-        elif isinstance(event, Delete):
-            if flow.reads_global(event, state):
-                result.deletes.setdefault(event.name, event.line)
+        elif isinstance(event, Delete) and flow.reads_global(event, state):
+            result.deletes.setdefault(event.name, event.line)
         for inner in nested_summaries(event, scope, transform):
             result.include(inner)
             hidden = own if isinstance(event, Embedded) else ()
