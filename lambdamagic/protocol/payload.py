@@ -4,8 +4,10 @@ The JSON form::
 
     {"frames": [{"n": 812}, {"n": 104857600, "sha256": "...", "url": "..."}], "inline": "<base64>"}
 
-Frames without a digest follow one another in `inline`; the others are fetched from their presigned URL, or by key
-when the client reads an answer.
+Frames without a digest follow one another in `inline`; the others are fetched from their presigned URL. An answer that
+is too large for that is staged as one run of bytes in a few objects, each with its digest::
+
+    {"frames": [{"n": 812}, {"n": 104857600}], "parts": [{"key": "...", "n": 52429206, "sha256": "..."}, ...]}
 """
 
 from __future__ import annotations
@@ -26,13 +28,20 @@ class FrameRef:
         size_bytes: Its size.
         sha256: Hex digest of a staged frame; empty when it rides inline.
         url: Presigned URL to read it from (towards the function).
-        parts: Keys of the objects that hold it, in order (towards the client).
     """
 
     size_bytes: int
     sha256: str = ""
     url: str = ""
-    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One object of a staged answer: a run of its bytes."""
+
+    key: str
+    size_bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,12 @@ class Payload:
 
     frames: tuple[FrameRef, ...]
     inline: bytes = field(default=b"", repr=False)
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all frames."""
+        return sum(frame.size_bytes for frame in self.frames)
 
     def to_json(self) -> dict[str, Any]:
         """Return the envelope's form."""
@@ -51,10 +66,11 @@ class Payload:
                 entry["sha256"] = frame.sha256
             if frame.url:
                 entry["url"] = frame.url
-            if frame.parts:
-                entry["parts"] = list(frame.parts)
             frames.append(entry)
-        return {"frames": frames, "inline": base64.b64encode(self.inline).decode("ascii")}
+        document: dict[str, Any] = {"frames": frames, "inline": base64.b64encode(self.inline).decode("ascii")}
+        if self.parts:
+            document["parts"] = [{"key": part.key, "n": part.size_bytes, "sha256": part.sha256} for part in self.parts]
+        return document
 
     @classmethod
     def from_json(cls, document: Any) -> Payload:
@@ -65,10 +81,10 @@ class Payload:
         """
         try:
             frames = tuple(
-                FrameRef(entry["n"], entry.get("sha256", ""), entry.get("url", ""), tuple(entry.get("parts", ())))
-                for entry in document["frames"]
+                FrameRef(entry["n"], entry.get("sha256", ""), entry.get("url", "")) for entry in document["frames"]
             )
-            return cls(frames, base64.b64decode(document["inline"]))
+            parts = tuple(Part(part["key"], part["n"], part["sha256"]) for part in document.get("parts", ()))
+            return cls(frames, base64.b64decode(document["inline"]), parts)
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"a payload of an envelope cannot be read: {error!r}") from error
 
@@ -86,6 +102,27 @@ class Payload:
         if position != len(self.inline):
             raise ProtocolError("a payload's frames do not add up to the bytes that came with it")
         return found
+
+
+def split_frames(frames: Sequence[FrameRef], body: memoryview) -> list[memoryview]:
+    """Cut the run of bytes of a staged answer into its frames, without copying.
+
+    Raises:
+        ProtocolError: The sizes do not add up.
+    """
+    found = []
+    position = 0
+    for frame in frames:
+        found.append(body[position : position + frame.size_bytes])
+        position += frame.size_bytes
+    if position != len(body):
+        raise ProtocolError("a staged answer's frames do not add up to its parts")
+    return found
+
+
+def signed_text(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return what the function signs for a staged answer."""
+    return tuple(f"{part.key} {part.size_bytes} {part.sha256}" for part in parts)
 
 
 def inline_payload(segments: Sequence[Any]) -> Payload:

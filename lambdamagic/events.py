@@ -1,0 +1,167 @@
+"""What happens to a job, as data. Views listen to these and to nothing else.
+
+Events are emitted in order by one thread (the engine's); a listener must be quick and must not raise.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from lambdamagic.protocol.report import Report
+
+
+@dataclass(frozen=True)
+class JobStarted:
+    """A job was accepted.
+
+    Attributes:
+        job_id: Its id.
+        label: What runs, in a few words, for a person.
+        task_count: How many tasks it has; None when that is not known yet.
+        memory_mb: The function's memory.
+        at: Seconds since the epoch.
+    """
+
+    job_id: str
+    label: str
+    task_count: int | None
+    memory_mb: int
+    at: float
+
+
+@dataclass(frozen=True)
+class InvocationStarted:
+    """An invocation was sent; it carries some tasks."""
+
+    job_id: str
+    attempt_id: str
+    tasks: tuple[int, ...]
+    at: float
+
+
+@dataclass(frozen=True)
+class InvocationThrottled:
+    """Lambda refused with 429; nothing ran, it is tried again after a wait."""
+
+    job_id: str
+    attempt_id: str
+    tasks: tuple[int, ...]
+    wait_s: float
+    at: float
+
+
+@dataclass(frozen=True)
+class InvocationRetried:
+    """An invocation failed and its tasks are tried again.
+
+    Attributes:
+        reason: Why, in a few words.
+        may_have_run: Whether the user's code can have run already.
+    """
+
+    job_id: str
+    attempt_id: str
+    tasks: tuple[int, ...]
+    reason: str
+    may_have_run: bool
+    wait_s: float
+    at: float
+
+
+@dataclass(frozen=True)
+class InvocationFinished:
+    """An invocation ended, well or not.
+
+    Attributes:
+        report: Lambda's own, where it was returned.
+        environment_id: The execution environment that ran it.
+        is_cold: Whether INIT ran for it.
+    """
+
+    job_id: str
+    attempt_id: str
+    tasks: tuple[int, ...]
+    report: Report | None
+    environment_id: str
+    is_cold: bool
+    s3_requests: int
+    at: float
+
+
+@dataclass(frozen=True)
+class TaskFinished:
+    """A task has its outcome.
+
+    Attributes:
+        failed: Whether the outcome is an exception.
+        error: Its type and message, in one line; empty without one.
+        seconds: Run time of the user's code.
+    """
+
+    job_id: str
+    task: int
+    failed: bool
+    error: str
+    seconds: float
+    at: float
+
+
+@dataclass(frozen=True)
+class JobFinished:
+    """Nothing more happens to the job.
+
+    Attributes:
+        state: `done`, `failed` or `cancelled`.
+        error: Why it failed, in one line.
+    """
+
+    job_id: str
+    state: str
+    error: str
+    at: float
+
+
+Event: TypeAlias = (
+    JobStarted
+    | InvocationStarted
+    | InvocationThrottled
+    | InvocationRetried
+    | InvocationFinished
+    | TaskFinished
+    | JobFinished
+)
+Listener: TypeAlias = Callable[[Event], None]
+
+
+class Listeners:
+    """Those who are told. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: tuple[Listener, ...] = ()
+
+    def add(self, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` of every event from now on; the returned function ends that."""
+        with self._lock:
+            self._listeners += (listener,)
+
+        def remove() -> None:
+            with self._lock:
+                self._listeners = tuple(known for known in self._listeners if known is not listener)
+
+        return remove
+
+    def emit(self, event: Event) -> None:
+        """Tell all listeners. A broken view must not break the job: it is removed, and its error shown once."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001  # whatever a view raises, the job goes on
+                with self._lock:
+                    self._listeners = tuple(known for known in self._listeners if known is not listener)
+                traceback.print_exc(file=sys.stderr)

@@ -1,0 +1,158 @@
+"""Staged bytes in, staged results out, through presigned URLs.
+
+Blobs are named by their digest, so a warm environment keeps them on its disk: the same DataFrame is fetched once per
+environment, not once per task.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lambdamagic.protocol.envelope import Request
+from lambdamagic.protocol.keys import sign
+from lambdamagic.protocol.payload import FrameRef, Part, Payload, inline_payload, signed_text
+
+_KEEP_FRACTION = 0.5  # of the free space under /tmp: the rest is the user's
+_CHUNK = 1 << 20
+PARALLEL_MIN_BYTES = 16 << 20  # below this one request is as fast as several
+
+
+class BlobCache:
+    """Blobs of this execution environment, on disk."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self.fetched_bytes = 0
+        self.requests = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where they are kept; made at first use."""
+        if self._folder is None:
+            self._folder = Path(tempfile.gettempdir()) / "lambdamagic-blobs"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
+
+    def path(self, sha256: str) -> Path:
+        """File of a blob."""
+        return self.folder / sha256
+
+    def read(self, frame: FrameRef) -> bytearray:
+        """Return a blob in memory of its own (arrays are built right in it), verified.
+
+        Raises:
+            IntegrityError: The bytes do not have the digest.
+            TransferError: S3 refused or could not be reached.
+        """
+        kept = self._from_disk(frame)
+        if kept is not None:
+            return kept
+        from lambdamagic.storage.presigned import fetch
+
+        data = fetch(frame.url, frame.size_bytes, sha256=frame.sha256)
+        self.fetched_bytes += frame.size_bytes
+        self.requests += 1
+        self._keep(frame.sha256, data)
+        return data
+
+    def _from_disk(self, frame: FrameRef) -> bytearray | None:
+        path = self.path(frame.sha256)
+        try:
+            with path.open("rb") as file:
+                data = bytearray(frame.size_bytes)
+                if file.readinto(data) != frame.size_bytes:
+                    return None
+        except FileNotFoundError:
+            return None
+        if hashlib.sha256(data).hexdigest() != frame.sha256:
+            path.unlink(missing_ok=True)  # the user's code can write here too
+            return None
+        os.utime(path)
+        return data
+
+    def _keep(self, sha256: str, data: bytearray) -> None:
+        stat = os.statvfs(self.folder)
+        room = stat.f_bavail * stat.f_frsize * _KEEP_FRACTION
+        files = sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime)
+        while files and room < len(data):
+            room += files[0].stat().st_size
+            files.pop(0).unlink(missing_ok=True)
+        if room < len(data):
+            return
+        partial = self.folder / f".{sha256}.{os.getpid()}"
+        try:
+            partial.write_bytes(data)
+            partial.replace(self.path(sha256))
+        except OSError:
+            partial.unlink(missing_ok=True)  # a full disk costs a fetch next time, nothing else
+
+    def pristine(self, sha256: str) -> Callable[[], Iterator[bytes]] | None:
+        """Return a reader of a blob's bytes as they arrived, chunk by chunk; None if they were not kept."""
+        path = self.path(sha256)
+        if not path.exists():
+            return None
+
+        def chunks() -> Iterator[bytes]:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    yield chunk
+
+        return chunks
+
+
+def read_frames(payload: Payload, cache: BlobCache) -> list[bytearray]:
+    """Return all frames of a payload, each in writable memory of its own; staged ones are verified."""
+    inline = payload.inline_segments()
+    return [
+        cache.read(frame) if segment is None else segment for frame, segment in zip(payload.frames, inline, strict=True)
+    ]
+
+
+def deliver(segments: Sequence[Any], request: Request) -> tuple[Payload, str, int]:
+    """Put a result inline, or stage it in parallel parts where it is too large for the answer.
+
+    Returns:
+        The payload, its signature (empty when inline), and how many S3 requests it took.
+    """
+    views = [memoryview(segment).cast("B") for segment in segments]
+    total = sum(len(view) for view in views)
+    if total <= request.inline_limit_bytes or not request.uploads:
+        return inline_payload(views), "", 0
+    count = min(len(request.uploads), max(1, total // PARALLEL_MIN_BYTES))
+    parts: list[Part | None] = [None] * count
+    from lambdamagic.storage.presigned import upload
+
+    def send(number: int) -> None:
+        body = _cut(views, total * number // count, total * (number + 1) // count)
+        digest = hashlib.sha256()
+        upload(request.uploads[number].url, body, hasher=digest)
+        size = sum(len(view) for view in body)
+        parts[number] = Part(request.uploads[number].key, size, digest.hexdigest())
+
+    if count == 1:
+        send(0)
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(send, range(count)))
+    done = tuple(part for part in parts if part is not None)
+    payload = Payload(tuple(FrameRef(len(view)) for view in views), b"", done)
+    return payload, sign(request.key, request.job_id, request.attempt_id, *signed_text(done)), count
+
+
+def _cut(views: Sequence[memoryview], start: int, end: int) -> list[memoryview]:
+    """Return bytes `start` to `end` of the views as if they were joined."""
+    found = []
+    position = 0
+    for view in views:
+        low, high = max(start - position, 0), min(end - position, len(view))
+        if low < high:
+            found.append(view[low:high])
+        position += len(view)
+    return found

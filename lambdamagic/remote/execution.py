@@ -1,0 +1,127 @@
+"""Running user code as a kernel would: its streams, displays, figures, warnings and logging."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import inspect
+import logging
+import os
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lambdamagic.codec.failures import ErrorRecord, FrameRecord, describe, render
+from lambdamagic.remote.displays import make_display
+from lambdamagic.remote.outputs import CapturedStreams, Outputs
+from lambdamagic.remote.program import Program, builtins_of_a_cell
+from lambdamagic.remote.shell import RemoteShell
+
+#: Frames of these files at the top of a traceback are ours.
+INTERNAL = (
+    str(Path(__file__).resolve().parent),
+    str(Path(asyncio.__file__).resolve().parent),
+    "<frozen importlib",
+)
+
+os.environ.setdefault("MPLBACKEND", "module://lambdamagic.remote.figures")
+
+
+def run_code(code: types.CodeType, namespace: dict[str, Any]) -> None:
+    """Run compiled code in a namespace; top-level await runs in an event loop of its own."""
+    if code.co_flags & inspect.CO_COROUTINE:
+        asyncio.run(eval(code, namespace))
+    else:
+        exec(code, namespace)
+
+
+class Environment:
+    """Everything around user code, for the time of one invocation."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.outputs = Outputs()
+        self._display = make_display(self.outputs)
+        self._shell = RemoteShell(program.main.__dict__, self._run_source)
+
+    def _run_source(self, source: str) -> Any:
+        """Run source given as text (the body of %%time) and return the last expression's value."""
+        import ast
+
+        tree = ast.parse(source)
+        namespace = self._program.main.__dict__
+        if not tree.body or not isinstance(tree.body[-1], ast.Expr):
+            exec(compile(tree, "<magic>", "exec"), namespace)
+            return None
+        last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]  # it is an ast.Expr, seen above
+        exec(compile(tree, "<magic>", "exec"), namespace)
+        return eval(compile(last, "<magic>", "eval"), namespace)
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Capture what the code prints, displays and draws while the context is open."""
+        root = logging.getLogger()
+        # The runtime's own handler writes to the function's log; a notebook shows warnings in the cell.
+        handlers, root.handlers = root.handlers, []
+        cwd = Path.cwd()
+        try:
+            with (
+                self._program.current(),
+                CapturedStreams(self.outputs),
+                builtins_of_a_cell(lambda: self._shell, self._display),
+                warnings.catch_warnings(),
+            ):
+                warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
+                self._hook_libraries()
+                try:
+                    yield
+                finally:
+                    self._show_figures()
+        finally:
+            root.handlers = handlers
+            os.chdir(cwd)
+
+    def _hook_libraries(self) -> None:
+        """Lead IPython's own display function, where the cell imports it, to this cell's outputs."""
+        if not self._program.header.get("uses_ipython"):
+            return
+        try:
+            from IPython.core import display_functions
+        except ImportError:
+            return  # the cell's own import says so, as it should
+        import IPython.display
+
+        display_functions.display = self._display
+        IPython.display.display = self._display
+
+    def _show_figures(self) -> None:
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is None:
+            return
+        from lambdamagic.remote import figures
+
+        figures.on_figure = self._on_figure
+        figures.show()
+
+    def _on_figure(self, figure: Any) -> None:
+        from lambdamagic.remote.figures import png
+
+        data = {"image/png": base64.b64encode(png(figure)).decode("ascii"), "text/plain": repr(figure)}
+        self.outputs.display(data, {})
+
+    def failure(self, error: BaseException) -> list[ErrorRecord]:
+        """Take an exception of the user's code apart, with the user's own paths in it."""
+        records = describe(error, internal=INTERNAL)
+        aliases = self._program.aliases
+        if aliases:
+            for record in records:
+                record.frames = [
+                    FrameRecord(aliases.get(frame.filename, frame.filename), frame.lineno, frame.name, frame.line)
+                    for frame in record.frames
+                ]
+            records[0].text = render(records)
+        return records

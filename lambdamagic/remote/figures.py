@@ -1,0 +1,45 @@
+"""A matplotlib backend without a window: figures become PNGs in the cell, as the kernel's inline backend shows them.
+
+Chosen by `MPLBACKEND=module://lambdamagic.remote.figures`; nothing here is imported unless matplotlib is.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from matplotlib._pylab_helpers import Gcf
+from matplotlib.backend_bases import FigureManagerBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+#: Set for the time of a run: shows one figure in the cell.
+on_figure: Any = None
+
+
+class FigureManager(FigureManagerBase):
+    """Shows its figure in the notebook instead of in a window."""
+
+    def show(self) -> None:
+        """Show this figure now and close it."""
+        show()
+
+
+class FigureCanvas(FigureCanvasAgg):
+    """An Agg canvas."""
+
+    manager_class = FigureManager
+
+
+def show(*args: Any, **kwargs: Any) -> None:
+    """Show all open figures in the cell and close them, as the inline backend does."""
+    for manager in Gcf.get_all_fig_managers():
+        if on_figure is not None:
+            on_figure(manager.canvas.figure)
+    Gcf.destroy_all()
+
+
+def png(figure: Any) -> bytes:
+    """Return a figure as PNG, cut to its content."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    return buffer.getvalue()

@@ -1,0 +1,219 @@
+"""One invocation, from the event to the answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lambdamagic.codec.encode import pack_numbers
+from lambdamagic.codec.failures import safe_str
+from lambdamagic.codec.frames import Frames
+from lambdamagic.codec.picklers import serializer_versions
+from lambdamagic.errors import LambdaMagicError, ProtocolError
+from lambdamagic.protocol import versions
+from lambdamagic.protocol.envelope import MARK, Request, Response, Usage
+from lambdamagic.protocol.limits import SYNC_PAYLOAD_MAX_BYTES
+from lambdamagic.remote.blobs import BlobCache, deliver
+from lambdamagic.remote.cell import run_cell
+from lambdamagic.remote.execution import Environment
+from lambdamagic.remote.handler import environment_id
+from lambdamagic.remote.mapper import Chunk
+from lambdamagic.remote.program import Program
+from lambdamagic.remote.watchdog import Interrupted, Watchdog
+
+#: Outputs (pictures, long logs) above this do not ride in the answer's JSON but in the payload's last frame.
+OUTPUTS_INLINE_MAX_BYTES = 256 * 1024
+
+
+def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_cold: bool) -> dict[str, Any]:
+    """Answer one event.
+
+    Args:
+        event: The parsed event.
+        context: Lambda's context object.
+        state: Kept from invocation to invocation of this execution environment.
+        began: When the handler was entered, by `time.perf_counter()`.
+        is_cold: Whether this is the environment's first invocation.
+    """
+    if not isinstance(event, dict) or MARK not in event:
+        return _refusal(ProtocolError(f"this function takes lambdamagic's events, not {str(event)[:100]!r}"))
+    here = versions.here()
+    try:
+        here = versions.here(_importable(event[MARK].get("serializers", {})))
+        versions.check(event[MARK], here)
+        request = Request.from_json(event)
+    except LambdaMagicError as error:
+        return _refusal(error)
+    cache: BlobCache = state.setdefault("cache", BlobCache())
+    cache.fetched_bytes = cache.requests = 0
+    watchdog: Watchdog = state.setdefault("watchdog", Watchdog())
+    peak = _PeakMemory()
+    remaining_s = context.get_remaining_time_in_millis() / 1000
+    run = watchdog.start(remaining_s=remaining_s, is_cancelled=_cancel_check(request))
+    user_began = time.perf_counter()
+    try:
+        try:
+            response, frames = _run(request, state, cache)
+        finally:
+            watchdog.stop(run)
+    except Interrupted as interrupted:
+        response, frames = Response(here, _status(interrupted), detail=run.stacks), None
+    except LambdaMagicError as error:
+        return _refusal(error)
+    except Exception as error:  # noqa: BLE001  # a program that cannot be read: the client must hear why
+        return _refusal(ProtocolError(_unreadable(error)))
+    if response.status == "timed_out" and not response.detail:
+        response = _with(response, detail=run.stacks)
+    user_ms = (time.perf_counter() - user_began) * 1000
+    response, requests = _deliver(response, frames, request)
+    usage = Usage(
+        duration_ms=(time.perf_counter() - began) * 1000,
+        user_ms=user_ms,
+        peak_memory_mb=peak.megabytes(),
+        cold=is_cold,
+        environment_id=environment_id(),
+        fetched_bytes=cache.fetched_bytes,
+        s3_requests=cache.requests + requests,
+    )
+    return _with(response, usage=usage).to_json()
+
+
+def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Response, Frames | None]:
+    here = versions.here()
+    program = _program(request, state, cache)
+    environment = Environment(program)
+    if request.kind == "map":
+        chunk = Chunk(request, program, environment, cache)
+        chunk.run()
+        status = _status(chunk.interrupted) if chunk.interrupted is not None else "done"
+        return Response(here, status, outputs=environment.outputs.finished()), chunk.frames()
+    try:
+        answer = run_cell(request, program, environment)
+    except Interrupted as interrupted:
+        return Response(here, _status(interrupted), outputs=environment.outputs.finished()), None
+    finally:
+        state.pop("program", None)
+        program.close()
+    numbers = pack_numbers(answer.numbers)
+    return Response(here, "done", numbers=numbers, outputs=environment.outputs.finished()), answer.frames
+
+
+def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> Program:
+    """Return the job's program; the chunks of one map find it read already."""
+    kept = state.get("program")
+    if kept is not None:
+        job_id, program = kept
+        if job_id == request.job_id and request.kind == "map":
+            found: Program = program
+            return found
+        program.close()
+        del state["program"]
+    program = Program(request, cache)
+    state["program"] = (request.job_id, program)
+    return program
+
+
+def _deliver(response: Response, frames: Frames | None, request: Request) -> tuple[Response, int]:
+    """Put payload and outputs where they fit."""
+    segments: list[Any] = [] if frames is None else list(frames.segments)
+    outputs = response.outputs
+    text = json.dumps(outputs) if outputs else ""
+    if len(text) > OUTPUTS_INLINE_MAX_BYTES:
+        segments.append(text.encode())
+        response = _with(response, outputs=[{"in_last_frame": True}])
+    if not segments:
+        return response, 0
+    payload, signature, requests = deliver(segments, request)
+    answered = _with(response, payload=payload, signature=signature)
+    if not payload.parts and payload.size_bytes * 4 // 3 > SYNC_PAYLOAD_MAX_BYTES:
+        return _with(
+            answered, payload=None, status="refused", error_kind="ResultError", detail=_too_large(payload.size_bytes)
+        ), requests
+    return answered, requests
+
+
+def _too_large(size_bytes: int) -> str:
+    return (
+        f"the result is {size_bytes / 1e6:.1f} MB, Lambda's answers hold 6 MB, and there is no bucket to stage it in; "
+        f"configure a bucket (`lambdamagic deploy` makes one)"
+    )
+
+
+def _with(response: Response, **changes: Any) -> Response:
+    from dataclasses import replace
+
+    return replace(response, **changes)
+
+
+def _status(interrupted: Interrupted) -> Any:
+    return interrupted.reason
+
+
+def _refusal(error: LambdaMagicError) -> dict[str, Any]:
+    return Response(versions.here(), "refused", detail=str(error), error_kind=type(error).__name__).to_json()
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"the captured code needs the module {error.name!r}, which the function does not have; "
+            f"add it to the function (`lambdamagic deploy` with it in the requirements)"
+        )
+    return f"the captured code could not be read in the function: {type(error).__name__}: {safe_str(error)}"
+
+
+def _importable(wanted: dict[str, str]) -> dict[str, str]:
+    """Import the pickling libraries that the payload needs, and no others."""
+    import importlib
+
+    for name in wanted:
+        if name in ("dill", "cloudpickle"):
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                continue  # the version check says what is missing
+    return serializer_versions()
+
+
+def _cancel_check(request: Request) -> Callable[[], bool] | None:
+    if not request.cancel_url:
+        return None
+
+    def is_cancelled() -> bool:
+        from lambdamagic.storage.presigned import fetch
+
+        try:
+            fetch(request.cancel_url)
+        except FileNotFoundError:
+            return False
+        except LambdaMagicError:
+            return False  # S3 is unwell: the run goes on, Lambda's own timeout bounds it
+        return True
+
+    return is_cancelled
+
+
+class _PeakMemory:
+    """The highest resident memory of this process since it was made."""
+
+    def __init__(self) -> None:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
+        except OSError:
+            pass  # not allowed here: the peak is then the environment's, not the run's
+
+    def megabytes(self) -> int:
+        try:
+            for line in Path("/proc/self/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) // 1024
+        except OSError:
+            pass  # no /proc (macOS): getrusage knows the process's peak
+        import resource
+        import sys
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak // (1 << 20) if sys.platform == "darwin" else peak // 1024

@@ -1,0 +1,108 @@
+"""A chunk of tasks: one callable or cell body, called for each item, with an outcome each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lambdamagic.codec.encode import Decoder, Encoder
+from lambdamagic.codec.failures import ErrorRecord
+from lambdamagic.codec.frames import Frames
+from lambdamagic.codec.picklers import PICKLING_ERRORS
+from lambdamagic.protocol.envelope import Request
+from lambdamagic.remote.blobs import BlobCache, read_frames
+from lambdamagic.remote.execution import Environment, run_code
+from lambdamagic.remote.program import Program, collection_paused
+from lambdamagic.remote.watchdog import Interrupted
+
+
+class Chunk:
+    """The tasks of one invocation and what has become of them.
+
+    Attributes:
+        outcomes: For each finished task, in order: `{"value": ...}` or `{"error": [ErrorRecord, ...]}`, with
+            `seconds` that it took.
+        interrupted: The reason why the rest did not run, or None.
+    """
+
+    def __init__(self, request: Request, program: Program, environment: Environment, cache: BlobCache) -> None:
+        self._request, self._program, self._environment = request, program, environment
+        self.outcomes: list[dict[str, Any]] = []
+        self.interrupted: Interrupted | None = None
+        self._cache = cache
+
+    def run(self) -> None:
+        """Run the tasks one after the other; an exception of one does not stop the others."""
+        assert self._request.items is not None
+        call = self._call()
+        with self._program.current(), collection_paused():
+            items = Decoder(read_frames(self._request.items, self._cache), self._program.home).load()
+        with self._environment.active():
+            for item in items:
+                began = time.perf_counter()
+                try:
+                    outcome: dict[str, Any] = {"value": call(item)}
+                except Interrupted as interrupted:
+                    self.interrupted = interrupted
+                    return
+                except BaseException as error:  # noqa: BLE001  # SystemExit of one task must not take its siblings
+                    outcome = {"error": self._environment.failure(error)}
+                outcome["seconds"] = time.perf_counter() - began
+                self.outcomes.append(outcome)
+
+    def _call(self) -> Callable[[Any], Any]:
+        fn, header, options = self._program.fn, self._program.header, self._request.options
+        if fn is not None:
+            if options.get("star"):
+                return lambda item: fn(*item)
+            return fn
+        namespace = self._program.main.__dict__
+        target, code, value_name = header["loop_code"], header["code"], header["value_name"]
+        before = dict(namespace)
+
+        def body(item: Any) -> Any:
+            namespace["__lambdamagic_item__"] = item
+            try:
+                exec(target, namespace)
+                run_code(code, namespace)
+                return namespace.get(value_name) if value_name else None
+            finally:
+                # Each item finds the namespace as it was captured, whoever else ran in this environment before.
+                namespace.clear()
+                namespace.update(before)
+
+        return body
+
+    def frames(self) -> Frames:
+        """Write the outcomes; one that no pickler can carry becomes an error of its own."""
+        kinds = {"auto": ["c", "dill"], "dill": ["dill-forced"], "cloudpickle": ["cloudpickle"]}
+        wanted = kinds[self._request.options.get("serializer", "auto")]
+        with self._program.current():
+            for kind in wanted:
+                try:
+                    return self._write(kind, self.outcomes)
+                except PICKLING_ERRORS:
+                    continue
+            return self._write(wanted[-1], [self._carried(wanted[-1], outcome) for outcome in self.outcomes])
+
+    def _write(self, kind: str, outcomes: list[dict[str, Any]]) -> Frames:
+        encoder = Encoder(self._program.home, kind=kind)
+        for outcome in outcomes:
+            encoder.dump(outcome)
+        return encoder.frames()
+
+    def _carried(self, kind: str, outcome: dict[str, Any]) -> dict[str, Any]:
+        try:
+            Encoder(self._program.home, kind=kind).dump(outcome)
+        except PICKLING_ERRORS as error:
+            records = outcome.get("error")
+            if records is not None:
+                for record in records:
+                    record.exception = None
+                return outcome
+            kept = type(outcome["value"]).__name__
+            message = f"the task's result, a {kept}, cannot come back: {error}"
+            record = ErrorRecord("lambdamagic.errors.ResultError", message, [], text=message)
+            return {"error": [record], "seconds": outcome["seconds"]}
+        return outcome

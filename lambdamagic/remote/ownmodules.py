@@ -1,0 +1,64 @@
+"""The user's own modules: shipped as source files, importable for the time of one job."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+
+def _root_for(files: Sequence[tuple[str, str, bytes]]) -> Path:
+    digest = hashlib.sha256()
+    for relative, _, content in sorted(files):
+        digest.update(f"{relative}\0{len(content)}\0".encode() + content)
+    return Path(tempfile.gettempdir()) / "lambdamagic-modules" / digest.hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def importable(files: Sequence[tuple[str, str, bytes]]) -> Iterator[dict[str, str]]:
+    """Make shipped files importable while the context is open.
+
+    The next job may bring other versions of the same modules, so they are forgotten afterwards.
+
+    Args:
+        files: Path relative to the import root, path on the user's machine, content.
+
+    Yields:
+        Path here to path on the user's machine, so that tracebacks name the user's files.
+    """
+    if not files:
+        yield {}
+        return
+    root = _root_for(files)
+    tops = {PurePosixPath(relative).parts[0].removesuffix(".py") for relative, _, _ in files}
+    aliases = {}
+    for relative, origin, content in files:
+        if ".." in PurePosixPath(relative).parts or PurePosixPath(relative).is_absolute():
+            raise ValueError(f"a shipped module's path leads out of its folder: {relative}")
+        path = root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        aliases[str(path)] = origin
+    hidden = _take_out(tops)
+    sys.path.insert(0, str(root))
+    importlib.invalidate_caches()
+    try:
+        yield aliases
+    finally:
+        _take_out(tops)
+        sys.modules.update(hidden)
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(root))
+        sys.path_importer_cache.pop(str(root), None)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _take_out(tops: set[str]) -> dict[str, Any]:
+    names = [name for name in sys.modules if name.split(".", 1)[0] in tops]
+    return {name: sys.modules.pop(name) for name in names}

@@ -1,0 +1,172 @@
+"""What `get_ipython()` is in Lambda: shell commands and a few magics, without IPython."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import string
+import subprocess
+import sys
+import time
+import timeit
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+#: The magics that work inside a cell. `capture` refuses all others before anything is sent.
+LINE_MAGICS = ("cd", "env", "matplotlib", "pip", "pwd", "time", "timeit")
+CELL_MAGICS = ("bash", "sh", "time", "timeit", "writefile")
+
+
+class RemoteShell:
+    """The part of IPython's shell that transformed cells call.
+
+    Args:
+        namespace: The job's namespace, for `{name}` and `$name` in commands.
+        run_code: Runs source in that namespace as a cell does and returns the last expression's value.
+    """
+
+    def __init__(self, namespace: dict[str, Any], run_code: Callable[[str], Any]) -> None:
+        self.user_ns = namespace
+        self._run_code = run_code
+
+    def system(self, command: str) -> None:
+        """Run a shell command; its output goes to the cell, its exit code to `_exit_code`."""
+        process = subprocess.Popen(  # noqa: S602  # a shell is what the user asked for
+            self._expand(command), shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
+        assert process.stdout is not None
+        with process.stdout:
+            for line in iter(process.stdout.readline, b""):
+                sys.stdout.write(line.decode("utf-8", "replace"))
+        self.user_ns["_exit_code"] = process.wait()
+
+    def getoutput(self, command: str) -> list[str]:
+        """Run a shell command and return its output's lines."""
+        done = subprocess.run(  # noqa: S602  # as above
+            self._expand(command), shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        self.user_ns["_exit_code"] = done.returncode
+        return done.stdout.decode("utf-8", "replace").splitlines()
+
+    def run_line_magic(self, name: str, line: str, _stack_depth: int = 1) -> Any:
+        """Run one of `LINE_MAGICS`."""
+        method = getattr(self, f"_line_{name}", None)
+        if method is None:
+            raise NotImplementedError(f"%{name} does not work on Lambda; these do: {', '.join(LINE_MAGICS)}")
+        return method(line if name in ("time", "timeit") else self._expand(line))
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> Any:
+        """Run one of `CELL_MAGICS`."""
+        method = getattr(self, f"_cell_{name}", None)
+        if method is None:
+            raise NotImplementedError(f"%%{name} does not work on Lambda; these do: {', '.join(CELL_MAGICS)}")
+        return method(self._expand(line), cell)
+
+    def _expand(self, text: str) -> str:
+        """Fill in `{expression}` and `$name` as IPython does; text that does not resolve stays as it is."""
+        try:
+            text = _Expressions().vformat(text, (), self.user_ns)
+        except Exception:  # noqa: BLE001  # awk '{print $1}' is no expression: IPython leaves it alone too
+            pass
+        return re.sub(r"\$(\$?)([A-Za-z_]\w*)", self._variable, text)
+
+    def _variable(self, match: re.Match[str]) -> str:
+        escaped, name = match.groups()
+        if escaped:
+            return f"${name}"
+        return str(self.user_ns[name]) if name in self.user_ns else match.group(0)
+
+    def _line_pwd(self, line: str) -> str:
+        return str(Path.cwd())
+
+    def _line_cd(self, line: str) -> None:
+        target = Path(line.strip() or "~").expanduser()
+        os.chdir(target)
+        print(Path.cwd())  # noqa: T201  # as %cd does
+
+    def _line_env(self, line: str) -> Any:
+        if not line.strip():
+            return dict(os.environ)
+        name, _, value = line.strip().partition("=" if "=" in line else " ")
+        if not value:
+            return os.environ[name]
+        os.environ[name] = value
+        print(f"env: {name}={value}")  # noqa: T201  # as %env does
+        return None
+
+    def _line_matplotlib(self, line: str) -> None:
+        """Figures are shown in the cell anyway."""
+
+    def _line_pip(self, line: str) -> None:
+        self.system(f"{shlex.quote(sys.executable)} -m pip {line}")
+
+    def _line_time(self, line: str) -> Any:
+        return self._timed(line)
+
+    def _cell_time(self, line: str, cell: str) -> Any:
+        return self._timed(f"{line}\n{cell}" if line.strip() else cell)
+
+    def _timed(self, source: str) -> Any:
+        wall, cpu = time.perf_counter(), os.times()
+        try:
+            return self._run_code(source)
+        finally:
+            now = os.times()
+            print(  # noqa: T201  # as %time does
+                f"CPU times: user {_span(now.user - cpu.user)}, sys: {_span(now.system - cpu.system)}, "
+                f"total: {_span(now.user - cpu.user + now.system - cpu.system)}\n"
+                f"Wall time: {_span(time.perf_counter() - wall)}"
+            )
+
+    def _line_timeit(self, line: str) -> None:
+        self._timeit(line, "pass")
+
+    def _cell_timeit(self, line: str, cell: str) -> None:
+        self._timeit(cell, line.strip() or "pass")
+
+    def _timeit(self, statement: str, setup: str) -> None:
+        timer = timeit.Timer(statement, setup, globals=self.user_ns)
+        loops, _ = timer.autorange()
+        runs = [taken / loops for taken in timer.repeat(7, loops)]
+        mean = sum(runs) / len(runs)
+        deviation = (sum((taken - mean) ** 2 for taken in runs) / len(runs)) ** 0.5
+        print(  # noqa: T201  # as %timeit does
+            f"{_span(mean)} \N{PLUS-MINUS SIGN} {_span(deviation)} per loop "
+            f"(mean \N{PLUS-MINUS SIGN} std. dev. of 7 runs, {loops:,} loops each)"
+        )
+
+    def _cell_bash(self, line: str, cell: str) -> None:
+        self._script("bash", line, cell)
+
+    def _cell_sh(self, line: str, cell: str) -> None:
+        self._script("sh", line, cell)
+
+    def _script(self, program: str, line: str, cell: str) -> None:
+        done = subprocess.run([program, *shlex.split(line)], input=cell.encode(), capture_output=True, check=False)
+        sys.stdout.write(done.stdout.decode("utf-8", "replace"))
+        sys.stderr.write(done.stderr.decode("utf-8", "replace"))
+        if done.returncode:
+            raise subprocess.CalledProcessError(done.returncode, program, done.stdout, done.stderr)
+
+    def _cell_writefile(self, line: str, cell: str) -> None:
+        append, name = (True, line.removeprefix("-a").strip()) if line.startswith("-a ") else (False, line.strip())
+        path = Path(name).expanduser()
+        with path.open("a" if append else "w", encoding="utf-8") as file:
+            file.write(cell)
+        print(f"{'Appending to' if append else 'Writing'} {name}")  # noqa: T201  # as %%writefile does
+
+
+class _Expressions(string.Formatter):
+    """`{expression}` with any Python expression in it."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        return eval(field_name, dict(kwargs)), field_name  # noqa: S307  # the user's own expression
+
+
+def _span(seconds: float) -> str:
+    for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
