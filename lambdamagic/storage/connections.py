@@ -1,41 +1,47 @@
-"""Keep-alive HTTP connections on the standard library alone, for bodies that are never copied.
+"""Keep-alive HTTP exchanges on the standard library alone, for bodies that are never copied.
 
-The worker must not pay for boto3's or requests' import at its cold start, and both copy large bodies more often than
-the network needs. Knows HTTP only: neither S3, nor retries.
+The worker must not pay for boto3's import at its cold start, and botocore's client takes ten times as long for one
+small request. Knows HTTP only: neither AWS, nor retries of what a server has refused.
 """
 
 from __future__ import annotations
 
 import http.client
 import os
+import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-if TYPE_CHECKING:
-    import ssl
+from lambdamagic.storage.proxies import proxy_authorization, proxy_for
+from lambdamagic.storage.sockets import Dialer, is_dropped
 
 CHUNK_BYTES = 1 << 20
 """How much is handed to the socket at once: its timeout then covers a megabyte, not a whole body."""
 
+NETWORK_ERRORS = (OSError, http.client.HTTPException)
+"""Everything by which an exchange can fail for want of a working connection."""
+
 _COALESCE_BYTES = 64 << 10  # smaller pieces are joined, for a system call each would cost more than the copy
+_IDLE_S = 50.0  # servers give idle connections up after about a minute; a request must not cross that
 
-Origin = tuple[str, str, int]
+Origin = tuple[str, str]
 
-# What a keep-alive connection that the server has closed meanwhile looks like on its next use.
-STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
+
+class NotSentError(OSError):
+    """There is no connection, or it broke before the whole request was handed over: nothing can have happened."""
 
 
 class Connections:
     """A pool of connections to any number of servers. Thread-safe: each exchange has its connection to itself.
 
     Args:
-        connect_timeout_s: For the TCP and TLS handshakes each.
-        read_timeout_s: For every single read or write.
+        connect_timeout_s: For the TCP connection and the TLS handshake each.
+        read_timeout_s: For every single read or write, unless an exchange says otherwise.
         cafile: Certificates to trust instead of the system's.
-        max_idle: How many connections are kept open for each server while none is in use.
+        max_idle: How many connections are kept for each server while none is in use.
     """
 
     def __init__(
@@ -46,13 +52,12 @@ class Connections:
         cafile: str | None = None,
         max_idle: int = 16,
     ) -> None:
-        self._connect_timeout_s = connect_timeout_s
+        self._dialer = Dialer(timeout_s=connect_timeout_s, cafile=cafile)
         self._read_timeout_s = read_timeout_s
-        self._cafile = cafile
         self._max_idle = max_idle
         self._lock = threading.Lock()
-        self._idle: dict[Origin, list[http.client.HTTPConnection]] = {}
-        self._tls: ssl.SSLContext | None = None
+        self._idle: dict[Origin, list[tuple[socket.socket, float]]] = {}
+        self._active: set[socket.socket] = set()
         self._closed = False
 
     @contextmanager
@@ -63,129 +68,131 @@ class Connections:
         *,
         headers: Mapping[str, str] | None = None,
         body: Sequence[memoryview] | None = None,
+        timeout_s: float | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
         """Send a request and give the response, its body unread.
 
-        The connection is kept if the caller has read the body to its end, else closed. An idle connection that the
-        server had closed is replaced once, which is right for idempotent requests only (all of S3's that we send).
+        The connection is kept if the caller reads the body to its end, else closed. A request is sent a second time
+        only if a kept connection turns out to be dead: always when the request was not fully handed over, and
+        otherwise for every method but POST, which may have had its effect.
 
         Args:
-            method: GET, HEAD or PUT.
+            method: The HTTP method.
             url: An absolute http or https URL.
             headers: Beside Host and Content-Length.
             body: Flat views, sent one after the other; None for a request without a body.
+            timeout_s: How long a silent server is waited for.
 
         Raises:
-            OSError: or `http.client.HTTPException`: no connection, or it broke.
+            NotSentError: the server cannot have acted on the request.
+            OSError: or `http.client.HTTPException`: the connection broke later.
         """
         parts = urlsplit(url)
-        origin = _origin(parts)
-        connection, reused = self._take(origin)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"not an http or https URL: {parts.scheme}://{parts.netloc}")
+        head = _head(method, parts, headers or {}, body)
+        sock, response = self._answered(method, parts, head, body or (), timeout_s or self._read_timeout_s)
+        keep = False
         try:
-            try:
-                response = self._send(connection, method, parts, headers or {}, body)
-            except STALE:
-                if not reused:
-                    raise
-                connection.close()
-                connection = self._connect(origin)
-                response = self._send(connection, method, parts, headers or {}, body)
             with response:
                 yield response
-                finished = response.isclosed() or response.length == 0
-                keep = finished and not response.will_close
-        except BaseException:
-            connection.close()
-            raise
-        if keep:
-            self._give_back(origin, connection)
-        else:
-            connection.close()
+                keep = (response.isclosed() or response.length == 0) and not response.will_close
+        finally:
+            self._release((parts.scheme, parts.netloc), sock, keep=keep)
 
     def close(self) -> None:
-        """Close the idle connections, and every other as soon as its exchange ends. Idempotent."""
+        """Close all connections; exchanges under way fail with OSError at once. Idempotent."""
         with self._lock:
             self._closed = True
-            idle = [connection for kept in self._idle.values() for connection in kept]
+            idle = [sock for kept in self._idle.values() for sock, _ in kept]
             self._idle.clear()
-        for connection in idle:
-            connection.close()
+            for sock in self._active:
+                try:
+                    # Wakes the thread that reads from it, and leaves closing to that thread. The plain socket's method:
+                    # SSLSocket's would take the TLS state away from under the reader.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                except OSError:
+                    pass  # broken already, which is as good
+        for sock in idle:
+            sock.close()
 
-    def _take(self, origin: Origin) -> tuple[http.client.HTTPConnection, bool]:
-        with self._lock:
-            kept = self._idle.get(origin)
-            if kept:
-                return kept.pop(), True
-        return self._connect(origin), False
-
-    def _give_back(self, origin: Origin, connection: http.client.HTTPConnection) -> None:
-        with self._lock:
-            kept = self._idle.setdefault(origin, [])
-            if not self._closed and len(kept) < self._max_idle:
-                kept.append(connection)
-                return
-        connection.close()
-
-    def _connect(self, origin: Origin) -> http.client.HTTPConnection:
-        scheme, host, port = origin
-        proxy = proxy_for(scheme, host, os.environ)
-        to_host, to_port = (proxy.hostname or "", proxy.port or 80) if proxy else (host, port)
-        connection: http.client.HTTPConnection
-        if scheme == "https":
-            connection = http.client.HTTPSConnection(
-                to_host, to_port, timeout=self._connect_timeout_s, context=self._tls_context()
-            )
-            if proxy:
-                connection.set_tunnel(host, port, _proxy_authorization(proxy))
-        else:
-            connection = http.client.HTTPConnection(to_host, to_port, timeout=self._connect_timeout_s)
-        try:
-            connection.connect()
-        except BaseException:
-            connection.close()
-            raise
-        connection.sock.settimeout(self._read_timeout_s)
-        return connection
-
-    def _tls_context(self) -> ssl.SSLContext:
-        with self._lock:
-            if self._tls is None:
-                import ssl  # 10 ms and a read of all certificates, which plain http does not need
-
-                self._tls = ssl.create_default_context(cafile=self._cafile)
-            return self._tls
+    def _answered(
+        self, method: str, parts: SplitResult, head: bytes, body: Sequence[memoryview], timeout_s: float
+    ) -> tuple[socket.socket, http.client.HTTPResponse]:
+        """Send on a kept connection, and once more on a new one if that was dead; return the response's beginning."""
+        origin = (parts.scheme, parts.netloc)
+        sock = self._take(origin)
+        if sock is not None:
+            try:
+                return sock, self._send(sock, method, head, body, timeout_s)
+            except NotSentError:
+                pass
+            except (http.client.RemoteDisconnected, ConnectionError):
+                if method == "POST":
+                    raise
+        sock = self._dial(parts)
+        return sock, self._send(sock, method, head, body, timeout_s)
 
     def _send(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        parts: SplitResult,
-        headers: Mapping[str, str],
-        body: Sequence[memoryview] | None,
+        self, sock: socket.socket, method: str, head: bytes, body: Sequence[memoryview], timeout_s: float
     ) -> http.client.HTTPResponse:
-        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        if parts.scheme == "http":
-            proxy = proxy_for("http", parts.hostname or "", os.environ)
-            if proxy:
-                target = f"http://{parts.netloc}{target}"
-                headers = {**headers, **_proxy_authorization(proxy)}
-        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", parts.netloc)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(sum(len(view) for view in body)))
+        response = http.client.HTTPResponse(sock, method=method)
         try:
-            connection.endheaders()
-            for chunk in chunks(body or ()):
-                connection.send(chunk)
-        except (BrokenPipeError, ConnectionResetError) as broken:
-            # A server that refuses a body answers and closes before it has read all of it.
+            sock.settimeout(timeout_s)
             try:
-                return connection.getresponse()
-            except (OSError, http.client.HTTPException):
-                raise broken from None
-        return connection.getresponse()
+                for chunk in chunks([memoryview(head), *body]):
+                    sock.sendall(chunk)
+            except OSError as broken:
+                # A server that refuses a body answers and closes before it has read all of it.
+                try:
+                    response.begin()
+                except NETWORK_ERRORS:
+                    raise NotSentError(f"the connection broke while the request was sent: {broken}") from broken
+            else:
+                response.begin()
+        except BaseException:
+            response.close()
+            self._release(None, sock, keep=False)
+            raise
+        return response
+
+    def _dial(self, parts: SplitResult) -> socket.socket:
+        try:
+            sock = self._dialer.dial(parts)
+        except NETWORK_ERRORS as exc:
+            raise NotSentError(f"{type(exc).__name__}: {exc}") from exc
+        with self._lock:
+            if not self._closed:
+                self._active.add(sock)
+                return sock
+        sock.close()
+        raise NotSentError("the connections were closed")
+
+    def _take(self, origin: Origin) -> socket.socket | None:
+        dead = []
+        try:
+            with self._lock:
+                kept = self._idle.get(origin, [])
+                while kept:
+                    sock, since = kept.pop()  # the one used last is the likeliest to live
+                    if time.monotonic() - since < _IDLE_S and not is_dropped(sock):
+                        self._active.add(sock)
+                        return sock
+                    dead.append(sock)
+                return None
+        finally:
+            for sock in dead:
+                sock.close()
+
+    def _release(self, origin: Origin | None, sock: socket.socket, *, keep: bool) -> None:
+        with self._lock:
+            self._active.discard(sock)
+            if keep and origin is not None and not self._closed:
+                kept = self._idle.setdefault(origin, [])
+                if len(kept) < self._max_idle:
+                    kept.append((sock, time.monotonic()))
+                    return
+        sock.close()
 
 
 def chunks(views: Sequence[memoryview]) -> Iterator[memoryview | bytes]:
@@ -208,30 +215,17 @@ def chunks(views: Sequence[memoryview]) -> Iterator[memoryview | bytes]:
         yield b"".join(small)
 
 
-def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> SplitResult | None:
-    """Return the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for a host, or None."""
-    if not (environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY")):
-        return None  # the usual case, at no import
-    import urllib.request as request
-
-    proxies: dict[str, str] = request.getproxies_environment()
-    bypass: Any = request.proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed has no such function
-    if scheme not in proxies or bypass(host, proxies):
-        return None
-    url = proxies[scheme]
-    return urlsplit(url if "://" in url else f"http://{url}")
-
-
-def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
-    if not proxy.username:
-        return {}
-    from base64 import b64encode
-
-    user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return {"Proxy-Authorization": "Basic " + b64encode(user.encode()).decode("ascii")}
-
-
-def _origin(parts: SplitResult) -> Origin:
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"not an http or https URL: {parts.scheme}://{parts.netloc}")
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+def _head(method: str, parts: SplitResult, headers: Mapping[str, str], body: Sequence[memoryview] | None) -> bytes:
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    lines = {"Host": parts.netloc, **headers}
+    if body is not None:
+        lines["Content-Length"] = str(sum(len(view) for view in body))
+    if parts.scheme == "http":
+        proxy = proxy_for("http", parts.hostname or "", os.environ)
+        if proxy:
+            target = f"http://{parts.netloc}{target}"
+            lines.update(proxy_authorization(proxy))
+    text = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    if text.count("\n") != len(lines) + 1 or target.count(" "):
+        raise ValueError("a URL or header holds a line break or a blank")  # it would smuggle in a second request
+    return f"{text}\r\n".encode("latin-1")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import IntegrityError
 from lambdamagic.storage.base import Hasher, Segment, byte_views
-from lambdamagic.storage.connections import CHUNK_BYTES, Connections
+from lambdamagic.storage.connections import CHUNK_BYTES, NETWORK_ERRORS, Connections
 from lambdamagic.storage.hashing import Digest, HashAlong
 from lambdamagic.storage.refusals import ERROR_BODY_BYTES, Refused, error_of, expect, object_name
 from lambdamagic.storage.retry import RetryPolicy, is_transient
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 _T = TypeVar("_T")
-_NETWORK = (OSError, http.client.HTTPException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +264,7 @@ class Transfer:
                 if not is_transient(refused.status, refused.code):
                     raise error_of(refused, doing, url) from None
                 failure: Exception = refused
-            except _NETWORK as exc:
+            except NETWORK_ERRORS as exc:
                 failure = exc
             elapsed_s = self._clock.monotonic() - began
             delay_s = self._retry.delay_s(attempt, elapsed_s=elapsed_s, jitter=self._jitter())
