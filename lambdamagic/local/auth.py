@@ -27,6 +27,7 @@ MAX_SKEW_S = 15 * 60  # "Request timestamp must be within 15 minutes", SigV4 tro
 MAX_PRESIGN_S = 7 * 24 * 3600  # "Authenticating Requests: Using Query Parameters"
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 _KEY_CACHE_SIZE = 256
+_SIGNED_BY_V2 = ("content-md5", "content-type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,23 +149,28 @@ class Authenticator:
         from urllib.parse import urlsplit
 
         from botocore.auth import HmacV1QueryAuth
-        from botocore.awsrequest import HeadersDict
+        from botocore.compat import HTTPHeaders
         from botocore.credentials import Credentials
 
-        pairs = [p.partition("=")[::2] for p in request.query.split("&")]
-        values = {unquote(k): unquote(v) for k, v in pairs}
+        values = {unquote(k): unquote(v) for k, _, v in (p.partition("=") for p in request.query.split("&"))}
         credential = self._credential(values["AWSAccessKeyId"], values.get("x-amz-security-token"), "s3")
         expires = values.get("Expires", "")
         if not expires.isdigit():
             raise errors.malformed(request)
         if self._now() > int(expires):
             raise errors.expired("s3")
-        unsigned = {"AWSAccessKeyId", "Signature", "Expires"}
-        query = "&".join(f"{k}={v}" if v else k for k, v in pairs if unquote(k) not in unsigned)
-        headers = HeadersDict({k: v for k, v in request.headers.items() if k.startswith(("x-amz-", "content-"))})
-        headers["Date"] = expires
-        signer = HmacV1QueryAuth(Credentials(credential.access_key_id, credential.secret_access_key))
-        split = urlsplit(f"http://{request.headers.get('host', '')}{request.path}?{query}")
+
+        class Signing(HmacV1QueryAuth):  # botocore's counts the expiry from now; here it is what the address says
+            def _get_date(self) -> str:
+                return expires
+
+        # What were headers at the time of signing travels in the query, in lower case.
+        headers = HTTPHeaders()
+        for name, value in {**request.headers, **values}.items():
+            if name.startswith("x-amz-") or name in _SIGNED_BY_V2:
+                headers[name] = value
+        signer = Signing(Credentials(credential.access_key_id, credential.secret_access_key))
+        split = urlsplit(f"http://{request.headers.get('host', '')}{request.path}?{request.query}")
         expected = signer.get_signature(request.method, split, headers, auth_path=request.path)
         if not hmac.compare_digest(expected, values["Signature"]):
             raise errors.mismatch("s3")
@@ -229,15 +235,6 @@ def _check_signed_names(request: Request, names: list[str], service: str) -> Non
     # A header that AWS acts upon and that nobody signed could have been added on the way.
     signed = set(names)
     if "host" not in signed or any(name.startswith("x-amz-") and name not in signed for name in request.headers):
-        if (
-            names == ["host"]
-            and service == "s3"
-            and "host" in request.headers
-            and "authorization" not in request.headers
-        ):
-            extra = [n for n in request.headers if n.startswith("x-amz-") and n != "x-amz-content-sha256"]
-            if not extra:
-                return
         raise errors.unsigned_headers(service)
 
 

@@ -67,6 +67,7 @@ class _Running:
 class _Init:
     began: float
     ended: asyncio.Future[Result | None]
+    request_id: str = ""
     output: bytearray = field(default_factory=bytearray)
     ms: float | None = None
 
@@ -121,8 +122,11 @@ class Environment:
         """Whether it has a task or is still in INIT."""
         return self._running is not None or not self._init.ended.done()
 
-    async def start(self) -> Result | None:
+    async def start(self, request_id: str) -> Result | None:
         """Start the process and wait for the end of INIT; return why it failed, if it did.
+
+        Args:
+            request_id: Of the invocation that waits for it, named in errors.
 
         Raises:
             TimeoutError: INIT took longer than Lambda gives it; the process has been killed.
@@ -137,6 +141,7 @@ class Environment:
         loop.add_reader(self._output_fd, self._read_output)
         await self._api.open()
         self._init.began = time.perf_counter()
+        self._init.request_id = request_id
         env = {
             **self._blueprint.variables,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
@@ -325,7 +330,7 @@ class Environment:
         self._deliver = None
         self.peak_memory_mb = max(self.peak_memory_mb, -(-ended.peak_rss_kb // 1024))
         if not self._init.ended.done():
-            self._init.ended.set_result(exit_error(self.identity, ended, self._kill_reason))
+            self._init.ended.set_result(exit_error(self._init.request_id, ended, self._kill_reason))
         if self._running is not None:
             self._finish_dead()
         self._on_end(self)

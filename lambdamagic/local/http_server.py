@@ -129,6 +129,15 @@ class HttpConnection(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
                 self._transport.close()
+            return
+        # Not from within the parser, which would take a mistake of ours for one of the peer's.
+        self._next()
+
+    def _next(self) -> None:
+        if self._waiting and not self._busy:
+            self._busy = True
+            request = self._waiting.popleft()
+            self._handler(request, Reply(self, request))
 
     def on_message_begin(self) -> None:
         """Parser: a request begins."""
@@ -166,11 +175,7 @@ class HttpConnection(asyncio.Protocol):
         self._chunks = []
         request = Request(self._parser.get_method().decode("ascii"), path, query, self._headers, body)
         self._keep_alive = self._parser.should_keep_alive()
-        if self._busy:
-            self._waiting.append(request)
-        else:
-            self._busy = True
-            self._handler(request, Reply(self, request))
+        self._waiting.append(request)
 
     def write(self, request: Request, response: Response) -> None:
         """Write one answer and turn to the next request that waits."""
@@ -197,8 +202,7 @@ class HttpConnection(asyncio.Protocol):
             transport.writelines([head, body])
         if not self._keep_alive:
             transport.close()
-        elif self._waiting:
-            following = self._waiting.popleft()
-            self._handler(following, Reply(self, following))
         else:
             self._busy = False
+            if self._waiting:
+                self._next()

@@ -12,7 +12,7 @@ single-threaded, which is what makes fork and prctl safe here and not in the ser
 The protocol is one JSON object a line: `{"spawn": id, "argv", "env", "cwd", "output"}`, `{"kill": id}`,
 answered by `{"started": id, "pid"}`, `{"failed": id, "reason"}` and `{"exited": id, "status", "peak_rss_kb"}`.
 """
-# ruff: noqa: PTH - pathlib would double the start of this script
+# ruff: noqa: PTH118, PTH123, PTH208 - pathlib would double the start of this script
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """How much memory an execution environment uses, read cheaply enough to ask many times a second."""
-# ruff: noqa: PTH - read up to 40 times a second for every busy process
+# ruff: noqa: PTH123, PTH208 - read up to 40 times a second for every busy process
 
 from __future__ import annotations
 

@@ -132,11 +132,11 @@ class Pool:
             was_cold = environment is None
             if environment is None:
                 environment = self._create(function, blueprint)
-                failed = await self._init(environment)
+                failed = await self._init(environment, invocation.request_id)
                 if failed == "timeout":
                     # Lambda starts over, now within the function's own timeout ("Failures during the Init phase").
                     environment = self._create(function, blueprint, init_timeout_s=float(function.timeout_s))
-                    failed = await self._init(environment)
+                    failed = await self._init(environment, invocation.request_id)
                     if failed == "timeout":
                         failed = task_timed_out(invocation.request_id, function.timeout_s)
                 if isinstance(failed, Result):
@@ -208,9 +208,9 @@ class Pool:
         self._work.set()
         return environment
 
-    async def _init(self, environment: Environment) -> Result | str | None:
+    async def _init(self, environment: Environment, request_id: str) -> Result | str | None:
         try:
-            return await environment.start()
+            return await environment.start(request_id)
         except TimeoutError:
             return "timeout"
         except (OSError, LocalServerError):

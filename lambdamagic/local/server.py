@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -130,6 +131,10 @@ class Server:
                 _forget_chunking(request)
         except AwsError as error:
             reply.send(render(error, service or auth_errors.service_of(request)))
+            return
+        except Exception:  # noqa: BLE001 - a mistake of ours in one request must be told, and not end the server
+            traceback.print_exc()
+            reply.send(render(AwsError(500, "InternalFailure", "The embedded Lambda failed."), service or "lambda"))
             return
         self._spawn(self._answer_from_moto(service, request, reply))
 

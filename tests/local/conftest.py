@@ -1,0 +1,174 @@
+"""Fixtures of the embedded Lambda's tests: real servers, real boto3, real function packages."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import socket
+import textwrap
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from lambdamagic.local.launcher import LocalConnection, LocalServer
+from lambdamagic.local.interpreters import OWN_VERSION
+
+_names = itertools.count(1)
+
+
+def package(files: dict[str, str]) -> bytes:
+    """Return a zip file of the given texts."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, textwrap.dedent(text))
+    return content.getvalue()
+
+
+class Account:
+    """boto3 clients of one instance, and what a test most often does with them."""
+
+    def __init__(self, connection: LocalConnection) -> None:
+        self.connection = connection
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str, **config: Any) -> Any:
+        """Return a client that never retries, so that every answer is seen as it is."""
+        if config or service not in self._clients:
+            c = self.connection
+            client = boto3.client(
+                service,
+                endpoint_url=c.endpoint_url,
+                aws_access_key_id=c.access_key_id,
+                aws_secret_access_key=c.secret_access_key,
+                region_name=c.region,
+                config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50, **config),
+            )
+            if config:
+                return client
+            self._clients[service] = client
+        return self._clients[service]
+
+    @property
+    def functions(self) -> Any:
+        return self.client("lambda")
+
+    def role_arn(self) -> str:
+        iam = self.client("iam")
+        try:
+            return iam.get_role(RoleName="runner")["Role"]["Arn"]
+        except iam.exceptions.NoSuchEntityException:
+            return iam.create_role(RoleName="runner", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+
+    def deploy(self, code: str, *, files: dict[str, str] | None = None, **options: Any) -> str:
+        """Create a function from the text of its module `app` and return its name."""
+        name = f"f{next(_names)}"
+        values = {
+            "Runtime": f"python{OWN_VERSION}",
+            "Handler": "app.handler",
+            "MemorySize": 256,
+            "Timeout": 20,
+            **options,
+        }
+        content = package({"app.py": code, **(files or {})})
+        self.functions.create_function(FunctionName=name, Role=self.role_arn(), Code={"ZipFile": content}, **values)
+        return name
+
+    def invoke(self, name: str, event: Any = None, **options: Any) -> dict[str, Any]:
+        """Invoke and return the response with its payload parsed."""
+        response = self.functions.invoke(FunctionName=name, Payload=json.dumps(event), **options)
+        body = response["Payload"].read()
+        response["Payload"] = json.loads(body) if body else None
+        return response
+
+    def bucket(self) -> str:
+        """Create a bucket and return its name."""
+        name = f"bucket-{next(_names)}"
+        self.client("s3").create_bucket(Bucket=name)
+        return name
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[LocalServer]:
+    """One server for all tests that leave it as it was; asynchronous waits are a thousandth of AWS's."""
+    with LocalServer.start(concurrency=12, time_factor=0.001) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def account(server: LocalServer) -> Iterator[Account]:
+    found = Account(server.connection)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def own_account() -> Iterator[Callable[..., Account]]:
+    """Start servers of the test's own."""
+    started: list[tuple[LocalServer, Account]] = []
+
+    def start(**options: Any) -> Account:
+        running = LocalServer.start(**options)
+        found = Account(running.connection)
+        started.append((running, found))
+        return found
+
+    yield start
+    for running, found in started:
+        found.close()
+        running.stop()
+
+
+ECHO = """
+def handler(event, context):
+    return event
+"""
+
+
+class Mailbox:
+    """A socket to which functions report, so that a test waits for what happened and not for time to pass."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def receive(self, timeout_s: float = 20.0) -> Any:
+        self._listener.settimeout(timeout_s)
+        connection, _ = self._listener.accept()
+        with connection, connection.makefile("rb") as stream:
+            return json.loads(stream.read())
+
+    def is_silent(self, for_s: float) -> bool:
+        self._listener.settimeout(for_s)
+        try:
+            self._listener.accept()[0].close()
+        except TimeoutError:
+            return True
+        return False
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+REPORT = """
+import json, socket
+def report(port, value):
+    with socket.create_connection(("127.0.0.1", port)) as channel:
+        channel.sendall(json.dumps(value).encode())
+"""
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    found = Mailbox()
+    yield found
+    found.close()

@@ -1,0 +1,169 @@
+"""The control plane as boto3's users see it: states, versions, aliases, updates, limits."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local.conftest import ECHO, package
+
+
+def test_a_new_function_is_pending_and_then_active(account):
+    """Create answers Pending; the waiters of boto3 find it Active."""
+    created = account.functions.create_function(
+        FunctionName="stateful",
+        Role=account.role_arn(),
+        Runtime="python3.11",
+        Handler="app.handler",
+        Code={"ZipFile": package({"app.py": ECHO})},
+    )
+    assert (created["State"], created["StateReasonCode"]) == ("Pending", "Creating")
+    account.functions.get_waiter("function_active_v2").wait(FunctionName="stateful")
+    found = account.functions.get_function(FunctionName="stateful")["Configuration"]
+    assert (found["State"], found["LastUpdateStatus"]) == ("Active", "Successful")
+
+
+def test_an_update_of_the_code_takes_effect_at_the_next_invocation(account):
+    """UpdateFunctionCode retires environments with the old code."""
+    name = account.deploy("def handler(e, c):\n    return 'old'\n")
+    assert account.invoke(name)["Payload"] == "old"
+    content = package({"app.py": "def handler(e, c):\n    return 'new'\n"})
+    updated = account.functions.update_function_code(FunctionName=name, ZipFile=content)
+    assert updated["LastUpdateStatus"] == "InProgress"
+    account.functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    assert account.invoke(name)["Payload"] == "new"
+
+
+def test_an_update_of_the_configuration_takes_effect(account):
+    """UpdateFunctionConfiguration retires environments with the old variables."""
+    name = account.deploy("import os\ndef handler(e, c):\n    return os.environ.get('X')\n")
+    assert account.invoke(name)["Payload"] is None
+    account.functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"X": "1"}})
+    assert account.invoke(name)["Payload"] == "1"
+
+
+def test_a_deleted_functions_environments_die(account, mailbox):
+    """DeleteFunction kills them, and Invoke is a 404."""
+    name = account.deploy(
+        "import socket\ndef handler(e, c):\n    global s\n    s = socket.create_connection(('127.0.0.1', e))\n"
+    )
+    account.invoke(name, mailbox.port)
+    connection, _ = mailbox._listener.accept()
+    account.functions.delete_function(FunctionName=name)
+    with connection:
+        connection.settimeout(10)
+        assert connection.recv(1) == b""
+    with pytest.raises(account.functions.exceptions.ResourceNotFoundException):
+        account.invoke(name)
+
+
+def test_versions_and_aliases_are_qualifiers(account):
+    """A published version keeps its code; an alias points at one."""
+    name = account.deploy("def handler(e, c):\n    return c.function_version\n")
+    version = account.functions.publish_version(FunctionName=name)["Version"]
+    account.functions.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    content = package({"app.py": "def handler(e, c):\n    return 'changed'\n"})
+    account.functions.update_function_code(FunctionName=name, ZipFile=content)
+    assert account.invoke(name, Qualifier=version)["Payload"] == version
+    response = account.invoke(name, Qualifier="live")
+    assert (response["Payload"], response["ExecutedVersion"]) == (version, version)
+    assert account.invoke(name, Qualifier="$LATEST")["Payload"] == "changed"
+    assert account.invoke(f"{name}:live")["Payload"] == version
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "text"),
+    [
+        (
+            "MemorySize",
+            100,
+            "Value '100' at 'memorySize' failed to satisfy constraint: Member must have value greater than or equal to 128",
+        ),
+        (
+            "MemorySize",
+            20000,
+            "Value '20000' at 'memorySize' failed to satisfy constraint: Member must have value less than or equal to 10240",
+        ),
+        (
+            "Timeout",
+            0,
+            "Value '0' at 'timeout' failed to satisfy constraint: Member must have value greater than or equal to 1",
+        ),
+        (
+            "Timeout",
+            901,
+            "Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900",
+        ),
+    ],
+)
+def test_values_out_of_range_are_refused(account, option, value, text):
+    """ValidationException in AWS's words, for create and for update."""
+    functions = account.client("lambda", parameter_validation=False)
+    with pytest.raises(ClientError) as caught:
+        functions.create_function(
+            FunctionName="outside",
+            Role=account.role_arn(),
+            Runtime="python3.11",
+            Handler="app.handler",
+            Code={"ZipFile": package({"app.py": ECHO})},
+            **{option: value},
+        )
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert text in caught.value.response["Error"]["Message"]
+    name = account.deploy(ECHO)
+    with pytest.raises(ClientError, match="ValidationException"):
+        functions.update_function_configuration(FunctionName=name, **{option: value})
+    functions.close()
+
+
+def test_code_comes_from_s3_too(account):
+    """A package in a bucket is deployed from there."""
+    bucket = account.bucket()
+    account.client("s3").put_object(Bucket=bucket, Key="code.zip", Body=package({"app.py": ECHO}))
+    account.functions.create_function(
+        FunctionName="from-s3",
+        Role=account.role_arn(),
+        Runtime="python3.11",
+        Handler="app.handler",
+        Code={"S3Bucket": bucket, "S3Key": "code.zip"},
+    )
+    assert account.invoke("from-s3", 5)["Payload"] == 5
+
+
+def test_cloudformation_makes_functions_and_roles(account):
+    """A stack with a role and a function can be invoked when it is created."""
+    template = """
+    Resources:
+      Role:
+        Type: AWS::IAM::Role
+        Properties:
+          AssumeRolePolicyDocument: {}
+      Function:
+        Type: AWS::Lambda::Function
+        Properties:
+          FunctionName: stacked
+          Runtime: python3.11
+          Handler: index.handler
+          Role: !GetAtt Role.Arn
+          Code:
+            ZipFile: |
+              def handler(event, context):
+                  return "stacked"
+    """
+    account.client("cloudformation").create_stack(StackName="s", TemplateBody=template)
+    assert account.invoke("stacked")["Payload"] == "stacked"
+
+
+def test_the_other_services_answer(account):
+    """STS, ECR, SQS and IAM are there for deploy."""
+    assert account.client("sts").get_caller_identity()["Account"] == account.connection.account_id
+    account.client("ecr").create_repository(repositoryName="images")
+    url = account.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    account.client("sqs").send_message(QueueUrl=url, MessageBody="hello")
+    assert account.client("sqs").receive_message(QueueUrl=url)["Messages"][0]["Body"] == "hello"
+
+
+def test_a_service_that_is_not_there_says_so(account):
+    """A clear error instead of an odd one."""
+    with pytest.raises(ClientError, match="has no service"):
+        account.client("dynamodb").list_tables()
