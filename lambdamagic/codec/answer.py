@@ -14,7 +14,7 @@ from typing import Any
 
 from lambdamagic.codec import tracking
 from lambdamagic.codec.encode import Decoder, Encoder
-from lambdamagic.codec.failures import ErrorRecord, safe_str
+from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
 from lambdamagic.codec.frames import Frames, Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer
@@ -40,11 +40,13 @@ class Answer:
         frames: The bytes.
         numbers: Memo numbers of the client's objects that the bytes refer to, in order.
         lost: Values that could not be written; placeholders stand for bound names.
+        error_line: The exception that ended the cell, in one line; empty without one.
     """
 
     frames: Frames
     numbers: list[int]
     lost: list[Lost] = field(default_factory=list)
+    error_line: str = ""
 
 
 def digest_of(home: Home) -> Callable[[Any], bytes | None]:
@@ -64,7 +66,8 @@ def digest_of(home: Home) -> Callable[[Any], bytes | None]:
     return digest
 
 
-_NO_VALUE = "no value"
+#: Stands for "the cell has no last expression", since None is a value.
+NO_VALUE = object()
 
 
 def write_answer(
@@ -74,7 +77,7 @@ def write_answer(
     captured: Mapping[str, Any],
     ignored: Iterable[str],
     wanted: Iterable[str] | None,
-    value: Any = _NO_VALUE,
+    value: Any = NO_VALUE,
     error: list[ErrorRecord] | None = None,
     serializer: Serializer = "auto",
     mutations: bool = True,
@@ -118,12 +121,12 @@ def write_answer(
             writer.add_update(_label(item, captured), item)
     for name, now in bound.items():
         writer.add("bound", name, now)
-    if value is not _NO_VALUE:
+    if value is not NO_VALUE:
         writer.add("value", "the shown value", value)
     for position, record in enumerate(error or ()):
         writer.add("error", str(position), record)
     frames = writer.write({"deleted": deleted, "unreturned": [_label(item, captured) for item in dirty + replaced]})
-    return Answer(frames, [item.index for item in table], writer.lost)
+    return Answer(frames, [item.index for item in table], writer.lost, error_line(error) if error else "")
 
 
 def _with_holders(tracker: Tracker | None, dirty: list[Tracked], replaced: list[Tracked]) -> list[Tracked]:

@@ -106,6 +106,14 @@ def safe_str(error: BaseException) -> str:
         return f"<its __str__ raised {type(failure).__name__}>"
 
 
+def error_line(records: list[ErrorRecord]) -> str:
+    """Return type and message of the outermost exception in one line of bounded length."""
+    first = records[0]
+    text = f"{first.type_name}: {first.message}" if first.message else first.type_name
+    line = text.splitlines()[0]
+    return line if len(line) <= 300 else line[:297] + "..."
+
+
 def _frames(tb: types.TracebackType | None, internal: tuple[str, ...]) -> list[FrameRecord]:
     frames = []
     for summary in traceback.extract_tb(tb):

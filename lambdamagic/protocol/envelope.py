@@ -119,6 +119,19 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class TaskSummary:
+    """How one task ended.
+
+    Attributes:
+        seconds: Run time of the user's code.
+        error: Type and message of its exception in one line; empty when it returned.
+    """
+
+    seconds: float
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class Response:
     """The function's answer.
 
@@ -131,6 +144,7 @@ class Response:
         signature: HMAC of the staged parts.
         outputs: What the code printed and displayed, in order.
         usage: What it used.
+        tasks: For each task that has its outcome, in order, what can be told without unpickling it.
         detail: See status.
         error_kind: For `refused`: which error of ours it is.
     """
@@ -142,6 +156,7 @@ class Response:
     signature: str = ""
     outputs: list[dict[str, Any]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
+    tasks: list[TaskSummary] = field(default_factory=list)
     detail: str = ""
     error_kind: str = ""
 
@@ -155,6 +170,7 @@ class Response:
             "signature": self.signature,
             "outputs": self.outputs,
             "usage": asdict(self.usage),
+            "tasks": [[task.seconds, task.error] for task in self.tasks],
             "detail": self.detail,
             "error_kind": self.error_kind,
         }
@@ -175,6 +191,7 @@ class Response:
                 signature=document["signature"],
                 outputs=document["outputs"],
                 usage=Usage(**document["usage"]),
+                tasks=[TaskSummary(seconds, error) for seconds, error in document["tasks"]],
                 detail=document["detail"],
                 error_kind=document["error_kind"],
             )

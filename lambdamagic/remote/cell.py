@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdamagic.codec.answer import _NO_VALUE, Answer, digest_of, write_answer
+from lambdamagic.codec.answer import NO_VALUE, Answer, digest_of, write_answer
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.tracking import Tracker
 from lambdamagic.protocol.envelope import Request
@@ -33,12 +33,12 @@ def run_cell(request: Request, program: Program, environment: Environment) -> An
         digest=digest_of(program.home),
     )
     error: list[ErrorRecord] | None = None
-    value: Any = _NO_VALUE
+    value: Any = NO_VALUE
     with environment.active():
         try:
             run_code(header["code"], namespace)
             if header["value_name"]:
-                value = namespace.pop(header["value_name"], _NO_VALUE)
+                value = namespace.pop(header["value_name"], NO_VALUE)
         except Interrupted:
             raise
         except BaseException as raised:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too are the user's to see

@@ -14,7 +14,7 @@ from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.picklers import serializer_versions
 from lambdamagic.errors import LambdaMagicError, ProtocolError
 from lambdamagic.protocol import versions
-from lambdamagic.protocol.envelope import MARK, Request, Response, Usage
+from lambdamagic.protocol.envelope import MARK, Request, Response, TaskSummary, Usage
 from lambdamagic.protocol.limits import SYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.remote.blobs import BlobCache, deliver
 from lambdamagic.remote.cell import run_cell
@@ -89,7 +89,9 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
         chunk = Chunk(request, program, environment, cache)
         chunk.run()
         status = _status(chunk.interrupted) if chunk.interrupted is not None else "done"
-        return Response(here, status, outputs=environment.outputs.finished()), chunk.frames()
+        frames = chunk.frames()
+        return Response(here, status, outputs=environment.outputs.finished(), tasks=chunk.summaries()), frames
+    began = time.perf_counter()
     try:
         answer = run_cell(request, program, environment)
     except Interrupted as interrupted:
@@ -98,7 +100,9 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
         state.pop("program", None)
         program.close()
     numbers = pack_numbers(answer.numbers)
-    return Response(here, "done", numbers=numbers, outputs=environment.outputs.finished()), answer.frames
+    summary = TaskSummary(time.perf_counter() - began, answer.error_line)
+    outputs = environment.outputs.finished()
+    return Response(here, "done", numbers=numbers, outputs=outputs, tasks=[summary]), answer.frames
 
 
 def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> Program:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.codec.encode import Decoder, Encoder
-from lambdamagic.codec.failures import ErrorRecord
+from lambdamagic.codec.failures import ErrorRecord, error_line
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.picklers import PICKLING_ERRORS
-from lambdamagic.protocol.envelope import Request
+from lambdamagic.protocol.envelope import Request, TaskSummary
 from lambdamagic.remote.blobs import BlobCache, read_frames
 from lambdamagic.remote.execution import Environment, run_code
 from lambdamagic.remote.program import Program, collection_paused
@@ -74,6 +74,13 @@ class Chunk:
 
         return body
 
+    def summaries(self) -> list[TaskSummary]:
+        """Tell how each finished task ended."""
+        return [
+            TaskSummary(outcome["seconds"], error_line(outcome["error"]) if "error" in outcome else "")
+            for outcome in self.outcomes
+        ]
+
     def frames(self) -> Frames:
         """Write the outcomes; one that no pickler can carry becomes an error of its own."""
         kinds = {"auto": ["c", "dill"], "dill": ["dill-forced"], "cloudpickle": ["cloudpickle"]}
@@ -84,7 +91,8 @@ class Chunk:
                     return self._write(kind, self.outcomes)
                 except PICKLING_ERRORS:
                     continue
-            return self._write(wanted[-1], [self._carried(wanted[-1], outcome) for outcome in self.outcomes])
+            self.outcomes = [self._carried(wanted[-1], outcome) for outcome in self.outcomes]
+            return self._write(wanted[-1], self.outcomes)
 
     def _write(self, kind: str, outcomes: list[dict[str, Any]]) -> Frames:
         encoder = Encoder(self._program.home, kind=kind)

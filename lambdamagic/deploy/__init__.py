@@ -1,0 +1,1 @@
+"""Functions, buckets and what they need, made through AWS's own APIs."""

@@ -1,0 +1,139 @@
+"""The function that runs jobs: found, made, or made again in another size."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import threading
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from lambdamagic.errors import BucketMissingError, FunctionMissingError, TargetError
+from lambdamagic.storage.s3 import AwsAccess
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+HANDLER = "lambdamagic.remote.handler.handler"
+ROLE_NAME = "lambdamagic-function"
+TAGS = {"lambdamagic": "function"}
+_ACTIVE_TIMEOUT_S = 60
+
+_ASSUME_ROLE = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+
+def runtime_here() -> str:
+    """Return Lambda's name for this Python, such as `python3.12`."""
+    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def variant_name(base: str, memory_mb: int, timeout_s: int) -> str:
+    """Return the name of the function of one size; pure, so that every session finds the same one."""
+    return f"{base}-py{sys.version_info.major}{sys.version_info.minor}-{memory_mb}mb-{timeout_s}s"
+
+
+class FunctionMaker:
+    """Makes functions whose environment already holds lambdamagic, each once. Thread-safe.
+
+    That is the embedded Lambda's case: its execution environments run this very Python with all that is installed.
+
+    Args:
+        access: The account.
+    """
+
+    def __init__(self, access: AwsAccess) -> None:
+        self._access = access
+        self._lock = threading.Lock()
+        self._known: set[str] = set()
+        self._role_arn: str | None = None
+
+    def ensure(self, name: str, *, memory_mb: int, timeout_s: int) -> str:
+        """Return the name of a function of this size, made if it is not there; waits until it is active.
+
+        Raises:
+            TargetError: It could not be made.
+        """
+        with self._lock:
+            if name not in self._known:
+                self._make(name, memory_mb, timeout_s)
+                self._known.add(name)
+        return name
+
+    def _make(self, name: str, memory_mb: int, timeout_s: int) -> None:
+        client: LambdaClient = self._access.client("lambda")
+        try:
+            client.create_function(
+                FunctionName=name,
+                Runtime=runtime_here(),  # type: ignore[arg-type]  # the stubs list the runtimes of one day
+                Role=self._role(),
+                Handler=HANDLER,
+                Code={"ZipFile": _marker_zip()},
+                MemorySize=memory_mb,
+                Timeout=timeout_s,
+                Tags=TAGS,
+            )
+        except client.exceptions.ResourceConflictException:
+            return  # another session made it
+        except client.exceptions.ClientError as error:
+            raise TargetError(f"the function {name} could not be made: {error}") from error
+        client.get_waiter("function_active_v2").wait(
+            FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": _ACTIVE_TIMEOUT_S}
+        )
+
+    def _role(self) -> str:
+        if self._role_arn is None:
+            iam: Any = self._access.client("iam")
+            try:
+                made = iam.create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=json.dumps(_ASSUME_ROLE))
+            except iam.exceptions.EntityAlreadyExistsException:
+                made = iam.get_role(RoleName=ROLE_NAME)
+            self._role_arn = made["Role"]["Arn"]
+        return self._role_arn
+
+
+def _marker_zip() -> bytes:
+    """Return a package with nothing but a note: the code is already in the environment."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        info = zipfile.ZipInfo("lambdamagic.txt", date_time=(1980, 1, 1, 0, 0, 0))
+        archive.writestr(info, "This function's environment holds lambdamagic itself.\n")
+    return buffer.getvalue()
+
+
+def function_size(access: AwsAccess, name: str) -> tuple[int, int, str]:
+    """Return a function's memory in MB, timeout in seconds, and runtime.
+
+    Raises:
+        FunctionMissingError: There is no such function.
+    """
+    client: LambdaClient = access.client("lambda")
+    try:
+        found = client.get_function_configuration(FunctionName=name)
+    except client.exceptions.ResourceNotFoundException as error:
+        raise FunctionMissingError(
+            f"there is no function {name!r} in this account and region",
+            hint="`lambdamagic deploy` makes one; or set another with LAMBDAMAGIC_FUNCTION",
+        ) from error
+    return found["MemorySize"], found["Timeout"], str(found.get("Runtime", ""))
+
+
+def ensure_bucket(access: AwsAccess, name: str) -> str:
+    """Return a bucket's name, made if it is not there.
+
+    Raises:
+        BucketMissingError: The name belongs to somebody else.
+    """
+    client: Any = access.client("s3")
+    try:
+        client.create_bucket(Bucket=name)
+    except client.exceptions.BucketAlreadyOwnedByYou:
+        pass
+    except client.exceptions.BucketAlreadyExists as error:
+        raise BucketMissingError(f"the bucket {name!r} belongs to another account", hint="choose another name") from error
+    return name

@@ -1,0 +1,157 @@
+"""A job as its owner sees it: arrivals to take, a way to cancel, and the facts."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lambdamagic.events import Listeners
+from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.protocol import keys
+from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.payload import Payload
+from lambdamagic.protocol.report import Report
+from lambdamagic.transports.base import Transport
+
+State = Literal["running", "done", "failed", "cancelled"]
+
+
+def new_job_id() -> str:
+    """Return an id that sorts by time and is never given twice."""
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
+
+
+@dataclass(frozen=True)
+class FunctionRef:
+    """The function that runs a job."""
+
+    name: str
+    memory_mb: int
+    timeout_s: int
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The tasks of one invocation.
+
+    Attributes:
+        tasks: Their numbers.
+        items: Their arguments as an encoded list; None for a cell.
+        split: Makes units of one task each, for when this one killed its environment.
+    """
+
+    tasks: tuple[int, ...]
+    items: Any = None
+    split: Callable[[], list[Unit]] | None = None
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """All that the engine needs to run a job."""
+
+    kind: Literal["cell", "map"]
+    label: str
+    function: FunctionRef
+    transport: Transport
+    stager: Stager
+    program: Payload
+    versions: dict[str, Any]
+    units: Iterator[Unit]
+    task_count: int | None
+    options: dict[str, Any] = field(default_factory=dict)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    max_concurrency: int = 1
+    inline_limit_bytes: int = 0
+    job_id: str = field(default_factory=new_job_id)
+    key: bytes = field(default_factory=keys.new_job_key, repr=False)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An invocation that came to its end.
+
+    Attributes:
+        unit: What it carried.
+        response: The function's answer; None when it died.
+        frames: The answer's frames, verified.
+        error: How it died or was refused; None when it answered.
+        report: Lambda's report.
+        request_id: AWS's id of the invocation.
+    """
+
+    unit: Unit
+    response: Response | None
+    frames: list[Any]
+    error: Exception | None
+    report: Report | None
+    request_id: str = ""
+
+
+class Job:
+    """A running or finished job. Thread-safe.
+
+    Attributes:
+        spec: What was asked for.
+        listeners: Who is told of its events.
+        reports: Lambda's reports so far.
+        log_tails: Ends of the invocations' logs, the latest last, bounded.
+    """
+
+    def __init__(self, spec: JobSpec, listeners: Listeners) -> None:
+        self.spec = spec
+        self.listeners = listeners
+        self.started_at = time.time()
+        self.finished_at: float | None = None
+        self.state: State = "running"
+        self.error: Exception | None = None
+        self.reports: list[Report] = []
+        self.log_tails: list[str] = []
+        self._arrivals: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
+        self._finished = threading.Event()
+        self._cancel: Callable[[], None] = lambda: None
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.spec.job_id
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """Yield invocations as they end, until the job has ended. Blocks; a KeyboardInterrupt comes through at once.
+
+        The wait is bounded by the engine, which ends every job: each invocation by the function's timeout, each retry
+        by the policy.
+
+        Raises:
+            LambdaMagicError: The job as a whole cannot go on (no credentials, no function, throttled for too long).
+        """
+        while (arrival := self._arrivals.get()) is not None:
+            yield arrival
+        if self.error is not None:
+            raise self.error
+
+    def cancel(self) -> None:
+        """Stop launching, drop what waits, and tell running tasks to stop. Returns at once; idempotent."""
+        self._cancel()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end and return whether it came."""
+        return self._finished.wait(timeout_s)
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Hand over an invocation's end (for the engine)."""
+        if arrival.report is not None:
+            self.reports.append(arrival.report)
+        self._arrivals.put(arrival)
+
+    def finished(self, state: State, error: Exception | None) -> None:
+        """Note the end (for the engine)."""
+        self.state, self.error = state, error
+        self.finished_at = time.time()
+        self._arrivals.put(None)
+        self._finished.set()

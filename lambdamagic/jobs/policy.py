@@ -1,0 +1,119 @@
+"""When to try again, as pure functions of what is known.
+
+Four kinds of failure are told apart. *Throttled*: nothing ran, so trying again is free and right. *Unreachable*:
+nothing ran either, but an endpoint that is gone stays gone, so patience is short. *Lost* and *died*: the user's code
+may have run in part, so it is run again only as often as the policy says. *The user's exception*: never, unless asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdamagic.errors import (
+    EnvironmentDiedError,
+    FunctionTimedOutError,
+    InvocationLostError,
+    OutOfMemoryError,
+    ThrottledError,
+)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often what is tried again.
+
+    Attributes:
+        user_errors: Further attempts of a task whose code raised, timed out or used up its memory.
+        deaths: Further attempts of a task whose environment died or whose connection broke.
+        throttle_patience_s: How long throttling is borne, in seconds.
+        base_s: First wait, doubled with each attempt.
+        cap_s: Longest wait.
+    """
+
+    user_errors: int = 0
+    deaths: int = 0
+    throttle_patience_s: float = 900.0
+    base_s: float = 0.2
+    cap_s: float = 10.0
+
+
+@dataclass
+class History:
+    """What one piece of work has been through."""
+
+    throttled: int = 0
+    throttled_since: float | None = None
+    deaths: int = 0
+    user_errors: int = 0
+
+
+def wait_before_retry(
+    policy: RetryPolicy, error: Exception, history: History, *, now: float, jitter: float
+) -> float | None:
+    """Return the seconds to wait before the next attempt, or None to give up.
+
+    Args:
+        policy: The rules.
+        error: What happened; `history` counts it already.
+        history: What happened before.
+        now: Seconds on a clock that does not go back.
+        jitter: A number in [0, 1): many clients must not come back at the same moment.
+    """
+    if isinstance(error, ThrottledError):
+        since = history.throttled_since if history.throttled_since is not None else now
+        if now - since > policy.throttle_patience_s:
+            return None
+        return backoff_s(policy, history.throttled, jitter)
+    if isinstance(error, FunctionTimedOutError | OutOfMemoryError):
+        return backoff_s(policy, history.user_errors, jitter) if history.user_errors <= policy.user_errors else None
+    if isinstance(error, EnvironmentDiedError | InvocationLostError):
+        allowed = max(policy.deaths, policy.user_errors)
+        return backoff_s(policy, history.deaths, jitter) if history.deaths <= allowed else None
+    return None
+
+
+def backoff_s(policy: RetryPolicy, attempt: int, jitter: float) -> float:
+    """Return a wait that doubles with each attempt, with half of it random ("Exponential Backoff And Jitter", AWS)."""
+    full: float = min(policy.cap_s, policy.base_s * 2 ** max(0, attempt - 1))
+    return full * (0.5 + 0.5 * jitter)
+
+
+def note(history: History, error: Exception, now: float) -> None:
+    """Count a failure."""
+    if isinstance(error, ThrottledError):
+        history.throttled += 1
+        if history.throttled_since is None:
+            history.throttled_since = now
+    elif isinstance(error, FunctionTimedOutError | OutOfMemoryError):
+        history.user_errors += 1
+    elif isinstance(error, EnvironmentDiedError | InvocationLostError):
+        history.deaths += 1
+
+
+@dataclass
+class Concurrency:
+    """How many invocations may be under way: additive increase, multiplicative decrease.
+
+    Attributes:
+        ceiling: The user's or the account's limit.
+        allowed: What throttling has taught so far.
+    """
+
+    ceiling: int
+    allowed: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.allowed = float(self.ceiling)
+
+    def throttled(self) -> None:
+        """Come down: Lambda said that there are too many."""
+        self.allowed = max(1.0, self.allowed * 0.7)
+
+    def succeeded(self) -> None:
+        """Go up by one for each full round that succeeded."""
+        self.allowed = min(float(self.ceiling), self.allowed + 1.0 / self.allowed)
+
+    @property
+    def limit(self) -> int:
+        """Invocations that may be under way now."""
+        return int(self.allowed)

@@ -1,0 +1,82 @@
+"""Threads for blocking calls that do not keep the process alive.
+
+`ThreadPoolExecutor` joins its threads when the interpreter ends, so that one invocation of fifteen minutes would hold a
+kernel that wants to exit. These threads are daemons, started as needed and reused.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+
+class DaemonThreads:
+    """Runs calls in up to `limit` threads.
+
+    Args:
+        limit: How many calls run at once; more wait.
+        name: Prefix of the threads' names.
+        idle_s: A thread without work ends after this many seconds.
+    """
+
+    def __init__(self, limit: int, name: str, idle_s: float = 10.0) -> None:
+        self._limit, self._name, self._idle_s = limit, name, idle_s
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._count = 0
+        self._idle = 0
+        self._is_closed = False
+
+    def submit(self, call: Callable[[], Any]) -> Future[Any]:
+        """Run `call` in a thread and return the future of its result."""
+        future: Future[Any] = Future()
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("these threads are closed")
+            start = self._idle <= self._calls.qsize() and self._count < self._limit
+            if start:
+                self._count += 1
+            number = self._count
+            self._calls.put((future, call))
+        if start:
+            threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            try:
+                item = self._calls.get(timeout=self._idle_s)
+            except queue.Empty:
+                item = None
+            with self._lock:
+                self._idle -= 1
+                if item is None:
+                    # A call may have been queued between the timeout and this lock: it must not be left alone.
+                    if self._calls.empty() or self._is_closed:
+                        self._count -= 1
+                        return
+                    continue
+            self._run(*item)
+
+    @staticmethod
+    def _run(future: Future[Any], call: Callable[[], Any]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001  # it belongs to who waits for the future
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def close(self) -> None:
+        """Let idle threads end; calls under way finish by themselves."""
+        with self._lock:
+            self._is_closed = True
+            for _ in range(self._count):
+                self._calls.put(None)

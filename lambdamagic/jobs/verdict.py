@@ -1,0 +1,116 @@
+"""What a reply means: an answer of ours, or the way in which the function died."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from lambdamagic import errors
+from lambdamagic.errors import (
+    EnvironmentDiedError,
+    FunctionTimedOutError,
+    LambdaMagicError,
+    OutOfMemoryError,
+    ProtocolError,
+    ResultError,
+    TargetError,
+    ThrottledError,
+)
+from lambdamagic.protocol import versions
+from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.report import Report, parse_report
+from lambdamagic.transports.base import InvocationReply
+
+_STACKS = re.compile(r"lambdamagic stacks at the deadline:\n(.*?)(?:\nlambdamagic end of stacks|\Z)", re.DOTALL)
+
+
+def read_reply(reply: InvocationReply, *, client: dict[str, Any], memory_mb: int, timeout_s: float) -> Response:
+    """Return the function's answer.
+
+    Args:
+        reply: What the transport brought.
+        client: The client's versions, see `versions.here`.
+        memory_mb: The function's memory.
+        timeout_s: The function's timeout.
+
+    Raises:
+        FunctionTimedOutError, OutOfMemoryError, EnvironmentDiedError: The environment's end, with the evidence.
+        VersionMismatchError, ProtocolError, TargetError, ResultError: The answer cannot be used.
+    """
+    try:
+        document = json.loads(reply.payload)
+    except ValueError as error:
+        raise ProtocolError(f"the function's answer is no JSON: {reply.payload[:200]!r}") from error
+    report = parse_report(reply.log_tail, reply.request_id)
+    if reply.function_error is not None:
+        raise death_of(document, reply, report, memory_mb=memory_mb, timeout_s=timeout_s)
+    response = Response.from_json(document)
+    if response.status == "refused":
+        raise _refusal(response)
+    versions.check({**client, "serializers": {}}, response.versions)
+    return response
+
+
+def timed_out(response: Response, *, timeout_s: float, request_id: str = "") -> FunctionTimedOutError:
+    """Return the error of a run that our watchdog ended."""
+    return FunctionTimedOutError(
+        f"the code was still running when the function's timeout of {timeout_s:g} s was about to pass",
+        hint="give it more time with --timeout (up to 900 s), or do less in one task",
+        stacks=response.detail,
+        request_id=request_id,
+    )
+
+
+def death_of(
+    document: Any, reply: InvocationReply, report: Report | None, *, memory_mb: int, timeout_s: float
+) -> LambdaMagicError:
+    """Tell from Lambda's error and the log how the function ended."""
+    kind = str(document.get("errorType", "")) if isinstance(document, dict) else ""
+    message = str(document.get("errorMessage", document)) if isinstance(document, dict) else str(document)
+    details: dict[str, Any] = {"request_id": reply.request_id, "log_tail": reply.log_tail}
+    peak = report.peak_memory_mb if report is not None else None
+    if kind == "Sandbox.Timedout" or "Task timed out after" in message:
+        found = _STACKS.search(reply.log_tail)
+        return FunctionTimedOutError(
+            f"the function's timeout of {timeout_s:g} s passed",
+            hint="give it more time with --timeout (up to 900 s), or do less in one task",
+            stacks=found.group(1) if found else "",
+            **details,
+        )
+    killed = "signal: killed" in message or kind == "Runtime.OutOfMemory"
+    # Lambda kills at the limit; the last sample before can be a little below it.
+    if killed and (kind == "Runtime.OutOfMemory" or (peak is not None and peak >= 0.9 * memory_mb)):
+        return OutOfMemoryError(
+            f"the function ran out of memory: it used {peak} MB of its {memory_mb} MB",
+            hint=f"ask for more with --memory (now {memory_mb}, up to 10240)",
+            peak_memory_mb=peak,
+            memory_mb=memory_mb,
+            **details,
+        )
+    if kind in ("Runtime.ExitError", "Runtime.ClientError") or killed:
+        how = message.split("Error: ", 1)[-1]
+        used = f" It had used {peak} MB of {memory_mb} MB." if peak else ""
+        return EnvironmentDiedError(
+            f"the function's process ended while the code ran ({how}).{used}",
+            hint="the code called os._exit, was killed by a signal, or crashed in a C extension; its log: "
+            "%lambda logs last",
+            **details,
+        )
+    if kind == "Function.ResponseSizeTooLarge":
+        return ResultError(f"the function's answer is too large: {message}", hint="configure a bucket")
+    if kind.startswith("Runtime.") and ("Import" in kind or "Handler" in kind):
+        return TargetError(
+            f"the function cannot start lambdamagic's handler: {message}",
+            hint="deploy the function again: `lambdamagic deploy`",
+        )
+    return EnvironmentDiedError(f"the function failed outside of the user's code: {kind}: {message}", **details)
+
+
+def _refusal(response: Response) -> LambdaMagicError:
+    cls = getattr(errors, response.error_kind, ProtocolError)
+    if not (isinstance(cls, type) and issubclass(cls, LambdaMagicError)) or cls is ThrottledError:
+        cls = ProtocolError
+    message, _, hint = response.detail.partition("\n  -> ")
+    made: LambdaMagicError = cls(message, hint=hint or None)
+    return made

@@ -1,0 +1,90 @@
+"""Jobs go to a deployed function on AWS."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from lambdamagic.config import Settings
+from lambdamagic.deploy.functions import function_size
+from lambdamagic.errors import ConfigError, FunctionMissingError, VersionMismatchError
+from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.targets.base import FunctionWish
+from lambdamagic.transports.aws import AwsTransport
+from lambdamagic.transports.base import Transport
+
+
+class AwsTarget:
+    """A deployed function and its bucket.
+
+    Args:
+        settings: The settings; `function` must be set, `bucket` should be.
+    """
+
+    name = "aws"
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.function is None:
+            raise FunctionMissingError(
+                "no Lambda function is configured for target 'aws'",
+                hint="run `lambdamagic deploy`, or set LAMBDAMAGIC_FUNCTION; --target local needs none",
+            )
+        self._settings = settings
+        self._access = AwsAccess(
+            region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
+        )
+        self._lock = threading.Lock()
+        self._function: FunctionRef | None = None
+        self._store = S3ObjectStore(settings.bucket, self._access) if settings.bucket else None
+        self._stager = Stager(self._store)
+        self._transport = AwsTransport(self._access, max_connections=settings.max_concurrency)
+
+    @property
+    def transport(self) -> Transport:
+        """Delivers invocations."""
+        return self._transport
+
+    @property
+    def stager(self) -> Stager:
+        """Keeps bytes in the bucket."""
+        return self._stager
+
+    def function_for(self, wish: FunctionWish) -> FunctionRef:
+        """Return the deployed function, if it is large enough.
+
+        Raises:
+            FunctionMissingError: It does not exist.
+            VersionMismatchError: It runs another Python.
+            ConfigError: It is smaller than what was asked for explicitly.
+        """
+        with self._lock:
+            if self._function is None:
+                assert self._settings.function is not None
+                memory_mb, timeout_s, runtime = function_size(self._access, self._settings.function)
+                here = f"python{sys.version_info.major}.{sys.version_info.minor}"
+                if runtime and runtime != here:
+                    raise VersionMismatchError(
+                        f"the function {self._settings.function} runs {runtime}, the notebook runs {here}",
+                        hint=f"use a function for {here} (`lambdamagic deploy` from this notebook makes one)",
+                    )
+                self._function = FunctionRef(self._settings.function, memory_mb, timeout_s)
+            function = self._function
+        if wish.memory_mb > function.memory_mb or wish.timeout_s > function.timeout_s:
+            raise ConfigError(
+                f"the function {function.name} has {function.memory_mb} MB and {function.timeout_s} s; "
+                f"this job asks for {wish.memory_mb} MB and {wish.timeout_s} s",
+                hint="deploy a larger one, or ask for less with --memory and --timeout",
+            )
+        return function
+
+    def check(self, error: Exception) -> Exception:
+        """Return the error: AWS does not die."""
+        return error
+
+    def close(self) -> None:
+        """Close connections."""
+        self._transport.close()
+        if self._store is not None:
+            self._store.close()

@@ -1,0 +1,53 @@
+"""What a target is: somewhere to invoke, somewhere to keep bytes, and a function of the wanted size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.transports.base import Transport
+
+
+@dataclass(frozen=True)
+class FunctionWish:
+    """The function that a job asks for."""
+
+    memory_mb: int
+    timeout_s: int
+
+
+class Target(Protocol):
+    """A place where jobs go. Thread-safe."""
+
+    @property
+    def name(self) -> str:
+        """`local` or `aws`."""
+        ...
+
+    @property
+    def transport(self) -> Transport:
+        """Delivers invocations."""
+        ...
+
+    @property
+    def stager(self) -> Stager:
+        """Keeps bytes."""
+        ...
+
+    def function_for(self, wish: FunctionWish) -> FunctionRef:
+        """Return the function of the wanted size.
+
+        Raises:
+            FunctionMissingError, ConfigError: There is none, and this target cannot make one.
+        """
+        ...
+
+    def check(self, error: Exception) -> Exception:
+        """Return a better error if it is the target itself that has failed (the server died), else the same."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back. Idempotent."""
+        ...

@@ -1,0 +1,104 @@
+"""Jobs go to an embedded Lambda on this machine, over the very path that they take to AWS."""
+
+from __future__ import annotations
+
+import threading
+
+from lambdamagic.config import Settings
+from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket, variant_name
+from lambdamagic.errors import LocalServerError
+from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.local.launcher import LocalServer
+from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.targets.base import FunctionWish
+from lambdamagic.transports.aws import AwsTransport
+from lambdamagic.transports.base import Transport
+
+BUCKET = "lambdamagic-local"
+FUNCTION_BASE = "lambdamagic"
+
+
+class LocalTarget:
+    """An embedded Lambda that lives as long as this process, and a bucket in it.
+
+    Args:
+        settings: `local_port`, `max_concurrency`.
+        server: A running server to use; by default one is started. Whoever started it stops it.
+
+    Raises:
+        LocalServerError: The server could not start.
+    """
+
+    name = "local"
+
+    def __init__(self, settings: Settings, server: LocalServer | None = None) -> None:
+        self._owns_server = server is None
+        self.server = server if server is not None else LocalServer.start(
+            port=settings.local_port, concurrency=max(settings.max_concurrency, 1)
+        )
+        connection = self.server.connection
+        self._access = AwsAccess(
+            region=connection.region,
+            endpoint_url=connection.endpoint_url,
+            access_key_id=connection.access_key_id,
+            secret_access_key=connection.secret_access_key,
+        )
+        try:
+            self._store = S3ObjectStore(ensure_bucket(self._access, BUCKET), self._access)
+            self._functions = FunctionMaker(self._access)
+        except BaseException:
+            self._stop_server()
+            raise
+        self._stager = Stager(self._store)
+        self._transport = AwsTransport(self._access, max_connections=settings.max_concurrency)
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    @property
+    def transport(self) -> Transport:
+        """Delivers invocations."""
+        return self._transport
+
+    @property
+    def stager(self) -> Stager:
+        """Keeps bytes in the embedded S3."""
+        return self._stager
+
+    @property
+    def access(self) -> AwsAccess:
+        """The account that the embedded Lambda plays."""
+        return self._access
+
+    def function_for(self, wish: FunctionWish) -> FunctionRef:
+        """Return a function of exactly this size, made at first use: it costs nothing here."""
+        name = variant_name(FUNCTION_BASE, wish.memory_mb, wish.timeout_s)
+        self._functions.ensure(name, memory_mb=wish.memory_mb, timeout_s=wish.timeout_s)
+        return FunctionRef(name, wish.memory_mb, wish.timeout_s)
+
+    def is_alive(self) -> bool:
+        """Tell whether the server still runs."""
+        return not self._is_closed and self.server.is_alive()
+
+    def check(self, error: Exception) -> Exception:
+        """Tell that the server died, if that is why a job failed."""
+        if self._is_closed or self.server.is_alive():
+            return error
+        return LocalServerError(
+            f"the embedded Lambda ended while the job ran: {self.server.describe_death()}",
+            hint="run the cell again: a new one is started",
+        )
+
+    def close(self) -> None:
+        """Close connections, and stop the server if it was started here."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self._transport.close()
+        self._store.close()
+        self._stop_server()
+
+    def _stop_server(self) -> None:
+        if self._owns_server:
+            self.server.stop()
