@@ -90,7 +90,7 @@ _FUNCTION_NOT_READY = {
     "SnapStartNotReadyException",
 }
 _THROTTLED = {"TooManyRequestsException", "EC2ThrottledException", "ThrottlingException", "Throttling"}
-_TOO_LARGE = {"RequestTooLargeException", "RequestEntityTooLargeException"}
+_TOO_LARGE = {"RequestTooLargeException", "SerializedRequestEntityTooLargeException"}
 _UNREACHABLE = {
     "EndpointConnectionError": "nothing answers there",
     "ConnectTimeoutError": "nothing answered in time",
@@ -116,6 +116,8 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
     said = f" (AWS: {code}: {message})" if message else f" (AWS: {code})"
     could_not = f"could not {context.doing}"
     if code in _CREDENTIALS:
+        if "Signature expired" in message or "Signature not yet current" in message:
+            code = "RequestTimeTooSkewed"  # Lambda has no code of its own for it
         hint = _CREDENTIAL_HINTS.get(code, _SIGN_IN)
         return CredentialsError(f"{could_not}: {_CREDENTIALS[code]}{said}", hint=hint)
     if code in _BUCKET:
@@ -133,9 +135,9 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
             f"{could_not}: the function {context.function!r} is not ready{said}",
             hint="Wait until `aws lambda get-function` shows the state Active and the last update Successful",
         )
-    if code in _TOO_LARGE or (status == 413 and context.function):
+    if context.function and (code in _TOO_LARGE or status == 413):
         return PayloadTooLargeError(f"{could_not}: the event is larger than Lambda takes{said}")
-    if code in _THROTTLED or (status == 429 and context.function):
+    if context.function and (code in _THROTTLED or status == 429):
         return ThrottledError(f"{could_not}: Lambda is at its limit of concurrent executions or requests{said}")
     if code == "InvalidRequestContentException":
         return ProtocolError(f"{could_not}: Lambda does not accept the event as JSON{said}")
@@ -144,19 +146,29 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
     return None
 
 
-def error_from_botocore(exc: BaseException, context: AwsContext) -> Exception:
+def error_from_botocore(exc: BaseException, context: AwsContext) -> LambdaMagicError:
     """Return our error for an exception that boto3 raised; the caller chains it with `from exc`.
 
-    Never returns None: what is not in the table becomes a `TargetError` (nothing ran) or, where Lambda may have
-    started the function, an `InvocationLostError`. Missing keys become FileNotFoundError by the caller, who looks at
+    What is not in the table becomes a TargetError. Missing keys become FileNotFoundError by the caller, who looks at
     `code_of(exc)` first.
     """
     code, status, message = code_of(exc)
     known = error_from_code(code, status=status, message=message, context=context)
+    return known or TargetError(f"could not {context.doing}: {message or code}")
+
+
+def error_of_invoke(code: str, *, status: int, message: str, context: AwsContext) -> LambdaMagicError:
+    """Return our error for a refused `Invoke`.
+
+    Whatever Lambda names precisely (no network interface left, a key that cannot be used, a file system that cannot
+    be mounted: "Invoke", Lambda API reference) it found before the code ran: a TargetError. An internal error, or an
+    answer by something in between, leaves open whether the code ran: an InvocationLostError.
+    """
+    known = error_from_code(code, status=status, message=message, context=context)
     if known is not None:
         return known
-    text = f"could not {context.doing}: {message or code}"
-    if context.function and (status >= 500 or code in ("ReadTimeoutError", "ConnectionClosedError")):
+    text = f"could not {context.doing}: HTTP {status} {code}: {message}"
+    if status >= 500 and (code == "ServiceException" or not code.endswith("Exception")):
         return InvocationLostError(f"{text}; whether the code ran is unknown")
     return TargetError(text)
 

@@ -1,6 +1,6 @@
 """Keep-alive HTTP exchanges on the standard library alone, for bodies that are never copied.
 
-The worker must not pay for boto3's import at its cold start, and botocore's client takes ten times as long for one
+The worker must not pay for boto3's import at its cold start, and botocore's client takes seven times as long for one
 small request. Knows HTTP only: neither AWS, nor retries of what a server has refused.
 """
 
