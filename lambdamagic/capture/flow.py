@@ -25,7 +25,13 @@ from lambdamagic.capture.events import (
     Store,
     events_of,
 )
-from lambdamagic.capture.opcodes import NEVER_FALLS_THROUGH, NEVER_RAISES, protected_ranges
+from lambdamagic.capture.opcodes import (
+    JUMPS_IF_TRUE,
+    NEVER_FALLS_THROUGH,
+    NEVER_RAISES,
+    WITH_EXCEPT_START,
+    protected_ranges,
+)
 
 
 class Scope(enum.Enum):
@@ -67,6 +73,7 @@ class Flow:
         scope: Where its *_NAME opcodes look.
         gone: Names that are gone before the first instruction.
         star: Gives the names that a star import surely binds.
+        strict_withs: Lines of with statements that do not swallow exceptions: see `withs`.
     """
 
     def __init__(
@@ -76,10 +83,12 @@ class Flow:
         *,
         gone: Iterable[str] = (),
         star: Callable[[StarImport], Iterable[str]] = lambda _: (),
+        strict_withs: frozenset[int] = frozenset(),
     ) -> None:
         self.code = code
         self.scope = scope
         self._star = star
+        self._strict_withs = strict_withs
         self._bits: dict[tuple[str, bool], int] = {}
         self._definition_bits: dict[str, int] = {}
         self.definitions: list[Define] = []
@@ -156,6 +165,7 @@ class Flow:
                 leaders.add(instructions[index + 1].offset)
         for protected in ranges:
             leaders.update(protected)
+        never_jumps = self._swallowing_jumps()
         offsets = [instruction.offset for instruction in instructions]
         starts = sorted({bisect.bisect_left(offsets, offset) for offset in leaders} - {len(offsets)})
         number_of = {offsets[start]: number for number, start in enumerate(starts)}
@@ -171,11 +181,24 @@ class Flow:
                 if index in by_index:
                     steps.extend(self._step(event) for event in by_index[index])
             last = instructions[end - 1]
-            successors = [number_of[last.target]] if last.target >= 0 else []
+            successors = [number_of[last.target]] if last.target >= 0 and end - 1 not in never_jumps else []
             if last.op not in NEVER_FALLS_THROUGH and number + 1 < len(starts):
                 successors.append(number + 1)
             blocks.append(_Block(steps, successors, handler))
         return blocks
+
+    def _swallowing_jumps(self) -> set[int]:
+        """The jumps by which a with statement would go on after an exception, where it is known not to."""
+        jumps: set[int] = set()
+        if self._strict_withs:
+            asked = False
+            for index, instruction in enumerate(self._events.instructions):
+                if instruction.op == WITH_EXCEPT_START:
+                    asked = instruction.line in self._strict_withs
+                elif asked and instruction.op in JUMPS_IF_TRUE:
+                    jumps.add(index)
+                    asked = False
+        return jumps
 
 
 def _after(step: _Step, state: State) -> State:

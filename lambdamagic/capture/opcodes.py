@@ -55,6 +55,9 @@ NEVER_RAISES = ops(
     "RETURN_GENERATOR", "END_FOR", "LOAD_CLOSURE",
 )  # fmt: skip
 
+WITH_EXCEPT_START = op("WITH_EXCEPT_START")
+JUMPS_IF_TRUE = ops("POP_JUMP_IF_TRUE", "POP_JUMP_FORWARD_IF_TRUE")
+
 
 def decode(code: CodeType) -> list[Instruction]:
     """Return the instructions of code in order."""

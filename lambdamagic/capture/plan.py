@@ -10,13 +10,13 @@ import builtins
 import difflib
 import linecache
 import sys
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from lambdamagic.capture.cell import compile_cell
+from lambdamagic.capture.cell import Cell, compile_cell
 from lambdamagic.capture.certain import surely_evaluated
 from lambdamagic.capture.closure import Reach, reach
 from lambdamagic.capture.events import Define, Delete, Import, Read, StarImport
@@ -25,6 +25,7 @@ from lambdamagic.capture.ipython_calls import refuse_unsupported
 from lambdamagic.capture.modules import OwnModule, own_modules
 from lambdamagic.capture.star import StarNames, star_names
 from lambdamagic.capture.summary import Summary, Transform, nested_summaries, summarise
+from lambdamagic.capture.withs import lines_that_do_not_swallow
 from lambdamagic.errors import CaptureError
 
 # What a module's namespace holds of its own accord; the remote one has its own.
@@ -66,7 +67,8 @@ class CapturePlan(CallablePlan):
         captured: Names to ship, in the order of their first use.
         bound: Names that the cell may bind at global level.
         deleted: Names that it may delete there.
-        deleted_only: Captured only so that `del` finds them: their value need not travel.
+        deleted_only: Captured only because of `del`: no code sees their value, so it need not travel. A stand-in
+            has to: if it is gone afterwards the name was deleted, and if it is still there nothing happened to it.
         imports: Full names of the modules that the cell and captured code import or use.
         submodules: Submodules used by attribute of a module, to be imported remotely.
         own_modules: Modules of the user's project that are reached.
@@ -131,7 +133,7 @@ def plan_cell(
     planner = _Planner(namespace, exclude=exclude, hidden=hidden, cell_dir=cell_dir, transform=transform)
     planner.add_included(include)
     before = tuple(bound_before)
-    planner.add_cell(cell.code, before)
+    planner.add_cell(cell, before)
     for call in planner.totals.embedded:
         refuse_unsupported(call)
     if cell.value_name is not None:
@@ -208,7 +210,7 @@ class _Planner:
         self.transform = transform
         self.totals = Summary()  # of the cell
         self.captured_stores: set[str] = set()  # by functions of the notebook that the cell can call
-        self.captured_deletes: set[str] = set()
+        self.captured_deletes: dict[str, int] = {}
         self.captured: dict[str, _Use] = {}
         self.used: dict[str, int] = {}  # every name that is read anywhere, with a line
         self.stars: dict[StarImport, StarNames] = {}
@@ -228,8 +230,14 @@ class _Planner:
                 )
             self.need(_Use(name, "asked for with --input", False, 0), State(0, 0))
 
-    def add_cell(self, code: CodeType, gone: Iterable[str]) -> None:
-        flow = self.flow = Flow(code, Scope.MODULE, gone=gone, star=lambda star: self.star(star).sure)
+    def add_cell(self, cell: Cell, gone: Sequence[str]) -> None:
+        flow = self.flow = Flow(
+            cell.code,
+            Scope.MODULE,
+            gone=gone,
+            star=lambda star: self.star(star).sure,
+            strict_withs=lines_that_do_not_swallow(cell.tree, self.namespace, gone),
+        )
         points = list(flow.points())
         inner = [list(nested_summaries(event, Scope.MODULE, self.transform)) for event, _ in points]
         for (event, _), summaries in zip(points, inner, strict=True):
@@ -370,11 +378,16 @@ class _Planner:
         return {file: text for file, text in texts.items() if text}
 
     def finish(self) -> CallablePlan:
+        deleted = {**self.captured_deletes, **self.totals.deleted}
+        for name, line in deleted.items():
+            # Also where the cell deletes what it bound itself: unless something of the name was there before, its
+            # absence afterwards would not tell "deleted" from "never came to that".
+            self.take(_Use(name, f"deleted on line {line}", True, line))
         ordered = sorted(self.captured.values(), key=lambda use: use.line)
         return CallablePlan(
             captured={use.name: CapturedName(use.name, use.reason) for use in ordered},
             bound=frozenset(self.totals.stores) | self.captured_stores,
-            deleted=frozenset(self.totals.deleted | self.captured_deletes),
+            deleted=frozenset(deleted),
             deleted_only=frozenset(use.name for use in ordered if use.deleting),
             imports=frozenset(self.modules),
             submodules=self.submodules(),

@@ -52,7 +52,7 @@ class Summary:
     reads: dict[str, int] = field(default_factory=dict)
     deletes: dict[str, int] = field(default_factory=dict)
     stores: dict[str, int] = field(default_factory=dict)
-    deleted: set[str] = field(default_factory=set)
+    deleted: dict[str, int] = field(default_factory=dict)
     imports: list[Import] = field(default_factory=list)
     chains: dict[tuple[str, tuple[str, ...]], None] = field(default_factory=dict)
     embedded: list[Embedded] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Summary:
                 self.stores.setdefault(event.name, event.line)
         elif isinstance(event, Delete):
             if not event.local or scope is Scope.MODULE:
-                self.deleted.add(event.name)
+                self.deleted.setdefault(event.name, event.line)
         elif isinstance(event, Import):
             self.imports.append(event)
             self.dynamic |= event.module in _DYNAMIC
@@ -80,7 +80,8 @@ class Summary:
         """Add what nested code does, apart from its reads and deletes."""
         for name, line in other.stores.items():
             self.stores.setdefault(name, line)
-        self.deleted |= other.deleted
+        for name, line in other.deleted.items():
+            self.deleted.setdefault(name, line)
         self.imports += other.imports
         self.chains |= other.chains
         self.embedded += other.embedded

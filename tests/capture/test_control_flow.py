@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.capture.cells import check
+from lambdamagic.capture import plan_cell
+from tests.capture.cells import check, notebook
 
 XY = "x = 1; y = 2; z = 3; xs = [1]; E = ValueError; cm = print"
 
@@ -184,11 +185,21 @@ def test_what_may_swallow(manager: str, given: str, captured: str) -> None:
 
 def test_context_managers_imported_in_the_cell() -> None:
     """The cell's own imports are looked through, when the module is loaded."""
+    given = XY + "\nimport tempfile as t"
     cell = "from tempfile import TemporaryDirectory as T\nimport tempfile\n"
     cell += "with T() as d, tempfile.NamedTemporaryFile() as f:\n    x = cm()\nx"
-    check(cell, given=XY + "\nimport tempfile as t", captured="cm x", bound="x T d f tempfile")
-    cell = "from tempfile import TemporaryDirectory as T\nwith T() as d:\n    x = cm()\nx"
-    check(cell, given=XY + "\nimport tempfile as t", captured="cm", bound="x T d")
+    check(cell, given=given, captured="cm", bound="x T d f tempfile")
+    cell = "T = cm\nif y:\n    from tempfile import TemporaryDirectory as T\nwith T():\n    x = cm()\nx"
+    check(cell, given=given, captured="cm x y", bound="x T")
+    cell = "from math import *\nfrom os import *\nwith open('f'):\n    x = cm()\nx"
+    assert "x" in plan_cell(cell, notebook(given)).captured
+
+
+def test_async_with_asks_the_asynchronous_exit() -> None:
+    """__aexit__ is what counts for async with."""
+    given = XY + "\nclass M:\n    async def __aenter__(self): pass\n    async def __aexit__(self, *e): return {}"
+    check("async with M():\n    x = cm()\nx", given=given.format("None"), captured="M cm", bound="x")
+    check("async with M():\n    x = cm()\nx", given=given.format("1"), captured="M cm x", bound="x")
 
 
 def test_async_with_and_for() -> None:
