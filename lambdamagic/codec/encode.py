@@ -16,6 +16,7 @@ import pickle
 import types
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment
@@ -104,13 +105,12 @@ class Decoder:
         primed: Sequence[Any] = (),
         missing: Callable[[str, str, Exception], Any] | None = None,
     ) -> None:
-        stream = _Stream(frames[0])
-        self._stream = stream
+        self._stream = _Stream(b"".join((_prelude(len(primed)), frames[0])) if primed else frames[0])
         self._home = home
-        self._unpickler = _Unpickler(stream, frames[1:], missing)
-        if primed:
-            self._unpickler.memo = dict(enumerate(primed))  # type: ignore[attr-defined]  # typeshed lacks it
         home.missing = missing
+        self._unpickler = _Unpickler(self._stream, chain(primed, frames[1:]), missing)
+        if primed:
+            self._unpickler.load()
 
     def load(self) -> Any:
         """Read the next part."""
@@ -126,6 +126,15 @@ class Decoder:
         """Return number to object for all that was read."""
         copied: dict[int, Any] = self._unpickler.memo.copy()  # type: ignore[attr-defined]  # typeshed lacks it
         return copied
+
+
+def _prelude(count: int) -> bytes:
+    """Return a pickle that takes `count` objects from the buffers and gives them the numbers 0, 1, 2, ...
+
+    The C unpickler's `memo` attribute cannot be set from a dictionary (in CPython 3.11 to 3.13 the entries go to the
+    memo that is about to be thrown away), so the numbers are given by the unpickler's own means.
+    """
+    return b"\x80\x05" + (pickle.NEXT_BUFFER + pickle.MEMOIZE + pickle.POP) * count + pickle.NONE + pickle.STOP
 
 
 class _Stream(io.BytesIO):
@@ -144,7 +153,7 @@ class _Unpickler(pickle.Unpickler):
     def __init__(
         self,
         stream: io.BytesIO,
-        buffers: Sequence[Segment],
+        buffers: Iterable[Any],
         missing: Callable[[str, str, Exception], Any] | None,
     ) -> None:
         super().__init__(stream, buffers=buffers)

@@ -12,7 +12,7 @@ from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
 from lambdamagic.targets.base import FunctionWish
-from lambdamagic.transports.aws import AwsTransport
+from lambdamagic.transports.aws import LambdaTransport
 from lambdamagic.transports.base import Transport
 
 
@@ -39,7 +39,7 @@ class AwsTarget:
         self._function: FunctionRef | None = None
         self._store = S3ObjectStore(settings.bucket, self._access) if settings.bucket else None
         self._stager = Stager(self._store)
-        self._transport = AwsTransport(self._access, max_connections=settings.max_concurrency)
+        self._transport = LambdaTransport(self._access, max_connections=settings.max_concurrency)
 
     @property
     def transport(self) -> Transport:

@@ -12,7 +12,7 @@ from lambdamagic.jobs.staging import Stager
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
 from lambdamagic.targets.base import FunctionWish
-from lambdamagic.transports.aws import AwsTransport
+from lambdamagic.transports.aws import LambdaTransport
 from lambdamagic.transports.base import Transport
 
 BUCKET = "lambdamagic-local"
@@ -51,7 +51,7 @@ class LocalTarget:
             self._stop_server()
             raise
         self._stager = Stager(self._store)
-        self._transport = AwsTransport(self._access, max_connections=settings.max_concurrency)
+        self._transport = LambdaTransport(self._access, max_connections=settings.max_concurrency)
         self._lock = threading.Lock()
         self._is_closed = False
 
