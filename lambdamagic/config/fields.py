@@ -1,0 +1,117 @@
+"""What one setting is: its kind, its limits and where AWS states them, its help; and how a value is read and checked.
+
+Pure: values in, values or a ConfigError out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lambdamagic.errors import ConfigError
+
+Value = str | int | bool | None
+"""What a setting can hold."""
+
+Kind = Literal["str", "int", "bool"]
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+_WORDS = {"str": "text", "int": "a whole number", "bool": "true or false"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """The description of one setting.
+
+    Attributes:
+        help: What it does, as one sentence without its unit.
+        kind: The type of its values.
+        optional: Whether it may be unset (None).
+        choices: The values that it can take, if they are few.
+        least: The lowest number.
+        most: The highest number.
+        unit: What a number counts.
+        pattern: What a text must match in full.
+        shape: What `pattern` means, in words.
+        source: Where the limits come from.
+    """
+
+    help: str
+    kind: Kind = "str"
+    optional: bool = False
+    choices: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
+    unit: str = ""
+    pattern: str = ""
+    shape: str = ""
+    source: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """The values that it can take, in words."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.kind == "int":
+            unit = f" {self.unit}" if self.unit else ""
+            if self.most is None:
+                return f"{self.least}{unit} or more"
+            return f"{self.least} to {self.most}{unit}"
+        return self.shape or _WORDS[self.kind]
+
+    def read(self, name: str, value: object, *, origin: str, from_text: bool) -> Value:
+        """Return a value as the setting's own type, checked.
+
+        Args:
+            name: The setting's name, for the message.
+            value: What the origin holds; never None.
+            origin: Where it comes from, for the message.
+            from_text: Whether numbers and truth values may be written as text, as in environment variables.
+
+        Raises:
+            ConfigError: it is of the wrong kind or out of its limits.
+        """
+        typed = self._typed(value, from_text=from_text)
+        if typed is None:
+            raise self._error(name, value, origin, f"is not {_WORDS[self.kind]}")
+        if self.choices and typed not in self.choices:
+            raise self._error(name, value, origin, "is not one of its values", suggest=str(typed))
+        if isinstance(typed, int) and not isinstance(typed, bool) and self._out_of_range(typed):
+            raise self._error(name, value, origin, "is out of range")
+        if self.pattern and isinstance(typed, str) and not re.fullmatch(self.pattern, typed):
+            raise self._error(name, value, origin, "has the wrong form")
+        return typed
+
+    def _typed(self, value: object, *, from_text: bool) -> Value:
+        """Return the value as this kind, or None if it is no such thing."""
+        if from_text and isinstance(value, str) and self.kind != "str":
+            text = value.strip().lower()
+            if self.kind == "bool":
+                return True if text in _TRUE else False if text in _FALSE else None
+            return int(text) if re.fullmatch(r"[+-]?[0-9][0-9_]*", text) else None
+        if self.kind == "bool":
+            return value if isinstance(value, bool) else None
+        if self.kind == "int":
+            return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return value if isinstance(value, str) else None
+
+    def _out_of_range(self, number: int) -> bool:
+        return (self.least is not None and number < self.least) or (self.most is not None and number > self.most)
+
+    def _error(self, name: str, value: object, origin: str, what: str, *, suggest: str = "") -> ConfigError:
+        source = f" ({self.source})" if self.source else ""
+        return ConfigError(
+            f"{name} = {value!r} {what}; it comes from {origin}",
+            hint=f"{did_you_mean(suggest, self.choices)}Set {name} to {self.allowed}{source}",
+        )
+
+
+def did_you_mean(name: str, known: Sequence[str], *, cutoff: float = 0.6) -> str:
+    """Return a question that names the nearest known word, ending in a blank; "" if none is as near as `cutoff`."""
+    import difflib  # only mistakes pay for it
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    return f"Did you mean {near[0]}? " if near else ""

@@ -1,0 +1,141 @@
+"""The layers of settings, lowest to highest, and where each value comes from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from lambdamagic.config.fields import Value, did_you_mean
+from lambdamagic.config.files import project_file, read_toml, user_file
+from lambdamagic.config.settings import DEFAULTS, SPECS, Settings
+from lambdamagic.errors import ConfigError
+
+ENV_PREFIX = "LAMBDAMAGIC_"
+
+DEFAULT_ORIGIN = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSettings:
+    """Settings, and where each of them comes from. Immutable.
+
+    Attributes:
+        settings: The values.
+        origins: The origin of every setting that is not left at its default.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+    def origin(self, name: str) -> str:
+        """Return where a setting's value comes from.
+
+        Raises:
+            KeyError: there is no such setting.
+        """
+        if name not in SPECS:
+            raise KeyError(name)
+        return self.origins.get(name, DEFAULT_ORIGIN)
+
+    def rows(self) -> Iterator[tuple[str, Value, str]]:
+        """Yield (name, value, origin) of every setting, for `%lambda config`."""
+        for name in SPECS:
+            yield name, getattr(self.settings, name), self.origin(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Some settings from one place.
+
+    Attributes:
+        origin: Where from; `{name}` stands for the setting's name, `{NAME}` for it in capitals.
+        values: The settings; None means not given.
+        from_text: Whether numbers may be written as text.
+    """
+
+    origin: str
+    values: Mapping[str, object]
+    from_text: bool
+
+
+def load_settings(
+    *,
+    cwd: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    ipython_config: Mapping[str, object] | None = None,
+    config_magic: Mapping[str, object] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> ResolvedSettings:
+    """Read all layers and return the settings that result.
+
+    Lowest to highest: defaults; the user's config.toml; [tool.lambdamagic] of the nearest pyproject.toml that has it;
+    `ipython_config`; environment variables `LAMBDAMAGIC_*`; `config_magic`; `overrides`. In the three dictionaries
+    None stands for "not given", and numbers may be text. Reads two files at most, and nothing is kept.
+
+    Args:
+        cwd: Where the search for pyproject.toml begins; by default the working directory.
+        environ: The environment; by default the process's. An empty variable counts as unset.
+        ipython_config: Values from `ipython_config.py` (`c.LambdaMagics.x`).
+        config_magic: Values from `%config LambdaMagics.x = ...`.
+        overrides: The magic's own options, or a program's arguments.
+
+    Raises:
+        ConfigError: a file is broken, or a setting is unknown, of the wrong kind or out of its limits. The message
+            names the origin.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Value] = {}
+    origins: dict[str, str] = {}
+    layers = [
+        *_file_layers(Path.cwd() if cwd is None else cwd, environ),
+        _Layer("ipython_config.py (c.LambdaMagics.{name})", ipython_config or {}, True),
+        _environment_layer(environ),
+        _Layer("%config LambdaMagics.{name}", config_magic or {}, True),
+        _Layer("the options given here", overrides or {}, True),
+    ]
+    for layer in layers:
+        for name, value in layer.values.items():
+            origin = layer.origin.format(name=name, NAME=name.upper())
+            if name not in SPECS:
+                raise _unknown(name, origin)
+            if value is not None:
+                values[name] = SPECS[name].read(name, value, origin=origin, from_text=layer.from_text)
+                origins[name] = origin
+    settings = Settings(**{**DEFAULTS, **values})  # type: ignore[arg-type]  # checked by `read`, each by its own spec
+    return ResolvedSettings(settings, MappingProxyType(origins))
+
+
+def _file_layers(cwd: Path, environ: Mapping[str, str]) -> Iterator[_Layer]:
+    path = user_file(environ)
+    content = read_toml(path)
+    if content is not None:
+        yield _Layer(_literal(str(path)), content, False)
+    project = project_file(cwd)
+    if project is not None:
+        path, table = project
+        yield _Layer(f"pyproject.toml [tool.lambdamagic]: {_literal(str(path))}", table, False)
+
+
+def _environment_layer(environ: Mapping[str, str]) -> _Layer:
+    values = {}
+    for name, value in environ.items():
+        if not name.startswith(ENV_PREFIX) or not value:
+            continue
+        setting = name.removeprefix(ENV_PREFIX).lower()
+        # Other parts may have variables of their own; only what looks like a misspelt setting is a mistake.
+        if setting in SPECS or did_you_mean(setting, [*SPECS], cutoff=0.8):
+            values[setting] = value
+    return _Layer(f"the environment variable {ENV_PREFIX}{{NAME}}", values, True)
+
+
+def _unknown(name: str, origin: str) -> ConfigError:
+    meant = did_you_mean(name, [*SPECS])
+    hint = meant.strip() or "See the settings with `%lambda config`"
+    return ConfigError(f"there is no setting {name!r}; it comes from {origin}", hint=hint)
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,163 @@
+"""Every setting, with its default, its limits and its help. `docs/configuration.md` is written from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, cast
+
+from lambdamagic.config.fields import Spec, Value
+
+_QUOTAS = '"Lambda quotas", AWS Lambda Developer Guide'
+
+
+def _setting(default: Value, **spec: Any) -> Any:
+    # Any, as dataclasses.field itself is typed: the annotation beside it says what the setting holds.
+    return field(default=default, metadata={"spec": Spec(**spec)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked. Immutable; made by `load_settings`, or directly by programs that need no layers.
+
+    Memory is in MB as Lambda counts it (MiB), times in seconds, sizes in bytes.
+    """
+
+    target: Literal["auto", "local", "aws"] = _setting(
+        "auto",
+        choices=("auto", "local", "aws"),
+        help="Where jobs run; auto is aws if `function` and `bucket` are both set, else the embedded Lambda",
+    )
+    function: str | None = _setting(
+        None,
+        optional=True,
+        pattern=r"(arn:[\w-]+:lambda:[\w-]+:\d{12}:function:|\d{12}:(function:)?)?[\w-]{1,64}(:[\w$-]{1,128})?",
+        shape="a function's name, partial ARN or ARN",
+        source='"Invoke", Lambda API reference',
+        help="The deployed function",
+    )
+    bucket: str | None = _setting(
+        None,
+        optional=True,
+        pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        shape="a bucket's name",
+        source='"General purpose bucket naming rules", Amazon S3 User Guide',
+        help="The bucket that keeps what is too large for an invocation",
+    )
+    region: str | None = _setting(
+        None,
+        optional=True,
+        pattern=r"[a-z]{2,}(-[a-z0-9]+)+",
+        shape="a region such as eu-central-1",
+        help="The AWS region; unset, boto3 finds it",
+    )
+    profile: str | None = _setting(
+        None,
+        optional=True,
+        pattern=r".+",
+        shape="the name of a profile",
+        help="The profile of ~/.aws/config; unset, boto3 finds the credentials",
+    )
+    endpoint_url: str | None = _setting(
+        None,
+        optional=True,
+        pattern=r"https?://[^/\s]+(/\S*)?",
+        shape="an http or https URL",
+        help="Where Lambda and S3 are, if not at AWS's own endpoints",
+    )
+    memory_mb: int = _setting(
+        2048,
+        kind="int",
+        least=128,
+        most=10_240,
+        unit="MB",
+        source=_QUOTAS,
+        help="The memory of the execution environment; 1,769 MB come with one full vCPU, more with more",
+    )
+    timeout_s: int = _setting(
+        300,
+        kind="int",
+        least=1,
+        most=900,
+        unit="seconds",
+        source=_QUOTAS,
+        help="How long one invocation may take",
+    )
+    python: str | None = _setting(
+        None,
+        optional=True,
+        pattern=r"3\.(1[1-9]|[2-9]\d)",
+        shape="a version such as 3.12",
+        help="The Python that the function runs; unset, the notebook's own minor version",
+    )
+    serializer: Literal["auto", "dill", "cloudpickle"] = _setting(
+        "auto",
+        choices=("auto", "dill", "cloudpickle"),
+        help="How values travel; auto takes the C pickler for data and dill for code and the rest",
+    )
+    max_concurrency: int = _setting(
+        64,
+        kind="int",
+        least=1,
+        most=10_000,
+        unit="invocations",
+        help=(
+            "How many invocations of a job run at once: each holds a thread and a connection here, and an account's "
+            "quota of 1,000 (new accounts: less) is shared with everything else in it"
+        ),
+    )
+    chunksize: int | None = _setting(
+        None,
+        kind="int",
+        optional=True,
+        least=1,
+        unit="tasks",
+        help="How many tasks one invocation carries; unset, it is chosen from their number and duration",
+    )
+    retries: int = _setting(
+        0,
+        kind="int",
+        least=0,
+        most=100,
+        unit="retries",
+        help="How often a task whose invocation was lost or died is tried again; what was throttled always is",
+    )
+    inline_limit_bytes: int = _setting(
+        4 * 1024 * 1024,
+        kind="int",
+        least=0,
+        most=4_669_440,
+        unit="bytes",
+        source="6 MB for a synchronous event by " + _QUOTAS + ", less Base64 and the envelope",
+        help="The largest payload that rides in the event itself; larger ones are staged in the bucket",
+    )
+    quiet: bool = _setting(False, kind="bool", help="Whether to show results only, and no progress or reports")
+    local_port: int = _setting(
+        0,
+        kind="int",
+        least=0,
+        most=65_535,
+        help="The embedded Lambda's port; 0 takes any free one",
+    )
+    on_error: Literal["raise", "return"] = _setting(
+        "raise",
+        choices=("raise", "return"),
+        help="Whether a failed task of a map raises, or its exception stands among the results",
+    )
+
+    def resolved_target(self) -> Literal["local", "aws"]:
+        """Return where jobs run, with auto decided."""
+        if self.target == "auto":
+            return "aws" if self.function and self.bucket else "local"
+        return self.target
+
+    def missing_for_aws(self) -> list[str]:
+        """Return the names of the settings without which the target aws cannot work."""
+        return [name for name in ("function", "bucket") if getattr(self, name) is None]
+
+
+SPECS: Mapping[str, Spec] = {each.name: each.metadata["spec"] for each in fields(Settings)}
+"""The description of every setting, in the order of the class."""
+
+DEFAULTS: Mapping[str, Value] = {each.name: cast("Value", each.default) for each in fields(Settings)}
+"""The default of every setting."""
