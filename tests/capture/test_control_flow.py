@@ -103,8 +103,10 @@ def test_finally_sees_both_ways() -> None:
 
 
 def test_the_name_of_an_exception_is_bound_and_deleted() -> None:
-    """`except E as e` binds e and deletes it at the end."""
-    check("try:\n    cm()\nexcept E as e:\n    print(e)", given=XY + "; e = 1", captured="cm E", bound="e", deleted="e")
+    """`except E as e` binds e and deletes it at the end: an e from before is gone if it came to that."""
+    cell = "try:\n    cm()\nexcept E as e:\n    print(e)"
+    check(cell, given=XY, captured="cm E", bound="e", deleted="e")
+    check(cell, given=XY + "; e = 1", captured="cm E e", bound="e", deleted="e", deleted_only="e")
 
 
 def test_except_star() -> None:

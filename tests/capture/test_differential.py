@@ -6,8 +6,10 @@ The truth is execution: a program is run with the whole namespace, and with noth
 from __future__ import annotations
 
 import builtins
+import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -34,7 +36,26 @@ class K:
     c = c
     def m(self): return self.c + b
 """
-CALLS = ["f()", "g()", "h()", "up()", "drop()", "K().m()"]
+# A and B stand for names, V for a value.
+PLAIN_VALUES = ["A", "7", "A + B"]
+VALUES = [
+    *PLAIN_VALUES, "f()", "g()", "h()", "up()", "drop()", "K().m()", "new()", "(A and B)", "(A if B else 0)",
+    "(A := B)",
+    "sum([A + B for A in (1, 2)])", "sum(A for i in (1, 0) if i and B)", "[(A := i) for i in range(B % 3)]",
+    "(lambda: A)()", "(lambda A=1: A + B)()", "eval('A + B')",
+]  # fmt: skip
+PLAIN = ["A = V", "log(V)", "A += 1", "del A", "A, B = V, A", "def A_fn(): return A + B\nlog(A_fn())"]
+SIMPLE = [
+    "def f(): return V",
+    "def new(x=A): return x + B",
+    "def new():\n    global A\n    A = V\n    return A",
+    "def new():\n    global A\n    if B: del A\n    return B",
+    "class C:\n    A = V\n    B = A + 1\n    del A\n    log(A)",
+    "raise ValueError",
+    "raise KeyError",
+    "exec('A = B')",
+    "from math import pi as A",
+]
 UNSHIPPED = object()  # stands for a value that need not travel; no program may come to see it
 
 
@@ -46,58 +67,31 @@ class Writer:
         self.straight = straight
         self.loops = 0
 
-    def name(self) -> str:
-        return str(self.draw(st.sampled_from(NAMES)))
+    def pick(self, options: Sequence[Any]) -> Any:
+        return options[self.draw(st.integers(0, len(options) - 1))]
 
-    def value(self, depth: int = 0) -> str:
-        name, other = self.name(), self.name()
-        options = [name, "7", f"{name} + {other}"]
-        if not self.straight:
-            options += [*CALLS, f"({name} and {other})", f"({name} if {other} else 0)", f"({name} := {other})"]
-            options += [
-                f"sum([{name} + {other} for {name} in (1, 2)])",
-                f"sum({name} for i in (1, 0) if i and {other})",
-                f"[({name} := i) for i in range({other} % 3)]",
-                f"(lambda: {name})()",
-                f"(lambda {name}=1: {name} + {other})()",
-                f"eval('{name} + {other}')",
-                "new()",
-            ]
-        return str(self.draw(st.sampled_from(options)))
+    def fill(self, template: str) -> str:
+        """Put a name each for A and B, and a value for V."""
+        chosen = {"A": self.pick(NAMES), "B": self.pick(NAMES)}
+        if "V" in template:
+            chosen["V"] = self.fill(self.pick(PLAIN_VALUES if self.straight else VALUES))
+        return re.sub(r"\b[ABV](?![a-zA-Z])", lambda found: chosen[found[0]], template)
 
     def block(self, depth: int, pad: str) -> list[str]:
-        count = self.draw(st.integers(1, 6 if depth == 0 else 3))
+        count = self.draw(st.integers(1, 5 if depth == 0 else 2))
         return [line for _ in range(count) for line in self.statement(depth, pad)]
 
+    def simple(self, pad: str) -> list[str]:
+        lines = self.fill(self.pick(PLAIN if self.straight else PLAIN + SIMPLE)).split("\n")
+        return [pad + line for line in lines]
+
     def statement(self, depth: int, pad: str) -> list[str]:
-        name, other, value = self.name(), self.name(), self.value()
-        simple = [
-            [f"{name} = {value}"],
-            [f"log({value})"],
-            [f"{name} += 1"],
-            [f"del {name}"],
-            [f"{name}, {other} = {value}, {self.value()}"],
-            [f"def {name}_fn(): return {other} + {self.name()}", f"log({name}_fn())"],
-        ]
         if self.straight:
-            return [pad + line for line in self.draw(st.sampled_from(simple))]
-        simple += [
-            [f"def f(): return {value}"],
-            [f"def new(x={name}): return x + {other}"],
-            [f"def new():\n{pad}    global {name}\n{pad}    {name} = {value}\n{pad}    return {name}"],
-            [f"def new():\n{pad}    global {name}\n{pad}    if {other}: del {name}\n{pad}    return {other}"],
-            [
-                f"class C:\n{pad}    {name} = {value}\n{pad}    {other} = {name} + 1",
-                f"    del {name}",
-                f"    log({name})",
-            ],
-            [f"raise {self.draw(st.sampled_from(['ValueError', 'KeyError']))}"],
-            [f"exec('{name} = {other}')"],
-            [f"from math import pi as {name}"],
-        ]
+            return self.simple(pad)
         kind = self.draw(st.sampled_from(["simple"] * 4 + ["if", "for", "while", "try", "try", "with", "match"]))
         if kind == "simple" or depth > 2:
-            return [pad + line for line in self.draw(st.sampled_from(simple))]
+            return self.simple(pad)
+        name, other, value = self.pick(NAMES), self.pick(NAMES), self.fill("V")
         inner = pad + "    "
 
         def block() -> list[str]:
@@ -202,7 +196,9 @@ def run(plan: CapturePlan, shipped: set[str] | None) -> tuple[object, list[objec
     return end, out, left
 
 
-SETTINGS = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(
+    deadline=None, max_examples=int(os.environ.get("CAPTURE_EXAMPLES", "200")), suppress_health_check=list(HealthCheck)
+)
 
 
 @SETTINGS
@@ -225,7 +221,7 @@ def test_no_more_is_captured_than_is_needed(source: str) -> None:
     if truth[0] is not None:
         return
     assert run(plan, set(plan.captured)) == truth
-    for name in plan.captured:
+    for name in plan.captured.keys() - plan.deleted_only:
         without = run(plan, set(plan.captured) - {name})
         assert without[0] is not None, f"{name} is shipped and not needed"
 
