@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 
+from lambdamagic.local import notifications
 from lambdamagic.local.auth import Credential
 from lambdamagic.local.aws_errors import AwsError
 from lambdamagic.local.http_server import Request, Response
@@ -32,6 +33,7 @@ SERVICES = {
     "sqs": "sqs",
 }
 LIKELY_SERVICES = ("s3", "lambda", "iam")
+_FORM = re.compile(r"application/x-www-form-urlencoded|multipart/form-data", re.IGNORECASE)
 _Routes = list[tuple[re.Pattern[str], Callable[..., Any]]]
 
 
@@ -68,7 +70,8 @@ class MotoApp:
             self.load(service)
         for pattern, handler in self._routes[service]:
             if pattern.match(request.path):
-                return self._call(handler, request)
+                with notifications.during(request):
+                    return self._call(handler, request)
         raise AwsError(404, "UnknownOperationException", f"{service} has no {request.method} {request.path}")
 
     def credential(self, access_key_id: str) -> Credential | None:
@@ -151,6 +154,10 @@ def _moto_request(request: Request) -> Any:
         if name in ("content-length", "transfer-encoding", "expect"):
             continue
         key = environ_key_for_header(name)
+        if name == "content-type" and request.method == "PUT" and _FORM.match(value):
+            # moto would read an uploaded object as a form and store nothing; urllib sends this type unasked.
+            environ[key] = "binary/octet-stream"
+            continue
         environ[key] = value
         if should_preserve_original_header_name(name):
             preserved[key] = name

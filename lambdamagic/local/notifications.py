@@ -8,11 +8,28 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdamagic.local.http_server import Request
+
 Invoke = Callable[[str, bytes], None]
+_current = threading.local()
+
+
+@contextmanager
+def during(request: Request) -> Iterator[None]:
+    """Mark this thread as answering a request, so that events that moto sends too many of are known."""
+    _current.makes_object_otherwise = "x-amz-copy-source" in request.headers or (
+        request.method == "POST" and "uploadId=" in request.query
+    )
+    try:
+        yield
+    finally:
+        _current.makes_object_otherwise = False
 
 
 def install(invoke: Invoke) -> None:
@@ -21,6 +38,9 @@ def install(invoke: Invoke) -> None:
 
     def deliver(account_id: str, event_body: dict[str, Any], fn_arn: str, region_name: str) -> None:
         del account_id, region_name  # both are in the ARN
+        event_name = event_body["Records"][0]["eventName"]
+        if event_name == "ObjectCreated:Put" and getattr(_current, "makes_object_otherwise", False):
+            return  # moto completes an upload or copies by a put of its own; the event of that kind follows
         invoke(fn_arn, json.dumps(complete_event(event_body)).encode())
 
     notifications._invoke_awslambda = deliver

@@ -15,8 +15,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from lambdamagic.local.launcher import LocalConnection, LocalServer
 from lambdamagic.local.interpreters import OWN_VERSION
+from lambdamagic.local.launcher import LocalConnection, LocalServer
 
 _names = itertools.count(1)
 

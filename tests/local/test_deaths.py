@@ -93,7 +93,8 @@ def test_the_memory_of_child_processes_counts(account):
         """
         import subprocess, sys
         def handler(event, context):
-            return subprocess.run([sys.executable, "-c", "x = b'x' * 400_000_000; input()"], stdin=subprocess.PIPE).returncode
+            code = "x = b'x' * 400_000_000; input()"
+            return subprocess.run([sys.executable, "-c", code], stdin=subprocess.PIPE).returncode
         """,
         MemorySize=192,
     )

@@ -46,7 +46,8 @@ def test_the_context_describes_the_invocation(account):
         def handler(event, context):
             return {
                 "id": context.aws_request_id, "arn": context.invoked_function_arn, "memory": context.memory_limit_in_mb,
-                "name": context.function_name, "version": context.function_version, "left": context.get_remaining_time_in_millis(),
+                "name": context.function_name, "version": context.function_version,
+                "left": context.get_remaining_time_in_millis(),
                 "group": context.log_group_name, "stream": context.log_stream_name,
                 "client": context.client_context.custom if context.client_context else None,
             }
@@ -102,7 +103,7 @@ def test_a_missing_qualifier_is_named_in_the_error(account, echo):
 
 def test_a_name_that_cannot_be_one_is_a_validation_error(account):
     """A malformed name is refused as AWS refuses it."""
-    with pytest.raises(ClientError, match="ValidationException.*functionName"):
+    with pytest.raises(ClientError, match=r"ValidationException.*functionName"):
         account.invoke("not a name")
 
 
@@ -154,7 +155,7 @@ def test_a_response_over_6_mb_is_a_function_error(account, echo):
 
 def test_an_unknown_invocation_type_is_a_validation_error(account, echo):
     """boto3 does not check it, so the server must."""
-    with pytest.raises(ClientError, match="ValidationException.*invocationType"):
+    with pytest.raises(ClientError, match=r"ValidationException.*invocationType"):
         account.invoke(echo, InvocationType="Later")
 
 
