@@ -24,8 +24,12 @@ def surely_evaluated(tree: ast.Module) -> dict[str, int]:
 
 def _expressions(node: ast.stmt) -> Iterable[ast.expr | None]:
     match node:
-        case ast.Expr() | ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+        case ast.Expr():
             return [node.value]
+        case ast.Assign() | ast.Delete():
+            return [getattr(node, "value", None), *node.targets]
+        case ast.AnnAssign() | ast.AugAssign():
+            return [node.value, node.target]
         case ast.If() | ast.While() | ast.Assert():
             return [node.test]
         case ast.For() | ast.AsyncFor():
@@ -46,10 +50,13 @@ def _expressions(node: ast.stmt) -> Iterable[ast.expr | None]:
 def _names(node: ast.AST | None) -> Iterator[ast.Name]:
     """The names within an expression which are evaluated whenever it is."""
     match node:
-        case None | ast.Lambda():
+        case None | ast.Name(ctx=ast.Store()):
             return
-        case ast.Name(ctx=ast.Load()):
+        case ast.Name():
             yield node
+        case ast.Lambda():
+            for default in (*node.args.defaults, *node.args.kw_defaults):
+                yield from _names(default)
         case ast.BoolOp():
             yield from _names(node.values[0])
         case ast.IfExp():

@@ -51,18 +51,21 @@ class _Place(NamedTuple):
     folders: tuple[Path, ...]
 
 
-def own_modules(needed: Iterable[tuple[str, str]], *, cell_dir: Path | None = None) -> tuple[OwnModule, ...]:
+def own_modules(
+    needed: Iterable[tuple[str, str]], *, cell_dir: Path | None = None, exclude: Iterable[str] = ()
+) -> tuple[OwnModule, ...]:
     """Return the user's own modules among those needed, and those which they import in turn.
 
     Args:
         needed: Full module names with the reason for each.
         cell_dir: The notebook's folder, where modules are looked for that no path leads to.
+        exclude: Top-level names never to ship.
 
     Raises:
         CaptureError: They are too large to be a project's source.
     """
     found: dict[str, OwnModule] = {}
-    seen: set[str] = set()
+    seen: set[str] = set(exclude)
     waiting = [(name.partition(".")[0], reason) for name, reason in needed]
     total = 0
     while waiting:
@@ -73,23 +76,18 @@ def own_modules(needed: Iterable[tuple[str, str]], *, cell_dir: Path | None = No
         place = _own_place(name, cell_dir)
         if place is None:
             continue
-        files = tuple(_files(name, place))
+        files = tuple(sorted(_files(name, place)))
         total += sum(path.stat().st_size for _, path in files)
         if total > MAX_TOTAL_BYTES or len(files) > MAX_FILES:
             raise CaptureError(
                 f"the module {name!r} ({_where(place)}) is too large to ship: {len(files)} files,"
                 f" {total / 1e6:.1f} MB of at most {MAX_TOTAL_BYTES / 1e6:.0f} MB with what it imports",
-                hint=f"Install {name!r} in the function, or move its data out of the package.",
+                hint=f"Install {name!r} in the function, move its data away, or leave it out with --exclude {name}.",
             )
         found[name] = OwnModule(name, files, reason)
         imports = {top for _, path in files if path.suffix == ".py" for top in imports_of(path)}
         waiting += [(top, f"imported by {name}") for top in sorted(imports)]
     return tuple(found.values())
-
-
-def module_exists(name: str) -> bool:
-    """Whether name is a module, as far as can be told without running any code."""
-    return name in sys.modules or find_spec(name) is not None
 
 
 def find_spec(name: str, cell_dir: Path | None = None) -> importlib.machinery.ModuleSpec | None:

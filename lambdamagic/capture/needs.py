@@ -1,0 +1,284 @@
+"""Collects what one cell or callable needs from the notebook.
+
+This is where the parts meet: `flow` says at which points a name's value from before can be seen, `closure` and
+`summary` say which further names that value's code reads, and `modules` finds the user's own files.
+"""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import linecache
+import sys
+from collections.abc import Container, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from lambdamagic.capture.cell import Cell
+from lambdamagic.capture.certain import surely_evaluated
+from lambdamagic.capture.closure import Reach, reach
+from lambdamagic.capture.events import Define, Delete, Import, Read, StarImport
+from lambdamagic.capture.flow import Flow, Scope, State
+from lambdamagic.capture.modules import own_modules
+from lambdamagic.capture.plan import CallablePlan, CapturedName
+from lambdamagic.capture.star import StarNames, star_names
+from lambdamagic.capture.summary import Summary, Transform, nested_summaries, summarise
+from lambdamagic.capture.withs import lines_that_do_not_swallow
+from lambdamagic.errors import CaptureError
+
+# What a module's namespace holds of its own accord; the remote one has its own.
+MODULE_NAMES = frozenset(
+    {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__builtins__", "__builtin__"}
+    | {"__annotations__", "__path__", "__cached__", "__dict__", "__session__", "get_ipython"}
+)
+
+
+class _Use(NamedTuple):
+    """A place in code that uses a name."""
+
+    name: str
+    reason: str
+    deleting: bool
+    line: int  # of the cell's statement that brings it about: the order of captured names
+
+
+class Needs:
+    """Collects what one cell or callable needs.
+
+    Attributes:
+        totals: What the cell's own code does, wherever in it.
+    """
+
+    def __init__(
+        self,
+        namespace: Mapping[str, Any],
+        *,
+        exclude: Iterable[str],
+        hidden: Container[str],
+        cell_dir: Path | None,
+        transform: Transform,
+    ) -> None:
+        self._namespace = namespace
+        self._exclude = frozenset(exclude)
+        self._hidden = hidden
+        self._cell_dir = cell_dir
+        self._transform = transform
+        self.totals = Summary()  # of the cell
+        self._captured_stores: set[str] = set()  # by functions of the notebook that the cell can call
+        self._captured_deletes: dict[str, int] = {}
+        self._captured: dict[str, _Use] = {}
+        self._used: dict[str, int] = {}  # every name that is read anywhere, with a line
+        self._stars: dict[StarImport, StarNames] = {}
+        self._reaches: dict[str, Reach] = {}
+        self._functions: dict[int, FunctionType] = {}
+        self._modules: dict[str, str] = {}
+        self._flow: Flow | None = None
+        self._done: dict[tuple[str, bool], list[State]] = {}
+
+    def add_included(self, names: Iterable[str]) -> None:
+        """Take names that the user asked for.
+
+        Raises:
+            CaptureError: One does not exist.
+        """
+        for name in names:
+            if name not in self._namespace:
+                near = difflib.get_close_matches(name, [n for n in self._namespace if n not in self._hidden], n=1)
+                raise CaptureError(
+                    f"there is no name {name!r} in the notebook to ship",
+                    hint=f"Did you mean {near[0]!r}?" if near else "Define it first, or leave it out of --input.",
+                )
+            self._need(_Use(name, "asked for with --input", False, 0), State(0, 0))
+
+    def add_cell(self, cell: Cell, gone: Sequence[str]) -> None:
+        """Take what a cell needs; gone are the names that are bound anew before it begins."""
+        flow = self._flow = Flow(
+            cell.code,
+            Scope.MODULE,
+            gone=gone,
+            star=lambda star: self._star(star).sure,
+            strict_withs=lines_that_do_not_swallow(cell.tree, self._namespace, gone),
+        )
+        points = list(flow.points())
+        inner = [list(nested_summaries(event, Scope.MODULE, self._transform)) for event, _ in points]
+        for (event, _), summaries in zip(points, inner, strict=True):
+            self.totals.note(event, Scope.MODULE)
+            for summary in summaries:
+                self.totals.include(summary)
+            if isinstance(event, StarImport):
+                for name in self._star(event).sure | self._star(event).maybe:
+                    self.totals.stores.setdefault(name, event.line)
+        for (event, state), summaries in zip(points, inner, strict=True):
+            line = event.line
+            if isinstance(event, Read):
+                self._need(_Use(event.name, f"read on line {line}", False, line), state)
+            elif isinstance(event, Delete):
+                self._need(_Use(event.name, f"deleted on line {line}", True, line), state)
+            elif not isinstance(event, Define) or self.totals.dynamic:
+                for summary in summaries:
+                    for use in _uses(summary, "on", line):
+                        self._need(use, state)
+        self._add_imports(self.totals, "imported by the cell")
+
+    def unresolved(self, cell: Cell, gone: Sequence[str]) -> dict[str, int]:
+        """Return the names that the cell surely evaluates and that exist nowhere, with their lines."""
+        if self.totals.dynamic or self._stars:
+            return {}
+        known = {*gone, *self.totals.stores, *self._captured_stores, *MODULE_NAMES}
+        return {
+            name: line
+            for name, line in surely_evaluated(cell.tree).items()
+            if name not in known and name not in self._namespace and not hasattr(builtins, name)
+        }
+
+    def add_value(self, value: object) -> None:
+        """Take what a value of the notebook needs to be used elsewhere."""
+        self._add_reach(reach(value, self._namespace))
+        for fn in list(self._functions.values()):
+            summary = summarise(fn.__code__, Scope.FUNCTION, self._transform)
+            for use in _uses(summary, f"by function {fn.__qualname__}", 0):
+                self._need(use, State(0, 0))
+
+    def _star(self, star: StarImport) -> StarNames:
+        if star not in self._stars:
+            self._stars[star] = star_names(star, self._cell_dir)
+        return self._stars[star]
+
+    def _need(self, first: _Use, state: State) -> None:
+        """Take what a use at a point needs: the name, and what the code behind it reads in turn."""
+        seen: set[tuple[str, bool]] = set()
+        waiting = [first]
+        while waiting:
+            use = waiting.pop()
+            key = (use.name, use.deleting)
+            if key in seen or self._is_covered(key, state):
+                continue
+            seen.add(key)
+            self._used.setdefault(use.name, use.line)
+            gone = self._flow is not None and self._flow.is_gone(use.name, state)
+            if not gone and self._take(use) and not use.deleting:
+                waiting += self._reads_of_captured(use)
+            if self._flow is not None and not use.deleting:
+                for define in self._flow.definitions_of(use.name, state):
+                    summary = summarise(define.code, Scope.FUNCTION, self._transform)
+                    waiting += _uses(summary, f"by function {define.name}", use.line)
+
+    def _is_covered(self, key: tuple[str, bool], state: State) -> bool:
+        """Whether the name was already taken at a point where at least as much could be seen."""
+        earlier = self._done.setdefault(key, [])
+        if any(old.gone & ~state.gone == 0 and state.defined & ~old.defined == 0 for old in earlier):
+            return True
+        earlier.append(state)
+        return False
+
+    def _take(self, use: _Use) -> bool:
+        name = use.name
+        if name not in self._namespace or name in self._exclude or name in self._hidden or name in MODULE_NAMES:
+            return False
+        old = self._captured.get(name)
+        if old is None or (old.deleting and not use.deleting):
+            line = use.line if old is None else min(old.line, use.line)
+            self._captured[name] = use._replace(line=line)
+        return True
+
+    def _reads_of_captured(self, use: _Use) -> Iterable[_Use]:
+        found = self._reaches.get(use.name)
+        if found is None:
+            found = self._reaches[use.name] = reach(self._namespace[use.name], self._namespace)
+            self._add_reach(found)
+        for fn in found.functions:
+            summary = summarise(fn.__code__, Scope.FUNCTION, self._transform)
+            yield from _uses(summary, f"by function {fn.__qualname__}", use.line, " of its cell")
+
+    def _add_reach(self, found: Reach) -> None:
+        for module, why in found.modules.items():
+            self._modules.setdefault(module, why)
+        for fn in found.functions:
+            if id(fn) not in self._functions:
+                self._functions[id(fn)] = fn
+                summary = summarise(fn.__code__, Scope.FUNCTION, self._transform)
+                self._captured_stores |= summary.stores.keys()
+                self._captured_deletes |= summary.deleted
+                self.totals.chains |= summary.chains
+                self._add_imports(summary, f"imported by function {fn.__qualname__}")
+
+    def _add_imports(self, summary: Summary, why: str) -> None:
+        for statement in summary.imports:
+            if statement.level:
+                continue  # a notebook is in no package: it fails there as it does here
+            self._modules.setdefault(statement.module, why)
+            for name in statement.names:
+                full = f"{statement.module}.{name}"
+                if name != "*" and full in sys.modules:
+                    self._modules.setdefault(full, why)
+
+    def _submodules(self) -> frozenset[str]:
+        """Modules that the code reaches as attributes of others, and which were loaded by somebody's import."""
+        imported = {statement.alias: statement for statement in self.totals.imports if statement.alias}
+        found = set()
+        for base, attrs in self.totals.chains:
+            value = self._namespace.get(base) if base in self._captured else None
+            if base in imported:
+                value = sys.modules.get(_bound_module(imported[base]))
+            for attr in attrs:
+                if not isinstance(value, ModuleType):
+                    break
+                full = f"{vars(value).get('__name__')}.{attr}"
+                value = vars(value).get(attr)
+                if isinstance(value, ModuleType) and sys.modules.get(full) is value:
+                    found.add(full)
+        return frozenset(found)
+
+    def _skipped(self) -> dict[str, str]:
+        reasons = {}
+        for name in self._used:
+            if name in self._captured or name in MODULE_NAMES:
+                continue
+            if name in self._exclude:
+                reasons[name] = "excluded"
+            elif name in self._namespace and name in self._hidden:
+                reasons[name] = "the notebook's own"
+            elif name in self._namespace:
+                line = self.totals.stores.get(name)
+                reasons[name] = "bound before the cell" if line is None else f"assigned on line {line} before any read"
+            elif name not in self.totals.stores and hasattr(builtins, name):
+                reasons[name] = "builtin"
+        return reasons
+
+    def _sources(self) -> dict[str, str]:
+        files = dict.fromkeys(fn.__code__.co_filename for fn in self._functions.values())
+        texts = {file: "".join(linecache.getlines(file)) for file in files}
+        return {file: text for file, text in texts.items() if text}
+
+    def finish(self) -> CallablePlan:
+        """Return all that was found; to be called once, at the end."""
+        deleted = {**self._captured_deletes, **self.totals.deleted}
+        for name, line in deleted.items():
+            # Also where the cell deletes what it bound itself: unless something of the name was there before, its
+            # absence afterwards would not tell "deleted" from "never came to that".
+            self._take(_Use(name, f"deleted on line {line}", True, line))
+        ordered = sorted(self._captured.values(), key=lambda use: use.line)
+        return CallablePlan(
+            captured={use.name: CapturedName(use.name, use.reason) for use in ordered},
+            bound=frozenset(self.totals.stores) | self._captured_stores,
+            deleted=frozenset(deleted),
+            deleted_only=frozenset(use.name for use in ordered if use.deleting),
+            imports=frozenset(self._modules),
+            submodules=self._submodules(),
+            own_modules=own_modules(self._modules.items(), cell_dir=self._cell_dir, exclude=self._exclude),
+            visited_functions=frozenset(id(fn.__code__) for fn in self._functions.values()),
+            skipped=self._skipped(),
+            sources=self._sources(),
+        )
+
+
+def _bound_module(statement: Import) -> str:
+    return statement.module.partition(".")[0] if statement.alias != statement.module else statement.module
+
+
+def _uses(summary: Summary, by: str, line: int, where: str = "") -> Iterable[_Use]:
+    for name, at in summary.reads.items():
+        yield _Use(name, f"read {by} line {at}" if by == "on" else f"read {by} (line {at}{where})", False, line)
+    for name, at in summary.deletes.items():
+        yield _Use(name, f"deleted {by} line {at}" if by == "on" else f"deleted {by} (line {at}{where})", True, line)
