@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import BucketMissingError, IntegrityError
 from lambdamagic.storage.base import OCTETS, Hasher, ObjectInfo, Segment, TransferError, byte_views, object_missing
-from lambdamagic.storage.hashing import Digest, HashAlong
+from lambdamagic.storage.hashing import Digest
 
 MAX_EXPIRES_S = 604_800
 
@@ -113,8 +113,10 @@ class MemoryObjectStore:
 
     def upload(self, url: str, segments: Sequence[Segment], *, hasher: Hasher | None = None) -> None:
         """Store segments behind a URL; see `UrlTransfer.upload`."""
-        with HashAlong(hasher, byte_views(segments)):
-            self.put(self._open(url, "PUT"), segments)
+        self.put(self._open(url, "PUT"), segments)
+        if hasher is not None:
+            for view in byte_views(segments):
+                hasher.update(view)
 
     def close(self) -> None:
         """Do nothing: there is nothing to give back."""

@@ -18,7 +18,7 @@ class RetryPolicy:
         attempts: How often one request is sent at most.
         base_s: The first delay's upper bound; it doubles with every attempt.
         cap_s: No delay is longer.
-        patience_s: No new attempt starts when this much time has passed since the transfer began.
+        patience_s: No new attempt starts when this much time has passed since the first failure.
     """
 
     attempts: int = 6
@@ -31,7 +31,7 @@ class RetryPolicy:
 
         Args:
             attempt: The attempt that failed; the first is 1.
-            elapsed_s: Time since the transfer began.
+            elapsed_s: Time since the first failure.
             jitter: A number from [0, 1). The delay is spread over its whole range ("full jitter"), since a thousand
                 workers that were slowed down together must not come back together.
         """

@@ -60,7 +60,7 @@ def put_in_parts(
         etags[index] = transfer.upload(sign("PUT", key, _PART_EXPIRES_S, query=query), parts[index])
 
     try:
-        transfer.map_parts(send, len(parts))
+        transfer.parts.run(send, len(parts))
         client.complete_multipart_upload(
             Bucket=bucket,
             Key=key,

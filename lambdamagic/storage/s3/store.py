@@ -71,8 +71,8 @@ class S3ObjectStore:
         views = byte_views(segments)
         size = sum(len(view) for view in views)
         transfer = self._transfer()
-        if size <= self._tuning.threshold_bytes:
-            url = self._sign("PUT", key)
+        url = self._sign("PUT", key)
+        if not transfer.splits(url, size):
             transfer.upload(url, views, headers={"Content-Type": content_type})
             return
         with self._translated(f"write {key!r}"):
