@@ -171,7 +171,12 @@ class Authenticator:
                 headers[name] = value
         signer = Signing(Credentials(credential.access_key_id, credential.secret_access_key))
         split = urlsplit(f"http://{request.headers.get('host', '')}{request.path}?{request.query}")
-        expected = signer.get_signature(request.method, split, headers, auth_path=request.path)  # type: ignore[arg-type]  # the stubs want a Mapping
+        expected = signer.get_signature(
+            request.method,
+            split,
+            headers,  # type: ignore[arg-type]  # the stubs want a Mapping, the code wants these
+            auth_path=request.path,
+        )
         if not hmac.compare_digest(expected, values["Signature"]):
             raise errors.mismatch("s3")
         return Signer(credential.access_key_id, "us-east-1", "s3")

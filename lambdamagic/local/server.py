@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Coroutine
@@ -298,7 +299,7 @@ async def serve(options: ServerOptions, *, owner_fd: int | None, announce: Any) 
         listener.close()
         raise
     # moto spools large objects to the temporary folder; this one goes when the instance goes.
-    os.environ["TMPDIR"] = str(folder / "tmp")
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
     processes = await Processes.start(folder, on_lost=ended.set)
     port: int = listener.getsockname()[1]
     server = Server(options, folder, processes, port)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
+import select
 import socket
 import textwrap
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -132,6 +135,30 @@ ECHO = """
 def handler(event, context):
     return event
 """
+
+
+class Processes:
+    """Processes that are to end: pidfds say so at once, also of zombies that nobody has collected."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self._descriptors = {os.pidfd_open(pid): pid for pid in pids}
+
+    def wait(self, timeout_s: float = 3.0) -> list[int]:
+        """Return those that are still there when the time is up."""
+        deadline = time.monotonic() + timeout_s
+        while self._descriptors:
+            left_s = max(0.0, deadline - time.monotonic())
+            ended = select.select(list(self._descriptors), [], [], left_s)[0]
+            if not ended:
+                break
+            for descriptor in ended:
+                del self._descriptors[descriptor]
+                os.close(descriptor)
+        remaining = list(self._descriptors.values())
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors.clear()
+        return remaining
 
 
 class Mailbox:

@@ -1,0 +1,148 @@
+"""Nothing outlives the owner, whoever dies first and however."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lambdamagic.local.launcher import LocalServer, connection_from_json
+from tests.local.conftest import Account, Processes
+
+OWNER = """
+import sys, os, time
+from pathlib import Path
+from lambdamagic.local.launcher import LocalServer, connection_to_json
+server = LocalServer.start(folder=Path(sys.argv[1]))
+print(connection_to_json(server.connection), flush=True)
+if sys.argv[2] == "fork":
+    if os.fork() == 0:
+        time.sleep(60)
+sys.stdin.read()
+"""
+
+# A function that leaves behind a child, and a daemon of its own: forked twice, in a session of its own.
+LEAVES = """
+import os, subprocess, sys
+def handler(event, context):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(write, str(os.getpid()).encode())
+            import time
+            time.sleep(600)
+        os._exit(0)
+    os.wait()
+    return [os.getpid(), child.pid, int(os.read(read, 100))]
+"""
+
+
+@pytest.fixture
+def owned(tmp_path):
+    """A process that owns an instance, as a kernel does."""
+    processes = []
+
+    def start(how="plain"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", OWNER, str(tmp_path), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        processes.append(process)
+        return process, connection_from_json(process.stdout.readline())
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def _family(connection):
+    account = Account(connection)
+    pids = account.invoke(account.deploy(LEAVES))["Payload"]
+    account.close()
+    server = psutil.Process(connection.pid)
+    family = {p.pid: p for p in [server, *server.children(recursive=True)]}
+    for pid in pids:
+        family.setdefault(pid, psutil.Process(pid))
+    assert len(family) == 5  # server, keeper, environment, its child, its daemon
+    return Processes(list(family))
+
+
+def _wait_gone(family: Processes, folder: Path):
+    assert family.wait() == []
+    # The keeper removes the folder just before it ends, and it is in the family.
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_an_owner_that_is_killed_takes_everything_along(owned, number):
+    """Server, keeper, environments and what they started end, and the folder is gone."""
+    process, connection = owned()
+    family = _family(connection)
+    process.send_signal(number)
+    process.wait()
+    _wait_gone(family, connection.folder)
+
+
+def test_a_forked_child_of_the_owner_does_not_keep_it_alive(owned):
+    """The child holds the pipe open; the owner's pid says that it is gone."""
+    process, connection = owned("fork")
+    children = psutil.Process(process.pid).children()
+    family = _family(connection)
+    process.kill()
+    process.wait()
+    _wait_gone(family, connection.folder)
+    for child in children:
+        if child.pid != connection.pid and child.is_running():
+            child.kill()
+
+
+def test_an_owner_that_ends_normally_takes_everything_along(owned):
+    """A kernel that exits without stop() leaves nothing either."""
+    process, connection = owned()
+    family = _family(connection)
+    process.stdin.close()
+    process.wait()
+    _wait_gone(family, connection.folder)
+
+
+def test_a_server_that_is_killed_takes_everything_along(tmp_path):
+    """The keeper cleans up after a server that got kill -9."""
+    server = LocalServer.start(folder=tmp_path)
+    family = _family(server.connection)
+    os.kill(server.connection.pid, signal.SIGKILL)
+    _wait_gone(family, server.connection.folder)
+    server.stop()
+
+
+def test_a_keeper_that_is_killed_ends_the_instance(tmp_path):
+    """Environments die with the keeper and the server follows; the next start sweeps the folder."""
+    server = LocalServer.start(folder=tmp_path)
+    account = Account(server.connection)
+    pid = account.invoke(account.deploy("import os\ndef handler(e, c):\n    return os.getpid()\n"))["Payload"]
+    account.close()
+    keeper = psutil.Process(pid).parent()
+    assert "keeper.py" in " ".join(keeper.cmdline())
+    family = Processes([server.connection.pid, pid])
+    keeper.kill()
+    assert family.wait() == []
+    server.stop()
+    assert server.connection.folder.exists()
+    with LocalServer.start(folder=tmp_path):
+        assert not server.connection.folder.exists()
+
+
+def test_a_living_instances_folder_is_not_swept(tmp_path):
+    """A second instance beside the first leaves its folder alone."""
+    with LocalServer.start(folder=tmp_path) as first, LocalServer.start(folder=tmp_path) as second:
+        assert first.connection.folder.exists()
+        assert second.connection.folder.exists()
+        assert first.connection.folder != second.connection.folder
