@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from types import (
     BuiltinFunctionType,
@@ -22,6 +22,8 @@ from types import (
     NotImplementedType,
 )
 from typing import Any, NamedTuple
+
+from lambdamagic.capture.modules import contents
 
 _MAX_DEPTH = 8
 _MAX_VALUES = 5_000  # visited one by one
@@ -113,7 +115,7 @@ class _Walk:
             self.needs(value.__module__, f"function {value.__name__}")
             return (value.__self__,)
         if issubclass(kind, ModuleType):
-            name = vars(value).get("__name__")
+            name = contents(value).get("__name__")
             self.needs(name, f"module {name}")
             return ()
         if issubclass(kind, type):
@@ -130,13 +132,13 @@ class _Walk:
         elif kind is functools.singledispatchmethod:
             found += [value.func, value.dispatcher]
         elif issubclass(kind, dict):
-            found += [*self.among(dict.keys(value)), *self.among(dict.values(value))]
+            found += [*self.among(lambda: dict.__iter__(value)), *self.among(lambda: iter(dict.values(value)))]
             if issubclass(kind, defaultdict):
                 found.append(value.default_factory)
         elif kind is MappingProxyType:
-            found += [*self.among(value.values())]
+            found += self.among(lambda: iter(value.values()))
         elif issubclass(kind, _SEQUENCES):
-            found += self.among(_base_iterator(value))
+            found += self.among(lambda: _base_iterator(value))
         found += self.of_instance(value, kind)
         return found
 
@@ -165,7 +167,8 @@ class _Walk:
         self.needs(_module_of(cls), f"class {cls.__qualname__}")
         if _module_of(cls) != "__main__":
             return
-        yield from self.among(value for name, value in vars(cls).items() if name not in _CLASS_BOOKKEEPING)
+        members = [value for name, value in vars(cls).items() if name not in _CLASS_BOOKKEEPING]
+        yield from self.among(lambda: iter(members))
         yield from cls.__bases__
         yield type(cls)
 
@@ -179,21 +182,22 @@ class _Walk:
             return
         if _module_of(kind) == "__main__":
             yield kind
-            yield from self.among(attributes.values())
+            yield from self.among(lambda: iter(attributes.values()))
         elif "__wrapped__" in attributes:  # functools.lru_cache and other decorators that are objects
             yield attributes["__wrapped__"]
 
-    def among(self, values: Iterable[object]) -> list[object]:
+    def among(self, iterate: Callable[[], Iterator[object]]) -> list[object]:
         """Return those of the values that can lead to code; the types decide, so a million floats cost little."""
-        head = list(islice(values, _MAX_LOOKED_AT))
-        kinds = set(map(type, head)) - _LEAVES
         followed = set()
-        for kind in kinds:
+        for kind in set(map(type, islice(iterate(), _MAX_LOOKED_AT))) - _LEAVES:
             if _leads_to_code(kind):
                 followed.add(kind)
             else:
                 self.needs(_module_of(kind), f"an instance of {kind.__qualname__}")
-        return list(islice((value for value in head if type(value) in followed), _MAX_FOLLOWED)) if followed else []
+        if not followed:
+            return []
+        head = islice(iterate(), _MAX_LOOKED_AT)
+        return list(islice((value for value in head if type(value) in followed), _MAX_FOLLOWED))
 
 
 def _leads_to_code(kind: type) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lambdamagic.errors import CaptureError
 
@@ -102,6 +102,12 @@ def find_spec(name: str, cell_dir: Path | None = None) -> importlib.machinery.Mo
     return spec
 
 
+def contents(module: ModuleType) -> dict[str, Any]:
+    """Return a module's namespace; asked like this, not even a lazy module begins to load."""
+    namespace: dict[str, Any] = object.__getattribute__(module, "__dict__")
+    return namespace
+
+
 def imports_of(path: Path) -> frozenset[str]:
     """Return the top-level names which a source file imports absolutely, anywhere in it."""
     try:
@@ -136,8 +142,7 @@ def _own_place(name: str, cell_dir: Path | None) -> _Place | None:
 
 
 def _place_of_module(module: ModuleType) -> _Place | None:
-    # vars(): a lazy module's __getattr__ would import things.
-    attributes = vars(module)
+    attributes = contents(module)
     path = attributes.get("__path__")
     if path is not None:
         return _Place(None, tuple(Path(folder) for folder in path))

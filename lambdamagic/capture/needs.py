@@ -20,7 +20,7 @@ from lambdamagic.capture.certain import surely_evaluated
 from lambdamagic.capture.closure import Reach, reach
 from lambdamagic.capture.events import Define, Delete, Import, Read, StarImport
 from lambdamagic.capture.flow import Flow, Scope, State
-from lambdamagic.capture.modules import own_modules
+from lambdamagic.capture.modules import contents, own_modules
 from lambdamagic.capture.plan import CallablePlan, CapturedName
 from lambdamagic.capture.star import StarNames, star_names
 from lambdamagic.capture.summary import Summary, Transform, nested_summaries, summarise
@@ -67,6 +67,7 @@ class Needs:
         self.totals = Summary()  # of the cell
         self._captured_stores: set[str] = set()  # by functions of the notebook that the cell can call
         self._captured_deletes: dict[str, int] = {}
+        self._captured_imports: list[Import] = []
         self._captured: dict[str, _Use] = {}
         self._used: dict[str, int] = {}  # every name that is read anywhere, with a line
         self._stars: dict[StarImport, StarNames] = {}
@@ -93,12 +94,15 @@ class Needs:
 
     def add_cell(self, cell: Cell, gone: Sequence[str]) -> None:
         """Take what a cell needs; gone are the names that are bound anew before it begins."""
+        strict_withs: frozenset[int] = frozenset()
+        if "with" in cell.source:
+            strict_withs = lines_that_do_not_swallow(cell.tree, self._namespace, gone, self._hidden)
         flow = self._flow = Flow(
             cell.code,
             Scope.MODULE,
             gone=gone,
             star=lambda star: self._star(star).sure,
-            strict_withs=lines_that_do_not_swallow(cell.tree, self._namespace, gone),
+            strict_withs=strict_withs,
         )
         points = list(flow.points())
         inner = [list(nested_summaries(event, Scope.MODULE, self._transform)) for event, _ in points]
@@ -200,6 +204,7 @@ class Needs:
                 summary = summarise(fn.__code__, Scope.FUNCTION, self._transform)
                 self._captured_stores |= summary.stores.keys()
                 self._captured_deletes |= summary.deleted
+                self._captured_imports += summary.imports
                 self.totals.chains |= summary.chains
                 self._add_imports(summary, f"imported by function {fn.__qualname__}")
 
@@ -215,7 +220,8 @@ class Needs:
 
     def _submodules(self) -> frozenset[str]:
         """Modules that the code reaches as attributes of others, and which were loaded by somebody's import."""
-        imported = {statement.alias: statement for statement in self.totals.imports if statement.alias}
+        statements = self.totals.imports + self._captured_imports
+        imported = {statement.alias: statement for statement in statements if statement.alias}
         found = set()
         for base, attrs in self.totals.chains:
             value = self._namespace.get(base) if base in self._captured else None
@@ -224,8 +230,8 @@ class Needs:
             for attr in attrs:
                 if not isinstance(value, ModuleType):
                     break
-                full = f"{vars(value).get('__name__')}.{attr}"
-                value = vars(value).get(attr)
+                full = f"{contents(value).get('__name__')}.{attr}"
+                value = contents(value).get(attr)
                 if isinstance(value, ModuleType) and sys.modules.get(full) is value:
                     found.add(full)
         return frozenset(found)

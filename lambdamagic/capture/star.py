@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lambdamagic.capture.events import StarImport
-from lambdamagic.capture.modules import find_spec
+from lambdamagic.capture.modules import contents, find_spec
 from lambdamagic.errors import UnsupportedInCellError
 
 
@@ -45,9 +45,9 @@ def _names_of(module: str, cell_dir: Path | None, seen: set[str]) -> StarNames |
     seen.add(module)
     loaded = sys.modules.get(module)
     if loaded is not None:
-        contents = vars(loaded)
-        exported = contents.get("__all__")
-        names = exported if isinstance(exported, list | tuple) else [name for name in contents if name[:1] != "_"]
+        held = contents(loaded)
+        exported = held.get("__all__")
+        names = exported if isinstance(exported, list | tuple) else [name for name in held if name[:1] != "_"]
         return StarNames(frozenset(map(str, names)), frozenset())
     spec = find_spec(module, cell_dir)
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):

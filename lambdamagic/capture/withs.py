@@ -10,10 +10,11 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
+from lambdamagic.capture.modules import contents
 from lambdamagic.capture.opcodes import decode, op
 
 _UNKNOWN = object()
@@ -37,7 +38,7 @@ _KNOWN_FUNCTIONS = frozenset(
 
 
 def lines_that_do_not_swallow(
-    tree: ast.Module, namespace: Mapping[str, Any], bound_before: Iterable[str]
+    tree: ast.Module, namespace: Mapping[str, Any], bound_before: Iterable[str] = (), hidden: Container[str] = ()
 ) -> frozenset[int]:
     """Return the lines of the heads of those with statements that surely go on only if their body went through.
 
@@ -45,11 +46,12 @@ def lines_that_do_not_swallow(
         tree: The cell.
         namespace: The notebook's globals.
         bound_before: Names of which the namespace no longer tells the value.
+        hidden: Names of the namespace that are not there remotely, such as IPython's own `open`.
     """
     withs = [node for node in ast.walk(tree) if isinstance(node, ast.With | ast.AsyncWith)]
     if not withs:
         return frozenset()  # as nearly always
-    lookup = _Lookup(tree, namespace, bound_before)
+    lookup = _Lookup(tree, namespace, bound_before, hidden)
     lines: set[int] = set()
     for node in withs:
         method = "__exit__" if isinstance(node, ast.With) else "__aexit__"
@@ -62,8 +64,11 @@ def lines_that_do_not_swallow(
 class _Lookup:
     """Finds what names and attributes mean when the cell begins, without running any code."""
 
-    def __init__(self, tree: ast.Module, namespace: Mapping[str, Any], bound_before: Iterable[str]) -> None:
+    def __init__(
+        self, tree: ast.Module, namespace: Mapping[str, Any], bound_before: Iterable[str], hidden: Container[str]
+    ) -> None:
         self.namespace = namespace
+        self.hidden = hidden
         self.rebound: dict[str, object] = dict.fromkeys(bound_before, _UNKNOWN)
         for name, value in _bindings(tree):
             # What is bound twice may be either.
@@ -84,11 +89,13 @@ class _Lookup:
         if isinstance(node, ast.Name):
             if node.id in self.rebound or "*" in self.rebound:
                 return self.rebound.get(node.id, _UNKNOWN)
-            return self.namespace.get(node.id, vars(builtins).get(node.id, _UNKNOWN))
+            if node.id in self.namespace and node.id not in self.hidden:
+                return self.namespace[node.id]
+            return vars(builtins).get(node.id, _UNKNOWN)
         if isinstance(node, ast.Attribute):
             owner = self.value(node.value)
             if isinstance(owner, ModuleType):
-                return vars(owner).get(node.attr, _UNKNOWN)
+                return contents(owner).get(node.attr, _UNKNOWN)
         return _UNKNOWN
 
 
@@ -103,7 +110,7 @@ def _bindings(tree: ast.Module) -> Iterator[tuple[str, object]]:
             case ast.ImportFrom():
                 module = sys.modules.get(node.module or "") if not node.level else None
                 for alias in node.names:
-                    value = _UNKNOWN if module is None else vars(module).get(alias.name, _UNKNOWN)
+                    value = _UNKNOWN if module is None else contents(module).get(alias.name, _UNKNOWN)
                     yield alias.asname or alias.name, value
             case ast.Name(ctx=ast.Store() | ast.Del()):
                 yield node.id, _UNKNOWN

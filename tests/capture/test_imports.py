@@ -151,3 +151,21 @@ def test_star_import_of_nothing() -> None:
 def test_a_star_import_makes_nothing_unresolved() -> None:
     """What it binds may be more than is known."""
     check("from json import *\nwhatever", bound="dump dumps load loads JSONDecoder JSONDecodeError JSONEncoder")
+
+
+def test_a_lazy_module_is_not_loaded() -> None:
+    """Looking at a module does not run it."""
+    import importlib.util
+
+    sys.modules.pop("this", None)
+    spec = importlib.util.find_spec("this")
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    lazy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lazy)
+    try:
+        check("lazy.s", given={"lazy": lazy}, captured="lazy")
+        assert "s" not in object.__getattribute__(lazy, "__dict__")
+    finally:
+        sys.modules.pop("this", None)
