@@ -291,7 +291,7 @@ def _invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
         attempt_id=attempt_id,
         key=spec.key,
         program=spec.program,
-        items=None if unit.items is None else stager.place(unit.items, limit_bytes=spec.inline_limit_bytes),
+        items=None if unit.items is None else stager.place(unit.items(), limit_bytes=spec.inline_limit_bytes),
         uploads=stager.uploads(spec.job_id, attempt_id),
         inline_limit_bytes=spec.inline_limit_bytes,
         cancel_url=stager.cancel_url(spec.job_id),

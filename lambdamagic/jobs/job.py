@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lambdamagic.codec.frames import Frames
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.staging import Stager
@@ -42,12 +43,12 @@ class Unit:
 
     Attributes:
         tasks: Their numbers.
-        items: Their arguments as an encoded list; None for a cell.
+        items: Encodes their arguments as a list, when they are to be sent; None for a cell.
         split: Makes units of one task each, for when this one killed its environment.
     """
 
     tasks: tuple[int, ...]
-    items: Any = None
+    items: Callable[[], Frames] | None = None
     split: Callable[[], list[Unit]] | None = None
 
 
@@ -121,8 +122,12 @@ class Job:
         """The job's id."""
         return self.spec.job_id
 
-    def arrivals(self) -> Iterator[Arrival]:
+    def arrivals(self, tick: Callable[[], None] | None = None, *, every_s: float = 0.1) -> Iterator[Arrival]:
         """Yield invocations as they end, until the job has ended. Blocks; a KeyboardInterrupt comes through at once.
+
+        Args:
+            tick: Called now and then by the waiting thread, for a view.
+            every_s: How often.
 
         The wait is bounded by the engine, which ends every job: each invocation by the function's timeout, each retry
         by the policy.
@@ -130,7 +135,15 @@ class Job:
         Raises:
             LambdaMagicError: The job as a whole cannot go on (no credentials, no function, throttled for too long).
         """
-        while (arrival := self._arrivals.get()) is not None:
+        while True:
+            try:
+                arrival = self._arrivals.get(timeout=every_s if tick is not None else None)
+            except queue.Empty:
+                assert tick is not None
+                tick()
+                continue
+            if arrival is None:
+                break
             yield arrival
         if self.error is not None:
             raise self.error

@@ -1,1 +1,42 @@
-"""The magics: parsing, injection, output."""
+"""The IPython extension."""
+
+from __future__ import annotations
+
+import atexit
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from lambdamagic.magics.magics import LambdaMagics
+
+_NAMES = ("lambda", "lambda_map")
+_ATTRIBUTE = "_lambdamagic"
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics in a shell; a second time replaces the first."""
+    from lambdamagic.magics.magics import LambdaMagics
+
+    unload(shell)
+    magics = LambdaMagics(shell)
+    shell.register_magics(magics)
+    setattr(shell, _ATTRIBUTE, magics)
+    atexit.register(magics.close)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magics away and stop what they started."""
+    magics: LambdaMagics | None = getattr(shell, _ATTRIBUTE, None)
+    if magics is None:
+        return
+    delattr(shell, _ATTRIBUTE)
+    atexit.unregister(magics.close)
+    registered: dict[str, Any] = shell.magics_manager.magics
+    for kind in ("line", "cell"):
+        for name in _NAMES:
+            registered[kind].pop(name, None)
+    shell.magics_manager.registry.pop("LambdaMagics", None)
+    if magics in shell.configurables:
+        shell.configurables.remove(magics)
+    magics.close()

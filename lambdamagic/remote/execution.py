@@ -23,6 +23,7 @@ from lambdamagic.remote.shell import RemoteShell
 
 #: Frames of these files at the top of a traceback are ours.
 INTERNAL = (
+    str(Path(__file__).parent),
     str(Path(__file__).resolve().parent),
     str(Path(asyncio.__file__).resolve().parent),
     "<frozen importlib",

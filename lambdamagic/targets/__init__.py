@@ -9,20 +9,13 @@ if TYPE_CHECKING:
     from lambdamagic.targets.base import Target
 
 
-def choose(settings: Settings) -> str:
-    """Return `local` or `aws` for the settings: `auto` is aws as soon as a function is configured."""
-    if settings.target != "auto":
-        return settings.target
-    return "aws" if settings.function else "local"
-
-
 def open_target(settings: Settings) -> Target:
     """Open the target that the settings name. The heavy imports happen here.
 
     Raises:
         TargetError: It is not usable.
     """
-    if choose(settings) == "aws":
+    if settings.resolved_target() == "aws":
         from lambdamagic.targets.aws import AwsTarget
 
         return AwsTarget(settings)

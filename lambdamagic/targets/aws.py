@@ -51,6 +51,14 @@ class AwsTarget:
         """Keeps bytes in the bucket."""
         return self._stager
 
+    def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
+        """Return what the settings say: the account's own limit shows itself as throttling."""
+        return wanted
+
+    def is_alive(self) -> bool:
+        """Return True: AWS does not die."""
+        return True
+
     def function_for(self, wish: FunctionWish) -> FunctionRef:
         """Return the deployed function, if it is large enough.
 
@@ -80,7 +88,7 @@ class AwsTarget:
         return function
 
     def check(self, error: Exception) -> Exception:
-        """Return the error: AWS does not die."""
+        """Return the error as it is."""
         return error
 
     def close(self) -> None:

@@ -36,6 +36,19 @@ class Target(Protocol):
         """Keeps bytes."""
         ...
 
+    def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
+        """Return how many invocations of a job should run at once here.
+
+        Args:
+            wanted: The setting `max_concurrency`.
+            is_explicit: Whether the user chose it.
+        """
+        ...
+
+    def is_alive(self) -> bool:
+        """Tell whether the target can still take jobs."""
+        ...
+
     def function_for(self, wish: FunctionWish) -> FunctionRef:
         """Return the function of the wanted size.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from lambdamagic.config import Settings
@@ -10,6 +11,7 @@ from lambdamagic.errors import LocalServerError
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.options import default_concurrency
 from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
 from lambdamagic.targets.base import FunctionWish
 from lambdamagic.transports.aws import LambdaTransport
@@ -35,7 +37,7 @@ class LocalTarget:
     def __init__(self, settings: Settings, server: LocalServer | None = None) -> None:
         self._owns_server = server is None
         self.server = server if server is not None else LocalServer.start(
-            port=settings.local_port, concurrency=max(settings.max_concurrency, 1)
+            port=settings.local_port
         )
         connection = self.server.connection
         self._access = AwsAccess(
@@ -69,6 +71,11 @@ class LocalTarget:
     def access(self) -> AwsAccess:
         """The account that the embedded Lambda plays."""
         return self._access
+
+    def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
+        """Return two a core, since more processes only wait for each other; what the user chose, up to the quota."""
+        cores = os.cpu_count() or 1
+        return min(wanted, default_concurrency() if is_explicit else 2 * cores)
 
     def function_for(self, wish: FunctionWish) -> FunctionRef:
         """Return a function of exactly this size, made at first use: it costs nothing here."""

@@ -1,0 +1,125 @@
+"""The options of the magics, and the help that they print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from IPython.core.error import UsageError
+from IPython.core.magic_arguments import MagicArgumentParser, argument
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class PrintHelp(Exception):
+    """-h was given."""
+
+
+def split_names(values: list[str] | None) -> list[str]:
+    """Return names given as `-i a -i b`, `-i a,b` or quoted."""
+    return [name for value in values or () for name in unquote(value).replace(",", " ").split()]
+
+
+def unquote(text: str) -> str:
+    """Take away the quotes that IPython's splitting leaves on."""
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    return text
+
+
+def whole_number(text: str) -> int:
+    """Read a number such as 4096, 4_096 or '4096'."""
+    return int(unquote(text))
+
+
+def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that all magics that run something share."""
+    options: list[Decorator] = [
+        argument("-m", "--memory", type=whole_number, metavar="MB", help="the function's memory, 128 to 10240 MB"),
+        argument("-t", "--timeout", type=whole_number, metavar="S", help="the function's timeout, 1 to 900 seconds"),
+        argument("-i", "--input", action="append", metavar="NAMES", help="names to send although they are not seen"),
+        argument("--exclude", action="append", metavar="NAMES", help="names not to send"),
+        argument(
+            "--serializer", choices=("auto", "dill", "cloudpickle"), help="how values are pickled (default: auto)"
+        ),
+        argument("--target", choices=("auto", "local", "aws"), help="where to run (default: from the configuration)"),
+        argument("--retries", type=whole_number, metavar="N", help="run again up to N times what fails"),
+        argument("--plan", action="store_true", help="show what would be sent, and send nothing"),
+        argument("-q", "--quiet", action="store_true", default=None, help="show results only"),
+        argument("-h", "--help", action="store_true", help="show this help"),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def parse(method: Callable[..., Any], tokens: list[str]) -> Any:
+    """Parse tokens with a magic's own parser.
+
+    Raises:
+        UsageError: An option is unknown or its value is wrong; the message suggests the nearest.
+        PrintHelp: Help was asked for.
+    """
+    parser: MagicArgumentParser = method.parser  # type: ignore[attr-defined]  # magic_arguments puts it there
+    if "-h" in tokens or "--help" in tokens:
+        raise PrintHelp(parser.format_help())
+    arguments, unknown = _parse_known(parser, tokens)
+    if unknown:
+        _refuse(parser, unknown[0])
+    return arguments
+
+
+def _parse_known(parser: MagicArgumentParser, tokens: list[str]) -> tuple[Any, list[str]]:
+    found: tuple[Any, list[str]] = parser.parse_known_args([unquote(token) for token in tokens])
+    return found
+
+
+def _refuse(parser: MagicArgumentParser, option: str) -> NoReturn:
+    from difflib import get_close_matches
+
+    near = get_close_matches(option.split("=")[0], option_strings(parser), n=1)
+    suggestion = f"; did you mean {near[0]}?" if near else ""
+    raise UsageError(f"{parser.prog} has no option {option}{suggestion} ({parser.prog} -h lists them)")
+
+
+def option_strings(parser: MagicArgumentParser) -> dict[str, bool]:
+    """Return the parser's options, and whether each takes a value."""
+    # argparse has no public way to list the options of a parser.
+    return {name: action.nargs != 0 for name, action in parser._option_string_actions.items()}
+
+
+def split_expression(method: Callable[..., Any], tokens: list[str]) -> tuple[list[str], str]:
+    """Part the options of a line from the Python expression that stands among them."""
+    known = option_strings(method.parser)  # type: ignore[attr-defined]  # as above
+    options: list[str] = []
+    rest: list[str] = []
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        name = token.split("=", 1)[0]
+        if name in known:
+            options.append(token)
+            if known[name] and "=" not in token and position + 1 < len(tokens):
+                position += 1
+                options.append(tokens[position])
+        elif token.startswith("--") and not rest:
+            options.append(token)  # unknown: the parser says so
+        else:
+            rest.append(token)
+        position += 1
+    return options, " ".join(rest)
+
+
+def overrides(arguments: Any) -> dict[str, Any]:
+    """Return the settings that the options set."""
+    return {
+        "memory_mb": arguments.memory,
+        "timeout_s": arguments.timeout,
+        "serializer": arguments.serializer,
+        "target": arguments.target,
+        "retries": arguments.retries,
+        "quiet": arguments.quiet,
+        "max_concurrency": getattr(arguments, "max_concurrency", None),
+        "chunksize": getattr(arguments, "chunksize", None),
+        "on_error": getattr(arguments, "on_error", None),
+    }

@@ -1,0 +1,158 @@
+"""`%%lambda`: one cell there and back."""
+
+from __future__ import annotations
+
+import __future__
+
+from pathlib import Path
+from typing import Any
+
+from lambdamagic.capture import CapturePlan, plan_cell
+from lambdamagic.codec.answer import Effects, read_answer
+from lambdamagic.codec.encode import unpack_numbers
+from lambdamagic.config import ResolvedSettings
+from lambdamagic.jobs.encoding import Program, encode_program
+from lambdamagic.jobs.job import Arrival, Unit
+from lambdamagic.jobs.verdict import timed_out
+from lambdamagic.magics.failures import local_exception
+from lambdamagic.magics.plan_view import plan_table
+from lambdamagic.magics.running import JobRunner, replay, tell
+from lambdamagic.magics.session import Session
+from lambdamagic.magics.source import name_cell, python_of
+
+_FUTURES = 0
+for _feature in __future__.all_feature_names:
+    _FUTURES |= getattr(__future__, _feature).compiler_flag
+
+
+def plan_body(
+    session: Session,
+    magic_line: str,
+    body: str,
+    *,
+    include: list[str],
+    exclude: list[str],
+    bound_before: tuple[str, ...] = (),
+) -> CapturePlan:
+    """Plan a cell's body in the notebook's namespace.
+
+    Raises:
+        SyntaxError, CaptureError, UnsupportedInCellError: See `plan_cell`.
+        NameError: A name that the cell surely reads exists nowhere; nothing was sent.
+    """
+    shell = session.shell
+    python = python_of(shell, body)
+    filename = name_cell(shell, magic_line, body, python)
+    plan = plan_cell(
+        python,
+        shell.user_ns,
+        filename=filename,
+        include=include,
+        exclude=exclude,
+        bound_before=bound_before,
+        hidden=session.hidden,
+        first_line=2,
+        cell_dir=Path.cwd(),
+        transform=shell.transform_cell,
+        flags=shell.compile.flags & _FUTURES,
+    )
+    for name, line in plan.unresolved.items():
+        error = NameError(f"name {name!r} is not defined (line {line} of the cell; nothing was sent to Lambda)")
+        error.name = name
+        _show_without_frames(error)
+        raise error
+    return plan
+
+
+def _show_without_frames(error: NameError) -> None:
+    error._render_traceback_ = lambda: [f"NameError: {error}"]  # type: ignore[attr-defined]  # IPython's hook
+
+
+class CellRun:
+    """One `%%lambda` cell.
+
+    Args:
+        session: The notebook's session.
+        resolved: The settings in force.
+        arguments: The magic's parsed options.
+    """
+
+    def __init__(self, session: Session, resolved: ResolvedSettings, arguments: Any) -> None:
+        self.session, self.resolved, self.arguments = session, resolved, arguments
+        self.effects: Effects | None = None
+        self._arrival: Arrival | None = None
+
+    def run(self, magic_line: str, body: str, *, include: list[str], exclude: list[str], out: list[str]) -> Any:
+        """Run the cell and return what it shows.
+
+        Raises:
+            BaseException: What the cell raised, with its own type.
+            LambdaMagicError: It could not be sent, or its environment died.
+        """
+        settings = self.resolved.settings
+        plan = plan_body(self.session, magic_line, body, include=include, exclude=exclude)
+        program = encode_program(
+            self.session.home,
+            plan,
+            serializer=settings.serializer,
+            exclude=frozenset(exclude),
+            hidden=self.session.hidden,
+        )
+        if self.arguments.plan:
+            where = settings.resolved_target()
+            return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where)
+        options = {"out": out or None, "mutations": not self.arguments.no_mutations, "serializer": settings.serializer}
+        runner = JobRunner(self.session, self.resolved, _label(body))
+        runner.run("cell", program, iter([Unit((0,))]), task_count=1, options=options, receive=self._receive)
+        return self._conclude(program, out)
+
+    def _receive(self, arrival: Arrival) -> None:
+        self._arrival = arrival
+
+    def _conclude(self, program: Program, out: list[str]) -> Any:
+        arrival = self._arrival
+        assert arrival is not None, "a job that ends without error has had an arrival"
+        if arrival.error is not None:
+            raise arrival.error
+        response = arrival.response
+        assert response is not None
+        replay(response.outputs)
+        if response.status == "timed_out":
+            raise timed_out(response, timeout_s=self.resolved.settings.timeout_s, request_id=arrival.request_id)
+        home = self.session.home
+        effects = read_answer(home, program.encoder, unpack_numbers(response.numbers), arrival.frames)
+        self._apply(effects, out)
+        if effects.error:
+            where = f"raised on Lambda ({self.resolved.settings.resolved_target()}, request {arrival.request_id})"
+            raise local_exception(self.session.shell, effects.error, where)
+        return effects.values[0] if effects.values else None
+
+    def _apply(self, effects: Effects, out: list[str]) -> None:
+        quiet = self.resolved.settings.quiet
+        shell = self.session.shell
+        if self.arguments.no_mutations:
+            if effects.unreturned:
+                names = ", ".join(dict.fromkeys(effects.unreturned))
+                tell(f"changes in place were left on Lambda (--no-mutations): {names}", quiet=quiet)
+        else:
+            for problem in effects.apply_in_place():
+                tell(problem)
+        for name in effects.deleted:
+            shell.user_ns.pop(name, None)
+            shell.user_ns_hidden.pop(name, None)
+        if effects.bound:
+            shell.push(effects.bound)
+        for lost in effects.lost:
+            tell(f"{lost.what} ({lost.type_name}) stayed on Lambda: {lost.reason}")
+        for name in out:
+            if name not in effects.bound and name not in shell.user_ns:
+                tell(f"--out {name}: the cell did not bind that name")
+        for notice in self.session.home.take_notices():
+            tell(notice)
+
+
+def _label(body: str) -> str:
+    """Return the first line of code of a cell, shortened."""
+    lines = [line.strip() for line in body.splitlines() if line.strip() and not line.strip().startswith("#")]
+    first = lines[0] if lines else "cell"
+    return first if len(first) <= 48 else first[:47] + "…"

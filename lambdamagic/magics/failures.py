@@ -1,0 +1,28 @@
+"""Raising in the notebook what was raised on Lambda."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lambdamagic.codec.failures import ErrorRecord, reassemble
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def local_exception(shell: InteractiveShell, records: list[ErrorRecord], note: str = "") -> BaseException:
+    """Return the exception to raise: its own type, with a traceback of the remote lines and nothing of ours."""
+    error = reassemble(records)
+    if note:
+        error.add_note(note)
+    remote = error.__traceback__
+
+    def render() -> Any:
+        # Without this the traceback would begin with the frames of IPython and of this package.
+        return shell.InteractiveTB.structured_traceback(type(error), error, remote, tb_offset=0)
+
+    try:
+        error._render_traceback_ = render  # type: ignore[attr-defined]  # IPython's hook for custom tracebacks
+    except AttributeError:
+        pass  # an exception without attributes shows our frames too
+    return error

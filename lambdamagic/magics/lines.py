@@ -1,0 +1,131 @@
+"""`%lambda config|jobs|logs|last|help`: looking at things."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from lambdamagic.magics.session import JobRecord, Session
+from lambdamagic.magics.tables import Table
+from lambdamagic.widgets import text
+
+HELP = """\
+%%lambda [options]                run the cell's body on Lambda; names and the shown value come back
+%%lambda_map [options] x in xs    run the body for each item; the last expressions are collected in a list
+%lambda_map [options] fn xs       call fn for each item; as in  scores = %lambda_map evaluate candidates
+
+%lambda config                    the settings in force, and where each comes from
+%lambda jobs                      the jobs of this session
+%lambda logs JOB                  the end of a job's logs (an id, the beginning or end of one, or `last`)
+%lambda last                      the last job: what it did, and for a map its results as far as they came
+%lambda help                      this text
+
+Options of the first three: -h after each. `%%lambda --plan` shows what would be sent, and sends nothing."""
+
+
+class Lines:
+    """The subcommands."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def run(self, words: list[str]) -> Any:
+        """Run one.
+
+        Raises:
+            UsageError: There is no such subcommand.
+        """
+        command, *rest = words or ["help"]
+        known = {
+            "config": self._config,
+            "jobs": self._jobs,
+            "logs": self._logs,
+            "last": self._last,
+            "help": self._help,
+            "-h": self._help,
+            "--help": self._help,
+        }
+        if command not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(command, known, n=1)
+            suggestion = f"; did you mean `%lambda {near[0]}`?" if near else ""
+            raise UsageError(f"%lambda has no subcommand {command!r}{suggestion} (`%lambda help` lists them)")
+        return known[command](rest)
+
+    def _help(self, words: list[str]) -> None:
+        print(HELP)  # noqa: T201  # help is what was asked for
+
+    def _config(self, words: list[str]) -> Table:
+        rows = [
+            (name, "" if value is None else str(value), origin)
+            for name, value, origin in self._session.settings().rows()
+        ]
+        return Table("Settings", ("setting", "value", "from"), rows)
+
+    def _jobs(self, words: list[str]) -> Table:
+        now = time.time()
+        rows = [_row(record, now) for record in self._session.history]
+        notes = [] if rows else ["No job has run in this session yet."]
+        columns = ("job", "what", "state", "tasks>", "took>", "billed>", "peak>", "where")
+        return Table("Jobs of this session", columns, rows, notes)
+
+    def _record(self, words: list[str]) -> JobRecord:
+        wanted = words[0] if words else "last"
+        record = self._session.find(wanted)
+        if record is None:
+            raise UsageError(f"there is no job {wanted!r} in this session; `%lambda jobs` lists them")
+        return record
+
+    def _logs(self, words: list[str]) -> None:
+        record = self._record(words)
+        print("\n".join(record.logs) if record.logs else "This job left no log.")  # noqa: T201  # what was asked for
+
+    def _last(self, words: list[str]) -> LastJob:
+        return LastJob(self._record([]))
+
+
+class LastJob:
+    """The last job, for a look: `.results` holds what the tasks of a map gave, as far as they came.
+
+    Args:
+        record: What is remembered of it.
+    """
+
+    def __init__(self, record: JobRecord) -> None:
+        self._record = record
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self._record.progress.job_id
+
+    @property
+    def results(self) -> list[Any] | None:
+        """Results in the items' order: values, exceptions, and `<not run>`; None for a cell."""
+        return self._record.results
+
+    def __repr__(self) -> str:
+        progress = self._record.progress
+        lines = [f"{progress.job_id}  on {self._record.target} ({self._record.function})"]
+        lines.append(text.line(progress, time.time()))
+        lines += [f"  {count:,} × {error}" for error, count in progress.errors.most_common(5)]
+        if progress.error:
+            lines.append(f"  {progress.error}")
+        return "\n".join(lines)
+
+
+def _row(record: JobRecord, now: float) -> tuple[str, ...]:
+    progress = record.progress
+    return (
+        progress.job_id,
+        progress.label,
+        f"{text.SIGNS.get(progress.state, '?')} {progress.state}",
+        f"{progress.finished_tasks:,}/{progress.task_count:,}" if progress.task_count else "",
+        text.duration(progress.elapsed_s(now)),
+        text.duration(progress.billed_ms / 1000),
+        f"{progress.peak_memory_mb:,} MB",
+        record.target,
+    )

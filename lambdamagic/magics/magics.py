@@ -1,0 +1,129 @@
+"""The magics themselves: parsing, and nothing more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    no_var_expand,
+    output_can_be_silenced,
+)
+from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.utils.process import arg_split
+from traitlets import Any as AnyTrait
+
+from lambdamagic.config import SPECS
+from lambdamagic.errors import CaptureError
+from lambdamagic.magics.arguments import (
+    PrintHelp,
+    common_options,
+    overrides,
+    parse,
+    split_expression,
+    split_names,
+    whole_number,
+)
+from lambdamagic.magics.cell import CellRun
+from lambdamagic.magics.lines import Lines
+from lambdamagic.magics.mapping import MapRun
+from lambdamagic.magics.session import Session
+
+
+def _tokens(line: str) -> list[str]:
+    return list(arg_split(line, posix=False))
+
+
+def _traits() -> dict[str, Any]:
+    """One configurable trait for each setting; config checks the values, since it knows their limits."""
+    return {name: AnyTrait(None, allow_none=True, help=spec.help).tag(config=True) for name, spec in SPECS.items()}
+
+
+# Traits must stand in the class body, where a loop cannot put them.
+_Configurable: Any = type(Magics)("_Configurable", (Magics,), {"__module__": __name__, **_traits()})
+
+
+@magics_class
+class LambdaMagics(_Configurable):
+    """`%%lambda`, `%lambda`, `%lambda_map` and `%%lambda_map`.
+
+    Settings can be given as `c.LambdaMagics.memory_mb = 4096` in ipython_config.py, or with
+    `%config LambdaMagics.memory_mb = 4096`.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        from_file = {name: value for name, value in shell.config.get("LambdaMagics", {}).items() if name in SPECS}
+        self._from_file = dict(from_file)
+        self.session = Session(shell, self._given)
+
+    def _given(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        now = {name: getattr(self, name) for name in SPECS if getattr(self, name) is not None}
+        changed = {name: value for name, value in now.items() if self._from_file.get(name) != value}
+        return self._from_file, changed
+
+    @no_var_expand
+    @output_can_be_silenced
+    @line_cell_magic("lambda")
+    @magic_arguments("%lambda")
+    @argument("-o", "--out", action="append", metavar="NAMES", help="bring back these names only (default: all bound)")
+    @argument("--no-mutations", action="store_true", help="leave the notebook's objects as they are")
+    @common_options
+    def lambda_(self, line: str, cell: str | None = None) -> Any:
+        """Run the cell's body on AWS Lambda as if it ran here.
+
+        What the body reads is captured and sent; what it binds, changes in place and shows comes back.
+        As a line magic: `%lambda config`, `jobs`, `logs JOB`, `last`, `help`.
+        """
+        __tracebackhide__ = True
+        if cell is None:
+            return Lines(self.session).run(line.split())
+        if not cell.strip():
+            raise CaptureError("the cell is empty: there is nothing to run", hint="write code below the %%lambda line")
+        try:
+            arguments = parse(LambdaMagics.lambda_, _tokens(line))
+        except PrintHelp as help_text:
+            print(help_text)  # noqa: T201  # help is what was asked for
+            return None
+        run = CellRun(self.session, self.session.settings(overrides(arguments)), arguments)
+        return run.run(
+            f"%%lambda {line}".rstrip(),
+            cell,
+            include=split_names(arguments.input),
+            exclude=split_names(arguments.exclude),
+            out=split_names(arguments.out),
+        )
+
+    @no_var_expand
+    @output_can_be_silenced
+    @line_cell_magic("lambda_map")
+    @magic_arguments("%lambda_map")
+    @argument("--chunksize", type=whole_number, metavar="N", help="tasks in one invocation (default: chosen)")
+    @argument("--max-concurrency", type=whole_number, metavar="N", help="invocations at once (default: 64)")
+    @argument("--on-error", choices=("raise", "return"), help="raise the first exception, or return it as a result")
+    @common_options
+    def lambda_map(self, line: str, cell: str | None = None) -> Any:
+        """Call a callable for each item on AWS Lambda, many at once; results come in order.
+
+        `%lambda_map fn items` as a line, or `%%lambda_map x in items` with a body whose last expression is collected.
+        """
+        __tracebackhide__ = True
+        options, text = split_expression(LambdaMagics.lambda_map, _tokens(line))
+        try:
+            arguments = parse(LambdaMagics.lambda_map, options)
+        except PrintHelp as help_text:
+            print(help_text)  # noqa: T201  # help is what was asked for
+            return None
+        include, exclude = split_names(arguments.input), split_names(arguments.exclude)
+        run = MapRun(self.session, self.session.settings(overrides(arguments)), arguments)
+        if cell is None:
+            return run.over_callable(text, include=include, exclude=exclude)
+        if not cell.strip():
+            raise CaptureError("the cell is empty: there is nothing to run", hint="write the loop's body below")
+        return run.over_body(f"%%lambda_map {line}".rstrip(), text, cell, include=include, exclude=exclude)
+
+    def close(self) -> None:
+        """Stop what was started."""
+        self.session.close()

@@ -1,0 +1,246 @@
+"""`%lambda_map` and `%%lambda_map`: one task for each item."""
+
+from __future__ import annotations
+
+import ast
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from lambdamagic.capture import plan_callable
+from lambdamagic.codec.diagnose import explain_unpicklable
+from lambdamagic.codec.encode import Decoder, Encoder
+from lambdamagic.codec.failures import ErrorRecord
+from lambdamagic.codec.frames import Frames
+from lambdamagic.codec.home import Home
+from lambdamagic.codec.picklers import PICKLING_ERRORS
+from lambdamagic.codec.placeholder import stand_in
+from lambdamagic.config import ResolvedSettings
+from lambdamagic.errors import EncodeError
+from lambdamagic.jobs.encoding import Program, encode_program
+from lambdamagic.jobs.job import Arrival, Unit
+from lambdamagic.magics.cell import plan_body
+from lambdamagic.magics.failures import local_exception
+from lambdamagic.magics.plan_view import plan_table
+from lambdamagic.magics.running import JobRunner, replay, tell
+from lambdamagic.magics.session import Session
+
+_CHUNKS_PER_SLOT = 4  # enough that uneven tasks even out, few enough that an invocation's overhead is shared
+_SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024  # a larger program is staged once instead of riding in every event
+
+
+class NotRun:
+    """Stands for the result of a task that did not run to its end."""
+
+    def __repr__(self) -> str:
+        return "<not run>"
+
+
+NOT_RUN = NotRun()
+
+
+def split_call(text: str) -> tuple[str, str]:
+    """Split `fn items` into its two expressions.
+
+    Raises:
+        UsageError: There are no two expressions.
+    """
+    for position, character in enumerate(text):
+        if character.isspace():
+            fn, items = text[:position].strip(), text[position:].strip()
+            if _is_expression(fn) and _is_expression(items):
+                return fn, items
+    raise UsageError(f"%lambda_map takes a callable and the items, as in `%lambda_map evaluate candidates`; got {text!r}")
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(text, mode="eval")
+    except SyntaxError:
+        return False
+    return bool(text)
+
+
+def split_loop(text: str) -> tuple[str, str, tuple[str, ...]]:
+    """Split `x in xs` into the target, the items' expression and the names that the target binds.
+
+    Raises:
+        UsageError: It is no such text.
+    """
+    try:
+        loop = ast.parse(f"for {text.strip().removesuffix(':')}: pass").body[0]
+    except SyntaxError:
+        loop = None  # type: ignore[assignment]
+    if not isinstance(loop, ast.For):
+        raise UsageError(f"%%lambda_map takes a loop, as in `%%lambda_map x in xs`; got {text!r}")
+    names = tuple(node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name))
+    return ast.unparse(loop.target), ast.unparse(loop.iter), names
+
+
+class MapRun:
+    """One map.
+
+    Args:
+        session: The notebook's session.
+        resolved: The settings in force.
+        arguments: The magic's parsed options.
+    """
+
+    def __init__(self, session: Session, resolved: ResolvedSettings, arguments: Any) -> None:
+        self.session, self.resolved, self.arguments = session, resolved, arguments
+        self.results: list[Any] = []
+        self._failures: dict[int, BaseException] = {}
+
+    def over_callable(self, text: str, *, include: list[str], exclude: list[str]) -> Any:
+        """Run `%lambda_map fn items`."""
+        fn_text, items_text = split_call(text)
+        fn, items = self._evaluate(fn_text), self._items(items_text)
+        if not callable(fn):
+            raise UsageError(f"%lambda_map needs a callable first; {fn_text} is a {type(fn).__name__}")
+        plan = plan_callable(fn, self.session.shell.user_ns, include=include, exclude=exclude, hidden=self.session.hidden)
+        program = encode_program(
+            self.session.home,
+            plan,
+            serializer=self.resolved.settings.serializer,
+            fn=fn,
+            exclude=frozenset(exclude),
+            hidden=self.session.hidden,
+        )
+        return self._run(plan, program, items, f"{fn_text} × {len(items):,}")
+
+    def over_body(self, magic_line: str, text: str, body: str, *, include: list[str], exclude: list[str]) -> Any:
+        """Run `%%lambda_map x in xs`."""
+        target, items_text, names = split_loop(text)
+        items = self._items(items_text)
+        plan = plan_body(
+            self.session, magic_line, body, include=include, exclude=exclude, bound_before=names
+        )
+        program = encode_program(
+            self.session.home,
+            plan,
+            serializer=self.resolved.settings.serializer,
+            loop_code=compile(f"{target} = __lambdamagic_item__", "<lambda_map>", "exec"),
+            exclude=frozenset(exclude),
+            hidden=self.session.hidden,
+        )
+        return self._run(plan, program, items, f"for {target} in {items_text} × {len(items):,}")
+
+    def _evaluate(self, text: str) -> Any:
+        return eval(compile(text, "<lambda_map>", "eval"), self.session.shell.user_ns)
+
+    def _items(self, text: str) -> Sequence[Any]:
+        found = self._evaluate(text)
+        try:
+            return found if isinstance(found, list | tuple | range) else list(found)
+        except TypeError as error:
+            raise UsageError(f"%lambda_map needs items to go through; {text} is a {type(found).__name__}") from error
+
+    def _run(self, plan: Any, program: Program, items: Sequence[Any], label: str) -> Any:
+        settings = self.resolved.settings
+        if self.arguments.plan:
+            where = settings.resolved_target()
+            return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where)
+        self.results = [NOT_RUN] * len(items)
+        if not items:
+            return self.results
+        runner = JobRunner(self.session, self.resolved, label)
+        slots = runner.target.concurrency(
+            settings.max_concurrency, is_explicit=self.resolved.origin("max_concurrency") != "default"
+        )
+        size = settings.chunksize or max(1, math.ceil(len(items) / (slots * _CHUNKS_PER_SLOT)))
+        record = None
+        try:
+            record = runner.run(
+                "map",
+                program,
+                _units(self.session.home, items, size, settings.serializer),
+                task_count=len(items),
+                options={"serializer": settings.serializer},
+                receive=self._receive,
+                deaths=1,
+                program_limit_bytes=_SHARED_PROGRAM_LIMIT_BYTES if len(items) > size else None,
+            )
+        finally:
+            if self.session.history:
+                record = record or self.session.history[-1]
+                record.results = self.results
+        for notice in self.session.home.take_notices():
+            tell(notice)
+        if self._failures and settings.on_error == "raise":
+            self._raise_first(len(items))
+        return self.results
+
+    def _receive(self, arrival: Arrival) -> None:
+        tasks = arrival.unit.tasks
+        if arrival.error is not None:
+            for task in tasks:
+                self._fail(task, arrival.error)
+        else:
+            response = arrival.response
+            assert response is not None
+            replay(response.outputs)
+            decoder = Decoder(arrival.frames, self.session.home, missing=stand_in)
+            for task, _ in zip(tasks, response.tasks, strict=False):
+                outcome = decoder.load()
+                if "error" in outcome:
+                    self._fail(task, self._exception(task, outcome["error"], arrival))
+                else:
+                    self.results[task] = outcome["value"]
+        if self._failures and self.resolved.settings.on_error == "raise":
+            self._raise_first(len(self.results))
+
+    def _exception(self, task: int, records: list[ErrorRecord], arrival: Arrival) -> BaseException:
+        note = f"raised on Lambda by task {task} of {len(self.results):,} (request {arrival.request_id})"
+        return local_exception(self.session.shell, records, note)
+
+    def _fail(self, task: int, error: BaseException) -> None:
+        self._failures[task] = error
+        self.results[task] = error
+
+    def _raise_first(self, count: int) -> None:
+        first = min(self._failures)
+        done = sum(1 for result in self.results if result is not NOT_RUN) - len(self._failures)
+        sys.stderr.write(
+            f"lambdamagic: task {first} of {count:,} failed; {done:,} results are kept in `%lambda last`, "
+            f"and --on-error return gives exceptions among the results\n"
+        )
+        raise self._failures[first]
+
+
+def _units(home: Home, items: Sequence[Any], size: int, serializer: str) -> Iterator[Unit]:
+    for start in range(0, len(items), size):
+        yield _unit(home, items, range(start, min(start + size, len(items))), serializer)
+
+
+def _unit(home: Home, items: Sequence[Any], numbers: range, serializer: str) -> Unit:
+    def encode() -> Frames:
+        return _encode_items(home, [items[number] for number in numbers], numbers, serializer)
+
+    def split() -> list[Unit]:
+        return [_unit(home, items, range(number, number + 1), serializer) for number in numbers]
+
+    return Unit(tuple(numbers), encode, split if len(numbers) > 1 else None)
+
+
+def _encode_items(home: Home, chunk: list[Any], numbers: range, serializer: str) -> Frames:
+    kinds = {"auto": ("c", "dill"), "dill": ("dill-forced",), "cloudpickle": ("cloudpickle",)}[serializer]
+    for kind in kinds:
+        encoder = Encoder(home, kind=kind)
+        try:
+            encoder.dump(chunk)
+        except PICKLING_ERRORS:
+            continue
+        return encoder.frames()
+    for number, item in zip(numbers, chunk, strict=True):
+        try:
+            Encoder(home, kind=kinds[-1]).dump(item)
+        except PICKLING_ERRORS:
+            path, reason = explain_unpicklable(f"item {number}", item, home)
+            raise EncodeError(
+                f"item {number} cannot be sent to Lambda because of {path}: {reason}",
+                hint="make it inside the callable, from something that can be pickled",
+            ) from None
+    raise EncodeError("the items of a chunk cannot be pickled together", hint="try --serializer dill")

@@ -1,0 +1,39 @@
+"""What `--plan` shows."""
+
+from __future__ import annotations
+
+from lambdamagic.capture import CallablePlan
+from lambdamagic.jobs.encoding import Program
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.magics.tables import Table, size
+
+
+def plan_table(plan: CallablePlan, program: Program, *, inline_limit_bytes: int, where: str) -> Table:
+    """Return the names that would be shipped, how large each is, why it is taken, and where it would go."""
+    staged_frames = Stager(None).frames_to_stage(program.frames, inline_limit_bytes)
+    staged_bytes = sum(program.frames.sizes[number] for number in staged_frames)
+    rows = [
+        (
+            shipped.name,
+            shipped.type_name,
+            size(shipped.size_bytes),
+            "staged in S3" if staged_frames and shipped.size_bytes > inline_limit_bytes // 2 else "inline",
+            shipped.reason,
+        )
+        for shipped in program.names
+    ]
+    rows += [
+        (module.name, "own module", size(sum(path.stat().st_size for _, path in module.files)), "inline", module.reason)
+        for module in plan.own_modules
+    ]
+    inline_bytes = program.frames.size_bytes - staged_bytes
+    notes = [f"{size(inline_bytes)} inline in the event, {size(staged_bytes)} staged; target: {where}. Nothing was sent."]
+    if plan.skipped:
+        notes.append("Left out: " + "; ".join(f"{name} ({reason})" for name, reason in sorted(plan.skipped.items())))
+    if plan.bound:
+        notes.append("May be bound: " + ", ".join(sorted(plan.bound)))
+    if plan.deleted:
+        notes.append("May be deleted: " + ", ".join(sorted(plan.deleted)))
+    if plan.imports:
+        notes.append("Modules used by reference: " + ", ".join(sorted(plan.imports)))
+    return Table("What would be sent to Lambda", ("name", "type", "size>", "where", "why"), rows, notes)

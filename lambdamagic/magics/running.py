@@ -1,0 +1,119 @@
+"""From a plan to a finished job, with a view, an interrupt and an end in every case."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lambdamagic.config import ResolvedSettings
+from lambdamagic.errors import JobCancelledError, LambdaMagicError
+from lambdamagic.events import Listeners
+from lambdamagic.jobs.encoding import Program
+from lambdamagic.jobs.job import Arrival, Job, JobSpec, Unit
+from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.magics.session import JobRecord, Session
+from lambdamagic.targets.base import FunctionWish, Target
+from lambdamagic.widgets.views import Showing, choose_view
+
+
+class JobRunner:
+    """Runs one job for the cell that waits for it.
+
+    Args:
+        session: The notebook's session.
+        resolved: The settings in force.
+        label: What runs, for a person.
+    """
+
+    def __init__(self, session: Session, resolved: ResolvedSettings, label: str) -> None:
+        self.session, self.resolved, self.label = session, resolved, label
+        self.target: Target = session.target(resolved)
+        self.job: Job | None = None
+        settings = resolved.settings
+        self._showing = Showing(choose_view(is_kernel=session.is_kernel, quiet=settings.quiet))
+
+    def run(
+        self,
+        kind: Any,
+        program: Program,
+        units: Iterator[Unit],
+        *,
+        task_count: int,
+        options: dict[str, Any],
+        receive: Callable[[Arrival], None],
+        deaths: int = 0,
+        program_limit_bytes: int | None = None,
+    ) -> JobRecord:
+        """Run the job and hand over what arrives.
+
+        Raises:
+            KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
+            LambdaMagicError: The job could not run or go on.
+        """
+        settings = self.resolved.settings
+        target = self.target
+        function = target.function_for(FunctionWish(settings.memory_mb, settings.timeout_s))
+        limit = settings.inline_limit_bytes if program_limit_bytes is None else program_limit_bytes
+        spec = JobSpec(
+            kind=kind,
+            label=self.label,
+            function=function,
+            transport=target.transport,
+            stager=target.stager,
+            program=target.stager.place(program.frames, limit_bytes=min(limit, settings.inline_limit_bytes)),
+            versions=program.versions,
+            units=units,
+            task_count=task_count,
+            options=options,
+            policy=RetryPolicy(user_errors=settings.retries, deaths=deaths),
+            max_concurrency=target.concurrency(
+                settings.max_concurrency, is_explicit=self.resolved.origin("max_concurrency") != "default"
+            ),
+            inline_limit_bytes=settings.inline_limit_bytes,
+        )
+        listeners = Listeners()
+        listeners.add(self._showing.listener)
+        self.job = job = self.session.start(spec, listeners)
+        record = JobRecord(self._showing.listener.snapshot(), target.name, function.name)
+        try:
+            for arrival in job.arrivals(self._showing.tick):
+                receive(arrival)
+                self._showing.tick()
+        except KeyboardInterrupt:
+            job.cancel()
+            job.wait(2.0)
+            sys.stderr.write(f"λ {self.label}: cancelled; what still runs on Lambda is told to stop\n")
+            raise
+        except JobCancelledError:
+            raise
+        except LambdaMagicError as error:
+            raise target.check(error) from error.__cause__
+        finally:
+            if job.state == "running":
+                job.cancel()
+                job.wait(2.0)
+            self._showing.close()
+            record.progress = self._showing.listener.snapshot()
+            record.logs = list(job.log_tails)
+            self.session.remember(record)
+        return record
+
+
+def replay(outputs: list[dict[str, Any]]) -> None:
+    """Show in this cell what the remote code printed and displayed, in its order."""
+    for entry in outputs:
+        if "stream" in entry:
+            stream = sys.stdout if entry["stream"] == "stdout" else sys.stderr
+            stream.write(entry["text"])
+            stream.flush()
+        elif "display" in entry:
+            from IPython.display import publish_display_data
+
+            publish_display_data(entry["display"], entry.get("metadata") or {})
+
+
+def tell(message: str, *, quiet: bool = False) -> None:
+    """Tell the user something beside the cell's own output."""
+    if not quiet:
+        sys.stderr.write(f"lambdamagic: {message}\n")

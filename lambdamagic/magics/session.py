@@ -1,0 +1,133 @@
+"""What one notebook has of lambdamagic: its namespace's identity, an engine, targets, and a history."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lambdamagic.codec.home import Home
+from lambdamagic.config import ResolvedSettings, load_settings
+from lambdamagic.events import Listeners
+from lambdamagic.jobs.engine import Engine
+from lambdamagic.jobs.job import Job, JobSpec
+from lambdamagic.targets import open_target
+from lambdamagic.widgets.progress import Progress
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from lambdamagic.targets.base import Target
+
+_HISTORY = 200
+
+
+@dataclass
+class JobRecord:
+    """What is remembered of a job: small, so that thousands of jobs do not fill the kernel.
+
+    Attributes:
+        progress: Its final state.
+        target: Where it ran.
+        function: The function's name.
+        logs: Ends of its invocations' logs.
+        results: What the tasks of the last map gave, in order (a value, an exception, or NOT_RUN).
+    """
+
+    progress: Progress
+    target: str
+    function: str
+    logs: list[str] = field(default_factory=list)
+    results: list[Any] | None = None
+
+
+class HiddenNames(Container[str]):
+    """Names in the namespace that IPython put there and that the user has not changed."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+
+    def __contains__(self, name: object) -> bool:
+        hidden: Mapping[Any, Any] = self._shell.user_ns_hidden
+        return name in hidden and self._shell.user_ns.get(name) is hidden[name]  # type: ignore[call-overload]
+
+
+class Session:
+    """Everything that lives from cell to cell. Used by the kernel's main thread only.
+
+    Args:
+        shell: The shell.
+        given: Returns the settings of ipython_config.py and those of %config.
+    """
+
+    def __init__(self, shell: InteractiveShell, given: Callable[[], tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        self.shell = shell
+        self.home = Home(shell.user_ns)
+        self.hidden = HiddenNames(shell)
+        self.history: deque[JobRecord] = deque(maxlen=_HISTORY)
+        self._given = given
+        self._engine: Engine | None = None
+        self._targets: dict[tuple[Any, ...], Target] = {}
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether a notebook (and not a terminal) is in front."""
+        return hasattr(self.shell, "kernel")
+
+    def settings(self, overrides: Mapping[str, Any] | None = None) -> ResolvedSettings:
+        """Return the settings in force, with where each came from."""
+        from_file, from_magic = self._given()
+        return load_settings(ipython_config=from_file, config_magic=from_magic, overrides=overrides)
+
+    def target(self, resolved: ResolvedSettings) -> Target:
+        """Return the target for the settings, opened at first use; one that has died is opened anew."""
+        settings = resolved.settings
+        kind = settings.resolved_target()
+        if kind == "local":
+            key: tuple[Any, ...] = (kind, settings.local_port)
+        else:
+            key = (kind, settings.function, settings.bucket, settings.region, settings.profile, settings.endpoint_url)
+        target = self._targets.get(key)
+        if target is not None and not target.is_alive():
+            target.close()
+            target = None
+        if target is None:
+            target = self._targets[key] = open_target(settings)
+        return target
+
+    def start(self, spec: JobSpec, listeners: Listeners) -> Job:
+        """Begin a job."""
+        if self._engine is None:
+            self._engine = Engine()
+        return self._engine.start(spec, listeners)
+
+    def remember(self, record: JobRecord) -> None:
+        """Add to the history; only the latest map keeps its results."""
+        if record.results is not None:
+            for older in self.history:
+                older.results = None
+        self.history.append(record)
+
+    def find(self, job_id: str) -> JobRecord | None:
+        """Return a job of the history by its id, a unique beginning or end of it, or `last`."""
+        if job_id == "last":
+            return self.history[-1] if self.history else None
+        found = [
+            record
+            for record in self.history
+            if record.progress.job_id.startswith(job_id) or record.progress.job_id.endswith(job_id)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def close(self) -> None:
+        """Stop everything that was started. Idempotent."""
+        for target in self._targets.values():
+            target.close()
+        self._targets.clear()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        with contextlib.suppress(AttributeError):
+            del self._given

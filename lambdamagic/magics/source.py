@@ -1,0 +1,40 @@
+"""The text of a magic's cell: IPython's syntax made Python, known to tracebacks under the cell's own name."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_CODE_MAGICS = ("time", "timeit")
+
+
+def python_of(shell: InteractiveShell, body: str) -> str:
+    """Transform a cell's body to Python; the body of a leading %%time is transformed too."""
+    text: str = shell.transform_cell(body)
+    if not body.lstrip().startswith("%%"):
+        return text
+    tree = ast.parse(text)
+    call: Any = tree.body[0].value if tree.body and isinstance(tree.body[0], ast.Expr) else None
+    if isinstance(call, ast.Call) and len(call.args) == 3:
+        name, inner = call.args[0], call.args[2]
+        if isinstance(name, ast.Constant) and name.value in _CODE_MAGICS and isinstance(inner, ast.Constant):
+            inner.value = shell.transform_cell(inner.value)
+            return ast.unparse(tree) + "\n"
+    return text
+
+
+def name_cell(shell: InteractiveShell, magic_line: str, body: str, python: str) -> str:
+    """Return the file name of the cell and let tracebacks and `inspect.getsource` find its lines under it.
+
+    The first line is the magic's own, so that line numbers are those that the user sees.
+    """
+    raw = f"{magic_line}\n{body}"
+    filename: str = shell.compile.cache(f"\n{python}", shell.execution_count, raw_code=raw)
+    shown = body if body.count("\n") == python.count("\n") else python
+    text = f"{magic_line}\n{shown}"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    return filename
