@@ -69,7 +69,7 @@ class Needs:
         self._captured_deletes: dict[str, int] = {}
         self._captured_imports: list[Import] = []
         self._captured: dict[str, _Use] = {}
-        self._used: dict[str, int] = {}  # every name that is read anywhere, with a line
+        self._used: dict[str, int] = {}  # the names that are read, with a line
         self._stars: dict[StarImport, StarNames] = {}
         self._reaches: dict[str, Reach] = {}
         self._functions: dict[int, FunctionType] = {}
@@ -159,7 +159,8 @@ class Needs:
             if key in seen or self._is_covered(key, state):
                 continue
             seen.add(key)
-            self._used.setdefault(use.name, use.line)
+            if use is first or use.name in self._namespace:  # builtins that captured code uses are of no interest
+                self._used.setdefault(use.name, use.line)
             gone = self._flow is not None and self._flow.is_gone(use.name, state)
             if not gone and self._take(use) and not use.deleting:
                 waiting += self._reads_of_captured(use)

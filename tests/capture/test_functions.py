@@ -273,3 +273,9 @@ def test_generic_functions_classes_and_type_aliases() -> None:
         bound="A",
     )
     check("type L[T] = list[T] | k\nL", given=DF, captured="k", bound="L")
+
+
+def test_builtins_of_captured_functions_are_not_told() -> None:
+    """What is skipped is what the reader of the cell would ask about."""
+    plan = check("f()", given="def f(): return len(str(1))", captured="f")
+    assert plan.skipped == {}
