@@ -75,7 +75,7 @@ class Encoder:
         wanted = list(numbers)
         if not wanted:
             return []
-        by_number = {number: value for number, value in self._pickler.memo.copy().values()}
+        by_number = dict(self._pickler.memo.copy().values())
         return [by_number[number] for number in wanted]
 
     @property
@@ -124,7 +124,7 @@ class Decoder:
 
     def memo(self) -> dict[int, Any]:
         """Return number to object for all that was read."""
-        copied: dict[int, Any] = self._unpickler.memo.copy()  # type: ignore[attr-defined]  # typeshed lacks it
+        copied: dict[int, Any] = self._unpickler.memo.copy()
         return copied
 
 

@@ -115,7 +115,7 @@ def error_line(records: list[ErrorRecord]) -> str:
 
 
 def _frames(tb: types.TracebackType | None, internal: tuple[str, ...]) -> list[FrameRecord]:
-    frames = []
+    frames: list[FrameRecord] = []
     for summary in traceback.extract_tb(tb):
         if not frames and summary.filename.startswith(internal):
             continue
@@ -190,7 +190,7 @@ def _frame_at(record: FrameRecord) -> types.FrameType:
 
 
 def _template() -> Any:
-    return _frame_here()  # type: ignore[name-defined]  # noqa: F821  # given in the globals of the copy
+    return _frame_here()  # type: ignore[name-defined,unused-ignore]  # given in the globals of the copy
 
 
 def _frame_here() -> types.FrameType | None:

@@ -14,7 +14,6 @@ import types
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
-from lambdamagic.codec.home import Home
 from lambdamagic.codec.reducers import Reducers
 
 Serializer = Literal["auto", "dill", "cloudpickle"]

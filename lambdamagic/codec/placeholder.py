@@ -30,7 +30,7 @@ class Placeholder:
         )
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_repr_") or name.startswith("_ipython_") or name.startswith("__"):
+        if name.startswith(("_repr_", "_ipython_", "__")):
             raise AttributeError(name)  # asked by displays and by copy, which take "no" for an answer
         self._explain()
 
@@ -82,5 +82,5 @@ class _Absent(Placeholder):
     def extend(self, items: Any) -> None:
         """Ignore items."""
 
-    def __setitem__(self, key: Any, item: Any) -> None:  # noqa: D105
+    def __setitem__(self, key: Any, item: Any) -> None:  # type: ignore[override]  # the placeholder itself raises
         pass

@@ -8,6 +8,7 @@ identity across the trip.
 
 from __future__ import annotations
 
+import _abc
 import dataclasses
 import enum
 import functools
@@ -212,9 +213,7 @@ def _split_class(cls: type) -> tuple[dict[str, Any], dict[str, Any]]:
         if name not in dropped and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
     }
     if "_abc_impl" in attributes:
-        import _abc
-
-        registry = [reference() for reference in _abc._get_dump(cls)[0]]  # type: ignore[attr-defined]
+        registry = [reference() for reference in _abc._get_dump(cls)[0]]
         if registry:
             state["_abc_registry"] = [virtual for virtual in registry if virtual is not None]
     return body, state

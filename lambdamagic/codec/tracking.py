@@ -138,6 +138,7 @@ class Tracker:
         return None
 
     def _bytes_picture(self, value: Any, kind: int) -> Any:
+        shape: Any
         if kind == ARRAY:
             if not value.flags.writeable:
                 return None
@@ -360,7 +361,7 @@ def _classify(cls: type) -> int:
     return INSTANCE if _is_plain(cls) else OPAQUE
 
 
-def _is_plain(cls: type) -> bool:
+def _is_plain(cls: Any) -> bool:
     """Tell whether instances are nothing but attributes, rebuilt by pickle's default."""
     return (
         cls.__reduce_ex__ is object.__reduce_ex__

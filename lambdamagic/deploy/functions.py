@@ -22,9 +22,7 @@ _ACTIVE_TIMEOUT_S = 60
 
 _ASSUME_ROLE = {
     "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 
 
@@ -135,5 +133,7 @@ def ensure_bucket(access: AwsAccess, name: str) -> str:
     except client.exceptions.BucketAlreadyOwnedByYou:
         pass
     except client.exceptions.BucketAlreadyExists as error:
-        raise BucketMissingError(f"the bucket {name!r} belongs to another account", hint="choose another name") from error
+        raise BucketMissingError(
+            f"the bucket {name!r} belongs to another account", hint="choose another name"
+        ) from error
     return name

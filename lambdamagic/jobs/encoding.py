@@ -82,8 +82,10 @@ def encode_program(
 
 def _explained(failure: _NameFailed, home: Home) -> EncodeError:
     path, reason = explain_unpicklable(failure.name, failure.value, home)
-    where = f"{failure.name} cannot be sent to Lambda" if path == failure.name else (
-        f"{failure.name} cannot be sent to Lambda because of {path}"
+    where = (
+        f"{failure.name} cannot be sent to Lambda"
+        if path == failure.name
+        else (f"{failure.name} cannot be sent to Lambda because of {path}")
     )
     return EncodeError(
         f"{where}: {reason}",

@@ -203,7 +203,10 @@ class _JobRun:
                     )
                 )
             return wait_s
-        if isinstance(error, FunctionTimedOutError | OutOfMemoryError | EnvironmentDiedError) and unit.split is not None:
+        if (
+            isinstance(error, FunctionTimedOutError | OutOfMemoryError | EnvironmentDiedError)
+            and unit.split is not None
+        ):
             # Only one of the tasks did it; the others must not go with it.
             self._waiting.extend(unit.split())
             return None
@@ -230,6 +233,7 @@ class _JobRun:
         spec = self.spec
         self._emit(events.InvocationStarted(spec.job_id, attempt_id, unit.tasks, time.time()))
         future = self._threads.submit(lambda: _invoke(spec, unit, attempt_id))
+        arrival: Arrival
         arrival, tail = await asyncio.wrap_future(future)
         if tail:
             self.job.log_tails.append(tail)

@@ -83,7 +83,7 @@ class Stager:
         if self.store is None:
             raise ResultError(
                 "the payload is larger than Lambda's events can hold, and there is no bucket to stage it in",
-                hint="set a bucket (`lambdamagic deploy` makes one), or ship less (--exclude, --plan shows what is large)",
+                hint="set a bucket (`lambdamagic deploy` makes one), or ship less (--plan shows what is large)",
             )
         return self.store
 

@@ -1,7 +1,6 @@
 """`%%lambda`: one cell there and back."""
 
 from __future__ import annotations
-
 import __future__
 
 from pathlib import Path

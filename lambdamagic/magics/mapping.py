@@ -53,7 +53,9 @@ def split_call(text: str) -> tuple[str, str]:
             fn, items = text[:position].strip(), text[position:].strip()
             if _is_expression(fn) and _is_expression(items):
                 return fn, items
-    raise UsageError(f"%lambda_map takes a callable and the items, as in `%lambda_map evaluate candidates`; got {text!r}")
+    raise UsageError(
+        f"%lambda_map takes a callable and the items, as in `%lambda_map evaluate candidates`; got {text!r}"
+    )
 
 
 def _is_expression(text: str) -> bool:
@@ -70,10 +72,11 @@ def split_loop(text: str) -> tuple[str, str, tuple[str, ...]]:
     Raises:
         UsageError: It is no such text.
     """
+    loop: ast.stmt | None
     try:
         loop = ast.parse(f"for {text.strip().removesuffix(':')}: pass").body[0]
     except SyntaxError:
-        loop = None  # type: ignore[assignment]
+        loop = None
     if not isinstance(loop, ast.For):
         raise UsageError(f"%%lambda_map takes a loop, as in `%%lambda_map x in xs`; got {text!r}")
     names = tuple(node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name))
@@ -100,7 +103,9 @@ class MapRun:
         fn, items = self._evaluate(fn_text), self._items(items_text)
         if not callable(fn):
             raise UsageError(f"%lambda_map needs a callable first; {fn_text} is a {type(fn).__name__}")
-        plan = plan_callable(fn, self.session.shell.user_ns, include=include, exclude=exclude, hidden=self.session.hidden)
+        plan = plan_callable(
+            fn, self.session.shell.user_ns, include=include, exclude=exclude, hidden=self.session.hidden
+        )
         program = encode_program(
             self.session.home,
             plan,
@@ -115,9 +120,7 @@ class MapRun:
         """Run `%%lambda_map x in xs`."""
         target, items_text, names = split_loop(text)
         items = self._items(items_text)
-        plan = plan_body(
-            self.session, magic_line, body, include=include, exclude=exclude, bound_before=names
-        )
+        plan = plan_body(self.session, magic_line, body, include=include, exclude=exclude, bound_before=names)
         program = encode_program(
             self.session.home,
             plan,
@@ -129,7 +132,7 @@ class MapRun:
         return self._run(plan, program, items, f"for {target} in {items_text} × {len(items):,}")
 
     def _evaluate(self, text: str) -> Any:
-        return eval(compile(text, "<lambda_map>", "eval"), self.session.shell.user_ns)
+        return eval(compile(text, "<lambda_map>", "eval"), self.session.shell.user_ns)  # noqa: S307  # the user's code
 
     def _items(self, text: str) -> Sequence[Any]:
         found = self._evaluate(text)

@@ -27,7 +27,9 @@ def plan_table(plan: CallablePlan, program: Program, *, inline_limit_bytes: int,
         for module in plan.own_modules
     ]
     inline_bytes = program.frames.size_bytes - staged_bytes
-    notes = [f"{size(inline_bytes)} inline in the event, {size(staged_bytes)} staged; target: {where}. Nothing was sent."]
+    notes = [
+        f"{size(inline_bytes)} inline in the event, {size(staged_bytes)} staged; target: {where}. Nothing was sent."
+    ]
     if plan.skipped:
         notes.append("Left out: " + "; ".join(f"{name} ({reason})" for name, reason in sorted(plan.skipped.items())))
     if plan.bound:

@@ -51,7 +51,7 @@ class HiddenNames(Container[str]):
 
     def __contains__(self, name: object) -> bool:
         hidden: Mapping[Any, Any] = self._shell.user_ns_hidden
-        return name in hidden and self._shell.user_ns.get(name) is hidden[name]  # type: ignore[call-overload]
+        return name in hidden and self._shell.user_ns.get(name) is hidden[name]
 
 
 class Session:

@@ -38,7 +38,7 @@ def check(client: dict[str, Any], function: dict[str, Any]) -> None:
         raise VersionMismatchError(
             f"the notebook runs Python {client.get('python')}, the function runs {function.get('python')}; "
             f"functions cannot be pickled from one minor version to another",
-            hint=f"use a function for Python {client.get('python')} (`lambdamagic deploy` from this notebook makes one)",
+            hint=f"use a function for Python {client.get('python')}: `lambdamagic deploy` from this notebook makes one",
         )
     theirs = function.get("serializers", {})
     for name, version in client.get("serializers", {}).items():

@@ -35,7 +35,7 @@ os.environ.setdefault("MPLBACKEND", "module://lambdamagic.remote.figures")
 def run_code(code: types.CodeType, namespace: dict[str, Any]) -> None:
     """Run compiled code in a namespace; top-level await runs in an event loop of its own."""
     if code.co_flags & inspect.CO_COROUTINE:
-        asyncio.run(eval(code, namespace))
+        asyncio.run(eval(code, namespace))  # noqa: S307  # the user's code is what is run here
     else:
         exec(code, namespace)
 
@@ -60,7 +60,7 @@ class Environment:
             return None
         last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]  # it is an ast.Expr, seen above
         exec(compile(tree, "<magic>", "exec"), namespace)
-        return eval(compile(last, "<magic>", "eval"), namespace)
+        return eval(compile(last, "<magic>", "eval"), namespace)  # noqa: S307  # as above
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ class FigureManager(FigureManagerBase):
         show()
 
 
-class FigureCanvas(FigureCanvasAgg):
+class FigureCanvas(FigureCanvasAgg):  # type: ignore[misc]  # matplotlib is not checked against
     """An Agg canvas."""
 
     manager_class = FigureManager

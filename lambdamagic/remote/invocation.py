@@ -60,7 +60,7 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
         finally:
             watchdog.stop(run)
     except Interrupted as interrupted:
-        response, frames = Response(here, _status(interrupted), detail=run.stacks), None
+        response, frames = Response(here, _reason(interrupted), detail=run.stacks), None
     except LambdaMagicError as error:
         return _refusal(error)
     except Exception as error:  # noqa: BLE001  # a program that cannot be read: the client must hear why
@@ -88,14 +88,14 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
     if request.kind == "map":
         chunk = Chunk(request, program, environment, cache)
         chunk.run()
-        status = _status(chunk.interrupted) if chunk.interrupted is not None else "done"
+        status: Any = "done" if chunk.interrupted is None else chunk.interrupted.reason
         frames = chunk.frames()
         return Response(here, status, outputs=environment.outputs.finished(), tasks=chunk.summaries()), frames
     began = time.perf_counter()
     try:
         answer = run_cell(request, program, environment)
     except Interrupted as interrupted:
-        return Response(here, _status(interrupted), outputs=environment.outputs.finished()), None
+        return Response(here, _reason(interrupted), outputs=environment.outputs.finished()), None
     finally:
         state.pop("program", None)
         program.close()
@@ -152,7 +152,7 @@ def _with(response: Response, **changes: Any) -> Response:
     return replace(response, **changes)
 
 
-def _status(interrupted: Interrupted) -> Any:
+def _reason(interrupted: Interrupted) -> Any:
     return interrupted.reason
 
 

@@ -20,7 +20,9 @@ from lambdamagic.remote.blobs import BlobCache, read_frames
 from lambdamagic.remote.ownmodules import importable
 
 #: Names that a fresh `__main__` has by itself.
-OWN_NAMES = frozenset({"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtins__", "__annotations__"})
+OWN_NAMES = frozenset(
+    {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtins__", "__annotations__"}
+)
 
 
 class Program:

@@ -34,7 +34,11 @@ class RemoteShell:
     def system(self, command: str) -> None:
         """Run a shell command; its output goes to the cell, its exit code to `_exit_code`."""
         process = subprocess.Popen(  # noqa: S602  # a shell is what the user asked for
-            self._expand(command), shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            self._expand(command),
+            shell=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
         )
         assert process.stdout is not None
         with process.stdout:
@@ -68,7 +72,7 @@ class RemoteShell:
         """Fill in `{expression}` and `$name` as IPython does; text that does not resolve stays as it is."""
         try:
             text = _Expressions().vformat(text, (), self.user_ns)
-        except Exception:  # noqa: BLE001  # awk '{print $1}' is no expression: IPython leaves it alone too
+        except Exception:  # noqa: BLE001, S110  # awk '{print $1}' is no expression: IPython leaves it alone too
             pass
         return re.sub(r"\$(\$?)([A-Za-z_]\w*)", self._variable, text)
 

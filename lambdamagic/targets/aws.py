@@ -32,9 +32,7 @@ class AwsTarget:
                 hint="run `lambdamagic deploy`, or set LAMBDAMAGIC_FUNCTION; --target local needs none",
             )
         self._settings = settings
-        self._access = AwsAccess(
-            region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
-        )
+        self._access = AwsAccess(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url)
         self._lock = threading.Lock()
         self._function: FunctionRef | None = None
         self._store = S3ObjectStore(settings.bucket, self._access) if settings.bucket else None

@@ -36,9 +36,7 @@ class LocalTarget:
 
     def __init__(self, settings: Settings, server: LocalServer | None = None) -> None:
         self._owns_server = server is None
-        self.server = server if server is not None else LocalServer.start(
-            port=settings.local_port
-        )
+        self.server = server if server is not None else LocalServer.start(port=settings.local_port)
         connection = self.server.connection
         self._access = AwsAccess(
             region=connection.region,
