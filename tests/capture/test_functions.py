@@ -279,3 +279,9 @@ def test_builtins_of_captured_functions_are_not_told() -> None:
     """What is skipped is what the reader of the cell would ask about."""
     plan = check("f()", given="def f(): return len(str(1))", captured="f")
     assert plan.skipped == {}
+
+
+def test_an_unbound_local_is_an_exception_like_others() -> None:
+    """The handler of a try that only loads a local can run."""
+    cell = "def f(a):\n    if a: b = 1\n    try:\n        b\n    except UnboundLocalError:\n        df\nf(0)"
+    check(cell, given=DF, captured="df", bound="f")
