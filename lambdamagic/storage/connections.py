@@ -95,8 +95,10 @@ class Connections:
         keep = False
         try:
             with response:
-                yield response
-                keep = (response.isclosed() or response.length == 0) and not response.will_close
+                try:
+                    yield response
+                finally:  # an error of S3's, read to its end, leaves a good connection
+                    keep = (response.isclosed() or response.length == 0) and not response.will_close
         finally:
             self._release((parts.scheme, parts.netloc), sock, keep=keep)
 

@@ -259,6 +259,15 @@ def default_transfer() -> Transfer:
         return _default
 
 
+def close_default_transfer() -> None:
+    """Close the process's transfer; the next call makes a new one. Thread-safe."""
+    global _default
+    with _default_lock:
+        transfer, _default = _default, None
+    if transfer is not None:
+        transfer.close()
+
+
 def fetch(url: str, size: int | None = None, *, hasher: Hasher | None = None, sha256: str | None = None) -> bytearray:
     """Return the object behind a presigned GET, by the process's transfer; see `Transfer.fetch`."""
     return default_transfer().fetch(url, size, hasher=hasher, sha256=sha256)

@@ -1,0 +1,260 @@
+"""S3 in particular: how many requests, what is billed, what AWS's refusals become."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from lambdamagic.clock import ManualClock
+from lambdamagic.errors import BucketMissingError, CredentialsError, TargetError
+from lambdamagic.local.faults import Faults
+from lambdamagic.local.launcher import LocalServer
+from lambdamagic.storage.presigned import Transfer
+from lambdamagic.storage.retry import RetryPolicy
+from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.storage.s3.multipart import cut
+from lambdamagic.storage.s3.signer import UrlSigner
+
+from .conftest import PARTS, access_to
+
+Make = Callable[..., S3ObjectStore]
+
+LARGE = bytes(12 << 20)
+
+
+def requests_of(faults: Faults) -> dict[str, int]:
+    return faults.stats(reset=True)["requests"].get("s3", {})
+
+
+def test_small_objects_cost_one_request_each_way(s3_store: Make, faults: Faults) -> None:
+    """A small put is one PUT, a small get one GET though its size is unknown, and signing asks nobody."""
+    store = s3_store()
+    store.put("k", [b"hello"])
+    assert requests_of(faults) == {"PutObject": 1}
+    store.get("k")
+    assert requests_of(faults) == {"GetObject": 1}
+    store.exists("k")
+    assert requests_of(faults) == {"HeadObject": 1}
+    store.presign_get("k", 60)
+    store.presign_put("k", 60)
+    assert requests_of(faults) == {}
+
+
+def test_large_objects_cost_one_request_a_part(s3_store: Make, faults: Faults) -> None:
+    """12 MiB in parts of 5 are three parts and the two requests around them; read, they are the head and two more."""
+    store = s3_store(tuning=PARTS)
+    store.put("k", [LARGE])
+    assert requests_of(faults) == {"CreateMultipartUpload": 1, "UploadPart": 3, "CompleteMultipartUpload": 1}
+    store.get("k")
+    assert requests_of(faults) == {"GetObject": 3}
+    store.get_into("k", len(LARGE), memoryview(bytearray(len(LARGE))))
+    assert requests_of(faults) == {"GetObject": 3}
+
+
+def test_on_this_machine_large_objects_go_in_one_stream(s3_store: Make, faults: Faults) -> None:
+    """Beside the embedded Lambda there is no bandwidth to win by parts."""
+    store = s3_store()
+    store.put("k", [bytes(20 << 20)])
+    store.get("k")
+    assert requests_of(faults) == {"PutObject": 1, "GetObject": 1}
+
+
+def test_a_failed_upload_leaves_no_parts(s3_store: Make, faults: Faults, access: AwsAccess) -> None:
+    """When a part fails for good the upload is aborted: its parts would be billed for ever."""
+    store = s3_store(tuning=PARTS)
+    faults.refuse_s3(count=None, operation="UploadPart", status=403)
+    with pytest.raises(TargetError):
+        store.put("k", [LARGE])
+    client = access.client("s3")
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=store.bucket)
+    client.close()
+    assert not store.exists("k")
+
+
+def test_a_slow_down_is_waited_out(s3_store: Make, faults: Faults) -> None:
+    """503 SlowDown is answered with patience, on every operation, and the caller sees nothing of it."""
+    clock = ManualClock()
+    patient = Transfer(clock=clock)
+    store = s3_store()
+    faults.refuse_s3(count=2)
+    url = store.presign_put("k", 60)
+    patient.upload(url, [b"hello"])
+    assert requests_of(faults)["PutObject"] == 3
+    faults.refuse_s3(count=2)
+    assert patient.fetch(store.presign_get("k", 60), 5) == b"hello"
+    assert len(clock.sleeps) == 4
+    patient.close()
+
+
+def test_patience_ends(s3_store: Make, faults: Faults) -> None:
+    """When S3 refuses to the end, the error says how often it was asked and with what answer."""
+    clock = ManualClock()
+    hasty = Transfer(clock=clock, retry=RetryPolicy(attempts=3))
+    store = s3_store()
+    faults.refuse_s3(count=None)
+    with pytest.raises(TargetError, match=r"in 3 attempts.*503 SlowDown"):
+        hasty.upload(store.presign_put("k", 60), [b"hello"])
+    assert requests_of(faults)["PutObject"] == 3
+    hasty.close()
+
+
+def test_deleting_goes_in_batches(s3_store: Make, faults: Faults) -> None:
+    """1,001 keys are two requests."""
+    store = s3_store()
+    store.delete(f"k{n}" for n in range(1001))
+    assert requests_of(faults) == {"DeleteObjects": 2}
+
+
+def test_a_missing_bucket_is_named(s3_store: Make) -> None:
+    """Every operation on a bucket that does not exist says so, with the bucket's name and what to do."""
+    store = s3_store(name="no-such-bucket", tuning=PARTS)
+    operations: list[Callable[[], object]] = [
+        lambda: store.put("k", [b"x"]),
+        lambda: store.put("k", [LARGE]),
+        lambda: store.get("k"),
+        lambda: store.get_into("k", 1, memoryview(bytearray(1))),
+        lambda: store.delete(["k"]),
+        lambda: [*store.list("")],
+    ]
+    for operation in operations:
+        with pytest.raises(BucketMissingError, match="no-such-bucket") as caught:
+            operation()
+        assert "lambdamagic deploy" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"access_key_id": "AKIAUNKNOWNUNKNOWNAA"}, "does not know this access key id"),
+        ({"secret_access_key": "wrong"}, "does not belong to the access key id"),
+    ],
+)
+def test_wrong_credentials_are_told_apart(local: LocalServer, bucket: str, changes: dict[str, str], what: str) -> None:
+    """Every operation with a wrong key or secret is a CredentialsError that says which of them is wrong."""
+    store = S3ObjectStore(bucket, access_to(local.connection, **changes), tuning=PARTS)
+    operations: list[Callable[[], object]] = [
+        lambda: store.put("k", [b"x"]),
+        lambda: store.put("k", [LARGE]),
+        lambda: store.get("k"),
+        lambda: store.exists("k"),
+        lambda: store.delete(["k"]),
+        lambda: [*store.list("")],
+    ]
+    for operation in operations:
+        with pytest.raises(CredentialsError, match=what):
+            operation()
+    store.close()
+
+
+def test_no_credentials_at_all(bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """Without any credentials the error says so before anything is sent."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    store = S3ObjectStore(bucket, AwsAccess(region="eu-central-1"))
+    with pytest.raises(CredentialsError, match="no AWS credentials"):
+        store.put("k", [b"x"])
+    store.close()
+    store = S3ObjectStore(bucket, AwsAccess(region="eu-central-1", profile="nobody"))
+    with pytest.raises(CredentialsError, match="profile does not exist"):
+        store.get("k")
+    store.close()
+    store = S3ObjectStore(bucket, AwsAccess(access_key_id="a", secret_access_key="b"))
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    with pytest.raises(TargetError, match="region") as caught:
+        store.presign_get("k", 60)
+    assert "`region`" in str(caught.value)
+    store.close()
+
+
+def test_nobody_answers(unused_port: int) -> None:
+    """A store that cannot be reached is a TargetError with the address, after a few attempts."""
+    endpoint = f"http://127.0.0.1:{unused_port}"
+    access = AwsAccess(region="us-east-1", endpoint_url=endpoint, access_key_id="a", secret_access_key="b")
+    clock = ManualClock()
+    store = S3ObjectStore("bucket", access, clock=clock)
+    with pytest.raises(TargetError, match=f"127.0.0.1:{unused_port}") as caught:
+        store.put("k", [b"x"])
+    assert "6 attempts" in str(caught.value)
+    assert len(clock.sleeps) == 5
+    store.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("token", [None, "session/token+=="])
+@pytest.mark.parametrize(
+    ("region", "bucket", "endpoint"),
+    [
+        ("eu-central-1", "bucket", None),
+        ("us-east-1", "bucket", None),
+        ("cn-north-1", "bucket", None),
+        ("eu-west-1", "dotted.bucket", None),
+        ("us-west-2", "bucket", "http://127.0.0.1:9000"),
+    ],
+)
+def test_urls_are_those_that_botocore_makes(
+    method: str, token: str | None, region: str, bucket: str, endpoint: str | None
+) -> None:
+    """At the same moment our URL has the same host, path, parameters and signature as botocore's own."""
+    access = AwsAccess(
+        region=region, endpoint_url=endpoint, access_key_id="AKIA", secret_access_key="secret", session_token=token
+    )
+    key = "lambdamagic/blobs/ü nï+%~(1)"
+    client = access.client("s3", signature_version="s3v4", s3={"addressing_style": "path" if endpoint else "auto"})
+    operation = "get_object" if method == "GET" else "put_object"
+    theirs = urlsplit(client.generate_presigned_url(operation, {"Bucket": bucket, "Key": key}, ExpiresIn=77))
+    client.close()
+    query = dict(parse_qsl(theirs.query))
+    import calendar
+    import time
+
+    moment = calendar.timegm(time.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ"))
+    store = S3ObjectStore(bucket, access, clock=ManualClock(float(moment)))
+    url = store.presign_get(key, 77) if method == "GET" else store.presign_put(key, 77)
+    store.close()
+    ours = urlsplit(url)
+    assert (ours.scheme, ours.netloc, ours.path) == (theirs.scheme, theirs.netloc, theirs.path)
+    assert dict(parse_qsl(ours.query)) == query
+
+
+def test_new_credentials_sign_at_once() -> None:
+    """When temporary credentials are renewed the next URL carries the new ones, key and signature."""
+
+    class Frozen:
+        access_key, secret_key, token = "first", "secret", None
+
+    now = [0.0]
+    signer = UrlSigner(base_url="https://h/b", region="r", credentials=Frozen, now=lambda: now[0])
+    first = signer.sign("GET", "k", 60)
+    assert signer.sign("GET", "k", 60) == first
+    Frozen.secret_key = "other"
+    second = signer.sign("GET", "k", 60)
+    assert second != first
+    now[0] = 86_400.0
+    assert "19700102" in signer.sign("GET", "k", 60)
+
+
+def test_cutting_copies_nothing_and_loses_nothing() -> None:
+    """Parts are views of the segments, all but the last of the full length."""
+    views = [memoryview(bytes(range(7))), memoryview(bytes(range(7, 20))), memoryview(bytes(range(20, 21)))]
+    parts = cut(views, 5)
+    assert [sum(len(view) for view in part) for part in parts] == [5, 5, 5, 5, 1]
+    assert b"".join(bytes(view) for part in parts for view in part) == bytes(range(21))
+    assert {id(view.obj) for part in parts for view in part} == {id(view.obj) for view in views}
+
+
+def test_importing_the_worker_side_is_light() -> None:
+    """What a cold start imports brings neither boto3, nor TLS, nor threads' pools; nor does naming the store boto3."""
+    code = "import sys, lambdamagic.storage.presigned; print(*sys.modules)"
+    loaded = {*subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()}
+    assert not {"boto3", "botocore", "urllib3", "urllib.request", "concurrent.futures", "asyncio"} & loaded
+    code = "import sys, lambdamagic.storage.s3, lambdamagic.transports.aws; print(*sys.modules)"
+    loaded = {*subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()}
+    assert not {"boto3", "botocore"} & loaded
