@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,16 +61,20 @@ def read_toml(path: Path) -> dict[str, Any] | None:
         return None
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
-    import tomllib
-
     try:
-        return tomllib.loads(raw.decode("utf-8"))
+        return _parsed(raw)
     except UnicodeDecodeError as exc:
         line = raw.count(b"\n", 0, exc.start) + 1
         column = exc.start - raw.rfind(b"\n", 0, exc.start)
         raise ConfigError(f"{path}, line {line}, column {column}: is not UTF-8") from exc
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{path}, {_position(str(exc), raw)}") from exc
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(raw: bytes) -> dict[str, Any]:
+    """Parse TOML; a cell that follows another finds the same bytes parsed already. The result must not be changed."""
+    return tomllib.loads(raw.decode("utf-8"))
 
 
 def _position(message: str, raw: bytes) -> str:

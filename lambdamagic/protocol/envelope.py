@@ -6,7 +6,7 @@ Every event says first which versions wrote it; the function reads the rest only
 from __future__ import annotations
 
 import base64
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lambdamagic.errors import ProtocolError
@@ -102,7 +102,7 @@ class Usage:
     Attributes:
         duration_ms: From the handler's entry to its return.
         user_ms: The user's code alone.
-        peak_memory_mb: Highest resident memory of the process during the run.
+        peak_memory_mb: Highest resident memory of the execution environment so far.
         cold: Whether this was the environment's first invocation.
         environment_id: Which execution environment it was (its log stream).
         fetched_bytes: Staged bytes read from S3 (not from the environment's own cache).
@@ -169,7 +169,7 @@ class Response:
             "numbers": self.numbers,
             "signature": self.signature,
             "outputs": self.outputs,
-            "usage": asdict(self.usage),
+            "usage": dict(vars(self.usage)),  # asdict would copy deeply
             "tasks": [[task.seconds, task.error] for task in self.tasks],
             "detail": self.detail,
             "error_kind": self.error_kind,

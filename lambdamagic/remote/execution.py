@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import inspect
 import logging
 import os
@@ -40,6 +41,11 @@ def run_code(code: types.CodeType, namespace: dict[str, Any]) -> None:
         exec(code, namespace)
 
 
+@functools.cache
+def _start_folder() -> int:
+    return os.open(".", os.O_RDONLY)
+
+
 class Environment:
     """Everything around user code, for the time of one invocation."""
 
@@ -68,7 +74,8 @@ class Environment:
         root = logging.getLogger()
         # The runtime's own handler writes to the function's log; a notebook shows warnings in the cell.
         handlers, root.handlers = root.handlers, []
-        cwd = Path.cwd()
+        # A descriptor instead of a path: one system call to come back, and it works if the folder was renamed.
+        folder = _start_folder()
         try:
             with (
                 self._program.current(),
@@ -84,7 +91,7 @@ class Environment:
                     self._show_figures()
         finally:
             root.handlers = handlers
-            os.chdir(cwd)
+            os.fchdir(folder)
 
     def _hook_libraries(self) -> None:
         """Lead IPython's own display function, where the cell imports it, to this cell's outputs."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
+import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from lambdamagic.codec.encode import pack_numbers
@@ -50,7 +51,6 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
     cache: BlobCache = state.setdefault("cache", BlobCache())
     cache.fetched_bytes = cache.requests = 0
     watchdog: Watchdog = state.setdefault("watchdog", Watchdog())
-    peak = _PeakMemory()
     remaining_s = context.get_remaining_time_in_millis() / 1000
     run = watchdog.start(remaining_s=remaining_s, is_cancelled=_cancel_check(request))
     user_began = time.perf_counter()
@@ -72,7 +72,7 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
     usage = Usage(
         duration_ms=(time.perf_counter() - began) * 1000,
         user_ms=user_ms,
-        peak_memory_mb=peak.megabytes(),
+        peak_memory_mb=_peak_memory_mb(),
         cold=is_cold,
         environment_id=environment_id(),
         fetched_bytes=cache.fetched_bytes,
@@ -200,24 +200,7 @@ def _cancel_check(request: Request) -> Callable[[], bool] | None:
     return is_cancelled
 
 
-class _PeakMemory:
-    """The highest resident memory of this process since it was made."""
-
-    def __init__(self) -> None:
-        try:
-            Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
-        except OSError:
-            pass  # not allowed here: the peak is then the environment's, not the run's
-
-    def megabytes(self) -> int:
-        try:
-            for line in Path("/proc/self/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) // 1024
-        except OSError:
-            pass  # no /proc (macOS): getrusage knows the process's peak
-        import resource
-        import sys
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak // (1 << 20) if sys.platform == "darwin" else peak // 1024
+def _peak_memory_mb() -> int:
+    """Return the highest resident memory of this environment so far, as Lambda's own report counts it."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (1 << 20) if sys.platform == "darwin" else peak // 1024

@@ -44,6 +44,7 @@ class Watchdog:
         self._wake = threading.Condition()
         self._run: _Run | None = None
         self._thread: threading.Thread | None = None
+        self._wakes_at = float("inf")
 
     def start(self, *, remaining_s: float, is_cancelled: Callable[[], bool] | None) -> _Run:
         """Begin to watch the calling thread, which must be the main one.
@@ -62,7 +63,9 @@ class Watchdog:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._watch, name="lambdamagic-watchdog", daemon=True)
                 self._thread.start()
-            self._wake.notify()
+            elif self._wakes_at > run.next_look:
+                # Waking a thread costs more than a trivial cell takes; one that wakes in time anyway is left asleep.
+                self._wake.notify()
         return run
 
     def stop(self, run: _Run) -> None:
@@ -70,17 +73,14 @@ class Watchdog:
         run.is_over = True
         with self._wake:
             self._run = None
-            self._wake.notify()
 
     def _watch(self) -> None:
         while True:
             with self._wake:
                 run = self._run
-                if run is None:
-                    self._wake.wait()
-                    continue
-                self._wake.wait(max(0.0, min(run.deadline, run.next_cancel_check) - time.monotonic()))
-                if self._run is not run:
+                self._wakes_at = float("inf") if run is None else run.next_look
+                self._wake.wait(None if run is None else max(0.0, run.next_look - time.monotonic()))
+                if run is None or self._run is not run:
                     continue
             now = time.monotonic()
             if now >= run.deadline:
@@ -106,6 +106,11 @@ class _Run:
         self._is_cancelled = is_cancelled
         self._main = threading.main_thread().ident
         self._interrupts = 0
+
+    @property
+    def next_look(self) -> float:
+        """When there is next something to do, by the monotonic clock."""
+        return min(self.deadline, self.next_cancel_check)
 
     def interrupt(self, reason: str) -> None:
         """Take the stacks and interrupt the main thread."""

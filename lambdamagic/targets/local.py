@@ -54,6 +54,7 @@ class LocalTarget:
         self._transport = LambdaTransport(self._access, max_connections=settings.max_concurrency)
         self._lock = threading.Lock()
         self._is_closed = False
+        self._quota, self._two_a_core = default_concurrency(), 2 * (os.cpu_count() or 1)
 
     @property
     def transport(self) -> Transport:
@@ -72,8 +73,7 @@ class LocalTarget:
 
     def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
         """Return two a core, since more processes only wait for each other; what the user chose, up to the quota."""
-        cores = os.cpu_count() or 1
-        return min(wanted, default_concurrency() if is_explicit else 2 * cores)
+        return min(wanted, self._quota if is_explicit else self._two_a_core)
 
     def function_for(self, wish: FunctionWish) -> FunctionRef:
         """Return a function of exactly this size, made at first use: it costs nothing here."""
