@@ -25,6 +25,7 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 STREAMING_PREFIX = "STREAMING-"
 MAX_SKEW_S = 15 * 60  # "Request timestamp must be within 15 minutes", SigV4 troubleshooting
 MAX_PRESIGN_S = 7 * 24 * 3600  # "Authenticating Requests: Using Query Parameters"
+_KEY_ID = re.compile(r"A[KS]IA[A-Z0-9]{16}")
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 _KEY_CACHE_SIZE = 256
 _SIGNED_BY_V2 = ("content-md5", "content-type")
@@ -47,6 +48,8 @@ class Signer:
         access_key_id: The key.
         region: The region of the credential scope.
         service: The service of the credential scope (`s3`, `lambda`, ...).
+        digest: The SHA-256 that the signature covers and that the body is still to be compared with
+            (`check_body`); None when there is nothing left to compare.
         streaming: The stated `x-amz-content-sha256` when the body is aws-chunked, with what its chunks
             are verified: (mode, seed signature, signing key, scope, timestamp).
     """
@@ -54,6 +57,7 @@ class Signer:
     access_key_id: str
     region: str
     service: str
+    digest: str | None = None
     streaming: tuple[str, str, bytes, str, str] | None = None
 
 
@@ -69,6 +73,11 @@ class Authenticator:
     def add(self, credential: Credential) -> None:
         """Make a key known."""
         self._credentials[credential.access_key_id] = credential
+
+    def knows_key_in(self, text: str) -> bool:
+        """Return whether an Authorization header or a query names a known key: not proof, but no guess either."""
+        match = _KEY_ID.search(text)
+        return match is not None and (match[0] in self._credentials or self.look_up(match[0]) is not None)
 
     def verify(self, request: Request) -> Signer:
         """Return who signed, or raise the error that AWS would answer.
@@ -109,7 +118,7 @@ class Authenticator:
         if not hmac.compare_digest(_sign(key, timestamp, scope, canonical), signature):
             raise errors.mismatch(service)
         streaming = (digest, signature, key, scope, timestamp) if is_streaming else None
-        return Signer(key_id, region, service, streaming)
+        return Signer(key_id, region, service, _digest_to_check(digest, service), streaming)
 
     def _verify_presigned(self, request: Request) -> Signer:
         values = {unquote(k): unquote(v) for k, _, v in (p.partition("=") for p in request.query.split("&"))}
@@ -141,7 +150,7 @@ class Authenticator:
         scope = f"{date}/{region}/{service}/aws4_request"
         if not hmac.compare_digest(_sign(key, timestamp, scope, canonical), signature):
             raise errors.mismatch(service)
-        return Signer(key_id, region, service)
+        return Signer(key_id, region, service, _digest_to_check(digest, service))
 
     def _verify_presigned_v2(self, request: Request) -> Signer:
         """Verify S3's older presigned form, which boto3 still makes unless told `signature_version='s3v4'`."""
@@ -209,7 +218,7 @@ class Authenticator:
                 return stated, False
             if stated.startswith(STREAMING_PREFIX):
                 return stated, True
-            if not _HEX_DIGEST.fullmatch(stated) or hashlib.sha256(request.body).hexdigest() != stated:
+            if not _HEX_DIGEST.fullmatch(stated):
                 raise errors.wrong_digest()
             return stated, False
         digest = hashlib.sha256(request.body).hexdigest()
@@ -226,6 +235,21 @@ class Authenticator:
                 key = hmac.digest(key, part.encode(), "sha256")
             self._signing_keys[index] = key
         return key
+
+
+def check_body(body: bytes, digest: str) -> None:
+    """Compare a body with the digest that was signed; for a large body better done in a thread.
+
+    Raises:
+        AwsError: It is another body.
+    """
+    if hashlib.sha256(body).hexdigest() != digest:
+        raise errors.wrong_digest()
+
+
+def _digest_to_check(digest: str, service: str) -> str | None:
+    # Of other services the body itself was hashed for the signature.
+    return digest if service == "s3" and _HEX_DIGEST.fullmatch(digest) else None
 
 
 def _parse_time(timestamp: str) -> float:

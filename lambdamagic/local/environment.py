@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -185,6 +186,10 @@ class Environment:
             log.init_ms, self._init.ms = self._init.ms, None
             log.init_output = bytes(self._init.output)
             self._init.output.clear()
+        elif self._init.output:
+            # Written by a thread between two tasks; a frozen environment of AWS's would write it now.
+            log.output = bytes(self._init.output)
+            self._init.output.clear()
         running.timer = loop.call_later(self.function.timeout_s, self.kill, "timeout")
         if self._exit is not None:
             self._finish_dead()
@@ -333,6 +338,7 @@ class Environment:
             self._init.ended.set_result(exit_error(self._init.request_id, ended, self._kill_reason))
         if self._running is not None:
             self._finish_dead()
+        asyncio.get_running_loop().run_in_executor(None, shutil.rmtree, self._folder, True)
         self._on_end(self)
 
     def _finish_dead(self) -> None:

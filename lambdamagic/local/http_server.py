@@ -17,6 +17,7 @@ import httptools
 
 Headers = Iterable[tuple[str, str]]
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
+_UNKNOWN_BODY_BYTES = 1 << 20
 _ONE_SEGMENT_BYTES = 1 << 16  # above it, copying head and body together costs more than a second write
 
 
@@ -86,11 +87,13 @@ class HttpConnection(asyncio.Protocol):
         admits: Callable[[asyncio.Transport], bool] | None = None,
         on_lost: Callable[[], None] | None = None,
         on_open: Callable[[HttpConnection], None] | None = None,
+        admits_body: Callable[[dict[str, str], str], bool] | None = None,
     ) -> None:
         self._handler = handler
         self._admits = admits
         self._on_lost = on_lost
         self._on_open = on_open
+        self._admits_body = admits_body
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Request] = deque()
@@ -157,12 +160,26 @@ class HttpConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Parser: the headers are there; a client that asks whether to go on is told to."""
+        if self._admits_body is not None and self._is_large() and not self._admits_body(self._headers, self._url()):
+            # A body is kept whole in memory, so it is taken only from those who may at all be answered.
+            if self._transport is not None:
+                self._transport.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                self._transport.close()
+            return
         if self._headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
+    def _is_large(self) -> bool:
+        length = self._headers.get("content-length", "")
+        return int(length) > _UNKNOWN_BODY_BYTES if length.isdigit() else "transfer-encoding" in self._headers
+
+    def _url(self) -> str:
+        return self._target.decode("latin-1")
+
     def on_body(self, body: bytes) -> None:
         """Parser: a piece of the body."""
-        self._chunks.append(body)
+        if self.is_open:
+            self._chunks.append(body)
 
     def on_message_complete(self) -> None:
         """Parser: the request is whole."""

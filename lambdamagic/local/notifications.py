@@ -1,7 +1,7 @@
-"""S3 bucket notifications to functions.
+"""Events of other services that invoke functions: S3 bucket notifications, and what else moto connects.
 
-moto matches events to configurations (names, prefix, suffix) and then calls one module-level function to invoke
-a Lambda. That function is the seam: it is replaced, because moto's own would start a Docker container.
+moto matches events to configurations (names, prefix, suffix) and then invokes the function, for which it would
+start a Docker container. Its two ways of doing so are the seams: both are replaced by one call into our queue.
 """
 
 from __future__ import annotations
@@ -32,7 +32,19 @@ def during(request: Request) -> Iterator[None]:
         _current.makes_object_otherwise = False
 
 
-def install(invoke: Invoke) -> None:
+def install_for_others(invoke: Invoke) -> None:
+    """Make moto hand what SQS, SNS, EventBridge or the old InvokeAsync would invoke to `invoke(arn, payload)`."""
+    from moto.awslambda.models import LambdaFunction
+
+    def deliver(function: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
+        del request_headers, response_headers  # all of these are asynchronous
+        invoke(function.function_arn, body if isinstance(body, bytes) else str(body).encode())
+        return b"{}"
+
+    LambdaFunction.invoke = deliver
+
+
+def install_for_s3(invoke: Invoke) -> None:
     """Make moto hand its S3 events to `invoke(function_arn, payload)`; called in moto's threads."""
     from moto.s3 import notifications
 

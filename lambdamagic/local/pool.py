@@ -90,13 +90,16 @@ class Pool:
         """
         running = self._running_by_name
         reserved = self.reserved.get(function.name)
-        if reserved is not None:
-            if running[function.name] >= reserved:
-                raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-        else:
-            # What is reserved for some functions is out of reach for the others ("Configuring reserved concurrency").
+        if reserved is not None and running.get(function.name, 0) >= reserved:
+            raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
+        if sum(running.values()) >= self._concurrency:
+            raise throttled("ConcurrentInvocationLimitExceeded")
+        if reserved is None and self.reserved:
+            # What is reserved for some functions is out of reach for the others ("Configuring reserved
+            # concurrency"). Reservations made for an account of AWS's size cap their own function only.
+            left = self._concurrency - sum(self.reserved.values())
             unreserved = sum(count for name, count in running.items() if name not in self.reserved)
-            if unreserved >= self._concurrency - sum(self.reserved.values()):
+            if 0 < left <= unreserved:
                 raise throttled("ConcurrentInvocationLimitExceeded")
         running[function.name] += 1
 

@@ -40,6 +40,8 @@ class FunctionRegistry:
         self._functions: dict[tuple[str, str | None], FunctionVersion] = {}
         self._blueprints: dict[tuple[Any, ...], asyncio.Task[Blueprint]] = {}
         self._credentials: dict[str, Credential] = {}
+        self._generation = 0
+        self._refreshing = asyncio.Lock()
 
     def known(self, reference: str, qualifier: str | None) -> FunctionVersion | None:
         """Return a function that has been looked up since the last change, without waiting."""
@@ -56,8 +58,10 @@ class FunctionRegistry:
             name, own_qualifier = parse_reference(reference, qualifier, region=self._region)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._executor, self._load_moto)
+            generation = self._generation
             function = await loop.run_in_executor(self._executor, self._catalog.read, name, own_qualifier)
-            self._functions[(reference, qualifier)] = function
+            if generation == self._generation:  # else it may have been changed since it was read
+                self._functions[(reference, qualifier)] = function
         return function
 
     async def blueprint(self, function: FunctionVersion) -> Blueprint:
@@ -81,6 +85,11 @@ class FunctionRegistry:
 
     async def refresh(self) -> None:
         """Read everything anew after the control plane changed something, and retire what is no longer so."""
+        self._generation += 1
+        async with self._refreshing:
+            await self._read_all()
+
+    async def _read_all(self) -> None:
         loop = asyncio.get_running_loop()
         current: dict[tuple[str, str | None], FunctionVersion] = {}
         for reference, qualifier in list(self._functions):

@@ -1,15 +1,10 @@
-"""The server process: puts the parts together, routes requests, and ends cleanly whoever ends it."""
+"""Puts the parts of an instance together, and routes each request to the part that answers it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
-import socket
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Coroutine
@@ -18,23 +13,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lambdamagic.errors import LocalServerError
 from lambdamagic.local import auth_errors, control_plane, notifications
 from lambdamagic.local.async_queue import AsyncQueue
-from lambdamagic.local.auth import Authenticator, Credential, Signer, decode_chunked
+from lambdamagic.local.auth import Authenticator, Credential, Signer, check_body, decode_chunked
 from lambdamagic.local.aws_errors import AwsError, render
 from lambdamagic.local.blueprints import BlueprintMaker
 from lambdamagic.local.environment import Invocation
 from lambdamagic.local.faults import FAULTS_PATH, STATS_PATH, FaultPlan
-from lambdamagic.local.folders import make_folder
 from lambdamagic.local.functions import FunctionCatalog
-from lambdamagic.local.http_server import HttpConnection, Reply, Request, Response
+from lambdamagic.local.http_server import Reply, Request, Response
 from lambdamagic.local.interpreters import Interpreters
 from lambdamagic.local.invoke import INVOKE_PATH, InvokeApi, new_request_id
 from lambdamagic.local.logs import LogBuffer
 from lambdamagic.local.moto_app import LIKELY_SERVICES, MotoApp
 from lambdamagic.local.options import DEFAULT_ACCOUNT_ID, ServerOptions
-from lambdamagic.local.owner import OwnerWatch
 from lambdamagic.local.pool import Pool
 from lambdamagic.local.processes import Processes
 from lambdamagic.local.registry import FunctionRegistry
@@ -42,7 +34,7 @@ from lambdamagic.local.stats import Stats, operation_of
 
 HOST = "127.0.0.1"
 _MOTO_THREADS = 8
-_CLOSE_TIMEOUT_S = 5.0
+_LARGE_BODY_BYTES = 1 << 18
 
 
 class Server:
@@ -62,7 +54,10 @@ class Server:
         loop = asyncio.get_running_loop()
         self._moto = MotoApp(
             account_id=DEFAULT_ACCOUNT_ID,
-            on_load={"s3": partial(notifications.install, partial(_from_thread, loop, self._on_s3_event))},
+            on_load={
+                "s3": partial(notifications.install_for_s3, partial(_from_thread, loop, self._on_event)),
+                "lambda": partial(notifications.install_for_others, partial(_from_thread, loop, self._on_event)),
+            },
         )
         self._authenticator.look_up = self._moto.credential
         self._pool = Pool(
@@ -122,14 +117,11 @@ class Server:
             if service == "lambda" and request.method == "POST" and INVOKE_PATH.match(request.path):
                 self._check_region(signer)
                 self._stats.count("lambda", "Invoke")
-                self._spawn(self._invoke.answer(request, reply))
+                self._spawn(self._guarded(self._invoke.answer(request, reply), reply, service))
                 return
             if request.path.startswith("/_lambdamagic/"):
                 reply.send(self._admin(request, signer))
                 return
-            if signer.streaming is not None:
-                request.body = decode_chunked(request.body, signer.streaming)
-                _forget_chunking(request)
         except AwsError as error:
             reply.send(render(error, service or auth_errors.service_of(request)))
             return
@@ -137,12 +129,24 @@ class Server:
             traceback.print_exc()
             reply.send(render(AwsError(500, "InternalFailure", "The embedded Lambda failed."), service or "lambda"))
             return
-        self._spawn(self._answer_from_moto(service, request, reply))
+        self._spawn(self._guarded(self._answer_from_moto(signer, request, reply), reply, service))
+
+    def admits_body(self, headers: dict[str, str], target: str) -> bool:
+        """Return whether a large body may be sent at all: not by somebody who names no key of ours."""
+        return self._authenticator.knows_key_in(headers.get("authorization", target))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], reply: Reply, service: str) -> None:
+        """Answer 500 for a mistake of ours, which would else leave the caller waiting."""
+        try:
+            await work
+        except Exception:  # noqa: BLE001 - a mistake in one request must be told, and not end the server
+            traceback.print_exc()
+            reply.send(render(AwsError(500, "InternalFailure", "The embedded Lambda failed."), service))
 
     def _check_host(self, request: Request) -> None:
         """Refuse names that are not ours: a web page may point its own name at 127.0.0.1 (DNS rebinding)."""
@@ -175,8 +179,10 @@ class Server:
             raise AwsError(404, "UnknownOperationException", f"There is no {request.path}.")
         return Response(200, (("content-type", "application/json"),), json.dumps(answer).encode())
 
-    async def _answer_from_moto(self, service: str, request: Request, reply: Reply) -> None:
+    async def _answer_from_moto(self, signer: Signer, request: Request, reply: Reply) -> None:
+        service = signer.service
         try:
+            await self._verify_body(signer, request)
             operation = operation_of(service, request)
             self._stats.count(service, operation)
             if service == "s3":
@@ -196,6 +202,18 @@ class Server:
             response = render(error, service)
         reply.send(response)
 
+    async def _verify_body(self, signer: Signer, request: Request) -> None:
+        """Compare the body with what was signed, a large one in a thread, as hashing 100 MB takes 0.2 s."""
+        loop = asyncio.get_running_loop()
+        if signer.digest is not None:
+            if len(request.body) < _LARGE_BODY_BYTES:
+                check_body(request.body, signer.digest)
+            else:
+                await loop.run_in_executor(self._executor, check_body, request.body, signer.digest)
+        elif signer.streaming is not None:
+            request.body = await loop.run_in_executor(self._executor, decode_chunked, request.body, signer.streaming)
+            _forget_chunking(request)
+
     async def _s3_fault(self, operation: str, reply: Reply) -> bool:
         """Act out a scripted fault; return whether the request is done with."""
         fault = self._faults.draw_s3(operation)
@@ -209,14 +227,14 @@ class Server:
         await asyncio.sleep(fault.delay_s)
         return False
 
-    def _on_s3_event(self, function_arn: str, payload: bytes) -> None:
+    def _on_event(self, function_arn: str, payload: bytes) -> None:
         self._spawn(self._queue_event(function_arn, payload))
 
     async def _queue_event(self, function_arn: str, payload: bytes) -> None:
         try:
             function = await self._registry.find(function_arn, None)
         except AwsError as error:
-            sys.stderr.write(f"an S3 event found no function: {error.text}\n")
+            sys.stderr.write(f"an event found no function: {error.text}\n")
             return
         self._queue.put(function, Invocation(new_request_id(), payload, function.invoked_arn))
 
@@ -255,106 +273,3 @@ def _forget_chunking(request: Request) -> None:
     headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
     for name in ("x-amz-trailer", "x-amz-decoded-content-length", "transfer-encoding"):
         headers.pop(name, None)
-
-
-def listen(port: int) -> socket.socket:
-    """Return a listening socket on 127.0.0.1.
-
-    Raises:
-        LocalServerError: The port is taken or may not be used.
-    """
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(1024)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise LocalServerError(
-            f"port {port} on {HOST} cannot be used: {getattr(error, 'strerror', None) or error}",
-            hint="Choose another port, or 0 for any free one.",
-        ) from error
-    return listener
-
-
-async def serve(options: ServerOptions, *, owner_fd: int | None, announce: Any) -> None:
-    """Run an instance until its owner is gone, a signal comes, or its keeper dies.
-
-    Args:
-        options: How it behaves.
-        owner_fd: A pipe whose end says that the owner is gone.
-        announce: Called with the facts of the instance as soon as it listens.
-
-    Raises:
-        LocalServerError: It cannot start.
-    """
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, ended.set)
-    listener = listen(options.port)
-    try:
-        folder = make_folder(options.folder)
-    except LocalServerError:
-        listener.close()
-        raise
-    # moto spools large objects to the temporary folder; this one goes when the instance goes.
-    os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
-    processes = await Processes.start(folder, on_lost=ended.set)
-    port: int = listener.getsockname()[1]
-    server = Server(options, folder, processes, port)
-    http_server = await loop.create_server(lambda: HttpConnection(server.handle), sock=listener)
-    watch = OwnerWatch(ended.set)
-    try:
-        if owner_fd is not None:
-            watch.watch_pipe(owner_fd)
-        if options.owner_pid is not None:
-            watch.watch_pid(options.owner_pid)
-        announce(
-            {
-                "endpoint_url": f"http://{HOST}:{port}",
-                "folder": str(folder),
-                "pid": os.getpid(),
-                "account_id": DEFAULT_ACCOUNT_ID,
-            }
-        )
-        server.start()
-        await ended.wait()
-    finally:
-        watch.close()
-        http_server.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await server.close()
-        await processes.close(_CLOSE_TIMEOUT_S)
-
-
-def clean_environment() -> None:
-    """Remove what would steer botocore or moto from outside: the user's AWS settings are not for this process."""
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "MOTO_", "S3_")):
-            del os.environ[name]
-    # moto reads some of its settings when it is imported.
-    os.environ["AWS_ACCESS_KEY_ID"] = os.environ["AWS_SECRET_ACCESS_KEY"] = "embedded"
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
-
-
-def run(options: ServerOptions, *, owner_fd: int | None, announce: Any) -> None:
-    """Run an instance in this process, to its end.
-
-    Raises:
-        LocalServerError: It cannot start.
-    """
-    clean_environment()
-    work = serve(options, owner_fd=owner_fd, announce=announce)
-    if sys.platform == "win32":
-        raise LocalServerError("the embedded Lambda needs Linux or macOS")
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work)
-    # moto's threads may be in the middle of a request that nobody waits for any more.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)

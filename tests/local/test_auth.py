@@ -388,3 +388,14 @@ def test_the_runtime_api_is_for_this_user_only(account):
         pytest.skip(f"the other user cannot run Python here: {result.stderr[-100:]}")
     assert result.stdout.strip() == "0"
     assert account.invoke(name)["Payload"] == f"{host}:{port}"
+
+
+def test_a_large_body_from_a_stranger_is_not_even_read(server):
+    """Nobody without a key can fill the server's memory."""
+    import socket
+
+    address = urlsplit(server.connection.endpoint_url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as channel:
+        head = f"PUT /bucket/key HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 1000000000\r\n\r\n"
+        channel.sendall(head.encode())
+        assert channel.recv(1000).startswith(b"HTTP/1.1 403 Forbidden")
