@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import IntegrityError
@@ -20,6 +19,7 @@ from lambdamagic.storage.connections import NETWORK_ERRORS, Connections
 from lambdamagic.storage.download import Piece, total_size
 from lambdamagic.storage.hashing import Digest, HashBehind
 from lambdamagic.storage.parallel import Parallel
+from lambdamagic.storage.proxies import is_loopback
 from lambdamagic.storage.refusals import ERROR_BODY_BYTES, Refused, error_of, expect, object_name
 from lambdamagic.storage.retry import RetryPolicy, is_transient
 
@@ -239,11 +239,6 @@ class Transfer:
             if delay_s is None:
                 raise error_of(failure, f"{doing} in {attempts} attempts", url) from failure
             self._clock.sleep(delay_s)
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether a URL leads to this very machine."""
-    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
 _default: Transfer | None = None

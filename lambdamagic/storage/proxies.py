@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL leads to this very machine."""
+    return urlsplit(url).hostname in LOOPBACK
+
 
 def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> SplitResult | None:
-    """Return the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY (either case) name for a host, or None."""
-    if not (environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY")):
+    """Return the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY (either case) name for a host, or None.
+
+    This machine is never asked for through a proxy, whatever NO_PROXY says: the embedded Lambda is here.
+    """
+    if not (environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY")) or host in LOOPBACK:
         return None  # the usual case, at no import
     import urllib.request as request
 

@@ -94,6 +94,11 @@ class ScriptedServer:
                 except OSError:
                     pass  # the client was faster
 
+    def wait_until_hung_up(self) -> None:
+        """Return when every connection so far is closed on this side."""
+        for thread in [*self._threads]:
+            thread.join()
+
     def _accept(self) -> None:
         while True:
             try:

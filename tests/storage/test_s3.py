@@ -102,6 +102,16 @@ def test_patience_ends(s3_store: Make, faults: Faults) -> None:
     hasty.close()
 
 
+def test_proxies_are_not_for_this_machine(s3_store: Make, monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
+    """With a proxy in the environment the embedded Lambda is still asked directly, by boto3 too."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused_port}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    store = s3_store()
+    store.put("k", [b"x"])
+    assert [info.key for info in store.list("")] == ["k"]
+
+
 def test_deleting_goes_in_batches(s3_store: Make, faults: Faults) -> None:
     """1,001 keys are two requests."""
     store = s3_store()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lambdamagic.errors import CredentialsError, TargetError
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
+from lambdamagic.storage.proxies import is_loopback
 
 if TYPE_CHECKING:
     import boto3
@@ -104,6 +105,9 @@ class AwsAccess:
         session = self.session()
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
+
+        if self.endpoint_url and is_loopback(self.endpoint_url):
+            config.setdefault("proxies", {})  # the embedded Lambda is not to be reached through a proxy
 
         with self._lock:  # making a client is not thread-safe, using it is ("Multithreading", boto3 guide)
             try:

@@ -1,0 +1,216 @@
+"""TLS, proxies, dead connections and the pieces in which bodies are sent."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from lambdamagic.storage.connections import Connections, NotSentError, chunks
+from lambdamagic.storage.proxies import proxy_authorization, proxy_for
+
+from .scripted import DROP, ScriptedServer, Step
+
+
+@pytest.fixture
+def pool():
+    made = Connections()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def serving(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def get(pool: Connections, url: str) -> bytes:
+    with pool.exchange("GET", url) as response:
+        return response.read()
+
+
+def post(pool: Connections, url: str) -> bytes:
+    with pool.exchange("POST", url, body=[memoryview(b"{}")]) as response:
+        return response.read()
+
+
+def test_tls_with_the_certificates_that_are_named(certificate: Path) -> None:
+    """A server whose certificate is in the given file is spoken to, twice on one connection."""
+    pool = Connections(cafile=str(certificate))
+    with ScriptedServer(Step(body=b"a"), Step(body=b"b"), tls=serving(certificate)) as server:
+        assert (get(pool, f"{server.url}/"), get(pool, f"{server.url}/")) == (b"a", b"b")
+        assert server.connections == 1
+        pool.close()
+
+
+def test_tls_with_an_unknown_certificate_is_refused(certificate: Path, pool: Connections) -> None:
+    """A server that cannot prove who it is gets no request."""
+    with ScriptedServer(tls=serving(certificate)) as server:
+        with pytest.raises(NotSentError, match="CERTIFICATE_VERIFY_FAILED"):
+            get(pool, f"{server.url}/")
+        assert server.requests == []
+
+
+def test_http_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch, pool: Connections) -> None:
+    """With HTTP_PROXY set, the proxy is asked for the whole URL, with the user's name for it."""
+    with ScriptedServer(Step(body=b"via")) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://user:pass%20word@127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "localhost")
+        assert get(pool, "http://bucket.example/k?a=b") == b"via"
+        request = proxy.requests[0]
+        assert request.target == "http://bucket.example/k?a=b"
+        assert request.headers["host"] == "bucket.example"
+        assert request.headers["proxy-authorization"] == "Basic dXNlcjpwYXNzIHdvcmQ="
+
+
+def test_https_asks_the_proxy_for_a_tunnel(monkeypatch: pytest.MonkeyPatch, pool: Connections) -> None:
+    """With HTTPS_PROXY set, a tunnel is asked for, and a proxy that refuses it means that nothing was sent."""
+    with ScriptedServer(Step(403)) as proxy:
+        monkeypatch.setenv("https_proxy", f"127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "")
+        with pytest.raises(NotSentError, match="Tunnel"):
+            get(pool, "https://bucket.example/k")
+        assert (proxy.requests[0].method, proxy.requests[0].target) == ("CONNECT", "bucket.example:443")
+
+
+@pytest.mark.parametrize(
+    ("environ", "host", "proxy"),
+    [
+        ({}, "h", None),
+        ({"HTTP_PROXY": ""}, "h", None),
+        ({"HTTPS_PROXY": "http://p:1"}, "h", None),
+        ({"HTTP_PROXY": "http://p:1"}, "h", "http://p:1"),
+        ({"http_proxy": "p:1"}, "h", "http://p:1"),
+        ({"http_proxy": "http://p:1", "no_proxy": "example.com,h"}, "h", None),
+        ({"http_proxy": "http://p:1", "no_proxy": "*"}, "h", None),
+        ({"http_proxy": "http://p:1"}, "127.0.0.1", None),
+        ({"http_proxy": "http://p:1"}, "localhost", None),
+    ],
+)
+def test_which_proxy(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], host: str, proxy: str | None) -> None:
+    """The variables are read in either case, NO_PROXY goes before them, and this machine needs none."""
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    found = proxy_for("http", host, environ)
+    assert (found.geturl() if found else None) == proxy
+
+
+def test_a_proxy_without_a_user_gets_no_name() -> None:
+    """No header is made up."""
+    assert proxy_authorization(urlsplit("http://p:1")) == {}
+
+
+def test_a_post_that_was_not_answered_is_not_sent_again(pool: Connections) -> None:
+    """What may have had its effect is never repeated by the connection, also not on a kept one."""
+    with ScriptedServer(Step(body=b"a"), DROP, Step(body=b"never")) as server:
+        assert post(pool, f"{server.url}/") == b"a"
+        with pytest.raises(OSError, match=r"without response|reset") as caught:
+            post(pool, f"{server.url}/")
+        assert not isinstance(caught.value, NotSentError)
+        assert len(server.requests) == 2
+
+
+def test_a_dead_connection_is_seen_before_a_post(pool: Connections) -> None:
+    """A kept connection that the server closed is noticed and replaced: nothing was sent on it."""
+    with ScriptedServer(Step(body=b"a"), Step(body=b"b")) as server:
+        assert post(pool, f"{server.url}/") == b"a"
+        server.hang_up()
+        server.wait_until_hung_up()
+        assert post(pool, f"{server.url}/") == b"b"
+        assert (server.connections, len(server.requests)) == (2, 2)
+
+
+def test_nobody_listens(pool: Connections, unused_port: int) -> None:
+    """A connection that cannot be made is told apart from one that broke."""
+    with pytest.raises(NotSentError, match="refused"):
+        post(pool, f"http://127.0.0.1:{unused_port}/")
+
+
+def test_a_closed_pool_connects_no_more() -> None:
+    """After close every exchange fails before it is sent."""
+    pool = Connections()
+    pool.close()
+    with ScriptedServer() as server, pytest.raises(NotSentError, match="closed"):
+        get(pool, f"{server.url}/")
+
+
+def test_a_silent_server_is_left_in_time(pool: Connections) -> None:
+    """An exchange's own timeout counts."""
+
+    class Silent(ScriptedServer):
+        def _answer(self, client, reader) -> bool:
+            return bool(client.recv(1 << 16))
+
+    with (
+        Silent() as server,
+        pytest.raises(TimeoutError),
+        pool.exchange("GET", f"{server.url}/", timeout_s=0.01),
+    ):
+        pass
+
+
+def test_an_unread_answer_closes_its_connection(pool: Connections) -> None:
+    """A body that nobody read must not be taken for the next answer."""
+    with ScriptedServer(Step(body=b"a" * 100), Step(body=b"b")) as server:
+        with pool.exchange("GET", f"{server.url}/"):
+            pass
+        assert get(pool, f"{server.url}/") == b"b"
+        assert server.connections == 2
+
+
+def test_headers_cannot_break_the_line(pool: Connections) -> None:
+    """A header's value with a line break is refused: it would be a header of its own."""
+    with (
+        ScriptedServer() as server,
+        pytest.raises(ValueError, match="line break"),
+        pool.exchange("GET", f"{server.url}/", headers={"X-A": "b\r\nX-Evil: 1"}),
+    ):
+        pass
+
+
+def test_chunks_are_neither_tiny_nor_huge() -> None:
+    """Small neighbours are joined, large views cut without a copy, and the order stays."""
+    large = memoryview(bytes(3 << 20))
+    views = [memoryview(b"ab"), memoryview(b"cd"), large, memoryview(b"ef"), *[memoryview(bytes(1000))] * 100]
+    sent = [*chunks(views)]
+    assert b"".join(sent) == b"".join(views)
+    assert [len(chunk) for chunk in sent[:4]] == [4, 1 << 20, 1 << 20, 1 << 20]
+    assert all(chunk.obj is large.obj for chunk in sent[1:4])
+    assert len(sent) < 8

@@ -1,0 +1,71 @@
+"""Digests taken beside a transfer."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+import pytest
+
+from lambdamagic.errors import IntegrityError
+from lambdamagic.storage.hashing import Digest, HashBehind
+
+BODY = bytes(range(256)) * 12_000
+
+
+def test_it_follows_what_is_ready() -> None:
+    """Whatever the steps in which bytes become ready, all are hashed once and in order."""
+    for steps in ([0], [1, 5, 400_000], [*range(0, len(BODY), 70_001)], [len(BODY)]):
+        seen = hashlib.sha256()
+        with HashBehind(seen.update) as behind:
+            behind.follow([memoryview(BODY)[:100], memoryview(BODY)[100:]])
+            for ready in steps:
+                behind.advance(ready)
+        assert seen.digest() == hashlib.sha256(BODY).digest()
+
+
+def test_it_never_runs_ahead() -> None:
+    """No byte is hashed before it is said to be there."""
+    gate = threading.Event()
+    hashed: list[int] = []
+
+    def update(data: memoryview) -> None:
+        hashed.append(len(data))
+        gate.set()
+
+    with HashBehind(update) as behind:
+        behind.follow([memoryview(BODY)])
+        behind.advance(1 << 20)
+        assert gate.wait(30)
+        assert sum(hashed) <= 1 << 20
+        behind.advance(len(BODY))
+    assert sum(hashed) == len(BODY)
+
+
+def test_an_error_ends_it_early() -> None:
+    """When the transfer fails nobody waits for a digest, and the thread is gone."""
+    threads = threading.active_count()
+    with pytest.raises(RuntimeError), HashBehind(hashlib.sha256().update) as behind:
+        behind.follow([memoryview(BODY)])
+        raise RuntimeError
+    assert threading.active_count() == threads
+
+
+def test_nobody_to_tell_costs_nothing() -> None:
+    """Without a hasher and an expected digest no thread is made."""
+    threads = threading.active_count()
+    with HashBehind(Digest(None, None, "k").wanted) as behind:
+        behind.follow([memoryview(BODY)], ready=len(BODY))
+        assert threading.active_count() == threads
+
+
+def test_the_callers_hasher_and_the_check_both_see_all() -> None:
+    """A hasher and an expected digest may be given together."""
+    seen = hashlib.sha256()
+    digest = Digest(seen, hashlib.sha256(b"ab").hexdigest(), "k")
+    digest.update(memoryview(b"a"))
+    with pytest.raises(IntegrityError, match="'k'"):
+        digest.check()
+    digest.update(memoryview(b"b"))
+    digest.check()
+    assert seen.hexdigest() == hashlib.sha256(b"ab").hexdigest()
