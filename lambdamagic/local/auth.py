@@ -8,7 +8,6 @@ of every warm invocation: botocore builds request objects that cost more than th
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 from lambdamagic.local import auth_errors as errors
+from lambdamagic.local.chunked import ChunkSigning
 from lambdamagic.local.http_server import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -50,15 +50,14 @@ class Signer:
         service: The service of the credential scope (`s3`, `lambda`, ...).
         digest: The SHA-256 that the signature covers and that the body is still to be compared with
             (`check_body`); None when there is nothing left to compare.
-        streaming: The stated `x-amz-content-sha256` when the body is aws-chunked, with what its chunks
-            are verified: (mode, seed signature, signing key, scope, timestamp).
+        streaming: With what the chunks of an aws-chunked body are verified; None for any other body.
     """
 
     access_key_id: str
     region: str
     service: str
     digest: str | None = None
-    streaming: tuple[str, str, bytes, str, str] | None = None
+    streaming: ChunkSigning | None = None
 
 
 class Authenticator:
@@ -117,7 +116,7 @@ class Authenticator:
         key = self._signing_key(credential, date, region, service)
         if not hmac.compare_digest(_sign(key, timestamp, scope, canonical), signature):
             raise errors.mismatch(service)
-        streaming = (digest, signature, key, scope, timestamp) if is_streaming else None
+        streaming = ChunkSigning(digest, signature, key, scope, timestamp) if is_streaming else None
         return Signer(key_id, region, service, _digest_to_check(digest, service), streaming)
 
     def _verify_presigned(self, request: Request) -> Signer:
@@ -302,57 +301,3 @@ def _canonical_query(query: str) -> str:
 def _sign(key: bytes, timestamp: str, scope: str, canonical: str) -> str:
     digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
     return hmac.digest(key, f"{ALGORITHM}\n{timestamp}\n{scope}\n{digest}".encode(), "sha256").hex()
-
-
-def decode_chunked(body: bytes, streaming: tuple[str, str, bytes, str, str]) -> bytes:
-    """Return what an aws-chunked body carries, its chunks' signatures and its checksum trailer verified.
-
-    Raises:
-        AwsError: A chunk's signature or the trailing checksum does not fit, or the body is broken off.
-    """
-    mode, previous, key, scope, timestamp = streaming
-    is_signed = mode.startswith("STREAMING-AWS4-HMAC-SHA256")
-    empty = hashlib.sha256(b"").hexdigest()
-    content: list[bytes] = []
-    at = 0
-    while True:
-        end = body.find(b"\r\n", at)
-        if end < 0:
-            raise errors.incomplete_body()
-        size_text, _, extension = body[at:end].partition(b";")
-        try:
-            size = int(size_text, 16)
-        except ValueError:
-            raise errors.incomplete_body() from None
-        chunk = body[end + 2 : end + 2 + size]
-        if len(chunk) != size:
-            raise errors.incomplete_body()
-        if is_signed:
-            signature = extension.partition(b"chunk-signature=")[2].decode("latin-1").strip()
-            digest = hashlib.sha256(chunk).hexdigest()
-            text = f"AWS4-HMAC-SHA256-PAYLOAD\n{timestamp}\n{scope}\n{previous}\n{empty}\n{digest}"
-            if not hmac.compare_digest(hmac.digest(key, text.encode(), "sha256").hex(), signature):
-                raise errors.mismatch("s3")
-            previous = signature
-        if size == 0:
-            _check_trailer(body[end + 2 :], b"".join(content))
-            return b"".join(content)
-        content.append(chunk)
-        at = end + 2 + size + 2
-
-
-def _check_trailer(trailer: bytes, content: bytes) -> None:
-    """Verify the checksums that the standard library can compute (boto3 sends CRC32 unless told otherwise)."""
-    import zlib
-
-    for line in trailer.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        algorithm = name.strip().lower().removeprefix(b"x-amz-checksum-")
-        if algorithm == b"crc32":
-            actual = zlib.crc32(content).to_bytes(4, "big")
-        elif algorithm in (b"sha1", b"sha256"):
-            actual = hashlib.new(algorithm.decode(), content).digest()
-        else:
-            continue  # crc32c and crc64nvme need awscrt; moto recomputes them and answers its own
-        if base64.b64encode(actual) != value.strip():
-            raise errors.bad_checksum(algorithm.decode())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import secrets
 import shutil
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from lambdamagic.local.functions import FunctionVersion
 from lambdamagic.local.logs import MAX_OUTPUT_BYTES, InvocationLog, LogBuffer, LogStream, timeout_note
 from lambdamagic.local.memory import peak_rss_mb
+from lambdamagic.local.output import OutputPipe
 from lambdamagic.local.peers import is_own_peer
 from lambdamagic.local.processes import Processes, ProcessExit
 from lambdamagic.local.results import (
@@ -108,8 +108,7 @@ class Environment:
         self._init = _Init(0.0, asyncio.get_running_loop().create_future())
         self._deliver: Callable[[Task], bool] | None = None
         self._running: _Running | None = None
-        self._output_fd = -1
-        self._output = bytearray()
+        self._output: OutputPipe | None = None
         self._exit: ProcessExit | None = None
         self._kill_reason = ""
 
@@ -133,13 +132,9 @@ class Environment:
             TimeoutError: INIT took longer than Lambda gives it; the process has been killed.
             LocalServerError: The process could not be started.
         """
-        loop = asyncio.get_running_loop()
         temporary = self._folder / "tmp"
         temporary.mkdir(parents=True)
-        output = self._folder / "output"
-        os.mkfifo(output, 0o600)
-        self._output_fd = os.open(output, os.O_RDONLY | os.O_NONBLOCK)
-        loop.add_reader(self._output_fd, self._read_output)
+        self._output = OutputPipe(self._folder / "output", self._keep)
         await self._api.open()
         self._init.began = time.perf_counter()
         self._init.request_id = request_id
@@ -156,7 +151,7 @@ class Environment:
             argv=self._blueprint.argv,
             env=env,
             cwd=self._blueprint.task_root,
-            output=output,
+            output=self._output.path,
             on_exit=self._on_exit,
         )
         try:
@@ -297,27 +292,9 @@ class Environment:
         )
         running.delivered = deliver(task)
 
-    def _read_output(self) -> None:
-        try:
-            data = os.read(self._output_fd, 65536)
-        except BlockingIOError:
-            return
-        if data:
-            self._keep(data)
-        else:
-            # Every writer has closed it, which would be reported again and again.
-            asyncio.get_running_loop().remove_reader(self._output_fd)
-
     def _drain(self) -> None:
-        """Read all that the process has written so far, so that it is in the log of its own task."""
-        while self._output_fd >= 0:
-            try:
-                data = os.read(self._output_fd, 1 << 20)
-            except BlockingIOError:
-                return
-            if not data:
-                return
-            self._keep(data)
+        if self._output is not None:
+            self._output.drain()
 
     def _keep(self, data: bytes) -> None:
         if self._running is not None:
@@ -361,7 +338,5 @@ class Environment:
         running.done.set_result(result)
 
     def _close_output(self) -> None:
-        if self._output_fd >= 0:
-            asyncio.get_running_loop().remove_reader(self._output_fd)
-            os.close(self._output_fd)
-            self._output_fd = -1
+        if self._output is not None:
+            self._output.close()

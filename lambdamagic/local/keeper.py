@@ -112,7 +112,9 @@ class Keeper:
             self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != keeper_pid:  # the keeper died before prctl took effect
                 os._exit(127)
-        output = os.open(message["output"], os.O_WRONLY)
+        # Without waiting: when the server has just died, nobody reads, and the keeper must not hang with us.
+        output = os.open(message["output"], os.O_WRONLY | os.O_NONBLOCK)
+        os.set_blocking(output, True)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.dup2(output, 1)
@@ -216,6 +218,7 @@ def _kill(pid: int) -> None:
 def main() -> None:
     """Serve until the server is gone, then leave nothing behind."""
     channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.set_inheritable(False)  # no function may hold, or speak on, the line to the server
     folder = sys.argv[2]
     # Held as long as the keeper lives: the next start removes folders whose lock nobody holds.
     lock = os.open(os.path.join(folder, "keeper.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -152,7 +152,8 @@ def launch(
     # A file that has no name: it needs no reader thread and leaves nothing behind.
     stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the instance
     process = subprocess.Popen(
-        [sys.executable, "-m", "lambdamagic.local", "--child"],
+        # -P: a file of the user's beside the notebook, say random.py, is not for the server.
+        [sys.executable, "-P", "-m", "lambdamagic.local", "--child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
@@ -207,7 +208,9 @@ def connection_from_json(text: str) -> LocalConnection:
 
 
 def _child_environment() -> dict[str, str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_"))}
+    # Neither the user's AWS settings nor "warnings are errors" are meant for the server.
+    unwanted = ("AWS_", "MOTO_", "PYTHONWARNINGS")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
     # `-m lambdamagic.local` must find this very package, also when only this process's sys.path leads to it.
     parent = str(Path(__file__).parents[2])
     inherited = environment.get("PYTHONPATH")

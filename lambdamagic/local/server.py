@@ -15,9 +15,10 @@ from typing import Any
 
 from lambdamagic.local import auth_errors, control_plane, notifications
 from lambdamagic.local.async_queue import AsyncQueue
-from lambdamagic.local.auth import Authenticator, Credential, Signer, check_body, decode_chunked
+from lambdamagic.local.auth import Authenticator, Credential, Signer, check_body
 from lambdamagic.local.aws_errors import AwsError, render
 from lambdamagic.local.blueprints import BlueprintMaker
+from lambdamagic.local.chunked import decode_chunked
 from lambdamagic.local.environment import Invocation
 from lambdamagic.local.faults import FAULTS_PATH, STATS_PATH, FaultPlan
 from lambdamagic.local.functions import FunctionCatalog
