@@ -62,7 +62,9 @@ class Dialer:
     def _context(self) -> ssl.SSLContext:
         with self._lock:
             if self._tls is None:
-                import ssl  # 10 ms and a read of all certificates, which plain http does not need
+                import ssl
+
+                # Reading all certificates takes longer than a request; plain http does not need them.
 
                 self._tls = ssl.create_default_context(cafile=self._cafile)
             return self._tls
