@@ -197,7 +197,7 @@ def run(plan: CapturePlan, shipped: set[str] | None) -> tuple[object, list[objec
 
 
 SETTINGS = settings(
-    deadline=None, max_examples=int(os.environ.get("CAPTURE_EXAMPLES", "200")), suppress_health_check=list(HealthCheck)
+    deadline=None, max_examples=int(os.environ.get("CAPTURE_EXAMPLES", "120")), suppress_health_check=list(HealthCheck)
 )
 
 
