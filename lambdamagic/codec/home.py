@@ -9,9 +9,9 @@ carries a token by which the side that defined it finds the very same class agai
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
-import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -49,7 +49,7 @@ class Home:
         entry = self._tokens.get(id(cls))
         if entry is not None and entry[0]() is cls:
             return entry[1]
-        token = uuid.uuid4().hex
+        token = os.urandom(16).hex()
         self._remember(token, cls)
         return token
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,8 @@ class BlobCache:
     def folder(self) -> Path:
         """Where they are kept; made at first use."""
         if self._folder is None:
+            import tempfile
+
             self._folder = Path(tempfile.gettempdir()) / "lambdamagic-blobs"
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder

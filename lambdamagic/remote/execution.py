@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import functools
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic.codec.failures import ErrorRecord, FrameRecord, describe, render
+from lambdamagic.remote import displays
 from lambdamagic.remote.displays import make_display
 from lambdamagic.remote.outputs import CapturedStreams, Outputs
 from lambdamagic.remote.program import Program, builtins_of_a_cell
@@ -26,7 +26,7 @@ from lambdamagic.remote.shell import RemoteShell
 INTERNAL = (
     str(Path(__file__).parent),
     str(Path(__file__).resolve().parent),
-    str(Path(asyncio.__file__).resolve().parent),
+    str(Path(os.__file__).resolve().parent / "asyncio"),
     "<frozen importlib",
 )
 
@@ -36,6 +36,8 @@ os.environ.setdefault("MPLBACKEND", "module://lambdamagic.remote.figures")
 def run_code(code: types.CodeType, namespace: dict[str, Any]) -> None:
     """Run compiled code in a namespace; top-level await runs in an event loop of its own."""
     if code.co_flags & inspect.CO_COROUTINE:
+        import asyncio  # a sixth of our cold start, for the few cells that await
+
         asyncio.run(eval(code, namespace))  # noqa: S307  # the user's code is what is run here
     else:
         exec(code, namespace)
@@ -85,10 +87,12 @@ class Environment:
             ):
                 warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
                 self._hook_libraries()
+                displays.on_figure = self._on_figure
                 try:
                     yield
                 finally:
                     self._show_figures()
+                    displays.on_figure = None
         finally:
             root.handlers = handlers
             os.fchdir(folder)
@@ -112,7 +116,6 @@ class Environment:
             return
         from lambdamagic.remote import figures
 
-        figures.on_figure = self._on_figure
         figures.show()
 
     def _on_figure(self, figure: Any) -> None:

@@ -12,8 +12,7 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-#: Set for the time of a run: shows one figure in the cell.
-on_figure: Any = None
+from lambdamagic.remote import displays
 
 
 class FigureManager(FigureManagerBase):
@@ -33,8 +32,8 @@ class FigureCanvas(FigureCanvasAgg):  # type: ignore[misc]  # matplotlib is not 
 def show(*args: Any, **kwargs: Any) -> None:
     """Show all open figures in the cell and close them, as the inline backend does."""
     for manager in Gcf.get_all_fig_managers():
-        if on_figure is not None:
-            on_figure(manager.canvas.figure)
+        if displays.on_figure is not None:
+            displays.on_figure(manager.canvas.figure)
     Gcf.destroy_all()
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 
 def _root_for(files: Sequence[tuple[str, str, bytes]]) -> Path:
+    import tempfile
+
     digest = hashlib.sha256()
     for relative, _, content in sorted(files):
         digest.update(f"{relative}\0{len(content)}\0".encode() + content)
@@ -56,6 +56,8 @@ def importable(files: Sequence[tuple[str, str, bytes]]) -> Iterator[dict[str, st
         with contextlib.suppress(ValueError):
             sys.path.remove(str(root))
         sys.path_importer_cache.pop(str(root), None)
+        import shutil
+
         shutil.rmtree(root, ignore_errors=True)
 
 

@@ -1,15 +1,15 @@
-"""What `get_ipython()` is in Lambda: shell commands and a few magics, without IPython."""
+"""What `get_ipython()` is in Lambda: shell commands and a few magics, without IPython.
+
+What they need is imported when they are used: every import here is paid for at each cold start.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import string
-import subprocess
 import sys
 import time
-import timeit
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class RemoteShell:
 
     def system(self, command: str) -> None:
         """Run a shell command; its output goes to the cell, its exit code to `_exit_code`."""
+        import subprocess
+
         process = subprocess.Popen(  # noqa: S602  # a shell is what the user asked for
             self._expand(command),
             shell=True,
@@ -48,6 +50,8 @@ class RemoteShell:
 
     def getoutput(self, command: str) -> list[str]:
         """Run a shell command and return its output's lines."""
+        import subprocess
+
         done = subprocess.run(  # noqa: S602  # as above
             self._expand(command), shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
@@ -104,6 +108,8 @@ class RemoteShell:
         """Figures are shown in the cell anyway."""
 
     def _line_pip(self, line: str) -> None:
+        import shlex
+
         self.system(f"{shlex.quote(sys.executable)} -m pip {line}")
 
     def _line_time(self, line: str) -> Any:
@@ -131,6 +137,8 @@ class RemoteShell:
         self._timeit(cell, line.strip() or "pass")
 
     def _timeit(self, statement: str, setup: str) -> None:
+        import timeit
+
         timer = timeit.Timer(statement, setup, globals=self.user_ns)
         loops, _ = timer.autorange()
         runs = [taken / loops for taken in timer.repeat(7, loops)]
@@ -148,6 +156,9 @@ class RemoteShell:
         self._script("sh", line, cell)
 
     def _script(self, program: str, line: str, cell: str) -> None:
+        import shlex
+        import subprocess
+
         done = subprocess.run([program, *shlex.split(line)], input=cell.encode(), capture_output=True, check=False)
         sys.stdout.write(done.stdout.decode("utf-8", "replace"))
         sys.stderr.write(done.stderr.decode("utf-8", "replace"))
