@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,13 +66,15 @@ def read_toml(path: Path) -> dict[str, Any] | None:
         line = raw.count(b"\n", 0, exc.start) + 1
         column = exc.start - raw.rfind(b"\n", 0, exc.start)
         raise ConfigError(f"{path}, line {line}, column {column}: is not UTF-8") from exc
-    except tomllib.TOMLDecodeError as exc:
+    except ValueError as exc:  # tomllib.TOMLDecodeError, which is imported with the first file only
         raise ConfigError(f"{path}, {_position(str(exc), raw)}") from exc
 
 
 @functools.lru_cache(maxsize=16)
 def _parsed(raw: bytes) -> dict[str, Any]:
     """Parse TOML; a cell that follows another finds the same bytes parsed already. The result must not be changed."""
+    import tomllib  # 10 ms that a start without any file does not need
+
     return tomllib.loads(raw.decode("utf-8"))
 
 
