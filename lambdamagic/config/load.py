@@ -73,8 +73,8 @@ def load_settings(
 
     Lowest to highest: defaults; the user's config.toml; [tool.lambdamagic] of the nearest pyproject.toml that has it;
     `ipython_config`; environment variables `LAMBDAMAGIC_*`; `config_magic`; `overrides`. In the three dictionaries
-    None stands for "not given", and numbers may be text. Files are read anew at every call, so that an edit counts at once, and
-    parsed anew only when they have changed.
+    None stands for "not given", and numbers may be text. Files are read anew at every call, so that an edit counts at
+    once, and parsed anew only when they have changed.
 
     Args:
         cwd: Where the search for pyproject.toml begins; by default the working directory.
