@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import deque
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
@@ -43,15 +44,21 @@ class JobRecord:
     results: list[Any] | None = None
 
 
+#: `_`, `__`, `___`, `_12`: results that IPython put into the namespace, and that people use.
+_RESULT_NAME = re.compile(r"_{1,3}|_\d+")
+
+
 class HiddenNames(Container[str]):
-    """Names in the namespace that IPython put there and that the user has not changed."""
+    """Names in the namespace that IPython put there and that the user has not changed, results apart."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
 
     def __contains__(self, name: object) -> bool:
         hidden: Mapping[Any, Any] = self._shell.user_ns_hidden
-        return name in hidden and self._shell.user_ns.get(name) is hidden[name]
+        if name not in hidden or self._shell.user_ns.get(name) is not hidden[name]:
+            return False
+        return not (isinstance(name, str) and _RESULT_NAME.fullmatch(name))
 
 
 class Session:

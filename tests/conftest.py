@@ -1,0 +1,94 @@
+"""What all tests share: a home of their own, one notebook on one embedded Lambda, and one kernel."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+_FOREIGN_PREFIXES = ("AWS_", "LAMBDAMAGIC_", "JUPYTER_", "IPYTHON", "MPL")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Nothing of the machine's configuration is seen, and nothing is left in it."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(_FOREIGN_PREFIXES)]:
+            patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+            patch.setenv(name, str(home / name.lower()))
+        patch.setenv("XDG_RUNTIME_DIR", str(home))
+        patch.setenv("IPYTHONDIR", str(home / "ipython"))
+        patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+        patch.setenv("MPLCONFIGDIR", str(home / "matplotlib"))
+        yield home
+
+
+def _ours() -> list[str]:
+    """Return what of lambdamagic is alive in and below this process."""
+    threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("lambdamagic")]
+    children = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            command = " ".join(child.cmdline())
+        except psutil.Error:
+            continue  # it ended while it was looked at
+        if "lambdamagic" in command or "awslambdaric" in command:
+            children.append(command)
+    return threads + children
+
+
+@pytest.fixture(scope="session")
+def open_notebook(own_home: Path) -> Iterator[Any]:
+    """The session's notebook; when it is closed nothing of it is left."""
+    from tests.notebooks import Notebook
+
+    main = sys.modules["__main__"]
+    before = _ours()
+    found = Notebook()
+    yield found
+    found.close()
+    sys.modules["__main__"] = main
+    left = [item for item in _ours() if item not in before]
+    assert not left, f"left behind after the notebook was closed: {left}"
+
+
+@pytest.fixture
+def notebook(open_notebook: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A notebook with an empty namespace, in a folder of its own, that shows results only."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAMBDAMAGIC_QUIET", "1")
+    open_notebook.reset()
+    yield open_notebook
+    open_notebook.reset()
+
+
+@pytest.fixture(scope="session")
+def open_kernel(own_home: Path) -> Iterator[Any]:
+    """A real kernel with the extension loaded."""
+    from tests.kernels import Kernel
+
+    found = Kernel()
+    pid = found.pid
+    assert found.run("%load_ext lambdamagic").status == "ok"
+    below = psutil.Process(pid)
+    yield found
+    children = below.children(recursive=True)
+    found.close()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive, f"left behind after the kernel ended: {alive}"
+
+
+@pytest.fixture
+def kernel(open_kernel: Any) -> Any:
+    """The kernel, with an empty namespace."""
+    open_kernel.run("%reset -f")
+    return open_kernel

@@ -1,0 +1,108 @@
+"""A real Jupyter kernel in a process of its own, spoken to as a notebook does."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_client.manager import KernelManager
+
+_PATIENCE_S = 60.0
+
+
+@dataclass
+class Replied:
+    """What the kernel sent for one cell.
+
+    Attributes:
+        messages: Everything of IOPub that belongs to the cell, as (type, content), in order.
+        status: `ok`, `error` or `aborted`.
+    """
+
+    messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    status: str = ""
+    seconds: float = 0.0
+
+    def stream(self, name: str) -> str:
+        """Return all text of a stream."""
+        return "".join(c["text"] for kind, c in self.messages if kind == "stream" and c["name"] == name)
+
+    def bundles(self, kind: str) -> list[dict[str, Any]]:
+        """Return the MIME bundles of `execute_result`, `display_data` or `update_display_data`."""
+        return [content["data"] for found, content in self.messages if found == kind]
+
+    @property
+    def value(self) -> str:
+        """The shown value as plain text."""
+        (bundle,) = self.bundles("execute_result")
+        return bundle["text/plain"]
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error message's content."""
+        (found,) = [content for kind, content in self.messages if kind == "error"]
+        return found
+
+
+class Kernel:
+    """A kernel and a client of it."""
+
+    def __init__(self) -> None:
+        self._manager = KernelManager(kernel_name="python3")
+        self._manager.start_kernel()
+        self._client = self._manager.client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=_PATIENCE_S)
+
+    @property
+    def pid(self) -> int:
+        """The kernel's process."""
+        return self._manager.provisioner.pid  # type: ignore[union-attr]
+
+    def send(self, code: str) -> str:
+        """Send a cell and return its message id."""
+        return self._client.execute(textwrap.dedent(code).lstrip("\n"))
+
+    def wait_for_text(self, message: str, text: str) -> None:
+        """Wait until the cell has printed a text."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            found = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
+            if found["parent_header"].get("msg_id") == message and text in found["content"].get("text", ""):
+                return
+
+    def interrupt(self) -> None:
+        """Interrupt as the stop button does."""
+        self._manager.interrupt_kernel()
+
+    def finish(self, message: str) -> Replied:
+        """Take everything of a cell until the kernel is idle again."""
+        replied, began = Replied(), time.monotonic()
+        deadline = began + _PATIENCE_S
+        while True:
+            found = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
+            if found["parent_header"].get("msg_id") != message:
+                continue
+            content = found["content"]
+            if found["msg_type"] == "status" and content["execution_state"] == "idle":
+                break
+            replied.messages.append((found["msg_type"], content))
+        while True:
+            reply = self._client.get_shell_msg(timeout=_PATIENCE_S)
+            if reply["parent_header"].get("msg_id") == message:
+                replied.status = reply["content"]["status"]
+                break
+        replied.seconds = time.monotonic() - began
+        return replied
+
+    def run(self, code: str) -> Replied:
+        """Run a cell."""
+        return self.finish(self.send(code))
+
+    def close(self) -> None:
+        """End the kernel."""
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(now=False)
+        self._manager.cleanup_resources()
