@@ -13,6 +13,7 @@ from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, serializer_versions
+from lambdamagic.codec.tracking import Deleted
 from lambdamagic.errors import EncodeError
 from lambdamagic.protocol import versions
 
@@ -120,7 +121,8 @@ class _Attempt:
         }
         self.encoder.dump(header)
         for name, captured in plan.captured.items():
-            value = None if name in plan.deleted_only else self.home.namespace[name]
+            # A stand-in that no code can have bound itself: gone afterwards means deleted, still there means untouched.
+            value = Deleted if name in plan.deleted_only else self.home.namespace[name]
             self._dump_name(name, value, captured.reason)
         if fn is not None:
             self._dump("the callable", fn, ("callable", fn))
