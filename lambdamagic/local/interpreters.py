@@ -89,7 +89,7 @@ class Interpreters:
         if not ready.exists():
             deadline = time.monotonic() + BUILD_TIMEOUT_S
             try:
-                with _locked(folder.with_suffix(".lock"), deadline):
+                with _locked(folder.with_name(f"{folder.name}.lock"), deadline):
                     if not ready.exists():
                         shutil.rmtree(folder, ignore_errors=True)
                         _build(base, folder, pins, deadline)

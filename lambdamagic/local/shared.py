@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.launcher import (
     STOP_TIMEOUT_S,
@@ -148,10 +150,10 @@ def _is_there(pid: int) -> bool:
     except ChildProcessError:
         pass  # another process's child
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        # A container's first process may never collect it: a zombie has ended all the same.
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
 
 
 def _connection_file(folder: Path | None) -> Path:

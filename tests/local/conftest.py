@@ -101,9 +101,16 @@ class Account:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[LocalServer]:
-    """One server for all tests that leave it as it was; asynchronous waits are a thousandth of AWS's."""
-    with LocalServer.start(concurrency=12, time_factor=0.001) as running:
+def server(pytestconfig: pytest.Config) -> Iterator[LocalServer]:
+    """One server for all tests that leave it as it was; asynchronous waits are a thousandth of AWS's.
+
+    What it prepares for other Pythons (some 15 s each) is kept in pytest's own cache from run to run.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if pytestconfig.cache is not None:
+            patch.setenv("XDG_CACHE_HOME", str(pytestconfig.cache.mkdir("lambdamagic")))
+        running = LocalServer.start(concurrency=12, time_factor=0.001)
+    with running:
         yield running
 
 
