@@ -7,12 +7,11 @@ import signal
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.shared import shared_status, start_shared, stop_shared
-from tests.local.conftest import Account
+from tests.local.conftest import Account, Processes
 
 
 @pytest.fixture
@@ -35,8 +34,9 @@ def test_it_is_started_once_and_outlives_its_starter(folder):
     account = Account(again.connection)
     account.bucket()
     account.close()
+    watched = Processes([pid])
     assert stop_shared(folder=folder)
-    assert not psutil.pid_exists(pid)
+    assert watched.wait() == []
     assert not again.connection.folder.exists()
 
 
