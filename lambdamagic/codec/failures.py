@@ -32,12 +32,17 @@ class RemoteCodeError(ResultError):
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """One line of a traceback."""
+    """One line of a traceback.
+
+    Attributes:
+        first_lineno: Where the function begins, for viewers that show it from there; 0 where it is not known.
+    """
 
     filename: str
     lineno: int
     name: str
     line: str = ""
+    first_lineno: int = 0
 
 
 @dataclass
@@ -116,10 +121,11 @@ def error_line(records: list[ErrorRecord]) -> str:
 
 def _frames(tb: types.TracebackType | None, internal: tuple[str, ...]) -> list[FrameRecord]:
     frames: list[FrameRecord] = []
-    for summary in traceback.extract_tb(tb):
+    for summary, (frame, _) in zip(traceback.extract_tb(tb), traceback.walk_tb(tb), strict=True):
         if not frames and summary.filename.startswith(internal):
             continue
-        frames.append(FrameRecord(summary.filename, summary.lineno or 0, summary.name, summary.line or ""))
+        first = frame.f_code.co_firstlineno
+        frames.append(FrameRecord(summary.filename, summary.lineno or 0, summary.name, summary.line or "", first))
     return frames
 
 
@@ -180,10 +186,12 @@ def traceback_of(frames: list[FrameRecord]) -> types.TracebackType | None:
 
 
 def _frame_at(record: FrameRecord) -> types.FrameType:
+    lineno = max(record.lineno, 1)
+    first = record.first_lineno if 0 < record.first_lineno <= lineno else lineno
     code = _template.__code__.replace(
-        co_filename=record.filename, co_name=record.name, co_qualname=record.name, co_firstlineno=max(record.lineno, 1)
+        co_filename=record.filename, co_name=record.name, co_qualname=record.name, co_firstlineno=first
     )
-    code = code.replace(co_linetable=_one_line_table(len(code.co_code) // 2))
+    code = code.replace(co_linetable=_one_line_table(len(code.co_code) // 2, lineno - first))
     namespace = {"__name__": "__main__", "__file__": record.filename, "__builtins__": {}}
     frame: types.FrameType = types.FunctionType(code, {**namespace, "_frame_here": _frame_here})()
     return frame
@@ -199,13 +207,20 @@ def _frame_here() -> types.FrameType | None:
     return sys._getframe(1)
 
 
-def _one_line_table(units: int) -> bytes:
-    # PEP 626/657 location table: entries of kind 13 (a line, no columns), each over up to 8 code units, delta 0.
+def _one_line_table(units: int, delta: int) -> bytes:
+    # PEP 626/657 location table: entries of kind 13 (a line, no columns), each over up to 8 code units. The first moves
+    # from the function's first line to the one wanted, by a signed varint; the rest stay there.
     # Without it a viewer would underline columns that mean nothing in the remote line.
     table = bytearray()
+    moved = delta << 1
     while units > 0:
         span = min(units, 8)
-        table += bytes((0x80 | (13 << 3) | (span - 1), 0))
+        table.append(0x80 | (13 << 3) | (span - 1))
+        while moved >= 64:
+            table.append(0x40 | (moved & 63))
+            moved >>= 6
+        table.append(moved)
+        moved = 0
         units -= span
     return bytes(table)
 

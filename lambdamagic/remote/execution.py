@@ -12,10 +12,11 @@ import sys
 import types
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lambdamagic.codec.failures import ErrorRecord, FrameRecord, describe, render
+from lambdamagic.codec.failures import ErrorRecord, describe, render
 from lambdamagic.remote import displays
 from lambdamagic.remote.displays import make_display
 from lambdamagic.remote.outputs import CapturedStreams, Outputs
@@ -131,8 +132,7 @@ class Environment:
         if aliases:
             for record in records:
                 record.frames = [
-                    FrameRecord(aliases.get(frame.filename, frame.filename), frame.lineno, frame.name, frame.line)
-                    for frame in record.frames
+                    replace(frame, filename=aliases.get(frame.filename, frame.filename)) for frame in record.frames
                 ]
             records[0].text = render(records)
         return records
