@@ -19,10 +19,10 @@ import sys, os, time
 from pathlib import Path
 from lambdamagic.local.launcher import LocalServer, connection_to_json
 server = LocalServer.start(folder=Path(sys.argv[1]))
+if sys.argv[2] == "fork" and os.fork() == 0:
+    time.sleep(60)
+    os._exit(0)
 print(connection_to_json(server.connection), flush=True)
-if sys.argv[2] == "fork":
-    if os.fork() == 0:
-        time.sleep(60)
 sys.stdin.read()
 """
 
@@ -95,14 +95,14 @@ def test_an_owner_that_is_killed_takes_everything_along(owned, number):
 def test_a_forked_child_of_the_owner_does_not_keep_it_alive(owned):
     """The child holds the pipe open; the owner's pid says that it is gone."""
     process, connection = owned("fork")
-    children = psutil.Process(process.pid).children()
+    (forked,) = [child for child in psutil.Process(process.pid).children() if child.pid != connection.pid]
     family = _family(connection)
     process.kill()
     process.wait()
-    _wait_gone(family, connection.folder)
-    for child in children:
-        if child.pid != connection.pid and child.is_running():
-            child.kill()
+    try:
+        _wait_gone(family, connection.folder)
+    finally:
+        forked.kill()
 
 
 def test_an_owner_that_ends_normally_takes_everything_along(owned):
