@@ -7,13 +7,11 @@ import json
 import sys
 import threading
 import zipfile
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
 
 from lambdamagic.errors import BucketMissingError, FunctionMissingError, TargetError
+from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.storage.s3 import AwsAccess
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
 
 HANDLER = "lambdamagic.remote.handler.handler"
 ROLE_NAME = "lambdamagic-function"
@@ -26,14 +24,14 @@ _ASSUME_ROLE = {
 }
 
 
-def runtime_here() -> str:
-    """Return Lambda's name for this Python, such as `python3.12`."""
-    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+def python_here() -> str:
+    """Return this Python's version as Lambda names it, such as `3.12`."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def variant_name(base: str, memory_mb: int, timeout_s: int) -> str:
+def variant_name(base: str, memory_mb: int, timeout_s: int, python: str) -> str:
     """Return the name of the function of one size; pure, so that every session finds the same one."""
-    return f"{base}-py{sys.version_info.major}{sys.version_info.minor}-{memory_mb}mb-{timeout_s}s"
+    return f"{base}-py{python.replace('.', '')}-{memory_mb}mb-{timeout_s}s"
 
 
 class FunctionMaker:
@@ -51,7 +49,7 @@ class FunctionMaker:
         self._known: set[str] = set()
         self._role_arn: str | None = None
 
-    def ensure(self, name: str, *, memory_mb: int, timeout_s: int) -> str:
+    def ensure(self, name: str, *, memory_mb: int, timeout_s: int, python: str) -> str:
         """Return the name of a function of this size, made if it is not there; waits until it is active.
 
         Raises:
@@ -59,39 +57,39 @@ class FunctionMaker:
         """
         with self._lock:
             if name not in self._known:
-                self._make(name, memory_mb, timeout_s)
+                self._make(name, memory_mb, timeout_s, python)
                 self._known.add(name)
         return name
 
-    def _make(self, name: str, memory_mb: int, timeout_s: int) -> None:
-        client: LambdaClient = self._access.client("lambda")
-        try:
-            client.create_function(
-                FunctionName=name,
-                Runtime=runtime_here(),  # type: ignore[arg-type]  # the stubs list the runtimes of one day
-                Role=self._role(),
-                Handler=HANDLER,
-                Code={"ZipFile": _marker_zip()},
-                MemorySize=memory_mb,
-                Timeout=timeout_s,
-                Tags=TAGS,
-            )
-        except client.exceptions.ResourceConflictException:
-            return  # another session made it
-        except client.exceptions.ClientError as error:
-            raise TargetError(f"the function {name} could not be made: {error}") from error
-        client.get_waiter("function_active_v2").wait(
-            FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": _ACTIVE_TIMEOUT_S}
-        )
+    def _make(self, name: str, memory_mb: int, timeout_s: int, python: str) -> None:
+        role = self._role()
+        with closing(self._access.client("lambda")) as client:
+            try:
+                client.create_function(
+                    FunctionName=name,
+                    Runtime=f"python{python}",
+                    Role=role,
+                    Handler=HANDLER,
+                    Code={"ZipFile": _marker_zip()},
+                    MemorySize=memory_mb,
+                    Timeout=timeout_s,
+                    Tags=TAGS,
+                )
+            except client.exceptions.ResourceConflictException:
+                return  # another session made it
+            except client.exceptions.ClientError as error:
+                raise TargetError(f"the function {name} could not be made: {error}") from error
+            waiter = client.get_waiter("function_active_v2")
+            waiter.wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": _ACTIVE_TIMEOUT_S})
 
     def _role(self) -> str:
         if self._role_arn is None:
-            iam: Any = self._access.client("iam")
-            try:
-                made = iam.create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=json.dumps(_ASSUME_ROLE))
-            except iam.exceptions.EntityAlreadyExistsException:
-                made = iam.get_role(RoleName=ROLE_NAME)
-            self._role_arn = made["Role"]["Arn"]
+            with closing(self._access.client("iam")) as iam:
+                try:
+                    made = iam.create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=json.dumps(_ASSUME_ROLE))
+                except iam.exceptions.EntityAlreadyExistsException:
+                    made = iam.get_role(RoleName=ROLE_NAME)
+            self._role_arn = str(made["Role"]["Arn"])
         return self._role_arn
 
 
@@ -110,14 +108,18 @@ def function_size(access: AwsAccess, name: str) -> tuple[int, int, str]:
     Raises:
         FunctionMissingError: There is no such function.
     """
-    client: LambdaClient = access.client("lambda")
-    try:
-        found = client.get_function_configuration(FunctionName=name)
-    except client.exceptions.ResourceNotFoundException as error:
-        raise FunctionMissingError(
-            f"there is no function {name!r} in this account and region",
-            hint="`lambdamagic deploy` makes one; or set another with LAMBDAMAGIC_FUNCTION",
-        ) from error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    with closing(access.client("lambda")) as client:
+        try:
+            found = client.get_function_configuration(FunctionName=name)
+        except client.exceptions.ResourceNotFoundException as error:
+            raise FunctionMissingError(
+                f"there is no function {name!r} in this account and region",
+                hint="set another with LAMBDAMAGIC_FUNCTION; `lambdamagic config` shows what is in force",
+            ) from error
+        except (BotoCoreError, ClientError) as error:
+            raise error_from_botocore(error, AwsContext(f"look at the function {name}", function=name)) from error
     return found["MemorySize"], found["Timeout"], str(found.get("Runtime", ""))
 
 
@@ -127,13 +129,13 @@ def ensure_bucket(access: AwsAccess, name: str) -> str:
     Raises:
         BucketMissingError: The name belongs to somebody else.
     """
-    client: Any = access.client("s3")
-    try:
-        client.create_bucket(Bucket=name)
-    except client.exceptions.BucketAlreadyOwnedByYou:
-        pass
-    except client.exceptions.BucketAlreadyExists as error:
-        raise BucketMissingError(
-            f"the bucket {name!r} belongs to another account", hint="choose another name"
-        ) from error
+    with closing(access.client("s3")) as client:
+        try:
+            client.create_bucket(Bucket=name)
+        except client.exceptions.BucketAlreadyOwnedByYou:
+            pass
+        except client.exceptions.BucketAlreadyExists as error:
+            raise BucketMissingError(
+                f"the bucket {name!r} belongs to another account", hint="choose another name"
+            ) from error
     return name

@@ -17,8 +17,9 @@ from lambdamagic.storage.base import ObjectStore
 
 #: A blob of at least this size is worth asking for before it is sent: another session may have sent it.
 _ASK_MIN_BYTES = 8 << 20
-#: How many parts a staged result may have, so that a large one moves in parallel.
-RESULT_PARTS = 4
+#: How many parts a staged result may have, so that a large one moves in parallel. Each costs every invocation a
+#: presigned URL, and S3 takes up to 5 GB in one PUT.
+RESULT_PARTS = 2
 
 
 class Stager:
@@ -83,7 +84,7 @@ class Stager:
         if self.store is None:
             raise ResultError(
                 "the payload is larger than Lambda's events can hold, and there is no bucket to stage it in",
-                hint="set a bucket (`lambdamagic deploy` makes one), or ship less (--plan shows what is large)",
+                hint="set a bucket (LAMBDAMAGIC_BUCKET), or ship less (--plan shows what is large)",
             )
         return self.store
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lambdamagic.config import ResolvedSettings
+from lambdamagic.deploy.functions import python_here
 from lambdamagic.errors import JobCancelledError, LambdaMagicError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.encoding import Program
@@ -53,7 +54,9 @@ class JobRunner:
         """
         settings = self.resolved.settings
         target = self.target
-        function = target.function_for(FunctionWish(settings.memory_mb, settings.timeout_s))
+        function = target.function_for(
+            FunctionWish(settings.memory_mb, settings.timeout_s, settings.python or python_here())
+        )
         limit = settings.inline_limit_bytes if program_limit_bytes is None else program_limit_bytes
         spec = JobSpec(
             kind=kind,

@@ -198,5 +198,5 @@ class Response:
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(
                 f"the function gave an answer that is not lambdamagic's: {str(document)[:200]}",
-                hint="is the configured function the one that `lambdamagic deploy` made?",
+                hint="is the configured function one whose handler is lambdamagic.remote.handler.handler?",
             ) from error

@@ -142,7 +142,7 @@ def _deliver(response: Response, frames: Frames | None, request: Request) -> tup
 def _too_large(size_bytes: int) -> str:
     return (
         f"the result is {size_bytes / 1e6:.1f} MB, Lambda's answers hold 6 MB, and there is no bucket to stage it in; "
-        f"configure a bucket (`lambdamagic deploy` makes one)"
+        f"configure a bucket (LAMBDAMAGIC_BUCKET)"
     )
 
 
@@ -164,7 +164,7 @@ def _unreadable(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return (
             f"the captured code needs the module {error.name!r}, which the function does not have; "
-            f"add it to the function (`lambdamagic deploy` with it in the requirements)"
+            f"add it to the function's package or layers"
         )
     return f"the captured code could not be read in the function: {type(error).__name__}: {safe_str(error)}"
 

@@ -72,7 +72,7 @@ _CREDENTIAL_HINTS = {
     "ProfileNotFound": "List the profiles with `aws configure list-profiles` and set the setting `profile`",
 }
 _BUCKET = {
-    "NoSuchBucket": ("does not exist", "Create it with `lambdamagic deploy`, or set the setting `bucket`"),
+    "NoSuchBucket": ("does not exist", "Create it, or set the setting `bucket` to one that exists"),
     "InvalidBucketName": ("is not a valid bucket name", "Set the setting `bucket` to an existing bucket"),
     "AllAccessDisabled": ("has been disabled by AWS", "Set the setting `bucket` to another bucket"),
     "PermanentRedirect": ("is in another region", "Set the setting `region` to the bucket's region"),
@@ -128,7 +128,7 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
     if code == "ResourceNotFoundException":
         return FunctionMissingError(
             f"{could_not}: there is no function {context.function!r}{_at(context)}{said}",
-            hint="Create it with `lambdamagic deploy`, or set the settings `function` and `region`",
+            hint="Create it (docs/aws.md says how), or set the settings `function` and `region`",
         )
     if code in _FUNCTION_NOT_READY:
         return FunctionMissingError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
 from lambdamagic.config import Settings
@@ -29,7 +28,7 @@ class AwsTarget:
         if settings.function is None:
             raise FunctionMissingError(
                 "no Lambda function is configured for target 'aws'",
-                hint="run `lambdamagic deploy`, or set LAMBDAMAGIC_FUNCTION; --target local needs none",
+                hint="set LAMBDAMAGIC_FUNCTION (docs/aws.md says how to make one); --target local needs none",
             )
         self._settings = settings
         self._access = AwsAccess(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url)
@@ -69,11 +68,10 @@ class AwsTarget:
             if self._function is None:
                 assert self._settings.function is not None
                 memory_mb, timeout_s, runtime = function_size(self._access, self._settings.function)
-                here = f"python{sys.version_info.major}.{sys.version_info.minor}"
-                if runtime and runtime != here:
+                if runtime and runtime != f"python{wish.python}":
                     raise VersionMismatchError(
-                        f"the function {self._settings.function} runs {runtime}, the notebook runs {here}",
-                        hint=f"use a function for {here} (`lambdamagic deploy` from this notebook makes one)",
+                        f"the function {self._settings.function} runs {runtime}, the notebook Python {wish.python}",
+                        hint=f"set one that runs python{wish.python} (LAMBDAMAGIC_FUNCTION), or use --target local",
                     )
                 self._function = FunctionRef(self._settings.function, memory_mb, timeout_s)
             function = self._function

@@ -12,10 +12,11 @@ from lambdamagic.transports.base import Transport
 
 @dataclass(frozen=True)
 class FunctionWish:
-    """The function that a job asks for."""
+    """The function that a job asks for: memory in MB, timeout in seconds, Python as `3.12`."""
 
     memory_mb: int
     timeout_s: int
+    python: str
 
 
 class Target(Protocol):

@@ -77,8 +77,8 @@ class LocalTarget:
 
     def function_for(self, wish: FunctionWish) -> FunctionRef:
         """Return a function of exactly this size, made at first use: it costs nothing here."""
-        name = variant_name(FUNCTION_BASE, wish.memory_mb, wish.timeout_s)
-        self._functions.ensure(name, memory_mb=wish.memory_mb, timeout_s=wish.timeout_s)
+        name = variant_name(FUNCTION_BASE, wish.memory_mb, wish.timeout_s, wish.python)
+        self._functions.ensure(name, memory_mb=wish.memory_mb, timeout_s=wish.timeout_s, python=wish.python)
         return FunctionRef(name, wish.memory_mb, wish.timeout_s)
 
     def is_alive(self) -> bool:
