@@ -32,13 +32,13 @@ def check(client: dict[str, Any], function: dict[str, Any]) -> None:
         raise VersionMismatchError(
             f"the notebook's lambdamagic speaks protocol {client.get('protocol')}, "
             f"the function's speaks {function.get('protocol')}",
-            hint="bring both to the same version: `pip install -U lambdamagic` in the notebook and in the function's package",
+            hint="install the same version of lambdamagic in the notebook and in the function's package",
         )
     if client.get("python") != function.get("python"):
         raise VersionMismatchError(
             f"the notebook runs Python {client.get('python')}, the function runs {function.get('python')}; "
             f"functions cannot be pickled from one minor version to another",
-            hint=f"use a function for Python {client.get('python')} (the setting `python` or `function` names another one)",
+            hint=f"use a function for Python {client.get('python')} (settings `function` and `python`)",
         )
     theirs = function.get("serializers", {})
     for name, version in client.get("serializers", {}).items():

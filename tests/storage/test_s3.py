@@ -133,7 +133,7 @@ def test_a_missing_bucket_is_named(s3_store: Make) -> None:
     for operation in operations:
         with pytest.raises(BucketMissingError, match="no-such-bucket") as caught:
             operation()
-        assert "lambdamagic deploy" in str(caught.value)
+        assert "Create it" in str(caught.value)
 
 
 @pytest.mark.parametrize(
