@@ -24,12 +24,18 @@ from lambdamagic.codec.tracking import Deleted, Tracked, Tracker
 
 @dataclass
 class Lost:
-    """A value that stayed remote."""
+    """A value that stayed remote.
+
+    Attributes:
+        what: Its name, or what else it is called.
+        section: `bound` (the cell bound the name to it), `update` (the cell changed it in place) or `value`.
+    """
 
     what: str
     type_name: str
     reason: str
     text: str
+    section: str = "bound"
 
 
 @dataclass
@@ -224,7 +230,8 @@ class _Writer:
             return
         subject = value[1] if section == "update" else value
         reason = safe_str(failure) if failure is not None else ""
-        self.lost.append(Lost(label, type(subject).__name__, reason.splitlines()[0] if reason else "", _text(subject)))
+        first_line = reason.splitlines()[0] if reason else ""
+        self.lost.append(Lost(label, type(subject).__name__, first_line, _text(subject), section))
 
 
 def _text(value: Any) -> str:
@@ -291,7 +298,7 @@ def read_answer(home: Home, encoder: Encoder, numbers: Sequence[int], frames: Se
     decoder = Decoder(frames, home, primed=encoder.objects_by_number(numbers), missing=stand_in)
     updates, bound, rest = decoder.load(), decoder.load(), decoder.load()
     for lost in rest["lost"]:
-        if lost.what.isidentifier() and lost.what not in bound:
+        if lost.section == "bound" and lost.what not in bound:
             bound[lost.what] = Placeholder(lost.what, lost.type_name, lost.reason, lost.text)
     return Effects(
         bound, rest["deleted"], rest["values"], rest["error"], rest["lost"], rest["unreturned"], updates, home

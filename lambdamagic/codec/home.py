@@ -28,11 +28,14 @@ class Home:
     Args:
         namespace: The globals of the captured code: the notebook's `user_ns`, or the job's `__main__.__dict__`.
         module_name: The `__module__` that classes and functions defined there carry.
+        answers: Whether this is the side that answers. It may refer to a class that it was sent, since the asking
+            side still has it. Not so the other way round: every question is read into a fresh namespace.
     """
 
-    def __init__(self, namespace: dict[str, Any], module_name: str = "__main__") -> None:
+    def __init__(self, namespace: dict[str, Any], module_name: str = "__main__", *, answers: bool = False) -> None:
         self.namespace = namespace
         self.module_name = module_name
+        self.answers = answers
         # Keyed by id: a metaclass may define __eq__ and __hash__ as it likes.
         self._tokens: dict[int, tuple[weakref.ref[type], str]] = {}
         self._classes: dict[str, weakref.ref[type]] = {}
@@ -54,8 +57,9 @@ class Home:
         return token
 
     def adopt(self, token: str, cls: type) -> None:
-        """Remember a class which the other side defined under `token`."""
-        self.foreign.add(token)
+        """Remember a class which the other side knows under `token`."""
+        if self.answers:
+            self.foreign.add(token)
         self._remember(token, cls)
 
     def _remember(self, token: str, cls: type) -> None:

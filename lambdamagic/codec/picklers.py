@@ -47,7 +47,9 @@ def _refuse_live_resources(obj: Any) -> None:
     # dill "carries" these by making others like them on the far side: an open file of another machine, a lock
     # that nobody shares. In `auto` that would hide a mistake, so they are refused as plain pickle refuses them.
     if isinstance(obj, _LIVE_RESOURCES):
-        raise TypeError(f"cannot pickle {type(obj).__name__!r} object")
+        module = type(obj).__module__
+        name = type(obj).__name__ if module == "builtins" else f"{module}.{type(obj).__name__}"
+        raise TypeError(f"cannot pickle {name!r} object")
 
 
 _LIVE_RESOURCES = (

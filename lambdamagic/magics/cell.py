@@ -142,7 +142,9 @@ class CellRun:
         if effects.bound:
             shell.push(effects.bound)
         for lost in effects.lost:
-            tell(f"{lost.what} ({lost.type_name}) stayed on Lambda: {lost.reason}")
+            is_change = lost.section == "update"
+            stayed = "was changed on Lambda, and the change stayed there" if is_change else "stayed on Lambda"
+            tell(f"{lost.what} ({lost.type_name}) {stayed}: {lost.reason}")
         for name in out:
             if name not in effects.bound and name not in shell.user_ns:
                 tell(f"--out {name}: the cell did not bind that name")

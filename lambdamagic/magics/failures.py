@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from lambdamagic.codec.failures import ErrorRecord, reassemble
@@ -17,6 +18,7 @@ def local_exception(shell: InteractiveShell, records: list[ErrorRecord], note: s
         error.add_note(note)
     remote = error.__traceback__
 
+    @functools.cache  # IPython asks twice, and a deep recursion takes it seconds
     def render() -> Any:
         # Without this the traceback would begin with the frames of IPython and of this package.
         return shell.InteractiveTB.structured_traceback(type(error), error, remote, tb_offset=0)

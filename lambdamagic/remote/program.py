@@ -38,7 +38,7 @@ class Program:
     def __init__(self, request: Request, cache: BlobCache) -> None:
         self.main = types.ModuleType("__main__")
         self.main.__dict__["__builtins__"] = builtins
-        self.home = Home(self.main.__dict__)
+        self.home = Home(self.main.__dict__, answers=True)
         self._stack = contextlib.ExitStack()
         self._sources: list[str] = []
         self.captured: dict[str, Any] = {}

@@ -1,0 +1,209 @@
+"""An exception of the cell is raised in the notebook with its own type and the cell's own lines."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_its_own_type_and_message(notebook):
+    """`except ZeroDivisionError` works, and the note says where it came from."""
+    error = notebook.fails("1 / 0").error
+    assert type(error) is ZeroDivisionError
+    assert str(error) == "division by zero"
+    assert error.__notes__[-1].startswith("raised on Lambda (local, request ")
+
+
+def test_the_traceback_shows_the_cells_own_lines(notebook):
+    """The line, its number, the functions of the notebook on the way; and no frame of ours or IPython's."""
+    notebook.ok("def inner(x):\n    return 1 / x\n")
+    text = notebook.fails("a = 1\ndef outer():\n    return inner(0)\nb = 2\nouter()").traceback
+    assert "----> 6 outer()" in text
+    assert "----> 4     return inner(0)" in text
+    assert "----> 2     return 1 / x" in text
+    assert "lambdamagic" not in text
+    assert "run_cell_magic" not in text
+    assert text.rstrip().splitlines()[-2] == "ZeroDivisionError: division by zero"
+
+
+def test_frames_of_libraries_are_there(notebook):
+    """A library's frames are between."""
+    text = notebook.fails("import json\njson.loads('{')").traceback
+    assert "----> 3 json.loads('{')" in text
+    assert "json/decoder.py" in text
+
+
+def test_names_bound_before_the_error_come_back(notebook):
+    """As in a kernel."""
+    notebook.fails("x = 1\nraise ValueError('v')\ny = 2")
+    assert notebook.names["x"] == 1
+    assert "y" not in notebook.names
+
+
+ODD = {
+    "required arguments": (
+        "class E(Exception):\n    def __init__(self, code, *, why):\n        super().__init__(f'{code}: {why}')\n"
+        "        self.code, self.why = code, why",
+        "E(3, why='w')",
+        {"code": 3, "why": "w"},
+        "3: w",
+    ),
+    "no call to super": (
+        "class E(Exception):\n    def __init__(self, code):\n        self.code = code",
+        "E(3)",
+        {"code": 3},
+        "3",
+    ),
+    "own __str__": (
+        "class E(Exception):\n    def __str__(self):\n        return 'mine'",
+        "E('other')",
+        {},
+        "mine",
+    ),
+    "own __reduce__": (
+        "class E(Exception):\n    def __init__(self, a, b):\n        super().__init__(a)\n        self.b = b\n"
+        "    def __reduce__(self):\n        return (E, (self.args[0], self.b))",
+        "E(1, 2)",
+        {"b": 2},
+        "1",
+    ),
+    "subclass of OSError": (
+        "class E(OSError):\n    pass",
+        "E(2, 'gone', 'file.txt')",
+        {"errno": 2, "filename": "file.txt"},
+        "[Errno 2] gone: 'file.txt'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_custom_exceptions_with_odd_constructors(notebook, name):
+    """The type is the notebook's, and its attributes are there."""
+    setup, made, attributes, text = ODD[name]
+    notebook.ok(setup)
+    error = notebook.fails(f"raise {made}").error
+    assert type(error) is notebook.names["E"]
+    assert {key: getattr(error, key) for key in attributes} == attributes
+    assert str(error) == text
+
+
+def test_an_exception_whose_str_raises(notebook):
+    """It comes as itself all the same."""
+    notebook.ok("class E(Exception):\n    def __str__(self):\n        raise KeyError('no')")
+    ran = notebook.ok("""
+        try:
+            get_ipython().run_cell_magic('lambda', '', "raise E('other')")
+        except E as error:
+            caught = error.args
+        caught
+    """)
+    assert ran.value == ("other",)
+
+
+def test_a_custom_exception_defined_in_the_cell(notebook):
+    """Its class comes back too."""
+    error = notebook.fails("class Here(ValueError):\n    pass\nraise Here('x', 2)").error
+    assert type(error) is notebook.names["Here"]
+    assert error.args == ("x", 2)
+
+
+def test_chained_causes(notebook):
+    """`raise ... from` and implicit context, each with its own traceback and lines."""
+    ran = notebook.fails("""
+        try:
+            {}['k']
+        except KeyError as e:
+            raise ValueError('outer') from e
+    """)
+    assert type(ran.error.__cause__) is KeyError
+    assert "----> 3     {}['k']" in ran.traceback
+    assert "The above exception was the direct cause of the following exception:" in ran.traceback
+    ran = notebook.fails("try:\n    {}['k']\nexcept KeyError:\n    raise ValueError('outer')")
+    assert type(ran.error.__context__) is KeyError
+    assert ran.error.__cause__ is None
+    assert "During handling of the above exception, another exception occurred:" in ran.traceback
+
+
+def test_a_suppressed_context(notebook):
+    """`raise ... from None` hides it."""
+    ran = notebook.fails("try:\n    {}['k']\nexcept KeyError:\n    raise ValueError('outer') from None")
+    assert ran.error.__suppress_context__
+    assert "KeyError" not in ran.traceback.replace("except KeyError", "")
+
+
+def test_notes(notebook):
+    """`add_note` comes along, and is shown."""
+    ran = notebook.fails("e = ValueError('v')\ne.add_note('look here')\nraise e")
+    assert ran.error.__notes__[0] == "look here"
+    assert "look here" in ran.traceback
+
+
+def test_exception_groups(notebook):
+    """`except*` in the notebook works on it."""
+    notebook.ok("class Bad(Exception): pass")
+    error = notebook.fails("raise ExceptionGroup('several', [ValueError('v'), Bad('b')])").error
+    assert type(error) is ExceptionGroup
+    assert error.message == "several"
+    assert [type(inner) for inner in error.exceptions] == [ValueError, notebook.names["Bad"]]
+
+
+def test_an_exception_that_cannot_be_pickled(notebook):
+    """Its name, message and traceback come, in an error of ours."""
+    ran = notebook.fails("import threading\ne = ValueError('held')\ne.lock = threading.Lock()\nraise e")
+    assert type(ran.error).__name__ == "RemoteCodeError"
+    assert str(ran.error) == "ValueError: held"
+    assert ran.error.type_name == "ValueError"
+    assert "----> 5 raise e" in ran.traceback
+
+
+@pytest.mark.filterwarnings("ignore:To exit:UserWarning")
+def test_system_exit_and_keyboard_interrupt(notebook):
+    """They end the cell as they do in a kernel, and not the kernel."""
+    assert type(notebook.fails("import sys\nsys.exit(3)").error) is SystemExit
+    assert type(notebook.fails("raise KeyboardInterrupt").error) is KeyboardInterrupt
+    assert notebook.remote("1 + 1").value == 2
+
+
+def test_recursion(notebook):
+    """A RecursionError comes back as one, with a traceback of bounded length."""
+    ran = notebook.fails("""
+        import sys
+        usual = sys.getrecursionlimit()
+        def f(n):
+            return f(n + 1)
+        try:
+            sys.setrecursionlimit(200)
+            f(0)
+        finally:
+            sys.setrecursionlimit(usual)
+    """)
+    assert type(ran.error) is RecursionError
+    assert "skipping similar frames: f at line 5" in ran.traceback
+
+
+def test_a_name_error_on_lambda(notebook):
+    """A name that is surely missing is told before anything is sent, one that may be missing by Python's own error."""
+    before = notebook.invocations()
+    error = notebook.fails("x = 1\nx + nowhere").error
+    assert type(error) is NameError
+    assert str(error) == "name 'nowhere' is not defined (line 3 of the cell; nothing was sent to Lambda)"
+    assert notebook.invocations() == before
+    assert type(notebook.fails("def f():\n    return nowhere\nf()").error) is NameError
+
+
+def test_an_error_in_an_own_module_names_the_users_file(notebook, tmp_path):
+    """The traceback leads to the file on the user's disk."""
+    (tmp_path / "breaks.py").write_text("def run():\n    raise LookupError('in the module')\n")
+    ran = notebook.fails("import breaks\nbreaks.run()")
+    assert type(ran.error) is LookupError
+    assert "breaks.py" in ran.traceback
+    assert "lambdamagic-modules" not in ran.traceback
+    assert "----> 2     raise LookupError('in the module')" in ran.traceback
+
+
+def test_in_a_real_kernel(kernel):
+    """The error message of the protocol has type, value and the cell's lines."""
+    error = kernel.run("%%lambda -q\nx = 1\nint('x')").error
+    assert (error["ename"], error["evalue"]) == ("ValueError", "invalid literal for int() with base 10: 'x'")
+    text = "\n".join(error["traceback"])
+    assert "int" in text
+    assert "run_cell_magic" not in text

@@ -1,0 +1,99 @@
+"""What cannot be sent is named with the path to the offending part, and with what to do."""
+
+from __future__ import annotations
+
+
+def _refused(notebook, setup, body):
+    notebook.ok(setup)
+    before = notebook.invocations()
+    error = notebook.fails(body).error
+    assert type(error).__name__ == "EncodeError"
+    assert notebook.invocations() == before
+    return error
+
+
+def test_the_path_to_a_deep_part(notebook):
+    """Attributes, indices and keys are spelled as one would write them."""
+    error = _refused(
+        notebook,
+        """
+        import threading
+        class Callback:
+            def __init__(self):
+                self._lock = threading.Lock()
+        class Model:
+            def __init__(self):
+                self.callbacks = [Callback()]
+        model = Model()
+        """,
+        "model.callbacks",
+    )
+    assert error.message == (
+        "model cannot be sent to Lambda because of model.callbacks[0]._lock: "
+        "cannot pickle '_thread.lock' object (a _thread.lock)"
+    )
+    assert error.hint.startswith("leave it out with --exclude model, make it inside the cell, or ")
+
+
+def test_a_part_of_a_dictionary(notebook):
+    """Keys are shown by their repr."""
+    error = _refused(notebook, "conf = {'a': 1, 'files': (1, open('/dev/null'))}", "conf['a']")
+    assert "because of conf['files'][1]: cannot pickle" in error.message
+    notebook.ok("conf['files'][1].close()")
+
+
+def test_a_generator(notebook):
+    """The name itself is at fault."""
+    error = _refused(notebook, "gen = (i for i in range(3))", "list(gen)")
+    assert error.message == ("gen cannot be sent to Lambda: cannot pickle 'generator' object (a builtins.generator)")
+
+
+def test_a_closure_variable(notebook):
+    """The function and its variable are named."""
+    error = _refused(
+        notebook,
+        """
+        import threading
+        def make():
+            lock = threading.Lock()
+            def f():
+                return lock
+            return f
+        fn = make()
+        """,
+        "fn()",
+    )
+    assert "because of fn's closure variable lock: cannot pickle '_thread.lock' object" in error.message
+
+
+def test_a_global_of_a_function(notebook):
+    """The global is named, not the function."""
+    error = _refused(notebook, "import threading\nguard = threading.Lock()\ndef f():\n    return guard", "f()")
+    assert error.message.startswith("guard cannot be sent to Lambda: ")
+
+
+def test_exclude_leaves_it_out(notebook):
+    """The hint works."""
+    notebook.ok("import threading\nguard = threading.Lock()")
+    ran = notebook.remote("try:\n    guard\nexcept NameError:\n    r = 'left out'\nr", "--exclude guard")
+    assert ran.value == "left out"
+
+
+def test_a_class_attribute(notebook):
+    """The class is followed."""
+    error = _refused(notebook, "import threading\nclass A:\n    guard = threading.Lock()\na = A()", "a")
+    assert "because of a's class.guard: cannot pickle '_thread.lock' object" in error.message
+
+
+def test_a_getstate_that_raises(notebook):
+    """The user's own error is the reason."""
+    error = _refused(
+        notebook, "class A:\n    def __getstate__(self):\n        raise TypeError('not this one')\na = [A()]", "a"
+    )
+    assert "because of a[0]: not this one" in error.message
+
+
+def test_the_notebook_is_usable_afterwards(notebook):
+    """The next cell runs."""
+    _refused(notebook, "gen = (i for i in range(3))", "list(gen)")
+    assert notebook.remote("1 + 1").value == 2
