@@ -131,21 +131,25 @@ class _JobRun:
             self._finish("done", None)
 
     async def _launch_all(self) -> None:
-        source_is_dry = False
+        units = self.spec.units
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(self._changed.set)
+
+        units.on_more(wake)
         while not self._is_cancelled and self._fatal is None:
-            while len(self._active) < self._concurrency.limit:
-                unit = self._waiting.popleft() if self._waiting else next(self.spec.units, None)
+            self._changed.clear()
+            while len(self._active) < (limit := self._concurrency.limit):
+                unit = self._waiting.popleft() if self._waiting else units.take(limit)
                 if unit is None:
-                    source_is_dry = True
                     break
                 task = asyncio.get_running_loop().create_task(self._carry(unit))
                 self._active.add(task)
                 task.add_done_callback(self._one_ended)
-            if source_is_dry and not self._active and not self._waiting:
+            if units.is_dry and not self._active and not self._waiting:
                 return
-            self._changed.clear()
             await self._changed.wait()
-            source_is_dry = source_is_dry and not self._waiting
         await self._abandon()
 
     def _one_ended(self, task: asyncio.Task[None]) -> None:
@@ -268,6 +272,7 @@ class _JobRun:
 
     def _deliver(self, arrival: Arrival) -> None:
         spec, now = self.spec, time.time()
+        spec.units.learn(arrival)
         if arrival.response is not None:
             for task, summary in zip(arrival.unit.tasks, arrival.response.tasks, strict=False):
                 failed = bool(summary.error)
@@ -294,7 +299,7 @@ def _invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
         job_id=spec.job_id,
         attempt_id=attempt_id,
         key=spec.key,
-        program=spec.program,
+        program=spec.program if unit.program is None else unit.program(),
         items=None if unit.items is None else stager.place(unit.items(), limit_bytes=spec.inline_limit_bytes),
         uploads=stager.uploads(spec.job_id, attempt_id),
         inline_limit_bytes=spec.inline_limit_bytes,

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lambdamagic.codec.frames import Frames
 from lambdamagic.events import Listeners
@@ -19,6 +19,9 @@ from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import Report
 from lambdamagic.transports.base import Transport
+
+if TYPE_CHECKING:
+    from lambdamagic.jobs.sources import UnitSource
 
 State = Literal["running", "done", "failed", "cancelled"]
 
@@ -44,12 +47,14 @@ class Unit:
     Attributes:
         tasks: Their numbers.
         items: Encodes their arguments as a list, when they are to be sent; None for a cell.
+        program: Its own program; None takes the job's.
         split: Makes units of one task each, for when this one killed its environment.
     """
 
     tasks: tuple[int, ...]
     items: Callable[[], Frames] | None = None
     split: Callable[[], list[Unit]] | None = None
+    program: Callable[[], Payload] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class JobSpec:
     stager: Stager
     program: Payload
     versions: dict[str, Any]
-    units: Iterator[Unit]
+    units: UnitSource
     task_count: int | None
     options: dict[str, Any] = field(default_factory=dict)
     policy: RetryPolicy = field(default_factory=RetryPolicy)

@@ -12,6 +12,7 @@ from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import Arrival, Unit
+from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.jobs.verdict import timed_out
 from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.plan_view import plan_table
@@ -102,7 +103,7 @@ class CellRun:
             return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where)
         options = {"out": out or None, "mutations": not self.arguments.no_mutations, "serializer": settings.serializer}
         runner = JobRunner(self.session, self.resolved, _label(body))
-        runner.run("cell", program, iter([Unit((0,))]), task_count=1, options=options, receive=self._receive)
+        runner.run("cell", program, FixedUnits([Unit((0,))]), task_count=1, options=options, receive=self._receive)
         return self._conclude(program, out)
 
     def _receive(self, arrival: Arrival) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -21,14 +20,14 @@ from lambdamagic.codec.placeholder import stand_in
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.errors import EncodeError
 from lambdamagic.jobs.encoding import Program, encode_program
-from lambdamagic.jobs.job import Arrival, Unit
+from lambdamagic.jobs.job import Arrival
+from lambdamagic.jobs.sources import ChunkedItems
 from lambdamagic.magics.cell import plan_body
 from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.running import JobRunner, replay, tell
 from lambdamagic.magics.session import Session
 
-_CHUNKS_PER_SLOT = 4  # enough that uneven tasks even out, few enough that an invocation's overhead is shared
 _SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024  # a larger program is staged once instead of riding in every event
 
 
@@ -150,21 +149,23 @@ class MapRun:
         if not items:
             return self.results
         runner = JobRunner(self.session, self.resolved, label)
-        slots = runner.target.concurrency(
-            settings.max_concurrency, is_explicit=self.resolved.origin("max_concurrency") != "default"
-        )
-        size = settings.chunksize or max(1, math.ceil(len(items) / (slots * _CHUNKS_PER_SLOT)))
         record = None
         try:
             record = runner.run(
                 "map",
                 program,
-                _units(self.session.home, items, size, settings.serializer),
+                ChunkedItems(
+                    items,
+                    lambda chunk, start: _encode_items(self.session.home, chunk, start, settings.serializer),
+                    timeout_s=settings.timeout_s,
+                    limit_bytes=settings.inline_limit_bytes,
+                    chunksize=settings.chunksize,
+                ),
                 task_count=len(items),
                 options={"serializer": settings.serializer},
                 receive=self._receive,
                 deaths=1,
-                program_limit_bytes=_SHARED_PROGRAM_LIMIT_BYTES if len(items) > size else None,
+                program_limit_bytes=_SHARED_PROGRAM_LIMIT_BYTES if len(items) > (settings.chunksize or 1) else None,
             )
         finally:
             if self.session.history:
@@ -213,31 +214,16 @@ class MapRun:
         raise self._failures[first]
 
 
-def _units(home: Home, items: Sequence[Any], size: int, serializer: str) -> Iterator[Unit]:
-    for start in range(0, len(items), size):
-        yield _unit(home, items, range(start, min(start + size, len(items))), serializer)
-
-
-def _unit(home: Home, items: Sequence[Any], numbers: range, serializer: str) -> Unit:
-    def encode() -> Frames:
-        return _encode_items(home, [items[number] for number in numbers], numbers, serializer)
-
-    def split() -> list[Unit]:
-        return [_unit(home, items, range(number, number + 1), serializer) for number in numbers]
-
-    return Unit(tuple(numbers), encode, split if len(numbers) > 1 else None)
-
-
-def _encode_items(home: Home, chunk: list[Any], numbers: range, serializer: str) -> Frames:
+def _encode_items(home: Home, chunk: Sequence[Any], start: int, serializer: str) -> Frames:
     kinds = {"auto": ("c", "dill"), "dill": ("dill-forced",), "cloudpickle": ("cloudpickle",)}[serializer]
     for kind in kinds:
         encoder = Encoder(home, kind=kind)
         try:
-            encoder.dump(chunk)
+            encoder.dump(list(chunk))
         except PICKLING_ERRORS:
             continue
         return encoder.frames()
-    for number, item in zip(numbers, chunk, strict=True):
+    for number, item in enumerate(chunk, start):
         try:
             Encoder(home, kind=kinds[-1]).dump(item)
         except PICKLING_ERRORS:

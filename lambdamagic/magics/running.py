@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.config import ResolvedSettings
@@ -11,8 +11,9 @@ from lambdamagic.deploy.functions import python_here
 from lambdamagic.errors import JobCancelledError, LambdaMagicError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.encoding import Program
-from lambdamagic.jobs.job import Arrival, Job, JobSpec, Unit
+from lambdamagic.jobs.job import Arrival, Job, JobSpec
 from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.session import JobRecord, Session
 from lambdamagic.targets.base import FunctionWish, Target
 from lambdamagic.widgets.views import Showing, choose_view
@@ -38,7 +39,7 @@ class JobRunner:
         self,
         kind: Any,
         program: Program,
-        units: Iterator[Unit],
+        units: UnitSource,
         *,
         task_count: int,
         options: dict[str, Any],

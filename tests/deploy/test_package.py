@@ -22,6 +22,7 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.encoding import encode_program
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import JobSpec, Unit
+from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.targets.aws import AwsTarget
 from lambdamagic.targets.base import FunctionWish
@@ -107,7 +108,7 @@ def _run(target: AwsTarget, source: str) -> dict[str, object]:
         stager=target.stager,
         program=target.stager.place(program.frames),
         versions=program.versions,
-        units=iter([Unit((0,))]),
+        units=FixedUnits([Unit((0,))]),
         task_count=1,
         inline_limit_bytes=4_000_000,
     )

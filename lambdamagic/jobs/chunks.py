@@ -1,0 +1,83 @@
+"""How many tasks one invocation carries, as a pure function of what has been seen.
+
+An invocation has a price of its own (a round trip, a fetch of the program), so many short tasks share one; a long chunk
+at the end would leave all other environments idle, so chunks shrink as the work runs out (guided self-scheduling,
+Polychronopoulos and Kuck, 1987).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: A chunk should take about this long: long enough that an invocation's own few milliseconds do not count, short enough
+#: that progress is seen and that little is lost when an environment dies.
+TARGET_S = 1.0
+#: Of the function's timeout, a chunk should use no more than this: one slow task must not take all to the deadline.
+TIMEOUT_FRACTION = 0.25
+MAX_TASKS = 10_000
+
+
+@dataclass
+class Pace:
+    """What is known of a job's tasks. Averages favour the recent, since tasks often grow or shrink along the way.
+
+    Attributes:
+        seconds: Run time of one task; None before the first has ended.
+        item_bytes: Encoded size of one item.
+        result_bytes: Encoded size of one outcome.
+    """
+
+    seconds: float | None = None
+    item_bytes: float = 0.0
+    result_bytes: float = 0.0
+
+    def learn(self, *, tasks: int, seconds: float, result_bytes: int) -> None:
+        """Take in an invocation that has ended.
+
+        Args:
+            tasks: How many tasks it finished.
+            seconds: Run time of all of them.
+            result_bytes: Size of their outcomes.
+        """
+        if not tasks:
+            return
+        weight = 0.5
+        each = seconds / tasks
+        self.seconds = each if self.seconds is None else weight * each + (1 - weight) * self.seconds
+        self.result_bytes = _mixed(self.result_bytes, result_bytes / tasks)
+
+    def learn_items(self, *, tasks: int, item_bytes: int) -> None:
+        """Take in the encoded size of a chunk's items."""
+        if tasks:
+            self.item_bytes = _mixed(self.item_bytes, item_bytes / tasks)
+
+
+def _mixed(old: float, new: float) -> float:
+    return new if not old else 0.5 * old + 0.5 * new
+
+
+def chunk_size(
+    pace: Pace, *, remaining: int | None, slots: int, timeout_s: float, limit_bytes: int, fixed: int | None = None
+) -> int:
+    """Return how many tasks the next invocation should carry; at least 1.
+
+    Args:
+        pace: What is known of the tasks.
+        remaining: Tasks not yet sent; None when that is not known.
+        slots: Invocations that may be under way at once.
+        timeout_s: The function's timeout.
+        limit_bytes: What may ride inline in an event or an answer.
+        fixed: The user's own choice, which is taken as it is.
+    """
+    if fixed is not None:
+        return fixed
+    if pace.seconds is None:
+        return 1  # the first tasks go alone, to learn how long one takes and how large results are
+    budget_s = min(TARGET_S, timeout_s * TIMEOUT_FRACTION)
+    size = budget_s / max(pace.seconds, 1e-6)
+    if remaining is not None:
+        size = min(size, remaining / (2 * slots))
+    for each in (pace.item_bytes, pace.result_bytes):
+        if each > 0:
+            size = min(size, 0.8 * limit_bytes / each)
+    return max(1, min(int(size), MAX_TASKS))
