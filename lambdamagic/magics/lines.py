@@ -63,13 +63,13 @@ class Lines:
             (name, "" if value is None else str(value), origin)
             for name, value, origin in self._session.settings().rows()
         ]
-        return Table("Settings", ("setting", "value", "from"), rows)
+        return Table("Settings", ("setting", "value~", "from~"), rows)
 
     def _jobs(self, words: list[str]) -> Table:
         now = time.time()
         rows = [_row(record, now) for record in self._session.history]
         notes = [] if rows else ["No job has run in this session yet."]
-        columns = ("job", "what", "state", "tasks>", "took>", "billed>", "peak>", "where")
+        columns = ("job", "what~", "state", "tasks>", "took>", "billed>", "peak>", "where")
         return Table("Jobs of this session", columns, rows, notes)
 
     def _record(self, words: list[str]) -> JobRecord:

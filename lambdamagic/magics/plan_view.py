@@ -38,4 +38,4 @@ def plan_table(plan: CallablePlan, program: Program, *, inline_limit_bytes: int,
         notes.append("May be deleted: " + ", ".join(sorted(plan.deleted)))
     if plan.imports:
         notes.append("Modules used by reference: " + ", ".join(sorted(plan.imports)))
-    return Table("What would be sent to Lambda", ("name", "type", "size>", "where", "why"), rows, notes)
+    return Table("What would be sent to Lambda", ("name", "type", "size>", "where", "why~"), rows, notes)

@@ -1,58 +1,100 @@
-"""A job's progress as self-contained HTML: no script, light and dark by the page's own colours."""
+"""A job's progress as self-contained HTML: no script, light and dark by the page's own colours.
+
+The card has the same lines from its first drawing to its last, so that nothing below it jumps: a head, for maps a bar,
+and a line of details. What is told by a colour is told by a sign, a word or a pattern too.
+"""
 
 from __future__ import annotations
 
 from html import escape
 
 from lambdamagic.widgets.progress import Progress
-from lambdamagic.widgets.text import SIGNS, facts
+from lambdamagic.widgets.text import SIGNS, details, pace
 
-# JupyterLab's and Notebook's variables where they exist, plain values everywhere else (VS Code, GitHub, nbviewer).
-_STYLE = (
-    "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:var(--jp-ui-font-size1,13px);"
-    "line-height:1.5;max-width:46em;color:inherit"
+# JupyterLab's and Notebook's variables where they exist. The plain colours behind them are of middle lightness: they
+# are read on white and on black alike, in VS Code, on GitHub and in an exported page.
+_COLOURS = {
+    "starting": "var(--jp-brand-color1,#2c7be0)",
+    "running": "var(--jp-brand-color1,#2c7be0)",
+    "done": "var(--jp-success-color1,#338a3e)",
+    "failed": "var(--jp-error-color1,#dc3b33)",
+    "cancelled": "var(--jp-ui-font-color2,#767676)",
+}
+_CARD = (
+    "box-sizing:border-box;width:100%;max-width:48em;margin:2px 0 4px;padding:7px 12px 8px;"
+    "border:1px solid var(--jp-border-color2,rgba(128,128,128,.35));border-left:3px solid {accent};border-radius:4px;"
+    "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;"
+    "color:var(--jp-ui-font-color1,inherit);font-variant-numeric:tabular-nums"
 )
-_COLOURS = {"done": "#2e7d32", "failed": "#c62828", "running": "#1565c0", "cancelled": "#757575"}
+_HEAD = "display:flex;gap:.75em;align-items:baseline"
+_LABEL = (
+    "flex:0 1 auto;min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;font-weight:600;"
+    "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
+)
+_QUIET = "opacity:.75"
+_TRACK = (
+    "display:flex;height:8px;margin:5px 0 4px;border-radius:4px;overflow:hidden;"
+    "background:rgba(128,128,128,.25)"
+)
+# The failed part is hatched and the part under way is striped and pale, so that the bar reads without colours.
+_HATCH = "background-image:repeating-linear-gradient(45deg,rgba(0,0,0,.35) 0 3px,transparent 3px 6px)"
+_STRIPES = (
+    "opacity:.5;background-image:repeating-linear-gradient(90deg,rgba(255,255,255,.35) 0 2px,transparent 2px 8px)"
+)
+_SHOWN_ERRORS = 3
 
 
 def render(progress: Progress, now: float) -> str:
     """Return the view's HTML."""
-    sign = SIGNS.get(progress.state, "?")
     colour = _COLOURS.get(progress.state, _COLOURS["running"])
-    head = (
-        f'<span style="font-weight:600">λ {escape(progress.label)}</span> '
-        f'<span style="color:{colour};font-weight:600">{sign} {escape(progress.state)}</span> '
-        f'<span style="opacity:.8">{escape(" · ".join(facts(progress, now)))}</span>'
-    )
-    parts = [f'<div style="{_STYLE}">', f"<div>{head}</div>"]
-    if progress.task_count and progress.task_count > 1:
-        parts.append(_bar(progress))
-    parts += [
-        f'<div style="color:{_COLOURS["failed"]}">✗ {count:,} × {escape(error)}</div>'
-        for error, count in progress.errors.most_common(3)
-        if progress.task_count != 1
+    sign = SIGNS.get(progress.state, "?")
+    parts = [
+        f'<div style="{_CARD.format(accent=colour)}">',
+        f'<div style="{_HEAD}">',
+        f'<span style="{_LABEL}" title="{escape(progress.label)}">λ {escape(progress.label)}</span> ',
+        f'<span style="flex:none;color:{colour};font-weight:600">{sign} {escape(progress.state)}</span> ',
+        f'<span style="flex:none;margin-left:auto">{_joined(pace(progress, now))}</span>',
+        "</div>",
     ]
+    if progress.task_count != 1:
+        parts.append(_bar(progress))
+    parts.append(f'<div style="{_QUIET}">{_joined(details(progress))}</div>')
+    if progress.task_count != 1:
+        parts += _errors(progress)
     parts.append("</div>")
     return "".join(parts)
 
 
+def _joined(words: list[str]) -> str:
+    return escape(" · ".join(words))
+
+
+def _errors(progress: Progress) -> list[str]:
+    lines = [
+        f'<div style="color:{_COLOURS["failed"]};overflow-wrap:anywhere">✗ {count:,} × {escape(error)}</div>'
+        for error, count in progress.errors.most_common(_SHOWN_ERRORS)
+    ]
+    more = len(progress.errors) - _SHOWN_ERRORS
+    if more > 0:
+        lines.append(f'<div style="{_QUIET}">and {more:,} other kind{"s" if more != 1 else ""} of error</div>')
+    return lines
+
+
 def _bar(progress: Progress) -> str:
-    total = progress.task_count or 1
+    total = progress.task_count or max(1, progress.finished_tasks + progress.running)
 
     def segment(count: int, colour: str, title: str, extra: str = "") -> str:
-        width = 100 * count / total
         if not count:
             return ""
-        return f'<div title="{count:,} {title}" style="width:{width:.3f}%;background:{colour};{extra}"></div>'
+        width = 100 * count / total
+        return f'<div title="{count:,} {title}" style="width:{width:.3f}%;background-color:{colour};{extra}"></div>'
 
-    # The failed part is hatched and the running part is pale, so that the bar reads without colours.
-    hatch = "background-image:repeating-linear-gradient(45deg,#0003 0 3px,transparent 3px 6px)"
     return (
         f'<div role="progressbar" aria-valuemin="0" aria-valuemax="{total}" aria-valuenow="{progress.finished_tasks}" '
-        f'aria-label="{escape(progress.label)}" style="display:flex;height:8px;margin:4px 0;border-radius:4px;'
-        f'overflow:hidden;background:rgba(128,128,128,.25)">'
+        f'aria-valuetext="{progress.finished_tasks:,} of {total:,} tasks" aria-label="{escape(progress.label)}" '
+        f'style="{_TRACK}">'
         + segment(progress.done, _COLOURS["done"], "done")
-        + segment(progress.failed, _COLOURS["failed"], "failed", hatch)
-        + segment(progress.running, _COLOURS["running"], "running", "opacity:.45")
+        + segment(progress.failed, _COLOURS["failed"], "failed", _HATCH)
+        + segment(progress.running, _COLOURS["running"], "under way", _STRIPES)
         + "</div>"
     )

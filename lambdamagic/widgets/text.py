@@ -10,9 +10,9 @@ SIGNS = {"starting": "…", "running": "▶", "done": "✓", "failed": "✗", "c
 
 def duration(seconds: float) -> str:
     """Return a duration as people say it."""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -20,20 +20,28 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def facts(progress: Progress, now: float) -> list[str]:
-    """Return what is worth telling, most important first."""
+def pace(progress: Progress, now: float) -> list[str]:
+    """Return how far it is: what changes all the time."""
     told = []
-    if progress.task_count is not None and progress.task_count != 1:
-        told.append(f"{progress.finished_tasks:,}/{progress.task_count:,} tasks")
-    elif progress.task_count is None:
+    if progress.task_count is None:
         told.append(f"{progress.finished_tasks:,} tasks")
+    elif progress.task_count != 1:
+        told.append(f"{progress.finished_tasks:,}/{progress.task_count:,} tasks")
     told.append(duration(progress.elapsed_s(now)))
     remaining = progress.remaining_s(now)
-    if remaining is not None and not progress.is_over:
-        told.append(f"about {duration(remaining)} left")
-    if progress.running and not progress.is_over:
-        told.append(f"{progress.running:,} running")
-    if progress.failed:
+    if remaining is not None:
+        # Whole seconds: an estimate with a decimal would pretend to more, and flicker.
+        told.append(f"about {duration(max(1, round(remaining))).replace('.0 s', ' s')} left")
+    return told
+
+
+def details(progress: Progress) -> list[str]:
+    """Return what else is worth telling, most important first; never nothing, so that no line comes and goes."""
+    is_map = progress.task_count != 1
+    told = []
+    if progress.running and is_map and not progress.is_over:
+        told.append(f"{progress.running:,} under way")
+    if progress.failed and is_map:
         told.append(f"{progress.failed:,} failed")
     if progress.retried:
         told.append(f"{progress.retried:,} retried")
@@ -41,11 +49,18 @@ def facts(progress: Progress, now: float) -> list[str]:
         told.append(f"{progress.throttled:,} throttled")
     if progress.cold_starts:
         told.append(f"{progress.cold_starts:,} cold start{'s' if progress.cold_starts != 1 else ''}")
-    if progress.billed_ms and progress.is_over:
-        told.append(f"billed {duration(progress.billed_ms / 1000)} at {progress.memory_mb:,} MB")
+    if progress.billed_ms:
+        told.append(f"billed {duration(progress.billed_ms / 1000)}")
     if progress.peak_memory_mb:
-        told.append(f"peak {progress.peak_memory_mb:,} MB")
+        told.append(f"peak {progress.peak_memory_mb:,} of {progress.memory_mb:,} MB")
+    else:
+        told.append(f"{progress.memory_mb:,} MB")
     return told
+
+
+def facts(progress: Progress, now: float) -> list[str]:
+    """Return all that is worth telling, most important first."""
+    return pace(progress, now) + details(progress)
 
 
 def line(progress: Progress, now: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lambdamagic.widgets import page, text
@@ -143,17 +144,22 @@ class Showing:
     Args:
         view: What to drive.
         delay_s: How long a job must run before it is shown.
+        monotonic: The clock that says when to draw.
     """
 
-    def __init__(self, view: View, delay_s: float = DELAY_S) -> None:
-        self._view, self._delay_s = view, delay_s
+    def __init__(
+        self, view: View, delay_s: float = DELAY_S, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._view, self._delay_s, self._monotonic = view, delay_s, monotonic
         self.listener = ProgressListener()
-        self._began = time.monotonic()
+        self._began: float | None = None
         self._drawn = 0.0
 
     def tick(self) -> None:
         """Draw if it is time to; called often by whoever waits for the job."""
-        now = time.monotonic()
+        now = self._monotonic()
+        if self._began is None:
+            self._began = now  # not before: opening the target is no part of the job
         if now - self._began >= self._delay_s and now - self._drawn >= EVERY_S:
             self._drawn = now
             self._view.show(self.listener.snapshot(), time.time())
