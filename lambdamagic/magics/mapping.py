@@ -10,17 +10,11 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from lambdamagic.capture import plan_callable
-from lambdamagic.codec.diagnose import explain_unpicklable
-from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord
-from lambdamagic.codec.frames import Frames
-from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import PICKLING_ERRORS
-from lambdamagic.codec.placeholder import stand_in
 from lambdamagic.config import ResolvedSettings
-from lambdamagic.errors import EncodeError
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import Arrival
+from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.sources import ChunkedItems
 from lambdamagic.magics.cell import plan_body
 from lambdamagic.magics.failures import local_exception
@@ -156,7 +150,7 @@ class MapRun:
                 program,
                 ChunkedItems(
                     items,
-                    lambda chunk, start: _encode_items(self.session.home, chunk, start, settings.serializer),
+                    lambda chunk, start: encode_items(self.session.home, chunk, start, settings.serializer),
                     timeout_s=settings.timeout_s,
                     limit_bytes=settings.inline_limit_bytes,
                     chunksize=settings.chunksize,
@@ -178,21 +172,15 @@ class MapRun:
         return self.results
 
     def _receive(self, arrival: Arrival) -> None:
-        tasks = arrival.unit.tasks
-        if arrival.error is not None:
-            for task in tasks:
-                self._fail(task, arrival.error)
-        else:
-            response = arrival.response
-            assert response is not None
-            replay(response.outputs)
-            decoder = Decoder(arrival.frames, self.session.home, missing=stand_in)
-            for task, _ in zip(tasks, response.tasks, strict=False):
-                outcome = decoder.load()
-                if "error" in outcome:
-                    self._fail(task, self._exception(task, outcome["error"], arrival))
-                else:
-                    self.results[task] = outcome["value"]
+        if arrival.response is not None:
+            replay(arrival.response.outputs)
+        for task, outcome in outcomes(arrival, self.session.home):
+            if not isinstance(outcome, Failure):
+                self.results[task] = outcome
+            elif outcome.error is not None:
+                self._fail(task, outcome.error)
+            else:
+                self._fail(task, self._exception(task, outcome.records, arrival))
         if self._failures and self.resolved.settings.on_error == "raise":
             self._raise_first(len(self.results))
 
@@ -212,24 +200,3 @@ class MapRun:
             f"and --on-error return gives exceptions among the results\n"
         )
         raise self._failures[first]
-
-
-def _encode_items(home: Home, chunk: Sequence[Any], start: int, serializer: str) -> Frames:
-    kinds = {"auto": ("c", "dill"), "dill": ("dill-forced",), "cloudpickle": ("cloudpickle",)}[serializer]
-    for kind in kinds:
-        encoder = Encoder(home, kind=kind)
-        try:
-            encoder.dump(list(chunk))
-        except PICKLING_ERRORS:
-            continue
-        return encoder.frames()
-    for number, item in enumerate(chunk, start):
-        try:
-            Encoder(home, kind=kinds[-1]).dump(item)
-        except PICKLING_ERRORS:
-            path, reason = explain_unpicklable(f"item {number}", item, home)
-            raise EncodeError(
-                f"item {number} cannot be sent to Lambda because of {path}: {reason}",
-                hint="make it inside the callable, from something that can be pickled",
-            ) from None
-    raise EncodeError("the items of a chunk cannot be pickled together", hint="try --serializer dill")
