@@ -144,6 +144,8 @@ class _JobRun:
                 unit = self._waiting.popleft() if self._waiting else units.take(limit)
                 if unit is None:
                     break
+                if unit.begin is not None and not unit.begin():
+                    continue
                 task = asyncio.get_running_loop().create_task(self._carry(unit))
                 self._active.add(task)
                 task.add_done_callback(self._one_ended)
@@ -192,6 +194,8 @@ class _JobRun:
         now = time.monotonic()
         note(history, error, now)
         spec = self.spec
+        if isinstance(error, InvocationError):
+            self._keep_log(error.log_tail)
         if isinstance(error, ThrottledError):
             self._concurrency.throttled()
         wait_s = wait_before_retry(spec.policy, error, history, now=now, jitter=self._jitter())
@@ -239,9 +243,7 @@ class _JobRun:
         future = self._threads.submit(lambda: _invoke(spec, unit, attempt_id))
         arrival: Arrival
         arrival, tail = await asyncio.wrap_future(future)
-        if tail:
-            self.job.log_tails.append(tail)
-            del self.job.log_tails[:-_LOG_TAILS_KEPT]
+        self._keep_log(tail)
         self._report(arrival, attempt_id)
         response: Response | None = arrival.response
         if response is not None and response.status == "timed_out":
@@ -253,6 +255,11 @@ class _JobRun:
                 return Arrival(Unit(()), None, [], None, arrival.report)
             raise error
         return arrival
+
+    def _keep_log(self, tail: str) -> None:
+        if tail:
+            self.job.log_tails.append(tail)
+            del self.job.log_tails[:-_LOG_TAILS_KEPT]
 
     def _report(self, arrival: Arrival, attempt_id: str) -> None:
         response, report = arrival.response, arrival.report
@@ -304,7 +311,7 @@ def _invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
         uploads=stager.uploads(spec.job_id, attempt_id),
         inline_limit_bytes=spec.inline_limit_bytes,
         cancel_url=stager.cancel_url(spec.job_id),
-        options=spec.options,
+        options={**spec.options, "program_id": unit.program_id},
     )
     function = spec.function
     reply = spec.transport.invoke(

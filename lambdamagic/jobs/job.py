@@ -48,6 +48,8 @@ class Unit:
         tasks: Their numbers.
         items: Encodes their arguments as a list, when they are to be sent; None for a cell.
         program: Its own program; None takes the job's.
+        program_id: Tells programs of one job apart, so that an environment knows which one it has read.
+        begin: Called when it is about to be sent; False means that it was cancelled meanwhile.
         split: Makes units of one task each, for when this one killed its environment.
     """
 
@@ -55,6 +57,8 @@ class Unit:
     items: Callable[[], Frames] | None = None
     split: Callable[[], list[Unit]] | None = None
     program: Callable[[], Payload] | None = None
+    program_id: str = ""
+    begin: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True)

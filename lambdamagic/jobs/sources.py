@@ -69,6 +69,7 @@ class ChunkedItems:
         timeout_s: The function's timeout.
         limit_bytes: What may ride inline.
         chunksize: The user's own choice; None to fit the work.
+        length: How many items there are, where the iterable does not say so itself.
     """
 
     def __init__(
@@ -79,17 +80,22 @@ class ChunkedItems:
         timeout_s: float,
         limit_bytes: int,
         chunksize: int | None = None,
+        length: int | None = None,
     ) -> None:
         self._items: Iterator[Any] = iter(items)
         self._encode = encode
         self._timeout_s, self._limit_bytes, self._chunksize = timeout_s, limit_bytes, chunksize
-        self._remaining = len(items) if isinstance(items, Sized) else None
+        self._remaining = len(items) if isinstance(items, Sized) else length
         self._next = 0
         self._is_dry = False
         self.pace = Pace()
 
     def take(self, slots: int) -> Unit | None:
         """Return the next chunk."""
+        return self.take_at_most(slots, None)
+
+    def take_at_most(self, slots: int, room: int | None) -> Unit | None:
+        """Return the next chunk, of no more than `room` tasks."""
         if self._is_dry:
             return None
         size = chunk_size(
@@ -100,7 +106,7 @@ class ChunkedItems:
             limit_bytes=self._limit_bytes,
             fixed=self._chunksize,
         )
-        chunk = list(islice(self._items, size))
+        chunk = list(islice(self._items, size if room is None else max(1, min(size, room))))
         if self._remaining is not None:
             self._remaining -= len(chunk)
         if not chunk:

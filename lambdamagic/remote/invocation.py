@@ -109,14 +109,14 @@ def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> Progr
     """Return the job's program; the chunks of one map find it read already."""
     kept = state.get("program")
     if kept is not None:
-        job_id, program = kept
-        if job_id == request.job_id and request.kind == "map":
+        known, program = kept
+        if known == (request.job_id, request.options.get("program_id")) and request.kind == "map":
             found: Program = program
             return found
         program.close()
         del state["program"]
     program = Program(request, cache)
-    state["program"] = (request.job_id, program)
+    state["program"] = ((request.job_id, request.options.get("program_id")), program)
     return program
 
 

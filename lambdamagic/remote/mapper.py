@@ -56,6 +56,8 @@ class Chunk:
         if fn is not None:
             if options.get("star"):
                 return lambda item: fn(*item)
+            if options.get("call"):
+                return lambda item: fn(*item[0], **item[1])
             return fn
         namespace = self._program.main.__dict__
         target, code, value_name = header["loop_code"], header["code"], header["value_name"]

@@ -1,0 +1,1 @@
+"""For programs: `LambdaExecutor` and what stands on it. Import from `lambdamagic` itself."""
