@@ -151,11 +151,15 @@ class FunctionTimedOutError(InvocationError):
 
     Attributes:
         stacks: The stack of every remote thread shortly before the deadline, as text.
+        outputs: What the code had printed and displayed by then, as `protocol.envelope.Response` has it.
     """
 
-    def __init__(self, message: str, *, stacks: str = "", **details: Any) -> None:
+    def __init__(
+        self, message: str, *, stacks: str = "", outputs: list[dict[str, Any]] | None = None, **details: Any
+    ) -> None:
         super().__init__(message, **details)
         self.stacks = stacks
+        self.outputs = outputs or []
 
     def __str__(self) -> str:
         text = super().__str__()

@@ -31,6 +31,7 @@ from lambdamagic.errors import CaptureError
 MODULE_NAMES = frozenset(
     {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__builtins__", "__builtin__"}
     | {"__annotations__", "__path__", "__cached__", "__dict__", "__session__", "get_ipython"}
+    | {"_exit_code"}  # bound by `!cmd`
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import linecache
 import re
 from typing import Any
 
@@ -23,6 +24,9 @@ from lambdamagic.protocol.report import Report, parse_report
 from lambdamagic.transports.base import InvocationReply
 
 _STACKS = re.compile(r"lambdamagic stacks at the deadline:\n(.*?)(?:\nlambdamagic end of stacks|\Z)", re.DOTALL)
+# What faulthandler writes: `Thread 0x7f... (most recent call first):` and one line for each frame.
+_FAULTHANDLER = re.compile(r"^Thread (0x[0-9a-f]+).*\(most recent call first\):\n((?:  File .*\n?)*)", re.MULTILINE)
+_FAULTHANDLER_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 
 
 def read_reply(reply: InvocationReply, *, client: dict[str, Any], memory_mb: int, timeout_s: float) -> Response:
@@ -58,6 +62,7 @@ def timed_out(response: Response, *, timeout_s: float, request_id: str = "") -> 
         f"the code was still running when the function's timeout of {timeout_s:g} s was about to pass",
         hint="give it more time with --timeout (up to 900 s), or do less in one task",
         stacks=response.detail,
+        outputs=response.outputs,
         request_id=request_id,
     )
 
@@ -71,11 +76,10 @@ def death_of(
     details: dict[str, Any] = {"request_id": reply.request_id, "log_tail": reply.log_tail}
     peak = report.peak_memory_mb if report is not None else None
     if kind == "Sandbox.Timedout" or "Task timed out after" in message:
-        found = _STACKS.search(reply.log_tail)
         return FunctionTimedOutError(
             f"the function's timeout of {timeout_s:g} s passed",
             hint="give it more time with --timeout (up to 900 s), or do less in one task",
-            stacks=found.group(1) if found else "",
+            stacks=_stacks_of(reply.log_tail),
             **details,
         )
     killed = "signal: killed" in message or kind == "Runtime.OutOfMemory"
@@ -105,6 +109,25 @@ def death_of(
             hint="put lambdamagic into the function's package again: docs/aws.md says how",
         )
     return EnvironmentDiedError(f"the function failed outside of the user's code: {kind}: {message}", **details)
+
+
+def _stacks_of(log_tail: str) -> str:
+    """Return the stacks that were left in the log: the watchdog's, else those of faulthandler, in the same order."""
+    found = _STACKS.search(log_tail)
+    if found:
+        return found.group(1)
+    threads = []
+    for name, frames in _FAULTHANDLER.findall(log_tail):
+        lines: list[str] = []
+        for filename, number, function in reversed(_FAULTHANDLER_FRAME.findall(frames)):
+            if any(part in filename for part in ("/lambdamagic/remote/", "/awslambdaric/")):
+                lines.clear()  # the user's own frames come after ours
+                continue
+            source = linecache.getline(filename, int(number)).strip()
+            lines.append(f'  File "{filename}", line {number}, in {function}\n' + (f"    {source}\n" if source else ""))
+        if lines:
+            threads.append(f"Thread {name}:\n{''.join(lines)}")
+    return "\n".join(threads)
 
 
 def _refusal(response: Response) -> LambdaMagicError:

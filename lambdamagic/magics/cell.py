@@ -10,10 +10,10 @@ from lambdamagic.capture import CapturePlan, plan_cell
 from lambdamagic.codec.answer import Effects, read_answer
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.config import ResolvedSettings
+from lambdamagic.errors import FunctionTimedOutError
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.jobs.sources import FixedUnits
-from lambdamagic.jobs.verdict import timed_out
 from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.running import JobRunner, replay, tell
@@ -113,12 +113,12 @@ class CellRun:
         arrival = self._arrival
         assert arrival is not None, "a job that ends without error has had an arrival"
         if arrival.error is not None:
+            if isinstance(arrival.error, FunctionTimedOutError):
+                replay(arrival.error.outputs)
             raise arrival.error
         response = arrival.response
         assert response is not None
         replay(response.outputs)
-        if response.status == "timed_out":
-            raise timed_out(response, timeout_s=self.resolved.settings.timeout_s, request_id=arrival.request_id)
         home = self.session.home
         effects = read_answer(home, program.encoder, unpack_numbers(response.numbers), arrival.frames)
         self._apply(effects, out)

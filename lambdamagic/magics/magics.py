@@ -9,7 +9,6 @@ from IPython.core.magic import (
     line_cell_magic,
     magics_class,
     no_var_expand,
-    output_can_be_silenced,
 )
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.utils.process import arg_split
@@ -45,6 +44,8 @@ def _traits() -> dict[str, Any]:
 _Configurable: Any = type(Magics)("_Configurable", (Magics,), {"__module__": __name__, **_traits()})
 
 
+# A trailing `;` is seen by capture. IPython's `output_can_be_silenced` would tokenize the cell as Python after it has
+# run, and raise for a shell command such as `!echo (`.
 @magics_class
 class LambdaMagics(_Configurable):
     """`%%lambda`, `%lambda`, `%lambda_map` and `%%lambda_map`.
@@ -65,7 +66,6 @@ class LambdaMagics(_Configurable):
         return self._from_file, changed
 
     @no_var_expand
-    @output_can_be_silenced
     @line_cell_magic("lambda")
     @magic_arguments("%lambda")
     @argument("-o", "--out", action="append", metavar="NAMES", help="bring back these names only (default: all bound)")
@@ -97,7 +97,6 @@ class LambdaMagics(_Configurable):
         )
 
     @no_var_expand
-    @output_can_be_silenced
     @line_cell_magic("lambda_map")
     @magic_arguments("%lambda_map")
     @argument("--chunksize", type=whole_number, metavar="N", help="tasks in one invocation (default: chosen)")
@@ -119,10 +118,12 @@ class LambdaMagics(_Configurable):
         include, exclude = split_names(arguments.input), split_names(arguments.exclude)
         run = MapRun(self.session, self.session.settings(overrides(arguments)), arguments)
         if cell is None:
-            return run.over_callable(text, include=include, exclude=exclude)
+            results = run.over_callable(text.rstrip("; "), include=include, exclude=exclude)
+            return None if text.endswith(";") else results
         if not cell.strip():
             raise CaptureError("the cell is empty: there is nothing to run", hint="write the loop's body below")
-        return run.over_body(f"%%lambda_map {line}".rstrip(), text, cell, include=include, exclude=exclude)
+        results = run.over_body(f"%%lambda_map {line}".rstrip(), text, cell, include=include, exclude=exclude)
+        return None if cell.rstrip().endswith(";") else results
 
     def close(self) -> None:
         """Stop what was started."""

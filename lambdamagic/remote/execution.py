@@ -79,6 +79,7 @@ class Environment:
         handlers, root.handlers = root.handlers, []
         # A descriptor instead of a path: one system call to come back, and it works if the folder was renamed.
         folder = _start_folder()
+        environ, path = dict(os.environ), list(sys.path)
         try:
             with (
                 self._program.current(),
@@ -97,6 +98,10 @@ class Environment:
         finally:
             root.handlers = handlers
             os.fchdir(folder)
+            sys.path[:] = path
+            if os.environ != environ:
+                os.environ.clear()
+                os.environ.update(environ)
 
     def _hook_libraries(self) -> None:
         """Lead IPython's own display function, where the cell imports it, to this cell's outputs."""

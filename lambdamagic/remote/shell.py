@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 #: The magics that work inside a cell. `capture` refuses all others before anything is sent.
@@ -36,7 +37,7 @@ class RemoteShell:
         import subprocess
 
         process = subprocess.Popen(  # noqa: S602  # a shell is what the user asked for
-            self._expand(command),
+            self._expand(command, sys._getframe(1)),
             shell=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -53,7 +54,11 @@ class RemoteShell:
         import subprocess
 
         done = subprocess.run(  # noqa: S602  # as above
-            self._expand(command), shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            self._expand(command, sys._getframe(1)),
+            shell=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
         self.user_ns["_exit_code"] = done.returncode
         return done.stdout.decode("utf-8", "replace").splitlines()
@@ -63,28 +68,35 @@ class RemoteShell:
         method = getattr(self, f"_line_{name}", None)
         if method is None:
             raise NotImplementedError(f"%{name} does not work on Lambda; these do: {', '.join(LINE_MAGICS)}")
-        return method(line if name in ("time", "timeit") else self._expand(line))
+        return method(line if name in ("time", "timeit") else self._expand(line, sys._getframe(1)))
 
     def run_cell_magic(self, name: str, line: str, cell: str) -> Any:
         """Run one of `CELL_MAGICS`."""
         method = getattr(self, f"_cell_{name}", None)
         if method is None:
             raise NotImplementedError(f"%%{name} does not work on Lambda; these do: {', '.join(CELL_MAGICS)}")
-        return method(self._expand(line), cell)
+        return method(self._expand(line, sys._getframe(1)), cell)
 
-    def _expand(self, text: str) -> str:
-        """Fill in `{expression}` and `$name` as IPython does; text that does not resolve stays as it is."""
+    def _expand(self, text: str, caller: FrameType) -> str:
+        """Fill in `{expression}` and `$name` as IPython does; text that does not resolve stays as it is.
+
+        Args:
+            text: The command.
+            caller: The frame whose local names come before the namespace's.
+        """
+        names = {**self.user_ns, **caller.f_locals}
         try:
-            text = _Expressions().vformat(text, (), self.user_ns)
+            text = _Expressions().vformat(text, (), names)
         except Exception:  # noqa: BLE001, S110  # awk '{print $1}' is no expression: IPython leaves it alone too
             pass
-        return re.sub(r"\$(\$?)([A-Za-z_]\w*)", self._variable, text)
 
-    def _variable(self, match: re.Match[str]) -> str:
-        escaped, name = match.groups()
-        if escaped:
-            return f"${name}"
-        return str(self.user_ns[name]) if name in self.user_ns else match.group(0)
+        def variable(match: re.Match[str]) -> str:
+            escaped, name = match.groups()
+            if escaped:
+                return f"${name}"
+            return str(names[name]) if name in names else match.group(0)
+
+        return re.sub(r"\$(\$?)([A-Za-z_]\w*)", variable, text)
 
     def _line_pwd(self, line: str) -> str:
         return str(Path.cwd())
@@ -131,22 +143,26 @@ class RemoteShell:
             )
 
     def _line_timeit(self, line: str) -> None:
-        self._timeit(line, "pass")
+        options, statement = _timeit_options(line)
+        self._timeit(statement, "pass", options)
 
     def _cell_timeit(self, line: str, cell: str) -> None:
-        self._timeit(cell, line.strip() or "pass")
+        options, setup = _timeit_options(line)
+        self._timeit(cell, setup or "pass", options)
 
-    def _timeit(self, statement: str, setup: str) -> None:
+    def _timeit(self, statement: str, setup: str, options: dict[str, int]) -> None:
         import timeit
 
         timer = timeit.Timer(statement, setup, globals=self.user_ns)
-        loops, _ = timer.autorange()
-        runs = [taken / loops for taken in timer.repeat(7, loops)]
+        loops = options.get("n") or timer.autorange()[0]
+        repeats = options.get("r", 7)
+        runs = [taken / loops for taken in timer.repeat(repeats, loops)]
         mean = sum(runs) / len(runs)
         deviation = (sum((taken - mean) ** 2 for taken in runs) / len(runs)) ** 0.5
         print(  # noqa: T201  # as %timeit does
             f"{_span(mean)} \N{PLUS-MINUS SIGN} {_span(deviation)} per loop "
-            f"(mean \N{PLUS-MINUS SIGN} std. dev. of 7 runs, {loops:,} loops each)"
+            f"(mean \N{PLUS-MINUS SIGN} std. dev. of {repeats} run{'s' if repeats != 1 else ''}, {loops:,} "
+            f"loop{'s' if loops != 1 else ''} each)"
         )
 
     def _cell_bash(self, line: str, cell: str) -> None:
@@ -171,6 +187,16 @@ class RemoteShell:
         with path.open("a" if append else "w", encoding="utf-8") as file:
             file.write(cell)
         print(f"{'Appending to' if append else 'Writing'} {name}")  # noqa: T201  # as %%writefile does
+
+
+def _timeit_options(line: str) -> tuple[dict[str, int], str]:
+    """Part the options of %timeit, of which -n and -r mean something here, from the statement."""
+    options: dict[str, int] = {}
+    while match := re.match(r"\s*-(?:([nrp])\s*(\d+)|[tcqov]+)(?=\s|$)", line):
+        if match[1]:
+            options[match[1]] = int(match[2])
+        line = line[match.end() :]
+    return options, line.strip()
 
 
 class _Expressions(string.Formatter):

@@ -8,6 +8,7 @@ gets with Lambda's own timeout error.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -58,6 +59,10 @@ class Watchdog:
         margin_s = min(WATCHDOG_MARGIN_S, remaining_s * 0.2)
         run = _Run(now + remaining_s - margin_s, margin_s, is_cancelled, now + _CANCEL_FIRST_S)
         signal.signal(signal.SIGUSR2, run.on_signal)
+        if sys.__stderr__ is not None:
+            # This thread too needs the interpreter's lock. A C extension that keeps it to the end leaves its stack
+            # in the log all the same: faulthandler's thread needs no lock.
+            faulthandler.dump_traceback_later(remaining_s - margin_s * 0.5, file=sys.__stderr__)
         with self._wake:
             self._run = run
             if self._thread is None or not self._thread.is_alive():
@@ -71,6 +76,7 @@ class Watchdog:
     def stop(self, run: _Run) -> None:
         """End the watch. After this no interrupt is raised any more."""
         run.is_over = True
+        faulthandler.cancel_dump_traceback_later()
         with self._wake:
             self._run = None
 

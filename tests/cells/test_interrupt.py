@@ -1,0 +1,62 @@
+"""Ctrl-C stops waiting at once, cancels, and leaves the notebook usable."""
+
+from __future__ import annotations
+
+import time
+
+from tests.local.conftest import REPORT
+
+
+def test_interrupting_a_cell(kernel, mailbox):
+    """The cell ends within two seconds, the remote code is told to stop, and the next cell runs."""
+    kernel.run("x = [1]")
+    message = kernel.send(
+        "%%lambda -q\n"
+        + REPORT.lstrip()
+        + f"""
+import time
+x.append(2)
+report({mailbox.port}, 'started')
+try:
+    time.sleep(60)
+except BaseException as stopped:
+    report({mailbox.port}, type(stopped).__name__)
+    raise
+"""
+    )
+    assert mailbox.receive() == "started"
+    began = time.monotonic()
+    kernel.interrupt()
+    replied = kernel.finish(message)
+    assert time.monotonic() - began < 2.0
+    assert replied.error["ename"] == "KeyboardInterrupt"
+    assert "cancelled; what still runs on Lambda is told to stop" in replied.stream("stderr")
+    assert "concurrent" not in "".join(replied.error["traceback"])
+    assert kernel.run("%%lambda -q\nx + [3]").value == "[1, 3]"
+    assert mailbox.receive() == "Interrupted"
+    assert "■ cancelled" in kernel.run("%lambda jobs").value
+
+
+def test_interrupting_a_map_keeps_what_is_done(kernel, mailbox):
+    """Results that came before are in `%lambda last`."""
+    kernel.run(
+        REPORT.lstrip()
+        + f"""
+import time
+def work(i):
+    if i == 0:
+        return 'done'
+    report({mailbox.port}, i)
+    time.sleep(60)
+"""
+    )
+    message = kernel.send("r = %lambda_map -q --chunksize 1 --max-concurrency 2 work range(4)")
+    mailbox.receive()
+    mailbox.receive()
+    began = time.monotonic()
+    kernel.interrupt()
+    replied = kernel.finish(message)
+    assert time.monotonic() - began < 2.0
+    assert replied.error["ename"] == "KeyboardInterrupt"
+    assert kernel.run("last = %lambda last\nlast.results").value == "['done', <not run>, <not run>, <not run>]"
+    assert kernel.run("%%lambda -q\n5").value == "5"

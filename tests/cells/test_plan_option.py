@@ -1,0 +1,60 @@
+"""`--plan` shows what would be shipped, and ships nothing."""
+
+from __future__ import annotations
+
+
+def test_names_types_reasons_and_places(notebook):
+    """Each name with its type, size, place and reason; what is left out; what may be bound and deleted."""
+    notebook.ok("""
+        import numpy as np, json
+        big = np.zeros(1_000_000)
+        k = 2
+        def scale(x):
+            return k * x
+        gone = 1
+    """)
+    before = notebook.faults.stats()["requests"]
+    ran = notebook.remote("y = scale(big.sum())\ndel gone\njson.dumps({})", "--plan --exclude json")
+    rows = {row[0]: row for row in ran.value.rows}
+    assert rows["scale"][1] == "function"
+    assert rows["scale"][4] == "read on line 2"
+    assert rows["big"][1:4] == ("ndarray", "8.0 MB", "staged in S3")
+    assert rows["k"][1] == "int"
+    assert rows["k"][4] == "read by function scale (line 5 of its cell)"
+    notes = "\n".join(ran.value.notes)
+    assert "8.0 MB staged; target: local. Nothing was sent." in notes
+    assert "json" in notes
+    assert "May be bound: y" in notes
+    assert "May be deleted: gone" in notes
+    assert "<table" in ran.out["text/html"]
+    assert notebook.faults.stats()["requests"] == before
+
+
+def test_nothing_runs(notebook):
+    """Names stay as they are, and no invocation is made; without a server none is started."""
+    notebook.ok("x = [1]")
+    before = notebook.invocations()
+    notebook.remote("x.append(2)\nz = 1", "--plan")
+    assert notebook.names["x"] == [1]
+    assert "z" not in notebook.names
+    assert notebook.invocations() == before
+
+
+def test_own_modules_are_listed(notebook, tmp_path):
+    """With their size and reason."""
+    (tmp_path / "planned_helper.py").write_text("X = 1\n")
+    ran = notebook.remote("import planned_helper", "--plan")
+    assert ("planned_helper", "own module", "6 B", "inline", "imported by the cell") in ran.value.rows
+
+
+def test_the_plan_of_a_map(notebook):
+    """Both forms of map have it."""
+    notebook.ok("k = 2\ndef f(x):\n    return k * x")
+    assert {row[0] for row in notebook.ok("%lambda_map --plan f range(3)").value.rows} == {"k"}
+    assert {row[0] for row in notebook.ok("%%lambda_map --plan x in range(3)\nf(x)").value.rows} == {"f", "k"}
+
+
+def test_an_unpicklable_name_is_told_by_the_plan(notebook):
+    """The error is the same as without --plan."""
+    notebook.ok("import threading\nlock = threading.Lock()")
+    assert str(notebook.fails("lock", "--plan").error).startswith("lock cannot be sent to Lambda: ")
