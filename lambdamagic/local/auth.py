@@ -114,7 +114,7 @@ class Authenticator:
         scope = f"{date}/{region}/{service}/aws4_request"
         canonical = _canonical_request(request, request.query, names, signed_headers, digest, is_s3=service == "s3")
         key = self._signing_key(credential, date, region, service)
-        if not hmac.compare_digest(_sign(key, timestamp, scope, canonical), signature):
+        if not _is_same(_sign(key, timestamp, scope, canonical), signature):
             raise errors.mismatch(service)
         streaming = ChunkSigning(digest, signature, key, scope, timestamp) if is_streaming else None
         return Signer(key_id, region, service, _digest_to_check(digest, service), streaming)
@@ -147,7 +147,7 @@ class Authenticator:
         canonical = _canonical_request(request, query, names, signed_headers, digest, is_s3=service == "s3")
         key = self._signing_key(credential, date, region, service)
         scope = f"{date}/{region}/{service}/aws4_request"
-        if not hmac.compare_digest(_sign(key, timestamp, scope, canonical), signature):
+        if not _is_same(_sign(key, timestamp, scope, canonical), signature):
             raise errors.mismatch(service)
         return Signer(key_id, region, service, _digest_to_check(digest, service))
 
@@ -161,11 +161,13 @@ class Authenticator:
         from botocore.credentials import Credentials
 
         values = {unquote(k): unquote(v) for k, _, v in (p.partition("=") for p in request.query.split("&"))}
-        credential = self._credential(values["AWSAccessKeyId"], values.get("x-amz-security-token"), "s3")
-        expires = values.get("Expires", "")
-        if not expires.isdigit():
-            raise errors.malformed(request)
-        if self._now() > int(expires):
+        try:
+            key_id, signature, expires = values["AWSAccessKeyId"], values["Signature"], values["Expires"]
+            expires_at = int(expires)
+        except (KeyError, ValueError):
+            raise errors.malformed(request) from None
+        credential = self._credential(key_id, values.get("x-amz-security-token"), "s3")
+        if self._now() > expires_at:
             raise errors.expired("s3")
 
         class Signing(HmacV1QueryAuth):  # botocore's counts the expiry from now; here it is what the address says
@@ -185,7 +187,7 @@ class Authenticator:
             headers,  # type: ignore[arg-type]  # the stubs want a Mapping, the code wants these
             auth_path=request.path,
         )
-        if not hmac.compare_digest(expected, values["Signature"]):
+        if not _is_same(expected, signature):
             raise errors.mismatch("s3")
         return Signer(credential.access_key_id, "us-east-1", "s3")
 
@@ -196,7 +198,7 @@ class Authenticator:
             if credential is None:
                 raise errors.unknown_key(service)
             self._credentials[key_id] = credential
-        if not hmac.compare_digest(credential.session_token or "", token or ""):
+        if not _is_same(credential.session_token or "", token or ""):
             raise errors.bad_token(service)
         return credential
 
@@ -244,6 +246,11 @@ def check_body(body: bytes, digest: str) -> None:
     """
     if hashlib.sha256(body).hexdigest() != digest:
         raise errors.wrong_digest()
+
+
+def _is_same(ours: str, theirs: str) -> bool:
+    # As bytes: compare_digest refuses text that is not ASCII, and theirs may be anything.
+    return hmac.compare_digest(ours.encode(), theirs.encode("utf-8", "surrogateescape"))
 
 
 def _digest_to_check(digest: str, service: str) -> str | None:

@@ -18,6 +18,9 @@ import httptools
 Headers = Iterable[tuple[str, str]]
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
 _UNKNOWN_BODY_BYTES = 1 << 20
+_MAX_HEAD_BYTES = 1 << 16  # AWS's front ends refuse far less; nothing is signed yet when a head is read
+_MAX_HEADERS = 256
+_MAX_WAITING = 32  # pipelined requests of one connection; above it, nothing more is read from it
 _ONE_SEGMENT_BYTES = 1 << 16  # above it, copying head and body together costs more than a second write
 
 
@@ -96,9 +99,14 @@ class HttpConnection(asyncio.Protocol):
         self._admits_body = admits_body
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: deque[Request] = deque()
+        self._waiting: deque[tuple[Request, bool]] = deque()
         self._busy = False
+        self._is_in_next = False
         self._keep_alive = True
+        self._is_in_head = True
+        self._has_begun = False
+        self._head_bytes = 0
+        self._is_write_full = False
 
     @property
     def is_open(self) -> bool:
@@ -126,24 +134,64 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the `on_` methods."""
+        self._has_begun = False
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            if self._transport is not None:
-                self._transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                self._transport.close()
+            self._refuse(b"400 Bad Request")
             return
+        if self._is_in_head and not self._has_begun:
+            # The parser keeps an unfinished header for as long as it grows, and so does `_headers`.
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES:
+                self._refuse(b"431 Request Header Fields Too Large")
+                return
         # Not from within the parser, which would take a mistake of ours for one of the peer's.
         self._next()
+        self._read_or_wait()
+
+    def pause_writing(self) -> None:
+        """Answers pile up since the peer does not read them: it need not ask for more."""
+        self._is_write_full = True
+        self._read_or_wait()
+
+    def resume_writing(self) -> None:
+        """The peer has read its answers."""
+        self._is_write_full = False
+        self._read_or_wait()
+
+    def _read_or_wait(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._is_write_full or len(self._waiting) >= _MAX_WAITING:
+            transport.pause_reading()
+        elif not transport.is_reading():
+            transport.resume_reading()
+
+    def _refuse(self, status: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            self._transport.close()
 
     def _next(self) -> None:
-        if self._waiting and not self._busy:
-            self._busy = True
-            request = self._waiting.popleft()
-            self._handler(request, Reply(self, request))
+        # A loop and not a call from `write`: a peer may send thousands of requests at once.
+        if self._is_in_next:
+            return
+        self._is_in_next = True
+        try:
+            while self._waiting and not self._busy:
+                self._busy = True
+                request, self._keep_alive = self._waiting.popleft()
+                self._handler(request, Reply(self, request))
+        finally:
+            self._is_in_next = False
 
     def on_message_begin(self) -> None:
         """Parser: a request begins."""
+        self._is_in_head = self._has_begun = True
+        self._head_bytes = 0
+        self._header_count = 0
         self._target = b""
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
@@ -153,18 +201,20 @@ class HttpConnection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Parser: one header."""
+        """Parser: one header; too many are an error of the peer's, as the parser then says."""
+        self._header_count += 1
+        if self._header_count > _MAX_HEADERS:
+            raise ValueError("too many headers")
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
         """Parser: the headers are there; a client that asks whether to go on is told to."""
+        self._is_in_head = False
         if self._admits_body is not None and self._is_large() and not self._admits_body(self._headers, self._url()):
             # A body is kept whole in memory, so it is taken only from those who may at all be answered.
-            if self._transport is not None:
-                self._transport.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                self._transport.close()
+            self._refuse(b"403 Forbidden")
             return
         if self._headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -191,8 +241,8 @@ class HttpConnection(asyncio.Protocol):
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._chunks = []
         request = Request(self._parser.get_method().decode("ascii"), path, query, self._headers, body)
-        self._keep_alive = self._parser.should_keep_alive()
-        self._waiting.append(request)
+        self._is_in_head = True
+        self._waiting.append((request, self._parser.should_keep_alive()))
 
     def write(self, request: Request, response: Response) -> None:
         """Write one answer and turn to the next request that waits."""
@@ -223,3 +273,4 @@ class HttpConnection(asyncio.Protocol):
             self._busy = False
             if self._waiting:
                 self._next()
+                self._read_or_wait()

@@ -399,3 +399,27 @@ def test_a_large_body_from_a_stranger_is_not_even_read(server):
         head = f"PUT /bucket/key HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 1000000000\r\n\r\n"
         channel.sendall(head.encode())
         assert channel.recv(1000).startswith(b"HTTP/1.1 403 Forbidden")
+
+
+def test_a_signature_in_any_script_is_just_wrong(server):
+    """Nothing that a stranger writes where a signature belongs is a mistake of the server's own."""
+    c = server.connection
+    headers = signed(c, "GET", "/bucket/key", service="s3")
+    headers["Authorization"] = headers["Authorization"].rpartition("=")[0] + "=\u00e9\u00e9"
+    assert send(c.endpoint_url, "GET", "/bucket/key", headers=headers)[0] == 403
+    stamp = headers["X-Amz-Date"]
+    credential = f"{c.access_key_id}%2F{stamp[:8]}%2Fus-east-1%2Fs3%2Faws4_request"
+    presigned = (
+        f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date={stamp}"
+        "&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=%C3%A9"
+    )
+    assert send(c.endpoint_url, "GET", f"/bucket/key?{presigned}")[0] == 403
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["xAWSAccessKeyId=x&Signature=1", "AWSAccessKeyId=A&xSignature=1", "AWSAccessKeyId=A&Signature=1&Expires=x"],
+)
+def test_an_old_signature_that_lacks_a_part_is_refused(server, query):
+    """S3's older presigned form is read as carefully as the newer one."""
+    assert send(server.connection.endpoint_url, "GET", f"/bucket/key?{query}")[0] == 400

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from urllib.parse import urlsplit
 
 import pytest
+
+_HEALTHY = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}'
 
 
 @pytest.fixture
@@ -29,6 +32,16 @@ def test_requests_that_are_sent_at_once_are_answered_in_order(channel):
     """Pipelined requests each get their answer."""
     channel.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
     assert _read(channel, 3).count(b"HTTP/1.1 200 OK") == 3
+
+
+def test_the_last_of_several_requests_may_end_the_connection(channel):
+    """`Connection: close` in the second of two requests leaves the first one its answer, and the second too."""
+    first = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    channel.sendall(first + first.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    data = b""
+    while received := channel.recv(65536):
+        data += received
+    assert data.count(b"HTTP/1.1 200 OK") == 2
 
 
 def test_a_request_in_small_pieces_is_whole_in_the_end(channel):
@@ -59,3 +72,48 @@ def test_what_is_no_http_is_a_400(channel):
     """Garbage ends the connection with an answer."""
     channel.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 this is TLS\r\n\r\n")
     assert channel.recv(1000).startswith(b"HTTP/1.1 400 Bad Request")
+
+
+@pytest.mark.parametrize(
+    ("head", "rest"),
+    [(b"GET /health HTTP/1.1\r\nHost: x\r\nX: ", b"a" * 4000), (b"GET /", b"a" * 4000)],
+    ids=["header", "target"],
+)
+def test_a_head_without_end_is_cut_off(channel, head, rest):
+    """A stranger who sends one header for ever is told 431, and fills no memory."""
+    channel.sendall(head)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(1000):
+            channel.sendall(rest)
+    with contextlib.suppress(ConnectionError):  # the answer may be lost with what was still on its way
+        assert channel.recv(1000).startswith(b"HTTP/1.1 431 ")
+        assert channel.recv(1000) == b""
+
+
+def test_very_many_headers_are_refused(channel):
+    """Joining thousands of headers of one name would keep the server busy."""
+    channel.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"x: y\r\n" * 1000 + b"\r\n")
+    assert channel.recv(1000).startswith(b"HTTP/1.1 400 Bad Request")
+
+
+def test_headers_of_the_usual_size_are_read(channel):
+    """A head of 30 KB in many pieces is one request."""
+    channel.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+    for number in range(30):
+        channel.sendall(b"x-%d: %s\r\n" % (number, b"y" * 1000))
+    channel.sendall(b"\r\n")
+    assert _read(channel, 1).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_answers_that_nobody_reads_hold_the_sender_up(channel):
+    """Who sends requests and reads nothing is not read from any more, and gets all answers when it reads."""
+    channel.settimeout(1)
+    request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    sent = 0
+    with pytest.raises(TimeoutError):
+        while sent < 100_000_000:
+            sent += channel.send((request * 1000)[sent % len(request) :])
+    channel.settimeout(20)
+    received = 0
+    while received < sent // len(request) * len(_HEALTHY):
+        received += len(channel.recv(1 << 20))
