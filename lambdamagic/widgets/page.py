@@ -32,10 +32,7 @@ _LABEL = (
     "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 )
 _QUIET = "opacity:.75"
-_TRACK = (
-    "display:flex;height:8px;margin:5px 0 4px;border-radius:4px;overflow:hidden;"
-    "background:rgba(128,128,128,.25)"
-)
+_TRACK = "display:flex;height:8px;margin:5px 0 4px;border-radius:4px;overflow:hidden;background:rgba(128,128,128,.25)"
 # The failed part is hatched and the part under way is striped and pale, so that the bar reads without colours.
 _HATCH = "background-image:repeating-linear-gradient(45deg,rgba(0,0,0,.35) 0 3px,transparent 3px 6px)"
 _STRIPES = (

@@ -30,6 +30,8 @@ class Progress:
     billed_ms: float = 0.0
     peak_memory_mb: int = 0
     s3_requests: int = 0
+    cost_usd: float = 0.0
+    is_billed: bool = True
     errors: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -73,6 +75,7 @@ class ProgressListener:
                 progress.job_id, progress.label = event.job_id, event.label
                 progress.task_count, progress.memory_mb = event.task_count, event.memory_mb
                 progress.started_at, progress.state = event.at, "running"
+                progress.is_billed = event.is_billed
             case events.InvocationStarted():
                 self._under_way[event.attempt_id] = len(event.tasks)
             case events.InvocationThrottled():
@@ -85,6 +88,7 @@ class ProgressListener:
                 self._under_way.pop(event.attempt_id, None)
                 progress.cold_starts += event.is_cold
                 progress.s3_requests += event.s3_requests
+                progress.cost_usd += event.cost_usd
                 if event.report is not None:
                     progress.billed_ms += event.report.billed_ms
                     progress.peak_memory_mb = max(progress.peak_memory_mb, event.report.peak_memory_mb)

@@ -20,6 +20,13 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def money(usd: float) -> str:
+    """Return an amount in dollars with two figures that count."""
+    if usd < 0.0001:
+        return "< $0.0001"
+    return f"${usd:.4f}" if usd < 0.01 else f"${usd:,.2f}"
+
+
 def pace(progress: Progress, now: float) -> list[str]:
     """Return how far it is: what changes all the time."""
     told = []
@@ -51,6 +58,8 @@ def details(progress: Progress) -> list[str]:
         told.append(f"{progress.cold_starts:,} cold start{'s' if progress.cold_starts != 1 else ''}")
     if progress.billed_ms:
         told.append(f"billed {duration(progress.billed_ms / 1000)}")
+    if progress.cost_usd:
+        told.append(money(progress.cost_usd) if progress.is_billed else f"{money(progress.cost_usd)} if it were on AWS")
     if progress.peak_memory_mb:
         told.append(f"peak {progress.peak_memory_mb:,} of {progress.memory_mb:,} MB")
     else:

@@ -1,0 +1,200 @@
+"""The quickstart notebook runs on the embedded Lambda, and shows what it says."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+import pytest
+from rich.console import Console
+
+from notebooks import run_quickstart
+from notebooks.run_quickstart import MAY_FAIL, NOTEBOOK, Narrator, run
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Executed:
+    """The executed notebook, by cell id, and what was told about it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        text = io.StringIO()
+        self.notebook = run(Console(file=text, width=120, highlight=False), folder)
+        self.told = text.getvalue()
+        self.after = {child.pid for child in psutil.Process().children(recursive=True)}
+
+    def outputs(self, cell_id: str, kind: str | None = None) -> list[Any]:
+        (cell,) = [cell for cell in self.notebook.cells if cell.id == cell_id]
+        return [output for output in cell.outputs if kind in (None, output.output_type)]
+
+    def stream(self, cell_id: str, name: str = "stdout") -> str:
+        return "".join(output.text for output in self.outputs(cell_id, "stream") if output.name == name)
+
+    def plain(self, cell_id: str) -> str:
+        (result,) = self.outputs(cell_id, "execute_result")
+        return result.data["text/plain"]
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Executed:
+    """The notebook, executed once for all tests of this file."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    done = Executed(tmp_path_factory.mktemp("quickstart"))
+    assert done.notebook is not None, done.told
+    done.after -= before
+    return done
+
+
+def test_the_plan_names_what_the_search_reads(executed: Executed) -> None:
+    """The helper function and the training data are in it; what is read here only is not."""
+    plan = executed.plain("plan")
+    for name in ("build", "X_train", "y_train", "cross_val_score"):
+        assert re.search(rf"^ *{name} ", plan, re.MULTILINE)
+    for name in ("X_test", "digits"):
+        assert not re.search(rf"\b{name}\b", plan)
+    assert "Nothing was sent" in plan
+    assert "<table" in executed.outputs("plan", "execute_result")[0].data["text/html"]
+
+
+def test_the_search_finds_a_good_model(executed: Executed) -> None:
+    """The best candidate is right about more than 96 of 100 unseen digits."""
+    found = re.search(r"accuracy on unseen digits: (0\.\d+)", executed.stream("fit"))
+    assert found is not None
+    assert 0.96 < float(found[1]) < 1
+
+
+def test_the_fitted_model_came_back(executed: Executed) -> None:
+    """It is a pipeline that predicts in the kernel, and the list that was sorted in place is still one list."""
+    assert executed.plain("use").startswith("('Pipeline'")
+    assert "accuracy" in executed.outputs("fit", "execute_result")[0].data["text/html"]
+
+
+@pytest.mark.parametrize("cell_id", ["picture", "figure"])
+def test_a_picture_is_shown_and_saved(executed: Executed, cell_id: str) -> None:
+    """One is drawn here and one on Lambda; both are PNGs in the notebook and in the folder."""
+    pictures = [o for o in executed.outputs(cell_id, "display_data") if "image/png" in o.data]
+    assert len(pictures) == 1
+    content = base64.b64decode(pictures[0].data["image/png"])
+    assert content.startswith(_PNG)
+    assert (executed.folder / f"{cell_id}.png").read_bytes() == content
+
+
+def test_the_error_has_its_own_type_and_the_notebooks_lines(executed: Executed) -> None:
+    """The traceback goes through both functions of the notebook, each at the line that was running."""
+    (error,) = executed.outputs("error", "error")
+    assert (error.ename, error.evalue) == ("KeyError", "'gamma'")
+    text = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback))
+    assert re.search(r"-+> \d+ +return cross_val_score\(build\(candidate\)", text)
+    assert re.search(r"-+> \d+ +return make_pipeline\(StandardScaler\(\), SVC\(", text)
+    assert "lambdamagic/" not in text
+
+
+def test_exceptions_can_stand_among_results(executed: Executed) -> None:
+    """With --on-error return the good candidate has its score and the bad one its exception."""
+    assert re.fullmatch(r"\[(np\.float64\()?0\.9\d+\)?, KeyError\('gamma'\)\]", executed.plain("return"))
+
+
+def test_the_jobs_are_listed(executed: Executed) -> None:
+    """The search, two cells and two short maps, with their states."""
+    jobs = executed.plain("jobs")
+    assert "evaluate × 30" in jobs
+    assert "30/30" in jobs
+    assert len(re.findall(r"✓ done", jobs)) == 3
+
+
+def test_what_happened_is_told(executed: Executed) -> None:
+    """Headings, cells, outputs, pictures and what next are printed, in their order."""
+    marks = ["The search", "scores = %lambda_map", "30/30 tasks", "accuracy on unseen", "KeyError", "What next", "✓ 13"]
+    places = [executed.told.index(mark) for mark in marks]
+    assert places == sorted(places)
+
+
+def test_nothing_is_left(executed: Executed) -> None:
+    """No process that the notebook started is alive when the run has ended."""
+    assert not executed.after
+
+
+def test_the_stored_notebook_is_the_executed_one(executed: Executed) -> None:
+    """What a reader sees on the web has the same kinds of output, no unexpected error and no path of a machine."""
+    stored = nbformat.read(NOTEBOOK, as_version=4)
+    nbformat.validate(stored)
+
+    def kinds(notebook: Any) -> dict[str, set[str]]:
+        # Whether a quick job shows its view depends on the machine.
+        return {
+            cell.id: {
+                *(o.output_type for o in cell.outputs if o.output_type in ("execute_result", "error")),
+                *(mime for o in cell.outputs if "data" in o for mime in o.data if mime == "image/png"),
+            }
+            for cell in notebook.cells
+            if cell.cell_type == "code"
+        }
+
+    assert kinds(stored) == kinds(executed.notebook)
+    for cell in stored.cells:
+        if cell.cell_type == "code":
+            failed = any(output.output_type == "error" for output in cell.outputs)
+            assert failed == (MAY_FAIL in cell.metadata.get("tags", []))
+    text = NOTEBOOK.read_text()
+    assert not re.search(r"/home/|/Users/|/tmp/|ipykernel_\d", text)
+    assert len(text) < 200_000
+
+
+def _run_other(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[Any, str]:
+    """Run another notebook of one cell in the quickstart's place."""
+    path = tmp_path / "other.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
+    monkeypatch.setattr(run_quickstart, "NOTEBOOK", path)
+    text = io.StringIO()
+    done = run(Console(file=text, width=200, highlight=False), tmp_path / "out", **options)
+    return done, text.getvalue()
+
+
+def test_an_unexpected_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run fails, names the error, and keeps the notebook as far as it came."""
+    done, told = _run_other("1 / 0", tmp_path, monkeypatch)
+    assert done is None
+    assert "a cell failed that should not: ZeroDivisionError" in told
+    assert (tmp_path / "out" / "other.ipynb").exists()
+
+
+def test_it_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell that never ends is given up, and its kernel with it."""
+    done, told = _run_other("while True: pass", tmp_path, monkeypatch, timeout_s=6)
+    assert done is None
+    assert "took longer than 6 s" in told
+    assert not psutil.Process().children(recursive=True) or "stayed behind" not in told
+
+
+def test_a_heading_is_told_without_its_marks() -> None:
+    """Markdown's number signs are not for a terminal."""
+    text = io.StringIO()
+    narrator = Narrator(Console(file=text, width=60), Path())
+    narrator.heading("## The search\n\nmore")
+    narrator.heading("no heading")
+    assert text.getvalue().strip().startswith("The search ─")
+    assert "no heading" not in text.getvalue()
+
+
+def test_the_command_exists() -> None:
+    """`make demo` calls a module that knows its options; it starts nothing before it is asked to."""
+    done = subprocess.run(
+        [sys.executable, "-m", "notebooks.run_quickstart", "--help"],
+        cwd=NOTEBOOK.parent.parent,
+        env=os.environ.copy(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "--save" in done.stdout
+    assert "python -m notebooks.run_quickstart" in done.stdout
