@@ -22,6 +22,7 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   |-- OutOfMemoryError           the execution environment was killed for its memory
     |   |-- EnvironmentDiedError       the process ended (os._exit, a signal, a crash)
     |   `-- InvocationLostError        the connection broke; whether the code ran is unknown
+    |-- CostLimitError             the job cost as much as it may; nothing more was launched
     |-- ResultError                the code ran and its result cannot come back as it should
     `-- JobCancelledError          the user cancelled
 """
@@ -186,6 +187,10 @@ class EnvironmentDiedError(InvocationError):
 
 class InvocationLostError(InvocationError):
     """The connection broke after the request was sent; whether the code ran is unknown."""
+
+
+class CostLimitError(LambdaMagicError):
+    """The job has cost as much as it may (the setting `max_cost_usd`); nothing more was launched."""
 
 
 class ResultError(LambdaMagicError):

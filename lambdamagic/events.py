@@ -24,6 +24,7 @@ class JobStarted:
         label: What runs, in a few words, for a person.
         task_count: How many tasks it has; None when that is not known yet.
         memory_mb: The function's memory.
+        is_billed: Whether AWS bills it; the embedded Lambda tells what it would cost.
         at: Seconds since the epoch.
     """
 
@@ -31,6 +32,7 @@ class JobStarted:
     label: str
     task_count: int | None
     memory_mb: int
+    is_billed: bool
     at: float
 
 
@@ -81,6 +83,8 @@ class InvocationFinished:
         report: Lambda's own, where it was returned.
         environment_id: The execution environment that ran it.
         is_cold: Whether INIT ran for it.
+        s3_requests: Requests that it made to S3.
+        cost_usd: What it costs at list price.
     """
 
     job_id: str
@@ -90,6 +94,7 @@ class InvocationFinished:
     environment_id: str
     is_cold: bool
     s3_requests: int
+    cost_usd: float
     at: float
 
 

@@ -21,6 +21,7 @@ from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import FunctionRef, Job, JobSpec, Unit
 from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.sources import ChunkedItems, Submissions, UnitSource
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.targets.base import FunctionWish, Target
@@ -247,6 +248,9 @@ class LambdaExecutor(Executor):
                 settings.max_concurrency, is_explicit=self._resolved.origin("max_concurrency") != "default"
             ),
             inline_limit_bytes=settings.inline_limit_bytes,
+            prices=Prices.of(target.region),
+            is_billed=target.is_billed,
+            max_cost_usd=settings.max_cost_usd or None,
         )
         return process.engine().start(spec, listeners)
 

@@ -12,14 +12,14 @@ from typing import Literal
 
 from lambdamagic.errors import ConfigError
 
-Value = str | int | bool | None
+Value = str | int | float | bool | None
 """What a setting can hold."""
 
-Kind = Literal["str", "int", "bool"]
+Kind = Literal["str", "int", "float", "bool"]
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
-_WORDS = {"str": "text", "int": "a whole number", "bool": "true or false"}
+_WORDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class Spec:
     kind: Kind = "str"
     optional: bool = False
     choices: tuple[str, ...] = ()
-    least: int | None = None
-    most: int | None = None
+    least: float | None = None
+    most: float | None = None
     unit: str = ""
     pattern: str = ""
     shape: str = ""
@@ -55,7 +55,7 @@ class Spec:
         """The values that it can take, in words."""
         if self.choices:
             return ", ".join(self.choices)
-        if self.kind == "int":
+        if self.kind in ("int", "float"):
             unit = f" {self.unit}" if self.unit else ""
             if self.most is None:
                 return f"{self.least}{unit} or more"
@@ -79,7 +79,7 @@ class Spec:
             raise self._error(name, value, origin, f"is not {_WORDS[self.kind]}")
         if self.choices and typed not in self.choices:
             raise self._error(name, value, origin, "is not one of its values", suggest=str(typed))
-        if isinstance(typed, int) and not isinstance(typed, bool) and self._out_of_range(typed):
+        if isinstance(typed, int | float) and not isinstance(typed, bool) and self._out_of_range(typed):
             raise self._error(name, value, origin, "is out of range")
         if self.pattern and isinstance(typed, str) and not re.fullmatch(self.pattern, typed):
             raise self._error(name, value, origin, "has the wrong form")
@@ -91,14 +91,18 @@ class Spec:
             text = value.strip().lower()
             if self.kind == "bool":
                 return True if text in _TRUE else False if text in _FALSE else None
+            if self.kind == "float":
+                return float(text) if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", text) else None
             return int(text) if re.fullmatch(r"[+-]?[0-9][0-9_]*", text) else None
         if self.kind == "bool":
             return value if isinstance(value, bool) else None
+        if self.kind == "float":
+            return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
         if self.kind == "int":
             return value if isinstance(value, int) and not isinstance(value, bool) else None
         return value if isinstance(value, str) else None
 
-    def _out_of_range(self, number: int) -> bool:
+    def _out_of_range(self, number: float) -> bool:
         return (self.least is not None and number < self.least) or (self.most is not None and number > self.most)
 
     def _error(self, name: str, value: object, origin: str, what: str, *, suggest: str = "") -> ConfigError:

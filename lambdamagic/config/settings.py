@@ -120,7 +120,7 @@ class Settings:
         least=0,
         most=100,
         unit="retries",
-        help="How often a task whose invocation was lost or died is tried again; what was throttled always is",
+        help="How often a task that failed is run again, whatever the reason; what was throttled always is",
     )
     inline_limit_bytes: int = _setting(
         4 * 1024 * 1024,
@@ -130,6 +130,15 @@ class Settings:
         unit="bytes",
         source="6 MB for a synchronous event by " + _QUOTAS + ", less Base64 and the envelope",
         help="The largest payload that rides in the event itself; larger ones are staged in the bucket",
+    )
+    max_cost_usd: float | None = _setting(
+        20.0,
+        kind="float",
+        optional=True,
+        least=0,
+        most=1_000_000,
+        unit="US dollars",
+        help="What a job may cost at list price before nothing more of it is launched; 0 sets no limit",
     )
     quiet: bool = _setting(False, kind="bool", help="Whether to show results only, and no progress or reports")
     local_port: int = _setting(

@@ -17,6 +17,7 @@ from typing import Any
 
 from lambdamagic import events
 from lambdamagic.errors import (
+    CostLimitError,
     EnvironmentDiedError,
     FunctionTimedOutError,
     InvocationError,
@@ -101,6 +102,7 @@ class _JobRun:
         self._attempts = 0
         self._main: asyncio.Task[None] | None = None
         self._is_cancelled = False
+        self._cost_usd = 0.0
         self._fatal: Exception | None = None
         self._changed = asyncio.Event()
 
@@ -117,7 +119,9 @@ class _JobRun:
     async def _run(self) -> None:
         spec = self.spec
         self._emit(
-            events.JobStarted(spec.job_id, spec.label, spec.task_count, spec.function.memory_mb, self.job.started_at)
+            events.JobStarted(
+                spec.job_id, spec.label, spec.task_count, spec.function.memory_mb, spec.is_billed, self.job.started_at
+            )
         )
         try:
             await self._launch_all()
@@ -264,6 +268,7 @@ class _JobRun:
     def _report(self, arrival: Arrival, attempt_id: str) -> None:
         response, report = arrival.response, arrival.report
         usage = response.usage if response is not None else None
+        self._cost_usd += (cost_usd := self._cost_of(arrival))
         self._emit(
             events.InvocationFinished(
                 self.spec.job_id,
@@ -273,9 +278,28 @@ class _JobRun:
                 usage.environment_id if usage is not None else "",
                 usage.cold if usage is not None else report is not None and report.is_cold,
                 usage.s3_requests if usage is not None else 0,
+                cost_usd,
                 time.time(),
             )
         )
+        limit = self.spec.max_cost_usd
+        if self.spec.is_billed and limit is not None and self._cost_usd >= limit and self._fatal is None:
+            self._fatal = CostLimitError(
+                f"the job has cost {self._cost_usd:.2f} dollars at list price and may cost {limit:.2f}",
+                hint="raise it with --max-cost or the setting max_cost_usd; what is done is kept",
+            )
+            self._changed.set()
+
+    def _cost_of(self, arrival: Arrival) -> float:
+        response, report = arrival.response, arrival.report
+        if report is not None:
+            billed_ms = report.billed_ms
+        else:
+            billed_ms = response.usage.duration_ms if response is not None else 0.0
+        requests = response.usage.s3_requests if response is not None else 0
+        memory_mb = self.spec.function.memory_mb
+        # Reads and writes are not told apart in a task's usage: all count as the dearer.
+        return self.spec.prices.invocation_usd(billed_ms=billed_ms, memory_mb=memory_mb, s3_writes=requests)
 
     def _deliver(self, arrival: Arrival) -> None:
         spec, now = self.spec, time.time()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lambdamagic.codec.frames import Frames
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.envelope import Response
@@ -78,6 +79,9 @@ class JobSpec:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     max_concurrency: int = 1
     inline_limit_bytes: int = 0
+    prices: Prices = field(default_factory=lambda: Prices.of(""))
+    is_billed: bool = True
+    max_cost_usd: float | None = None
     job_id: str = field(default_factory=new_job_id)
     key: bytes = field(default_factory=keys.new_job_key, repr=False)
 

@@ -13,6 +13,7 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, Job, JobSpec
 from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.session import JobRecord, Session
 from lambdamagic.targets.base import FunctionWish, Target
@@ -75,6 +76,9 @@ class JobRunner:
                 settings.max_concurrency, is_explicit=self.resolved.origin("max_concurrency") != "default"
             ),
             inline_limit_bytes=settings.inline_limit_bytes,
+            prices=Prices.of(target.region),
+            is_billed=target.is_billed,
+            max_cost_usd=settings.max_cost_usd or None,
         )
         listeners = Listeners()
         listeners.add(self._showing.listener)

@@ -48,6 +48,13 @@ class AwsTarget:
         """Keeps bytes in the bucket."""
         return self._stager
 
+    is_billed = True
+
+    @property
+    def region(self) -> str:
+        """The AWS region."""
+        return self._access.region
+
     def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
         """Return what the settings say: the account's own limit shows itself as throttling."""
         return wanted

@@ -37,6 +37,16 @@ class Target(Protocol):
         """Keeps bytes."""
         ...
 
+    @property
+    def region(self) -> str:
+        """The AWS region, for its prices."""
+        ...
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether somebody pays for what runs here."""
+        ...
+
     def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
         """Return how many invocations of a job should run at once here.
 

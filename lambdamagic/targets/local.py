@@ -71,6 +71,13 @@ class LocalTarget:
         """The account that the embedded Lambda plays."""
         return self._access
 
+    is_billed = False
+
+    @property
+    def region(self) -> str:
+        """The region that the embedded Lambda plays."""
+        return self._access.region
+
     def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
         """Return two a core, since more processes only wait for each other; what the user chose, up to the quota."""
         return min(wanted, self._quota if is_explicit else self._two_a_core)

@@ -1,0 +1,52 @@
+"""What an invocation costs at list price.
+
+Prices in US dollars, from AWS's public pages "AWS Lambda Pricing" and "Amazon S3 pricing", as known in October 2025;
+without the free tier, savings plans, volume tiers, ephemeral storage above 512 MB and data transfer. An estimate to
+steer by, not a bill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AS_OF = "October 2025"
+
+#: A GB-second, by architecture; most regions cost the same.
+_GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
+_GB_SECOND_ELSEWHERE = {
+    "af-south-1": {"x86_64": 0.0000221, "arm64": 0.00001768},
+    "ap-east-1": {"x86_64": 0.00002292, "arm64": 0.0000183},
+    "eu-south-1": {"x86_64": 0.0000195172, "arm64": 0.0000156138},
+    "me-central-1": {"x86_64": 0.0000206667, "arm64": 0.0000165334},
+    "me-south-1": {"x86_64": 0.0000206667, "arm64": 0.0000165334},
+}
+_REQUEST = 0.20 / 1_000_000
+#: S3 Standard in us-east-1; other regions differ by up to a third, on a sum that hardly counts.
+_S3_WRITE = 0.005 / 1_000
+_S3_READ = 0.0004 / 1_000
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The prices of one region and architecture."""
+
+    gb_second_usd: float
+    request_usd: float = _REQUEST
+
+    @classmethod
+    def of(cls, region: str, architecture: str = "x86_64") -> Prices:
+        """Return a region's prices; an unknown region has those of most."""
+        table = _GB_SECOND_ELSEWHERE.get(region, _GB_SECOND)
+        return cls(table.get(architecture, _GB_SECOND["x86_64"]))
+
+    def invocation_usd(self, *, billed_ms: float, memory_mb: int, s3_writes: int = 0, s3_reads: int = 0) -> float:
+        """Return what one invocation costs.
+
+        Args:
+            billed_ms: Billed duration, from Lambda's report.
+            memory_mb: The function's memory; Lambda counts 1,024 MB as a GB.
+            s3_writes: PUT, POST and LIST requests made for it.
+            s3_reads: GET and HEAD requests made for it.
+        """
+        compute = billed_ms / 1000 * memory_mb / 1024 * self.gb_second_usd
+        return compute + self.request_usd + s3_writes * _S3_WRITE + s3_reads * _S3_READ
