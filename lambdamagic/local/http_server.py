@@ -241,7 +241,7 @@ class HttpConnection(asyncio.Protocol):
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._chunks = []
         request = Request(self._parser.get_method().decode("ascii"), path, query, self._headers, body)
-        self._is_in_head = True
+        self._is_in_head = self._has_begun = True  # these bytes were the body's
         self._waiting.append((request, self._parser.should_keep_alive()))
 
     def write(self, request: Request, response: Response) -> None:
