@@ -33,8 +33,10 @@ def validate(request: Request) -> None:
         return
     try:
         values = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return  # moto answers what is not JSON
+    if not isinstance(values, dict):
+        raise AwsError(400, "SerializationException", "Start of structure or map found where not expected.")
     for member, name, low, high in _RANGES:
         value = values.get(member)
         if isinstance(value, int) and not low <= value <= high:

@@ -260,7 +260,11 @@ class HttpConnection(asyncio.Protocol):
         if not self._keep_alive:
             lines.append("connection: close\r\n")
         lines.append("\r\n")
-        head = "".join(lines).encode("latin-1")
+        text = "".join(lines)
+        try:
+            head = text.encode("latin-1")
+        except UnicodeEncodeError:  # moto puts names of objects, in any script, into headers
+            head = text.encode("utf-8", "replace")
         if request.method == "HEAD" or not body:
             transport.write(head)
         elif len(body) <= _ONE_SEGMENT_BYTES:

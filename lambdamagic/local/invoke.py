@@ -150,7 +150,7 @@ def _validate(invocation_type: str, payload: bytes) -> None:
         raise AwsError(413, "RequestEntityTooLargeException", text)
     try:
         json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         text = f"Could not parse request body into json: Could not parse payload into json: {error}"
         raise AwsError(400, "InvalidRequestContentException", text) from None
 
@@ -164,7 +164,7 @@ def _client_context(encoded: str | None) -> str | None:
         text = base64.b64decode(encoded, validate=True).decode()
         # One line of ASCII, since it travels to the runtime as a header.
         return json.dumps(json.loads(text))
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, RecursionError, binascii.Error) as error:
         text = f"Client context must be a valid Base64-encoded JSON object: {error}"
         raise AwsError(400, "InvalidRequestContentException", text) from None
 

@@ -91,8 +91,9 @@ class Keeper:
             try:
                 self._become(message, keeper_pid)
             except BaseException as error:  # noqa: BLE001 - a forked child must report and never return
-                os.write(problem_write, str(error).encode()[:4000])
-            os._exit(127)
+                os.write(problem_write, str(error).encode(errors="replace")[:4000])
+            finally:
+                os._exit(127)  # returning, it would clean up as if it were the keeper
         os.close(problem_write)
         self._pids[message["spawn"]] = pid
         self._ids[pid] = message["spawn"]

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
+
+from lambdamagic.local.keeper import ID_VARIABLE
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _MB = 1024 * 1024
+_MARK = f"{ID_VARIABLE}=".encode()
 _IS_LINUX = sys.platform.startswith("linux")
 
 
@@ -23,6 +27,28 @@ def tree_rss_bytes(pid: int) -> int:
     for child in _children(pid):
         total += tree_rss_bytes(child)
     return total
+
+
+def strays_rss_bytes(keeper_pid: int, known: Collection[int]) -> dict[str, int]:
+    """Return what daemons use that left their environment's process tree, by the environment's identity.
+
+    The keeper adopted them; they still carry their environment's mark, unless they started with variables of their own.
+    """
+    found: dict[str, int] = {}
+    if not _IS_LINUX:
+        return found
+    for pid in _children(keeper_pid):
+        if pid in known:
+            continue
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as environ:
+                marks = [part for part in environ.read().split(b"\0") if part.startswith(_MARK)]
+        except OSError:
+            continue  # it has just ended
+        if marks:
+            identity = marks[0].removeprefix(_MARK).decode()
+            found[identity] = found.get(identity, 0) + tree_rss_bytes(pid)
+    return found
 
 
 def peak_rss_mb(pid: int) -> int:

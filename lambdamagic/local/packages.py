@@ -6,6 +6,7 @@ import io
 import os
 import threading
 import zipfile
+import zlib
 from pathlib import Path
 
 from lambdamagic.errors import LocalServerError
@@ -44,8 +45,12 @@ class PackageStore:
                 if package:
                     _unzip(package, partial)
                 partial.rename(target)
-            except zipfile.BadZipFile as error:
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
                 raise LocalServerError(f"the {kind} package is not a zip file: {error}") from error
+            except (RuntimeError, NotImplementedError) as error:  # encrypted, or packed in an unknown way
+                raise LocalServerError(f"the {kind} package cannot be unpacked: {error}") from error
+            except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+                raise LocalServerError(f"the {kind} package holds a file and a folder of one name: {error}") from error
             except OSError as error:
                 raise LocalServerError(
                     f"the {kind} package could not be unpacked: {error}",

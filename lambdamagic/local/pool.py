@@ -18,7 +18,7 @@ from lambdamagic.local.aws_errors import AwsError
 from lambdamagic.local.environment import Blueprint, Environment, Invocation, NotDelivered
 from lambdamagic.local.functions import FunctionVersion
 from lambdamagic.local.logs import InvocationLog, LogBuffer
-from lambdamagic.local.memory import tree_rss_bytes
+from lambdamagic.local.memory import strays_rss_bytes, tree_rss_bytes
 from lambdamagic.local.processes import Processes
 from lambdamagic.local.results import Result, task_timed_out
 from lambdamagic.local.stats import Stats
@@ -247,9 +247,13 @@ class Pool:
         checked_at = 0.0
         while True:
             busy = [e for e in self._alive.values() if e.is_busy and e.pid is not None and e.is_alive]
+            if busy:
+                known = {e.pid for e in self._alive.values() if e.pid is not None}
+                strays = strays_rss_bytes(self._processes.keeper_pid, known)
             for environment in busy:
                 assert environment.pid is not None
-                environment.note_memory(-(-tree_rss_bytes(environment.pid) // _MB))
+                used = tree_rss_bytes(environment.pid) + strays.get(environment.identity, 0)
+                environment.note_memory(-(-used // _MB))
             now = time.monotonic()
             if now - checked_at > _IDLE_CHECK_S:
                 checked_at = now

@@ -101,6 +101,21 @@ def test_the_memory_of_child_processes_counts(account):
     assert account.invoke(name)["Payload"]["errorMessage"].endswith("signal: killed")
 
 
+def test_the_memory_of_a_daemon_counts(account):
+    """A process that left its parent is part of the sandbox still."""
+    name = account.deploy(
+        """
+        import subprocess, sys, time
+        def handler(event, context):
+            code = "x = b'x' * 400_000_000; import time; time.sleep(60)"
+            subprocess.run(["setsid", "--fork", sys.executable, "-c", code], check=True)
+            time.sleep(15)
+        """,
+        MemorySize=192,
+    )
+    assert account.invoke(name)["Payload"]["errorMessage"].endswith("signal: killed")
+
+
 @pytest.mark.parametrize(
     ("code", "how"),
     [

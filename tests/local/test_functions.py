@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import stat
+import zipfile
+
 import pytest
 from botocore.exceptions import ClientError
 
+from lambdamagic.local.interpreters import OWN_VERSION
 from tests.local.conftest import ECHO, package
 
 
@@ -154,3 +159,45 @@ def test_a_service_that_is_not_there_says_so(account):
     """A clear error instead of an odd one."""
     with pytest.raises(ClientError, match="has no service"):
         account.client("dynamodb").list_tables()
+
+
+def _encrypted(content):
+    changed = bytearray(content)
+    changed[6] |= 1  # the flag of the local header, and of the directory's entry
+    changed[content.find(b"PK\x01\x02") + 8] |= 1
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no zip at all", "not a zip file"),
+        (_encrypted(package({"app.py": "x = 1"})), "encrypted"),
+        (package({"app.py": "x = 1", "a": "file", "a/b": "below it"}), "a file and a folder of one name"),
+    ],
+    ids=["no zip", "encrypted", "file and folder"],
+)
+def test_a_package_that_cannot_be_unpacked_says_why(account, content, told):
+    """Invoke answers what is wrong with it, also the second time."""
+    options = {"Runtime": f"python{OWN_VERSION}", "Handler": "app.handler", "Role": account.role_arn()}
+    name = "packed-" + told.replace(" ", "-")
+    account.functions.create_function(FunctionName=name, Code={"ZipFile": content}, **options)
+    for _ in range(2):
+        with pytest.raises(account.functions.exceptions.ServiceException, match=told):
+            account.invoke(name)
+
+
+def test_a_package_stays_in_its_folder(account):
+    """Names that point upwards or are absolute unpack below the task root, and nothing is written through a link."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("app.py", "import os\ndef handler(event, context): return sorted(os.listdir('.'))")
+        archive.writestr("../../up", "x")
+        archive.writestr("/absolute", "x")
+        link = zipfile.ZipInfo("link")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/")
+    options = {"Runtime": f"python{OWN_VERSION}", "Handler": "app.handler", "Role": account.role_arn()}
+    account.functions.create_function(FunctionName="slip", Code={"ZipFile": content.getvalue()}, **options)
+    assert account.invoke("slip")["Payload"] == ["absolute", "app.py", "link", "up"]
+    assert not list(account.connection.folder.glob("**/link/*"))

@@ -113,6 +113,13 @@ def test_a_payload_that_is_no_json_is_refused(account, echo):
         account.functions.invoke(FunctionName=echo, Payload=b"{oops")
 
 
+def test_a_payload_that_is_nested_too_deeply_is_refused(account, echo):
+    """Told as what it is, an event that cannot be read, and not as a failure of the instance."""
+    deep = b"[" * 100_000 + b"]" * 100_000
+    with pytest.raises(account.functions.exceptions.InvalidRequestContentException, match="Could not parse"):
+        account.functions.invoke(FunctionName=echo, Payload=deep)
+
+
 def test_a_synchronous_request_over_6_mb_is_refused(account, echo):
     """413 with AWS's own text."""
     with pytest.raises(ClientError) as caught:
