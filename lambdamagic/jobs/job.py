@@ -51,12 +51,12 @@ class Unit:
         program: Its own program; None takes the job's.
         program_id: Tells programs of one job apart, so that an environment knows which one it has read.
         begin: Called when it is about to be sent; False means that it was cancelled meanwhile.
-        split: Makes units of one task each, for when this one killed its environment.
+        part: Makes a unit of some of its tasks, for when not all are to be run again; None when it has one task.
     """
 
     tasks: tuple[int, ...]
     items: Callable[[], Frames] | None = None
-    split: Callable[[], list[Unit]] | None = None
+    part: Callable[[tuple[int, ...]], Unit] | None = None
     program: Callable[[], Payload] | None = None
     program_id: str = ""
     begin: Callable[[], bool] | None = None
@@ -97,6 +97,7 @@ class Arrival:
         error: How it died or was refused; None when it answered.
         report: Lambda's report.
         request_id: AWS's id of the invocation.
+        superseded: Tasks whose outcome does not count, since they are run again.
     """
 
     unit: Unit
@@ -105,6 +106,7 @@ class Arrival:
     error: Exception | None
     report: Report | None
     request_id: str = ""
+    superseded: frozenset[int] = frozenset()
 
 
 class Job:

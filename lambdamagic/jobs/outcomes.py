@@ -74,4 +74,6 @@ def outcomes(arrival: Arrival, home: Home) -> Iterator[tuple[int, Any | Failure]
     decoder = Decoder(arrival.frames, home, missing=stand_in)
     for task, _ in zip(tasks, response.tasks, strict=False):
         outcome = decoder.load()
+        if task in arrival.superseded:
+            continue
         yield task, Failure(outcome["error"], None) if "error" in outcome else outcome["value"]

@@ -24,7 +24,8 @@ class RetryPolicy:
 
     Attributes:
         user_errors: Further attempts of a task whose code raised, timed out or used up its memory.
-        deaths: Further attempts of a task whose environment died or whose connection broke.
+        deaths: Further attempts of a task whose environment died: once may be chance, twice is the task.
+        losses: Further attempts of a task whose connection broke or whose request AWS failed: never the task's fault.
         throttle_patience_s: How long throttling is borne, in seconds.
         base_s: First wait, doubled with each attempt.
         cap_s: Longest wait.
@@ -32,6 +33,7 @@ class RetryPolicy:
 
     user_errors: int = 0
     deaths: int = 0
+    losses: int = 4
     throttle_patience_s: float = 900.0
     base_s: float = 0.2
     cap_s: float = 10.0
@@ -44,6 +46,7 @@ class History:
     throttled: int = 0
     throttled_since: float | None = None
     deaths: int = 0
+    losses: int = 0
     user_errors: int = 0
 
 
@@ -66,9 +69,11 @@ def wait_before_retry(
         return backoff_s(policy, history.throttled, jitter)
     if isinstance(error, FunctionTimedOutError | OutOfMemoryError):
         return backoff_s(policy, history.user_errors, jitter) if history.user_errors <= policy.user_errors else None
-    if isinstance(error, EnvironmentDiedError | InvocationLostError):
+    if isinstance(error, EnvironmentDiedError):
         allowed = max(policy.deaths, policy.user_errors)
         return backoff_s(policy, history.deaths, jitter) if history.deaths <= allowed else None
+    if isinstance(error, InvocationLostError):
+        return backoff_s(policy, history.losses, jitter) if history.losses <= policy.losses else None
     return None
 
 
@@ -86,8 +91,10 @@ def note(history: History, error: Exception, now: float) -> None:
             history.throttled_since = now
     elif isinstance(error, FunctionTimedOutError | OutOfMemoryError):
         history.user_errors += 1
-    elif isinstance(error, EnvironmentDiedError | InvocationLostError):
+    elif isinstance(error, EnvironmentDiedError):
         history.deaths += 1
+    elif isinstance(error, InvocationLostError):
+        history.losses += 1
 
 
 @dataclass

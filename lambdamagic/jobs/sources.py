@@ -121,11 +121,12 @@ class ChunkedItems:
             self.pace.learn_items(tasks=len(chunk), item_bytes=frames.size_bytes)
             return frames
 
-        def split() -> list[Unit]:
-            return [self._unit(chunk[number : number + 1], start + number) for number in range(len(chunk))]
+        def part(tasks: tuple[int, ...]) -> Unit:
+            return self._unit([chunk[task - start] for task in tasks], tasks[0])
 
+        # A part is always a run of neighbours, so that its first number tells all of them.
         numbers = tuple(range(start, start + len(chunk)))
-        return Unit(numbers, encode, split if len(chunk) > 1 else None)
+        return Unit(numbers, encode, part if len(chunk) > 1 else None)
 
     @property
     def is_dry(self) -> bool:
