@@ -104,7 +104,7 @@ class Notebook:
     @property
     def server(self) -> LocalServer:
         """The embedded Lambda behind the notebook, started if it is not there yet."""
-        return self.session.target(self.session.settings()).server
+        return self.session.target(self.session.settings({"target": "local"})).server
 
     @property
     def faults(self) -> Faults:

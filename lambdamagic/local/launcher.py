@@ -124,6 +124,14 @@ class LocalServer:
         """Return whether the server's process runs."""
         return self._process.poll() is None
 
+    def has_ended(self, *, within_s: float) -> bool:
+        """Return whether the server's process has ended, waiting for that a while."""
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def stop(self) -> None:
         """End the instance and everything that it started; bounded, and a second call does nothing."""
         with self._lock:

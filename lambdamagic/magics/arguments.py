@@ -32,6 +32,9 @@ def whole_number(text: str) -> int:
     return int(unquote(text))
 
 
+whole_number.__name__ = "whole number"  # argparse names the type in its message
+
+
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that all magics that run something share."""
     options: list[Decorator] = [
@@ -62,6 +65,7 @@ def parse(method: Callable[..., Any], tokens: list[str]) -> Any:
         PrintHelp: Help was asked for.
     """
     parser: MagicArgumentParser = method.parser  # type: ignore[attr-defined]  # magic_arguments puts it there
+    parser.allow_abbrev = False  # what is abbreviated today is ambiguous when another option comes
     if "-h" in tokens or "--help" in tokens:
         raise PrintHelp(parser.format_help())
     arguments, unknown = _parse_known(parser, tokens)

@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from lambdamagic.capture import plan_callable
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.config import ResolvedSettings
+from lambdamagic.errors import FunctionTimedOutError
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import Arrival
 from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
@@ -41,11 +42,13 @@ def split_call(text: str) -> tuple[str, str]:
     Raises:
         UsageError: There are no two expressions.
     """
-    for position, character in enumerate(text):
-        if character.isspace():
-            fn, items = text[:position].strip(), text[position:].strip()
-            if _is_expression(fn) and _is_expression(items):
-                return fn, items
+    splits = [(text[:n].strip(), text[n:].strip()) for n, character in enumerate(text) if character.isspace()]
+    found = [(fn, items) for fn, items in splits if _is_expression(fn) and _is_expression(items)]
+    # `f [1] + [2]` and `lambda x: x + k [1]` can be split in two places: a sign hardly begins the items, and a
+    # lambda reaches as far as it can.
+    found = [split for split in found if split[1][0] not in "+-~"] or found
+    if found:
+        return found[-1] if text.lstrip().startswith("lambda") else found[0]
     raise UsageError(
         f"%lambda_map takes a callable and the items, as in `%lambda_map evaluate candidates`; got {text!r}"
     )
@@ -174,6 +177,8 @@ class MapRun:
     def _receive(self, arrival: Arrival) -> None:
         if arrival.response is not None:
             replay(arrival.response.outputs)
+        elif isinstance(arrival.error, FunctionTimedOutError):
+            replay(arrival.error.outputs)
         for task, outcome in outcomes(arrival, self.session.home):
             if not isinstance(outcome, Failure):
                 self.results[task] = outcome

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.functions import python_here
-from lambdamagic.errors import JobCancelledError, LambdaMagicError
+from lambdamagic.errors import CredentialsError, JobCancelledError, LambdaMagicError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, Job, JobSpec
@@ -54,13 +55,57 @@ class JobRunner:
             KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
             LambdaMagicError: The job could not run or go on.
         """
+        target = self.target
+        try:
+            spec = self._spec(kind, program, units, task_count, options, deaths, program_limit_bytes)
+        except LambdaMagicError as error:
+            raise self._checked(error) from error.__cause__
+        listeners = Listeners()
+        listeners.add(self._showing.listener)
+        self.job = job = self.session.start(spec, listeners)
+        record = JobRecord(self._showing.listener.snapshot(), target.name, spec.function.name)
+        try:
+            for arrival in job.arrivals(self._showing.tick):
+                if arrival.error is not None:
+                    arrival = replace(arrival, error=target.check(arrival.error))
+                receive(arrival)
+                self._showing.tick()
+        except KeyboardInterrupt:
+            job.cancel()
+            job.wait(2.0)
+            sys.stderr.write(f"λ {self.label}: cancelled; what still runs on Lambda is told to stop\n")
+            raise
+        except JobCancelledError:
+            raise
+        except LambdaMagicError as error:
+            raise self._checked(error) from error.__cause__
+        finally:
+            if job.state == "running":
+                job.cancel()
+                job.wait(2.0)
+            self._showing.close()
+            record.progress = self._showing.listener.snapshot()
+            record.logs = list(job.log_tails)
+            self.session.remember(record)
+        return record
+
+    def _spec(
+        self,
+        kind: Any,
+        program: Program,
+        units: UnitSource,
+        task_count: int,
+        options: dict[str, Any],
+        deaths: int,
+        program_limit_bytes: int | None,
+    ) -> JobSpec:
         settings = self.resolved.settings
         target = self.target
         function = target.function_for(
             FunctionWish(settings.memory_mb, settings.timeout_s, settings.python or python_here())
         )
         limit = settings.inline_limit_bytes if program_limit_bytes is None else program_limit_bytes
-        spec = JobSpec(
+        return JobSpec(
             kind=kind,
             label=self.label,
             function=function,
@@ -80,32 +125,13 @@ class JobRunner:
             is_billed=target.is_billed,
             max_cost_usd=settings.max_cost_usd or None,
         )
-        listeners = Listeners()
-        listeners.add(self._showing.listener)
-        self.job = job = self.session.start(spec, listeners)
-        record = JobRecord(self._showing.listener.snapshot(), target.name, function.name)
-        try:
-            for arrival in job.arrivals(self._showing.tick):
-                receive(arrival)
-                self._showing.tick()
-        except KeyboardInterrupt:
-            job.cancel()
-            job.wait(2.0)
-            sys.stderr.write(f"λ {self.label}: cancelled; what still runs on Lambda is told to stop\n")
-            raise
-        except JobCancelledError:
-            raise
-        except LambdaMagicError as error:
-            raise target.check(error) from error.__cause__
-        finally:
-            if job.state == "running":
-                job.cancel()
-                job.wait(2.0)
-            self._showing.close()
-            record.progress = self._showing.listener.snapshot()
-            record.logs = list(job.log_tails)
-            self.session.remember(record)
-        return record
+
+    def _checked(self, error: LambdaMagicError) -> Exception:
+        """Return the error to raise: that the target itself died, if it did."""
+        if isinstance(error, CredentialsError):
+            # The next cell looks for credentials anew: the user may have signed in meanwhile.
+            self.session.forget(self.target)
+        return self.target.check(error)
 
 
 def replay(outputs: list[dict[str, Any]]) -> None:

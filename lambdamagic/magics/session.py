@@ -104,6 +104,11 @@ class Session:
             target = self._targets[key] = open_target(settings)
         return target
 
+    def forget(self, target: Target) -> None:
+        """Close a target; the next job opens it anew."""
+        self._targets = {key: known for key, known in self._targets.items() if known is not target}
+        target.close()
+
     def start(self, spec: JobSpec, listeners: Listeners) -> Job:
         """Begin a job."""
         if self._engine is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from types import CoroutineType
 from typing import Any
 
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.picklers import PICKLING_ERRORS
+from lambdamagic.errors import ResultError
 from lambdamagic.protocol.envelope import Request, TaskSummary
 from lambdamagic.remote.blobs import BlobCache, read_frames
 from lambdamagic.remote.execution import Environment, run_code
@@ -42,7 +44,12 @@ class Chunk:
             for item in items:
                 began = time.perf_counter()
                 try:
-                    outcome: dict[str, Any] = {"value": call(item)}
+                    value = call(item)
+                    if type(value) is CoroutineType:
+                        import asyncio
+
+                        value = asyncio.run(value)
+                    outcome: dict[str, Any] = {"value": value}
                 except Interrupted as interrupted:
                     self.interrupted = interrupted
                     return
@@ -113,6 +120,7 @@ class Chunk:
                 return outcome
             kept = type(outcome["value"]).__name__
             message = f"the task's result, a {kept}, cannot come back: {error}"
-            record = ErrorRecord("lambdamagic.errors.ResultError", message, [], text=message)
+            lost = ResultError(message, hint="return what can be pickled, such as list(...) of a generator")
+            record = ErrorRecord("lambdamagic.errors.ResultError", message, [], text=message, exception=lost)
             return {"error": [record], "seconds": outcome["seconds"]}
         return outcome

@@ -7,7 +7,7 @@ import threading
 
 from lambdamagic.config import Settings
 from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket, variant_name
-from lambdamagic.errors import LocalServerError
+from lambdamagic.errors import InvocationLostError, LocalServerError, TargetError
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.local.launcher import LocalServer
@@ -94,7 +94,11 @@ class LocalTarget:
 
     def check(self, error: Exception) -> Exception:
         """Tell that the server died, if that is why a job failed."""
-        if self._is_closed or self.server.is_alive():
+        if self._is_closed:
+            return error
+        # Its sockets close a moment before the process is seen to have ended.
+        is_suspect = isinstance(error, InvocationLostError | TargetError)
+        if not self.server.has_ended(within_s=1.0 if is_suspect else 0.0):
             return error
         return LocalServerError(
             f"the embedded Lambda ended while the job ran: {self.server.describe_death()}",

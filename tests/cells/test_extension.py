@@ -1,0 +1,77 @@
+"""Loading, reloading and unloading the extension."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import psutil
+
+_SCRIPT = """
+import threading, psutil, sys
+from tests.notebooks import Notebook
+n = Notebook()
+def ours():
+    threads = [t.name for t in threading.enumerate() if t.name.startswith('lambdamagic')]
+    return threads, len(psutil.Process().children(recursive=True))
+print(n.remote('x = 1\\nx').value)
+magics = n.shell.magics_manager.magics
+print(sorted(k for k in magics['cell'] if 'lambda' in k), sorted(k for k in magics['line'] if 'lambda' in k))
+n.ok('%reload_ext lambdamagic')
+print(n.remote('x + 1').value, sum(type(c).__name__ == 'LambdaMagics' for c in n.shell.configurables))
+n.ok('%unload_ext lambdamagic')
+print([k for kind in magics.values() for k in kind if 'lambda' in k])
+print(ours())
+print('lambdamagic' in vars(n.shell) or hasattr(n.shell, '_lambdamagic'))
+print([c for c in n.shell.configurables if type(c).__name__ == 'LambdaMagics'])
+print(n.run('%%lambda\\n1').error)
+n.ok('%load_ext lambdamagic')
+print(n.remote('x + 2').value)
+n.close()
+print(ours())
+"""
+
+
+def test_unloading_leaves_nothing_behind():
+    """No magic, thread, process, configurable or attribute; loading again works."""
+    done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True, timeout=120)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "1"
+    assert lines[1] == "['lambda', 'lambda_map'] ['lambda', 'lambda_map']"
+    assert lines[2] == "2 1"
+    assert lines[3] == "[]"
+    assert lines[4] == "([], 0)"
+    assert lines[5] == "False"
+    assert lines[6] == "[]"
+    assert "lambda" in lines[7]
+    assert lines[8] == "3"
+    assert lines[9] == "([], 0)"
+
+
+def test_a_shell_that_just_ends_leaves_nothing_behind(own_home):
+    """Without unloading, at the end of `python -m IPython`."""
+    (own_home / "cell.ipy").write_text(
+        "get_ipython().run_line_magic('load_ext', 'lambdamagic')\n"
+        "get_ipython().run_cell_magic('lambda', '-q', \"import os\\nprint('pid', os.getppid())\")\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=NoColor", str(own_home / "cell.ipy")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    pid = int(done.stdout.split("pid ")[1].split()[0])
+    assert not psutil.pid_exists(pid)
+
+
+def test_loading_starts_nothing_and_is_quick(own_home):
+    """No server, no thread, no boto3 before the first cell."""
+    script = (
+        "import sys, threading\nfrom IPython.core.interactiveshell import InteractiveShell\n"
+        "s = InteractiveShell.instance()\ns.run_line_magic('load_ext', 'lambdamagic')\n"
+        "print([m for m in 'boto3 botocore moto dill cloudpickle ipywidgets numpy'.split() if m in sys.modules])\n"
+        "print([t.name for t in threading.enumerate() if 'lambdamagic' in t.name])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == ["[]", "[]"]

@@ -1,0 +1,55 @@
+"""What is imported when, held by a list."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "boto3",
+    "botocore",
+    "IPython",
+    "ipywidgets",
+    "numpy",
+    "pandas",
+    "dill",
+    "cloudpickle",
+    "moto",
+    "rich",
+    "click",
+    "asyncio",
+)
+
+
+def _loaded(statement: str, names: tuple[str, ...]) -> list[str]:
+    script = f"import sys\n{statement}\nprint(*[name for name in {names!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("statement", ["import lambdamagic", "import lambdamagic.errors"])
+def test_importing_the_package_loads_nothing_heavy(statement):
+    """Neither AWS nor notebook nor pickling libraries."""
+    assert _loaded(statement, HEAVY) == []
+
+
+def test_what_runs_in_lambda_loads_nothing_heavy():
+    """A cold start pays for every import: no boto3, no notebook, no event loop."""
+    statement = "import lambdamagic.remote.handler\nimport lambdamagic.remote.invocation"
+    assert _loaded(statement, (*HEAVY, "concurrent.futures", "http.client", "urllib.request", "ssl", "tempfile")) == []
+
+
+def test_the_errors_and_the_protocol_need_only_themselves():
+    """They can be read anywhere."""
+    ours = "print(*sorted(name for name in sys.modules if name.startswith('lambdamagic')))"
+    script = f"import sys\nimport lambdamagic.protocol.envelope\n{ours}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == [
+        "lambdamagic",
+        "lambdamagic.errors",
+        "lambdamagic.protocol",
+        "lambdamagic.protocol.envelope",
+        "lambdamagic.protocol.payload",
+    ]
