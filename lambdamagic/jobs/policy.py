@@ -18,6 +18,10 @@ from lambdamagic.errors import (
 )
 
 
+#: Refusals closer together than this are one sign.
+_CUT_EVERY_S = 1.0
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """How often what is tried again.
@@ -101,6 +105,9 @@ def note(history: History, error: Exception, now: float) -> None:
 class Concurrency:
     """How many invocations may be under way: additive increase, multiplicative decrease.
 
+    As in TCP's congestion control (RFC 5681): many refusals of one moment are one sign, so they cut once; growth is
+    fast up to where it last went well, and careful above.
+
     Attributes:
         ceiling: The user's or the account's limit.
         allowed: What throttling has taught so far.
@@ -108,17 +115,27 @@ class Concurrency:
 
     ceiling: int
     allowed: float = 0.0
+    _threshold: float = 0.0
+    _cut_at: float = float("-inf")
 
     def __post_init__(self) -> None:
-        self.allowed = float(self.ceiling)
+        self.allowed = self._threshold = float(self.ceiling)
 
-    def throttled(self) -> None:
-        """Come down: Lambda said that there are too many."""
-        self.allowed = max(1.0, self.allowed * 0.7)
+    def throttled(self, now: float) -> None:
+        """Come down: Lambda said that there are too many.
+
+        Args:
+            now: Seconds on a clock that does not go back.
+        """
+        if now - self._cut_at < _CUT_EVERY_S:
+            return
+        self._cut_at = now
+        self.allowed = self._threshold = max(1.0, self.allowed * 0.7)
 
     def succeeded(self) -> None:
-        """Go up by one for each full round that succeeded."""
-        self.allowed = min(float(self.ceiling), self.allowed + 1.0 / self.allowed)
+        """Go up: by one below the threshold, above it by one for each full round."""
+        step = 1.0 if self.allowed < self._threshold else 1.0 / self.allowed
+        self.allowed = min(float(self.ceiling), self.allowed + step)
 
     @property
     def limit(self) -> int:

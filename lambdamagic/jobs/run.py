@@ -166,7 +166,7 @@ class JobRun:
         if isinstance(error, InvocationError):
             self._keep_log(error.log_tail)
         if isinstance(error, ThrottledError):
-            self._concurrency.throttled()
+            self._concurrency.throttled(now)
         elif isinstance(error, _DEATHS) and unit.part is not None:
             # One of the tasks did it, and the others must not go with it.
             middle = len(unit.tasks) // 2
