@@ -60,11 +60,10 @@ class Narrator:
         self._status: Any = None
 
     def heading(self, markdown: str) -> None:
-        """Print the heading of a text cell."""
-        found = re.match(r"#+ (.+)", markdown)
-        if found:
+        """Print the headings of a text cell."""
+        for found in re.findall(r"^#+ (.+)$", markdown, re.MULTILINE):
             self.console.print()
-            self.console.print(Rule(Text(found[1], style="bold"), align="left", style="dim"))
+            self.console.print(Rule(Text(found, style="bold"), align="left", style="dim"))
 
     def begin(self, cell: Any, number: int) -> None:
         """Print the first line of a cell that starts."""
@@ -144,7 +143,13 @@ class Run:
                 on_cell_execute=self._begin,
                 on_cell_executed=self._end,
             )
-            await asyncio.wait_for(client.async_execute(env=_environment(folder)), timeout_s)
+            try:
+                async with asyncio.timeout(timeout_s) as deadline:
+                    await client.async_execute(env=_environment(folder))
+            except DeadKernelError as error:
+                if deadline.expired():  # it is dead because it was given up
+                    raise TimeoutError from error
+                raise
 
     def _begin(self, *, cell: Any, cell_index: int) -> None:
         for before in self.notebook.cells[self._told : cell_index]:

@@ -70,9 +70,9 @@ class TerminalView:
             from rich.progress import Progress as RichProgress
 
             self._bar = RichProgress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False, style="bold"),  # the user's own brackets stay
                 BarColumn(bar_width=24),
-                TextColumn("{task.fields[facts]}"),
+                TextColumn("{task.fields[facts]}", markup=False),
                 console=Console(file=sys.stderr),
                 auto_refresh=False,
             )

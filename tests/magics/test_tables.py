@@ -1,0 +1,55 @@
+"""Tables as text and as HTML."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lambdamagic.magics.tables import Table, size
+
+_TABLE = Table(
+    "Jobs", ("job", "what~", "took>"), [("a1", "fit(<X>) [bold]", "1.0 s"), ("b2", "g", "12.0 s")], ["A <note>."]
+)
+
+
+def test_as_text() -> None:
+    """Columns are aligned, the user's brackets are no markup, and there is no escape sequence."""
+    text = repr(_TABLE)
+    assert "\x1b" not in text
+    assert "fit(<X>) [bold]" in text
+    assert text.splitlines()[0] == "Jobs"
+    assert text.splitlines()[-1] == "A <note>."
+    ends = [len(line) for line in text.splitlines() if line.endswith(" s")]
+    assert len(set(ends)) == 1
+
+
+def test_as_html() -> None:
+    """What the user wrote is escaped; numbers stand to the right."""
+    html = _TABLE._repr_html_()
+    assert "fit(&lt;X&gt;) [bold]" in html
+    assert "A &lt;note&gt;." in html
+    assert len(re.findall(r"<tr>", html)) == 3
+    assert re.search(r"<td style=\"[^\"]*text-align:right[^\"]*\">12\.0 s</td>", html)
+
+
+def test_without_rows() -> None:
+    """Only the title and the notes."""
+    table = Table("Jobs", ("job",), [], ["No job has run."])
+    assert "<table" not in table._repr_html_()
+    assert repr(table).split("\n") == ["Jobs", "No job has run."]
+
+
+def test_a_kernel_shows_it_once(kernel) -> None:
+    """Rich, which draws the text, does not display a second table by itself in a kernel."""
+    ran = kernel.run("%lambda config")
+    assert [name for name, _ in ran.messages if name in ("display_data", "execute_result")] == ["execute_result"]
+    assert "\x1b" not in ran.value
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_234_567, "1.2 MB"), (5e12, "5,000.0 GB")]
+)
+def test_sizes(count: float, words: str) -> None:
+    """1 kB is 1,000 bytes."""
+    assert size(count) == words

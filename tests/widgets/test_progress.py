@@ -1,0 +1,82 @@
+"""What a view knows of a job, made from its events alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambdamagic import events
+from lambdamagic.widgets.progress import ProgressListener
+from tests.widgets.jobs import JOB, START, after, ended, outcome, over, sent, started
+
+
+def test_a_job_under_way_counts_tasks_in_invocations_that_have_begun() -> None:
+    """Two invocations of three tasks each: one is over, one is under way."""
+    progress = after(
+        started(), sent("a", 0, 1, 2), sent("b", 3, 4, 5), ended("a", 0, 1, 2), *(outcome(n) for n in range(3))
+    )
+    assert (progress.done, progress.failed, progress.running, progress.state) == (3, 0, 3, "running")
+    assert progress.finished_tasks == 3
+    assert not progress.is_over
+
+
+def test_reports_add_up() -> None:
+    """Billed time, cold starts, requests and cost are sums, memory is the highest."""
+    progress = after(
+        started(),
+        sent("a", 0),
+        sent("b", 1),
+        ended("a", 0, is_cold=True, peak=120, cost=0.25),
+        ended("b", 1, peak=90, cost=0.5),
+    )
+    assert (progress.billed_ms, progress.cold_starts, progress.s3_requests) == (3000.0, 1, 4)
+    assert (progress.peak_memory_mb, progress.cost_usd, progress.running) == (120, 0.75, 0)
+
+
+def test_what_is_throttled_or_retried_is_not_under_way() -> None:
+    """Both take their tasks out of what runs, and are counted."""
+    throttled = events.InvocationThrottled(JOB, "a", (0, 1), 0.2, START + 2)
+    retried = events.InvocationRetried(JOB, "b", (2, 3), "died", True, 0.2, START + 2)
+    progress = after(started(), sent("a", 0, 1), sent("b", 2, 3), throttled, retried)
+    assert (progress.running, progress.throttled, progress.retried) == (0, 1, 2)
+
+
+def test_equal_errors_are_counted_together() -> None:
+    """A thousand times the same mistake is one line for a person."""
+    progress = after(started(), outcome(0, "ValueError: x"), outcome(1, "ValueError: x"), outcome(2, "KeyError: 'k'"))
+    assert progress.errors.most_common() == [("ValueError: x", 2), ("KeyError: 'k'", 1)]
+
+
+@pytest.mark.parametrize(
+    ("end", "outcomes", "state"),
+    [
+        (over(), [outcome(0)], "done"),
+        (over(), [outcome(0, "ValueError: x")], "failed"),
+        (over("failed", "OutOfMemoryError"), [], "failed"),
+        (over("cancelled"), [outcome(0)], "cancelled"),
+    ],
+)
+def test_the_end(end: events.JobFinished, outcomes: list[events.TaskFinished], state: str) -> None:
+    """A job that ended well with failed tasks has failed for whoever looks at it."""
+    progress = after(started(1), sent("a", 0), *outcomes, end)
+    assert progress.state == state
+    assert progress.is_over
+    assert progress.running == 0
+    assert progress.elapsed_s(START + 99) == 10
+
+
+def test_the_rest_is_told_from_the_pace_so_far() -> None:
+    """Four of ten tasks in eight seconds leave twelve; nothing is told before the first and after the end."""
+    assert after(started(), *(outcome(n) for n in range(4))).remaining_s(START + 8) == pytest.approx(12)
+    assert after(started()).remaining_s(START + 8) is None
+    assert after(started(None), outcome(0)).remaining_s(START + 8) is None
+    assert after(started(), outcome(0), over()).remaining_s(START + 8) is None
+
+
+def test_a_snapshot_does_not_change() -> None:
+    """What a view holds is its own, also the errors."""
+    listener = ProgressListener()
+    listener(started())
+    before = listener.snapshot()
+    listener(outcome(0, "ValueError: x"))
+    assert before.failed == 0
+    assert not before.errors

@@ -1,0 +1,123 @@
+"""When and where progress is shown."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+import pytest
+
+from lambdamagic.widgets import views
+from lambdamagic.widgets.progress import Progress
+from lambdamagic.widgets.views import LogView, NotebookView, NoView, Showing, TerminalView, choose_view
+from tests.widgets.jobs import START, after, ended, outcome, over, sent, started
+
+
+class _Recorder:
+    """A view that records its calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def show(self, progress: Progress, now: float) -> None:
+        self.calls.append("show")
+
+    def close(self, progress: Progress, now: float) -> None:
+        self.calls.append("close")
+
+
+class _Time:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_quick_job_shows_nothing() -> None:
+    """The delay counts from the first tick, not from when the target was opened."""
+    recorder, clock = _Recorder(), _Time()
+    showing = Showing(recorder, 0.6, monotonic=clock)
+    clock.now = 100.0
+    showing.tick()
+    clock.now = 100.59
+    showing.tick()
+    assert recorder.calls == []
+    clock.now = 100.7
+    showing.tick()
+    assert recorder.calls == ["show"]
+
+
+def test_a_view_is_drawn_now_and_then() -> None:
+    """However often the waiting thread ticks, a view is drawn some seven times a second, and once at the end."""
+    recorder, clock = _Recorder(), _Time()
+    showing = Showing(recorder, 0.0, monotonic=clock)
+    for step in range(1, 101):
+        clock.now = 1 + step / 100
+        showing.tick()
+    assert 6 <= recorder.calls.count("show") <= 1 / views.EVERY_S + 1
+    showing.close()
+    assert recorder.calls[-1] == "close"
+
+
+def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    """One when it becomes long, one every 30 s, one at the end."""
+    view = LogView(every_s=30)
+    running, done = after(started(), sent("a", 0)), after(started(), *(outcome(n) for n in range(10)), over())
+    for second in range(65):
+        view.show(running, START + second)
+    view.close(done, START + 65)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert "▶ running  0/10 tasks" in lines[0]
+    assert "✓ done  10/10 tasks" in lines[-1]
+
+
+def test_a_log_says_nothing_of_a_quick_job(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was never shown is not closed with a line either."""
+    LogView().close(after(started(), over()), START)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_has_one_line_that_ends_with_the_last_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar stands on stderr, and what it says last stays there."""
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    view = TerminalView()
+    view.show(after(started(), sent("a", 0, 1)), START + 1)
+    view.close(after(started(), ended("a", 0, 1), *(outcome(n) for n in range(10)), over()), START + 10)
+    text = screen.getvalue()
+    assert "evaluate × 10" in text
+    assert "✓" in text
+    assert "10/10 tasks" in text
+    view.close(after(started(), over()), START + 10)
+    assert screen.getvalue() == text
+
+
+def test_a_label_is_no_markup_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Square brackets of the user's code are shown as they are."""
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    view = TerminalView()
+    view.show(after(started(2, "f × xs[bold]")), START + 1)
+    view.close(after(started(2, "f × xs[bold]"), over()), START + 2)
+    assert "xs[bold]" in screen.getvalue()
+
+
+def test_a_notebook_has_html_and_text_in_one_place(notebook: Any) -> None:
+    """The view is drawn again in the same output, and its last state stays."""
+    notebook.names["view"] = NotebookView()
+    notebook.names["states"] = [after(started(), sent("a", 0)), after(started(), *map(outcome, range(10)), over())]
+    ran = notebook.ok("view.show(states[0], 1001.0); view.show(states[0], 1002.0); view.close(states[1], 1003.0)")
+    (bundle,) = ran.displays
+    assert bundle["text/plain"].startswith("λ evaluate × 10  ✓ done  10/10 tasks")
+    assert 'role="progressbar"' in bundle["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("is_kernel", "quiet", "kind"),
+    [(True, False, NotebookView), (True, True, NoView), (False, True, NoView), (False, False, LogView)],
+)
+def test_the_view_fits_the_place(is_kernel: bool, quiet: bool, kind: type) -> None:
+    """HTML for a kernel, lines where stderr is no terminal, nothing when it shall be quiet."""
+    assert type(choose_view(is_kernel=is_kernel, quiet=quiet)) is kind
