@@ -15,12 +15,16 @@ from lambdamagic.widgets import page, text
 from lambdamagic.widgets.progress import Progress, ProgressListener
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
+    from rich.console import RenderableType
+    from rich.live import Live
 
 #: Quick jobs show nothing but their result.
 DELAY_S = 0.6
 #: How often a view is drawn, in seconds.
 EVERY_S = 0.15
+#: More of a label would leave no room for the rest in a terminal of 80 columns.
+_LABEL_WIDTH = 28
+_STYLES = {"running": "blue", "done": "green", "failed": "red", "cancelled": "yellow"}
 
 
 class View(Protocol):
@@ -56,44 +60,55 @@ class NotebookView:
 
 
 class TerminalView:
-    """A bar on stderr."""
+    """A bar and a line of details on stderr."""
 
     def __init__(self) -> None:
-        self._bar: RichProgress | None = None
-        self._task: Any = None
+        self._live: Live | None = None
 
     def show(self, progress: Progress, now: float) -> None:
         """Draw, or draw again."""
-        if self._bar is None:
+        if self._live is None:
             from rich.console import Console
-            from rich.progress import BarColumn, TextColumn
-            from rich.progress import Progress as RichProgress
+            from rich.live import Live
 
-            self._bar = RichProgress(
-                TextColumn("{task.description}", markup=False, style="bold"),  # the user's own brackets stay
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[facts]}", markup=False),
-                console=Console(file=sys.stderr),
-                auto_refresh=False,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task("λ", total=progress.task_count, facts="")
-        sign = text.SIGNS.get(progress.state, "?")
-        self._bar.update(
-            self._task,
-            description=f"λ {progress.label} {sign}",
-            completed=progress.finished_tasks,
-            total=progress.task_count,
-            facts=" · ".join(text.facts(progress, now)),
-        )
-        self._bar.refresh()
+            self._live = Live(console=Console(file=sys.stderr), auto_refresh=False)
+            self._live.start()
+        self._live.update(_drawn(progress, now), refresh=True)
 
     def close(self, progress: Progress, now: float) -> None:
         """Draw the end and give the terminal back."""
-        if self._bar is not None:
+        if self._live is not None:
             self.show(progress, now)
-            self._bar.stop()
-            self._bar = None
+            self._live.stop()
+            self._live = None
+
+
+def _drawn(progress: Progress, now: float) -> RenderableType:
+    """Return two lines, each cut where the terminal ends; `Text` takes brackets of the user's code as they are."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    cells: list[RenderableType] = [
+        Text(f"λ {_shortened(progress.label)}", style="bold"),
+        Text(f"{text.SIGNS.get(progress.state, '?')} {progress.state}", style=_STYLES.get(progress.state, "")),
+    ]
+    if progress.task_count is not None and progress.task_count != 1:
+        cells.append(ProgressBar(total=max(1, progress.task_count), completed=progress.finished_tasks, width=20))
+    cells.append(Text(" · ".join(text.pace(progress, now))))
+    line = Table.grid(padding=(0, 2))
+    for position, cell in enumerate(cells):
+        # Where there is little room, the label and the bar become shorter, not the state and the pace.
+        width = cell.cell_len if isinstance(cell, Text) and position else None
+        line.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
+    line.add_row(*cells)
+    details = Text("  " + " · ".join(text.details(progress)), style="dim", no_wrap=True, overflow="ellipsis")
+    return Group(line, details)
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LABEL_WIDTH else label[: _LABEL_WIDTH - 1] + "…"
 
 
 class LogView:
