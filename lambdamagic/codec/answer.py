@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdamagic.codec import tracking
+from lambdamagic.codec import containers, tracking
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
 from lambdamagic.codec.frames import Frames, Segment
@@ -253,13 +254,13 @@ def _state_to_send(item: Tracked) -> Any:
         return value.view()
     state = tracking.state_of(value, kind)
     if kind == tracking.FUNCTION:
-        return state[:3]
+        return state[:3] if state[3] is item.before[3] else state[:4]
     if kind == tracking.CELL:
         return () if state[0] is tracking._Missing else state
-    cls, attributes, slots = state
+    cls, attributes, slots, *rest = state
     names = tracking.slot_names(type(value))
     held = {name: item for name, item in zip(names, slots, strict=True) if item is not tracking._Missing}
-    return cls, attributes, held
+    return (cls, attributes, held, *rest)
 
 
 @dataclass
@@ -324,8 +325,16 @@ def _apply(target: Any, kind: int, state: Any) -> None:
         target.__defaults__, target.__kwdefaults__ = state[0], state[1] or None
         target.__dict__.clear()
         target.__dict__.update(state[2])
+        for code in state[3:]:
+            target.__code__ = code
     elif kind == tracking.INSTANCE:
         _apply_instance(target, *state)
+    elif kind == tracking.CONTAINER:
+        cls, attributes, slots, default_factory, *content = state
+        _apply_instance(target, cls, attributes, slots)
+        if isinstance(target, defaultdict):
+            target.default_factory = default_factory
+        containers.fill(target, tuple(content))
 
 
 def _apply_instance(target: Any, cls: type, attributes: dict[str, Any], slots: dict[str, Any]) -> None:

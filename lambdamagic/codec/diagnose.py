@@ -11,6 +11,7 @@ from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import PICKLING_ERRORS
 
 _MAX_STEPS = 5_000
+_MAX_PATH = 160  # characters; the path into something that is nested too deeply has thousands
 
 
 def explain_unpicklable(name: str, value: Any, home: Home) -> tuple[str, str]:
@@ -33,14 +34,19 @@ def explain_unpicklable(name: str, value: Any, home: Home) -> tuple[str, str]:
         for step, child in _parts(current):
             steps += 1
             if steps > _MAX_STEPS:
-                return path, reason
+                return _shortened(path), reason
             refusal = _refusal(child, home)
             if refusal is not None and id(child) not in seen:
                 path, current, reason = path + step, child, refusal
                 break
         else:
             break
-    return path, f"{reason} (a {type(current).__module__}.{type(current).__qualname__})"
+    return _shortened(path), f"{reason} (a {type(current).__module__}.{type(current).__qualname__})"
+
+
+def _shortened(path: str) -> str:
+    half = _MAX_PATH // 2
+    return path if len(path) <= _MAX_PATH else f"{path[:half]} ... {path[-half:]}"
 
 
 def _refusal(value: Any, home: Home) -> str | None:

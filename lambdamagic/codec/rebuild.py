@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _abc
 import abc
+import collections
 import dataclasses
 import functools
 import importlib
@@ -17,6 +18,7 @@ import types
 import typing
 from typing import Any
 
+from lambdamagic.codec import containers
 from lambdamagic.codec import home as _home
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
@@ -208,6 +210,42 @@ def exception(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, 
     made.args = args
     made.__dict__.update(state)
     return made
+
+
+def immutable(cls: type, native: type, value: Any) -> Any:
+    """Return an instance of a subclass of `int`, `str`, `tuple`, ... past the subclass's own `__new__`."""
+    return native.__new__(cls, value)
+
+
+def bare(cls: type) -> Any:
+    """Return an instance without attributes."""
+    return object.__new__(cls)
+
+
+def set_state(target: Any, state: Any) -> None:
+    """Give an instance its attributes as pickle does by default, without asking the instance itself."""
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    if attributes:
+        object.__getattribute__(target, "__dict__").update(attributes)
+    for name, value in (slots or {}).items():
+        object.__setattr__(target, name, value)
+
+
+def container(cls: type) -> Any:
+    """Return an empty container of a subclass of `list`, `dict`, `set`, ... past the subclass's own methods."""
+    base: Any = containers.container_base(cls)
+    return base.__new__(cls)
+
+
+def set_container(target: Any, state: tuple[Any, ...]) -> None:
+    """Give a container its attributes and its content."""
+    attributes, default_factory, maxlen, *content = state
+    set_state(target, attributes)
+    if isinstance(target, collections.defaultdict):
+        target.default_factory = default_factory
+    if isinstance(target, collections.deque):
+        collections.deque.__init__(target, (), maxlen)
+    containers.fill(target, tuple(content))
 
 
 def bound_super(kind: type, instance: Any) -> Any:

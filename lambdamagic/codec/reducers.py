@@ -20,7 +20,18 @@ from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.codec import rebuild
+from lambdamagic.codec.containers import PICKLING_HOOKS, container_base, content_of
 from lambdamagic.codec.home import Home, is_importable
+
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+#: How to get the value of an immutable object without what a subclass has made of its methods.
+_IMMUTABLE: dict[type, Callable[[Any], Any]] = {
+    tuple: lambda value: tuple.__getitem__(value, slice(None)),
+    str: str.__str__,
+    bytes: lambda value: bytes.__getitem__(value, slice(None)),
+    int: int.__int__,
+    float: float.__float__,
+}
 
 # marshal version 2 has no back references, whose use depends on reference counts: equal code gives equal bytes, so
 # that content addresses repeat from run to run.
@@ -48,6 +59,33 @@ class Reducers:
             return self._class(value)
         if isinstance(value, BaseException):
             return self._exception(value)
+        if type(value).__module__ == self.home.module_name:
+            return self._instance(value)
+        return NotImplemented
+
+    def _instance(self, value: Any) -> Any:
+        """Rebuild instances of the notebook's classes where pickle's default would run code of theirs too early.
+
+        pickle calls `__new__` with what is in an immutable object, which is not what its author's `__new__` takes; it
+        fills a container by the container's own methods; and it asks a bare instance for `__setstate__`, which a
+        `__getattr__` that relies on attributes cannot answer.
+        """
+        cls = type(value)
+        hooks = [
+            base for base in cls.__mro__ if base.__flags__ & _HEAP_TYPE and not PICKLING_HOOKS.isdisjoint(base.__dict__)
+        ]
+        native = next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+        if hooks or enum.Enum in cls.__mro__:
+            return NotImplemented
+        if native in _IMMUTABLE and cls.__new__ is not native.__new__:
+            return rebuild.immutable, (cls, native, _IMMUTABLE[native](value)), getattr(value, "__dict__", None) or None
+        if container_base(cls) is not None:
+            state = object.__reduce_ex__(value, 2)[2]
+            options = [getattr(value, name, None) for name in ("default_factory", "maxlen")]
+            return rebuild.container, (cls,), (state, *options, *content_of(value)), None, None, rebuild.set_container
+        if native is object and hasattr(cls, "__getattr__"):
+            state = object.__reduce_ex__(value, 2)[2]
+            return rebuild.bare, (cls,), state, None, None, rebuild.set_state
         return NotImplemented
 
     def _exception(self, value: BaseException) -> Any:

@@ -21,12 +21,13 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
+from lambdamagic.codec.containers import container_base, content_of
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.reducers import class_state
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
-SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, OPAQUE = range(13)
+SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, OPAQUE, CONTAINER = range(14)
 
 _EXACT: dict[type, int] = {
     list: LIST,
@@ -42,10 +43,12 @@ _EXACT: dict[type, int] = {
     staticmethod: HOLDER,
     classmethod: HOLDER,
     property: HOLDER,
+    types.BuiltinMethodType: HOLDER,
+    types.SimpleNamespace: INSTANCE,
     **dict.fromkeys(
         (int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented)), SKIP
     ),
-    **dict.fromkeys((types.ModuleType, types.BuiltinFunctionType, types.CodeType, types.GenericAlias), SKIP),
+    **dict.fromkeys((types.ModuleType, types.CodeType, types.GenericAlias), SKIP),
 }
 # Modules whose value types cannot change once made.
 _IMMUTABLE_MODULES = ("datetime", "decimal", "fractions", "uuid", "pathlib", "re", "zoneinfo", "ipaddress", "typing")
@@ -133,7 +136,7 @@ class Tracker:
             return self._digest(value)
         if kind == CLASS:
             return class_state(value) if self._is_foreign(value) else None
-        if kind in (FUNCTION, CELL, INSTANCE):
+        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER):
             return state_of(value, kind)
         return None
 
@@ -181,7 +184,7 @@ class Tracker:
             return None if before is not None and self._digest(value) == before else "replaced"
         if kind == CLASS:
             return None if before is None or not class_changes(value, before) else "dirty"
-        if kind in (FUNCTION, CELL, INSTANCE):
+        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER):
             return None if _same_state(state_of(value, kind), before) else "dirty"
         return None
 
@@ -242,7 +245,7 @@ def children_of(value: Any, kind: int) -> list[Any]:
         return list(value)
     if kind == DICT:
         return [*value.keys(), *value.values()]
-    if kind in (FUNCTION, CELL, INSTANCE):
+    if kind in (FUNCTION, CELL, INSTANCE, CONTAINER):
         found: list[Any] = []
         for part in state_of(value, kind):
             if isinstance(part, dict):
@@ -259,12 +262,14 @@ def children_of(value: Any, kind: int) -> list[Any]:
             return [value.fget, value.fset, value.fdel]
         if isinstance(value, types.MethodType):
             return [value.__self__, value.__func__]
+        if isinstance(value, types.BuiltinMethodType):
+            return [] if isinstance(value.__self__, types.ModuleType) else [value.__self__]
         return [value.__func__]
     return []
 
 
 def state_of(value: Any, kind: int) -> tuple[Any, ...]:
-    """Return the changeable state of a function, a closure cell or a plain instance, shallow and copied."""
+    """Return the changeable state of a function, a closure cell, an instance or a container, shallow and copied."""
     if kind == CELL:
         try:
             return (value.cell_contents,)
@@ -280,6 +285,8 @@ def state_of(value: Any, kind: int) -> tuple[Any, ...]:
         )
     attributes = dict(value.__dict__) if hasattr(value, "__dict__") else {}
     slots = tuple(getattr(value, name, _Missing) for name in slot_names(type(value)))
+    if kind == CONTAINER:
+        return (type(value), attributes, slots, getattr(value, "default_factory", None), *content_of(value))
     return (type(value), attributes, slots)
 
 
@@ -358,6 +365,8 @@ def _classify(cls: type) -> int:
             return SKIP
     if cls.__module__.startswith("pandas._libs"):
         return SKIP  # Timestamp, Timedelta, NaT: values
+    if container_base(cls) is not None:
+        return CONTAINER
     return INSTANCE if _is_plain(cls) else OPAQUE
 
 

@@ -1,0 +1,44 @@
+"""Containers that are more than list, dict and set: read and filled past what their classes made of the methods."""
+
+from __future__ import annotations
+
+import collections
+from typing import Any
+
+_BASES = (collections.defaultdict, collections.OrderedDict, collections.deque, dict, list, set)
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+PICKLING_HOOKS = frozenset(
+    ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
+)
+
+
+def container_base(cls: type) -> type | None:
+    """Return the list, dictionary, set or deque that a class is made from, if it adds attributes at most."""
+    for base in cls.__mro__:
+        if base in _BASES:
+            others = [other for other in cls.__mro__ if other not in base.__mro__]
+            return base if all(other.__flags__ & _HEAP_TYPE for other in others) else None
+        if base is not collections.Counter and not PICKLING_HOOKS.isdisjoint(base.__dict__):
+            return None
+    return None
+
+
+def content_of(value: Any) -> tuple[tuple[Any, ...], ...]:
+    """Return what a container holds: a dictionary's keys and values, or the items of another."""
+    base: Any = container_base(type(value))
+    if issubclass(base, dict):
+        return tuple(base.keys(value)), tuple(base.values(value))
+    return (tuple(base.__iter__(value)),)
+
+
+def fill(target: Any, content: tuple[Any, ...]) -> None:
+    """Give a container other content."""
+    base: Any = container_base(type(target))
+    base.clear(target)
+    if issubclass(base, dict):
+        for key, value in zip(*content, strict=True):
+            base.__setitem__(target, key, value)
+    elif issubclass(base, set):
+        base.update(target, *content)
+    else:
+        base.extend(target, *content)
