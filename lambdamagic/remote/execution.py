@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import builtins
 import contextlib
 import functools
 import inspect
@@ -13,6 +14,7 @@ import types
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import is_
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,39 @@ def _start_folder() -> int:
     return os.open(".", os.O_RDONLY)
 
 
+@functools.cache
+def _start_streams() -> tuple[int, int]:
+    return os.dup(1), os.dup(2)
+
+
+@contextlib.contextmanager
+def _interpreter_kept() -> Iterator[None]:
+    """Undo what would break the next job in this environment: user code may replace any part of the interpreter.
+
+    What a job leaves inside installed modules (an attribute, a log level, a seed) stays with the process.
+    """
+    streams, pid = _start_streams(), os.getpid()
+    scope, modules, depth = vars(builtins), dict(sys.modules), sys.getrecursionlimit()
+    names = dict(scope)
+    try:
+        yield
+    finally:
+        if os.getpid() != pid:
+            os._exit(0)  # a fork that the user's code let return; two processes must not answer one invocation
+        if scope != names:
+            scope.clear()
+            scope.update(names)
+        if not all(map(is_, map(sys.modules.get, modules), modules.values())):
+            sys.modules.update(modules)
+        if sys.getrecursionlimit() != depth:
+            sys.setrecursionlimit(depth)
+        for descriptor, kept in zip((1, 2), streams, strict=True):
+            try:
+                os.fstat(descriptor)
+            except OSError:
+                os.dup2(kept, descriptor)
+
+
 class Environment:
     """Everything around user code, for the time of one invocation."""
 
@@ -82,6 +117,7 @@ class Environment:
         environ, path = dict(os.environ), list(sys.path)
         try:
             with (
+                _interpreter_kept(),
                 self._program.current(),
                 CapturedStreams(self.outputs),
                 builtins_of_a_cell(lambda: self._shell, self._display),
