@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from pathlib import Path
+from concurrent.futures import CancelledError, Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
-from lambdamagic.api import process
-from lambdamagic.api.options import settings_from
-from lambdamagic.api.results import Results
-from lambdamagic.capture import plan_callable
-from lambdamagic.codec.failures import reassemble
-from lambdamagic.codec.frames import sha256_of
-from lambdamagic.deploy.functions import python_here
-from lambdamagic.errors import JobCancelledError
-from lambdamagic.events import Listener, Listeners
-from lambdamagic.jobs.encoding import Program, encode_program
-from lambdamagic.jobs.job import FunctionRef, Job, JobSpec, Unit
-from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
-from lambdamagic.jobs.policy import RetryPolicy
-from lambdamagic.jobs.prices import Prices
-from lambdamagic.jobs.sources import ChunkedItems, Submissions, UnitSource
-from lambdamagic.protocol.payload import Payload
-from lambdamagic.targets.base import FunctionWish, Target
+from lambdamagic.api.calls import Calls
+from lambdamagic.api.launcher import Launcher
+from lambdamagic.api.maps import LOOK_AHEAD, Arrived, MapRun, snapshot
+from lambdamagic.api.options import read_options
+from lambdamagic.events import Listener
+from lambdamagic.jobs.outcomes import Failure
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024  # a larger program is staged once instead of riding in every event
 
 
 class LambdaExecutor(Executor):
@@ -37,57 +27,73 @@ class LambdaExecutor(Executor):
     Callables may be functions of `__main__`, lambdas and closures: what they read travels with them. Thread-safe.
     Each `submit` is one invocation; `map` puts short tasks together. Billed by AWS for each invocation as usual.
 
+    It does not break: an environment that dies ends only its own call, and if the target itself is lost (the embedded
+    Lambda was killed), all that was pending raises `LocalServerError` and the next call starts anew. So
+    `BrokenExecutor` is never raised.
+
     Args:
         max_workers: Invocations that may run at once; the setting `max_concurrency`.
-        **options: Any setting of docs/configuration.md (`memory_mb`, `timeout_s`, `target`, `function`, ...), and the
-            names of Covalent's executor: `function_name`, `s3_bucket_name`, `timeout`, `profile`, `region`, `retries`.
+        **options: Any setting of docs/configuration.md (`memory_mb`, `timeout_s`, `target`, `function`, ...), the names
+            of Covalent's executor (docs/executor.md), and `aws_access_key_id`, `aws_secret_access_key`,
+            `aws_session_token`.
 
     Raises:
         ConfigError: An option is unknown or out of its limits.
-        TargetError: The target is not usable (raised by the first submit or map).
+        ValueError: max_workers is less than 1.
     """
 
     def __init__(self, max_workers: int | None = None, **options: Any) -> None:
-        self._resolved = settings_from({"max_concurrency": max_workers, **options})
+        if max_workers is not None and max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        given = {**options} if max_workers is None else {**options, "max_concurrency": max_workers}
+        self._launcher = Launcher(read_options(given))
         self._lock = threading.Lock()
         self._is_shut = False
-        self._submissions: Submissions | None = None
-        self._futures: dict[int, Future[Any]] = {}
-        self._next = 0
-        self._job: Job | None = None
-        self._collector: threading.Thread | None = None
-        self._maps: list[Results] = []
-        self._programs: dict[str, Payload] = {}
-        self._listeners: list[Listener] = []
+        self._calls: Calls | None = None
+        self._calls_pid = 0
+        self._maps: list[tuple[MapRun, bool]] = []
 
     def add_listener(self, listener: Listener) -> None:
         """Tell `listener` of every event of jobs that are started from now on; see `lambdamagic.events`."""
-        self._listeners.append(listener)
+        self._launcher.listeners.append(listener)
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Run `fn(*args, **kwargs)` in an invocation of its own and return the future of its result.
 
-        Arguments are pickled now. The future raises what the callable raised, with its own type.
+        Arguments are pickled now; the memory of large arrays is not copied, so leave it unchanged until the future is
+        done. The future raises what the callable raised, with its own type, and EncodeError for what cannot be sent.
 
         Raises:
             RuntimeError: The executor was shut down.
+            TargetError: The target is not usable; nothing was sent.
         """
+        return self._submit(fn, args, kwargs)
+
+    def _submit(self, fn: Callable[..., Any], args: Any, kwargs: Any, *, holding: Any = ()) -> Future[Any]:
+        future: Future[Any] = Future()
+        while True:
+            calls = self._open_calls()
+            try:
+                if calls.submit(future, fn, args, kwargs, holding=holding):
+                    return future
+            except Exception as error:  # noqa: BLE001  # as in the standard library: it belongs to who waits
+                if self._is_shut:
+                    self._refuse_if_shut()
+                future.set_running_or_notify_cancel()
+                future.set_exception(error)
+                return future
+
+    def _open_calls(self) -> Calls:
         with self._lock:
             self._refuse_if_shut()
-            submissions = self._open_submissions()
-            number, self._next = self._next, self._next + 1
-            future: Future[_T] = Future()
-            self._futures[number] = future
-        try:
-            unit = self._unit(fn, args, kwargs, number)
-        except Exception as error:  # noqa: BLE001  # as the standard library's: it belongs to who waits
-            with self._lock:
-                del self._futures[number]
-            future.set_running_or_notify_cancel()
-            future.set_exception(error)
-            return future
-        submissions.put(unit)
-        return future
+            calls = self._calls
+            # A job that ended has taken the target with it; after a fork the parent's threads are not here.
+            if calls is None or calls.is_over or self._calls_pid != os.getpid():
+                self._calls = calls = Calls(self._launcher)
+                self._calls_pid = os.getpid()
+                # Its thread refers to the calls, not to the executor: once nobody holds that, no call can come.
+                weakref.finalize(self, calls.close).atexit = False
+            return calls
 
     def map(
         self,
@@ -99,8 +105,8 @@ class LambdaExecutor(Executor):
     ) -> Iterator[_T]:
         """Call `fn` with the items of the iterables side by side; results come in order.
 
-        Work starts at once. Iterables that have a length are pulled as fast as work can be sent; others, which may be
-        endless, at most 10,000 tasks ahead of the results that were taken.
+        Work starts at once. Items are pulled in this thread: all of them from iterables that have a length, else, as
+        they may be endless, 10,000 ahead of the results that were taken; the rest at `shutdown`.
 
         Args:
             fn: The callable.
@@ -111,195 +117,102 @@ class LambdaExecutor(Executor):
 
         Raises:
             RuntimeError: The executor was shut down.
-            ValueError: chunksize or buffersize is less than 1.
+            ValueError, TypeError: chunksize or buffersize is not a number of 1 or more.
+            CaptureError: The callable cannot be sent. (An item that cannot is its task's failure.)
+            TargetError: The target is not usable; nothing was sent.
         """
-        for name, value in (("chunksize", chunksize), ("buffersize", buffersize)):
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be 1 or more, not {value}")
+        if chunksize is not None and chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        if buffersize is not None and not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        copies = [snapshot(each) for each in iterables]
+        # zip ends with the shortest, so that one that ends is enough.
+        window = buffersize or (None if any(ends for _, ends in copies) or not copies else LOOK_AHEAD)
+        arrived = Arrived()
         with self._lock:
             self._refuse_if_shut()
-        sized = all(hasattr(each, "__len__") for each in iterables)
-        length = min((len(each) for each in iterables), default=0) if sized else None  # type: ignore[arg-type]
-        items = _Arguments(zip(*iterables, strict=False), length)
-        return iter(self._start_map(fn, items, timeout=timeout, chunksize=chunksize, buffersize=buffersize))
-
-    def _start_map(
-        self,
-        fn: Callable[..., Any],
-        items: _Arguments,
-        *,
-        timeout: float | None,
-        chunksize: int | None,
-        buffersize: int | None,
-    ) -> Results:
-        settings, home = self._resolved.settings, process.home()
-        program = self._encode(fn)
-        results = Results(timeout_s=timeout, window=buffersize or (None if items.length is not None else 10_000))
-        source = ChunkedItems(
-            results.watched(items) if results.window is not None else items,
-            lambda chunk, start: encode_items(home, chunk, start, settings.serializer),
-            timeout_s=settings.timeout_s,
-            limit_bytes=settings.inline_limit_bytes,
-            chunksize=chunksize or settings.chunksize,
-            length=items.length,
+        run = MapRun(
+            self._launcher,
+            fn,
+            zip(*(each for each, _ in copies), strict=False),
+            style="star",
+            sink=arrived,
+            chunksize=chunksize,
+            window=window,
         )
-        results.gate(source)
-        job = self._start("map", program, results.source, items.length, {"star": True}, _name(fn))
-        results.follow(job, lambda arrival: outcomes(arrival, home), _exception)
-        self._maps = [each for each in self._maps if not each.is_over] + [results]
+        self._maps = [each for each in self._maps if not each[0].is_over] + [(run, buffersize is not None)]
+        results = _ordered(run, arrived, deadline, pulls=window is not None)
+        # A result iterator that nobody takes from: what was sent is done, and the job can end.
+        weakref.finalize(results, run.close).atexit = False
         return results
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more work; see `Executor.shutdown`. Idempotent.
 
         Args:
-            wait: Whether to return only when all work has ended.
+            wait: Whether to return only when all work has ended. In any case the interpreter does not end before.
             cancel_futures: Whether to cancel what has not started yet.
         """
         with self._lock:
             self._is_shut = True
-            submissions, collector, maps = self._submissions, self._collector, list(self._maps)
-        if submissions is not None:
+            calls, maps = self._calls, self._maps
+            if wait:
+                self._maps = []
+        if calls is not None:
             if cancel_futures:
-                for unit in submissions.drop_waiting():
-                    for number in unit.tasks:
-                        self._futures[number].cancel()
-            submissions.close()
-        for results in maps:
+                calls.drop_waiting()
+            calls.close()
+        for run, has_buffer in maps:
             if cancel_futures:
-                results.cancel()
-            results.open_gate()
+                run.drop()
+            elif has_buffer:
+                run.refuse_more()
+            else:
+                run.pull_rest()
         if wait:
-            if collector is not None:
-                collector.join()
-            for results in maps:
-                results.join()
+            if calls is not None:
+                calls.join()
+            for run, _ in maps:
+                run.join()
 
     def _refuse_if_shut(self) -> None:
         if self._is_shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
-    def _target(self) -> Target:
-        return process.target(self._resolved.settings)
-
-    def _encode(self, fn: Callable[..., Any]) -> Program:
-        home = process.home()
-        plan = plan_callable(fn, home.namespace, cell_dir=Path.cwd())
-        return encode_program(home, plan, serializer=self._resolved.settings.serializer, fn=fn)
-
-    def _unit(self, fn: Callable[..., Any], args: Any, kwargs: Any, number: int) -> Unit:
-        home, settings = process.home(), self._resolved.settings
-        program = self._encode(fn)
-        items = encode_items(home, [(args, kwargs)], number, settings.serializer)
-        digest = sha256_of(program.frames.segments)
-        stager = self._target().stager
-
-        def payload() -> Payload:
-            placed = self._programs.get(digest)
-            if placed is None:
-                placed = stager.place(program.frames, limit_bytes=settings.inline_limit_bytes)
-                if len(self._programs) < 64:
-                    self._programs[digest] = placed
-            return placed
-
-        future = self._futures[number]
-        return Unit((number,), lambda: items, None, payload, digest, future.set_running_or_notify_cancel)
-
-    def _open_submissions(self) -> Submissions:
-        if self._submissions is None:
-            self._submissions = Submissions()
-            self._job = self._start("map", None, self._submissions, None, {"call": True}, "submit")
-            self._collector = threading.Thread(target=self._collect, name="lambdamagic-collector", daemon=True)
-            self._collector.start()
-        return self._submissions
-
-    def _start(
-        self,
-        kind: Any,
-        program: Program | None,
-        units: UnitSource,
-        task_count: int | None,
-        options: dict[str, Any],
-        label: str,
-    ) -> Job:
-        settings, target = self._resolved.settings, self._target()
-        wish = FunctionWish(settings.memory_mb, settings.timeout_s, settings.python or python_here())
-        function: FunctionRef = target.function_for(wish)
-        from lambdamagic.protocol import versions
-
-        limit = min(settings.inline_limit_bytes, _SHARED_PROGRAM_LIMIT_BYTES)
-        payload = Payload(()) if program is None else target.stager.place(program.frames, limit_bytes=limit)
-        listeners = Listeners()
-        for listener in self._listeners:
-            listeners.add(listener)
-        spec = JobSpec(
-            kind=kind,
-            label=label,
-            function=function,
-            transport=target.transport,
-            stager=target.stager,
-            program=payload,
-            versions=versions.here() if program is None else program.versions,
-            units=units,
-            task_count=task_count,
-            options={"serializer": settings.serializer, **options},
-            policy=RetryPolicy(user_errors=settings.retries, deaths=max(1, settings.retries)),
-            max_concurrency=target.concurrency(
-                settings.max_concurrency, is_explicit=self._resolved.origin("max_concurrency") != "default"
-            ),
-            inline_limit_bytes=settings.inline_limit_bytes,
-            prices=Prices.of(target.region),
-            is_billed=target.is_billed,
-            max_cost_usd=settings.max_cost_usd or None,
-        )
-        return process.engine().start(spec, listeners)
-
-    def _collect(self) -> None:
-        """Give results to their futures until the job ends; a job's own failure ends all futures that are left."""
-        job, home = self._job, process.home()
-        assert job is not None
-        failure: BaseException | None = None
-        try:
-            for arrival in job.arrivals():
-                try:
-                    found = list(outcomes(arrival, home))
-                except Exception as error:  # noqa: BLE001  # a result that cannot be read is this task's failure
-                    found = [(task, Failure([], error)) for task in arrival.unit.tasks]
-                for number, outcome in found:
-                    with self._lock:
-                        future = self._futures.pop(number, None)
-                    if future is None:
-                        continue
-                    if isinstance(outcome, Failure):
-                        future.set_exception(_exception(outcome))
-                    else:
-                        future.set_result(outcome)
-        except Exception as error:  # noqa: BLE001  # whatever ended the job: whoever waits must hear of it
-            failure = error
+    def _abort(self) -> None:
+        """Shut down, drop what waits and tell what runs to stop; waits for nothing."""
         with self._lock:
-            left, self._futures = list(self._futures.values()), {}
-            self._is_shut = self._is_shut or failure is not None
-        for future in left:
-            if future.cancelled():
-                continue
-            if not future.running():
-                future.set_running_or_notify_cancel()
-            future.set_exception(failure or JobCancelledError("the executor's job ended"))
+            self._is_shut = True
+            calls, maps = self._calls, self._maps
+        if calls is not None:
+            calls.close()
+            calls.cancel()
+        for run, _ in maps:
+            run.cancel()
 
 
-class _Arguments:
-    """Tuples of arguments, with their number where it is known."""
-
-    def __init__(self, tuples: Iterator[tuple[Any, ...]], length: int | None) -> None:
-        self._tuples, self.length = tuples, length
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return self._tuples
-
-
-def _exception(failure: Failure) -> BaseException:
-    return failure.error if failure.error is not None else reassemble(failure.records)
-
-
-def _name(fn: Callable[..., Any]) -> str:
-    return getattr(fn, "__qualname__", type(fn).__name__)
+def _ordered(run: MapRun, arrived: Arrived, deadline: float | None, *, pulls: bool) -> Iterator[Any]:
+    taken, ready = 0, list[Any]()
+    try:
+        while True:
+            if pulls:
+                run.pull(1)
+            if not ready:
+                ready = arrived.take_from(taken, deadline)
+                ready.reverse()
+                if not ready:
+                    if taken < run.feed.fed:
+                        raise CancelledError
+                    return
+            outcome = ready.pop()
+            taken += 1
+            if isinstance(outcome, Failure):
+                raise run.exception(outcome)
+            yield outcome
+            del outcome
+    finally:
+        # As in the standard library, what has not begun is cancelled when the iterator is closed or has raised.
+        run.drop()

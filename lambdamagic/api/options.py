@@ -2,30 +2,79 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.config import ResolvedSettings, load_settings
+from lambdamagic.errors import ConfigError
 
-# Covalent's names for what we have too. The others of its options have no counterpart here: `execution_role` belongs to
-# the deployed function, and there are no files to cache (`cache_dir`) and no polls to time (`poll_freq`).
+# Covalent's names for what we have too.
 _COVALENT = {"function_name": "function", "s3_bucket_name": "bucket", "timeout": "timeout_s"}
-_WITHOUT_EFFECT = frozenset({"execution_role", "cache_dir", "poll_freq"})
+# What has no counterpart here, and why.
+_WITHOUT_EFFECT = {
+    "execution_role": "the deployed function has its role",
+    "cache_dir": "no files are cached",
+    "poll_freq": "results are not polled for",
+}
+_ACCESS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "credentials_file")
 
 
-def settings_from(options: dict[str, Any]) -> ResolvedSettings:
-    """Return the settings in force with a program's options over them.
+@dataclass(frozen=True)
+class Access:
+    """Credentials that a program names itself; without any, boto3 finds them.
+
+    Attributes:
+        key_id: With `secret`: an access key.
+        secret: See `key_id`.
+        token: Of temporary credentials.
+        credentials_file: Is read instead of `~/.aws/credentials`, by this executor only.
+    """
+
+    key_id: str | None = None
+    secret: str | None = None
+    token: str | None = None
+    credentials_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a program gave: settings in force, and credentials."""
+
+    resolved: ResolvedSettings
+    access: Access
+
+
+def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
+    """Return what a program's options mean.
+
+    Options of Covalent's that have no effect here are told by one warning.
 
     Args:
-        options: Names of settings, or of Covalent's options, to values; None means "not given". `credentials_file`
-            names a file that boto3 is to read instead of its own.
+        given: Names of settings, of Covalent's options or of credentials, to values; None means "not given".
+        stacklevel: Where a warning points, as in `warnings.warn`.
 
     Raises:
-        ConfigError: A name is unknown or a value is out of its limits.
+        ConfigError: A name is unknown, a value is out of its limits, or half of a key is missing.
     """
-    credentials_file = options.pop("credentials_file", None)
-    if credentials_file:
-        import os
-
-        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = str(credentials_file)
-    given = {_COVALENT.get(name, name): value for name, value in options.items() if name not in _WITHOUT_EFFECT}
-    return load_settings(overrides=given)
+    ignored = [name for name in _WITHOUT_EFFECT if given.get(name) is not None]
+    if ignored:
+        reasons = "; ".join(f"{name}: {_WITHOUT_EFFECT[name]}" for name in ignored)
+        warnings.warn(f"these options have no effect in lambdamagic: {reasons}", UserWarning, stacklevel=stacklevel)
+    key_id, secret, token, file = (given.get(name) for name in _ACCESS)
+    if (key_id is None) != (secret is None):
+        raise ConfigError("aws_access_key_id and aws_secret_access_key go together; one of them is missing")
+    settings: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in _ACCESS or name in _WITHOUT_EFFECT or value is None:
+            continue
+        ours = _COVALENT.get(name, name)
+        if ours in settings:
+            raise ConfigError(f"the setting {ours} is given twice: also as {name}")
+        settings[ours] = value
+    resolved = load_settings(overrides=settings)
+    if "function" in settings and resolved.origin("target") == "default":
+        # Whoever names a function means that one, also without a bucket.
+        resolved = load_settings(overrides={**settings, "target": "aws"})
+    return Options(resolved, Access(key_id, secret, token, None if file is None else str(file)))

@@ -3,69 +3,132 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+import weakref
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lambdamagic.codec.home import Home
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.targets import open_target
 
 if TYPE_CHECKING:
+    from lambdamagic.api.options import Access
     from lambdamagic.config import Settings
     from lambdamagic.targets.base import Target
 
-_lock = threading.RLock()
-_engine: Engine | None = None
-_targets: dict[tuple[Any, ...], Target] = {}
-_home: Home | None = None
+
+class Pending(Protocol):
+    """Work that is under way."""
+
+    def finish(self) -> None:
+        """Take no more work and wait for what there is."""
+        ...
+
+
+class _Shared:
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.pid = os.getpid()
+        self.engine: Engine | None = None
+        self.targets: dict[tuple[Any, ...], Target] = {}
+        self.home: Home | None = None
+        self.pending: weakref.WeakSet[Pending] = weakref.WeakSet()
+        self.waits_at_exit = False
+
+
+_state = _Shared()
+
+
+def _shared() -> _Shared:
+    global _state
+    if _state.pid != os.getpid():
+        # A forked child has none of the threads, and the parent's server and connections are not its own.
+        _state = _Shared()
+    return _state
 
 
 def home() -> Home:
     """Return the home of this process's `__main__`."""
-    global _home
-    namespace = sys.modules["__main__"].__dict__
-    with _lock:
-        if _home is None or _home.namespace is not namespace:
-            _home = Home(namespace)
-        return _home
+    shared, namespace = _shared(), sys.modules["__main__"].__dict__
+    with shared.lock:
+        if shared.home is None or shared.home.namespace is not namespace:
+            shared.home = Home(namespace)
+        return shared.home
 
 
 def engine() -> Engine:
     """Return the process's engine, made at first use."""
-    global _engine
-    with _lock:
-        if _engine is None:
-            _engine = Engine()
+    shared = _shared()
+    with shared.lock:
+        if shared.engine is None:
+            shared.engine = Engine()
             atexit.register(close)
-        return _engine
+        return shared.engine
 
 
-def target(settings: Settings) -> Target:
+def target(settings: Settings, access: Access) -> Target:
     """Return the open target for the settings; it stays open until the process ends, so that environments stay warm."""
     kind = settings.resolved_target()
     key: tuple[Any, ...] = (kind, settings.local_port)
     if kind == "aws":
-        key = (kind, settings.function, settings.bucket, settings.region, settings.profile, settings.endpoint_url)
-    with _lock:
-        found = _targets.get(key)
+        key = (kind, access, settings.function, settings.bucket, settings.region, settings.profile)
+        key += (settings.endpoint_url,)
+    shared = _shared()
+    with shared.lock:
+        found = shared.targets.get(key)
         if found is not None and not found.is_alive():
             found.close()
             found = None
         if found is None:
-            found = _targets[key] = open_target(settings)
+            found = shared.targets[key] = open_target(settings, _account(settings, access))
         return found
+
+
+def _account(settings: Settings, access: Access) -> Any:
+    from lambdamagic.storage.s3 import AwsAccess
+
+    return AwsAccess(
+        region=settings.region,
+        profile=settings.profile,
+        endpoint_url=settings.endpoint_url,
+        access_key_id=access.key_id,
+        secret_access_key=access.secret,
+        session_token=access.token,
+        credentials_file=access.credentials_file,
+    )
+
+
+def finish_before_exit(work: Pending) -> None:
+    """Let the interpreter wait for this work before it ends, as it does for the standard library's executors."""
+    shared = _shared()
+    with shared.lock:
+        shared.pending.add(work)
+        if not shared.waits_at_exit:
+            shared.waits_at_exit = True
+            # What concurrent.futures itself uses: `atexit` comes too late, when no thread can be started any more.
+            # Without it (it is private) work under way is given up at exit.
+            register = getattr(threading, "_register_atexit", None)
+            if register is not None:
+                register(_finish_all)
+
+
+def _finish_all() -> None:
+    shared = _shared()
+    for work in list(shared.pending):
+        work.finish()
 
 
 def close() -> None:
     """Stop everything that was started for programs. Idempotent; the next use starts anew."""
-    global _engine
-    with _lock:
-        opened, _engine_now = list(_targets.values()), _engine
-        _targets.clear()
-        _engine = None
+    shared = _shared()
+    with shared.lock:
+        opened, running = list(shared.targets.values()), shared.engine
+        shared.targets.clear()
+        shared.engine = None
     for each in opened:
         each.close()
-    if _engine_now is not None:
-        _engine_now.close()
+    if running is not None:
+        running.close()
         atexit.unregister(close)

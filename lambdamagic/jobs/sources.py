@@ -164,8 +164,10 @@ class Submissions:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("cannot take new work after shutdown")
+            was_empty = not self._units
             self._units.append(unit)
-        self._wake()
+        if was_empty:  # else the engine has not taken all of them, and comes back by itself
+            self._wake()
 
     def drop_waiting(self) -> list[Unit]:
         """Take back what was not taken yet."""

@@ -20,18 +20,21 @@ class AwsTarget:
 
     Args:
         settings: The settings; `function` must be set, `bucket` should be.
+        access: The account; by default the one that boto3 finds by the settings.
     """
 
     name = "aws"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, access: AwsAccess | None = None) -> None:
         if settings.function is None:
             raise FunctionMissingError(
                 "no Lambda function is configured for target 'aws'",
                 hint="set LAMBDAMAGIC_FUNCTION (docs/aws.md says how to make one); --target local needs none",
             )
         self._settings = settings
-        self._access = AwsAccess(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url)
+        self._access = access or AwsAccess(
+            region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
+        )
         self._lock = threading.Lock()
         self._function: FunctionRef | None = None
         self._store = S3ObjectStore(settings.bucket, self._access) if settings.bucket else None

@@ -47,6 +47,7 @@ class AwsAccess:
         access_key_id: With `secret_access_key`: used instead of boto3's search.
         secret_access_key: See `access_key_id`.
         session_token: Of temporary credentials.
+        credentials_file: Is read instead of `~/.aws/credentials`.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class AwsAccess:
         access_key_id: str | None = None,
         secret_access_key: str | None = None,
         session_token: str | None = None,
+        credentials_file: str | None = None,
     ) -> None:
         self.endpoint_url = endpoint_url
         self._region = region
         self._profile = profile
         self._keys = (access_key_id, secret_access_key, session_token)
+        self._credentials_file = credentials_file
         self._lock = threading.RLock()
         self._session: boto3.Session | None = None
         self._credentials: Any = None
@@ -79,6 +82,12 @@ class AwsAccess:
                 from botocore.exceptions import BotoCoreError
 
                 key_id, secret, token = self._keys
+                core = None
+                if self._credentials_file is not None:
+                    import botocore.session
+
+                    core = botocore.session.get_session()
+                    core.set_config_variable("credentials_file", self._credentials_file)
                 try:
                     self._session = boto3.Session(
                         aws_access_key_id=key_id,
@@ -86,6 +95,7 @@ class AwsAccess:
                         aws_session_token=token,
                         region_name=self._region,
                         profile_name=self._profile,
+                        botocore_session=core,
                     )
                 except BotoCoreError as exc:
                     raise error_from_botocore(exc, AwsContext("start an AWS session")) from exc

@@ -1,0 +1,167 @@
+"""Calls that are submitted one by one: one job of the engine, with a future for each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from lambdamagic.api import process
+from lambdamagic.api.launcher import SHARED_PROGRAM_LIMIT_BYTES, Launcher
+from lambdamagic.codec.failures import reassemble
+from lambdamagic.codec.frames import Frames, sha256_of
+from lambdamagic.errors import JobCancelledError
+from lambdamagic.jobs.job import Arrival, Unit
+from lambdamagic.jobs.outcomes import Failure, outcomes
+from lambdamagic.jobs.sources import Submissions
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.protocol.limits import PRESIGN_EXPIRES_S
+from lambdamagic.protocol.payload import Payload
+
+_PROGRAMS_KEPT = 64
+
+
+class Calls:
+    """Sends calls, each in an invocation of its own, and settles their futures. Thread-safe.
+
+    Only calls that have not ended are kept. It refers to no executor, so that one that nobody holds can go.
+
+    Args:
+        launcher: Starts the job.
+
+    Raises:
+        TargetError: The target is not usable.
+    """
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher, self._target = launcher, launcher.target()
+        self._lock = threading.Lock()
+        self._futures: dict[int, Future[Any]] = {}
+        self._next = 0
+        self._is_over = False
+        self._programs: OrderedDict[str, _PlacedProgram] = OrderedDict()
+        self._submissions = Submissions()
+        self._job = launcher.start(self._submissions, label="submit", style="call", program=None, task_count=None)
+        self._thread = threading.Thread(target=self._collect, name="lambdamagic-collector", daemon=True)
+        self._thread.start()
+        process.finish_before_exit(self)
+
+    def submit(self, future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any, *, holding: Any = ()) -> bool:
+        """Send a call; False if this job has come to its end and cannot take it.
+
+        Raises:
+            CaptureError: Callable or arguments cannot be sent.
+            RuntimeError: It was closed.
+        """
+        program = self._launcher.encode(fn, (args, kwargs, holding))
+        digest = sha256_of(program.frames.segments)
+        with self._lock:
+            placed = self._programs.pop(digest, None)
+            self._programs[digest] = placed = placed or _PlacedProgram(program.frames, self._target.stager)
+            if len(self._programs) > _PROGRAMS_KEPT:
+                self._programs.popitem(last=False)
+            number, self._next = self._next, self._next + 1
+        items = self._launcher.encode_items([(args, kwargs)], number)
+
+        def begin() -> bool:
+            if future.set_running_or_notify_cancel():
+                return True
+            with self._lock:
+                self._futures.pop(number, None)
+            return False
+
+        unit = Unit((number,), lambda: items, None, placed.payload, digest, begin)
+        with self._lock:
+            if self._is_over:
+                return False
+            self._submissions.put(unit)  # its end is looked at under this lock, so not before the next line
+            self._futures[number] = future
+        return True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its job has ended, so that another must take what comes next."""
+        return self._is_over
+
+    def drop_waiting(self) -> None:
+        """Cancel all that was not sent yet."""
+        for unit in self._submissions.drop_waiting():
+            with self._lock:
+                futures = [self._futures.pop(number) for number in unit.tasks]
+            for future in futures:
+                future.cancel()
+                future.set_running_or_notify_cancel()  # tells those who wait for it
+
+    def close(self) -> None:
+        """Take no more; the job ends when all is done. Idempotent."""
+        self._submissions.close()
+
+    def cancel(self) -> None:
+        """Stop launching, drop what waits, and tell running calls to stop; their futures raise JobCancelledError."""
+        self.drop_waiting()
+        self._job.cancel()
+
+    def join(self) -> None:
+        """Wait for the job's end, after `close` or `cancel`."""
+        self._thread.join()
+
+    def finish(self) -> None:
+        """Take no more and wait for what there is."""
+        self.close()
+        self.join()
+
+    def _collect(self) -> None:
+        failure: Exception = JobCancelledError("the call was cancelled")
+        try:
+            for arrival in self._job.arrivals():
+                self._job.reports.clear()  # an executor may live for weeks; listeners hear of every report
+                self._settle(arrival)
+        except Exception as error:  # noqa: BLE001  # whatever ended the job: whoever waits must hear of it
+            failure = self._target.check(error)
+        with self._lock:
+            self._is_over = True
+            left, self._futures = list(self._futures.values()), {}
+        for future in left:
+            if future.running() or future.set_running_or_notify_cancel():
+                future.set_exception(failure)
+
+    def _settle(self, arrival: Arrival) -> None:
+        try:
+            found = list(outcomes(arrival, process.home()))
+        except Exception as error:  # noqa: BLE001  # a result that cannot be read is this call's failure
+            found = [(number, Failure([], error)) for number in arrival.unit.tasks]
+        for number, outcome in found:
+            with self._lock:
+                future = self._futures.pop(number, None)
+            if future is None:
+                continue
+            if not isinstance(outcome, Failure):
+                future.set_result(outcome)
+            else:
+                future.set_exception(exception_of(outcome, self._target.check))
+
+
+def exception_of(failure: Failure, check: Callable[[Exception], Exception]) -> BaseException:
+    """Return what is to be raised for a failed task; `check` tells whether the target itself has failed."""
+    return reassemble(failure.records) if failure.error is None else check(failure.error)
+
+
+class _PlacedProgram:
+    """A program that many calls share: placed when it is first sent, and again before its permission expires."""
+
+    def __init__(self, frames: Frames, stager: Stager) -> None:
+        self._frames, self._stager = frames, stager
+        self._lock = threading.Lock()
+        self._placed: tuple[Payload, float] | None = None
+
+    def payload(self) -> Payload:
+        """Return the payload for an event."""
+        with self._lock:
+            if self._placed is not None and time.monotonic() < self._placed[1]:
+                return self._placed[0]
+            payload = self._stager.place(self._frames, limit_bytes=SHARED_PROGRAM_LIMIT_BYTES)
+            self._placed = payload, time.monotonic() + PRESIGN_EXPIRES_S / 2
+            return payload

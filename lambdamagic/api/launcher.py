@@ -1,0 +1,137 @@
+"""From a program's options to jobs of the engine: settings, target, what a callable needs, the job itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lambdamagic.api import process
+from lambdamagic.capture import plan_callable
+from lambdamagic.deploy.functions import python_here
+from lambdamagic.events import Listener, Listeners
+from lambdamagic.jobs.encoding import Program, encode_program
+from lambdamagic.jobs.job import Job, JobSpec
+from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.jobs.prices import Prices
+from lambdamagic.protocol import versions
+from lambdamagic.protocol.payload import Payload
+from lambdamagic.targets.base import FunctionWish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lambdamagic.api.options import Options
+    from lambdamagic.codec.frames import Frames
+    from lambdamagic.config import Settings
+    from lambdamagic.jobs.sources import UnitSource
+    from lambdamagic.targets.base import Target
+
+#: A larger program is staged once instead of riding in every event.
+SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024
+
+#: How a task's item becomes arguments: the item itself, its members, or a pair of arguments and keyword arguments.
+CallStyle = Literal["plain", "star", "call"]
+
+
+class Launcher:
+    """Starts jobs under one set of options. Thread-safe.
+
+    Args:
+        options: What the program gave.
+
+    Attributes:
+        listeners: Are told of the events of jobs that are started from now on.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.listeners: list[Listener] = []
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._options.resolved.settings
+
+    def target(self) -> Target:
+        """Return the open target.
+
+        Raises:
+            TargetError: It is not usable.
+        """
+        return process.target(self.settings, self._options.access)
+
+    def concurrency(self) -> int:
+        """Return how many invocations of a job run at once."""
+        is_explicit = self._options.resolved.origin("max_concurrency") != "default"
+        return self.target().concurrency(self.settings.max_concurrency, is_explicit=is_explicit)
+
+    def encode(self, fn: Callable[..., Any], holding: Any = ()) -> Program:
+        """Encode a callable with all that it reads.
+
+        Args:
+            fn: The callable.
+            holding: What else may hold functions and modules of the user's: its arguments.
+
+        Raises:
+            CaptureError: It cannot be sent.
+        """
+        home = process.home()
+        # Looked at as one value: the plan follows containers and instances to the code that they hold.
+        plan = plan_callable((fn, holding), home.namespace, cell_dir=Path.cwd())  # type: ignore[arg-type]
+        return encode_program(home, plan, serializer=self.settings.serializer, fn=fn)
+
+    def encode_items(self, items: Sequence[Any], start: int) -> Frames:
+        """Encode arguments of tasks; `start` is the first one's number.
+
+        Raises:
+            EncodeError: One cannot be pickled.
+        """
+        return encode_items(process.home(), items, start, self.settings.serializer)
+
+    def start(
+        self, units: UnitSource, *, label: str, style: CallStyle, program: Program | None, task_count: int | None
+    ) -> Job:
+        """Begin a map job.
+
+        Args:
+            units: Where its work comes from.
+            label: What runs, for a person.
+            style: How items become arguments.
+            program: What all units run; None if each brings its own.
+            task_count: How many tasks there are, if that is known.
+
+        Raises:
+            TargetError: The target is not usable.
+        """
+        settings, target = self.settings, self.target()
+        limit = min(settings.inline_limit_bytes, SHARED_PROGRAM_LIMIT_BYTES)
+        listeners = Listeners()
+        for listener in self.listeners:
+            listeners.add(listener)
+        spec = JobSpec(
+            kind="map",
+            label=label,
+            function=target.function_for(
+                FunctionWish(settings.memory_mb, settings.timeout_s, settings.python or python_here())
+            ),
+            transport=target.transport,
+            stager=target.stager,
+            program=Payload(()) if program is None else target.stager.place(program.frames, limit_bytes=limit),
+            versions=versions.here() if program is None else program.versions,
+            units=units,
+            task_count=task_count,
+            options={"serializer": settings.serializer, style: True},
+            policy=RetryPolicy(user_errors=settings.retries, deaths=max(1, settings.retries)),
+            max_concurrency=self.concurrency(),
+            inline_limit_bytes=settings.inline_limit_bytes,
+            prices=Prices.of(target.region),
+            is_billed=target.is_billed,
+            max_cost_usd=settings.max_cost_usd or None,
+        )
+        return process.engine().start(spec, listeners)
+
+
+def name_of(fn: Callable[..., Any]) -> str:
+    """Return a callable's name, for a person."""
+    return str(getattr(fn, "__qualname__", type(fn).__name__))
