@@ -122,6 +122,13 @@ def new_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[st
 
 
 def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
+    if bases in ((), (object,)):
+        try:
+            # No parent whose `__init_subclass__` could run. A shield would not come off: only classes of the same
+            # deallocator can be exchanged, and object's is its own.
+            return type.__new__(metaclass, name, (object,), dict(body))
+        except TypeError:
+            pass  # a C metaclass that insists on its own `__new__`
     for shield in (_Shield, _SlottedShield):
         try:
             cls: type = type.__new__(metaclass, name, (shield, *bases), dict(body))

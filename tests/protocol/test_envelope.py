@@ -1,0 +1,96 @@
+"""Events and answers as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lambdamagic.errors import ProtocolError
+from lambdamagic.protocol.envelope import MARK, Request, Response, TaskSummary, Upload, Usage
+from lambdamagic.protocol.payload import FrameRef, Part, Payload, inline_payload, signed_text, split_frames
+from lambdamagic.protocol.versions import here
+
+
+def test_a_request_round_trip():
+    """Through JSON text, nothing is lost."""
+    request = Request(
+        versions=here({"dill": "0.4.1"}),
+        kind="map",
+        job_id="j",
+        attempt_id="000001",
+        key=bytes(range(32)),
+        program=Payload((FrameRef(3), FrameRef(9, "ab" * 32, "http://x/y?z=1")), b"abc"),
+        items=inline_payload([b"12", b"", b"345"]),
+        uploads=(Upload("http://u", "k/0"),),
+        inline_limit_bytes=10,
+        cancel_url="http://c",
+        options={"serializer": "auto"},
+    )
+    assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
+
+
+def test_a_response_round_trip():
+    """Through JSON text, nothing is lost."""
+    response = Response(
+        versions=here(),
+        status="done",
+        payload=Payload((FrameRef(5),), b"", (Part("k/0", 5, "cd" * 32),)),
+        numbers="n",
+        signature="s",
+        outputs=[{"stream": "stdout", "text": "ä\n"}],
+        usage=Usage(1.5, 1.0, 30, True, "env", 7, 2),
+        tasks=[TaskSummary(0.5), TaskSummary(0.25, "ValueError: x")],
+    )
+    assert Response.from_json(json.loads(json.dumps(response.to_json()))) == response
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {MARK: {}}, {MARK: {}, "kind": "cell", "program": 5}, "text"])
+def test_what_is_no_request(document):
+    """Refused as such, whatever it is."""
+    with pytest.raises(ProtocolError, match="this event is no lambdamagic request"):
+        Request.from_json(document)
+
+
+def test_what_is_no_answer():
+    """Shows what came instead."""
+    with pytest.raises(ProtocolError, match=r"an answer that is not lambdamagic's: \{'hello': 1\}"):
+        Response.from_json({"hello": 1})
+
+
+def test_secrets_do_not_show_in_reprs():
+    """Neither the job's key nor presigned URLs of cancelling."""
+    request = Request(here(), "cell", "j", "1", b"SECRETKEY", Payload(()), cancel_url="http://signed")
+    assert "SECRETKEY" not in repr(request)
+    assert "signed" not in repr(request)
+
+
+def test_inline_frames_are_cut_apart():
+    """Each in writable memory of its own; staged ones are None."""
+    payload = Payload((FrameRef(2), FrameRef(4, "ab" * 32, "u"), FrameRef(0), FrameRef(3)), b"xxyyy")
+    segments = payload.inline_segments()
+    assert segments == [b"xx", None, b"", b"yyy"]
+    assert all(isinstance(segment, bytearray) for segment in segments if segment is not None)
+    assert payload.size_bytes == 9
+
+
+@pytest.mark.parametrize("inline", [b"x", b"xxxx"])
+def test_frames_that_do_not_add_up(inline):
+    """Too few or too many bytes are refused."""
+    with pytest.raises(ProtocolError, match="do not add up"):
+        Payload((FrameRef(2), FrameRef(1)), inline).inline_segments()
+
+
+def test_a_staged_answer_is_cut_without_copying():
+    """Views of one body; sizes must add up."""
+    body = memoryview(bytearray(b"aabbb"))
+    frames = split_frames((FrameRef(2), FrameRef(3)), body)
+    assert [bytes(frame) for frame in frames] == [b"aa", b"bbb"]
+    assert frames[0].obj is body.obj
+    with pytest.raises(ProtocolError, match="do not add up"):
+        split_frames((FrameRef(2),), body)
+
+
+def test_what_is_signed():
+    """Key, size and digest of each part."""
+    assert signed_text((Part("k/0", 5, "ab"), Part("k/1", 6, "cd"))) == ("k/0 5 ab", "k/1 6 cd")

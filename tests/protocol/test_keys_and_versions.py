@@ -1,0 +1,109 @@
+"""Names in the bucket, signatures, and the words of a mismatch."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+
+from lambdamagic.errors import VersionMismatchError
+from lambdamagic.protocol import keys, versions
+from lambdamagic.protocol.report import Report, parse_report
+
+
+def test_the_layout_of_keys():
+    """Part of the protocol: deployed functions and lifecycle rules rely on it."""
+    assert keys.blob_key("ab") == "lambdamagic/blobs/ab"
+    assert keys.result_key("j1", "000002", 3) == "lambdamagic/jobs/j1/results/000002/3"
+    assert keys.cancel_key("j1") == "lambdamagic/jobs/j1/cancel"
+
+
+def test_a_signature():
+    """HMAC-SHA256 over the parts, each with its length, so that no two lists sign alike."""
+    data = b"".join(len(part).to_bytes(8, "big") + part for part in (b"a", b"bc"))
+    assert keys.sign(b"key", "a", "bc") == hmac.new(b"key", data, hashlib.sha256).hexdigest()
+    assert keys.sign(b"key", "ab", "c") != keys.sign(b"key", "a", "bc")
+    assert keys.is_signed(b"key", keys.sign(b"key", "a"), "a")
+    assert not keys.is_signed(b"other", keys.sign(b"key", "a"), "a")
+    assert not keys.is_signed(b"key", "", "a")
+
+
+def test_job_keys_are_fresh():
+    """32 random bytes."""
+    assert len(keys.new_job_key()) == 32
+    assert keys.new_job_key() != keys.new_job_key()
+
+
+CLIENT = {"protocol": 1, "python": "3.12", "serializers": {"dill": "0.4.1"}}
+
+
+def test_equal_versions_pass():
+    """A patch release of a serializer makes no difference."""
+    versions.check(CLIENT, {"protocol": 1, "python": "3.12", "serializers": {"dill": "0.4.9"}})
+
+
+@pytest.mark.parametrize(
+    ("function", "message", "hint"),
+    [
+        (
+            {"protocol": 2, "python": "3.11"},
+            "the notebook's lambdamagic speaks protocol 1, the function's speaks protocol 2",
+            None,
+        ),
+        (
+            {"protocol": 1, "python": "3.11"},
+            "the notebook runs Python 3.12, the function runs 3.11; "
+            "functions cannot be pickled from one minor version to another",
+            None,
+        ),
+        (
+            {"protocol": 1, "python": "3.12", "serializers": {}},
+            "the payload was written by dill 0.4.1, which the function does not have",
+            None,
+        ),
+        (
+            {"protocol": 1, "python": "3.12", "serializers": {"dill": "0.3.8"}},
+            "the payload was written by dill 0.4.1, the function has dill 0.3.8",
+            "install dill==0.3.8 in the notebook, or deploy the function again",
+        ),
+    ],
+)
+def test_the_words_of_a_mismatch(function, message, hint):
+    """Both versions are named, and what mends it."""
+    with pytest.raises(VersionMismatchError) as caught:
+        versions.check(CLIENT, function)
+    assert caught.value.message.replace("speaks 2", "speaks protocol 2") == message
+    assert caught.value.hint is not None
+    if hint is not None:
+        assert caught.value.hint == hint
+
+
+COLD = (
+    "START RequestId: 1-a Version: $LATEST\nsome output\nEND RequestId: 1-a\n"
+    "REPORT RequestId: 1-a\tDuration: 12.34 ms\tBilled Duration: 113 ms\tMemory Size: 512 MB\t"
+    "Max Memory Used: 87 MB\tInit Duration: 100.5 ms\t\n"
+)
+WARM = (
+    "REPORT RequestId: 2-b\tDuration: 1.00 ms\tBilled Duration: 1 ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB\t\n"
+)
+
+
+def test_report_lines_as_lambda_writes_them():
+    """Cold and warm."""
+    assert parse_report(COLD) == Report("1-a", 12.34, 113.0, 512, 87, 100.5)
+    assert parse_report(COLD).is_cold
+    warm = parse_report(COLD + WARM, "2-b")
+    assert (warm.request_id, warm.billed_ms, warm.is_cold) == ("2-b", 1.0, False)
+
+
+@pytest.mark.parametrize("tail", ["", "no report", "REPORT RequestId: other\tDuration: 1 ms\n"])
+def test_no_report(tail):
+    """A tail that was cut off, or another's line."""
+    assert parse_report(tail, "mine") is None
+
+
+def test_a_line_that_the_user_printed_is_not_taken():
+    """Only this invocation's id counts."""
+    forged = "REPORT RequestId: 9-z\tDuration: 9 ms\n"
+    assert parse_report(WARM + forged, "2-b").duration_ms == 1.0
