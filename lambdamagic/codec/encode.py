@@ -23,6 +23,7 @@ from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import AnyPickler, make_pickler
 from lambdamagic.codec.reducers import Reducers
+from lambdamagic.codec.views import shared_memory
 
 
 class Encoder:
@@ -60,6 +61,10 @@ class Encoder:
         before = self._file.tell() + sum(buffer.nbytes for buffer in self._buffers)
         self._pickler.dump(value)
         return self._file.tell() + sum(buffer.nbytes for buffer in self._buffers) - before
+
+    def keep_shared_memory(self, values: Iterable[Any]) -> None:
+        """Let arrays among the values, which must stay alive, share memory on the other side as they do here."""
+        self._reducers.views = shared_memory(values)
 
     @property
     def functions(self) -> list[types.FunctionType]:

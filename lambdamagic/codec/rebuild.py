@@ -255,6 +255,18 @@ def set_container(target: Any, state: tuple[Any, ...]) -> None:
     containers.fill(target, tuple(content))
 
 
+def array_view(
+    owner: Any, dtype: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, writeable: bool
+) -> Any:
+    """Return a numpy array on the memory of another one."""
+    import numpy
+
+    flat = (owner if owner.flags.c_contiguous else owner.T).reshape(-1).view("u1")
+    made = numpy.ndarray(shape, dtype, buffer=flat, offset=offset, strides=strides)
+    made.flags.writeable = writeable and made.flags.writeable
+    return made
+
+
 def bound_super(kind: type, instance: Any) -> Any:
     """Return super(kind, instance)."""
     return super(kind, instance)

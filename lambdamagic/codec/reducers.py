@@ -19,7 +19,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.codec import rebuild
+from lambdamagic.codec import rebuild, views
 from lambdamagic.codec.containers import PICKLING_HOOKS, container_base, content_of
 from lambdamagic.codec.home import Home, is_importable
 
@@ -49,6 +49,8 @@ class Reducers:
         self.home = home
         self.functions: list[types.FunctionType] = []
         self._globals_by_id: dict[int, _Globals] = {}
+        #: Arrays, by `id`, and the array whose memory they show: see `views`.
+        self.views: dict[int, Any] = {}
 
     def reduce(self, value: Any) -> Any:
         """Return a reduce tuple, or NotImplemented where pickle's own way is right."""
@@ -59,6 +61,8 @@ class Reducers:
             return self._class(value)
         if isinstance(value, BaseException):
             return self._exception(value)
+        if self.views and id(value) in self.views:
+            return rebuild.array_view, views.reduced(value, self.views[id(value)])
         if type(value).__module__ == self.home.module_name:
             return self._instance(value)
         return NotImplemented

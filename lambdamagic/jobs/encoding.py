@@ -120,6 +120,9 @@ class _Attempt:
             "uses_ipython": any(name.split(".")[0] == "IPython" for name in plan.imports),
         }
         self.encoder.dump(header)
+        self.encoder.keep_shared_memory(
+            self.home.namespace[name] for name in plan.captured if name in self.home.namespace
+        )
         for name, captured in plan.captured.items():
             # A stand-in that no code can have bound itself: gone afterwards means deleted, still there means untouched.
             value = Deleted if name in plan.deleted_only else self.home.namespace[name]
