@@ -111,7 +111,7 @@ class Environment:
         """Capture what the code prints, displays and draws while the context is open."""
         root = logging.getLogger()
         # The runtime's own handler writes to the function's log; a notebook shows warnings in the cell.
-        handlers, root.handlers = root.handlers, []
+        handlers, root.handlers, level = root.handlers, [], root.level
         # A descriptor instead of a path: one system call to come back, and it works if the folder was renamed.
         folder = _start_folder()
         environ, path = dict(os.environ), list(sys.path)
@@ -133,6 +133,7 @@ class Environment:
                     displays.on_figure = None
         finally:
             root.handlers = handlers
+            root.setLevel(level)
             os.fchdir(folder)
             sys.path[:] = path
             if os.environ != environ:

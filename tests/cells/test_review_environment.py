@@ -30,3 +30,10 @@ def test_the_next_cell_finds_a_sound_interpreter(notebook, name):
     ran = notebook.remote(body)
     assert ran.stdout == "next\n"
     assert ran.value == ([1], 0, "pickle", False)
+
+
+def test_a_log_level_is_of_its_own_cell(notebook):
+    """What a cell says about logging does not make the next one talk."""
+    notebook.remote("import logging\nlogging.basicConfig(level=logging.DEBUG)")
+    ran = notebook.remote("import logging\nlogging.debug('quiet'); logging.getLogger().level")
+    assert (ran.stderr, ran.value) == ("", 30)
