@@ -21,7 +21,7 @@ _COLOURS = {
     "cancelled": "var(--jp-ui-font-color2,#767676)",
 }
 _CARD = (
-    "box-sizing:border-box;width:100%;max-width:48em;margin:2px 0 4px;padding:7px 12px 8px;"
+    "box-sizing:border-box;width:100%;max-width:52em;margin:2px 0 4px;padding:7px 12px 8px;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.35));border-left:3px solid {accent};border-radius:4px;"
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;"
     "color:var(--jp-ui-font-color1,inherit);font-variant-numeric:tabular-nums"
@@ -32,6 +32,7 @@ _LABEL = (
     "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 )
 _QUIET = "opacity:.75"
+_ONE_LINE = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 _TRACK = "display:flex;height:8px;margin:5px 0 4px;border-radius:4px;overflow:hidden;background:rgba(128,128,128,.25)"
 # The failed part is hatched and the part under way is striped and pale, so that the bar reads without colours.
 _HATCH = "background-image:repeating-linear-gradient(45deg,rgba(0,0,0,.35) 0 3px,transparent 3px 6px)"
@@ -55,7 +56,8 @@ def render(progress: Progress, now: float) -> str:
     ]
     if progress.task_count != 1:
         parts.append(_bar(progress))
-    parts.append(f'<div style="{_QUIET}">{_joined(details(progress))}</div>')
+    told = _joined(details(progress))
+    parts.append(f'<div style="{_QUIET};{_ONE_LINE}" title="{told}">{told}</div>')
     if progress.task_count != 1:
         parts += _errors(progress)
     parts.append("</div>")

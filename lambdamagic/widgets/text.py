@@ -59,7 +59,7 @@ def details(progress: Progress) -> list[str]:
     if progress.billed_ms:
         told.append(f"billed {duration(progress.billed_ms / 1000)}")
     if progress.cost_usd:
-        told.append(money(progress.cost_usd) if progress.is_billed else f"{money(progress.cost_usd)} if it were on AWS")
+        told.append(money(progress.cost_usd) if progress.is_billed else f"{money(progress.cost_usd)} on AWS")
     if progress.peak_memory_mb:
         told.append(f"peak {progress.peak_memory_mb:,} of {progress.memory_mb:,} MB")
     else:
