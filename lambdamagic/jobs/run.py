@@ -26,7 +26,7 @@ from lambdamagic.errors import (
     OutOfMemoryError,
     ThrottledError,
 )
-from lambdamagic.jobs.invoke import invoke
+from lambdamagic.jobs.delivery import delivery_for
 from lambdamagic.jobs.job import Arrival, Job, Unit
 from lambdamagic.jobs.policy import Concurrency, History, note, wait_before_retry
 from lambdamagic.jobs.threads import DaemonThreads
@@ -48,6 +48,7 @@ class JobRun:
     def __init__(self, job: Job, threads: DaemonThreads, jitter: Callable[[], float]) -> None:
         self.job, self.spec = job, job.spec
         self._threads, self._jitter = threads, jitter
+        self._delivery = delivery_for(self.spec, threads)
         self._waiting: deque[Unit] = deque()
         # Only of tasks that have failed before, or are on their way: memory does not grow with what is done.
         self._histories: dict[tuple[int, ...], History] = {}
@@ -94,7 +95,10 @@ class JobRun:
         loop = asyncio.get_running_loop()
 
         def wake() -> None:
-            loop.call_soon_threadsafe(self._changed.set)
+            try:
+                loop.call_soon_threadsafe(self._changed.set)
+            except RuntimeError:
+                pass  # the engine was closed: nobody waits any more
 
         units.on_more(wake)
         while not self._is_cancelled and self._fatal is None:
@@ -150,8 +154,7 @@ class JobRun:
     async def _attempt(self, unit: Unit, attempt_id: str) -> Arrival:
         spec = self.spec
         self._emit(events.InvocationStarted(spec.job_id, attempt_id, unit.tasks, time.time()))
-        arrival: Arrival
-        arrival, tail = await asyncio.wrap_future(self._threads.submit(lambda: invoke(spec, unit, attempt_id)))
+        arrival, tail = await self._delivery.attempt(unit, attempt_id)
         self._keep_log(tail)
         self._report(arrival, attempt_id)
         response = arrival.response

@@ -1,0 +1,95 @@
+"""A function that answers as lambdamagic's handler does, without a process: for the fake transport."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Callable
+from typing import Any
+
+from lambdamagic.codec.encode import Decoder, Encoder
+from lambdamagic.codec.failures import describe
+from lambdamagic.codec.home import Home
+from lambdamagic.events import Listeners
+from lambdamagic.jobs.engine import Engine
+from lambdamagic.jobs.job import FunctionRef, Job, JobSpec
+from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.jobs.sources import ChunkedItems
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.protocol import versions
+from lambdamagic.protocol.envelope import Request, Response, TaskSummary
+from lambdamagic.protocol.payload import Payload, inline_payload
+from lambdamagic.transports.base import Invocation, InvocationReply
+from lambdamagic.transports.fake import FakeTransport
+
+HOME = Home({"__name__": "__main__", "__builtins__": builtins})
+
+
+def items_of(invocation: Invocation) -> list[Any]:
+    """Return the items that an invocation carries."""
+    request = Request.from_json(json.loads(invocation.payload))
+    assert request.items is not None
+    found: list[Any] = Decoder(request.items.inline_segments(), HOME).load()
+    return found
+
+
+def answering(fn: Callable[[Any], Any]) -> Callable[[Invocation], InvocationReply]:
+    """Return what runs `fn` for each item; its exceptions are outcomes, its InvocationReply is the whole answer."""
+
+    def answer(invocation: Invocation) -> InvocationReply:
+        encoder, summaries = Encoder(HOME), []
+        for item in items_of(invocation):
+            try:
+                value = fn(item)
+            except Exception as error:
+                encoder.dump({"error": describe(error, internal=(__file__,)), "seconds": 0.0})
+                summaries.append(TaskSummary(0.0, f"{type(error).__name__}: {error}"))
+                continue
+            if isinstance(value, InvocationReply):
+                return value
+            encoder.dump({"value": value, "seconds": 0.0})
+            summaries.append(TaskSummary(0.0))
+        payload = inline_payload([bytes(segment) for segment in encoder.frames().segments])
+        return reply(Response(versions.here(), "done", payload, tasks=summaries))
+
+    return answer
+
+
+def reply(response: Response) -> InvocationReply:
+    """Return the transport's reply that holds an answer."""
+    return InvocationReply(200, json.dumps(response.to_json()).encode(), request_id="r")
+
+
+def start(
+    engine: Engine,
+    transport: FakeTransport,
+    items: Any,
+    *,
+    chunksize: int | None = 1,
+    policy: RetryPolicy | None = None,
+    max_concurrency: int = 4,
+    listeners: Listeners | None = None,
+) -> Job:
+    """Begin a map over items."""
+    spec = JobSpec(
+        kind="map",
+        label="test",
+        function=FunctionRef("f", 128, 3),
+        transport=transport,
+        stager=Stager(None),
+        program=Payload(()),
+        versions=versions.here(),
+        units=ChunkedItems(
+            items,
+            lambda chunk, first: encode_items(HOME, chunk, first, "auto"),
+            timeout_s=3,
+            limit_bytes=1_000_000,
+            chunksize=chunksize,
+        ),
+        task_count=len(items),
+        policy=policy or RetryPolicy(base_s=0.001, cap_s=0.002),
+        max_concurrency=max_concurrency,
+        inline_limit_bytes=1_000_000,
+    )
+    return engine.start(spec, listeners or Listeners())

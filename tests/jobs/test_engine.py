@@ -1,0 +1,272 @@
+"""The engine, with a transport whose failures are scripted and whose attempts are counted."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+
+from lambdamagic import events
+from lambdamagic.codec.failures import reassemble
+from lambdamagic.errors import (
+    CredentialsError,
+    EnvironmentDiedError,
+    FunctionTimedOutError,
+    InvocationLostError,
+    JobCancelledError,
+    ProtocolError,
+    ThrottledError,
+)
+from lambdamagic.events import Listeners
+from lambdamagic.jobs.engine import Engine
+from lambdamagic.jobs.outcomes import Failure, outcomes
+from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.protocol import versions
+from lambdamagic.protocol.envelope import Response
+from lambdamagic.transports.base import InvocationReply
+from lambdamagic.transports.fake import FakeTransport, failed
+from tests.jobs.functions import HOME, answering, items_of, reply, start
+
+DIED = failed("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: exit status 1")
+TIMED_OUT = failed("Sandbox.Timedout", "RequestId: 1 Error: Task timed out after 3.00 seconds")
+
+
+@pytest.fixture
+def engine():
+    found = Engine(jitter=lambda: 0.0)
+    yield found
+    found.close()
+    names = [thread.name for thread in threading.enumerate()]
+    assert "lambdamagic-engine" not in names
+
+
+def collect(job):
+    """Return task to value or error, and the job's own error."""
+    found, error = {}, None
+    try:
+        for arrival in job.arrivals():
+            for task, outcome in outcomes(arrival, HOME):
+                assert task not in found, "a task has one outcome"
+                found[task] = outcome
+    except Exception as raised:
+        error = raised
+    values = {
+        task: (outcome.error or reassemble(outcome.records)) if isinstance(outcome, Failure) else outcome
+        for task, outcome in found.items()
+    }
+    return values, error
+
+
+def test_every_task_has_its_outcome(engine):
+    """Values and the callable's own exceptions."""
+    transport = FakeTransport(then=answering(lambda x: 10 // x))
+    values, error = collect(start(engine, transport, [5, 0, 2], chunksize=2))
+    assert error is None
+    assert (values[0], values[2]) == (2, 5)
+    assert type(values[1]) is ZeroDivisionError
+    assert transport.attempts == 2
+
+
+def test_no_more_at_once_than_allowed(engine):
+    """The transport never holds more than the limit, and reaches it."""
+    together = threading.Barrier(3, timeout=20)
+
+    def work(x):
+        together.wait()
+        return x
+
+    transport = FakeTransport(then=answering(work))
+    values, error = collect(start(engine, transport, range(9), max_concurrency=3))
+    assert (error, len(values), transport.most_at_once) == (None, 9, 3)
+
+
+def test_throttling_is_tried_again(engine):
+    """As often as it takes; nothing ran, so nothing is lost."""
+    transport = FakeTransport([ThrottledError("429")] * 5, then=answering(lambda x: x))
+    told = []
+    listeners = Listeners()
+    listeners.add(told.append)
+    values, error = collect(start(engine, transport, [1, 2], listeners=listeners))
+    assert (values, error) == ({0: 1, 1: 2}, None)
+    assert transport.attempts == 7
+    assert sum(isinstance(event, events.InvocationThrottled) for event in told) == 5
+
+
+def test_throttling_beyond_patience_ends_the_job(engine):
+    """With the throttling error itself."""
+    transport = FakeTransport(then=ThrottledError("429"))
+    policy = RetryPolicy(base_s=0.001, cap_s=0.002, throttle_patience_s=0.02)
+    values, error = collect(start(engine, transport, [1], policy=policy))
+    assert values == {}
+    assert type(error) is ThrottledError
+
+
+@pytest.mark.parametrize(("losses", "allowed", "lives"), [(2, 2, True), (3, 2, False)])
+def test_lost_invocations(engine, losses, allowed, lives):
+    """Tried again up to the policy; then the loss is the task's outcome."""
+    transport = FakeTransport([InvocationLostError("gone")] * losses, then=answering(lambda x: x))
+    policy = RetryPolicy(losses=allowed, base_s=0.001, cap_s=0.002)
+    values, error = collect(start(engine, transport, [7], policy=policy))
+    assert error is None
+    assert transport.attempts == min(losses, allowed) + 1
+    assert (values[0] == 7) if lives else (type(values[0]) is InvocationLostError)
+
+
+def test_a_death_in_a_chunk_does_not_take_its_siblings(engine):
+    """The chunk is divided until the culprit stands alone."""
+    transport = FakeTransport(then=answering(lambda x: DIED if x == 5 else x))
+    values, error = collect(start(engine, transport, range(8), chunksize=8))
+    assert error is None
+    assert type(values.pop(5)) is EnvironmentDiedError
+    assert values == {x: x for x in range(8) if x != 5}
+    assert transport.attempts <= 2 * 8
+
+
+def test_a_timeout_in_a_chunk(engine):
+    """Lambda's own timeout, without any outcome."""
+    transport = FakeTransport(then=answering(lambda x: TIMED_OUT if x == 0 else x))
+    values, error = collect(start(engine, transport, range(4), chunksize=4))
+    assert error is None
+    assert type(values.pop(0)) is FunctionTimedOutError
+    assert values == {1: 1, 2: 2, 3: 3}
+
+
+def test_the_watchdogs_timeout_keeps_what_was_done(engine):
+    """Finished tasks are not run again."""
+    ran = []
+    whole = answering(lambda x: ran.append(x) or x)
+
+    def first(invocation):
+        items = items_of(invocation)
+        if 2 not in items:
+            return whole(invocation)
+        if items == [2]:
+            return reply(Response(versions.here(), "timed_out", detail="the stack"))
+        done = Response.from_json(json.loads(answering(lambda x: x)(invocation).payload))
+        return reply(replace(done, status="timed_out", tasks=done.tasks[: items.index(2)], detail="the stack"))
+
+    values, error = collect(start(engine, FakeTransport(then=first), range(5), chunksize=5))
+    assert error is None
+    late = values.pop(2)
+    assert type(late) is FunctionTimedOutError
+    assert late.stacks == "the stack"
+    assert values == {0: 0, 1: 1, 3: 3, 4: 4}
+    assert sorted(ran) == [3, 4]
+
+
+def test_retries_of_the_users_errors(engine):
+    """Only the tasks that raised are run again."""
+    counts = {}
+
+    def work(x):
+        counts[x] = counts.get(x, 0) + 1
+        if x == 1 and counts[x] < 3:
+            raise ValueError(counts[x])
+        return counts[x]
+
+    policy = RetryPolicy(user_errors=2, base_s=0.001, cap_s=0.002)
+    values, error = collect(start(engine, FakeTransport(then=answering(work)), [0, 1, 2], chunksize=3, policy=policy))
+    assert (values, error) == ({0: 1, 1: 3, 2: 1}, None)
+
+
+def test_an_error_of_the_job_ends_it(engine):
+    """No credentials: the other tasks are not tried."""
+    transport = FakeTransport(then=CredentialsError("none"))
+    values, error = collect(start(engine, transport, range(50), max_concurrency=2))
+    assert values == {}
+    assert type(error) is CredentialsError
+    assert transport.attempts <= 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        InvocationReply(200, b"no json"),
+        InvocationReply(200, b"[]"),
+        InvocationReply(200, b'{"lambdamagic": {}}'),
+        InvocationReply(200, b"null"),
+    ],
+)
+def test_answers_of_another_shape(engine, answer):
+    """A ProtocolError, and never a hang."""
+    values, error = collect(start(engine, FakeTransport(then=answer), [1]))
+    assert values == {}
+    assert type(error) is ProtocolError
+
+
+def test_an_exception_of_the_transport_itself(engine):
+    """A bug there ends the job with it."""
+
+    def broken(invocation):
+        raise RuntimeError("a bug")
+
+    values, error = collect(start(engine, FakeTransport(then=broken), [1, 2]))
+    assert values == {}
+    assert type(error) is RuntimeError
+
+
+def test_items_that_cannot_be_sent_end_the_job(engine):
+    """Named by their number."""
+    transport = FakeTransport(then=answering(lambda x: x))
+    values, error = collect(start(engine, transport, [1, threading.Lock()], max_concurrency=1))
+    assert values == {0: 1}
+    assert "item 1 cannot be sent to Lambda" in str(error)
+
+
+def test_cancelling(engine):
+    """Waiting is over at once, nothing more is launched, and the events say so."""
+    started, release = threading.Event(), threading.Event()
+
+    def work(x):
+        started.set()
+        release.wait(20)
+        return x
+
+    transport = FakeTransport(then=answering(work))
+    told = []
+    listeners = Listeners()
+    listeners.add(told.append)
+    job = start(engine, transport, range(100), max_concurrency=2, listeners=listeners)
+    assert started.wait(20)
+    job.cancel()
+    job.cancel()
+    assert job.wait(5)
+    values, error = collect(job)
+    release.set()
+    assert values == {}
+    assert type(error) is JobCancelledError
+    assert job.state == "cancelled"
+    assert transport.attempts <= 2
+    assert isinstance(told[0], events.JobStarted)
+    assert isinstance(told[-1], events.JobFinished)
+    assert told[-1].state == "cancelled"
+
+
+def test_a_thousand_tasks(engine):
+    """Each has one outcome, and the engine keeps nothing of them."""
+    transport = FakeTransport(then=answering(lambda x: -x))
+    values, error = collect(start(engine, transport, range(1000), chunksize=None, max_concurrency=8))
+    assert error is None
+    assert values == {x: -x for x in range(1000)}
+
+
+def test_a_listener_that_raises_is_dropped(engine, capsys):
+    """The job goes on, and its error is shown once."""
+    listeners = Listeners()
+
+    def broken(event):
+        raise ValueError("a broken view")
+
+    listeners.add(broken)
+    values, error = collect(start(engine, FakeTransport(then=answering(lambda x: x)), [1, 2], listeners=listeners))
+    assert (values, error) == ({0: 1, 1: 2}, None)
+    assert capsys.readouterr().err.count("ValueError: a broken view") == 1
+
+
+def test_closing_twice():
+    """And starting anew after it."""
+    engine = Engine()
+    engine.close()
+    engine.close()

@@ -1,0 +1,80 @@
+"""When to try again: pure functions of what is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambdamagic.errors import (
+    EnvironmentDiedError,
+    FunctionMissingError,
+    FunctionTimedOutError,
+    InvocationLostError,
+    OutOfMemoryError,
+    ThrottledError,
+)
+from lambdamagic.jobs.policy import Concurrency, History, RetryPolicy, backoff_s, note, wait_before_retry
+
+
+def _waits(policy, error, times, now=0.0):
+    history = History()
+    waits = []
+    for _ in range(times):
+        note(history, error, now)
+        waits.append(wait_before_retry(policy, error, history, now=now, jitter=1.0))
+    return waits
+
+
+def test_waits_double_up_to_the_cap():
+    """With all of the jitter; without it they are half."""
+    policy = RetryPolicy(base_s=1.0, cap_s=5.0)
+    assert [backoff_s(policy, n, 1.0) for n in (0, 1, 2, 3, 4, 50)] == [1.0, 1.0, 2.0, 4.0, 5.0, 5.0]
+    assert backoff_s(policy, 3, 0.0) == 2.0
+
+
+def test_throttling_is_borne_until_patience_ends():
+    """By time, not by count."""
+    policy = RetryPolicy(throttle_patience_s=10.0, base_s=1.0, cap_s=2.0)
+    assert _waits(policy, ThrottledError("429"), 30)[-1] == 2.0
+    history = History()
+    note(history, ThrottledError("429"), 0.0)
+    assert wait_before_retry(policy, ThrottledError("429"), history, now=10.0, jitter=0.0) is not None
+    assert wait_before_retry(policy, ThrottledError("429"), history, now=10.1, jitter=0.0) is None
+
+
+@pytest.mark.parametrize("error", [FunctionTimedOutError("t"), OutOfMemoryError("m")])
+def test_the_users_failures_are_tried_again_only_if_asked(error):
+    """By `--retries`."""
+    assert _waits(RetryPolicy(), error, 1) == [None]
+    assert [wait is None for wait in _waits(RetryPolicy(user_errors=2), error, 3)] == [False, False, True]
+
+
+def test_deaths_and_losses_have_counts_of_their_own():
+    """A loss says nothing of the task."""
+    policy = RetryPolicy(deaths=1, losses=2)
+    assert [wait is None for wait in _waits(policy, EnvironmentDiedError("d"), 2)] == [False, True]
+    assert [wait is None for wait in _waits(policy, InvocationLostError("l"), 3)] == [False, False, True]
+
+
+def test_what_no_wait_mends():
+    """A missing function stays missing."""
+    assert _waits(RetryPolicy(user_errors=5, deaths=5), FunctionMissingError("f"), 1) == [None]
+
+
+def test_concurrency_comes_down_and_goes_up():
+    """Never below one, never above the ceiling."""
+    concurrency = Concurrency(10)
+    assert concurrency.limit == 10
+    for second in range(0, 200, 2):
+        concurrency.throttled(float(second))
+    assert concurrency.limit == 1
+    for _ in range(1000):
+        concurrency.succeeded()
+    assert concurrency.limit == 10
+
+
+def test_refusals_close_together_are_one_sign():
+    """A burst of 429s cuts once."""
+    concurrency = Concurrency(100)
+    for _ in range(50):
+        concurrency.throttled(5.0)
+    assert concurrency.limit == 70

@@ -1,0 +1,64 @@
+"""Daemon threads for blocking calls."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from lambdamagic.jobs.threads import DaemonThreads
+
+
+def test_calls_run_and_give_results():
+    """Also their exceptions."""
+    threads = DaemonThreads(2, "lm-test-a")
+    assert threads.submit(lambda: 6 * 7).result(10) == 42
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(lambda: 1 / 0).result(10)
+    threads.close()
+
+
+def test_no_more_threads_than_the_limit_and_they_are_used_again():
+    """More calls wait for their turn."""
+    threads = DaemonThreads(3, "lm-test-b")
+    barrier = threading.Barrier(3, timeout=20)
+    futures = [threads.submit(barrier.wait) for _ in range(9)]
+    assert sorted(future.result(20) for future in futures) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert sum(thread.name.startswith("lm-test-b") for thread in threading.enumerate()) == 3
+    threads.close()
+
+
+def test_threads_end_when_idle_and_when_closed():
+    """Nothing stays behind."""
+    threads = DaemonThreads(2, "lm-test-c", idle_s=0.01)
+    threads.submit(threading.current_thread).result(10).join(10)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lm-test-c")]
+    worker = threads.submit(threading.current_thread).result(10)
+    assert worker.daemon
+    threads.close()
+    worker.join(10)
+    assert not worker.is_alive()
+    with pytest.raises(RuntimeError, match="closed"):
+        threads.submit(int)
+
+
+def test_a_call_that_comes_while_a_thread_gives_up_is_run():
+    """Many short lives, no lost call."""
+    threads = DaemonThreads(4, "lm-test-d", idle_s=0.0)
+    assert [threads.submit(lambda n=n: n).result(10) for n in range(500)] == list(range(500))
+    threads.close()
+
+
+def test_a_cancelled_future_is_not_run():
+    """If its turn had not come."""
+    threads = DaemonThreads(1, "lm-test-e")
+    release = threading.Event()
+    first = threads.submit(lambda: release.wait(20))
+    ran = []
+    second = threads.submit(lambda: ran.append(1))
+    assert second.cancel()
+    release.set()
+    assert first.result(20) is True
+    threads.submit(int).result(20)
+    assert ran == []
+    threads.close()

@@ -1,0 +1,138 @@
+"""What a reply means, from the shapes in which AWS answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lambdamagic.errors import (
+    EnvironmentDiedError,
+    FunctionTimedOutError,
+    OutOfMemoryError,
+    ProtocolError,
+    ResultError,
+    TargetError,
+    VersionMismatchError,
+)
+from lambdamagic.jobs.verdict import read_reply
+from lambdamagic.protocol import versions
+from lambdamagic.protocol.envelope import Response
+from lambdamagic.transports.base import InvocationReply
+
+REPORT = (
+    "REPORT RequestId: r-1\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\t"
+    "Max Memory Used: {peak} MB\t\n"
+)
+
+
+def _read(document, *, log="", error="Unhandled"):
+    payload = document if isinstance(document, bytes) else json.dumps(document).encode()
+    reply = InvocationReply(200, payload, error, log, "r-1", "$LATEST")
+    return read_reply(reply, client=versions.here(), memory_mb=128, timeout_s=3)
+
+
+TIMEOUT = {"errorType": "Sandbox.Timedout", "errorMessage": "RequestId: r-1 Error: Task timed out after 3.00 seconds"}
+OLD_TIMEOUT = {"errorMessage": "2025-01-01T00:00:00.000Z r-1 Task timed out after 3.00 seconds"}
+KILLED = {
+    "errorType": "Runtime.ExitError",
+    "errorMessage": "RequestId: r-1 Error: Runtime exited with error: signal: killed",
+}
+EXITED = {
+    "errorType": "Runtime.ExitError",
+    "errorMessage": "RequestId: r-1 Error: Runtime exited with error: exit status 7",
+}
+OOM = {"errorType": "Runtime.OutOfMemory", "errorMessage": "RequestId: r-1 Error: Runtime exited: out of memory"}
+TOO_LARGE = {
+    "errorType": "Function.ResponseSizeTooLarge",
+    "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+}
+NO_MODULE = {
+    "errorType": "Runtime.ImportModuleError",
+    "errorMessage": "Unable to import module 'lambdamagic.remote.handler': No module named 'lambdamagic'",
+}
+UNKNOWN = {"errorType": "SomethingNew", "errorMessage": "what?"}
+
+
+@pytest.mark.parametrize(
+    ("document", "peak", "kind"),
+    [
+        (TIMEOUT, 50, FunctionTimedOutError),
+        (OLD_TIMEOUT, 50, FunctionTimedOutError),
+        (KILLED, 128, OutOfMemoryError),
+        (KILLED, 50, EnvironmentDiedError),
+        (OOM, 128, OutOfMemoryError),
+        (EXITED, 50, EnvironmentDiedError),
+        (TOO_LARGE, 50, ResultError),
+        (NO_MODULE, 50, TargetError),
+        (UNKNOWN, 50, EnvironmentDiedError),
+        ("not even an object", 50, EnvironmentDiedError),
+    ],
+)
+def test_how_the_function_ended(document, peak, kind):
+    """Told apart by error type, message and the report."""
+    with pytest.raises(kind) as caught:
+        _read(document, log=REPORT.format(peak=peak))
+    assert type(caught.value) is kind
+
+
+def test_memory_evidence():
+    """Peak and limit are in the error."""
+    with pytest.raises(OutOfMemoryError, match="it used 127 MB of its 128 MB") as caught:
+        _read(KILLED, log=REPORT.format(peak=127))
+    assert (caught.value.peak_memory_mb, caught.value.memory_mb, caught.value.request_id) == (127, 128, "r-1")
+
+
+def test_stacks_of_the_watchdog_in_the_log():
+    """They are taken out of it."""
+    log = "lambdamagic stacks at the deadline:\nThread MainThread:\n  line\nlambdamagic end of stacks\nREPORT ..."
+    with pytest.raises(FunctionTimedOutError) as caught:
+        _read(TIMEOUT, log=log)
+    assert caught.value.stacks == "Thread MainThread:\n  line"
+
+
+def test_stacks_of_faulthandler_in_the_log():
+    """Turned round, without our own frames."""
+    log = (
+        "Timeout (0:00:02.900000)!\n"
+        "Thread 0x00007f01 (most recent call first):\n"
+        '  File "/opt/python/lambdamagic/remote/watchdog.py", line 90 in _watch\n'
+        "\n"
+        "Thread 0x00007f02 (most recent call first):\n"
+        '  File "<cell-of-verdicts>", line 3 in slow\n'
+        '  File "<cell-of-verdicts>", line 5 in <module>\n'
+        '  File "/opt/python/lambdamagic/remote/execution.py", line 40 in run_code\n'
+        '  File "/var/lang/awslambdaric/bootstrap.py", line 400 in run\n'
+    )
+    with pytest.raises(FunctionTimedOutError) as caught:
+        _read(TIMEOUT, log=log)
+    assert caught.value.stacks == (
+        "Thread 0x00007f02:\n"
+        '  File "<cell-of-verdicts>", line 5, in <module>\n'
+        '  File "<cell-of-verdicts>", line 3, in slow\n'
+    )
+
+
+def test_a_refusal_is_raised_as_the_error_that_it_names():
+    """With its hint apart from the message; an unknown name is a ProtocolError."""
+    refused = Response(versions.here(), "refused", detail="no\n  -> do this", error_kind="VersionMismatchError")
+    with pytest.raises(VersionMismatchError) as caught:
+        _read(refused.to_json(), error=None)
+    assert (caught.value.message, caught.value.hint) == ("no", "do this")
+    for kind in ("__name__", "Any", "Nonsense", "ThrottledError"):
+        with pytest.raises(ProtocolError):
+            _read(Response(versions.here(), "refused", detail="x", error_kind=kind).to_json(), error=None)
+
+
+def test_an_answer_of_another_python_is_not_used():
+    """Its versions are checked before anything is unpickled."""
+    answer = Response({"protocol": 1, "python": "2.7", "serializers": {}}, "done")
+    with pytest.raises(VersionMismatchError, match=r"the function runs 2\.7"):
+        _read(answer.to_json(), error=None)
+
+
+def test_an_answer():
+    """Is returned."""
+    assert _read(Response(versions.here(), "done").to_json(), error=None).status == "done"
+    with pytest.raises(ProtocolError, match="no JSON"):
+        _read(b"<html>", error=None)
