@@ -7,17 +7,68 @@ In a notebook::
     %%lambda --memory 4096
     model = fit(X, y)
 
+In a program::
+
+    with lambdamagic.LambdaExecutor(memory_mb=4096) as executor:
+        scores = list(executor.map(evaluate, candidates))
+
 Importing this package loads neither boto3 nor IPython nor ipywidgets; the errors are in `lambdamagic.errors`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from lambdamagic.api.executor import LambdaExecutor as LambdaExecutor
+    from lambdamagic.api.joblib_backend import register as register_joblib
+    from lambdamagic.api.pool import LambdaFunctionError as LambdaFunctionError
+    from lambdamagic.api.pool import LambdaPool as LambdaPool
+    from lambdamagic.api.pool import LambdaPoolError as LambdaPoolError
+    from lambdamagic.api.remote_function import RemoteFunction as RemoteFunction
+    from lambdamagic.api.remote_function import remote as remote
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "LambdaExecutor",
+    "LambdaFunctionError",
+    "LambdaPool",
+    "LambdaPoolError",
+    "RemoteFunction",
+    "load_ipython_extension",
+    "register_joblib",
+    "remote",
+    "unload_ipython_extension",
+]
+
+# Public name to where it is, loaded when it is first asked for (PEP 562).
+_WHERE = {
+    "LambdaExecutor": ("lambdamagic.api.executor", "LambdaExecutor"),
+    "LambdaFunctionError": ("lambdamagic.api.pool", "LambdaFunctionError"),
+    "LambdaPool": ("lambdamagic.api.pool", "LambdaPool"),
+    "LambdaPoolError": ("lambdamagic.api.pool", "LambdaPoolError"),
+    "RemoteFunction": ("lambdamagic.api.remote_function", "RemoteFunction"),
+    "register_joblib": ("lambdamagic.api.joblib_backend", "register"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "remote":
+        # The decorator and the package of what runs in Lambda are one object; see that package.
+        return importlib.import_module("lambdamagic.remote")
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _WHERE[name]
+    found = globals()[name] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lambdamagic.api import process
 from lambdamagic.capture import plan_callable
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
-from lambdamagic.jobs.job import Job, JobSpec
+from lambdamagic.jobs.job import Job
 from lambdamagic.jobs.outcomes import encode_items
-from lambdamagic.jobs.policy import RetryPolicy
-from lambdamagic.jobs.prices import Prices
-from lambdamagic.protocol import versions
-from lambdamagic.protocol.payload import Payload
-from lambdamagic.targets.base import FunctionWish
+from lambdamagic.targets.spec import concurrency, job_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,9 +21,6 @@ if TYPE_CHECKING:
     from lambdamagic.config import Settings
     from lambdamagic.jobs.sources import UnitSource
     from lambdamagic.targets.base import Target
-
-#: A larger program is staged once instead of riding in every event.
-SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024
 
 #: How a task's item becomes arguments: the item itself, its members, or a pair of arguments and keyword arguments.
 CallStyle = Literal["plain", "star", "call"]
@@ -63,8 +55,7 @@ class Launcher:
 
     def concurrency(self) -> int:
         """Return how many invocations of a job run at once."""
-        is_explicit = self._options.resolved.origin("max_concurrency") != "default"
-        return self.target().concurrency(self.settings.max_concurrency, is_explicit=is_explicit)
+        return concurrency(self._options.resolved, self.target())
 
     def encode(self, fn: Callable[..., Any], holding: Any = ()) -> Program:
         """Encode a callable with all that it reads.
@@ -104,31 +95,21 @@ class Launcher:
         Raises:
             TargetError: The target is not usable.
         """
-        settings, target = self.settings, self.target()
-        limit = min(settings.inline_limit_bytes, SHARED_PROGRAM_LIMIT_BYTES)
+        spec = job_spec(
+            self._options.resolved,
+            self.target(),
+            "map",
+            units,
+            label=label,
+            program=program,
+            task_count=task_count,
+            options={style: True},
+            deaths=1,
+            is_program_shared=True,
+        )
         listeners = Listeners()
         for listener in self.listeners:
             listeners.add(listener)
-        spec = JobSpec(
-            kind="map",
-            label=label,
-            function=target.function_for(
-                FunctionWish(settings.memory_mb, settings.timeout_s, settings.python or python_here())
-            ),
-            transport=target.transport,
-            stager=target.stager,
-            program=Payload(()) if program is None else target.stager.place(program.frames, limit_bytes=limit),
-            versions=versions.here() if program is None else program.versions,
-            units=units,
-            task_count=task_count,
-            options={"serializer": settings.serializer, style: True},
-            policy=RetryPolicy(user_errors=settings.retries, deaths=max(1, settings.retries)),
-            max_concurrency=self.concurrency(),
-            inline_limit_bytes=settings.inline_limit_bytes,
-            prices=Prices.of(target.region),
-            is_billed=target.is_billed,
-            max_cost_usd=settings.max_cost_usd or None,
-        )
         return process.engine().start(spec, listeners)
 
 

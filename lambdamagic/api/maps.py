@@ -22,7 +22,13 @@ LOOK_AHEAD = 10_000
 
 
 class Sink(Protocol):
-    """Takes a map's outcomes, from another thread."""
+    """Takes a map's outcomes, from another thread.
+
+    Attributes:
+        run: The map, set by itself before anything else.
+    """
+
+    run: MapRun | None
 
     def arrived(self, found: dict[int, Any]) -> None:
         """Take outcomes by their numbers: values, or a `Failure`."""
@@ -64,6 +70,7 @@ class MapRun:
     ) -> None:
         settings = launcher.settings
         self._launcher, self._items, self._sink = launcher, items, sink
+        sink.run = self
         self._lock = threading.Lock()
         self._is_open = True
         self._may_pull = True
@@ -175,6 +182,7 @@ class Arrived:
     """A sink that keeps outcomes until they are taken. Thread-safe."""
 
     def __init__(self) -> None:
+        self.run: MapRun | None = None
         self._changed = threading.Condition()
         self._outcomes: dict[int, Any] = {}
         self._is_over = False

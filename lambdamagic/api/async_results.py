@@ -1,0 +1,164 @@
+"""What `LambdaPool` returns before results are there, as in `multiprocessing.pool`."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from typing import Any, Generic, TypeVar
+
+from lambdamagic.api.maps import Arrived, MapRun
+from lambdamagic.errors import JobCancelledError
+from lambdamagic.jobs.outcomes import Failure
+
+_T = TypeVar("_T")
+_Callback = Callable[[Any], object] | None
+
+
+class AsyncResult(Generic[_T]):
+    """A result that will come. Thread-safe; callbacks run in a thread of lambdamagic's, before `get` returns."""
+
+    def __init__(self, callback: _Callback = None, error_callback: _Callback = None) -> None:
+        self._callback, self._error_callback = callback, error_callback
+        self._event = threading.Event()
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def ready(self) -> bool:
+        """Tell whether the call has ended."""
+        return self._event.is_set()
+
+    def successful(self) -> bool:
+        """Tell whether it ended without an exception.
+
+        Raises:
+            ValueError: It has not ended.
+        """
+        if not self.ready():
+            raise ValueError(f"{self!r} not ready")
+        return self._error is None
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait for the end, at most `timeout` seconds."""
+        self._event.wait(timeout)
+
+    def get(self, timeout: float | None = None) -> _T:
+        """Return the result, or raise what the call raised.
+
+        Raises:
+            multiprocessing.TimeoutError: It did not end within `timeout` seconds.
+        """
+        if not self._event.wait(timeout):
+            raise multiprocessing.TimeoutError
+        if self._error is not None:
+            raise self._error
+        result: _T = self._value
+        return result
+
+    def _settle(self, value: Any, error: BaseException | None) -> None:
+        self._value, self._error = value, error
+        try:
+            if error is None:
+                if self._callback is not None:
+                    self._callback(value)
+            elif self._error_callback is not None:
+                self._error_callback(error)
+        finally:
+            self._callback = self._error_callback = None
+            self._event.set()
+
+    def follow(self, future: Future[Any]) -> None:
+        """Settle with a future."""
+
+        def ended(done: Future[Any]) -> None:
+            error = _cancelled() if done.cancelled() else done.exception()
+            self._settle(None if error is not None else done.result(), error)
+
+        future.add_done_callback(ended)
+
+
+class MapResult(AsyncResult[list[_T]]):
+    """The results of a map that will come, all at once. A `Sink`.
+
+    As in `multiprocessing`, all tasks are run even if one fails, and the failure that came first is raised.
+    """
+
+    def __init__(self, callback: _Callback = None, error_callback: _Callback = None) -> None:
+        super().__init__(callback, error_callback)
+        self._found: dict[int, Any] = {}
+        self._first_failure: Failure | None = None
+        self.run: MapRun | None = None
+
+    def arrived(self, found: dict[int, Any]) -> None:
+        """Keep outcomes."""
+        for outcome in found.values():
+            if isinstance(outcome, Failure) and self._first_failure is None:
+                self._first_failure = outcome
+        self._found.update(found)
+
+    def ended(self, failure: BaseException | None) -> None:
+        """Settle with the results, in order."""
+        found, self._found = self._found, {}
+        run = self.run
+        if failure is None and self._first_failure is not None and run is not None:
+            failure = run.exception(self._first_failure)
+        if isinstance(failure, CancelledError) or (failure is None and run is not None and len(found) < run.feed.fed):
+            failure = _cancelled()
+        self._settle(None if failure is not None else [found[number] for number in range(len(found))], failure)
+
+
+def _cancelled() -> Exception:
+    return JobCancelledError("the pool was terminated before the call had ended")
+
+
+class ResultIterator(Iterator[_T]):
+    """Results one by one, as `Pool.imap` returns them. A task's failure is raised in its place; the next call goes on.
+
+    Args:
+        run: The map.
+        arrived: Its outcomes.
+        in_order: Whether they come in the order of the items.
+    """
+
+    def __init__(self, run: MapRun, arrived: Arrived, *, in_order: bool) -> None:
+        self._run, self._arrived, self._in_order = run, arrived, in_order
+        self._taken = 0
+        self._ready: deque[Any] = deque()
+
+    def __iter__(self) -> ResultIterator[_T]:
+        return self
+
+    def __next__(self) -> _T:
+        return self.next()
+
+    def next(self, timeout: float | None = None) -> _T:
+        """Return the next result.
+
+        Raises:
+            StopIteration: There is none.
+            multiprocessing.TimeoutError: It did not come within `timeout` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self._ready:
+            take = self._arrived.take_any
+            try:
+                found = self._arrived.take_from(self._taken, deadline) if self._in_order else take(deadline)
+            except TimeoutError:
+                raise multiprocessing.TimeoutError from None
+            except CancelledError:
+                raise _cancelled() from None
+            if not found:
+                if self._taken < self._run.feed.fed:
+                    raise _cancelled()
+                raise StopIteration
+            self._ready.extend(found)
+        outcome = self._ready.popleft()
+        self._taken += 1
+        self._run.pull(1)
+        if isinstance(outcome, Failure):
+            raise self._run.exception(outcome)
+        result: _T = outcome
+        return result

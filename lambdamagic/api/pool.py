@@ -1,0 +1,232 @@
+"""`LambdaPool`: `multiprocessing.Pool` on Lambda."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Literal, NoReturn, TypeVar
+
+from lambdamagic.api.async_results import AsyncResult, MapResult, ResultIterator
+from lambdamagic.api.executor import LambdaExecutor
+from lambdamagic.api.launcher import CallStyle
+from lambdamagic.api.maps import LOOK_AHEAD, Arrived, MapRun, snapshot
+from lambdamagic.codec.failures import RemoteCodeError
+from lambdamagic.errors import InvocationError
+
+_T = TypeVar("_T")
+_Callback = Callable[[Any], object] | None
+
+#: What the user's code raised and whose own type cannot be rebuilt here.
+LambdaPoolError = RemoteCodeError
+#: What AWS says of an invocation in which the user's code has no say: throttled, timed out, out of memory, died, lost.
+LambdaFunctionError = InvocationError
+
+
+class LambdaPool:
+    """A drop-in for `multiprocessing.Pool` whose workers are Lambda's. Thread-safe.
+
+    Nothing is shared between calls: `initializer` and `maxtasksperchild` are not taken.
+
+    Args:
+        workers: Invocations that may run at once.
+        lambda_function: The deployed function; without it the settings decide, and without any the embedded Lambda.
+        aws_access_key_id: With `aws_secret_access_key`; by default boto3 finds the credentials.
+        aws_secret_access_key: See `aws_access_key_id`.
+        aws_region_name: The region; by default boto3 finds it.
+        processes: The name that `multiprocessing.Pool` has for `workers`.
+        **options: What `LambdaExecutor` takes.
+
+    Raises:
+        ConfigError: An option is unknown or out of its limits.
+        ValueError: There are less than 1 workers.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        lambda_function: str | None = None,
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        aws_region_name: str | None = None,
+        *,
+        processes: int | None = None,
+        **options: Any,
+    ) -> None:
+        count = workers if workers is not None else processes
+        if count is not None and count < 1:
+            raise ValueError("Number of processes must be at least 1")
+        named = {
+            "function": lambda_function,
+            "aws_access_key_id": aws_access_key_id,
+            "aws_secret_access_key": aws_secret_access_key,
+            "region": aws_region_name,
+        }
+        given = {name: value for name, value in named.items() if value is not None}
+        self._executor = LambdaExecutor(count, **given, **options)
+        self._lock = threading.Lock()
+        self._state: Literal["running", "closed", "terminated"] = "running"
+        self._runs: list[MapRun] = []
+
+    def apply(self, func: Callable[..., _T], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> _T:
+        """Call `func(*args, **kwds)` and return its result."""
+        return self.apply_async(func, args, kwds).get()
+
+    def apply_async(
+        self,
+        func: Callable[..., _T],
+        args: Iterable[Any] = (),
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callable[[_T], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> AsyncResult[_T]:
+        """Begin a call, in an invocation of its own; return at once.
+
+        Args:
+            func: The callable.
+            args: Its arguments.
+            kwds: Its keyword arguments.
+            callback: Called with the result.
+            error_callback: Called with the exception.
+
+        Raises:
+            ValueError: The pool was closed.
+        """
+        self._check_running()
+        result: AsyncResult[_T] = AsyncResult(callback, error_callback)
+        result.follow(self._executor._submit(func, tuple(args), dict(kwds or {})))
+        return result
+
+    def map(self, func: Callable[[Any], _T], iterable: Iterable[Any], chunksize: int | None = None) -> list[_T]:
+        """Call `func` for each item and return the results, in order."""
+        return self.map_async(func, iterable, chunksize).get()
+
+    def map_async(
+        self,
+        func: Callable[[Any], _T],
+        iterable: Iterable[Any],
+        chunksize: int | None = None,
+        callback: Callable[[list[_T]], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> MapResult[_T]:
+        """Begin a map over all items; return at once. See `apply_async`."""
+        return self._map_async(func, iterable, chunksize, callback, error_callback, style="plain")
+
+    def starmap(
+        self, func: Callable[..., _T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
+    ) -> list[_T]:
+        """Call `func(*item)` for each item and return the results, in order."""
+        return self.starmap_async(func, iterable, chunksize).get()
+
+    def starmap_async(
+        self,
+        func: Callable[..., _T],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        callback: Callable[[list[_T]], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> MapResult[_T]:
+        """Begin a starmap over all items; return at once. See `apply_async`."""
+        return self._map_async(func, iterable, chunksize, callback, error_callback, style="star")
+
+    def imap(
+        self, func: Callable[[Any], _T], iterable: Iterable[Any], chunksize: int | None = None
+    ) -> ResultIterator[_T]:
+        """Return an iterator of the results, in order. Items are pulled up to 10,000 ahead of the results taken."""
+        return self._imap(func, iterable, chunksize, in_order=True)
+
+    def imap_unordered(
+        self, func: Callable[[Any], _T], iterable: Iterable[Any], chunksize: int | None = None
+    ) -> ResultIterator[_T]:
+        """Return an iterator of the results as they come; see `imap`."""
+        return self._imap(func, iterable, chunksize, in_order=False)
+
+    def close(self) -> None:
+        """Take no more work; what was given is done. Idempotent."""
+        with self._lock:
+            if self._state == "running":
+                self._state = "closed"
+        self._executor.shutdown(wait=False)
+        for run in self._runs:
+            run.refuse_more()
+
+    def terminate(self) -> None:
+        """Drop what waits and tell what runs to stop; results not there yet raise JobCancelledError. Idempotent."""
+        with self._lock:
+            self._state = "terminated"
+        self._executor._abort()
+        for run in self._runs:
+            run.cancel()
+
+    def join(self) -> None:
+        """Wait for the end of all work.
+
+        Raises:
+            ValueError: Neither `close` nor `terminate` was called.
+        """
+        if self._state == "running":
+            raise ValueError("Pool is still running")
+        self._executor.shutdown(wait=True)
+        for run in self._runs:
+            run.join()
+
+    def __enter__(self) -> LambdaPool:
+        self._check_running()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.terminate()
+
+    def __reduce__(self) -> NoReturn:
+        raise NotImplementedError("pool objects cannot be passed between processes or pickled")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__qualname__} state={self._state}>"
+
+    def _check_running(self) -> None:
+        if self._state != "running":
+            raise ValueError("Pool not running")
+
+    def _map_async(
+        self,
+        func: Callable[..., _T],
+        iterable: Iterable[Any],
+        chunksize: int | None,
+        callback: _Callback,
+        error_callback: _Callback,
+        *,
+        style: CallStyle,
+    ) -> MapResult[_T]:
+        self._check_running()
+        result: MapResult[_T] = MapResult(callback, error_callback)
+        self._start(func, iter(snapshot(iterable)[0]), result, chunksize, window=None, style=style)
+        return result
+
+    def _imap(
+        self, func: Callable[..., _T], iterable: Iterable[Any], chunksize: int | None, *, in_order: bool
+    ) -> ResultIterator[_T]:
+        self._check_running()
+        if chunksize is not None and chunksize < 1:
+            raise ValueError(f"Chunksize must be 1+, not {chunksize}")
+        items: Iterator[Any] = iter(snapshot(iterable)[0])
+        arrived = Arrived()
+        run = self._start(func, items, arrived, chunksize, window=LOOK_AHEAD, style="plain")
+        return ResultIterator(run, arrived, in_order=in_order)
+
+    def _start(
+        self,
+        func: Callable[..., Any],
+        items: Iterator[Any],
+        sink: Any,
+        chunksize: int | None,
+        *,
+        window: int | None,
+        style: CallStyle,
+    ) -> MapRun:
+        run = MapRun(
+            self._executor._launcher, func, items, style=style, sink=sink, chunksize=chunksize or None, window=window
+        )
+        self._runs = [each for each in self._runs if not each.is_over] + [run]
+        return run
