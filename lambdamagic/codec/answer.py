@@ -190,6 +190,7 @@ class _Writer:
 
     def _attempt(self, kind: str, entries: list[tuple[str, str, Any]], extra: dict[str, Any]) -> Frames:
         encoder = Encoder(self.home, kind=kind, primed=self.primed)
+        encoder.keep_shared_memory([value for section, _, value in entries if section == "bound"])
         encoder.dump([entry[2] for entry in entries if entry[0] == "update"])
         encoder.dump({label: value for section, label, value in entries if section == "bound"})
         rest = {

@@ -42,6 +42,7 @@ class Encoder:
         self._buffers: list[memoryview] = []
         self._reducers = Reducers(home)
         self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, self._take_buffer)
+        self._primed = primed
         if primed:
             self._pickler.memo = {id(value): (number, value) for number, value in enumerate(primed)}
 
@@ -64,7 +65,7 @@ class Encoder:
 
     def keep_shared_memory(self, values: Iterable[Any]) -> None:
         """Let arrays among the values, which must stay alive, share memory on the other side as they do here."""
-        self._reducers.views = shared_memory(values)
+        self._reducers.views = shared_memory(values, apart=self._primed)
 
     @property
     def functions(self) -> list[types.FunctionType]:

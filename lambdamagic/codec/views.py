@@ -7,15 +7,20 @@ seen in the other.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _MAX_ITEMS = 1000  # of a container that is searched; lists of very many arrays are not looked through
 _MAX_GROWTH = 4  # an array that was not asked for is sent for its views' sake up to so many times their size
 
 
-def shared_memory(values: Iterable[Any]) -> dict[int, Any]:
-    """Return the owner of the memory for each array, by `id`, that shares some with another of the values."""
+def shared_memory(values: Iterable[Any], *, apart: Sequence[Any] = ()) -> dict[int, Any]:
+    """Return the owner of the memory for each array, by `id`, that shares some with another of the values.
+
+    Args:
+        values: Arrays, lists, tuples and dictionaries of them, and anything else.
+        apart: Owners whose memory may lie otherwise where this is read: an array that came from there.
+    """
     numpy = sys.modules.get("numpy")
     if numpy is None:
         return {}
@@ -26,7 +31,11 @@ def shared_memory(values: Iterable[Any]) -> dict[int, Any]:
             groups.setdefault(id(owner), (owner, {}))[1][id(array)] = array
     found: dict[int, Any] = {}
     for owner, members in groups.values():
-        if len(members) > 1 and (owner.flags.c_contiguous or owner.flags.f_contiguous):
+        if (
+            len(members) > 1
+            and not any(owner is value for value in apart)
+            and (owner.flags.c_contiguous or owner.flags.f_contiguous)
+        ):
             together = _overlapping(list(members.values()), numpy)
             if id(owner) in members or owner.nbytes <= _MAX_GROWTH * sum(array.nbytes for array in together):
                 found.update((id(array), owner) for array in together if array is not owner)

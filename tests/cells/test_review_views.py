@@ -43,3 +43,10 @@ def test_a_small_part_does_not_bring_a_large_array_along(notebook):
     notebook.ok("import numpy as np\na = np.zeros(4_000_000); v, w = a[:10], a[5:15]")
     plan = notebook.ok("%%lambda --plan\nv.sum() + w.sum()")
     assert "MB" not in plan.text.split("total")[-1]
+
+
+def test_new_views_of_a_new_array_stay_views(notebook):
+    """What the cell makes comes back as it was made: writing into one is seen in the other."""
+    notebook.remote("import numpy as np\nb = np.zeros(4); y = b[:2]")
+    notebook.ok("y[1] = 8")
+    assert notebook.ok("b.tolist()").value == [0, 8, 0, 0]
