@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from lambdamagic.api import process
-from lambdamagic.api.launcher import SHARED_PROGRAM_LIMIT_BYTES, Launcher
+from lambdamagic.api.launcher import Launcher
 from lambdamagic.codec.failures import reassemble
 from lambdamagic.codec.frames import Frames, sha256_of
 from lambdamagic.errors import JobCancelledError
@@ -20,6 +20,7 @@ from lambdamagic.jobs.sources import Submissions
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol.limits import PRESIGN_EXPIRES_S
 from lambdamagic.protocol.payload import Payload
+from lambdamagic.targets.spec import SHARED_PROGRAM_LIMIT_BYTES
 
 _PROGRAMS_KEPT = 64
 

@@ -18,12 +18,15 @@ from typing import Any
 from lambdamagic import events
 from lambdamagic.errors import (
     CostLimitError,
+    EncodeError,
     EnvironmentDiedError,
     FunctionTimedOutError,
     InvocationError,
     JobCancelledError,
     LambdaMagicError,
     OutOfMemoryError,
+    ProtocolError,
+    ResultError,
     ThrottledError,
 )
 from lambdamagic.jobs.delivery import delivery_for
@@ -34,6 +37,8 @@ from lambdamagic.jobs.verdict import timed_out
 
 _LOG_TAILS_KEPT = 20
 _DEATHS = (EnvironmentDiedError, FunctionTimedOutError, OutOfMemoryError)
+#: What an argument or a result of one task brings about: it cannot be sent, or cannot come back.
+_OF_ITS_TASKS = (EncodeError, ResultError)
 
 
 class JobRun:
@@ -170,7 +175,7 @@ class JobRun:
             self._keep_log(error.log_tail)
         if isinstance(error, ThrottledError):
             self._concurrency.throttled(now)
-        elif isinstance(error, _DEATHS) and unit.part is not None:
+        elif isinstance(error, (*_DEATHS, *_OF_ITS_TASKS)) and unit.part is not None:
             # One of the tasks did it, and the others must not go with it.
             middle = len(unit.tasks) // 2
             self._again(unit, unit.tasks[:middle], error.message)
@@ -180,8 +185,10 @@ class JobRun:
         if wait_s is not None:
             self._tell_retry(unit, attempt_id, error, wait_s)
             return wait_s
-        if isinstance(error, InvocationError) and not isinstance(error, ThrottledError):
-            self._deliver(Arrival(unit, None, [], error, None, error.request_id or ""))
+        # A program of its own that cannot be read concerns no other unit either.
+        is_its_own = isinstance(error, _OF_ITS_TASKS) or (unit.program is not None and isinstance(error, ProtocolError))
+        if is_its_own or (isinstance(error, InvocationError) and not isinstance(error, ThrottledError)):
+            self._deliver(Arrival(unit, None, [], error, None, getattr(error, "request_id", None) or ""))
         else:
             self._fatal = error
         return None

@@ -207,12 +207,13 @@ def test_an_exception_of_the_transport_itself(engine):
     assert type(error) is RuntimeError
 
 
-def test_items_that_cannot_be_sent_end_the_job(engine):
-    """Named by their number."""
+def test_an_item_that_cannot_be_sent_fails_alone(engine):
+    """Named by its number; the others of its chunk are sent."""
     transport = FakeTransport(then=answering(lambda x: x))
-    values, error = collect(start(engine, transport, [1, threading.Lock()], max_concurrency=1))
-    assert values == {0: 1}
-    assert "item 1 cannot be sent to Lambda" in str(error)
+    values, error = collect(start(engine, transport, [1, threading.Lock(), 3, 4], max_concurrency=1, chunksize=4))
+    assert error is None
+    assert (values[0], values[2], values[3]) == (1, 3, 4)
+    assert "item 1 cannot be sent to Lambda" in str(values[1])
 
 
 def test_cancelling(engine):
