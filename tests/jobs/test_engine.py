@@ -35,11 +35,12 @@ TIMED_OUT = failed("Sandbox.Timedout", "RequestId: 1 Error: Task timed out after
 
 @pytest.fixture
 def engine():
+    before = set(threading.enumerate())
     found = Engine(jitter=lambda: 0.0)
     yield found
     found.close()
-    names = [thread.name for thread in threading.enumerate()]
-    assert "lambdamagic-engine" not in names
+    left = [thread.name for thread in set(threading.enumerate()) - before]
+    assert "lambdamagic-engine" not in left
 
 
 def collect(job):
