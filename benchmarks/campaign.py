@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from lambdamagic import events
-from lambdamagic.api import process
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.local.faults import FaultRule, Faults
 from lambdamagic.targets.local import LocalTarget
@@ -56,19 +55,25 @@ class Campaign:
                 pass
 
 
-def rules(seed: int) -> list[FaultRule]:
-    """Return the campaign's faults, as shares of all requests."""
+def rules(seed: int, mode: str) -> list[FaultRule]:
+    """Return the campaign's faults, as shares of all requests.
+
+    Events are delivered twice instead of being killed: an event whose environment dies leaves no answer, and is found
+    missing only when its age and its timeout have passed.
+    """
     return [
         FaultRule("throttle", count=None, fraction=0.30, seed=seed),
         FaultRule("error", count=None, fraction=0.05, seed=seed + 1),
         FaultRule("drop_before", count=None, fraction=0.025, seed=seed + 2),
         FaultRule("drop_after", count=None, fraction=0.025, seed=seed + 3),
-        FaultRule("kill", count=None, fraction=0.05, seed=seed + 4),
+        FaultRule("kill" if mode == "sync" else "duplicate", count=None, fraction=0.05, seed=seed + 4),
         FaultRule("s3_error", count=None, fraction=0.05, seed=seed + 5, status=503),
     ]
 
 
-def run(tasks: int, *, chunksize: int, seed: int | None, inline_limit_bytes: int = 4_000_000) -> Campaign:
+def run(
+    tasks: int, *, chunksize: int, seed: int | None, inline_limit_bytes: int = 4_000_000, mode: str = "sync"
+) -> Campaign:
     """Run `tasks` tasks on the embedded Lambda of this process, with faults if a seed is given.
 
     Args:
@@ -76,16 +81,17 @@ def run(tasks: int, *, chunksize: int, seed: int | None, inline_limit_bytes: int
         chunksize: Tasks in one invocation, so that there are enough invocations to hit.
         seed: Draws the faults; None for none.
         inline_limit_bytes: A small one makes items and results go through S3.
+        mode: How invocations are made.
     """
     campaign = Campaign()
-    with LambdaExecutor(memory_mb=256, inline_limit_bytes=inline_limit_bytes, target="local") as executor:
+    with LambdaExecutor(memory_mb=256, inline_limit_bytes=inline_limit_bytes, target="local", mode=mode) as executor:
         executor.submit(abs, 1).result()
-        target = process.target(executor._resolved.settings)
+        target = executor._launcher.target()
         assert isinstance(target, LocalTarget)
         faults = Faults(target.server.connection)
         executor.add_listener(campaign.listen)
         if seed is not None:
-            faults.add(*rules(seed))
+            faults.add(*rules(seed, mode))
         try:
             began = time.perf_counter()
             found = list(executor.map(work, range(tasks), chunksize=chunksize))

@@ -26,9 +26,13 @@ def main(seed: int = 20261121) -> list[Comparison]:
     """Run and print."""
     lines, notes = [], []
     try:
-        for what, limit in (("inline", 4_000_000), ("through S3", 64)):
-            without = run(_TASKS, chunksize=10, seed=None, inline_limit_bytes=limit)
-            with_faults = run(_TASKS, chunksize=10, seed=seed, inline_limit_bytes=limit)
+        for what, limit, mode in (
+            ("sync", 4_000_000, "sync"),
+            ("sync, through S3", 64, "sync"),
+            ("event", 4_000_000, "event"),
+        ):
+            without = run(_TASKS, chunksize=10, seed=None, inline_limit_bytes=limit, mode=mode)
+            with_faults = run(_TASKS, chunksize=10, seed=seed, inline_limit_bytes=limit, mode=mode)
             lines.append(_line(f"{_TASKS:,} tasks, {what}", with_faults, without))
             twice = sum(count > 1 for count in with_faults.finished.values())
             notes.append(

@@ -95,6 +95,14 @@ class Settings:
         choices=("auto", "dill", "cloudpickle"),
         help="How values travel; auto takes the C pickler for data and dill for code and the rest",
     )
+    mode: Literal["auto", "sync", "event"] = _setting(
+        "auto",
+        choices=("auto", "sync", "event"),
+        help=(
+            "How invocations are made: sync holds a connection until the answer is there, event lets Lambda queue them "
+            "and finds the answers in the bucket; auto is sync"
+        ),
+    )
     max_concurrency: int = _setting(
         64,
         kind="int",

@@ -10,6 +10,7 @@ import zipfile
 from contextlib import closing
 
 from lambdamagic.errors import BucketMissingError, FunctionMissingError, TargetError
+from lambdamagic.protocol.limits import EVENT_AGE_S
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.storage.s3 import AwsAccess
 
@@ -100,6 +101,26 @@ def _marker_zip() -> bytes:
         info = zipfile.ZipInfo("lambdamagic.txt", date_time=(1980, 1, 1, 0, 0, 0))
         archive.writestr(info, "This function's environment holds lambdamagic itself.\n")
     return buffer.getvalue()
+
+
+def forbid_event_retries(access: AwsAccess, name: str) -> None:
+    """Tell Lambda to run an event of a function once, or not at all: by default it runs failed ones three times.
+
+    Raises:
+        TargetError: These credentials may not say so.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    with closing(access.client("lambda")) as client:
+        try:
+            client.put_function_event_invoke_config(
+                FunctionName=name, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=EVENT_AGE_S
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise TargetError(
+                f"the retries of events of {name} could not be turned off: {error}",
+                hint="allow lambda:PutFunctionEventInvokeConfig, or run with --mode sync",
+            ) from error
 
 
 def function_size(access: AwsAccess, name: str) -> tuple[int, int, str]:

@@ -1,4 +1,4 @@
-"""One invocation: the request built, sent, and its reply read. Blocking; runs in a thread."""
+"""One invocation: the request built and sent, and its reply read. Blocking; runs in a thread."""
 
 from __future__ import annotations
 
@@ -7,40 +7,65 @@ import json
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol.envelope import Request
-from lambdamagic.protocol.report import Report, parse_report
-from lambdamagic.transports.base import Invocation
+from lambdamagic.protocol.report import parse_report
+from lambdamagic.transports.base import Invocation, InvocationReply
 
 
 def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
-    """Make one invocation and return what came of it, with the end of its log.
+    """Make one invocation, wait for it, and return what came of it, with the end of its log.
 
     Raises:
         LambdaMagicError: It was not delivered, or did not end well; see `Transport.invoke` and `verdict.read_reply`.
     """
+    payload = json.dumps(_request(spec, unit, attempt_id, answer_url="").to_json()).encode()
+    function = spec.function
+    reply = spec.transport.invoke(Invocation(function.name, payload, want_log_tail=True, timeout_s=function.timeout_s))
+    return arrival_of(spec, unit, attempt_id, reply), reply.log_tail
+
+
+def send_event(spec: JobSpec, unit: Unit, attempt_id: str) -> None:
+    """Hand one invocation over to Lambda's queue; its answer will be stored in the bucket.
+
+    Raises:
+        LambdaMagicError: It was not delivered; see `Transport.invoke`.
+    """
+    answer_url = spec.stager.answer_url(spec.job_id, attempt_id)
+    payload = json.dumps(_request(spec, unit, attempt_id, answer_url=answer_url).to_json()).encode()
+    spec.transport.invoke(Invocation(spec.function.name, payload, kind="Event", timeout_s=spec.function.timeout_s))
+
+
+def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:
+    """Read the stored answer of an invocation that was sent as an event.
+
+    Raises:
+        LambdaMagicError: It is not to be trusted, or it tells that nothing ran; see `verdict.read_reply`.
+    """
+    stored = spec.stager.take_answer(spec.job_id, attempt_id, spec.key)
+    return arrival_of(spec, unit, attempt_id, InvocationReply(200, stored))
+
+
+def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationReply) -> Arrival:
+    """Read a reply."""
+    function = spec.function
+    response = read_reply(reply, client=spec.versions, memory_mb=function.memory_mb, timeout_s=function.timeout_s)
+    frames = spec.stager.collect(response, job_id=spec.job_id, attempt_id=attempt_id, key=spec.key)
+    report = parse_report(reply.log_tail, reply.request_id)
+    return Arrival(unit, response, frames, None, report, reply.request_id)
+
+
+def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, answer_url: str) -> Request:
     stager = spec.stager
-    request = Request(
+    return Request(
         versions=spec.versions,
         kind=spec.kind,
         job_id=spec.job_id,
         attempt_id=attempt_id,
         key=spec.key,
         program=spec.program if unit.program is None else unit.program(),
-        items=None if unit.items is None else stager.place(unit.items(), limit_bytes=spec.inline_limit_bytes),
+        items=None if unit.items is None else stager.place(unit.items(), limit_bytes=spec.event_limit_bytes),
         uploads=stager.uploads(spec.job_id, attempt_id),
         inline_limit_bytes=spec.inline_limit_bytes,
         cancel_url=stager.cancel_url(spec.job_id),
+        answer_url=answer_url,
         options={**spec.options, "program_id": unit.program_id},
     )
-    function = spec.function
-    reply = spec.transport.invoke(
-        Invocation(
-            function=function.name,
-            payload=json.dumps(request.to_json()).encode(),
-            want_log_tail=True,
-            timeout_s=function.timeout_s,
-        )
-    )
-    response = read_reply(reply, client=spec.versions, memory_mb=function.memory_mb, timeout_s=function.timeout_s)
-    frames = stager.collect(response, job_id=spec.job_id, attempt_id=attempt_id, key=spec.key)
-    report: Report | None = parse_report(reply.log_tail, reply.request_id)
-    return Arrival(unit, response, frames, None, report, reply.request_id), reply.log_tail

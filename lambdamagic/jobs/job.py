@@ -17,6 +17,7 @@ from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import Report
 from lambdamagic.transports.base import Transport
@@ -64,7 +65,13 @@ class Unit:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """All that the engine needs to run a job."""
+    """All that the engine needs to run a job.
+
+    Attributes that do not speak for themselves:
+        units: Where the work comes from.
+        mode: `sync` waits for each invocation; `event` sends it and finds its answer in the bucket.
+        answer_bound_s: In mode `event`, how long an answer may be out before its attempt counts as lost.
+    """
 
     kind: Literal["cell", "map"]
     label: str
@@ -79,11 +86,18 @@ class JobSpec:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     max_concurrency: int = 1
     inline_limit_bytes: int = 0
+    mode: Literal["sync", "event"] = "sync"
+    answer_bound_s: float = 0.0
     prices: Prices = field(default_factory=lambda: Prices.of(""))
     is_billed: bool = True
     max_cost_usd: float | None = None
     job_id: str = field(default_factory=new_job_id)
     key: bytes = field(default_factory=keys.new_job_key, repr=False)
+
+    @property
+    def event_limit_bytes(self) -> int:
+        """How much of a chunk's items may ride in the event itself."""
+        return self.inline_limit_bytes if self.mode == "sync" else min(self.inline_limit_bytes, EVENT_INLINE_MAX_BYTES)
 
 
 @dataclass(frozen=True)

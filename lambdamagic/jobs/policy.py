@@ -17,7 +17,6 @@ from lambdamagic.errors import (
     ThrottledError,
 )
 
-
 #: Refusals closer together than this are one sign.
 _CUT_EVERY_S = 1.0
 

@@ -13,6 +13,7 @@ from lambdamagic.protocol import keys
 from lambdamagic.protocol.envelope import Response, Upload
 from lambdamagic.protocol.limits import INLINE_MAX_BYTES, PRESIGN_EXPIRES_S
 from lambdamagic.protocol.payload import FrameRef, Payload, signed_text, split_frames
+from lambdamagic.protocol.stored import unseal
 from lambdamagic.storage.base import ObjectStore
 
 #: A blob of at least this size is worth asking for before it is sent: another session may have sent it.
@@ -94,6 +95,27 @@ class Stager:
             return ()
         result_keys = [keys.result_key(job_id, attempt_id, part) for part in range(RESULT_PARTS)]
         return tuple(Upload(self.store.presign_put(key, PRESIGN_EXPIRES_S), key) for key in result_keys)
+
+    def answer_url(self, job_id: str, attempt_id: str) -> str:
+        """Return permission for the function to store its whole answer."""
+        return self._required().presign_put(keys.answer_key(job_id, attempt_id), PRESIGN_EXPIRES_S)
+
+    def stored_answers(self, job_id: str) -> list[str]:
+        """Return the attempts whose answers have been stored; one LIST for up to 1,000 objects."""
+        prefix = keys.results_prefix(job_id)
+        found = (info.key.removeprefix(prefix).split("/") for info in self._required().list(prefix))
+        return [parts[0] for parts in found if parts[1:] == ["answer"]]
+
+    def take_answer(self, job_id: str, attempt_id: str, key: bytes) -> bytes:
+        """Return a stored answer, verified, and delete it, so that the next LIST is short.
+
+        Raises:
+            IntegrityError: It is not signed for this attempt.
+        """
+        store, name = self._required(), keys.answer_key(job_id, attempt_id)
+        found = unseal(store.get(name), key=key, job_id=job_id, attempt_id=attempt_id)
+        store.delete([name])
+        return found
 
     def cancel_url(self, job_id: str) -> str:
         """Return where running tasks look for the sign to stop."""

@@ -46,6 +46,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--serializer", choices=("auto", "dill", "cloudpickle"), help="how values are pickled (default: auto)"
         ),
         argument("--target", choices=("auto", "local", "aws"), help="where to run (default: from the configuration)"),
+        argument("--mode", choices=("auto", "sync", "event"), help="how invocations are made (default: auto)"),
         argument("--max-cost", type=float, metavar="USD", help="stop launching when the job has cost this much"),
         argument("--retries", type=whole_number, metavar="N", help="run again up to N times what fails"),
         argument("--plan", action="store_true", help="show what would be sent, and send nothing"),
@@ -124,6 +125,7 @@ def overrides(arguments: Any) -> dict[str, Any]:
         "target": arguments.target,
         "retries": arguments.retries,
         "max_cost_usd": arguments.max_cost,
+        "mode": arguments.mode,
         "quiet": arguments.quiet,
         "max_concurrency": getattr(arguments, "max_concurrency", None),
         "chunksize": getattr(arguments, "chunksize", None),

@@ -123,7 +123,7 @@ class CellRun:
         effects = read_answer(home, program.encoder, unpack_numbers(response.numbers), arrival.frames)
         self._apply(effects, out)
         if effects.error:
-            where = f"raised on Lambda ({self.resolved.settings.resolved_target()}, request {arrival.request_id})"
+            where = f"raised on Lambda ({self.resolved.settings.resolved_target()}{_request(arrival)})"
             raise local_exception(self.session.shell, effects.error, where)
         return effects.values[0] if effects.values else None
 
@@ -151,6 +151,10 @@ class CellRun:
                 tell(f"--out {name}: the cell did not bind that name")
         for notice in self.session.home.take_notices():
             tell(notice)
+
+
+def _request(arrival: Arrival) -> str:
+    return f", request {arrival.request_id}" if arrival.request_id else ""
 
 
 def _label(body: str) -> str:

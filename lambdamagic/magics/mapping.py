@@ -23,8 +23,6 @@ from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.running import JobRunner, replay, tell
 from lambdamagic.magics.session import Session
 
-_SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024  # a larger program is staged once instead of riding in every event
-
 
 class NotRun:
     """Stands for the result of a task that did not run to its end."""
@@ -162,7 +160,7 @@ class MapRun:
                 options={"serializer": settings.serializer},
                 receive=self._receive,
                 deaths=1,
-                program_limit_bytes=_SHARED_PROGRAM_LIMIT_BYTES if len(items) > (settings.chunksize or 1) else None,
+                is_program_shared=len(items) > (settings.chunksize or 1),
             )
         finally:
             if self.session.history:

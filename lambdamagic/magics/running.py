@@ -8,16 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from lambdamagic.config import ResolvedSettings
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.errors import CredentialsError, JobCancelledError, LambdaMagicError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.encoding import Program
-from lambdamagic.jobs.job import Arrival, Job, JobSpec
-from lambdamagic.jobs.policy import RetryPolicy
-from lambdamagic.jobs.prices import Prices
+from lambdamagic.jobs.job import Arrival, Job
 from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.session import JobRecord, Session
-from lambdamagic.targets.base import FunctionWish, Target
+from lambdamagic.targets.base import Target
+from lambdamagic.targets.spec import job_spec
 from lambdamagic.widgets.views import Showing, choose_view
 
 
@@ -47,7 +45,7 @@ class JobRunner:
         options: dict[str, Any],
         receive: Callable[[Arrival], None],
         deaths: int = 0,
-        program_limit_bytes: int | None = None,
+        is_program_shared: bool = False,
     ) -> JobRecord:
         """Run the job and hand over what arrives.
 
@@ -57,7 +55,18 @@ class JobRunner:
         """
         target = self.target
         try:
-            spec = self._spec(kind, program, units, task_count, options, deaths, program_limit_bytes)
+            spec = job_spec(
+                self.resolved,
+                target,
+                kind,
+                units,
+                label=self.label,
+                program=program,
+                task_count=task_count,
+                options=options,
+                deaths=deaths,
+                is_program_shared=is_program_shared,
+            )
         except LambdaMagicError as error:
             raise self._checked(error) from error.__cause__
         listeners = Listeners()
@@ -88,43 +97,6 @@ class JobRunner:
             record.logs = list(job.log_tails)
             self.session.remember(record)
         return record
-
-    def _spec(
-        self,
-        kind: Any,
-        program: Program,
-        units: UnitSource,
-        task_count: int,
-        options: dict[str, Any],
-        deaths: int,
-        program_limit_bytes: int | None,
-    ) -> JobSpec:
-        settings = self.resolved.settings
-        target = self.target
-        function = target.function_for(
-            FunctionWish(settings.memory_mb, settings.timeout_s, settings.python or python_here())
-        )
-        limit = settings.inline_limit_bytes if program_limit_bytes is None else program_limit_bytes
-        return JobSpec(
-            kind=kind,
-            label=self.label,
-            function=function,
-            transport=target.transport,
-            stager=target.stager,
-            program=target.stager.place(program.frames, limit_bytes=min(limit, settings.inline_limit_bytes)),
-            versions=program.versions,
-            units=units,
-            task_count=task_count,
-            options=options,
-            policy=RetryPolicy(user_errors=settings.retries, deaths=deaths),
-            max_concurrency=target.concurrency(
-                settings.max_concurrency, is_explicit=self.resolved.origin("max_concurrency") != "default"
-            ),
-            inline_limit_bytes=settings.inline_limit_bytes,
-            prices=Prices.of(target.region),
-            is_billed=target.is_billed,
-            max_cost_usd=settings.max_cost_usd or None,
-        )
 
     def _checked(self, error: LambdaMagicError) -> Exception:
         """Return the error to raise: that the target itself died, if it did."""

@@ -39,6 +39,7 @@ class Request:
         uploads: Where results too large for the answer go, in parallel parts.
         inline_limit_bytes: Up to this size the result rides in the answer.
         cancel_url: Presigned GET of the job's cancel object; empty for none.
+        answer_url: Presigned PUT for the whole answer, when nobody waits for the invocation; empty otherwise.
         options: Settings of the run, see `remote.cell` and `remote.mapper`.
     """
 
@@ -52,6 +53,7 @@ class Request:
     uploads: tuple[Upload, ...] = ()
     inline_limit_bytes: int = 0
     cancel_url: str = field(default="", repr=False)
+    answer_url: str = field(default="", repr=False)
     options: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -67,6 +69,7 @@ class Request:
             "uploads": [[upload.url, upload.key] for upload in self.uploads],
             "inline_limit": self.inline_limit_bytes,
             "cancel": self.cancel_url,
+            "answer": self.answer_url,
             "options": self.options,
         }
 
@@ -89,6 +92,7 @@ class Request:
                 uploads=tuple(Upload(url, key) for url, key in event["uploads"]),
                 inline_limit_bytes=event["inline_limit"],
                 cancel_url=event["cancel"],
+                answer_url=event.get("answer", ""),
                 options=event["options"],
             )
         except (KeyError, TypeError, ValueError) as error:

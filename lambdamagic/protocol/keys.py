@@ -24,6 +24,16 @@ def result_key(job_id: str, attempt_id: str, part: int) -> str:
     return f"{job_prefix(job_id)}results/{attempt_id}/{part}"
 
 
+def results_prefix(job_id: str) -> str:
+    """Prefix of all that a job's invocations stage: one LIST finds every answer."""
+    return f"{job_prefix(job_id)}results/"
+
+
+def answer_key(job_id: str, attempt_id: str) -> str:
+    """Key of the whole answer of an invocation that nobody waits for."""
+    return f"{results_prefix(job_id)}{attempt_id}/answer"
+
+
 def cancel_key(job_id: str) -> str:
     """Key of the object whose existence tells running tasks to stop."""
     return f"{job_prefix(job_id)}cancel"

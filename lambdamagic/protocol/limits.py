@@ -13,7 +13,11 @@ LOG_TAIL_MAX_BYTES = 4096  # API reference, Invoke, LogType
 ENVELOPE_ALLOWANCE_BYTES = 64 * 1024
 INLINE_MAX_BYTES = (SYNC_PAYLOAD_MAX_BYTES - ENVELOPE_ALLOWANCE_BYTES) * 3 // 4
 
+# The same for an asynchronous event, half for the program and half for the items.
+EVENT_INLINE_MAX_BYTES = (ASYNC_PAYLOAD_MAX_BYTES - ENVELOPE_ALLOWANCE_BYTES) * 3 // 4 // 2
+
 # What lambdamagic itself chooses.
+EVENT_AGE_S = 600  # how long an event may wait in Lambda's queue before it is dropped; AWS's default is 6 hours
 PRESIGN_EXPIRES_S = 3600  # outlives the longest invocation four times over; temporary credentials may end it earlier
 WATCHDOG_MARGIN_S = 1.0  # how long before the deadline the stacks are taken
 OUTPUT_MAX_CHARS = 2_000_000  # stdout and stderr of one task; the middle of more is left out

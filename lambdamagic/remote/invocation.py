@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import resource
 import sys
@@ -17,6 +18,7 @@ from lambdamagic.errors import LambdaMagicError, ProtocolError
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import MARK, Request, Response, TaskSummary, Usage
 from lambdamagic.protocol.limits import SYNC_PAYLOAD_MAX_BYTES
+from lambdamagic.protocol.stored import seal
 from lambdamagic.remote.blobs import BlobCache, deliver
 from lambdamagic.remote.cell import run_cell
 from lambdamagic.remote.execution import Environment
@@ -30,7 +32,27 @@ OUTPUTS_INLINE_MAX_BYTES = 256 * 1024
 
 
 def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_cold: bool) -> dict[str, Any]:
-    """Answer one event.
+    """Answer one event: to the caller, or into the bucket when the event says so.
+
+    Args:
+        event: The parsed event.
+        context: Lambda's context object.
+        state: Kept from invocation to invocation of this execution environment.
+        began: When the handler was entered, by `time.perf_counter()`.
+        is_cold: Whether this is the environment's first invocation.
+    """
+    document = _answer(event, context, state, began=began, is_cold=is_cold)
+    if not isinstance(event, dict) or not event.get("answer"):
+        return document
+    from lambdamagic.storage.presigned import upload
+
+    key = base64.b64decode(event["key"])
+    upload(event["answer"], [seal(document, key=key, job_id=event["job"], attempt_id=event["attempt"])])
+    return {MARK: versions.here(), "stored": True}
+
+
+def _answer(event: Any, context: Any, state: dict[str, Any], *, began: float, is_cold: bool) -> dict[str, Any]:
+    """Run one event and return the answer's document.
 
     Args:
         event: The parsed event.

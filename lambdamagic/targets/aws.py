@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import function_size
+from lambdamagic.deploy.functions import forbid_event_retries, function_size
 from lambdamagic.errors import ConfigError, FunctionMissingError, VersionMismatchError
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
@@ -36,6 +36,7 @@ class AwsTarget:
             region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
         )
         self._lock = threading.Lock()
+        self._prepared: set[str] = set()
         self._function: FunctionRef | None = None
         self._store = S3ObjectStore(settings.bucket, self._access) if settings.bucket else None
         self._stager = Stager(self._store)
@@ -92,6 +93,13 @@ class AwsTarget:
                 hint="deploy a larger one, or ask for less with --memory and --timeout",
             )
         return function
+
+    def prepare_events(self, function: str) -> None:
+        """Turn Lambda's own retries of events off, once for each function."""
+        with self._lock:
+            if function not in self._prepared:
+                forbid_event_retries(self._access, function)
+                self._prepared.add(function)
 
     def check(self, error: Exception) -> Exception:
         """Return the error as it is."""

@@ -68,6 +68,14 @@ class Target(Protocol):
         """
         ...
 
+    def prepare_events(self, function: str) -> None:
+        """Make sure that Lambda runs an event of the function at most once.
+
+        Raises:
+            TargetError: It cannot be made sure.
+        """
+        ...
+
     def check(self, error: Exception) -> Exception:
         """Return a better error if it is the target itself that has failed (the server died), else the same."""
         ...

@@ -6,7 +6,7 @@ import os
 import threading
 
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket, variant_name
+from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket, forbid_event_retries, variant_name
 from lambdamagic.errors import InvocationLostError, LocalServerError, TargetError
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
@@ -53,6 +53,7 @@ class LocalTarget:
         self._stager = Stager(self._store)
         self._transport = LambdaTransport(self._access, max_connections=settings.max_concurrency)
         self._lock = threading.Lock()
+        self._prepared: set[str] = set()
         self._is_closed = False
         self._quota, self._two_a_core = default_concurrency(), 2 * (os.cpu_count() or 1)
 
@@ -91,6 +92,13 @@ class LocalTarget:
     def is_alive(self) -> bool:
         """Tell whether the server still runs."""
         return not self._is_closed and self.server.is_alive()
+
+    def prepare_events(self, function: str) -> None:
+        """Turn Lambda's own retries of events off, once for each function."""
+        with self._lock:
+            if function not in self._prepared:
+                forbid_event_retries(self._access, function)
+                self._prepared.add(function)
 
     def check(self, error: Exception) -> Exception:
         """Tell that the server died, if that is why a job failed."""

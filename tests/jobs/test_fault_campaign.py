@@ -10,11 +10,15 @@ from lambdamagic.api import process
 _TASKS = 300
 
 
-@pytest.mark.parametrize("inline_limit_bytes", [4_000_000, 64], ids=["inline", "through S3"])
-def test_every_result_is_right(inline_limit_bytes: int) -> None:
-    """Throttles, 5xx, broken connections, killed environments and S3's 503 change nothing but the time it takes."""
+@pytest.mark.parametrize(
+    ("inline_limit_bytes", "mode"),
+    [(4_000_000, "sync"), (64, "sync"), (4_000_000, "event")],
+    ids=["inline", "through S3", "events"],
+)
+def test_every_result_is_right(inline_limit_bytes: int, mode: str) -> None:
+    """Throttles, 5xx, broken connections, dead environments, doubled events and S3's 503 cost time and nothing else."""
     try:
-        campaign = run(_TASKS, chunksize=5, seed=7, inline_limit_bytes=inline_limit_bytes)
+        campaign = run(_TASKS, chunksize=5, seed=7, inline_limit_bytes=inline_limit_bytes, mode=mode)
     finally:
         process.close()
     assert campaign.wrong == 0

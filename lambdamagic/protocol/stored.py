@@ -1,0 +1,35 @@
+"""An answer that lies in the bucket until the client finds it, signed with the job's key.
+
+Whoever can write to the bucket can put objects there; without the key, which travels only in invoke events, none of
+them is taken for an answer.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lambdamagic.errors import IntegrityError
+from lambdamagic.protocol.keys import is_signed, sign
+
+
+def seal(document: dict[str, Any], *, key: bytes, job_id: str, attempt_id: str) -> bytes:
+    """Return the bytes to store."""
+    text = json.dumps(document)
+    return json.dumps({"answer": text, "signature": sign(key, "answer", job_id, attempt_id, text)}).encode()
+
+
+def unseal(data: bytes | bytearray, *, key: bytes, job_id: str, attempt_id: str) -> bytes:
+    """Return the answer as the function would have returned it.
+
+    Raises:
+        IntegrityError: It is none, or not signed for this attempt of this job.
+    """
+    try:
+        envelope = json.loads(data)
+        text, signature = envelope["answer"], envelope["signature"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError("an object in the place of an answer is none; it was not read") from error
+    if not isinstance(text, str) or not is_signed(key, str(signature), "answer", job_id, attempt_id, text):
+        raise IntegrityError("a stored answer does not carry this job's signature; it was not read")
+    return text.encode()
