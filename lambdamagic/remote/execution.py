@@ -14,7 +14,6 @@ import types
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from operator import is_
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def _interpreter_kept() -> Iterator[None]:
     What a job leaves inside installed modules (an attribute, a log level, a seed) stays with the process.
     """
     streams, pid = _start_streams(), os.getpid()
-    scope, modules, depth = vars(builtins), dict(sys.modules), sys.getrecursionlimit()
+    scope, modules, depth = vars(builtins), sys.modules.copy(), sys.getrecursionlimit()
     names = dict(scope)
     try:
         yield
@@ -73,7 +72,7 @@ def _interpreter_kept() -> Iterator[None]:
         if scope != names:
             scope.clear()
             scope.update(names)
-        if not all(map(is_, map(sys.modules.get, modules), modules.values())):
+        if sys.modules != modules:  # a whole comparison costs a third of a look at each
             sys.modules.update(modules)
         if sys.getrecursionlimit() != depth:
             sys.setrecursionlimit(depth)
