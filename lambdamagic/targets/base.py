@@ -12,11 +12,21 @@ from lambdamagic.transports.base import Transport
 
 @dataclass(frozen=True)
 class FunctionWish:
-    """The function that a job asks for: memory in MB, timeout in seconds, Python as `3.12`."""
+    """The function that a job asks for.
+
+    Attributes:
+        memory_mb: Its memory, where one is made for the job.
+        timeout_s: Its timeout, likewise.
+        python: Its Python, as `3.12`.
+        least_memory_mb: What it must have; 0 where the user has not said.
+        least_timeout_s: What it must have; 0 where the user has not said.
+    """
 
     memory_mb: int
     timeout_s: int
     python: str
+    least_memory_mb: int = 0
+    least_timeout_s: int = 0
 
 
 class Target(Protocol):

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-import threading
 
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket, forbid_event_retries, variant_name
+from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket, variant_name
 from lambdamagic.errors import InvocationLostError, LocalServerError, TargetError
 from lambdamagic.jobs.job import FunctionRef
-from lambdamagic.jobs.staging import Stager
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.local.options import default_concurrency
-from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.targets.account import Account
 from lambdamagic.targets.base import FunctionWish
-from lambdamagic.transports.aws import LambdaTransport
-from lambdamagic.transports.base import Transport
 
 BUCKET = "lambdamagic-local"
 FUNCTION_BASE = "lambdamagic"
 
 
-class LocalTarget:
+class LocalTarget(Account):
     """An embedded Lambda that lives as long as this process, and a bucket in it.
 
     Args:
@@ -38,46 +35,23 @@ class LocalTarget:
         self._owns_server = server is None
         self.server = server if server is not None else LocalServer.start(port=settings.local_port)
         connection = self.server.connection
-        self._access = AwsAccess(
+        access = AwsAccess(
             region=connection.region,
             endpoint_url=connection.endpoint_url,
             access_key_id=connection.access_key_id,
             secret_access_key=connection.secret_access_key,
         )
         try:
-            self._store = S3ObjectStore(ensure_bucket(self._access, BUCKET), self._access)
-            self._functions = FunctionMaker(self._access)
+            bucket = ensure_bucket(access, BUCKET)
         except BaseException:
             self._stop_server()
             raise
-        self._stager = Stager(self._store)
-        self._transport = LambdaTransport(self._access, max_connections=settings.max_concurrency)
-        self._lock = threading.Lock()
-        self._prepared: set[str] = set()
+        super().__init__(access, bucket=bucket, max_connections=settings.max_concurrency)
+        self._functions = FunctionMaker(access)
         self._is_closed = False
         self._quota, self._two_a_core = default_concurrency(), 2 * (os.cpu_count() or 1)
 
-    @property
-    def transport(self) -> Transport:
-        """Delivers invocations."""
-        return self._transport
-
-    @property
-    def stager(self) -> Stager:
-        """Keeps bytes in the embedded S3."""
-        return self._stager
-
-    @property
-    def access(self) -> AwsAccess:
-        """The account that the embedded Lambda plays."""
-        return self._access
-
     is_billed = False
-
-    @property
-    def region(self) -> str:
-        """The region that the embedded Lambda plays."""
-        return self._access.region
 
     def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
         """Return two a core, since more processes only wait for each other; what the user chose, up to the quota."""
@@ -92,13 +66,6 @@ class LocalTarget:
     def is_alive(self) -> bool:
         """Tell whether the server still runs."""
         return not self._is_closed and self.server.is_alive()
-
-    def prepare_events(self, function: str) -> None:
-        """Turn Lambda's own retries of events off, once for each function."""
-        with self._lock:
-            if function not in self._prepared:
-                forbid_event_retries(self._access, function)
-                self._prepared.add(function)
 
     def check(self, error: Exception) -> Exception:
         """Tell that the server died, if that is why a job failed."""
@@ -119,8 +86,7 @@ class LocalTarget:
             if self._is_closed:
                 return
             self._is_closed = True
-        self._transport.close()
-        self._store.close()
+        super().close()
         self._stop_server()
 
     def _stop_server(self) -> None:

@@ -58,7 +58,13 @@ def job_spec(
         TargetError: The target is not usable.
     """
     settings = resolved.settings
-    wish = FunctionWish(settings.memory_mb, settings.timeout_s, settings.python or python_here())
+    wish = FunctionWish(
+        settings.memory_mb,
+        settings.timeout_s,
+        settings.python or python_here(),
+        least_memory_mb=0 if resolved.origin("memory_mb") == "default" else settings.memory_mb,
+        least_timeout_s=0 if resolved.origin("timeout_s") == "default" else settings.timeout_s,
+    )
     function = target.function_for(wish)
     mode: Literal["sync", "event"] = "event" if settings.mode == "event" else "sync"
     limit = settings.inline_limit_bytes

@@ -141,7 +141,16 @@ def test_a_function_that_is_too_small_is_told(account: Settings, function: str) 
     target = AwsTarget(_settings(account, function=function, bucket="by-hand"))
     try:
         with pytest.raises(ConfigError, match="512 MB"):
-            target.function_for(FunctionWish(4096, 60, HERE))
+            target.function_for(FunctionWish(4096, 60, HERE, least_memory_mb=4096))
+    finally:
+        target.close()
+
+
+def test_defaults_ask_for_nothing(account: Settings, function: str) -> None:
+    """A function smaller than the defaults is taken as it is, since the user has not asked for more."""
+    target = AwsTarget(_settings(account, function=function, bucket="by-hand"))
+    try:
+        assert target.function_for(FunctionWish(2048, 300, HERE)).memory_mb == 512
     finally:
         target.close()
 

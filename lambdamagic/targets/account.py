@@ -1,0 +1,57 @@
+"""What both targets are: an account, a transport to its functions, and a bucket in it."""
+
+from __future__ import annotations
+
+import threading
+
+from lambdamagic.deploy.functions import forbid_event_retries
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.transports.aws import LambdaTransport
+from lambdamagic.transports.base import Transport
+
+
+class Account:
+    """An account with a bucket, on AWS or played by the embedded Lambda. Thread-safe.
+
+    Args:
+        access: The way in.
+        bucket: The bucket's name; None where there is none, so that everything must ride inline.
+        max_connections: Connections kept while idle.
+    """
+
+    def __init__(self, access: AwsAccess, *, bucket: str | None, max_connections: int) -> None:
+        self.access = access
+        self._store = S3ObjectStore(bucket, access) if bucket else None
+        self._stager = Stager(self._store)
+        self._transport = LambdaTransport(access, max_connections=max_connections)
+        self._lock = threading.Lock()
+        self._prepared: set[str] = set()
+
+    @property
+    def transport(self) -> Transport:
+        """Delivers invocations."""
+        return self._transport
+
+    @property
+    def stager(self) -> Stager:
+        """Keeps bytes in the bucket."""
+        return self._stager
+
+    @property
+    def region(self) -> str:
+        """The region."""
+        return self.access.region
+
+    def prepare_events(self, function: str) -> None:
+        """Turn Lambda's own retries of events off, once for each function."""
+        with self._lock:
+            if function not in self._prepared:
+                forbid_event_retries(self.access, function)
+                self._prepared.add(function)
+
+    def close(self) -> None:
+        """Close connections. Idempotent."""
+        self._transport.close()
+        if self._store is not None:
+            self._store.close()
