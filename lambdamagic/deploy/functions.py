@@ -7,7 +7,8 @@ import json
 import sys
 import threading
 import zipfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from lambdamagic.errors import BucketMissingError, FunctionMissingError, TargetError
 from lambdamagic.protocol.limits import EVENT_AGE_S
@@ -63,8 +64,8 @@ class FunctionMaker:
         return name
 
     def _make(self, name: str, memory_mb: int, timeout_s: int, python: str) -> None:
-        role = self._role()
-        with closing(self._access.client("lambda")) as client:
+        with _told(f"make the function {name}"), closing(self._access.client("lambda")) as client:
+            role = self._role()
             try:
                 client.create_function(
                     FunctionName=name,
@@ -78,8 +79,6 @@ class FunctionMaker:
                 )
             except client.exceptions.ResourceConflictException:
                 return  # another session made it
-            except client.exceptions.ClientError as error:
-                raise TargetError(f"the function {name} could not be made: {error}") from error
             waiter = client.get_waiter("function_active_v2")
             waiter.wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": _ACTIVE_TIMEOUT_S})
 
@@ -92,6 +91,17 @@ class FunctionMaker:
                     made = iam.get_role(RoleName=ROLE_NAME)
             self._role_arn = str(made["Role"]["Arn"])
         return self._role_arn
+
+
+@contextmanager
+def _told(doing: str) -> Iterator[None]:
+    """Turn boto3's exceptions into ours."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise error_from_botocore(error, AwsContext(doing)) from error
 
 
 def _marker_zip() -> bytes:
@@ -150,7 +160,7 @@ def ensure_bucket(access: AwsAccess, name: str) -> str:
     Raises:
         BucketMissingError: The name belongs to somebody else.
     """
-    with closing(access.client("s3")) as client:
+    with _told(f"make the bucket {name}"), closing(access.client("s3")) as client:
         try:
             client.create_bucket(Bucket=name)
         except client.exceptions.BucketAlreadyOwnedByYou:
