@@ -6,6 +6,7 @@ Nothing is applied until all of it has been read.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import pickle
 from collections import defaultdict
@@ -21,6 +22,7 @@ from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer
 from lambdamagic.codec.placeholder import Placeholder, stand_in
 from lambdamagic.codec.tracking import Deleted, Tracked, Tracker
+from lambdamagic.codec.transplant import transplant_for
 
 
 @dataclass
@@ -253,6 +255,8 @@ def _state_to_send(item: Tracked) -> Any:
         return pickle.PickleBuffer(bytes(value))
     if kind == tracking.ARRAY:
         return value.view()
+    if kind == tracking.OPAQUE:
+        return copy.copy(value)
     state = tracking.state_of(value, kind)
     if kind == tracking.FUNCTION:
         return state[:3] if state[3] is item.before[3] else state[:4]
@@ -330,6 +334,10 @@ def _apply(target: Any, kind: int, state: Any) -> None:
             target.__code__ = code
     elif kind == tracking.INSTANCE:
         _apply_instance(target, *state)
+    elif kind == tracking.OPAQUE:
+        transplant = transplant_for(type(target))
+        assert transplant is not None, "the other side asked the same question"
+        transplant(target, state)
     elif kind == tracking.CONTAINER:
         cls, attributes, slots, default_factory, *content = state
         _apply_instance(target, cls, attributes, slots)

@@ -24,6 +24,7 @@ from typing import Any
 from lambdamagic.codec.containers import container_base, content_of
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.reducers import class_state
+from lambdamagic.codec.transplant import holds_attributes, transplant_for
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
@@ -181,7 +182,9 @@ class Tracker:
         if kind in (BYTES, ARRAY):
             return self._bytes_changed(value, kind, before)
         if kind == OPAQUE:
-            return None if before is not None and self._digest(value) == before else "replaced"
+            if before is not None and self._digest(value) == before:
+                return None
+            return "dirty" if transplant_for(type(value)) is not None else "replaced"
         if kind == CLASS:
             return None if before is None or not class_changes(value, before) else "dirty"
         if kind in (FUNCTION, CELL, INSTANCE, CONTAINER):
@@ -255,6 +258,8 @@ def children_of(value: Any, kind: int) -> list[Any]:
             else:
                 found.append(part)
         return found
+    if kind == OPAQUE and holds_attributes(type(value)):
+        return list(value.__dict__.values())
     if kind == HOLDER:
         if isinstance(value, functools.partial):
             return [value.func, *value.args, *value.keywords.values()]

@@ -35,6 +35,44 @@ IN_PLACE = {
     "sorted": ("x = [3, 1, 2]", "x.sort()", "x == [1, 2, 3]"),
     "emptied": ("x = [3, 1, 2]", "x.clear()", "x == []"),
     "by a function of the notebook": ("x = []\ndef note(v): x.append(v)", "note(4)", "x == [4]"),
+    "DataFrame": (
+        "import pandas as pd\nx = pd.DataFrame({'a': [1, 2]})",
+        "x['b'] = x['a'] * 2",
+        "x['b'].tolist() == [2, 4]",
+    ),
+    "Series": ("import pandas as pd\nx = pd.Series([1, 2])", "x[0] = 9", "x.tolist() == [9, 2]"),
+    "Counter": ("from collections import Counter\nx = Counter('a')", "x.update('ab')", "dict(x) == {'a': 2, 'b': 1}"),
+    "deque": ("from collections import deque\nx = deque([1])", "x.append(2)", "list(x) == [1, 2]"),
+    "defaultdict": (
+        "from collections import defaultdict\nx = defaultdict(list)",
+        "x['a'].append(1)",
+        "dict(x) == {'a': [1]}",
+    ),
+    "random generator": ("import random\nx = random.Random(1)", "v = x.random()", "x.random() != v"),
+    "array of objects": ("import numpy as np\nx = np.array([None, 'a'])", "x[0] = 'b'", "x.tolist() == ['b', 'a']"),
+    "subclass of list": ("class L(list): pass\nx = L([1])", "x.append(2)", "x == [1, 2] and type(x) is L"),
+    "estimator": (
+        "from sklearn.linear_model import LinearRegression\nx = LinearRegression()",
+        "x.fit([[0.0], [1.0]], [1.0, 3.0])",
+        "x.predict([[2.0]]).round(6).tolist() == [5.0]",
+    ),
+    "pipeline": (
+        "from sklearn.linear_model import Ridge\nfrom sklearn.pipeline import make_pipeline\n"
+        "from sklearn.preprocessing import StandardScaler\ninner = Ridge(); x = make_pipeline(StandardScaler(), inner)",
+        "x.fit([[0.0], [1.0]], [1.0, 3.0])",
+        "x[-1] is inner and inner.coef_.shape == (1,)",
+    ),
+    "numpy generator": (
+        "import numpy as np\nx = np.random.default_rng(1); y = np.random.default_rng(1); y.random(3)",
+        "x.random(3)",
+        "x.random() == y.random()",
+    ),
+    "array module": ("import array\nx = array.array('i', [1])", "x.append(2)", "x.tolist() == [1, 2]"),
+    "DataFrame by position": (
+        "import pandas as pd\nx = pd.DataFrame({'a': [1, 2]}, index=['p', 'q'])",
+        "x.loc['q', 'a'] = 9; x.attrs['unit'] = 'm'",
+        "x['a'].tolist() == [1, 9] and x.attrs == {'unit': 'm'} and x.flags.allows_duplicate_labels",
+    ),
     "a new object put into an old one": ("class A: pass\nx = []", "x.append(A())", "type(x[0]) is A"),
 }
 
@@ -55,23 +93,7 @@ def test_an_object_is_changed_in_place(notebook, name):
 
 
 REBOUND = {
-    "DataFrame": (
-        "import pandas as pd\nx = pd.DataFrame({'a': [1, 2]})",
-        "x['b'] = x['a'] * 2",
-        "x['b'].tolist() == [2, 4]",
-    ),
-    "Series": ("import pandas as pd\nx = pd.Series([1, 2])", "x[0] = 9", "x.tolist() == [9, 2]"),
-    "Counter": ("from collections import Counter\nx = Counter('a')", "x.update('ab')", "dict(x) == {'a': 2, 'b': 1}"),
-    "deque": ("from collections import deque\nx = deque([1])", "x.append(2)", "list(x) == [1, 2]"),
-    "defaultdict": (
-        "from collections import defaultdict\nx = defaultdict(list)",
-        "x['a'].append(1)",
-        "dict(x) == {'a': [1]}",
-    ),
-    "random generator": ("import random\nx = random.Random(1)", "v = x.random()", "x.random() != v"),
     "reshaped array": ("import numpy as np\nx = np.zeros(2)", "x.shape = (1, 2)", "x.shape == (1, 2)"),
-    "array of objects": ("import numpy as np\nx = np.array([None, 'a'])", "x[0] = 'b'", "x.tolist() == ['b', 'a']"),
-    "subclass of list": ("class L(list): pass\nx = L([1])", "x.append(2)", "x == [1, 2] and type(x) is L"),
 }
 
 

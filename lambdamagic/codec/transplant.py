@@ -1,0 +1,70 @@
+"""Giving an object with a pickling of its own another's content, so that every name for it stays true.
+
+A DataFrame or an estimator that a cell changed comes back as a new object. Where its kind is known, the notebook's
+object takes the new one's content over; otherwise the names are bound to the new object.
+"""
+
+from __future__ import annotations
+
+import array
+import random
+from collections.abc import Callable
+from typing import Any
+
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+
+Transplant = Callable[[Any, Any], None]
+
+
+def transplant_for(cls: type) -> Transplant | None:
+    """Return what moves the content of one object of a class into another; None where that is not known to work.
+
+    Both sides ask, and must come to the same answer: it depends on the class alone.
+    """
+    if issubclass(cls, random.Random):
+        return _random_state
+    if cls is array.array:
+        return _items
+    if cls.__module__ == "numpy" and cls.__name__ == "ndarray":
+        return _elements
+    if cls.__module__.startswith("numpy.random"):
+        return _generator_state if cls.__name__ == "Generator" else None
+    if any(base.__module__.split(".")[0] == "pandas" for base in cls.__mro__):
+        return _pandas if hasattr(cls, "_update_inplace") else None
+    is_python = all(base is object or base.__flags__ & _HEAP_TYPE for base in cls.__mro__)
+    has_slots = any(base.__dict__.get("__slots__") for base in cls.__mro__)
+    return _attributes if is_python and not has_slots else None
+
+
+def holds_attributes(cls: type) -> bool:
+    """Tell whether objects of a class are looked into, since all that they hold is in their attributes."""
+    return transplant_for(cls) is _attributes
+
+
+def _random_state(target: Any, source: Any) -> None:
+    target.setstate(source.getstate())
+    if hasattr(source, "__dict__"):
+        target.__dict__.update(source.__dict__)
+
+
+def _items(target: Any, source: Any) -> None:
+    target[:] = source
+
+
+def _elements(target: Any, source: Any) -> None:
+    target[...] = source
+
+
+def _generator_state(target: Any, source: Any) -> None:
+    target.bit_generator.state = source.bit_generator.state
+
+
+def _pandas(target: Any, source: Any) -> None:
+    # What pandas itself calls for inplace=True: it also drops what the object had cached.
+    target._update_inplace(source)
+    target.attrs = dict(source.attrs)
+
+
+def _attributes(target: Any, source: Any) -> None:
+    target.__dict__.clear()
+    target.__dict__.update(source.__dict__)
