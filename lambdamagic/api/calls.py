@@ -68,7 +68,10 @@ class Calls:
         items = self._launcher.encode_items([(args, kwargs)], number)
 
         def begin() -> bool:
-            if future.set_running_or_notify_cancel():
+            # By its number: who keeps the unit for a while keeps no result.
+            with self._lock:
+                found = self._futures.get(number)
+            if found is not None and found.set_running_or_notify_cancel():
                 return True
             with self._lock:
                 self._futures.pop(number, None)
@@ -120,6 +123,7 @@ class Calls:
             for arrival in self._job.arrivals():
                 self._job.reports.clear()  # an executor may live for weeks; listeners hear of every report
                 self._settle(arrival)
+                del arrival  # nothing is kept while the next is waited for
         except Exception as error:  # noqa: BLE001  # whatever ended the job: whoever waits must hear of it
             failure = self._target.check(error)
         with self._lock:

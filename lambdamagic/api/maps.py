@@ -104,7 +104,7 @@ class MapRun:
         Raises:
             RuntimeError: There is one, and the executor was shut down.
         """
-        if not self._is_open:
+        if self._may_pull and not self._is_open:
             return
         found = list(islice(self._items, count))
         if found and not self._may_pull:
@@ -170,6 +170,7 @@ class MapRun:
                 except Exception as error:  # noqa: BLE001  # results that cannot be read are these tasks' failure
                     found = {number: Failure([], error) for number in arrival.unit.tasks}
                 self._sink.arrived(found)
+                del arrival, found  # nothing is kept while the next is waited for
         except JobCancelledError:
             failure = CancelledError()
         except Exception as error:  # noqa: BLE001  # whatever ended the job: whoever waits must hear of it

@@ -147,8 +147,6 @@ class LambdaPool:
             if self._state == "running":
                 self._state = "closed"
         self._executor.shutdown(wait=False)
-        for run in self._runs:
-            run.refuse_more()
 
     def terminate(self) -> None:
         """Drop what waits and tell what runs to stop; results not there yet raise JobCancelledError. Idempotent."""
@@ -168,6 +166,7 @@ class LambdaPool:
             raise ValueError("Pool is still running")
         self._executor.shutdown(wait=True)
         for run in self._runs:
+            run.pull_rest()
             run.join()
 
     def __enter__(self) -> LambdaPool:

@@ -62,6 +62,7 @@ class DaemonThreads:
                         return
                     continue
             self._run(*item)
+            del item  # an idle thread keeps no call and no result
 
     @staticmethod
     def _run(future: Future[Any], call: Callable[[], Any]) -> None:

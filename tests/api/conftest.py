@@ -1,0 +1,145 @@
+"""One embedded Lambda for all tests of the APIs, and the standard library's counterparts beside it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing.pool import Pool
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdamagic import LambdaExecutor, LambdaPool
+from lambdamagic.api import process
+from lambdamagic.api.options import Access
+from lambdamagic.config import load_settings
+from lambdamagic.local.faults import Faults
+
+_SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with threads is deprecated
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_process_of_apis(own_home: Path) -> Iterator[None]:
+    """After all tests nothing of the APIs runs any more."""
+    yield
+    process.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("lambdamagic-collector"):
+            thread.join(10)
+            assert not thread.is_alive(), f"{thread.name} still runs"
+
+
+@pytest.fixture
+def lambda_executor() -> Iterator[LambdaExecutor]:
+    """An executor of our own."""
+    with LambdaExecutor(max_workers=2) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Executor]:
+    """The standard library's executor that ours is measured by."""
+    with ProcessPoolExecutor(2, mp_context=_SPAWN) as executor:
+        yield executor
+
+
+@pytest.fixture(params=["processes", "lambda"])
+def executor(request: pytest.FixtureRequest) -> Executor:
+    """Both executors, one after the other."""
+    found: Executor = request.getfixturevalue("processes" if request.param == "processes" else "lambda_executor")
+    return found
+
+
+@pytest.fixture(params=["processes", "lambda"])
+def make_executor(request: pytest.FixtureRequest) -> Iterator[Callable[[], Executor]]:
+    """Makes executors with one worker, for tests that shut them down."""
+    made: list[Executor] = []
+
+    def make() -> Executor:
+        made.append(
+            ProcessPoolExecutor(1, mp_context=_SPAWN) if request.param == "processes" else LambdaExecutor(max_workers=1)
+        )
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.shutdown()
+
+
+@pytest.fixture(scope="session")
+def process_pool() -> Iterator[Pool]:
+    """The standard library's pool that ours is measured by."""
+    with _SPAWN.Pool(2) as pool:
+        yield pool
+        pool.close()
+        pool.join()
+
+
+@pytest.fixture
+def lambda_pool() -> Iterator[LambdaPool]:
+    """A pool of our own."""
+    with LambdaPool(2) as pool:
+        yield pool
+        pool.close()
+        pool.join()
+
+
+@pytest.fixture(params=["processes", "lambda"])
+def pool(request: pytest.FixtureRequest) -> Any:
+    """Both pools, one after the other."""
+    return request.getfixturevalue("process_pool" if request.param == "processes" else "lambda_pool")
+
+
+@pytest.fixture
+def define() -> Iterator[Callable[[str], Any]]:
+    """Runs source in `__main__`, as a program's own file would, and returns what it defines last."""
+    namespace = sys.modules["__main__"].__dict__
+    before = dict(namespace)
+
+    def run(source: str) -> Any:
+        known = set(namespace)
+        exec(source, namespace)
+        return namespace[[name for name in namespace if name not in known][-1]]
+
+    yield run
+    namespace.clear()
+    namespace.update(before)
+
+
+@pytest.fixture
+def local_server() -> Any:
+    """The embedded Lambda behind all executors."""
+    return process.target(load_settings().settings, Access()).server
+
+
+@pytest.fixture
+def faults(local_server: Any) -> Iterator[Faults]:
+    """Faults of that Lambda; none are left."""
+    found = Faults(local_server.connection)
+    yield found
+    found.clear()
+
+
+class Gate:
+    """Holds calls until it is opened: they read a pipe that has no writer yet."""
+
+    def __init__(self, path: Path) -> None:
+        import os
+
+        self.path = path
+        os.mkfifo(path)
+
+    def open(self) -> None:
+        """Let one call go on, once it has come to the gate."""
+        with self.path.open("w") as stream:
+            stream.write("opened")
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """A closed gate; `executor.submit(Path.read_text, gate.path)` waits before it."""
+    return Gate(tmp_path / "gate")

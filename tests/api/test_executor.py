@@ -1,0 +1,230 @@
+"""What is ours beyond the standard library: code that travels, streams, faults, options, ends."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import operator
+import os
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from pathlib import Path
+
+import pytest
+
+from lambdamagic import LambdaExecutor
+from lambdamagic.api.options import read_options
+from lambdamagic.errors import ConfigError, EncodeError, EnvironmentDiedError, LocalServerError
+from lambdamagic.events import InvocationStarted
+
+
+def test_functions_of_main_travel_with_what_they_read(lambda_executor, define):
+    """Also those that are found in the arguments."""
+    define("OFFSET = 40")
+    add = define("def add(x):\n    return x + OFFSET")
+    assert lambda_executor.submit(add, 2).result() == 42
+    assert list(lambda_executor.map(add, range(3))) == [40, 41, 42]
+    assert lambda_executor.submit(operator.call, add, 1).result() == 41
+    assert list(lambda_executor.map(operator.call, [define("def late():\n    return OFFSET")])) == [40]
+
+
+def test_an_exception_class_of_main(lambda_executor, define):
+    """What is raised is of the program's own class."""
+    fail = define("class Mine(Exception): pass\ndef fail():\n    raise Mine('here')")
+    error = lambda_executor.submit(fail).exception()
+    assert type(error) is sys.modules["__main__"].__dict__["Mine"]
+    assert str(error) == "here"
+
+
+def test_an_item_that_cannot_be_sent_fails_in_its_place(lambda_executor):
+    """The results before it are given."""
+    results = lambda_executor.map(str, [1, 2, threading.Lock(), 4], chunksize=4)
+    assert [next(results), next(results)] == ["1", "2"]
+    with pytest.raises(EncodeError, match="item 2"):
+        next(results)
+
+
+def test_buffersize_bounds_what_is_pulled(lambda_executor):
+    """No more items are pulled than results were taken and the buffer holds; an endless iterable can be left."""
+    numbers = itertools.count()
+    results = lambda_executor.map(str, numbers, buffersize=4)
+    assert next(numbers) == 4
+    assert [next(results), next(results)] == ["0", "1"]
+    results.close()
+    assert next(numbers) == 7
+
+
+@pytest.mark.parametrize(("value", "error"), [("x", TypeError), (2.0, TypeError), (0, ValueError), (-1, ValueError)])
+def test_buffersize_is_checked(lambda_executor, value, error):
+    """As Python 3.14 does."""
+    with pytest.raises(error, match="buffersize must be"):
+        lambda_executor.map(str, [1], buffersize=value)
+
+
+def test_shutdown_stops_a_buffered_map(define):
+    """What was pulled is done; asking for more raises, as in Python 3.14."""
+    executor = LambdaExecutor(max_workers=1)
+    results = executor.map(str, itertools.count(), buffersize=2)
+    executor.shutdown()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        list(results)
+
+
+def test_a_long_iterable_without_length(lambda_executor):
+    """All results come, in order, though only a part of the items is pulled ahead."""
+    assert list(lambda_executor.map(abs, (-n for n in range(12_000)))) == list(range(12_000))
+
+
+def test_an_endless_iterable_ends_with_its_consumer(lambda_executor):
+    """Leaving the loop ends the work."""
+    for number in lambda_executor.map(abs, itertools.count()):
+        if number == 5:
+            break
+    assert lambda_executor.submit(abs, -1).result() == 1
+
+
+def test_chunks(lambda_executor):
+    """chunksize is how many tasks an invocation carries."""
+    started = []
+    lambda_executor.add_listener(lambda event: started.append(event) if isinstance(event, InvocationStarted) else None)
+    assert len(list(lambda_executor.map(abs, range(10), chunksize=4))) == 10
+    assert sorted(len(event.tasks) for event in started) == [2, 4, 4]
+
+
+def test_throttles_drops_and_killed_environments(lambda_executor, faults):
+    """Every result is right; what may be tried again is."""
+    assert lambda_executor.submit(abs, -1).result() == 1
+    faults.throttle(count=2)
+    faults.drop(count=1)
+    faults.kill(count=1)
+    assert list(lambda_executor.map(abs, range(40), chunksize=10)) == list(range(40))
+    faults.drop(count=1, after_running=True)
+    assert [future.result() for future in [lambda_executor.submit(abs, -n) for n in range(5)]] == [0, 1, 2, 3, 4]
+
+
+def test_a_call_that_ends_its_process(lambda_executor):
+    """Only its own future fails: the executor is not broken."""
+    assert type(lambda_executor.submit(os._exit, 1).exception()) is EnvironmentDiedError
+    assert lambda_executor.submit(abs, -1).result() == 1
+
+
+def test_a_killed_server_ends_all_futures(gate, tmp_path):
+    """They raise LocalServerError, those that wait too; the next call starts a new server."""
+    from lambdamagic.api import process
+    from lambdamagic.api.options import Access
+    from lambdamagic.config import load_settings
+
+    with LambdaExecutor(max_workers=1, memory_mb=512) as executor:
+        running = executor.submit(Path.read_text, gate.path)
+        waiting = [executor.submit(abs, number) for number in range(3)]
+        results = executor.map(Path.read_text, [gate.path])
+        server = process.target(load_settings().settings, Access()).server
+        os.kill(server.connection.pid, signal.SIGKILL)
+        for future in (running, *waiting):
+            assert type(future.exception(60)) is LocalServerError
+        with pytest.raises(LocalServerError):
+            next(results)
+        assert executor.submit(abs, -1).result() == 1
+
+
+def test_finished_futures_are_not_kept(lambda_executor):
+    """Nor their results."""
+    future = lambda_executor.submit(abs, -1)
+    assert future.result() == 1
+    lambda_executor.submit(abs, -1).result()  # the collector has let go of the one before
+    gone = weakref.ref(future)
+    del future
+    gc.collect()
+    assert gone() is None
+
+
+def test_an_executor_that_nobody_holds(define):
+    """Its calls still end, and then its thread does."""
+    executor = LambdaExecutor(max_workers=1)
+    future = executor.submit(abs, -1)
+    thread = executor._calls._thread
+    gone = weakref.ref(executor)
+    del executor
+    gc.collect()
+    assert gone() is None
+    assert future.result() == 1
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_many_calls_take_few_threads(lambda_executor):
+    """As many as invocations may run at once, not one a call."""
+    before = threading.active_count()
+    futures = [lambda_executor.submit(abs, -n) for n in range(100)]
+    assert threading.active_count() <= before + 8
+    assert [future.result() for future in futures] == list(range(100))
+
+
+def test_the_interpreter_ends_after_pending_calls(tmp_path):
+    """As with the standard library's executors: it waits for them, and does not hang."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from pathlib import Path\nimport lambdamagic\n"
+        "executor = lambdamagic.LambdaExecutor()\n"
+        f"executor.submit(Path.write_text, Path({str(tmp_path / 'done')!r}), 'done')\n"
+    )
+    ended = subprocess.run([sys.executable, str(program)], timeout=60, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (tmp_path / "done").read_text() == "done"
+
+
+def test_options_of_covalent():
+    """Those with a counterpart are it; those without are told once, by name."""
+    with pytest.warns(UserWarning, match="execution_role.*cache_dir.*poll_freq") as warned:
+        options = read_options(
+            {
+                "function_name": "f",
+                "s3_bucket_name": "bucket",
+                "timeout": 30,
+                "region": "eu-central-1",
+                "profile": "me",
+                "execution_role": "r",
+                "cache_dir": "c",
+                "poll_freq": 5,
+                "credentials_file": "file",
+            }
+        )
+    settings = options.resolved.settings
+    assert len(warned) == 1
+    assert (settings.function, settings.bucket, settings.timeout_s) == ("f", "bucket", 30)
+    assert (settings.region, settings.profile, options.access.credentials_file) == ("eu-central-1", "me", "file")
+
+
+def test_a_credentials_file_is_this_executors_own(tmp_path):
+    """Its keys are used, and the process's environment is not touched."""
+    from lambdamagic.storage.s3 import AwsAccess
+
+    file = tmp_path / "credentials"
+    file.write_text("[default]\naws_access_key_id = mine\naws_secret_access_key = secret\n")
+    before = dict(os.environ)
+    assert AwsAccess(region="eu-central-1", credentials_file=str(file)).credentials().access_key == "mine"
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    "options", [{"function": "a", "function_name": "b"}, {"aws_access_key_id": "x"}, {"memori_mb": 128}]
+)
+def test_options_that_cannot_be(options):
+    """Are refused when the executor is made."""
+    with pytest.raises(ConfigError):
+        LambdaExecutor(**options)
+
+
+def test_a_named_function_means_aws():
+    """Also without a bucket; a target that is set wins."""
+    assert read_options({"function": "f"}).resolved.settings.target == "aws"
+    assert read_options({"function": "f", "target": "local"}).resolved.settings.target == "local"
+
+
+def test_an_executor_has_workers():
+    """As in the standard library, not none."""
+    with pytest.raises(ValueError, match="max_workers"):
+        LambdaExecutor(max_workers=0)

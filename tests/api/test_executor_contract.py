@@ -1,0 +1,186 @@
+"""What the standard library documents of executors and futures, for its own `ProcessPoolExecutor` and for ours."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import operator
+import sys
+import threading
+import time
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, as_completed, wait
+from pathlib import Path
+
+import pytest
+
+
+def test_submit(executor):
+    """The result of the call with its arguments."""
+    assert executor.submit(pow, 3, 4).result() == 81
+    assert executor.submit(int, "ff", base=16).result() == 255
+
+
+def test_exceptions_keep_type_and_arguments(executor):
+    """What the callable raised is raised by the future, as it was."""
+    future = executor.submit(operator.getitem, {}, "missing")
+    error = future.exception()
+    assert type(error) is KeyError
+    assert error.args == ("missing",)
+    with pytest.raises(KeyError):
+        future.result()
+
+
+def test_system_exit_in_the_callable(executor):
+    """It ends the call, not the worker and not the client."""
+    error = executor.submit(sys.exit, 3).exception()
+    assert type(error) is SystemExit
+    assert error.code == 3
+    assert executor.submit(abs, -1).result() == 1
+
+
+def test_map_keeps_the_order(executor):
+    """Results come in the order of the items."""
+    assert list(executor.map(math.factorial, range(200))) == [math.factorial(n) for n in range(200)]
+
+
+def test_map_over_several_iterables_ends_with_the_shortest(executor):
+    """As the builtin map does."""
+    assert list(executor.map(pow, [2, 3, 4], range(2))) == [1, 3]
+
+
+def test_map_of_nothing(executor):
+    """No items, no results."""
+    assert list(executor.map(abs, [])) == []
+
+
+def test_map_raises_where_the_failed_item_stands(executor):
+    """Results before it are given; then its exception; then nothing."""
+    results = executor.map(int, ["1", "2", "x", "4"])
+    assert [next(results), next(results)] == [1, 2]
+    with pytest.raises(ValueError, match="x"):
+        next(results)
+    assert list(results) == []
+
+
+def test_map_times_out(executor):
+    """Taking a result after the timeout raises TimeoutError."""
+    results = executor.map(time.sleep, [0.4], timeout=0.01)
+    with pytest.raises(TimeoutError):
+        list(results)
+
+
+def test_map_takes_the_items_at_once(executor):
+    """What becomes of the list afterwards changes nothing."""
+    items = [1, 2, 3]
+    results = executor.map(abs, items)
+    items.clear()
+    assert list(results) == [1, 2, 3]
+
+
+def test_map_refuses_a_chunksize_of_nothing(executor):
+    """A chunk has at least one task."""
+    with pytest.raises(ValueError, match="chunksize"):
+        executor.map(abs, [1], chunksize=0)
+
+
+def test_as_completed_and_wait(executor):
+    """The standard library's own functions take the futures."""
+    futures = [executor.submit(abs, -number) for number in range(6)]
+    assert sorted(future.result() for future in as_completed(futures)) == [0, 1, 2, 3, 4, 5]
+    done, waiting = wait([executor.submit(int, "x"), *futures], return_when=FIRST_EXCEPTION)
+    assert len(done) >= 1
+    assert len(done) + len(waiting) == 7
+
+
+def test_callbacks(executor):
+    """They are called with the future when it is done, also if they are added later."""
+    called, event = [], threading.Event()
+    future = executor.submit(abs, -2)
+    future.add_done_callback(lambda done: (called.append(done), event.set()))
+    assert event.wait(30)
+    future.add_done_callback(called.append)
+    assert called == [future, future]
+
+
+def test_a_result_that_does_not_come_in_time(executor, gate):
+    """result(timeout) raises TimeoutError; the call goes on."""
+    future = executor.submit(Path.read_text, gate.path)
+    with pytest.raises(TimeoutError):
+        future.result(timeout=0.01)
+    gate.open()
+    assert future.result() == "opened"
+
+
+def test_arguments_that_cannot_be_pickled(executor):
+    """They are the future's failure, not submit's; the executor goes on."""
+    future = executor.submit(str, threading.Lock())
+    assert "pickle" in str(future.exception())
+    assert executor.submit(abs, -1).result() == 1
+
+
+def test_results_that_cannot_be_pickled(executor):
+    """They are the future's failure."""
+    assert "pickle" in str(executor.submit(threading.Lock).exception())
+
+
+def test_in_an_event_loop(executor):
+    """run_in_executor and wrap_future await it."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        first = loop.run_in_executor(executor, pow, 2, 5)
+        second = asyncio.wrap_future(executor.submit(pow, 2, 6))
+        return await asyncio.gather(first, second)
+
+    assert asyncio.run(main()) == [32, 64]
+
+
+def test_running_and_cancelling(make_executor, gate):
+    """What runs cannot be cancelled; what waits for long enough can, and never runs."""
+    executor = make_executor()
+    first = executor.submit(Path.read_text, gate.path)
+    waiting = [executor.submit(abs, number) for number in range(6)]
+    assert waiting[-1].cancel()
+    assert waiting[-1].cancelled()
+    with pytest.raises(CancelledError):
+        waiting[-1].result()
+    gate.open()
+    assert first.result() == "opened"
+    assert [future.result() for future in waiting[:-1]] == [0, 1, 2, 3, 4]
+    assert not first.cancel()
+
+
+def test_no_work_after_shutdown(make_executor):
+    """submit and map raise RuntimeError; a second shutdown does nothing."""
+    executor = make_executor()
+    future = executor.submit(abs, -1)
+    executor.shutdown()
+    assert future.done()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(abs, 1)
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.map(abs, [1])
+    executor.shutdown()
+
+
+def test_leaving_the_context_waits(make_executor):
+    """All that was given is done; results can be taken afterwards."""
+    with make_executor() as executor:
+        future = executor.submit(abs, -1)
+        results = executor.map(abs, range(-20, 0))
+    assert future.done()
+    assert list(results) == list(range(20, 0, -1))
+
+
+def test_shutdown_that_cancels(make_executor, gate):
+    """What has not started is cancelled, what runs ends as it would have."""
+    executor = make_executor()
+    first = executor.submit(Path.read_text, gate.path)
+    waiting = [executor.submit(abs, number) for number in range(8)]
+    executor.shutdown(wait=False, cancel_futures=True)
+    with pytest.raises(CancelledError):
+        waiting[-1].result(timeout=30)
+    gate.open()
+    assert first.result() == "opened"
+    executor.shutdown()
+    assert all(future.done() for future in waiting)

@@ -1,0 +1,77 @@
+"""joblib and scikit-learn on the backend "lambdamagic"."""
+
+from __future__ import annotations
+
+import joblib
+import pytest
+from joblib import Parallel, delayed
+
+import lambdamagic
+
+
+@pytest.fixture(autouse=True)
+def backend(one_process_of_apis):
+    """Our backend is the one in force."""
+    lambdamagic.register_joblib()
+    with joblib.parallel_config(backend="lambdamagic", n_jobs=2):
+        yield
+
+
+def test_parallel(define):
+    """Results in order, of functions with all that they read."""
+    define("OFFSET = 1")
+    add = define("def add(x, y=0):\n    return x + y + OFFSET")
+    assert Parallel()(delayed(add)(n, y=10) for n in range(30)) == list(range(11, 41))
+
+
+@pytest.mark.parametrize("kind", ["generator", "generator_unordered"])
+def test_return_as(kind):
+    """Results one by one."""
+    results = Parallel(return_as=kind)(delayed(abs)(-n) for n in range(10))
+    assert sorted(results) == list(range(10))
+
+
+def test_an_exception():
+    """What a task raises is raised, and the next Parallel works."""
+    with pytest.raises(ValueError, match="x"):
+        Parallel()(delayed(int)(text) for text in ["1", "x", "3"])
+    assert Parallel()(delayed(abs)(-n) for n in range(3)) == [0, 1, 2]
+
+
+def test_nested(define):
+    """A Parallel inside of a task runs there, in threads."""
+    outer = define(
+        "from joblib import Parallel, delayed\n"
+        "def outer(n):\n"
+        "    import os\n"
+        "    return sum(Parallel(n_jobs=2)(delayed(abs)(-i) for i in range(n))), os.getpid()\n"
+    )
+    import os
+
+    found = Parallel()(delayed(outer)(n) for n in (3, 4))
+    assert [total for total, _ in found] == [3, 6]
+    assert os.getpid() not in {pid for _, pid in found}
+
+
+def test_n_jobs():
+    """A number is taken as it is, -1 is all that may run at once, 0 has no meaning."""
+    with joblib.parallel_config(backend="lambdamagic", max_concurrency=7):
+        assert joblib.effective_n_jobs(-1) >= 1
+        assert joblib.effective_n_jobs(3) == 3
+        with pytest.raises(ValueError, match="n_jobs == 0"):
+            joblib.effective_n_jobs(0)
+
+
+def test_grid_search():
+    """scikit-learn's search finds the same as in this process."""
+    from sklearn.datasets import load_iris
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.svm import SVC
+
+    data, target = load_iris(return_X_y=True)
+    grid = {"C": [0.1, 1.0, 10.0], "gamma": [0.01, 0.1]}
+    on_lambda = GridSearchCV(SVC(), grid, cv=3, n_jobs=2).fit(data, target)
+    with joblib.parallel_config(backend="sequential"):
+        here = GridSearchCV(SVC(), grid, cv=3).fit(data, target)
+    assert on_lambda.best_params_ == here.best_params_
+    assert list(on_lambda.cv_results_["mean_test_score"]) == list(here.cv_results_["mean_test_score"])

@@ -1,0 +1,166 @@
+"""What the standard library documents of `multiprocessing.Pool`, for its own and for ours."""
+
+from __future__ import annotations
+
+import multiprocessing
+import operator
+import pickle
+import threading
+from pathlib import Path
+
+import pytest
+
+from lambdamagic import LambdaFunctionError, LambdaPool, LambdaPoolError
+from lambdamagic.errors import JobCancelledError
+
+
+def test_apply(pool):
+    """The result of the call, or its exception."""
+    assert pool.apply(pow, (2, 5)) == 32
+    assert pool.apply(int, ("ff",), {"base": 16}) == 255
+    with pytest.raises(ZeroDivisionError):
+        pool.apply(operator.truediv, (1, 0))
+
+
+def test_apply_async(pool):
+    """ready, wait, successful and get; each result has its own callback."""
+    found, failed = [], []
+    good = pool.apply_async(abs, (-3,), callback=found.append, error_callback=failed.append)
+    bad = pool.apply_async(int, ("x",), callback=found.append, error_callback=failed.append)
+    good.wait(30)
+    bad.wait(30)
+    assert (good.ready(), good.successful(), bad.successful()) == (True, True, False)
+    assert good.get() == 3
+    with pytest.raises(ValueError, match="x"):
+        bad.get()
+    assert found == [3]
+    assert [type(error) for error in failed] == [ValueError]
+
+
+def test_results_that_do_not_come_in_time(pool, gate):
+    """get and next raise multiprocessing.TimeoutError; successful cannot be told yet."""
+    result = pool.apply_async(Path.read_text, (gate.path,))
+    with pytest.raises(multiprocessing.TimeoutError):
+        result.get(0.01)
+    with pytest.raises(ValueError, match="not ready"):
+        result.successful()
+    assert not result.ready()
+    gate.open()
+    assert result.get(30) == "opened"
+    results = pool.imap(Path.read_text, [gate.path])
+    with pytest.raises(multiprocessing.TimeoutError):
+        results.next(timeout=0.01)
+    gate.open()
+    assert results.next(timeout=30) == "opened"
+
+
+def test_map(pool):
+    """Results in order; any iterable; any chunksize."""
+    assert pool.map(abs, range(-50, 0)) == list(range(50, 0, -1))
+    assert pool.map(abs, iter([-1, -2, -3]), chunksize=2) == [1, 2, 3]
+    assert pool.map(abs, []) == []
+
+
+def test_map_raises_what_a_task_raised(pool):
+    """Once all have ended."""
+    with pytest.raises(ValueError, match="x"):
+        pool.map(int, ["1", "x", "3"])
+
+
+def test_map_async(pool):
+    """One result for all, with callbacks."""
+    found, failed = [], []
+    good = pool.map_async(abs, [-1, -2], callback=found.append, error_callback=failed.append)
+    bad = pool.map_async(int, ["x"], callback=found.append, error_callback=failed.append)
+    assert good.get(30) == [1, 2]
+    bad.wait(30)
+    assert not bad.successful()
+    assert found == [[1, 2]]
+    assert [type(error) for error in failed] == [ValueError]
+
+
+def test_starmap(pool):
+    """Each item is the arguments."""
+    assert pool.starmap(pow, [(2, 3), (3, 2)]) == [8, 9]
+    assert pool.starmap_async(pow, iter([(2, 4)])).get(30) == [16]
+
+
+def test_imap(pool):
+    """Results in order, one by one; a failure stands in its place and the rest still comes."""
+    results = pool.imap(int, ["1", "x", "3"])
+    assert next(results) == 1
+    with pytest.raises(ValueError, match="x"):
+        next(results)
+    assert list(results) == [3]
+
+
+def test_imap_unordered(pool):
+    """All results, in any order."""
+    assert sorted(pool.imap_unordered(abs, range(-30, 0))) == list(range(1, 31))
+
+
+def test_a_pool_cannot_be_pickled(pool):
+    """It is of this process."""
+    with pytest.raises(NotImplementedError):
+        pickle.dumps(pool)
+
+
+def test_a_running_pool_cannot_be_joined(pool):
+    """It must be closed or terminated before."""
+    with pytest.raises(ValueError, match="still running"):
+        pool.join()
+
+
+def test_a_closed_pool_takes_no_more():
+    """What it was given is done."""
+    pool = LambdaPool(1)
+    results = [pool.apply_async(abs, (-n,)) for n in range(5)]
+    lazy = pool.imap(abs, [-1, -2])
+    pool.close()
+    with pytest.raises(ValueError, match="not running"):
+        pool.apply_async(abs, (1,))
+    pool.join()
+    assert [result.get(0) for result in results] == [0, 1, 2, 3, 4]
+    assert list(lazy) == [1, 2]
+
+
+def test_leaving_the_context_terminates(gate):
+    """What waits is dropped; its results say so instead of waiting for ever."""
+    with LambdaPool(1) as pool:
+        running = pool.apply_async(Path.read_text, (gate.path,))
+        waiting = pool.apply_async(abs, (-1,))
+        mapped = pool.map_async(Path.read_text, [gate.path] * 3)
+        lazy = pool.imap(Path.read_text, [gate.path])
+    for result in (running, waiting, mapped):
+        with pytest.raises(JobCancelledError):
+            result.get(30)
+    with pytest.raises(JobCancelledError):
+        next(lazy)
+    pool.join()
+
+
+def test_arguments_of_the_constructor():
+    """At least one worker; both names of their number."""
+    with pytest.raises(ValueError, match="at least 1"):
+        LambdaPool(0)
+    with LambdaPool(processes=1) as pool:
+        assert pool.apply(abs, (-1,)) == 1
+
+
+def test_its_errors(lambda_pool, define):
+    """What AWS raised is a LambdaFunctionError, and what cannot be rebuilt here a LambdaPoolError."""
+    import os
+
+    with pytest.raises(LambdaFunctionError):
+        lambda_pool.apply(os._exit, (1,))
+    fail = define(
+        "class Odd(Exception):\n    def __reduce__(self):\n        raise TypeError\ndef fail():\n    raise Odd('x')"
+    )
+    with pytest.raises(LambdaPoolError, match="Odd: x"):
+        lambda_pool.apply(fail)
+
+
+def test_an_item_that_cannot_be_sent(lambda_pool):
+    """Fails the map, as it does in the standard library."""
+    with pytest.raises(Exception, match="item 0 cannot be sent"):
+        lambda_pool.map(str, [threading.Lock()])

@@ -1,0 +1,83 @@
+"""`@lambdamagic.remote`, public names, and the types that checkers see."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+import lambdamagic
+
+
+@pytest.fixture
+def square(define):
+    """A function on Lambda."""
+    return lambdamagic.remote(memory_mb=512)(define("def square(x):\n    'Squares.'\n    return x * x"))
+
+
+def test_calls(square):
+    """A call runs on Lambda and waits; submit, map and aio are what they are for an executor."""
+    assert square(3) == 9
+    assert square.local(3) == 9
+    assert square.submit(4).result() == 16
+    assert list(square.map([1, 2, 3])) == [1, 4, 9]
+    assert asyncio.run(square.aio(5)) == 25
+    assert (square.__name__, square.__doc__) == ("square", "Squares.")
+
+
+def test_recursion_stays_in_its_invocation(define):
+    """Inside Lambda it is the plain function."""
+    define("import lambdamagic\n@lambdamagic.remote\ndef fact(n):\n    return 1 if n < 2 else n * fact(n - 1)")
+    fact = sys.modules["__main__"].__dict__["fact"]
+    assert type(fact) is lambdamagic.RemoteFunction
+    assert fact(10) == 3628800
+
+
+def test_the_package_and_the_decorator_are_one():
+    """Whichever is imported first."""
+    import lambdamagic.remote.handler
+
+    assert callable(lambdamagic.remote)
+    assert lambdamagic.remote.handler.__name__ == "lambdamagic.remote.handler"
+
+
+def test_importing_is_light():
+    """No public name is loaded before it is asked for."""
+    heavy = ("boto3", "IPython", "ipywidgets", "numpy", "joblib", "lambdamagic.api.executor")
+    program = f"import lambdamagic, lambdamagic.remote, sys; print([name for name in {heavy} if name in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
+    assert set(lambdamagic.__all__) <= set(dir(lambdamagic))
+    with pytest.raises(AttributeError):
+        _ = lambdamagic.no_such_name
+
+
+def test_types(tmp_path):
+    """mypy knows results and refuses wrong arguments."""
+    api = pytest.importorskip("mypy.api")
+    file = tmp_path / "program.py"
+    file.write_text(
+        "import lambdamagic\n"
+        "def f(x: int, y: str = '') -> list[int]: ...\n"
+        "ex = lambdamagic.LambdaExecutor()\n"
+        "reveal_type(ex.submit(f, 1, y='a'))\n"
+        "reveal_type(ex.map(f, [1]))\n"
+        "reveal_type(lambdamagic.LambdaPool().map(f, [1]))\n"
+        "g = lambdamagic.remote(memory_mb=128)(f)\n"
+        "reveal_type(g(1))\n"
+        "reveal_type(lambdamagic.remote(f).submit(1))\n"
+        "ex.submit(f, 'wrong')\n"
+        "g('wrong')\n"
+    )
+    out, _, _ = api.run([str(file), "--no-error-summary", "--hide-error-context", "--cache-dir", str(tmp_path / "c")])
+    revealed = [line.split('"')[1].replace("builtins.", "") for line in out.splitlines() if "Revealed" in line]
+    assert revealed == [
+        "concurrent.futures._base.Future[list[int]]",
+        "typing.Iterator[list[int]]",
+        "list[list[int]]",
+        "list[int]",
+        "concurrent.futures._base.Future[list[int]]",
+    ]
+    assert out.count("error:") == 2, out
