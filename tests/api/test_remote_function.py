@@ -60,7 +60,7 @@ def test_types(tmp_path):
     file = tmp_path / "program.py"
     file.write_text(
         "import lambdamagic\n"
-        "def f(x: int, y: str = '') -> list[int]: ...\n"
+        "def f(x: int, y: str = '') -> list[int]: return [x]\n"
         "ex = lambdamagic.LambdaExecutor()\n"
         "reveal_type(ex.submit(f, 1, y='a'))\n"
         "reveal_type(ex.map(f, [1]))\n"
