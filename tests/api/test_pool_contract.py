@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lambdamagic import LambdaFunctionError, LambdaPool, LambdaPoolError
-from lambdamagic.errors import JobCancelledError
+from lambdamagic.errors import CredentialsError, JobCancelledError
 
 
 def test_apply(pool):
@@ -164,3 +164,24 @@ def test_an_item_that_cannot_be_sent(lambda_pool):
     """Fails the map, as it does in the standard library."""
     with pytest.raises(Exception, match="item 0 cannot be sent"):
         lambda_pool.map(str, [threading.Lock()])
+
+
+def test_a_deployed_function_with_keys_of_its_own(local_server, define):
+    """The keys that are given are used, and no bucket is needed for what is small."""
+    from lambdamagic.api import process
+    from lambdamagic.api.options import Access
+    from lambdamagic.config import load_settings
+    from lambdamagic.deploy.functions import python_here
+    from lambdamagic.targets.base import FunctionWish
+
+    target = process.target(load_settings().settings, Access())
+    function = target.function_for(FunctionWish(2048, 300, python_here()))
+    there = local_server.connection
+    options = {"lambda_function": function.name, "aws_region_name": there.region, "endpoint_url": there.endpoint_url}
+    keys = {"aws_access_key_id": there.access_key_id, "aws_secret_access_key": there.secret_access_key}
+    add = define("def add(x):\n    return x + 1")
+    with LambdaPool(2, **options, **keys) as pool:
+        assert pool.map(add, range(5)) == [1, 2, 3, 4, 5]
+    refused = LambdaPool(2, **options, **{**keys, "aws_secret_access_key": "another"})
+    with pytest.raises(CredentialsError):
+        refused.map(add, range(5))
