@@ -120,6 +120,8 @@ class Run:
 
     def __init__(self, notebook: Any, narrator: Narrator) -> None:
         self.notebook, self.narrator = notebook, narrator
+        # Whoever calls this may have children of its own: they are none of the notebook's business.
+        self._others = set(psutil.Process().children())
         self._started: set[psutil.Process] = set()
         self.cells_run = 0
         self._told = 0
@@ -160,7 +162,11 @@ class Run:
         self.narrator.begin(cell, self.cells_run)
 
     def _end(self, *, cell: Any, cell_index: int, **_: Any) -> None:
-        self._started.update(psutil.Process().children(recursive=True))
+        for child in set(psutil.Process().children()) - self._others:
+            try:
+                self._started.update([child, *child.children(recursive=True)])
+            except psutil.NoSuchProcess:
+                continue  # it ended while it was looked at
         self.narrator.end(cell, cell.get("id", f"cell-{cell_index}"))
 
     def end_processes(self) -> list[str]:
