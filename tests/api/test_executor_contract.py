@@ -176,6 +176,10 @@ def test_shutdown_that_cancels(make_executor, gate):
     """What has not started is cancelled, what runs ends as it would have."""
     executor = make_executor()
     first = executor.submit(Path.read_text, gate.path)
+    deadline = time.monotonic() + 30
+    while not first.running():  # one that has not begun would be cancelled like the others
+        wait([first], timeout=0.01)
+        assert time.monotonic() < deadline
     waiting = [executor.submit(abs, number) for number in range(8)]
     executor.shutdown(wait=False, cancel_futures=True)
     with pytest.raises(CancelledError):
