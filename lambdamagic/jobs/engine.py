@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.job import Job, JobSpec
-from lambdamagic.jobs.run import JobRun
+from lambdamagic.jobs.run import EndState, JobRun
 from lambdamagic.jobs.threads import DaemonThreads
 
 
@@ -38,11 +38,12 @@ class Engine:
         loop = self._running_loop()
         run = JobRun(job, self._threads, self._jitter)
 
-        def cancel() -> None:
+        def stop(state: EndState) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(run.cancel)
+                loop.call_soon_threadsafe(run.stop, state)
 
-        job._cancel = cancel
+        job._cancel = lambda: stop("cancelled")
+        job._give_up = lambda: stop("failed")
         loop.call_soon_threadsafe(run.begin)
         return job
 

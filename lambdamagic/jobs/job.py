@@ -145,6 +145,7 @@ class Job:
         self._arrivals: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
         self._finished = threading.Event()
         self._cancel: Callable[[], None] = lambda: None
+        self._give_up: Callable[[], None] = lambda: None
 
     @property
     def job_id(self) -> str:
@@ -176,6 +177,10 @@ class Job:
             yield arrival
         if self.error is not None:
             raise self.error
+
+    def give_up(self) -> None:
+        """Stop like `cancel`, because of a failure: the job ends as failed. Returns at once; idempotent."""
+        self._give_up()
 
     def cancel(self) -> None:
         """Stop launching, drop what waits, and tell running tasks to stop. Returns at once; idempotent."""

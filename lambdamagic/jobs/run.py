@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from lambdamagic import events
 from lambdamagic.errors import (
@@ -34,6 +34,8 @@ from lambdamagic.jobs.job import Arrival, Job, Unit
 from lambdamagic.jobs.policy import Concurrency, History, note, wait_before_retry
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.jobs.verdict import timed_out
+
+EndState = Literal["cancelled", "failed"]
 
 _LOG_TAILS_KEPT = 20
 _DEATHS = (EnvironmentDiedError, FunctionTimedOutError, OutOfMemoryError)
@@ -61,7 +63,7 @@ class JobRun:
         self._concurrency = Concurrency(max(1, self.spec.max_concurrency))
         self._attempts = 0
         self._main: asyncio.Task[None] | None = None
-        self._is_cancelled = False
+        self._stopped_as: EndState | None = None
         self._cost_usd = 0.0
         self._fatal: Exception | None = None
         self._changed = asyncio.Event()
@@ -70,9 +72,13 @@ class JobRun:
         """Start; called in the event loop."""
         self._main = asyncio.get_running_loop().create_task(self._run())
 
-    def cancel(self) -> None:
-        """Stop; called in the event loop."""
-        self._is_cancelled = True
+    def stop(self, state: EndState) -> None:
+        """Stop; called in the event loop.
+
+        Args:
+            state: How the job ends: its owner cancelled it, or gave it up because of a failure.
+        """
+        self._stopped_as = self._stopped_as or state
         self._changed.set()
 
     def _emit(self, event: events.Event) -> None:
@@ -88,8 +94,8 @@ class JobRun:
             await self._launch_all()
         except Exception as error:  # noqa: BLE001  # an engine's own failure must end the job, not hang it
             self._fatal = self._fatal or error
-        if self._is_cancelled:
-            self._finish("cancelled", JobCancelledError(f"job {spec.job_id} was cancelled"))
+        if self._stopped_as is not None:
+            self._finish(self._stopped_as, JobCancelledError(f"job {spec.job_id} was stopped"))
         elif self._fatal is not None:
             self._finish("failed", self._fatal)
         else:
@@ -106,7 +112,7 @@ class JobRun:
                 pass  # the engine was closed: nobody waits any more
 
         units.on_more(wake)
-        while not self._is_cancelled and self._fatal is None:
+        while self._stopped_as is None and self._fatal is None:
             self._changed.clear()
             while len(self._active) < (limit := self._concurrency.limit):
                 unit = self._waiting.popleft() if self._waiting else units.take(limit)

@@ -158,7 +158,8 @@ def _request(arrival: Arrival) -> str:
 
 
 def _label(body: str) -> str:
-    """Return the first line of code of a cell, shortened."""
+    """Return the line of a cell that tells most, shortened: the first of code that is no import."""
     lines = [line.strip() for line in body.splitlines() if line.strip() and not line.strip().startswith("#")]
-    first = lines[0] if lines else "cell"
+    telling = [line for line in lines if not line.startswith(("import ", "from "))]
+    first = (telling or lines or ["cell"])[0]
     return first if len(first) <= 48 else first[:47] + "…"

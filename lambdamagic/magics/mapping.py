@@ -198,8 +198,9 @@ class MapRun:
     def _raise_first(self, count: int) -> None:
         first = min(self._failures)
         done = sum(1 for result in self.results if result is not NOT_RUN) - len(self._failures)
+        kept = f"{done:,} results are kept in `%lambda last`, and " if done else ""
         sys.stderr.write(
-            f"lambdamagic: task {first} of {count:,} failed; {done:,} results are kept in `%lambda last`, "
-            f"and --on-error return gives exceptions among the results\n"
+            f"lambdamagic: task {first} of {count:,} failed; {kept}"
+            f"--on-error return gives exceptions among the results\n"
         )
         raise self._failures[first]

@@ -90,7 +90,7 @@ class JobRunner:
             raise self._checked(error) from error.__cause__
         finally:
             if job.state == "running":
-                job.cancel()
+                job.give_up()  # what was received could not be used, or was an exception to raise
                 job.wait(2.0)
             self._showing.close()
             record.progress = self._showing.listener.snapshot()
