@@ -17,6 +17,8 @@ from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.targets.base import FunctionWish, Target
 
+_MAP_LOSSES = 4
+
 #: A larger program that many invocations run is staged once instead of riding in every event.
 SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024
 
@@ -84,7 +86,12 @@ def job_spec(
         units=units,
         task_count=task_count,
         options={"serializer": settings.serializer, **options},
-        policy=RetryPolicy(user_errors=settings.retries, deaths=max(deaths, settings.retries)),
+        policy=RetryPolicy(
+            user_errors=settings.retries,
+            deaths=max(deaths, settings.retries),
+            # A cell may do what must not be done twice; tasks of a map are taken to be fit for it, and say so.
+            losses=max(_MAP_LOSSES, settings.retries) if kind == "map" else settings.retries,
+        ),
         max_concurrency=concurrency(resolved, target),
         inline_limit_bytes=settings.inline_limit_bytes,
         mode=mode,

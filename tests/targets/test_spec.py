@@ -1,0 +1,92 @@
+"""What a job is told of retries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lambdamagic.config import load_settings
+from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.jobs.sources import FixedUnits
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.storage.memory import MemoryObjectStore
+from lambdamagic.targets.base import FunctionWish
+from lambdamagic.targets.spec import job_spec
+from lambdamagic.transports.fake import FakeTransport
+
+
+class _Target:
+    """A place that makes any function and runs nothing."""
+
+    name = "fake"
+    region = "eu-central-1"
+    is_billed = True
+
+    def __init__(self) -> None:
+        self.transport, self.stager = FakeTransport(), Stager(MemoryObjectStore())
+        self.wishes: list[FunctionWish] = []
+        self.prepared: list[str] = []
+
+    def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
+        return wanted if is_explicit else 3
+
+    def function_for(self, wish: FunctionWish) -> FunctionRef:
+        self.wishes.append(wish)
+        return FunctionRef("function", wish.memory_mb, wish.timeout_s)
+
+    def prepare_events(self, function: str) -> None:
+        self.prepared.append(function)
+
+    def is_alive(self) -> bool:
+        return True
+
+    def check(self, error: Exception) -> Exception:
+        return error
+
+    def close(self) -> None:
+        pass
+
+
+def _spec(kind: Any, target: _Target, **overrides: Any) -> Any:
+    return job_spec(
+        load_settings(environ={}, overrides=overrides),
+        target,
+        kind,
+        FixedUnits([]),
+        label="test",
+        program=None,
+        task_count=1,
+        options={},
+        deaths=0,
+        is_program_shared=False,
+    )
+
+
+@pytest.mark.parametrize(("kind", "retries", "losses"), [("cell", 0, 0), ("cell", 2, 2), ("map", 0, 4), ("map", 9, 9)])
+def test_a_lost_cell_is_not_run_again_unasked(kind: str, retries: int, losses: int) -> None:
+    """A cell whose connection broke may have run: only --retries runs it again; tasks of a map are sent again."""
+    assert _spec(kind, _Target(), retries=retries).policy.losses == losses
+
+
+def test_only_what_the_user_said_is_required_of_a_function() -> None:
+    """A default is a wish, an option is a demand."""
+    target = _Target()
+    _spec("cell", target)
+    _spec("cell", target, memory_mb=4096)
+    assert [(wish.memory_mb, wish.least_memory_mb) for wish in target.wishes] == [(2048, 0), (4096, 4096)]
+
+
+def test_events_are_prepared() -> None:
+    """Mode event turns Lambda's own retries off before anything is sent, mode sync leaves the function alone."""
+    target = _Target()
+    assert _spec("map", target).mode == "sync"
+    assert target.prepared == []
+    assert _spec("map", target, mode="event").mode == "event"
+    assert target.prepared == ["function"]
+
+
+def test_a_cost_limit_of_nothing_is_none() -> None:
+    """0 sets no limit; the default is one."""
+    assert _spec("map", _Target()).max_cost_usd == 20.0
+    assert _spec("map", _Target(), max_cost_usd=0).max_cost_usd is None
