@@ -74,7 +74,7 @@ class Encoder:
 
     def frames(self) -> Frames:
         """Return what was written."""
-        return Frames((self._file.getbuffer(), *self._buffers))
+        return Frames((self._file.getvalue(), *self._buffers))
 
     def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
         """Return the objects that the given numbers mean, in their order."""

@@ -24,7 +24,7 @@ from typing import Any
 from lambdamagic.codec.containers import container_base, content_of
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.reducers import class_state
-from lambdamagic.codec.transplant import holds_attributes, transplant_for
+from lambdamagic.codec.transplant import holds_attributes, is_made_by_class_statements, transplant_for
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
@@ -385,7 +385,7 @@ def _is_plain(cls: Any) -> bool:
         and not hasattr(cls, "__getnewargs__")
         and not hasattr(cls, "__getnewargs_ex__")
         and cls not in copyreg.dispatch_table
-        and all(base is object or base.__flags__ & _HEAP_TYPE for base in cls.__mro__)
+        and is_made_by_class_statements(cls)
     )
 
 

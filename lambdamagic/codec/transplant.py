@@ -13,6 +13,8 @@ from typing import Any
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+
 Transplant = Callable[[Any, Any], None]
 
 
@@ -31,9 +33,16 @@ def transplant_for(cls: type) -> Transplant | None:
         return _generator_state if cls.__name__ == "Generator" else None
     if any(base.__module__.split(".")[0] == "pandas" for base in cls.__mro__):
         return _pandas if hasattr(cls, "_update_inplace") else None
-    is_python = all(base is object or base.__flags__ & _HEAP_TYPE for base in cls.__mro__)
+    is_python = is_made_by_class_statements(cls) and any("__dict__" in base.__dict__ for base in cls.__mro__)
     has_slots = any(base.__dict__.get("__slots__") for base in cls.__mro__)
     return _attributes if is_python and not has_slots else None
+
+
+def is_made_by_class_statements(cls: type) -> bool:
+    """Tell whether nothing of a class is C: from Python 3.12 on many C types are heap types too, but immutable ones."""
+    return all(
+        base is object or (base.__flags__ & _HEAP_TYPE and not base.__flags__ & _IMMUTABLE_TYPE) for base in cls.__mro__
+    )
 
 
 def holds_attributes(cls: type) -> bool:

@@ -71,7 +71,7 @@ def test_quiet_shows_results_only(notebook, monkeypatch):
     ran = notebook.remote(body, "-q")
     assert (ran.stdout, ran.stderr, ran.value) == ("out\n", "", 5)
     ran = notebook.remote(body)
-    assert ran.stderr.startswith("λ import threading  ▶ running")
+    assert ran.stderr.startswith("λ threading.Event().wait(0.9)  ▶ running")
     assert "✓ done" in ran.stderr
 
 
