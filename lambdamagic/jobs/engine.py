@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import weakref
 from collections.abc import Callable
 
+from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.job import Job, JobSpec
 from lambdamagic.jobs.run import EndState, JobRun
@@ -29,6 +31,7 @@ class Engine:
         self._threads = DaemonThreads(max_threads, "lambdamagic-invoke")
         self._jitter = jitter
         self._lock = threading.Lock()
+        self._jobs: weakref.WeakSet[Job] = weakref.WeakSet()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -44,6 +47,8 @@ class Engine:
 
         job._cancel = lambda: stop("cancelled")
         job._give_up = lambda: stop("failed")
+        with self._lock:
+            self._jobs.add(job)
         loop.call_soon_threadsafe(run.begin)
         return job
 
@@ -57,7 +62,7 @@ class Engine:
             return self._loop
 
     def close(self) -> None:
-        """End the engine's threads; jobs that still run are abandoned. Idempotent."""
+        """End the engine's threads. Jobs that still run end as cancelled, so that whoever waits for one hears of it."""
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         self._threads.close()
@@ -67,3 +72,8 @@ class Engine:
         thread.join(5.0)
         if not thread.is_alive():
             loop.close()
+        with self._lock:
+            jobs = list(self._jobs)
+        for job in jobs:
+            if job.state == "running":
+                job.finished("cancelled", JobCancelledError(f"job {job.job_id} ended with its engine"))

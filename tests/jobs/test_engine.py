@@ -272,3 +272,21 @@ def test_closing_twice():
     engine = Engine()
     engine.close()
     engine.close()
+
+
+def test_closing_the_engine_ends_its_jobs():
+    """Whoever waits for a job of an engine that is closed hears that it was cancelled, and does not wait for ever."""
+    engine = Engine()
+    release = threading.Event()
+
+    def work(x):
+        release.wait(20)
+        return x
+
+    job = start(engine, FakeTransport(then=answering(work)), range(3))
+    engine.close()
+    values, error = collect(job)
+    release.set()
+    assert values == {}
+    assert type(error) is JobCancelledError
+    assert job.state == "cancelled"
