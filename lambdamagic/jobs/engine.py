@@ -68,7 +68,14 @@ class Engine:
         self._threads.close()
         if loop is None or thread is None:
             return
-        loop.call_soon_threadsafe(loop.stop)
+
+        def end() -> None:
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            # Two rounds later: each cancelled task has had its turn by then, also one that had not begun.
+            loop.call_soon(lambda: loop.call_soon(loop.stop))
+
+        loop.call_soon_threadsafe(end)
         thread.join(5.0)
         if not thread.is_alive():
             loop.close()
