@@ -15,7 +15,7 @@ import io
 import pickle
 import types
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -83,11 +83,6 @@ class Encoder:
             return []
         by_number = dict(self._pickler.memo.copy().values())
         return [by_number[number] for number in wanted]
-
-    @property
-    def memo_size(self) -> int:
-        """How many objects have a number."""
-        return len(self._pickler.memo.copy())
 
 
 class Decoder:
@@ -196,13 +191,3 @@ def encode_once(home: Home, value: Any, *, kind: Any = "c") -> Frames:
 def decode_once(home: Home, frames: Sequence[Segment]) -> Any:
     """Decode what `encode_once` wrote."""
     return Decoder(frames, home).load()
-
-
-def decode_into(home: Home, decoder: Decoder) -> dict[str, Any]:
-    """Read all parts of a payload of names and bind them in the home namespace; return the names with their values."""
-    found: dict[str, Any] = {}
-    for part in decoder.parts():
-        if isinstance(part, Mapping):
-            found.update(part)
-            home.namespace.update(part)
-    return found
