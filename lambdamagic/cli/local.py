@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
+
+from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.exits import MISSING
 
 if TYPE_CHECKING:
     from lambdamagic.local.launcher import LocalConnection
@@ -19,43 +21,53 @@ def local() -> None:
     """
 
 
-def _describe(connection: LocalConnection, *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps({"pid": connection.pid, **connection.environment()})
-    lines = [f"export {name}={value}" for name, value in connection.environment().items()]
-    return "\n".join([f"# the embedded Lambda runs at {connection.endpoint_url} (pid {connection.pid})", *lines])
+def _show(app: App, connection: LocalConnection) -> None:
+    if app.out.as_json:
+        app.out.document({"pid": connection.pid, **connection.environment()})
+        return
+    app.out.text(f"# the embedded Lambda runs at {connection.endpoint_url} (pid {connection.pid})")
+    for name, value in connection.environment().items():
+        app.out.text(f"export {name}={value}")
 
 
 @local.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
 @click.option("--concurrency", type=click.IntRange(1, 10_000), help="Invocations that may run at once.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def start(port: int, concurrency: int | None, as_json: bool) -> None:
+@with_common_options
+def start(app: App, port: int, concurrency: int | None) -> None:
     """Start it, or find the one that runs; print the environment that leads any AWS SDK to it."""
     from lambdamagic.local.shared import start_shared
 
     started = start_shared(port=port, concurrency=concurrency)
-    if started.was_running and not as_json:
-        click.echo("# it was running already", err=True)
-    click.echo(_describe(started.connection, as_json=as_json))
+    if started.was_running:
+        app.out.note("# it was running already")
+    _show(app, started.connection)
 
 
 @local.command()
-def stop() -> None:
+@with_common_options
+def stop(app: App) -> None:
     """Stop it."""
     from lambdamagic.local.shared import stop_shared
 
-    click.echo("stopped" if stop_shared() else "it was not running")
+    was_running = stop_shared()
+    if app.out.as_json:
+        app.out.document({"was_running": was_running})
+    else:
+        app.out.text("stopped" if was_running else "it was not running")
 
 
 @local.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(as_json: bool) -> None:
+@with_common_options
+def status(app: App) -> None:
     """Say whether it runs; exit status 3 when it does not."""
     from lambdamagic.local.shared import shared_status
 
     found = shared_status()
     if found.connection is None or not found.is_running:
-        click.echo(json.dumps({"pid": None}) if as_json else "it is not running")
-        raise click.exceptions.Exit(3)
-    click.echo(_describe(found.connection, as_json=as_json))
+        if app.out.as_json:
+            app.out.document({"pid": None})
+        else:
+            app.out.text("it is not running")
+        raise click.exceptions.Exit(MISSING)
+    _show(app, found.connection)

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-
-def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDAMAGIC_"))}
-    environment |= {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "XDG_CONFIG_HOME": str(home)}
-    return subprocess.run(
-        [sys.executable, "-c", "from lambdamagic.cli import main; main()", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=home,
-        timeout=90,
-        check=False,
-    )
+from tests.cli.calling import run
 
 
 def test_start_status_stop(tmp_path: Path) -> None:
     """An instance started by the command runs on, is found again, answers boto3, and ends when told to."""
-    assert run(tmp_path, "local", "status").returncode == 3
+    assert run(tmp_path, "local", "status").status == 3
     started = run(tmp_path, "local", "start", "--json")
     try:
-        assert started.returncode == 0, started.stderr
-        facts = json.loads(started.stdout)
+        assert started.status == 0, started.err
+        facts = json.loads(started.out)
         again = run(tmp_path, "local", "start", "--json")
-        assert json.loads(again.stdout)["pid"] == facts["pid"]
+        assert json.loads(again.out)["pid"] == facts["pid"]
         import boto3
 
         s3 = boto3.client(
@@ -47,11 +32,11 @@ def test_start_status_stop(tmp_path: Path) -> None:
         assert s3.list_buckets()["Buckets"] == []
         s3.close()
         shown = run(tmp_path, "local", "status")
-        assert f"export AWS_ENDPOINT_URL={facts['AWS_ENDPOINT_URL']}" in shown.stdout
+        assert f"export AWS_ENDPOINT_URL={facts['AWS_ENDPOINT_URL']}" in shown.out
     finally:
         stopped = run(tmp_path, "local", "stop")
-    assert stopped.stdout == "stopped\n"
-    assert run(tmp_path, "local", "stop").stdout == "it was not running\n"
+    assert stopped.out == "stopped\n"
+    assert run(tmp_path, "local", "stop").out == "it was not running\n"
     # Nobody here is its parent: what init has not collected yet has ended all the same.
     assert not psutil.pid_exists(facts["pid"]) or psutil.Process(facts["pid"]).status() == psutil.STATUS_ZOMBIE
 
@@ -59,7 +44,7 @@ def test_start_status_stop(tmp_path: Path) -> None:
 def test_config_names_origins(tmp_path: Path) -> None:
     """`lambdamagic config --json` tells each value with where it comes from."""
     (tmp_path / "pyproject.toml").write_text("[tool.lambdamagic]\nmemory_mb = 512\n")
-    shown = json.loads(run(tmp_path, "config", "--json").stdout)
+    shown = json.loads(run(tmp_path, "config", "--json").out)
     assert shown["memory_mb"]["value"] == 512
     assert "pyproject.toml" in shown["memory_mb"]["origin"]
     assert shown["timeout_s"] == {"value": 300, "origin": "default"}
@@ -72,14 +57,14 @@ def test_config_names_origins(tmp_path: Path) -> None:
 def test_mistakes_are_told(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     """A mistaken command line ends with status 2 and names the mistake."""
     done = run(tmp_path, *arguments)
-    assert done.returncode == 2
-    assert said in done.stderr
+    assert done.status == 2
+    assert said in done.err
 
 
 def test_broken_configuration_is_one_line(tmp_path: Path) -> None:
     """A broken pyproject.toml is told with its place, without a traceback."""
     (tmp_path / "pyproject.toml").write_text("[tool.lambdamagic]\nmemory_mb = 50\n")
     done = run(tmp_path, "config")
-    assert done.returncode == 1
-    assert "memory_mb" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.status == 4
+    assert "memory_mb" in done.err
+    assert "Traceback" not in done.err

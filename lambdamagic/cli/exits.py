@@ -1,0 +1,53 @@
+"""What an exit status means: by the kind of error, so that a script can tell what to do next."""
+
+from __future__ import annotations
+
+from lambdamagic.errors import (
+    BucketMissingError,
+    ConfigError,
+    CredentialsError,
+    FunctionMissingError,
+    InvocationError,
+    LambdaMagicError,
+    ThrottledError,
+)
+
+FAILED = 1
+USAGE = 2
+MISSING = 3
+INVALID = 4
+RIGHTS = 5
+CONFLICT = 6
+BUSY = 7
+RAN_AND_FAILED = 8
+DECLINED = 9
+INTERRUPTED = 130
+
+EXIT_HELP: dict[int, str] = {
+    0: "done, or nothing to do",
+    FAILED: "failed, for none of the reasons below",
+    USAGE: "the command line is mistaken",
+    MISSING: "what was asked for is not there, or does not run",
+    INVALID: "a setting or value is not valid; AWS was not called",
+    RIGHTS: "no credentials, or they may not do it",
+    CONFLICT: "it belongs to somebody else, or is being changed by somebody else; nothing was touched",
+    BUSY: "AWS was throttled to the end of our patience; try again later",
+    RAN_AND_FAILED: "the function ran, and failed",
+    DECLINED: "asked, and not confirmed (--yes confirms)",
+    INTERRUPTED: "interrupted by Ctrl-C",
+}
+
+# The first that fits counts, so a subclass stands before its base.
+_BY_KIND: tuple[tuple[type[LambdaMagicError], int], ...] = (
+    (ConfigError, INVALID),
+    (CredentialsError, RIGHTS),
+    (FunctionMissingError, MISSING),
+    (BucketMissingError, MISSING),
+    (ThrottledError, BUSY),
+    (InvocationError, RAN_AND_FAILED),
+)
+
+
+def exit_code(error: LambdaMagicError) -> int:
+    """Return the exit status for an error."""
+    return next((code for kind, code in _BY_KIND if isinstance(error, kind)), FAILED)

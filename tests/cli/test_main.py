@@ -1,0 +1,124 @@
+"""The group of all commands: help, mistakes, completion, what it imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from lambdamagic import errors
+from lambdamagic.cli.commands import COMMANDS
+from lambdamagic.cli.exits import EXIT_HELP, exit_code
+from lambdamagic.cli.main import commands
+from tests.cli.calling import call, run
+
+
+def _all_commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    found = []
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        found.append(((*path, name), command))
+        if isinstance(command, click.Group):
+            found += _all_commands(command, (*path, name))
+    return found
+
+
+ALL = _all_commands(commands)
+
+
+def test_the_help_page_imports_no_command(tmp_path: Path) -> None:
+    """`lambdamagic --help` loads neither boto3 nor rich nor a command's module."""
+    code = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print(*(m for m in sys.modules if m in ('boto3', 'botocore', 'rich', 'moto')"
+        " or m == 'lambdamagic.cli.local'), file=sys.stderr))\n"
+        "from lambdamagic.cli import main; main(['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stderr.strip() == ""
+    for name in COMMANDS:
+        assert f"  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_of_help_is_the_commands_own(name: str) -> None:
+    """What the help page says without importing a command is the first line of its own help."""
+    command = commands.get_command(click.Context(commands), name)
+    assert command is not None
+    assert (command.help or "").splitlines()[0] == COMMANDS[name].help
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ALL], ids=" ".join)
+def test_every_command_has_help(path: tuple[str, ...]) -> None:
+    """`--help` and `-h` of each say what it does and end with status 0."""
+    done = call(*path, "--help")
+    assert done.status == 0
+    assert done.out.startswith("Usage: lambdamagic " + " ".join(path))
+    assert call(*path, "-h").out == done.out
+
+
+@pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
+def test_every_option_is_described(path: tuple[str, ...], command: click.Command) -> None:
+    """Each option of each command has a line of help, and each command that does something has --json."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{path}: {parameter.opts}"
+    if not isinstance(command, click.Group):
+        assert any("--json" in parameter.opts for parameter in command.params), path
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ALL], ids=" ".join)
+def test_an_unknown_option_is_told(path: tuple[str, ...]) -> None:
+    """Status 2, the option named; with --json as a document."""
+    done = call(*path, "--no-such-option")
+    assert done.status == 2
+    assert "--no-such-option" in done.err
+    told = call(*path, "--no-such-option", "--json")
+    assert told.error["exit_status"] == 2
+    assert told.out == ""
+
+
+def test_a_misspelt_command_is_guessed(tmp_path: Path) -> None:
+    """As a process: status 2, and the nearest command."""
+    done = run(tmp_path, "confg")
+    assert done.status == 2
+    assert "'config'" in done.err
+
+
+def test_common_options_stand_anywhere(tmp_path: Path) -> None:
+    """Before and behind the command; the one behind wins."""
+    found = run(tmp_path, "--region", "eu-west-1", "--json", "config", "--region", "eu-central-1").document
+    assert found["region"]["value"] == "eu-central-1"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(shell: str) -> None:
+    """A script that names the command."""
+    assert "lambdamagic" in call("completion", shell).out
+
+
+def test_completion_completes(tmp_path: Path) -> None:
+    """What the shell's script asks, as a process."""
+    asked = {"_LAMBDAMAGIC_COMPLETE": "bash_complete", "COMP_WORDS": "lambdamagic local st", "COMP_CWORD": "2"}
+    assert run(tmp_path, environment=asked).out.split() == ["plain,start", "plain,status", "plain,stop"]
+
+
+def test_each_error_of_ours_has_an_exit_status_that_is_documented() -> None:
+    """Whatever we raise ends with a status that the help page explains."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert len(kinds) > 15
+    for kind in kinds:
+        assert exit_code(kind("x")) in EXIT_HELP
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    """`lambdamagic --help | head -1` ends quietly."""
+    line = f"{sys.executable} -c 'from lambdamagic.cli import main; main()' config --json | head -1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
