@@ -136,9 +136,14 @@ class InvocationError(LambdaMagicError):
 
 
 class ThrottledError(InvocationError):
-    """Lambda refused with 429 to the end of our patience; nothing ran."""
+    """Lambda refused with 429 to the end of our patience; nothing ran.
+
+    Attributes:
+        retry_after_s: How long Lambda asked to wait (the header Retry-After); 0 if it did not say.
+    """
 
     may_have_run = False
+    retry_after_s = 0.0
 
 
 class PayloadTooLargeError(InvocationError):

@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable
 
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.job import Job, JobSpec
@@ -25,11 +26,18 @@ class Engine:
     Args:
         max_threads: How many blocking calls may run at once, over all jobs.
         jitter: Gives numbers in [0, 1) for waits.
+        clock: The time that jobs and their policies see.
     """
 
-    def __init__(self, *, max_threads: int = 1024, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        *,
+        max_threads: int = 1024,
+        jitter: Callable[[], float] = random.random,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._threads = DaemonThreads(max_threads, "lambdamagic-invoke")
-        self._jitter = jitter
+        self._jitter, self._clock = jitter, clock
         self._lock = threading.Lock()
         self._jobs: weakref.WeakSet[Job] = weakref.WeakSet()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -37,9 +45,9 @@ class Engine:
 
     def start(self, spec: JobSpec, listeners: Listeners) -> Job:
         """Begin a job and return it at once."""
-        job = Job(spec, listeners)
+        job = Job(spec, listeners, self._clock)
         loop = self._running_loop()
-        run = JobRun(job, self._threads, self._jitter)
+        run = JobRun(job, self._threads, self._jitter, self._clock)
 
         def stop(state: EndState) -> None:
             if not loop.is_closed():

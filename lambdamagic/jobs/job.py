@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.codec.frames import Frames
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.policy import RetryPolicy
@@ -133,10 +134,11 @@ class Job:
         log_tails: Ends of the invocations' logs, the latest last, bounded.
     """
 
-    def __init__(self, spec: JobSpec, listeners: Listeners) -> None:
+    def __init__(self, spec: JobSpec, listeners: Listeners, clock: Clock = SYSTEM_CLOCK) -> None:
         self.spec = spec
         self.listeners = listeners
-        self.started_at = time.time()
+        self._clock = clock
+        self.started_at = clock.time()
         self.finished_at: float | None = None
         self.state: State = "running"
         self.error: Exception | None = None
@@ -199,6 +201,6 @@ class Job:
     def finished(self, state: State, error: Exception | None) -> None:
         """Note the end (for the engine)."""
         self.state, self.error = state, error
-        self.finished_at = time.time()
+        self.finished_at = self._clock.time()
         self._arrivals.put(None)
         self._finished.set()

@@ -17,9 +17,6 @@ from lambdamagic.errors import (
     ThrottledError,
 )
 
-#: Refusals closer together than this are one sign.
-_CUT_EVERY_S = 1.0
-
 
 @dataclass(frozen=True)
 class RetryPolicy:
@@ -29,7 +26,7 @@ class RetryPolicy:
         user_errors: Further attempts of a task whose code raised, timed out or used up its memory.
         deaths: Further attempts of a task whose environment died: once may be chance, twice is the task.
         losses: Further attempts of a task whose connection broke or whose request AWS failed: never the task's fault.
-        throttle_patience_s: How long throttling is borne, in seconds.
+        throttle_patience_s: How long throttling is borne while nothing at all is taken, in seconds.
         base_s: First wait, doubled with each attempt.
         cap_s: Longest wait.
     """
@@ -56,7 +53,7 @@ class History:
 def wait_before_retry(
     policy: RetryPolicy, error: Exception, history: History, *, now: float, jitter: float
 ) -> float | None:
-    """Return the seconds to wait before the next attempt, or None to give up.
+    """Return the seconds to wait before the next attempt, or None to give up. Throttling: see `bears_throttling`.
 
     Args:
         policy: The rules.
@@ -65,11 +62,6 @@ def wait_before_retry(
         now: Seconds on a clock that does not go back.
         jitter: A number in [0, 1): many clients must not come back at the same moment.
     """
-    if isinstance(error, ThrottledError):
-        since = history.throttled_since if history.throttled_since is not None else now
-        if now - since > policy.throttle_patience_s:
-            return None
-        return backoff_s(policy, history.throttled, jitter)
     if isinstance(error, FunctionTimedOutError | OutOfMemoryError):
         return backoff_s(policy, history.user_errors, jitter) if history.user_errors <= policy.user_errors else None
     if isinstance(error, EnvironmentDiedError):
@@ -78,6 +70,19 @@ def wait_before_retry(
     if isinstance(error, InvocationLostError):
         return backoff_s(policy, history.losses, jitter) if history.losses <= policy.losses else None
     return None
+
+
+def bears_throttling(policy: RetryPolicy, history: History, *, now: float, last_success: float) -> bool:
+    """Tell whether work that was refused is to be sent again.
+
+    Args:
+        policy: The rules.
+        history: What the work has been through.
+        now: Seconds on a clock that does not go back.
+        last_success: When an invocation of the job was last taken: while some are, patience has no end.
+    """
+    since = history.throttled_since if history.throttled_since is not None else now
+    return now - max(since, last_success) <= policy.throttle_patience_s
 
 
 def backoff_s(policy: RetryPolicy, attempt: int, jitter: float) -> float:
@@ -98,45 +103,3 @@ def note(history: History, error: Exception, now: float) -> None:
         history.deaths += 1
     elif isinstance(error, InvocationLostError):
         history.losses += 1
-
-
-@dataclass
-class Concurrency:
-    """How many invocations may be under way: additive increase, multiplicative decrease.
-
-    As in TCP's congestion control (RFC 5681): many refusals of one moment are one sign, so they cut once; growth is
-    fast up to where it last went well, and careful above.
-
-    Attributes:
-        ceiling: The user's or the account's limit.
-        allowed: What throttling has taught so far.
-    """
-
-    ceiling: int
-    allowed: float = 0.0
-    _threshold: float = 0.0
-    _cut_at: float = float("-inf")
-
-    def __post_init__(self) -> None:
-        self.allowed = self._threshold = float(self.ceiling)
-
-    def throttled(self, now: float) -> None:
-        """Come down: Lambda said that there are too many.
-
-        Args:
-            now: Seconds on a clock that does not go back.
-        """
-        if now - self._cut_at < _CUT_EVERY_S:
-            return
-        self._cut_at = now
-        self.allowed = self._threshold = max(1.0, self.allowed * 0.7)
-
-    def succeeded(self) -> None:
-        """Go up: by one below the threshold, above it by one for each full round."""
-        step = 1.0 if self.allowed < self._threshold else 1.0 / self.allowed
-        self.allowed = min(float(self.ceiling), self.allowed + step)
-
-    @property
-    def limit(self) -> int:
-        """Invocations that may be under way now."""
-        return int(self.allowed)

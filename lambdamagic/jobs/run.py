@@ -9,13 +9,14 @@ it. Tasks whose code raised are run again by themselves, if the policy allows; t
 from __future__ import annotations
 
 import asyncio
-import time
+import heapq
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
 from lambdamagic import events
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import (
     CostLimitError,
     EncodeError,
@@ -29,9 +30,10 @@ from lambdamagic.errors import (
     ResultError,
     ThrottledError,
 )
+from lambdamagic.jobs.concurrency import Concurrency
 from lambdamagic.jobs.delivery import delivery_for
 from lambdamagic.jobs.job import Arrival, Job, Unit
-from lambdamagic.jobs.policy import Concurrency, History, note, wait_before_retry
+from lambdamagic.jobs.policy import History, bears_throttling, note, wait_before_retry
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.jobs.verdict import timed_out
 
@@ -50,13 +52,18 @@ class JobRun:
         job: The job.
         threads: Where blocking calls run.
         jitter: Gives numbers in [0, 1) for waits.
+        clock: The time; waits are the event loop's own.
     """
 
-    def __init__(self, job: Job, threads: DaemonThreads, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, job: Job, threads: DaemonThreads, jitter: Callable[[], float], clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self.job, self.spec = job, job.spec
-        self._threads, self._jitter = threads, jitter
+        self._threads, self._jitter, self._clock = threads, jitter, clock
         self._delivery = delivery_for(self.spec, threads)
         self._waiting: deque[Unit] = deque()
+        # Throttled, and not to be sent again before a moment; a number of their own orders those of one moment.
+        self._resting: list[tuple[float, int, Unit]] = []
         # Only of tasks that have failed before, or are on their way: memory does not grow with what is done.
         self._histories: dict[tuple[int, ...], History] = {}
         self._active: set[asyncio.Task[None]] = set()
@@ -67,6 +74,7 @@ class JobRun:
         self._cost_usd = 0.0
         self._fatal: Exception | None = None
         self._changed = asyncio.Event()
+        self._last_success = float("-inf")
 
     def begin(self) -> None:
         """Start; called in the event loop."""
@@ -114,19 +122,44 @@ class JobRun:
         units.on_more(wake)
         while self._stopped_as is None and self._fatal is None:
             self._changed.clear()
-            while len(self._active) < (limit := self._concurrency.limit):
-                unit = self._waiting.popleft() if self._waiting else units.take(limit)
-                if unit is None:
-                    break
-                if unit.begin is not None and not unit.begin():
-                    continue
-                task = loop.create_task(self._carry(unit))
-                self._active.add(task)
-                task.add_done_callback(self._one_ended)
-            if units.is_dry and not self._active and not self._waiting:
+            self._launch()
+            if units.is_dry and not (self._active or self._waiting or self._resting):
                 return
+            alarm_s = self._alarm_s()
+            alarm = None if alarm_s is None else loop.call_later(alarm_s, self._changed.set)
             await self._changed.wait()
+            if alarm is not None:
+                alarm.cancel()
         await self._abandon()
+
+    def _launch(self) -> None:
+        """Send as much as there is room for."""
+        now, concurrency = self._clock.monotonic(), self._concurrency
+        while self._resting and self._resting[0][0] <= now:
+            self._waiting.appendleft(heapq.heappop(self._resting)[2])
+        for _ in range(concurrency.room(len(self._active), now)):
+            unit = self._next_unit(concurrency.reachable(now))
+            if unit is None:
+                return
+            task = asyncio.get_running_loop().create_task(self._carry(unit))
+            self._active.add(task)
+            concurrency.started(len(self._active), now)
+            task.add_done_callback(self._one_ended)
+
+    def _next_unit(self, slots: int) -> Unit | None:
+        while unit := self._waiting.popleft() if self._waiting else self.spec.units.take(slots):
+            if unit.begin is None or unit.begin():
+                return unit
+        return None
+
+    def _alarm_s(self) -> float | None:
+        """Return when to look again though nothing has happened."""
+        now = self._clock.monotonic()
+        alarms = [self._resting[0][0] - now] if self._resting else []
+        if self._waiting or not self.spec.units.is_dry:
+            room_s = self._concurrency.look_again_s(len(self._active), now)
+            alarms += [] if room_s is None else [room_s]
+        return min(alarms, default=None)
 
     def _one_ended(self, task: asyncio.Task[None]) -> None:
         self._active.discard(task)
@@ -153,18 +186,21 @@ class JobRun:
             try:
                 arrival = await self._attempt(unit, attempt_id)
             except LambdaMagicError as error:
+                if isinstance(error, ThrottledError) and self._rest(unit, attempt_id, error, history):
+                    return
                 wait_s = self._judge(unit, attempt_id, error, history)
                 if wait_s is None:
                     return
                 await asyncio.sleep(wait_s)
                 continue
-            self._concurrency.succeeded()
+            self._last_success = self._clock.monotonic()
+            self._concurrency.succeeded(self._last_success)
             if self._settle(arrival, attempt_id, history):
                 return
 
     async def _attempt(self, unit: Unit, attempt_id: str) -> Arrival:
         spec = self.spec
-        self._emit(events.InvocationStarted(spec.job_id, attempt_id, unit.tasks, time.time()))
+        self._emit(events.InvocationStarted(spec.job_id, attempt_id, unit.tasks, self._clock.time()))
         arrival, tail = await self._delivery.attempt(unit, attempt_id)
         self._keep_log(tail)
         self._report(arrival, attempt_id)
@@ -173,15 +209,30 @@ class JobRun:
             raise timed_out(response, timeout_s=spec.function.timeout_s, request_id=arrival.request_id)
         return arrival
 
+    def _rest(self, unit: Unit, attempt_id: str, error: ThrottledError, history: History) -> bool:
+        """Give a refused unit's place back and let it rest; False if it has rested long enough."""
+        now = self._clock.monotonic()
+        note(history, error, now)
+        pause_s = self._concurrency.throttled(len(self._active) - 1, now, jitter=self._jitter())
+        if not bears_throttling(self.spec.policy, history, now=now, last_success=self._last_success):
+            return False
+        # Lambda's own word is kept even when places become free before.
+        wait_s = max(error.retry_after_s, 0.0)
+        self._histories[unit.tasks] = history
+        heapq.heappush(self._resting, (now + wait_s, self._attempts, replace(unit, begin=None)))
+        told = events.InvocationThrottled(
+            self.spec.job_id, attempt_id, unit.tasks, max(wait_s, pause_s), self._clock.time()
+        )
+        self._emit(told)
+        return True
+
     def _judge(self, unit: Unit, attempt_id: str, error: LambdaMagicError, history: History) -> float | None:
         """Decide what follows a failed attempt: a wait, or the end of the unit or the job."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         note(history, error, now)
         if isinstance(error, InvocationError):
             self._keep_log(error.log_tail)
-        if isinstance(error, ThrottledError):
-            self._concurrency.throttled(now)
-        elif isinstance(error, (*_DEATHS, *_OF_ITS_TASKS)) and unit.part is not None:
+        if isinstance(error, (*_DEATHS, *_OF_ITS_TASKS)) and unit.part is not None:
             # One of the tasks did it, and the others must not go with it.
             middle = len(unit.tasks) // 2
             self._again(unit, unit.tasks[:middle], error.message)
@@ -191,8 +242,9 @@ class JobRun:
         if wait_s is not None:
             self._tell_retry(unit, attempt_id, error, wait_s)
             return wait_s
-        # A program of its own that cannot be read concerns no other unit either.
-        is_its_own = isinstance(error, _OF_ITS_TASKS) or (unit.program is not None and isinstance(error, ProtocolError))
+        # A program of its own that cannot be read concerns no other unit either, nor does a call that was never taken.
+        of_its_own = ProtocolError, ThrottledError
+        is_its_own = isinstance(error, _OF_ITS_TASKS) or (unit.program is not None and isinstance(error, of_its_own))
         if is_its_own or (isinstance(error, InvocationError) and not isinstance(error, ThrottledError)):
             self._deliver(Arrival(unit, None, [], error, None, getattr(error, "request_id", None) or ""))
         else:
@@ -200,10 +252,7 @@ class JobRun:
         return None
 
     def _tell_retry(self, unit: Unit, attempt_id: str, error: LambdaMagicError, wait_s: float) -> None:
-        job_id, now = self.spec.job_id, time.time()
-        if isinstance(error, ThrottledError):
-            self._emit(events.InvocationThrottled(job_id, attempt_id, unit.tasks, wait_s, now))
-            return
+        job_id, now = self.spec.job_id, self._clock.time()
         may_have_run = isinstance(error, InvocationError) and error.may_have_run
         self._emit(events.InvocationRetried(job_id, attempt_id, unit.tasks, error.message, may_have_run, wait_s, now))
 
@@ -221,7 +270,9 @@ class JobRun:
         if unit.part is None:
             if again:
                 self._emit(
-                    events.InvocationRetried(self.spec.job_id, attempt_id, unit.tasks, reason, True, 0.0, time.time())
+                    events.InvocationRetried(
+                        self.spec.job_id, attempt_id, unit.tasks, reason, True, 0.0, self._clock.time()
+                    )
                 )
                 return False
             self._deliver(arrival)
@@ -243,7 +294,7 @@ class JobRun:
         self._waiting.append(unit.part(tasks))
         if history is not None:
             self._histories[tasks] = replace(history)
-        self._emit(events.InvocationRetried(self.spec.job_id, "", tasks, reason, True, 0.0, time.time()))
+        self._emit(events.InvocationRetried(self.spec.job_id, "", tasks, reason, True, 0.0, self._clock.time()))
 
     def _keep_log(self, tail: str) -> None:
         if tail:
@@ -270,7 +321,7 @@ class JobRun:
                 usage.cold,
                 usage.s3_requests,
                 cost_usd,
-                time.time(),
+                self._clock.time(),
             )
         )
         limit = spec.max_cost_usd
@@ -282,7 +333,7 @@ class JobRun:
             self._changed.set()
 
     def _deliver(self, arrival: Arrival) -> None:
-        spec, now = self.spec, time.time()
+        spec, now = self.spec, self._clock.time()
         spec.units.learn(arrival)
         if arrival.response is not None:
             for task, summary in zip(arrival.unit.tasks, arrival.response.tasks, strict=False):
@@ -298,4 +349,4 @@ class JobRun:
     def _finish(self, state: Any, error: Exception | None) -> None:
         self.job.finished(state, error)
         text = "" if error is None else f"{type(error).__name__}: {error}".splitlines()[0]
-        self._emit(events.JobFinished(self.spec.job_id, state, text, time.time()))
+        self._emit(events.JobFinished(self.spec.job_id, state, text, self._clock.time()))

@@ -15,7 +15,7 @@ import threading
 from urllib.parse import quote, urlsplit
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.errors import InvocationError, InvocationLostError, TargetError
+from lambdamagic.errors import InvocationError, InvocationLostError, TargetError, ThrottledError
 from lambdamagic.storage.aws_errors import AwsContext, error_of_invoke
 from lambdamagic.storage.connections import NETWORK_ERRORS, Connections, NotSentError
 from lambdamagic.storage.s3.access import AwsAccess
@@ -146,6 +146,8 @@ class LambdaTransport:
         error = error_of_invoke(code or body_code, status=response.status, message=message, context=context)
         if isinstance(error, InvocationError):
             error.request_id = request_id
+        if isinstance(error, ThrottledError):
+            error.retry_after_s = _seconds(response.headers.get("Retry-After", ""))
         return error
 
 
@@ -161,6 +163,11 @@ def _said(body: bytes) -> tuple[str, str]:
     reason = answer.get("Reason")
     code = str(answer.get("__type") or answer.get("code") or "").rpartition("#")[2]
     return f"{message} ({reason})" if reason else str(message), code
+
+
+def _seconds(text: str) -> float:
+    """Return what a Retry-After header says; Lambda writes seconds ("Invoke", Lambda API reference), up to a minute."""
+    return min(float(text), 60.0) if text.isascii() and text.isdigit() else 0.0
 
 
 def _decoded(log_result: str) -> str:

@@ -15,7 +15,7 @@ from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import FunctionRef, Job, JobSpec
 from lambdamagic.jobs.outcomes import encode_items
 from lambdamagic.jobs.policy import RetryPolicy
-from lambdamagic.jobs.sources import ChunkedItems
+from lambdamagic.jobs.sources import ChunkedItems, UnitSource
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Request, Response, TaskSummary
@@ -70,8 +70,10 @@ def start(
     policy: RetryPolicy | None = None,
     max_concurrency: int = 4,
     listeners: Listeners | None = None,
+    units: UnitSource | None = None,
+    **more: Any,
 ) -> Job:
-    """Begin a map over items."""
+    """Begin a map over items, or over units; `more` is for the JobSpec."""
     spec = JobSpec(
         kind="map",
         label="test",
@@ -80,7 +82,8 @@ def start(
         stager=Stager(None),
         program=Payload(()),
         versions=versions.here(),
-        units=ChunkedItems(
+        units=units
+        or ChunkedItems(
             items,
             lambda chunk, first: encode_items(HOME, chunk, first, "auto"),
             timeout_s=3,
@@ -91,5 +94,6 @@ def start(
         policy=policy or RetryPolicy(base_s=0.001, cap_s=0.002),
         max_concurrency=max_concurrency,
         inline_limit_bytes=1_000_000,
+        **more,
     )
     return engine.start(spec, listeners or Listeners())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -21,10 +22,13 @@ from lambdamagic.errors import (
 )
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.engine import Engine
-from lambdamagic.jobs.outcomes import Failure, outcomes
+from lambdamagic.jobs.job import Unit
+from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.jobs.sources import Submissions
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.payload import Payload
 from lambdamagic.transports.base import InvocationReply
 from lambdamagic.transports.fake import FakeTransport, failed
 from tests.jobs.functions import HOME, answering, items_of, reply, start
@@ -102,6 +106,59 @@ def test_throttling_beyond_patience_ends_the_job(engine):
     values, error = collect(start(engine, transport, [1], policy=policy))
     assert values == {}
     assert type(error) is ThrottledError
+
+
+def test_a_storm_of_throttles_ends(engine):
+    """At a quota of three, a job that asks for forty at once learns it, and refusals stay few."""
+    quota = threading.Semaphore(3)
+    whole = answering(lambda x: x)
+
+    def at_most_three(invocation):
+        if not quota.acquire(blocking=False):
+            raise ThrottledError("429")
+        try:
+            return whole(invocation)
+        finally:
+            quota.release()
+
+    transport = FakeTransport(then=at_most_three)
+    values, error = collect(start(engine, transport, range(200), max_concurrency=40))
+    assert (values, error) == ({x: x for x in range(200)}, None)
+    assert transport.attempts < 200 + 200
+
+
+def test_retry_after_is_respected(engine):
+    """Lambda's own word: the task is not sent again before."""
+    refused = ThrottledError("429")
+    refused.retry_after_s = 0.3
+    at = []
+    whole = answering(lambda x: x)
+
+    def noting(invocation):
+        at.append(time.monotonic())
+        if len(at) == 1:
+            raise refused
+        return whole(invocation)
+
+    values, error = collect(start(engine, FakeTransport(then=noting), [1]))
+    assert (values, error) == ({0: 1}, None)
+    assert at[1] - at[0] >= 0.3
+
+
+def test_a_call_that_is_never_taken_fails_alone(engine):
+    """Throttling beyond patience is that call's failure; the executor's job goes on."""
+    transport = FakeTransport(then=ThrottledError("429"))
+    policy = RetryPolicy(throttle_patience_s=0.02)
+    submissions = Submissions()
+    job = start(engine, transport, [], policy=policy, units=submissions)
+    submissions.put(Unit((0,), lambda: encode_items(HOME, [1], 0, "auto"), program=lambda: Payload(())))
+    arrivals = job.arrivals()
+    assert type(next(arrivals).error) is ThrottledError
+    assert job.state == "running"
+    transport._then = answering(lambda x: x)
+    submissions.put(Unit((1,), lambda: encode_items(HOME, [5], 1, "auto"), program=lambda: Payload(())))
+    submissions.close()
+    assert [outcome for arrival in arrivals for _, outcome in outcomes(arrival, HOME)] == [5]
 
 
 @pytest.mark.parametrize(("losses", "allowed", "lives"), [(2, 2, True), (3, 2, False)])

@@ -12,7 +12,7 @@ from lambdamagic.errors import (
     OutOfMemoryError,
     ThrottledError,
 )
-from lambdamagic.jobs.policy import Concurrency, History, RetryPolicy, backoff_s, note, wait_before_retry
+from lambdamagic.jobs.policy import History, RetryPolicy, backoff_s, bears_throttling, note, wait_before_retry
 
 
 def _waits(policy, error, times, now=0.0):
@@ -31,14 +31,16 @@ def test_waits_double_up_to_the_cap():
     assert backoff_s(policy, 3, 0.0) == 2.0
 
 
-def test_throttling_is_borne_until_patience_ends():
-    """By time, not by count."""
-    policy = RetryPolicy(throttle_patience_s=10.0, base_s=1.0, cap_s=2.0)
-    assert _waits(policy, ThrottledError("429"), 30)[-1] == 2.0
+def test_throttling_is_borne_while_something_is_taken():
+    """Patience counts from the first refusal or from the job's last success, whichever is later."""
+    policy = RetryPolicy(throttle_patience_s=10.0)
     history = History()
-    note(history, ThrottledError("429"), 0.0)
-    assert wait_before_retry(policy, ThrottledError("429"), history, now=10.0, jitter=0.0) is not None
-    assert wait_before_retry(policy, ThrottledError("429"), history, now=10.1, jitter=0.0) is None
+    for second in range(11):
+        note(history, ThrottledError("429"), float(second))
+        assert bears_throttling(policy, history, now=float(second), last_success=float("-inf"))
+    assert not bears_throttling(policy, history, now=10.1, last_success=float("-inf"))
+    assert bears_throttling(policy, history, now=15.0, last_success=5.0)
+    assert not bears_throttling(policy, history, now=15.1, last_success=5.0)
 
 
 @pytest.mark.parametrize("error", [FunctionTimedOutError("t"), OutOfMemoryError("m")])
@@ -58,23 +60,3 @@ def test_deaths_and_losses_have_counts_of_their_own():
 def test_what_no_wait_mends():
     """A missing function stays missing."""
     assert _waits(RetryPolicy(user_errors=5, deaths=5), FunctionMissingError("f"), 1) == [None]
-
-
-def test_concurrency_comes_down_and_goes_up():
-    """Never below one, never above the ceiling."""
-    concurrency = Concurrency(10)
-    assert concurrency.limit == 10
-    for second in range(0, 200, 2):
-        concurrency.throttled(float(second))
-    assert concurrency.limit == 1
-    for _ in range(1000):
-        concurrency.succeeded()
-    assert concurrency.limit == 10
-
-
-def test_refusals_close_together_are_one_sign():
-    """A burst of 429s cuts once."""
-    concurrency = Concurrency(100)
-    for _ in range(50):
-        concurrency.throttled(5.0)
-    assert concurrency.limit == 70

@@ -136,6 +136,7 @@ def test_throttled(transport: LambdaTransport, faults: Faults) -> None:
     with pytest.raises(ThrottledError, match="ConcurrentInvocationLimitExceeded") as caught:
         transport.invoke(Invocation("f", b"1"))
     assert not caught.value.may_have_run
+    assert caught.value.retry_after_s == 1.0  # Lambda's header Retry-After
     assert transport.invoke(Invocation("f", b"1")).status == 200
 
 

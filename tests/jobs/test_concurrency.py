@@ -1,0 +1,104 @@
+"""How many invocations may be under way: the limit, what refusals teach, and Lambda's ramp."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambdamagic.jobs.concurrency import Concurrency
+
+
+def _fill(concurrency: Concurrency, under_way: int, now: float) -> int:
+    """Start as many as there is room for and return how many are under way."""
+    for _ in range(concurrency.room(under_way, now)):
+        under_way += 1
+        concurrency.started(under_way, now)
+    return under_way
+
+
+def test_it_comes_down_and_goes_up():
+    """Never below one, never above the ceiling."""
+    concurrency = Concurrency(10)
+    assert concurrency.room(0, 0.0) == 10
+    for second in range(0, 200, 2):
+        concurrency.throttled(0, float(second))
+    assert concurrency.limit == 1
+    for _ in range(1000):
+        concurrency.succeeded(500.0)
+    assert concurrency.limit == 10
+
+
+def test_refusals_tell_what_lambda_holds():
+    """Of a thousand started at a quota of ten, ten are taken, and about ten is what is tried next."""
+    concurrency = Concurrency(1000)
+    under_way = _fill(concurrency, 0, 0.0)
+    while under_way > 10:
+        under_way -= 1
+        concurrency.throttled(under_way, 0.05)
+    assert 9 <= concurrency.limit <= 10
+
+
+def test_refusals_close_together_cut_once():
+    """A burst of refusals at the same level is one sign."""
+    concurrency = Concurrency(100)
+    _fill(concurrency, 0, 0.0)
+    for _ in range(50):
+        concurrency.throttled(99, 5.0)
+    assert concurrency.limit == 89
+
+
+def test_growth_is_fast_below_the_threshold_and_careful_above():
+    """One for each success, then one for each round."""
+    concurrency = Concurrency(1000)
+    concurrency.throttled(100, 0.0)
+    for _ in range(12):
+        concurrency.succeeded(1.0)
+    assert concurrency.limit == 100
+    for _ in range(100):
+        concurrency.succeeded(1.0)
+    assert 100 <= concurrency.limit <= 101
+
+
+def test_pauses_double_while_nothing_succeeds():
+    """Up to ten seconds; a success ends them, and nothing is started meanwhile."""
+    concurrency, now, pauses = Concurrency(4), 0.0, []
+    for _ in range(8):
+        pauses.append(concurrency.throttled(0, now, jitter=1.0))
+        assert concurrency.room(0, now) == 0
+        assert concurrency.look_again_s(0, now) == pytest.approx(pauses[-1])
+        now += pauses[-1] + 1e-6
+    assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0])
+    concurrency.throttled(0, now)
+    concurrency.succeeded(now)
+    assert concurrency.room(0, now) >= 1
+
+
+def test_no_more_than_a_thousand_new_environments_every_ten_seconds():
+    """Lambda's ramp: a thousand at once, then a hundred a second, and nothing is saved up."""
+    concurrency = Concurrency(10_000)
+    under_way = _fill(concurrency, 0, 0.0)
+    assert under_way == 1000
+    assert concurrency.look_again_s(under_way, 0.0) is not None
+    under_way = _fill(concurrency, under_way, 5.0)
+    assert under_way == 1500
+    under_way = _fill(concurrency, under_way, 1000.0)
+    assert under_way == 2500
+    for second in range(1001, 1100):
+        under_way = _fill(concurrency, under_way, float(second))
+    assert under_way == 10_000
+    assert concurrency.look_again_s(under_way, 1100.0) is None
+
+
+def test_warm_environments_need_no_grant():
+    """What was under way before can be under way again at once."""
+    concurrency = Concurrency(5000)
+    assert _fill(concurrency, 0, 0.0) == 1000
+    assert _fill(concurrency, 0, 0.1) == 1010
+    assert concurrency.reachable(0.1) == 1010
+
+
+def test_a_limit_below_the_ramp_is_not_slowed():
+    """All at once, and no reason to look again."""
+    concurrency = Concurrency(1000)
+    assert _fill(concurrency, 0, 0.0) == 1000
+    assert concurrency.look_again_s(1000, 0.0) is None
+    assert concurrency.look_again_s(10, 0.0) is None
