@@ -67,6 +67,7 @@ class Engine:
                 self._loop = loop
                 self._thread = threading.Thread(target=loop.run_forever, name="lambdamagic-engine", daemon=True)
                 self._thread.start()
+                self._threads.keep_one()
             return self._loop
 
     def close(self) -> None:

@@ -42,15 +42,36 @@ class DaemonThreads:
             number = self._count
             self._calls.put((future, call))
         if start:
-            threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
+            self._start(number, idle_s=self._idle_s)
         return future
 
-    def _work(self) -> None:
+    def keep_one(self) -> None:
+        """Start a first thread now, which stays. Idempotent.
+
+        While the interpreter ends, Python 3.12.0 and 3.12.1 start no thread any more, although what was submitted must
+        still be done: then this one does all of it.
+        """
+        with self._lock:
+            if self._is_closed or self._count:
+                return
+            self._count = 1
+        self._start(1, idle_s=None)
+
+    def _start(self, number: int, *, idle_s: float | None) -> None:
+        try:
+            threading.Thread(target=self._work, args=(idle_s,), name=f"{self._name}-{number}", daemon=True).start()
+        except RuntimeError:  # no memory for another, or see `keep_one`
+            with self._lock:
+                self._count -= 1
+                if not self._count:
+                    raise
+
+    def _work(self, idle_s: float | None) -> None:
         while True:
             with self._lock:
                 self._idle += 1
             try:
-                item = self._calls.get(timeout=self._idle_s)
+                item = self._calls.get(timeout=idle_s)
             except queue.Empty:
                 item = None
             with self._lock:

@@ -42,6 +42,19 @@ def test_threads_end_when_idle_and_when_closed():
         threads.submit(int)
 
 
+def test_one_thread_can_be_made_to_stay():
+    """So that work can still be done when the interpreter ends and starts no thread any more."""
+    threads = DaemonThreads(2, "lm-test-f", idle_s=0.0)
+    threads.keep_one()
+    threads.keep_one()
+    (kept,) = [thread for thread in threading.enumerate() if thread.name.startswith("lm-test-f")]
+    kept.join(0.05)
+    assert kept.is_alive()
+    threads.close()
+    kept.join(10)
+    assert not kept.is_alive()
+
+
 def test_a_call_that_comes_while_a_thread_gives_up_is_run():
     """Many short lives, no lost call."""
     threads = DaemonThreads(4, "lm-test-d", idle_s=0.0)
