@@ -73,7 +73,7 @@ def start_shared(
         LocalServerError: It could not start.
     """
     file = _connection_file(folder)
-    with _locked(file):
+    with _locked(file, startup_timeout_s + STOP_TIMEOUT_S):
         status = _status(file)
         if status.is_running and status.connection is not None:
             return SharedStart(status.connection, was_running=True)
@@ -93,14 +93,18 @@ def start_shared(
         return SharedStart(connection, was_running=False)
 
 
-def stop_shared(*, folder: Path | None = None) -> bool:
+def stop_shared(*, folder: Path | None = None, lock_timeout_s: float = 60.0) -> bool:
     """End the shared instance; return whether there was one. Bounded.
 
+    Args:
+        folder: Where the connection file is kept; by default the user's runtime folder.
+        lock_timeout_s: How long to wait for another process that is starting or stopping it.
+
     Raises:
-        LocalServerError: It would not end.
+        LocalServerError: It would not end, or another process is at it.
     """
     file = _connection_file(folder)
-    with _locked(file):
+    with _locked(file, lock_timeout_s):
         status = _status(file)
         if status.connection is None:
             return False
@@ -175,8 +179,24 @@ def _write_private(file: Path, text: str) -> None:
 
 
 @contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Let one process at a time start or stop the instance."""
-    with file.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def _locked(file: Path, bound_s: float) -> Iterator[None]:
+    """Let one process at a time start or stop the instance.
+
+    Raises:
+        LocalServerError: Another has held the lock for all of `bound_s`.
+    """
+    path = file.with_suffix(".lock")
+    deadline = time.monotonic() + bound_s
+    with path.open("a") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise LocalServerError(
+                        f"another process has been starting or stopping the shared embedded Lambda for {bound_s:.0f} s",
+                        hint=f"wait for it, or end it: it holds {path}",
+                    ) from None
+                time.sleep(_POLL_S)  # a lock of the kernel's cannot be waited for with a bound
         yield

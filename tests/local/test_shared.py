@@ -77,3 +77,21 @@ def test_a_broken_file_is_a_clear_error(tmp_path):
     with pytest.raises(LocalServerError, match="does not hold a connection") as caught:
         shared_status(folder=tmp_path)
     assert "Delete" in caught.value.hint
+
+
+def test_a_process_that_never_lets_go_is_not_waited_for_without_end(folder):
+    """The error names the file that it holds."""
+    folder.mkdir()
+    code = (
+        "import fcntl, sys\n"
+        "lock = open(sys.argv[1], 'a'); fcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    lock = folder / "local.lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(LocalServerError, match=r"local\.lock"):
+            stop_shared(folder=folder, lock_timeout_s=0.05)
+        holder.communicate("")
