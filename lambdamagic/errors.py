@@ -11,7 +11,8 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   |-- LocalServerError           the embedded Lambda could not start or has died
     |   |-- CredentialsError           no credentials, or AWS refused them
     |   |-- FunctionMissingError       the function does not exist (or is not ready)
-    |   `-- BucketMissingError         the bucket does not exist or may not be used
+    |   |-- BucketMissingError         the bucket does not exist or may not be used
+    |   `-- PackageError               what the function is to hold cannot be put together, or is too large
     |-- ProtocolError              client and function do not understand each other
     |   |-- VersionMismatchError       protocol, Python or serialiser versions differ
     |   `-- IntegrityError             bytes do not carry the digest or signature that they should
@@ -97,6 +98,18 @@ class FunctionMissingError(TargetError):
 
 class BucketMissingError(TargetError):
     """The bucket does not exist, or these credentials may not use it."""
+
+
+class PackageError(TargetError):
+    """What the function is to hold cannot be put together, or is larger than Lambda takes; nothing was changed.
+
+    Attributes:
+        detail: What the tool said that was asked, if one was.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, detail: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.detail = detail
 
 
 class ProtocolError(LambdaMagicError):
