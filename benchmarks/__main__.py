@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("imports", "encode", "cell", "embedded", "growth", "map", "faults")
+ALL = ("imports", "encode", "cell", "embedded", "growth", "map", "faults", "simulate")
 
 
 def main(names: list[str]) -> int:

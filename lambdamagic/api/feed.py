@@ -14,6 +14,7 @@ from typing import Any
 from lambdamagic.codec.frames import Frames
 from lambdamagic.jobs.chunks import Pace, chunk_size
 from lambdamagic.jobs.job import Arrival, Unit
+from lambdamagic.jobs.sources import learn_pace
 
 
 class Feed:
@@ -110,14 +111,8 @@ class Feed:
             return self._is_closed and not self._waiting
 
     def learn(self, arrival: Arrival) -> None:
-        """Learn how long tasks take and how large their outcomes are."""
-        response = arrival.response
-        if response is not None and response.tasks:
-            self._pace.learn(
-                tasks=len(response.tasks),
-                seconds=sum(task.seconds for task in response.tasks),
-                result_bytes=sum(memoryview(frame).nbytes for frame in arrival.frames),
-            )
+        """Learn how long tasks take, how large their outcomes are, and what an invocation costs beside them."""
+        learn_pace(self._pace, arrival)
 
     def on_more(self, wake: Callable[[], None]) -> None:
         """Remember whom to wake."""

@@ -2,7 +2,7 @@
 
 An invocation has a price of its own (a round trip, a fetch of the program), so many short tasks share one; a long chunk
 at the end would leave all other environments idle, so chunks shrink as the work runs out (guided self-scheduling,
-Polychronopoulos and Kuck, 1987).
+Polychronopoulos and Kuck, 1987), but not below that price. `benchmarks/simulate.py` shows what a change does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 #: A chunk should take about this long: long enough that an invocation's own few milliseconds do not count, short enough
 #: that progress is seen and that little is lost when an environment dies.
 TARGET_S = 1.0
+#: Where an invocation's own price is higher (a client far away, events and their polling), so many times that price.
+PRICES_IN_A_CHUNK = 20
 #: Of the function's timeout, a chunk should use no more than this: one slow task must not take all to the deadline.
 TIMEOUT_FRACTION = 0.25
 MAX_TASKS = 10_000
@@ -23,22 +25,27 @@ class Pace:
 
     Attributes:
         seconds: Run time of one task; None before the first has ended.
+        overhead_s: What a warm invocation takes beside its tasks.
         item_bytes: Encoded size of one item.
         result_bytes: Encoded size of one outcome.
     """
 
     seconds: float | None = None
+    overhead_s: float = 0.0
     item_bytes: float = 0.0
     result_bytes: float = 0.0
 
-    def learn(self, *, tasks: int, seconds: float, result_bytes: int) -> None:
+    def learn(self, *, tasks: int, seconds: float, result_bytes: int, overhead_s: float | None = None) -> None:
         """Take in an invocation that has ended.
 
         Args:
             tasks: How many tasks it finished.
             seconds: Run time of all of them.
             result_bytes: Size of their outcomes.
+            overhead_s: What it took beside them; None where that is not typical (a cold start).
         """
+        if overhead_s is not None and overhead_s > 0:
+            self.overhead_s = overhead_s if not self.overhead_s else 0.1 * overhead_s + 0.9 * self.overhead_s
         if not tasks:
             return
         weight = 0.5
@@ -73,10 +80,11 @@ def chunk_size(
         return fixed
     if pace.seconds is None:
         return 1  # the first tasks go alone, to learn how long one takes and how large results are
-    budget_s = min(TARGET_S, timeout_s * TIMEOUT_FRACTION)
-    size = budget_s / max(pace.seconds, 1e-6)
+    each_s = max(pace.seconds, 1e-6)
+    size = min(max(TARGET_S, PRICES_IN_A_CHUNK * pace.overhead_s), timeout_s * TIMEOUT_FRACTION) / each_s
     if remaining is not None:
-        size = min(size, remaining / (2 * slots))
+        shared_out = remaining / slots
+        size = min(size, max(shared_out / 2, min(shared_out, pace.overhead_s / each_s)))
     for each in (pace.item_bytes, pace.result_bytes):
         if each > 0:
             size = min(size, 0.8 * limit_bytes / each)

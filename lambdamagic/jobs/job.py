@@ -113,6 +113,7 @@ class Arrival:
         report: Lambda's report.
         request_id: AWS's id of the invocation.
         superseded: Tasks whose outcome does not count, since they are run again.
+        elapsed_s: How long its attempt took, seen from here.
     """
 
     unit: Unit
@@ -122,6 +123,7 @@ class Arrival:
     report: Report | None
     request_id: str = ""
     superseded: frozenset[int] = frozenset()
+    elapsed_s: float = 0.0
 
 
 class Job:

@@ -76,9 +76,10 @@ class JobRun:
         self._changed = asyncio.Event()
         self._last_success = float("-inf")
 
-    def begin(self) -> None:
-        """Start; called in the event loop."""
+    def begin(self) -> asyncio.Task[None]:
+        """Start, and return the task that ends with the job; called in the event loop."""
         self._main = asyncio.get_running_loop().create_task(self._run())
+        return self._main
 
     def stop(self, state: EndState) -> None:
         """Stop; called in the event loop.
@@ -201,7 +202,9 @@ class JobRun:
     async def _attempt(self, unit: Unit, attempt_id: str) -> Arrival:
         spec = self.spec
         self._emit(events.InvocationStarted(spec.job_id, attempt_id, unit.tasks, self._clock.time()))
+        began = self._clock.monotonic()
         arrival, tail = await self._delivery.attempt(unit, attempt_id)
+        arrival = replace(arrival, elapsed_s=self._clock.monotonic() - began)
         self._keep_log(tail)
         self._report(arrival, attempt_id)
         response = arrival.response

@@ -134,16 +134,25 @@ class ChunkedItems:
         return self._is_dry or self._remaining == 0
 
     def learn(self, arrival: Arrival) -> None:
-        """Learn how long tasks take and how large their outcomes are."""
-        response = arrival.response
-        if response is not None and response.tasks:
-            size = sum(memoryview(frame).nbytes for frame in arrival.frames)
-            self.pace.learn(
-                tasks=len(response.tasks), seconds=sum(task.seconds for task in response.tasks), result_bytes=size
-            )
+        """Learn how long tasks take, how large their outcomes are, and what an invocation costs beside them."""
+        learn_pace(self.pace, arrival)
 
     def on_more(self, wake: Callable[[], None]) -> None:
         """Ignore it: items are pulled."""
+
+
+def learn_pace(pace: Pace, arrival: Arrival) -> None:
+    """Tell a pace of an invocation that has ended."""
+    response = arrival.response
+    if response is None or not response.tasks:
+        return
+    seconds = sum(task.seconds for task in response.tasks)
+    pace.learn(
+        tasks=len(response.tasks),
+        seconds=seconds,
+        result_bytes=sum(memoryview(frame).nbytes for frame in arrival.frames),
+        overhead_s=None if response.usage.cold or not arrival.elapsed_s else arrival.elapsed_s - seconds,
+    )
 
 
 class Submissions:
