@@ -187,4 +187,5 @@ def test_shutdown_that_cancels(make_executor, gate):
     gate.open()
     assert first.result() == "opened"
     executor.shutdown()
-    assert all(future.done() for future in waiting)
+    # The standard library's second shutdown does not wait any more: its last future may end a moment later.
+    assert not wait(waiting, timeout=30).not_done
