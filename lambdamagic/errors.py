@@ -15,6 +15,7 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   `-- PackageError               what the function is to hold cannot be put together, or is too large
     |-- ProtocolError              client and function do not understand each other
     |   |-- VersionMismatchError       protocol, Python or serialiser versions differ
+    |   |-- ParityError                the function lacks a package that the code imports, or has another version
     |   `-- IntegrityError             bytes do not carry the digest or signature that they should
     |-- InvocationError            AWS ran (or refused) the invocation and the user's code has no say in it
     |   |-- ThrottledError             429 to the end of our patience; nothing ran
@@ -118,6 +119,10 @@ class ProtocolError(LambdaMagicError):
 
 class VersionMismatchError(ProtocolError):
     """Protocol, Python or serialiser versions differ between client and function."""
+
+
+class ParityError(ProtocolError):
+    """The function lacks a package that the code imports, or has another version of it; nothing was sent."""
 
 
 class IntegrityError(ProtocolError):

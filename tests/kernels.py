@@ -65,6 +65,20 @@ class Kernel:
         """Send a cell and return its message id."""
         return self._client.execute(textwrap.dedent(code).lstrip("\n"))
 
+    def run_asked(self, code: str, answer: str | None) -> tuple[Replied, str]:
+        """Run a cell that asks something; return what it did, and the question.
+
+        Args:
+            code: The cell.
+            answer: What the user types; None where no user is, as with nbconvert.
+        """
+        message = self._client.execute(textwrap.dedent(code).lstrip("\n"), allow_stdin=answer is not None)
+        question = ""
+        if answer is not None:
+            question = self._client.get_stdin_msg(timeout=_PATIENCE_S)["content"]["prompt"]
+            self._client.input(answer)
+        return self.finish(message), question
+
     def wait_for_text(self, message: str, text: str) -> None:
         """Wait until the cell has printed a text."""
         deadline = time.monotonic() + _PATIENCE_S

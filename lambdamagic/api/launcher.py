@@ -11,7 +11,7 @@ from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import Job
 from lambdamagic.jobs.outcomes import encode_items
-from lambdamagic.targets.spec import concurrency, job_spec
+from lambdamagic.targets.spec import concurrency, fitting_function, job_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,11 +66,14 @@ class Launcher:
 
         Raises:
             CaptureError: It cannot be sent.
+            ParityError: The function lacks what it imports.
         """
         home = process.home()
         # Looked at as one value: the plan follows containers and instances to the code that they hold.
         plan = plan_callable((fn, holding), home.namespace, cell_dir=Path.cwd())  # type: ignore[arg-type]
-        return encode_program(home, plan, serializer=self.settings.serializer, fn=fn)
+        program = encode_program(home, plan, serializer=self.settings.serializer, fn=fn)
+        fitting_function(self._options.resolved, self.target(), program)
+        return program
 
     def encode_items(self, items: Sequence[Any], start: int) -> Frames:
         """Encode arguments of tasks; `start` is the first one's number.

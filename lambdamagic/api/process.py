@@ -74,7 +74,7 @@ def target(settings: Settings, access: Access) -> Target:
     key: tuple[Any, ...] = (kind, settings.local_port)
     if kind == "aws":
         key = (kind, access, settings.function, settings.bucket, settings.region, settings.profile)
-        key += (settings.endpoint_url,)
+        key += (settings.endpoint_url, settings.variants)
     shared = _shared()
     with shared.lock:
         found = shared.targets.get(key)

@@ -90,6 +90,22 @@ class Settings:
         shape="a version such as 3.12",
         help="The Python that the function runs; unset, the notebook's own minor version",
     )
+    variants: Literal["ask", "always", "never"] = _setting(
+        "ask",
+        choices=("ask", "always", "never"),
+        help=(
+            "Whether a job that asks for more memory or time than the function has may make a variant of it in that "
+            "size; ask is once a session, and where nobody can be asked it is an error"
+        ),
+    )
+    parity: Literal["versions", "missing", "off"] = _setting(
+        "versions",
+        choices=("versions", "missing", "off"),
+        help=(
+            "What is compared with the packages that the function publishes, before anything is sent: major and minor "
+            "versions, only whether they are there, or nothing"
+        ),
+    )
     serializer: Literal["auto", "dill", "cloudpickle"] = _setting(
         "auto",
         choices=("auto", "dill", "cloudpickle"),

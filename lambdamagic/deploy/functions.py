@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 from lambdamagic.errors import BucketMissingError, FunctionMissingError, TargetError
+from lambdamagic.protocol.holdings import VARIABLE
 from lambdamagic.protocol.limits import EVENT_AGE_S
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.storage.s3 import AwsAccess
@@ -18,6 +22,7 @@ from lambdamagic.storage.s3 import AwsAccess
 HANDLER = "lambdamagic.remote.handler.handler"
 ROLE_NAME = "lambdamagic-function"
 TAGS = {"lambdamagic": "function"}
+NAME_MAX_CHARS = 64  # API reference, CreateFunction, FunctionName
 _ACTIVE_TIMEOUT_S = 60
 
 _ASSUME_ROLE = {
@@ -33,7 +38,11 @@ def python_here() -> str:
 
 def variant_name(base: str, memory_mb: int, timeout_s: int, python: str) -> str:
     """Return the name of the function of one size; pure, so that every session finds the same one."""
-    return f"{base}-py{python.replace('.', '')}-{memory_mb}mb-{timeout_s}s"
+    suffix = f"-py{python.replace('.', '')}-{memory_mb}mb-{timeout_s}s"
+    if len(base) + len(suffix) > NAME_MAX_CHARS:
+        digest = hashlib.sha256(base.encode()).hexdigest()[:6]
+        base = f"{base[: NAME_MAX_CHARS - len(suffix) - 7]}-{digest}"
+    return base + suffix
 
 
 class FunctionMaker:
@@ -133,11 +142,51 @@ def forbid_event_retries(access: AwsAccess, name: str) -> None:
             ) from error
 
 
-def function_size(access: AwsAccess, name: str) -> tuple[int, int, str]:
-    """Return a function's memory in MB, timeout in seconds, and runtime.
+@dataclass(frozen=True)
+class FunctionFacts:
+    """What Lambda tells of a function.
+
+    Attributes:
+        name: As it was asked for.
+        memory_mb: Its memory.
+        timeout_s: Its timeout.
+        runtime: Such as `python3.12`; empty for an image.
+        arch: `x86_64` or `arm64`.
+        state: `Active`, or what Lambda says instead.
+        held: The variable that tells what it holds; None where there is none, or it may not be read.
+        configuration: Everything.
+    """
+
+    name: str
+    memory_mb: int
+    timeout_s: int
+    runtime: str
+    arch: str
+    state: str
+    held: str | None
+    configuration: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def read(cls, name: str, configuration: Mapping[str, Any]) -> FunctionFacts:
+        """Read what GetFunctionConfiguration answered."""
+        return cls(
+            name=name,
+            memory_mb=configuration["MemorySize"],
+            timeout_s=configuration["Timeout"],
+            runtime=str(configuration.get("Runtime") or ""),
+            arch=(configuration.get("Architectures") or ["x86_64"])[0],
+            state=str(configuration.get("State") or "Active"),
+            held=(configuration.get("Environment") or {}).get("Variables", {}).get(VARIABLE),
+            configuration=configuration,
+        )
+
+
+def describe_function(access: AwsAccess, name: str) -> FunctionFacts:
+    """Return the facts of a function.
 
     Raises:
         FunctionMissingError: There is no such function.
+        TargetError: These credentials may not look, or Lambda cannot be reached.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -151,7 +200,7 @@ def function_size(access: AwsAccess, name: str) -> tuple[int, int, str]:
             ) from error
         except (BotoCoreError, ClientError) as error:
             raise error_from_botocore(error, AwsContext(f"look at the function {name}", function=name)) from error
-    return found["MemorySize"], found["Timeout"], str(found.get("Runtime", ""))
+    return FunctionFacts.read(name, found)
 
 
 def ensure_bucket(access: AwsAccess, name: str) -> str:

@@ -17,6 +17,7 @@ All of it is named by its digest: what is there already is not sent again, and t
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -150,6 +151,11 @@ def package_key(facts: ZipFacts) -> str:
     lifecycle must not expire `lambdamagic/packages/`.
     """
     return f"{KEY_PREFIX}{facts.sha256}.zip"
+
+
+def key_of_code(code_sha256: str) -> str:
+    """Return the same key from a function's `CodeSha256`, which is in Base64."""
+    return f"{KEY_PREFIX}{base64.b64decode(code_sha256).hex()}.zip"
 
 
 def upload(access: AwsAccess, facts: ZipFacts, *, bucket: str) -> str:
@@ -304,6 +310,7 @@ __all__ = [
     "WheelSource",
     "build_package",
     "code_argument",
+    "key_of_code",
     "package_key",
     "publish_holdings",
     "publish_layer",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic.capture import CallablePlan, CapturePlan
+from lambdamagic.capture.modules import imports_of
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
@@ -30,13 +32,17 @@ class ShippedName:
 
 @dataclass
 class Program:
-    """An encoded program. Keep it until the answer was read: its encoder knows which object each number means."""
+    """An encoded program. Keep it until the answer was read: its encoder knows which object each number means.
+
+    `imports` names the modules that it will import in the function, full names, the user's own left out.
+    """
 
     encoder: Encoder
     frames: Frames
     names: list[ShippedName]
     versions: dict[str, Any]
     modules_bytes: int = 0
+    imports: frozenset[str] = frozenset()
     values: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -138,8 +144,21 @@ class _Attempt:
             names=self.names,
             versions=versions.here(needed),
             modules_bytes=sum(len(content) for _, _, content in modules),
+            imports=self._imports(),
             values=self.values,
         )
+
+    def _imports(self) -> frozenset[str]:
+        """Return what the code and the values' own classes import, and what loaded own modules have imported."""
+        own = {module.name for module in self.plan.own_modules}
+        names = set(self.plan.imports)
+        names.update(type(value).__module__ for value in self.values.values())
+        for module in self.plan.own_modules:
+            for _, path in module.files:
+                if path.suffix == ".py":
+                    # What is not loaded here is perhaps never reached: `try: import faster`.
+                    names.update(name for name in imports_of(path) if name in sys.modules)
+        return frozenset(name for name in names if name.partition(".")[0] not in own)
 
     def _dump_name(self, name: str, value: Any, reason: str) -> None:
         size = self._dump(name, value, ("names", {name: value}))

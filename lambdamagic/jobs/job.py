@@ -18,6 +18,7 @@ from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.holdings import Holdings
 from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import Report
@@ -36,11 +37,19 @@ def new_job_id() -> str:
 
 @dataclass(frozen=True)
 class FunctionRef:
-    """The function that runs a job."""
+    """The function that runs a job.
+
+    Attributes:
+        name: Its name.
+        memory_mb: Its memory.
+        timeout_s: Its timeout.
+        holdings: What it publishes that it holds; None where it publishes nothing.
+    """
 
     name: str
     memory_mb: int
     timeout_s: int
+    holdings: Holdings | None = None
 
 
 @dataclass(frozen=True)

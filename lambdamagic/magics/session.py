@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
@@ -96,13 +97,26 @@ class Session:
             key: tuple[Any, ...] = (kind, settings.local_port)
         else:
             key = (kind, settings.function, settings.bucket, settings.region, settings.profile, settings.endpoint_url)
+            key += (settings.variants,)
         target = self._targets.get(key)
         if target is not None and not target.is_alive():
             target.close()
             target = None
         if target is None:
-            target = self._targets[key] = open_target(settings)
+            target = self._targets[key] = open_target(settings, ask=self._ask)
         return target
+
+    def _ask(self, question: str) -> bool | None:
+        """Ask the user; None where nobody can be asked, as when a notebook is executed from a script."""
+        from IPython.core.error import StdinNotImplementedError
+
+        if not self.is_kernel and not sys.stdin.isatty():
+            return None
+        try:
+            answer = input(f"{question} [y/N] ")
+        except (StdinNotImplementedError, EOFError):
+            return None
+        return answer.strip().lower() in ("y", "yes")
 
     def forget(self, target: Target) -> None:
         """Close a target; the next job opens it anew."""

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lambdamagic.config import Settings
     from lambdamagic.storage.s3 import AwsAccess
+    from lambdamagic.targets.aws import Ask
     from lambdamagic.targets.base import Target
 
 
-def open_target(settings: Settings, access: AwsAccess | None = None) -> Target:
+def open_target(settings: Settings, access: AwsAccess | None = None, *, ask: Ask | None = None) -> Target:
     """Open the target that the settings name. The heavy imports happen here.
 
     Args:
         settings: The settings.
         access: The AWS account, if it is not the one that boto3 finds by the settings.
+        ask: Asks the user a question that is answered by yes or no; without it nobody can be asked.
 
     Raises:
         TargetError: It is not usable.
@@ -23,7 +25,7 @@ def open_target(settings: Settings, access: AwsAccess | None = None) -> Target:
     if settings.resolved_target() == "aws":
         from lambdamagic.targets.aws import AwsTarget
 
-        return AwsTarget(settings, access)
+        return AwsTarget(settings, access, ask=ask)
     from lambdamagic.targets.local import LocalTarget
 
     return LocalTarget(settings)

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import function_size
-from lambdamagic.errors import ConfigError, FunctionMissingError, VersionMismatchError
+from lambdamagic.deploy.functions import FunctionFacts, describe_function
+from lambdamagic.deploy.parity import check_base
+from lambdamagic.deploy.variants import VariantMaker
+from lambdamagic.errors import ConfigError, FunctionMissingError, LambdaMagicError, VersionMismatchError
 from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.protocol.holdings import Holdings, unpack
 from lambdamagic.storage.s3 import AwsAccess
 from lambdamagic.targets.account import Account
 from lambdamagic.targets.base import FunctionWish
 
+#: Asks the user something; False is no, None that nobody can be asked.
+Ask = Callable[[str], bool | None]
+
 
 class AwsTarget(Account):
-    """A deployed function and its bucket.
+    """A deployed function, its variants in other sizes, and its bucket.
 
     Args:
         settings: The settings; `function` must be set, `bucket` should be.
         access: The account; by default the one that boto3 finds by the settings.
+        ask: Asks whether a variant may be made; without it nobody can be asked.
     """
 
     name = "aws"
 
-    def __init__(self, settings: Settings, access: AwsAccess | None = None) -> None:
+    def __init__(self, settings: Settings, access: AwsAccess | None = None, *, ask: Ask | None = None) -> None:
         if settings.function is None:
             raise FunctionMissingError(
                 "no Lambda function is configured for target 'aws'",
@@ -33,7 +43,13 @@ class AwsTarget(Account):
             max_connections=settings.max_concurrency,
         )
         self._name = settings.function
-        self._function: FunctionRef | None = None
+        self._policy = settings.variants
+        self._ask = ask
+        self._answer: bool | None = None
+        self._facts: FunctionFacts | None = None
+        self._functions: dict[tuple[int, int], FunctionRef] = {}
+        self._variants = VariantMaker(self.access, settings.function, bucket=settings.bucket)
+        self._making = threading.Lock()
 
     is_billed = True
 
@@ -46,30 +62,82 @@ class AwsTarget(Account):
         return True
 
     def function_for(self, wish: FunctionWish) -> FunctionRef:
-        """Return the deployed function, if it is large enough.
+        """Return the deployed function if it is large enough, else its variant of the size that was asked for.
 
         Raises:
             FunctionMissingError: It does not exist.
-            VersionMismatchError: It runs another Python.
-            ConfigError: It is smaller than what was asked for explicitly.
+            VersionMismatchError: It runs another Python, or its lambdamagic speaks another protocol.
+            ConfigError: It is smaller than what was asked for explicitly, and no variant is to be made.
+            TargetError: The variant cannot be made.
         """
-        with self._lock:
-            if self._function is None:
-                memory_mb, timeout_s, runtime = function_size(self.access, self._name)
-                if runtime and runtime != f"python{wish.python}":
-                    raise VersionMismatchError(
-                        f"the function {self._name} runs {runtime}, the notebook Python {wish.python}",
-                        hint=f"set one that runs python{wish.python} (LAMBDAMAGIC_FUNCTION), or use --target local",
-                    )
-                self._function = FunctionRef(self._name, memory_mb, timeout_s)
-            function = self._function
-        if wish.least_memory_mb > function.memory_mb or wish.least_timeout_s > function.timeout_s:
+        with self._making:
+            facts = self._base(wish.python)
+            memory_mb = max(wish.least_memory_mb, facts.memory_mb)
+            timeout_s = max(wish.least_timeout_s, facts.timeout_s)
+            known = self._functions.get((memory_mb, timeout_s))
+            if known is None:
+                if (memory_mb, timeout_s) != (facts.memory_mb, facts.timeout_s):
+                    facts = self._variant(facts, wish, memory_mb, timeout_s)
+                known = FunctionRef(facts.name, facts.memory_mb, facts.timeout_s, self._holdings(facts))
+                self._functions[memory_mb, timeout_s] = known
+            return known
+
+    def _base(self, python: str) -> FunctionFacts:
+        if self._facts is None:
+            facts = describe_function(self.access, self._name)
+            if facts.runtime and facts.runtime != f"python{python}":
+                raise VersionMismatchError(
+                    f"the function {self._name} runs {facts.runtime}, the notebook Python {python}",
+                    hint=f"set one that runs python{python} (LAMBDAMAGIC_FUNCTION), or use --target local",
+                )
+            holdings = self._holdings(facts)
+            if holdings is not None:
+                check_base(holdings, function=self._name, python=python)
+            self._facts = facts
+        return self._facts
+
+    def _holdings(self, facts: FunctionFacts) -> Holdings | None:
+        """Return what a function publishes; where that cannot be read, nothing is compared."""
+        if facts.held is None:
+            return None
+        try:
+            return unpack(facts.held, self._fetch)
+        except (LambdaMagicError, FileNotFoundError):
+            return None  # the function may well have everything; `lambdamagic doctor` tells what is wrong
+
+    def _fetch(self, key: str) -> bytes:
+        if self._store is None:
+            raise FileNotFoundError(key)
+        return bytes(self._store.get(key))
+
+    def _variant(self, base: FunctionFacts, wish: FunctionWish, memory_mb: int, timeout_s: int) -> FunctionFacts:
+        small = (
+            f"the function {base.name} has {base.memory_mb} MB and {base.timeout_s} s; "
+            f"this job asks for {wish.memory_mb} MB and {wish.timeout_s} s"
+        )
+        if self._policy == "never":
+            raise ConfigError(small, hint='ask for less with --memory and --timeout, or set variants = "always"')
+        name = self._variants.name(base, memory_mb, timeout_s, wish.python)
+        found = self._variants.find(name, memory_mb, timeout_s)
+        if found is not None:
+            return found
+        if self._policy == "ask" and not self._may_make(name, base, memory_mb, timeout_s):
             raise ConfigError(
-                f"the function {function.name} has {function.memory_mb} MB and {function.timeout_s} s; "
-                f"this job asks for {wish.memory_mb} MB and {wish.timeout_s} s",
-                hint="give the function more, or ask for less with --memory and --timeout",
+                small,
+                hint='allow a variant of that size to be made: set variants = "always" (LAMBDAMAGIC_VARIANTS=always, '
+                'or in a notebook %config LambdaMagics.variants = "always"); or ask for less',
             )
-        return function
+        return self._variants.make(name, memory_mb, timeout_s)
+
+    def _may_make(self, name: str, base: FunctionFacts, memory_mb: int, timeout_s: int) -> bool:
+        """Ask once; what was answered holds as long as this target is open."""
+        if self._answer is None and self._ask is not None and threading.current_thread() is threading.main_thread():
+            self._answer = self._ask(
+                f"{base.name} has {base.memory_mb:,} MB and {base.timeout_s} s. Make {name} from it, with "
+                f"{memory_mb:,} MB and {timeout_s} s, and other sizes when they are asked for? "
+                "Functions cost nothing at rest."
+            )
+        return bool(self._answer)
 
     def check(self, error: Exception) -> Exception:
         """Return the error as it is."""

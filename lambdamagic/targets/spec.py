@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.functions import python_here
+from lambdamagic.deploy.parity import check_parity
 from lambdamagic.jobs.delivery import answer_bound_s
 from lambdamagic.jobs.encoding import Program
-from lambdamagic.jobs.job import JobSpec
+from lambdamagic.jobs.job import FunctionRef, JobSpec
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.sources import UnitSource
@@ -27,6 +28,27 @@ def concurrency(resolved: ResolvedSettings, target: Target) -> int:
     """Return how many invocations of a job run at once."""
     is_explicit = resolved.origin("max_concurrency") != "default"
     return target.concurrency(resolved.settings.max_concurrency, is_explicit=is_explicit)
+
+
+def fitting_function(resolved: ResolvedSettings, target: Target, program: Program | None) -> FunctionRef:
+    """Return the function for a program, of the size that the settings ask for.
+
+    Raises:
+        ParityError: It lacks what the program imports; nothing was sent.
+        TargetError: There is no such function, and none can be made.
+    """
+    settings = resolved.settings
+    wish = FunctionWish(
+        settings.memory_mb,
+        settings.timeout_s,
+        settings.python or python_here(),
+        least_memory_mb=0 if resolved.origin("memory_mb") == "default" else settings.memory_mb,
+        least_timeout_s=0 if resolved.origin("timeout_s") == "default" else settings.timeout_s,
+    )
+    function = target.function_for(wish)
+    if program is not None and function.holdings is not None:
+        check_parity(program.imports, function.holdings, function=function.name, strictness=settings.parity)
+    return function
 
 
 def job_spec(
@@ -57,17 +79,11 @@ def job_spec(
         is_program_shared: Whether many invocations run the program.
 
     Raises:
+        ParityError: The function lacks what the program imports; nothing was sent.
         TargetError: The target is not usable.
     """
     settings = resolved.settings
-    wish = FunctionWish(
-        settings.memory_mb,
-        settings.timeout_s,
-        settings.python or python_here(),
-        least_memory_mb=0 if resolved.origin("memory_mb") == "default" else settings.memory_mb,
-        least_timeout_s=0 if resolved.origin("timeout_s") == "default" else settings.timeout_s,
-    )
-    function = target.function_for(wish)
+    function = fitting_function(resolved, target, program)
     mode: Literal["sync", "event"] = "event" if settings.mode == "event" else "sync"
     limit = settings.inline_limit_bytes
     if mode == "event":

@@ -142,7 +142,8 @@ def test_a_function_that_is_not_lambdamagics(deployed, monkeypatch):
 
 
 def test_a_function_that_is_too_small(deployed):
-    """What it has and what was asked for."""
+    """What it has and what was asked for, and how to allow a variant: nobody can be asked here, so nothing waits."""
     error = deployed.fails("1", "--memory 4096").error
     assert type(error).__name__ == "ConfigError"
+    assert "LAMBDAMAGIC_VARIANTS=always" in error.hint
     assert "has 2048 MB and 300 s; this job asks for 4096 MB and 300 s" in str(error)

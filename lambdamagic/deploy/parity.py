@@ -1,0 +1,120 @@
+"""Whether a function has what captured code imports, told before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from lambdamagic.deploy.installed import distributions_of, pinned
+from lambdamagic.deploy.platforms import RUNTIME_DISTRIBUTIONS
+from lambdamagic.errors import ParityError, VersionMismatchError
+from lambdamagic.protocol import PROTOCOL_VERSION
+from lambdamagic.protocol.holdings import Holdings
+
+Strictness = Literal["versions", "missing", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One distribution that differs.
+
+    Attributes:
+        name: Its normal name.
+        here: The notebook's version.
+        there: The function's; None where it is missing.
+    """
+
+    name: str
+    here: str
+    there: str | None
+
+    def __str__(self) -> str:
+        if self.there is None:
+            return f"{self.name} (here {self.here}) is missing"
+        return f"{self.name} is {self.here} here and {self.there} there"
+
+
+def differences(modules: Iterable[str], holdings: Holdings) -> list[Difference]:
+    """Compare what modules need with what a function holds.
+
+    A distribution differs when it is missing, or its major or minor version is another one: a patch release is taken
+    to read what the other wrote.
+
+    Args:
+        modules: Full names of the modules that the code imports.
+        holdings: What the function holds.
+    """
+    found = []
+    for name, here in distributions_of(modules).items():
+        there = holdings.packages.get(name)
+        if there is None:
+            if holdings.kind == "zip" and name in RUNTIME_DISTRIBUTIONS:
+                continue  # AWS's runtime brings it
+            found.append(Difference(name, here, None))
+        elif _minor(here) != _minor(there):
+            found.append(Difference(name, here, there))
+    return found
+
+
+def check_parity(
+    modules: Iterable[str], holdings: Holdings | None, *, function: str, strictness: Strictness = "versions"
+) -> None:
+    """Refuse to send code to a function that cannot run it. Nothing has been sent when it raises.
+
+    Args:
+        modules: Full names of the modules that the code imports.
+        holdings: What the function publishes; None where it publishes nothing, and nothing is compared.
+        function: Its name.
+        strictness: `versions` compares versions, `missing` only whether a package is there, `off` nothing.
+
+    Raises:
+        ParityError: A package is missing, or has another major or minor version.
+    """
+    if holdings is None or strictness == "off":
+        return
+    found = [each for each in differences(modules, holdings) if each.there is None or strictness == "versions"]
+    if not found:
+        return
+    wanted = pinned({each.name: each.here for each in found})
+    raise ParityError(
+        f"the function {function} does not have what this code imports: {'; '.join(map(str, found))} "
+        "(nothing was sent)",
+        hint=_mend(holdings, wanted, has_all=all(each.there is not None for each in found)),
+    )
+
+
+def check_base(holdings: Holdings, *, function: str, python: str) -> None:
+    """Compare what every job depends on: Python and protocol.
+
+    Raises:
+        VersionMismatchError: They differ.
+    """
+    again = f"`{holdings.made_by}`" if holdings.made_by else "make it again with this version of lambdamagic"
+    if holdings.python != python:
+        raise VersionMismatchError(
+            f"the function {function} runs Python {holdings.python}, the notebook Python {python}",
+            hint=f"deploy one for Python {python} (`lambdamagic deploy` from this environment), or use --target local",
+        )
+    if holdings.protocol != PROTOCOL_VERSION:
+        raise VersionMismatchError(
+            f"the function {function} has lambdamagic {holdings.lambdamagic} (protocol {holdings.protocol}); "
+            f"this lambdamagic speaks protocol {PROTOCOL_VERSION}",
+            hint=f"bring the function up to date: {again}",
+        )
+
+
+def _mend(holdings: Holdings, wanted: tuple[str, ...], *, has_all: bool) -> str:
+    packages = " ".join(wanted)
+    if holdings.made_by:
+        command = f"run `{holdings.made_by} --add '{packages}'`" if len(wanted) == 1 else ""
+        command = command or "run `" + " ".join([holdings.made_by, *(f"--add '{each}'" for each in wanted)]) + "`"
+    else:
+        command = f"put {packages} into the function's package or image"
+    also = '; or set parity = "missing" if the versions agree well enough' if has_all else ""
+    return command + also
+
+
+def _minor(version: str) -> tuple[str, ...]:
+    return tuple(re.split(r"[.+]|(?=[a-z])", version)[:2])

@@ -1,0 +1,246 @@
+"""Variants: the same code as a function, in another size, found or made, and kept in step with it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lambdamagic.deploy.functions import TAGS, FunctionFacts, variant_name
+from lambdamagic.deploy.packages import code_argument, key_of_code
+from lambdamagic.deploy.zips import facts_of
+from lambdamagic.errors import CredentialsError, FunctionMissingError, LambdaMagicError, PackageError, TargetError
+from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
+from lambdamagic.storage.base import TransferError
+from lambdamagic.storage.s3 import AwsAccess
+
+TAG = "lambdamagic:variant-of"
+_READY_TIMEOUT_S = 120
+
+#: Taken over as they are. What Lambda answers in another shape than it takes is in `_configuration`.
+_SAME = ("Runtime", "Role", "Handler", "MemorySize", "Timeout", "KMSKeyArn", "FileSystemConfigs", "EphemeralStorage")
+_RIGHTS = "lambda:GetFunction, lambda:CreateFunction, lambda:TagResource and iam:PassRole on the function's role"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The function that variants are made of.
+
+    Attributes:
+        name: Its bare name.
+        configuration: Lambda's `Configuration` of it.
+        code: Lambda's `Code` of it.
+        tags: Its tags.
+    """
+
+    name: str
+    configuration: Mapping[str, Any]
+    code: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+
+class VariantMaker:
+    """Finds and makes the variants of one function. Not thread-safe.
+
+    Args:
+        access: The account.
+        function: The function's name or ARN, as the settings give it.
+        bucket: Where packages are kept, if there is one.
+    """
+
+    def __init__(self, access: AwsAccess, function: str, *, bucket: str | None) -> None:
+        self._access, self._function, self._bucket = access, function, bucket
+        self._base: Base | None = None
+
+    def name(self, base: FunctionFacts, memory_mb: int, timeout_s: int, python: str) -> str:
+        """Return the variant's name."""
+        return variant_name(str(base.configuration["FunctionName"]), memory_mb, timeout_s, python)
+
+    def find(self, name: str, memory_mb: int, timeout_s: int) -> FunctionFacts | None:
+        """Return a variant brought into step with its base, or None if there is none yet.
+
+        Raises:
+            TargetError: A function of that name is none of ours, or these credentials may not look.
+        """
+        with _told(f"look at the function {name}", name), closing(self._access.client("lambda")) as client:
+            found = _get(client, name)
+            if found is None:
+                return None
+            base = self._read_base(client)
+            if found.tags.get(TAG) != base.name:
+                raise TargetError(
+                    f"a function {name} exists, and it is no variant of {base.name} that lambdamagic made",
+                    hint="rename or delete it, or ask for another size",
+                )
+            self._keep_in_step(client, base, found, _configuration(base, memory_mb, timeout_s))
+            return _facts(client, name)
+
+    def make(self, name: str, memory_mb: int, timeout_s: int) -> FunctionFacts:
+        """Make a variant, and wait until it is active. Costs nothing at rest.
+
+        Raises:
+            PackageError: The base's code cannot be had.
+            TargetError: It cannot be made; says which rights it takes.
+        """
+        with _told(f"make the function {name}", name), closing(self._access.client("lambda")) as client:
+            base = self._read_base(client)
+            tags = {key: value for key, value in base.tags.items() if not key.startswith("aws:")}
+            try:
+                client.create_function(
+                    FunctionName=name,
+                    Code=self._code(base),
+                    Tags={**tags, **TAGS, TAG: base.name},
+                    PackageType=base.configuration.get("PackageType", "Zip"),
+                    Architectures=base.configuration.get("Architectures", ["x86_64"]),
+                    **_configuration(base, memory_mb, timeout_s),
+                )
+            except client.exceptions.ResourceConflictException:
+                pass  # another session made it meanwhile
+            return _facts(client, name)
+
+    def _read_base(self, client: Any) -> Base:
+        if self._base is None:
+            found = _get(client, self._function)
+            if found is None:
+                raise FunctionMissingError(f"there is no function {self._function!r} in this account and region")
+            self._base = found
+        return self._base
+
+    def _keep_in_step(self, client: Any, base: Base, variant: Base, wanted: dict[str, Any]) -> None:
+        """Give a variant the base's code and configuration, where they differ."""
+        if variant.configuration.get("CodeSha256") != base.configuration.get("CodeSha256"):
+            client.update_function_code(
+                FunctionName=variant.name,
+                Architectures=base.configuration.get("Architectures", ["x86_64"]),
+                **self._code(base),
+            )
+            _wait(client, variant.name)
+        memory_mb, timeout_s = wanted["MemorySize"], wanted["Timeout"]
+        if _configuration(variant, memory_mb, timeout_s) != wanted:
+            client.update_function_configuration(FunctionName=variant.name, **wanted)
+            _wait(client, variant.name)
+
+    def _code(self, base: Base) -> dict[str, Any]:
+        """Return the base's code: its image, its package in the bucket, or what Lambda itself keeps."""
+        if base.configuration.get("PackageType") == "Image":
+            return {"ImageUri": base.code.get("ResolvedImageUri") or base.code["ImageUri"]}
+        if self._bucket is not None:
+            key = key_of_code(base.configuration["CodeSha256"])
+            from botocore.exceptions import ClientError
+
+            with closing(self._access.client("s3")) as s3:
+                try:
+                    s3.head_object(Bucket=self._bucket, Key=key)
+                    return {"S3Bucket": self._bucket, "S3Key": key}
+                except ClientError:
+                    pass  # it was not put there by us, or we may not look: Lambda has it too
+        return self._downloaded(base)
+
+    def _downloaded(self, base: Base) -> dict[str, Any]:
+        from lambdamagic.storage.presigned import fetch
+
+        with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
+            path = Path(folder) / "code.zip"
+            try:
+                path.write_bytes(fetch(str(base.code.get("Location", ""))))
+            except (OSError, ValueError, TransferError) as error:
+                raise PackageError(
+                    f"the code of {base.name} cannot be had to make a variant of it: {error}",
+                    hint="deploy the function again with lambdamagic, which keeps its package in the bucket",
+                ) from error
+            return code_argument(self._access, facts_of(path), bucket=self._bucket)
+
+
+def variants_of(access: AwsAccess, name: str) -> list[str]:
+    """Return the names of a function's variants: what goes with it when it is deleted.
+
+    Raises:
+        TargetError: These credentials may not list functions.
+    """
+    found = []
+    with _told("list functions", name), closing(access.client("lambda")) as client:
+        for page in client.get_paginator("list_functions").paginate():
+            for function in page["Functions"]:
+                if "-py3" in function["FunctionName"] and function["FunctionName"] != name:
+                    tags = client.list_tags(Resource=function["FunctionArn"])["Tags"]
+                    if tags.get(TAG) == name:
+                        found.append(function["FunctionName"])
+    return found
+
+
+def _configuration(base: Base, memory_mb: int, timeout_s: int) -> dict[str, Any]:
+    """Return what CreateFunction takes so that a function is like the base, from what GetFunction answers."""
+    told = base.configuration
+    wanted: dict[str, Any] = {name: told[name] for name in _SAME if told.get(name)}
+    wanted.update(MemorySize=memory_mb, Timeout=timeout_s)
+    wanted["Environment"] = {"Variables": (told.get("Environment") or {}).get("Variables", {})}
+    wanted["Layers"] = [layer["Arn"] for layer in told.get("Layers") or ()]
+    network = told.get("VpcConfig") or {}
+    if network.get("SubnetIds"):
+        wanted["VpcConfig"] = {name: network[name] for name in ("SubnetIds", "SecurityGroupIds") if name in network}
+    if (told.get("DeadLetterConfig") or {}).get("TargetArn"):
+        wanted["DeadLetterConfig"] = told["DeadLetterConfig"]
+    if (told.get("TracingConfig") or {}).get("Mode") == "Active":
+        wanted["TracingConfig"] = {"Mode": "Active"}
+    if told.get("PackageType") == "Image":
+        image = (told.get("ImageConfigResponse") or {}).get("ImageConfig")
+        for name in ("Runtime", "Handler", "Layers"):
+            wanted.pop(name, None)
+        if image:
+            wanted["ImageConfig"] = image
+    group = (told.get("LoggingConfig") or {}).get("LogGroup")
+    if group:
+        # The base's own group: its retention is set, and the role may write there.
+        wanted["LoggingConfig"] = {"LogFormat": told["LoggingConfig"].get("LogFormat", "Text"), "LogGroup": group}
+    return wanted
+
+
+def _get(client: Any, name: str) -> Base | None:
+    try:
+        found = client.get_function(FunctionName=name)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    configuration = found["Configuration"]
+    return Base(str(configuration["FunctionName"]), configuration, found.get("Code", {}), found.get("Tags", {}))
+
+
+def _facts(client: Any, name: str) -> FunctionFacts:
+    _wait(client, name)
+    return FunctionFacts.read(name, client.get_function_configuration(FunctionName=name))
+
+
+def _wait(client: Any, name: str) -> None:
+    """Wait until a function is active and not being updated."""
+    deadline = time.monotonic() + _READY_TIMEOUT_S
+    while True:
+        told = client.get_function_configuration(FunctionName=name)
+        state, update = told.get("State", "Active"), told.get("LastUpdateStatus", "Successful")
+        if state in ("Active", "Inactive") and update == "Successful":
+            return
+        if "Failed" in (state, update) or time.monotonic() > deadline:
+            reason = told.get("StateReason") or told.get("LastUpdateStatusReason") or f"{state}, {update}"
+            raise TargetError(
+                f"the function {name} did not become ready: {reason}",
+                hint=f"delete it: aws lambda delete-function --function-name {name}",
+            )
+        time.sleep(1.0)  # Lambda has nothing to wait on
+
+
+@contextmanager
+def _told(doing: str, name: str) -> Iterator[None]:
+    """Turn boto3's exceptions into ours; a refusal says which rights a variant takes."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except LambdaMagicError:
+        raise
+    except (BotoCoreError, ClientError) as error:
+        ours = error_from_botocore(error, AwsContext(doing, function=name))
+        if isinstance(ours, CredentialsError) and "AccessDenied" in str(ours):
+            ours.hint = f'allow {_RIGHTS}; or ask for no more than the function has (setting variants = "never")'
+        raise ours from error

@@ -1,0 +1,96 @@
+"""What a notebook imports becomes the packages of its function, in the installed versions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from lambdamagic.deploy.installed import closure_of, distributions_of
+from lambdamagic.deploy.notebooks import needs_of_notebooks
+from lambdamagic.errors import ConfigError
+
+
+def _notebook(path: Path, *cells: str, python: str = "") -> Path:
+    listed = [{"cell_type": "code", "source": cell.splitlines(keepends=True), "metadata": {}} for cell in cells]
+    metadata = {"language_info": {"name": "python", "version": python}} if python else {}
+    text = {"cells": [{"cell_type": "markdown", "source": "import tornado"}, *listed], "nbformat": 4}
+    path.write_text(json.dumps({**text, "metadata": metadata, "nbformat_minor": 5}))
+    return path
+
+
+def test_exactly_what_it_imports(tmp_path: Path) -> None:
+    """Import names become distributions in the installed versions; what they need is held at its versions too."""
+    path = _notebook(
+        tmp_path / "a.ipynb",
+        "%load_ext lambdamagic\n!pip install something\nimport os, json\nimport numpy as np",
+        "%%lambda --memory 512\nfrom sklearn.linear_model import LinearRegression\nmodel = LinearRegression()",
+        "def f():\n    import dateutil.parser\n%time import yaml",
+        "%%bash\nimport scipy",
+        "this is no python (",
+        "from IPython.display import display\nimport nowhere_to_be_found",
+    )
+    needs = needs_of_notebooks([path])
+    assert needs.packages == {
+        "numpy": version("numpy"),
+        "python-dateutil": version("python-dateutil"),
+        "pyyaml": version("pyyaml"),
+        "scikit-learn": version("scikit-learn"),
+    }
+    assert f"scikit-learn=={version('scikit-learn')}" in needs.source.requirements
+    assert f"scipy=={version('scipy')}" in needs.source.constraints
+    assert not any(line.startswith("numpy") for line in needs.source.constraints)
+    assert needs.unknown == ("nowhere_to_be_found",)
+    assert needs.python is None
+
+
+def test_own_modules_travel_by_themselves_and_what_they_import_counts(tmp_path: Path) -> None:
+    """A file beside the notebook is no package; a program's imports are read too."""
+    (tmp_path / "besides.py").write_text("import pandas\n")
+    (tmp_path / "program.py").write_text("import numpy\n")
+    needs = needs_of_notebooks([_notebook(tmp_path / "a.ipynb", "import besides"), tmp_path / "program.py"])
+    assert needs.own == ("besides",)
+    assert set(needs.packages) == {"pandas", "numpy"}
+
+
+def test_another_python_is_told(tmp_path: Path) -> None:
+    """The notebook was run with one Python and the command with another: their packages differ."""
+    assert needs_of_notebooks([_notebook(tmp_path / "a.ipynb", "1", python="3.99.1")]).python == "3.99"
+    here = ".".join(map(str, sys.version_info[:3]))
+    assert needs_of_notebooks([_notebook(tmp_path / "b.ipynb", "1", python=here)]).python is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"cells": 3}', '{"worksheets": []}'])
+def test_what_is_no_notebook(tmp_path: Path, text: str) -> None:
+    """One line that says so."""
+    path = tmp_path / "a.ipynb"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="is not a notebook"):
+        needs_of_notebooks([path])
+    with pytest.raises(ConfigError, match="cannot be read"):
+        needs_of_notebooks([tmp_path / "nowhere.ipynb"])
+
+
+def test_a_namespace_of_several_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the one counts whose files the module is."""
+    for name, module in (("space-one", "one"), ("space-two", "two")):
+        about = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (about / "RECORD").write_text(f"space/{module}/__init__.py,,\n")
+        (about / "top_level.txt").write_text("space\n")
+        (tmp_path / "space" / module).mkdir(parents=True)
+        (tmp_path / "space" / module / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert distributions_of(["space.two"]) == {"space-two": "1.0"}
+    assert distributions_of(["space.one.deeper", "json", "lambdamagic.errors", "dill"]) == {"space-one": "1.0"}
+
+
+def test_a_distribution_brings_what_it_needs() -> None:
+    """Without extras, and without what is not installed."""
+    found = closure_of(["pandas"])
+    assert {"pandas", "numpy", "python-dateutil", "six"} <= set(found)
+    assert "pytest" not in found
