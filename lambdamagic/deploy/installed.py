@@ -79,10 +79,14 @@ def _providers(module: str, top: str) -> list[str]:
     names = list(dict.fromkeys(_by_module(_environment_mark()).get(top, ())))
     if len(names) < 2:
         return names
-    # A namespace that several distributions share, as `google`: those that have the module's own files.
-    path = module.replace(".", "/")
-    owners = [name for name in names if _has_files(metadata.distribution(name), path)]
-    return owners or (names if module == top else [])
+    # A namespace that several distributions share, as `google`: those that have the files of the module, or else of
+    # the nearest package around it.
+    while "." in module:
+        owners = [name for name in names if _has_files(metadata.distribution(name), module.replace(".", "/"))]
+        if owners:
+            return owners
+        module = module.rpartition(".")[0]
+    return names
 
 
 def _has_files(distribution: Distribution, path: str) -> bool:
