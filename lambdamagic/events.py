@@ -85,6 +85,7 @@ class InvocationFinished:
         is_cold: Whether INIT ran for it.
         s3_requests: Requests that it made to S3.
         cost_usd: What it costs at list price.
+        duration_ms: How long the handler ran.
     """
 
     job_id: str
@@ -95,6 +96,7 @@ class InvocationFinished:
     is_cold: bool
     s3_requests: int
     cost_usd: float
+    duration_ms: float
     at: float
 
 

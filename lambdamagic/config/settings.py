@@ -165,6 +165,14 @@ class Settings:
         help="What a job may cost at list price before nothing more of it is launched; 0 sets no limit",
     )
     quiet: bool = _setting(False, kind="bool", help="Whether to show results only, and no progress or reports")
+    view: Literal["auto", "widget", "html", "text"] = _setting(
+        "auto",
+        choices=("auto", "widget", "html", "text"),
+        help=(
+            "How a job under way is shown in a notebook: the live widget, HTML without one, or lines of text; auto is "
+            "the widget where its library is installed"
+        ),
+    )
     local_port: int = _setting(
         0,
         kind="int",

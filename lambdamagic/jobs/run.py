@@ -324,6 +324,7 @@ class JobRun:
                 usage.cold,
                 usage.s3_requests,
                 cost_usd,
+                report.duration_ms if report is not None else usage.duration_ms,
                 self._clock.time(),
             )
         )

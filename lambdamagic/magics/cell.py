@@ -102,7 +102,7 @@ class CellRun:
             where = settings.resolved_target()
             return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where)
         options = {"out": out or None, "mutations": not self.arguments.no_mutations, "serializer": settings.serializer}
-        runner = JobRunner(self.session, self.resolved, _label(body))
+        runner = JobRunner(self.session, self.resolved, _label(body), outcome=lambda task: None)
         runner.run("cell", program, FixedUnits([Unit((0,))]), task_count=1, options=options, receive=self._receive)
         return self._conclude(program, out)
 

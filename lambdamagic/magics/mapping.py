@@ -143,7 +143,7 @@ class MapRun:
         self.results = [NOT_RUN] * len(items)
         if not items:
             return self.results
-        runner = JobRunner(self.session, self.resolved, label)
+        runner = JobRunner(self.session, self.resolved, label, outcome=self._outcome, argument=items.__getitem__)
         record = None
         try:
             record = runner.run(
@@ -186,6 +186,9 @@ class MapRun:
                 self._fail(task, self._exception(task, outcome.records, arrival))
         if self._failures and self.resolved.settings.on_error == "raise":
             self._raise_first(len(self.results))
+
+    def _outcome(self, task: int) -> Any:
+        return self.results[task]
 
     def _exception(self, task: int, records: list[ErrorRecord], arrival: Arrival) -> BaseException:
         note = f"raised on Lambda by task {task} of {len(self.results):,} (request {arrival.request_id})"

@@ -13,9 +13,12 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, Job
 from lambdamagic.jobs.sources import UnitSource
+from lambdamagic.magics.details import JobDetails
 from lambdamagic.magics.session import JobRecord, Session
 from lambdamagic.targets.base import Target
 from lambdamagic.targets.spec import job_spec
+from lambdamagic.widgets.actions import Actions
+from lambdamagic.widgets.progress import ProgressListener
 from lambdamagic.widgets.views import Showing, choose_view
 
 
@@ -26,14 +29,33 @@ class JobRunner:
         session: The notebook's session.
         resolved: The settings in force.
         label: What runs, for a person.
+        outcome: Returns a task's value or exception, as far as there is one.
+        argument: Returns what a task is called with.
     """
 
-    def __init__(self, session: Session, resolved: ResolvedSettings, label: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        resolved: ResolvedSettings,
+        label: str,
+        *,
+        outcome: Callable[[int], Any],
+        argument: Callable[[int], Any] | None = None,
+    ) -> None:
         self.session, self.resolved, self.label = session, resolved, label
         self.target: Target = session.target(resolved)
         self.job: Job | None = None
         settings = resolved.settings
-        self._showing = Showing(choose_view(is_kernel=session.is_kernel, quiet=settings.quiet))
+        listener = ProgressListener()
+        self._details = details = JobDetails(listener, outcome, argument)
+        actions = Actions(cancel=self._cancel, describe=details.describe, results_csv=details.results_csv)
+        front = "nobody" if settings.quiet else session.front
+        view = choose_view(front, listener, wanted=settings.view, actions=actions, log=details.log)
+        self._showing = Showing(view, listener)
+
+    def _cancel(self) -> None:
+        if self.job is not None:
+            self.job.cancel()
 
     def run(
         self,
@@ -71,12 +93,14 @@ class JobRunner:
             raise self._checked(error) from error.__cause__
         listeners = Listeners()
         listeners.add(self._showing.listener)
+        self._details.function = spec.function.name
         self.job = job = self.session.start(spec, listeners)
         record = JobRecord(self._showing.listener.snapshot(), target.name, spec.function.name)
         try:
             for arrival in job.arrivals(self._showing.tick):
                 if arrival.error is not None:
                     arrival = replace(arrival, error=target.check(arrival.error))
+                self._details.took(arrival)
                 receive(arrival)
                 self._showing.tick()
         except KeyboardInterrupt:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from lambdamagic.targets.base import Target
+    from lambdamagic.widgets.views import Front
 
 _HISTORY = 200
 
@@ -80,9 +81,14 @@ class Session:
         self._targets: dict[tuple[Any, ...], Target] = {}
 
     @property
-    def is_kernel(self) -> bool:
-        """Whether a notebook (and not a terminal) is in front."""
-        return hasattr(self.shell, "kernel")
+    def front(self) -> Front:
+        """Who looks at this session's outputs."""
+        kernel = getattr(self.shell, "kernel", None)
+        if kernel is None:
+            return "terminal"
+        request = kernel.get_parent("shell")
+        # nbclient and papermill say that nobody can be asked for input; front ends with a person in front can.
+        return "notebook" if request.get("content", {}).get("allow_stdin", True) else "headless"
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> ResolvedSettings:
         """Return the settings in force, with where each came from."""

@@ -41,7 +41,8 @@ class Chunk:
         with self._program.current(), collection_paused():
             items = Decoder(read_frames(self._request.items, self._cache), self._program.home).load()
         with self._environment.active():
-            for item in items:
+            for number, item in enumerate(items):
+                self._environment.outputs.task = number
                 began = time.perf_counter()
                 try:
                     value = call(item)

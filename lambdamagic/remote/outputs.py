@@ -15,10 +15,12 @@ class Outputs:
 
     Attributes:
         entries: `{"stream": "stdout", "text": ...}` or `{"display": {mime: data}, "metadata": {...}}`.
+        task: Which task of a chunk runs, to be noted with what is written; None in a cell.
     """
 
     def __init__(self, limit_chars: int = OUTPUT_MAX_CHARS) -> None:
         self.entries: list[dict[str, Any]] = []
+        self.task: int | None = None
         self._left = limit_chars
         self._dropped = 0
 
@@ -31,10 +33,10 @@ class Outputs:
         if not text:
             return
         last = self.entries[-1] if self.entries else None
-        if last is not None and last.get("stream") == stream:
+        if last is not None and last.get("stream") == stream and last["task"] == self.task:
             last["parts"].append(text)
         else:
-            self.entries.append({"stream": stream, "parts": [text]})
+            self.entries.append({"stream": stream, "parts": [text], "task": self.task})
 
     def display(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
         """Add something displayed, as a MIME bundle."""
@@ -42,14 +44,16 @@ class Outputs:
 
     def finished(self) -> list[dict[str, Any]]:
         """Return the record for the envelope."""
-        entries = [
-            {"stream": entry["stream"], "text": "".join(entry["parts"])} if "stream" in entry else entry
-            for entry in self.entries
-        ]
+        entries = [_joined(entry) if "stream" in entry else entry for entry in self.entries]
         if self._dropped:
             note = f"\n[lambdamagic: {self._dropped:,} more characters of output were left out]\n"
             entries.append({"stream": "stderr", "text": note})
         return entries
+
+
+def _joined(entry: dict[str, Any]) -> dict[str, Any]:
+    joined = {"stream": entry["stream"], "text": "".join(entry["parts"])}
+    return joined if entry["task"] is None else {**joined, "task": entry["task"]}
 
 
 class _Sink(io.RawIOBase):

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from lambdamagic import events
+from lambdamagic.widgets.tasks import Changes, TaskState, TaskTable
+
+#: Messages told apart; what comes later is counted under its type, so that a million different ones fill no memory.
+_ERRORS_KEPT = 500
 
 
 @dataclass
@@ -24,6 +30,7 @@ class Progress:
     done: int = 0
     failed: int = 0
     running: int = 0
+    waiting_again: int = 0
     cold_starts: int = 0
     throttled: int = 0
     retried: int = 0
@@ -33,6 +40,7 @@ class Progress:
     cost_usd: float = 0.0
     is_billed: bool = True
     errors: Counter[str] = field(default_factory=Counter)
+    first_failed: dict[str, int] = field(default_factory=dict)
 
     @property
     def finished_tasks(self) -> int:
@@ -56,58 +64,94 @@ class Progress:
 
 
 class ProgressListener:
-    """Keeps a `Progress` up to date; called by the engine's thread, read by the view's."""
+    """Keeps a `Progress` and a `TaskTable` up to date; called by the engine's thread, read by the view's."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._progress = Progress()
-        self._under_way: dict[str, int] = {}
+        self._tasks = TaskTable()
+        self._on: dict[type[Any], Callable[[Any], None]] = {
+            events.JobStarted: self._started,
+            events.InvocationStarted: self._tasks.sent,
+            events.InvocationThrottled: self._throttled,
+            events.InvocationRetried: self._retried,
+            events.InvocationFinished: self._answered,
+            events.TaskFinished: self._finished,
+            events.JobFinished: self._ended,
+        }
 
     def __call__(self, event: events.Event) -> None:
-        """Take in an event."""
-        with self._lock:
-            self._apply(event)
+        """Take in an event; one that says nothing to a view is passed over."""
+        take = self._on.get(type(event))
+        if take is not None:
+            with self._lock:
+                take(event)
 
-    def _apply(self, event: events.Event) -> None:
+    def _started(self, event: events.JobStarted) -> None:
         progress = self._progress
-        match event:
-            case events.JobStarted():
-                progress.job_id, progress.label = event.job_id, event.label
-                progress.task_count, progress.memory_mb = event.task_count, event.memory_mb
-                progress.started_at, progress.state = event.at, "running"
-                progress.is_billed = event.is_billed
-            case events.InvocationStarted():
-                self._under_way[event.attempt_id] = len(event.tasks)
-            case events.InvocationThrottled():
-                self._under_way.pop(event.attempt_id, None)
-                progress.throttled += 1
-            case events.InvocationRetried():
-                self._under_way.pop(event.attempt_id, None)
-                progress.retried += len(event.tasks)
-            case events.InvocationFinished():
-                self._under_way.pop(event.attempt_id, None)
-                progress.cold_starts += event.is_cold
-                progress.s3_requests += event.s3_requests
-                progress.cost_usd += event.cost_usd
-                if event.report is not None:
-                    progress.billed_ms += event.report.billed_ms
-                    progress.peak_memory_mb = max(progress.peak_memory_mb, event.report.peak_memory_mb)
-            case events.TaskFinished():
-                if event.failed:
-                    progress.failed += 1
-                    progress.errors[event.error] += 1
-                else:
-                    progress.done += 1
-            case events.JobFinished():
-                progress.state, progress.error, progress.finished_at = event.state, event.error, event.at
-                if event.state == "done" and progress.failed:
-                    progress.state = "failed"
-                self._under_way.clear()
-        progress.running = sum(self._under_way.values())
+        progress.job_id, progress.label = event.job_id, event.label
+        progress.task_count, progress.memory_mb = event.task_count, event.memory_mb
+        progress.started_at, progress.state = event.at, "running"
+        progress.is_billed = event.is_billed
+        self._tasks.started(event)
+
+    def _throttled(self, event: events.InvocationThrottled) -> None:
+        self._progress.throttled += 1
+        self._tasks.gave_up(event.attempt_id, event.tasks, event.at, TaskState.THROTTLED)
+
+    def _retried(self, event: events.InvocationRetried) -> None:
+        self._progress.retried += len(event.tasks)
+        self._tasks.gave_up(event.attempt_id, event.tasks, event.at, TaskState.RETRYING)
+
+    def _answered(self, event: events.InvocationFinished) -> None:
+        progress = self._progress
+        progress.cold_starts += event.is_cold
+        progress.s3_requests += event.s3_requests
+        progress.cost_usd += event.cost_usd
+        if event.report is not None:
+            progress.billed_ms += event.report.billed_ms
+            progress.peak_memory_mb = max(progress.peak_memory_mb, event.report.peak_memory_mb)
+        self._tasks.answered(event)
+
+    def _finished(self, event: events.TaskFinished) -> None:
+        self._tasks.finished(event)
+        if event.failed:
+            errors, error = self._progress.errors, event.error
+            if error not in errors:
+                if len(errors) >= _ERRORS_KEPT:
+                    error = f"{error.partition(':')[0]}: (other messages)"
+                self._progress.first_failed.setdefault(error, event.task)
+            errors[error] += 1
+
+    def _ended(self, event: events.JobFinished) -> None:
+        self._tasks.ended()
+        progress = self._progress
+        progress.state, progress.error, progress.finished_at = event.state, event.error, event.at
+        if event.state == "done" and self._tasks.counts[TaskState.FAILED]:
+            progress.state = "failed"
 
     def snapshot(self) -> Progress:
         """Return a copy that does not change any more."""
         with self._lock:
             copied = Progress(**self._progress.__dict__)
             copied.errors = Counter(self._progress.errors)
+            copied.first_failed = dict(self._progress.first_failed)
+            counts = self._tasks.counts
+            copied.done, copied.failed = counts[TaskState.DONE], counts[TaskState.FAILED]
+            copied.running = counts[TaskState.RUNNING]
+            copied.waiting_again = counts[TaskState.RETRYING] + counts[TaskState.THROTTLED]
+            return copied
+
+    def take_changes(self, *, rows_from: int = 0, full: bool = False, most_rows: int = 0) -> Changes:
+        """Return what changed in the tasks since the last call; see `TaskTable.take_changes`."""
+        with self._lock:
+            return self._tasks.take_changes(rows_from=rows_from, full=full, most_rows=most_rows)
+
+    def tasks(self) -> TaskTable:
+        """Return the tasks of a job that is over, or a picture of them as they are now."""
+        with self._lock:
+            copied = TaskTable()
+            copied.states, copied.seconds = self._tasks.states[:], self._tasks.seconds[:]
+            copied.invocations, copied.counts = self._tasks.invocations[:], list(self._tasks.counts)
+            copied.environments = dict(self._tasks.environments)
             return copied

@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from lambdamagic.widgets import page, text
+from lambdamagic.widgets import text
+from lambdamagic.widgets.actions import Actions, OutputLog
+from lambdamagic.widgets.notebook import CardView, HeadlessView, WidgetView, has_widgets
 from lambdamagic.widgets.progress import Progress, ProgressListener
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 DELAY_S = 0.6
 #: How often a view is drawn, in seconds.
 EVERY_S = 0.15
+#: Who looks: a notebook's front end, a notebook that runs without one, a terminal or a pipe, or nobody.
+Front = Literal["notebook", "headless", "terminal", "nobody"]
 #: More of a label would leave no room for the rest in a terminal of 80 columns.
 _LABEL_WIDTH = 28
 _STYLES = {"running": "blue", "done": "green", "failed": "red", "cancelled": "yellow"}
@@ -35,28 +39,6 @@ class View(Protocol):
 
     def close(self, progress: Progress, now: float) -> None:
         """Draw the final state, if it was ever drawn or something went wrong."""
-
-
-class NotebookView:
-    """HTML with a plain-text twin, updated in place through a display id."""
-
-    def __init__(self) -> None:
-        self._handle: Any = None
-
-    def show(self, progress: Progress, now: float) -> None:
-        """Draw, or draw again."""
-        from IPython.display import display
-
-        bundle = {"text/html": page.render(progress, now), "text/plain": text.line(progress, now)}
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
-        else:
-            self._handle.update(bundle, raw=True)
-
-    def close(self, progress: Progress, now: float) -> None:
-        """Leave the final state in the notebook."""
-        if self._handle is not None:
-            self.show(progress, now)
 
 
 class TerminalView:
@@ -144,13 +126,35 @@ class NoView:
         """Do nothing."""
 
 
-def choose_view(*, is_kernel: bool, quiet: bool) -> View:
-    """Return the view for where the code runs."""
-    if quiet:
+def choose_view(
+    front: Front,
+    listener: ProgressListener,
+    *,
+    wanted: str = "auto",
+    actions: Actions | None = None,
+    log: OutputLog | None = None,
+) -> View:
+    """Return the view for where the code runs.
+
+    Args:
+        front: Who looks.
+        listener: What will be known of the job.
+        wanted: The setting `view`.
+        actions: What can be done with the job.
+        log: What it prints.
+    """
+    if front == "nobody":
         return NoView()
-    if is_kernel:
-        return NotebookView()
-    return TerminalView() if sys.stderr.isatty() else LogView()
+    if front == "terminal":
+        return TerminalView() if sys.stderr.isatty() and wanted != "text" else LogView()
+    if wanted == "text":
+        return LogView()
+    actions = actions or Actions()
+    if front == "headless":
+        return HeadlessView(listener, actions, LogView())
+    if wanted != "html" and has_widgets():
+        return WidgetView(listener, actions, log or OutputLog())
+    return CardView(listener, actions)
 
 
 class Showing:
@@ -158,15 +162,21 @@ class Showing:
 
     Args:
         view: What to drive.
+        listener: What it shows; to be told of the job's events.
         delay_s: How long a job must run before it is shown.
         monotonic: The clock that says when to draw.
     """
 
     def __init__(
-        self, view: View, delay_s: float = DELAY_S, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        view: View,
+        listener: ProgressListener,
+        *,
+        delay_s: float = DELAY_S,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._view, self._delay_s, self._monotonic = view, delay_s, monotonic
-        self.listener = ProgressListener()
+        self.listener = listener
         self._began: float | None = None
         self._drawn = 0.0
 

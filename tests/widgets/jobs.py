@@ -25,7 +25,7 @@ def sent(attempt: str, *tasks: int) -> events.InvocationStarted:
 def ended(attempt: str, *tasks: int, is_cold: bool = False, peak: int = 100, cost: float = 0.0) -> Any:
     """The end of an invocation that is billed for 1.5 s."""
     report = Report("r", 1400.0, 1500.0, 512, peak, 100.0 if is_cold else 0.0)
-    return events.InvocationFinished(JOB, attempt, tasks, report, "env", is_cold, 2, cost, START + 3)
+    return events.InvocationFinished(JOB, attempt, tasks, report, "env", is_cold, 2, cost, 1400.0, START + 3)
 
 
 def outcome(task: int, error: str = "") -> events.TaskFinished:

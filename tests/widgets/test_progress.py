@@ -26,7 +26,9 @@ def test_reports_add_up() -> None:
         sent("a", 0),
         sent("b", 1),
         ended("a", 0, is_cold=True, peak=120, cost=0.25),
+        outcome(0),
         ended("b", 1, peak=90, cost=0.5),
+        outcome(1),
     )
     assert (progress.billed_ms, progress.cold_starts, progress.s3_requests) == (3000.0, 1, 4)
     assert (progress.peak_memory_mb, progress.cost_usd, progress.running) == (120, 0.75, 0)

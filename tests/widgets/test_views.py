@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from lambdamagic.widgets import views
-from lambdamagic.widgets.progress import Progress
-from lambdamagic.widgets.views import LogView, NotebookView, NoView, Showing, TerminalView, choose_view
+from lambdamagic.widgets.actions import Actions
+from lambdamagic.widgets.notebook import CardView, HeadlessView, WidgetView
+from lambdamagic.widgets.progress import Progress, ProgressListener
+from lambdamagic.widgets.views import LogView, NoView, Showing, TerminalView, choose_view
 from tests.widgets.jobs import START, after, ended, outcome, over, sent, started
 
 
@@ -37,7 +39,7 @@ class _Time:
 def test_a_quick_job_shows_nothing() -> None:
     """The delay counts from the first tick, not from when the target was opened."""
     recorder, clock = _Recorder(), _Time()
-    showing = Showing(recorder, 0.6, monotonic=clock)
+    showing = Showing(recorder, ProgressListener(), monotonic=clock)
     clock.now = 100.0
     showing.tick()
     clock.now = 100.59
@@ -51,7 +53,7 @@ def test_a_quick_job_shows_nothing() -> None:
 def test_a_view_is_drawn_now_and_then() -> None:
     """However often the waiting thread ticks, a view is drawn some seven times a second, and once at the end."""
     recorder, clock = _Recorder(), _Time()
-    showing = Showing(recorder, 0.0, monotonic=clock)
+    showing = Showing(recorder, ProgressListener(), delay_s=0.0, monotonic=clock)
     for step in range(1, 101):
         clock.now = 1 + step / 100
         showing.tick()
@@ -104,20 +106,51 @@ def test_a_label_is_no_markup_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     assert "xs[bold]" in screen.getvalue()
 
 
-def test_a_notebook_has_html_and_text_in_one_place(notebook: Any) -> None:
-    """The view is drawn again in the same output, and its last state stays."""
-    notebook.names["view"] = NotebookView()
-    notebook.names["states"] = [after(started(), sent("a", 0)), after(started(), *map(outcome, range(10)), over())]
+def _listener(*happened: Any) -> ProgressListener:
+    listener = ProgressListener()
+    for event in happened:
+        listener(event)
+    return listener
+
+
+def test_without_widgets_a_notebook_has_html_and_text_in_one_place(notebook: Any) -> None:
+    """The card is drawn again in the same output, and the result takes its place."""
+    listener = _listener(started(), sent("a", 0))
+    notebook.names["view"] = CardView(listener, Actions())
+    notebook.names["states"] = [listener.snapshot(), after(started(), *map(outcome, range(10)), over())]
     ran = notebook.ok("view.show(states[0], 1001.0); view.show(states[0], 1002.0); view.close(states[1], 1003.0)")
     (bundle,) = ran.displays
     assert bundle["text/plain"].startswith("λ evaluate × 10  ✓ done  10/10 tasks")
-    assert 'role="progressbar"' in bundle["text/html"]
+    assert "10 of 10 tasks: 10 done" in bundle["text/html"]
+
+
+def test_where_nobody_looks_lines_come_first_and_the_result_at_the_end(
+    notebook: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """nbclient and papermill get a log that reads well, and a notebook that shows what happened."""
+    listener = _listener(started(), sent("a", 0))
+    view = choose_view("headless", listener)
+    notebook.names["view"], notebook.names["progress"] = view, listener.snapshot()
+    ran = notebook.ok("view.show(progress, 1001.0); view.show(progress, 1002.0)")
+    assert ran.stderr.splitlines() == ["λ evaluate × 10  ▶ running  0/10 tasks · 1.0 s · 1 under way · 512 MB"]
+    assert not ran.displays
+    notebook.names["progress"] = after(started(), *map(outcome, range(10)), over())
+    ran = notebook.ok("view.close(progress, 1010.0)")
+    assert [sorted(bundle) for bundle in ran.displays] == [["text/html", "text/plain"]]
+    assert ran.stderr == ""
 
 
 @pytest.mark.parametrize(
-    ("is_kernel", "quiet", "kind"),
-    [(True, False, NotebookView), (True, True, NoView), (False, True, NoView), (False, False, LogView)],
+    ("front", "wanted", "kind"),
+    [
+        ("notebook", "auto", WidgetView),
+        ("notebook", "html", CardView),
+        ("notebook", "text", LogView),
+        ("headless", "auto", HeadlessView),
+        ("terminal", "auto", LogView),
+        ("nobody", "widget", NoView),
+    ],
 )
-def test_the_view_fits_the_place(is_kernel: bool, quiet: bool, kind: type) -> None:
-    """HTML for a kernel, lines where stderr is no terminal, nothing when it shall be quiet."""
-    assert type(choose_view(is_kernel=is_kernel, quiet=quiet)) is kind
+def test_the_view_fits_the_place(front: Any, wanted: str, kind: type) -> None:
+    """A widget for a person before a notebook, lines where stderr is no terminal, nothing when it shall be quiet."""
+    assert type(choose_view(front, ProgressListener(), wanted=wanted)) is kind

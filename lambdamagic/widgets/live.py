@@ -1,0 +1,153 @@
+"""The live widget: a page's model of one job, fed with differences.
+
+The kernel sends at most one message a tick. It holds the head line as JSON and what changed in the tasks as binary
+buffers (`tasks.Changes`). A page that has just loaded its code says `ready` and gets everything; one that nobody looks
+at says so and gets nothing. While a cell blocks an older kernel hears neither: the first messages are therefore sent
+whole, at growing distances, since a page drops what comes before its code is loaded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import anywidget
+
+from lambdamagic.widgets import text
+from lambdamagic.widgets.actions import Actions, OutputLog
+from lambdamagic.widgets.bundle import page_code, page_style
+from lambdamagic.widgets.progress import Progress, ProgressListener
+
+#: Everything is sent at these updates, unless the page has said that it listens.
+_WHOLE_AT = (1, 3, 6, 12, 24, 48)
+#: At most so many rows of invocations and characters of output in one message.
+_ROWS, _CHARS = 200, 4_000
+_ERRORS = 20
+
+
+def head(progress: Progress, now: float) -> dict[str, Any]:
+    """Return what stands in the widget's head, as JSON."""
+    remaining = progress.remaining_s(now)
+    return {
+        "job": progress.job_id,
+        "label": progress.label,
+        "state": progress.state,
+        "error": progress.error,
+        "count": progress.task_count,
+        "done": progress.done,
+        "failed": progress.failed,
+        "running": progress.running,
+        "again": progress.waiting_again,
+        "elapsed": round(progress.elapsed_s(now), 2),
+        "left": None if remaining is None else max(1, round(remaining)),
+        "cold": progress.cold_starts,
+        "throttled": progress.throttled,
+        "retried": progress.retried,
+        "peak": progress.peak_memory_mb,
+        "memory": progress.memory_mb,
+        "billed": round(progress.billed_ms / 1000, 2),
+        "cost": text.money(progress.cost_usd) if progress.cost_usd else "",
+        "isBilled": progress.is_billed,
+    }
+
+
+def _errors(progress: Progress) -> list[list[Any]]:
+    return [
+        [error, count, progress.first_failed.get(error, -1)] for error, count in progress.errors.most_common(_ERRORS)
+    ]
+
+
+class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is untyped
+    """The live view of one job.
+
+    Args:
+        listener: What is known of the job.
+        actions: What can be done with it.
+        log: What it prints.
+    """
+
+    def __init__(self, listener: ProgressListener, actions: Actions, log: OutputLog) -> None:
+        self._esm, self._css = page_code(), page_style()
+        super().__init__()
+        self._listener, self._actions, self._log = listener, actions, log
+        self._updates = 0
+        self._rows_sent = 0
+        self._log_sent = 0
+        self._errors_sent: list[list[Any]] = []
+        self._is_heard = False
+        self._is_visible = True
+        # A page is answered in a thread of its own where the kernel has subshells.
+        self._sending = threading.Lock()
+        self.on_msg(self._on_message)
+
+    def update(self, progress: Progress, now: float) -> None:
+        """Send what changed; nothing if nobody looks."""
+        if not self._is_visible:
+            return
+        self._updates += 1
+        self._tell(progress, now, whole=not self._is_heard and self._updates in _WHOLE_AT)
+
+    def _tell(self, progress: Progress, now: float, *, whole: bool) -> None:
+        with self._sending:
+            self._tell_changes(progress, now, whole=whole)
+
+    def _tell_changes(self, progress: Progress, now: float, *, whole: bool) -> None:
+        changes = self._listener.take_changes(rows_from=self._rows_sent, full=whole, most_rows=_ROWS)
+        rows = len(changes.invocations) // 8
+        self._rows_sent = rows if whole else self._rows_sent + rows
+        content: dict[str, Any] = {"kind": "update", "head": head(progress, now), "whole": whole}
+        errors = _errors(progress)
+        if whole or errors != self._errors_sent:
+            content["errors"] = self._errors_sent = errors
+        if whole:
+            self._log_sent = 0
+            actions = self._actions
+            content["can"] = {
+                "cancel": actions.cancel is not None,
+                "retry": actions.retry_failed is not None,
+                "describe": actions.describe is not None,
+                "csv": actions.results_csv is not None,
+            }
+            content["blocking"] = actions.is_blocking
+        self._log_sent, printed = self._log.since(self._log_sent, _CHARS)
+        if printed:
+            content["printed"] = [[entry.first, entry.count, entry.stream, entry.text] for entry in printed]
+        buffers = [changes.ranges.tobytes(), changes.states, changes.seconds.tobytes(), changes.invocations.tobytes()]
+        self.send(content, buffers)
+
+    def _on_message(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
+        match content.get("kind"):
+            case "ready":
+                self._is_heard = True
+                self._look()
+            case "visible":
+                self._is_visible = bool(content.get("value"))
+                if self._is_visible:
+                    self._look()
+            case "describe":
+                self._describe(int(content.get("task", -1)))
+            case "cancel" | "retry" | "csv" as wanted:
+                self._act(wanted)
+
+    def _look(self) -> None:
+        self._tell(self._listener.snapshot(), time.time(), whole=True)
+
+    def _describe(self, task: int) -> None:
+        describe = self._actions.describe
+        if describe is not None:
+            self.send({"kind": "detail", "task": task, "detail": vars(describe(task))})
+
+    def _act(self, wanted: str) -> None:
+        actions = self._actions
+        answer: dict[str, Any] = {"kind": "answer", "to": wanted, "error": ""}
+        try:
+            if wanted == "cancel" and actions.cancel is not None:
+                actions.cancel()
+            elif wanted == "retry" and actions.retry_failed is not None:
+                actions.retry_failed()
+            elif wanted == "csv" and actions.results_csv is not None:
+                answer["csv"] = actions.results_csv()
+        except Exception as error:  # noqa: BLE001  # whatever went wrong is told to the person who pressed the button
+            answer["error"] = f"{type(error).__name__}: {error}"
+        self.send(answer)

@@ -1,0 +1,141 @@
+"""A finished job as self-contained HTML: what stays in the saved notebook.
+
+No script, and nothing from elsewhere. It has its own surface and colours, light and dark, so that it is read on GitHub,
+in nbviewer, in an exported page and after a restart. Where a page takes style sheets or pictures out, the table and the
+error are still there as text. Whatever the job was, it has at most 100 kB.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from lambdamagic.widgets import pictures, text
+from lambdamagic.widgets.progress import Progress
+from lambdamagic.widgets.tasks import TaskTable
+
+#: What of the user's own text is kept, in characters. Escaping makes one character six at most.
+_LABEL, _MESSAGE, _TRACEBACK, _LINE = 200, 300, 6_000, 400
+_SHOWN_ERRORS = 8
+
+_LIGHT = (
+    "--d:#2c974b;--g:#1a7f37;--f:#c62828;--r:#0b62c4;--n:#69707a;--w:#b4bbc4;--i:#b26a00;--t:#1f2328;--q:#57606a;--k:#e4e7eb;"
+    "--s:#fff;--b:#d4d9de;--e:#f4f6f8"
+)
+_DARK = (
+    "--d:#4fbd68;--g:#4fbd68;--f:#ff8078;--r:#6cb0ff;--n:#a2a9b2;--w:#565d66;--i:#f0a63a;--t:#e8eaed;--q:#b6bcc5;--k:#3a3e44;"
+    "--s:#1b1d20;--b:#43484f;--e:#2a2d31"
+)
+# A page that says which theme it has is believed; of another, the system's wish is.
+_STYLE = f"""<style>
+.lmr{{{_LIGHT};box-sizing:border-box;max-width:960px;margin:2px 0 6px;padding:12px 16px 14px;border:1px solid var(--b);
+border-radius:8px;background:var(--jp-layout-color1,var(--vscode-editor-background,var(--s)));color:var(--t);
+font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);font-variant-numeric:tabular-nums}}
+@media (prefers-color-scheme:dark){{.lmr{{{_DARK}}}}}
+[data-jp-theme-light=true] .lmr,.vscode-light .lmr{{{_LIGHT}}}
+[data-jp-theme-light=false] .lmr,.vscode-dark .lmr{{{_DARK}}}
+.lmr svg{{display:block;width:100%;height:auto;margin:8px 0 4px}}
+.lmr .lmr-l{{font:600 14px/1.6 var(--jp-code-font-family,ui-monospace,monospace);overflow-wrap:anywhere}}
+.lmr .lmr-s{{display:inline-block;margin-left:10px;padding:0 10px;border:1px solid;border-radius:99px;
+font:600 12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}}
+.lmr .lmr-done{{color:var(--g)}}.lmr .lmr-failed{{color:var(--f)}}.lmr .lmr-cancelled{{color:var(--n)}}
+.lmr .lmr-q{{color:var(--q)}}
+.lmr table{{border-collapse:collapse;margin:8px 0 2px;border:0;font-size:13px;color:inherit}}
+.lmr tr,.lmr tbody tr:nth-child(even),.lmr tr:hover{{background:none}}
+.lmr th,.lmr td{{padding:0 26px 0 0;border:0;text-align:left;background:none}}
+.lmr th{{font-size:11.5px;font-weight:400;color:var(--q)}}
+.lmr td{{font-size:14px;font-weight:600;color:var(--t)}}
+.lmr summary{{cursor:pointer;overflow-wrap:anywhere;color:var(--t)}}
+.lmr details{{margin-top:6px}}
+.lmr pre{{margin:6px 0 2px;padding:8px 10px;max-height:280px;overflow:auto;border-radius:6px;background:var(--e);
+color:var(--t);font:12px/1.45 var(--jp-code-font-family,ui-monospace,monospace);white-space:pre-wrap;
+overflow-wrap:anywhere}}
+.lmr-fd{{fill:var(--d)}}.lmr-ff{{fill:var(--f)}}.lmr-fn{{fill:var(--n)}}.lmr-fw{{fill:var(--w)}}.lmr-fi{{fill:var(--i)}}
+.lmr-fk{{fill:var(--k)}}.lmr-fx{{fill:var(--s)}}.lmr-fq{{fill:var(--q);font-size:10px}}
+</style>"""
+
+
+def render(progress: Progress, tasks: TaskTable, *, traceback: str = "") -> str:
+    """Return the HTML.
+
+    Args:
+        progress: The job's end.
+        tasks: Its tasks.
+        traceback: That of the first failed task, as text.
+    """
+    is_map = progress.task_count != 1
+    now = progress.finished_at or progress.started_at
+    label = escape(_cut(progress.label, _LABEL))
+    parts = [
+        f'{_STYLE}<div class="lmr" role="group" aria-label="Job {label}">',
+        f'<div><span class="lmr-l">λ {label}</span><span class="lmr-s lmr-{escape(progress.state)}">'
+        f"{text.SIGNS.get(progress.state, '?')} {escape(progress.state)}</span></div>",
+        f'<div class="lmr-q">{escape(" · ".join(text.pace(progress, now)))}</div>',
+    ]
+    if is_map:
+        parts.append(pictures.bar(progress))
+    parts.append(_table(progress))
+    if is_map and len(tasks.states) > 1:
+        parts.append(pictures.timeline(tasks, progress.elapsed_s(now)))
+        parts.append(pictures.durations(tasks))
+    parts += _errors(progress, traceback, is_map=is_map)
+    parts.append("</div>")
+    return "".join(parts)
+
+
+def plain(progress: Progress) -> str:
+    """Return the end of a job as text, for a terminal or a log."""
+    lines = [text.line(progress, progress.finished_at or progress.started_at)]
+    if progress.task_count != 1:
+        lines += [f"  ✗ {count:,} × {_cut(error, _LINE)}" for error, count in progress.errors.most_common(3)]
+        more = len(progress.errors) - 3
+        if more > 0:
+            lines.append(f"  and {more:,} other kind{'s' if more != 1 else ''} of error")
+    elif progress.error:
+        lines.append(f"  {_cut(progress.error, _LINE)}")
+    return "\n".join(lines)
+
+
+def _table(progress: Progress) -> str:
+    facts = {"billed": text.duration(progress.billed_ms / 1000)}
+    if progress.cost_usd:
+        facts["cost" if progress.is_billed else "would cost on AWS"] = text.money(progress.cost_usd)
+    facts["cold starts"] = f"{progress.cold_starts:,}"
+    for name, count in (("failed", progress.failed), ("retried", progress.retried), ("throttled", progress.throttled)):
+        if count and (name != "failed" or progress.task_count != 1):
+            facts[name] = f"{count:,}"
+    if progress.peak_memory_mb:
+        facts["memory peak"] = f"{progress.peak_memory_mb:,} of {progress.memory_mb:,} MB"
+    facts["job"] = progress.job_id
+    names = "".join(f'<th scope="col">{name}</th>' for name in facts)
+    values = "".join(f"<td>{escape(value)}</td>" for value in facts.values())
+    return f"<table><thead><tr>{names}</tr></thead><tbody><tr>{values}</tr></tbody></table>"
+
+
+def _errors(progress: Progress, traceback: str, *, is_map: bool) -> list[str]:
+    if not is_map:
+        return []  # a cell's own error stands below it
+    lines = []
+    for place, (error, count) in enumerate(progress.errors.most_common(_SHOWN_ERRORS)):
+        told = f'<span class="lmr-failed">✗ {count:,} ×</span> {escape(_cut(error, _MESSAGE))}'
+        if place == 0 and traceback:
+            task = progress.first_failed.get(error)
+            name = f"Traceback of task {task}" if task is not None else "Traceback"
+            trace = f'<pre tabindex="0" role="region" aria-label="{name}">{escape(_tail(traceback))}</pre>'
+            lines.append(f"<details open><summary>{told}</summary>{trace}</details>")
+        else:
+            lines.append(f'<div style="margin-top:6px;overflow-wrap:anywhere">{told}</div>')
+    more = len(progress.errors) - _SHOWN_ERRORS
+    if more > 0:
+        lines.append(f'<div class="lmr-q">and {more:,} other kind{"s" if more != 1 else ""} of error</div>')
+    if progress.error and not progress.errors:
+        lines.append(f'<div class="lmr-failed" style="margin-top:6px">✗ {escape(_cut(progress.error, _MESSAGE))}</div>')
+    return lines
+
+
+def _cut(told: str, most: int) -> str:
+    return told if len(told) <= most else told[: most - 1] + "…"
+
+
+def _tail(told: str) -> str:
+    """The end of a traceback tells most."""
+    return told if len(told) <= _TRACEBACK else "…" + told[-_TRACEBACK:]

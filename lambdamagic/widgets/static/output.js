@@ -1,0 +1,50 @@
+// What the tasks print, as it arrives: all of it or one task's, searched.
+import { count, element } from "./words.js";
+
+/** Lines shown at once; more are there, and are found by searching. */
+const SHOWN = 600;
+
+export class Output {
+  /** @param {import("./store.js").Store} store */
+  constructor(store) {
+    this._store = store;
+    this._search = element("input", { type: "search", placeholder: "search", "aria-label": "Search the output", input: () => this.draw(true) });
+    this._task = element("input", { type: "number", min: "0", placeholder: "all tasks", "aria-label": "Only this task", input: () => this.draw(true) });
+    this._note = element("span", { class: "lm-hint" });
+    this._lines = element("pre", { class: "lm-output", tabindex: "0", "aria-label": "Output" });
+    this.root = element("div", {}, element("div", { class: "lm-filters" }, this._search, this._task, this._note), this._lines);
+    this._drawn = -1;
+  }
+
+  /** @param {boolean} isOther whether the filters changed */
+  draw(isOther = false) {
+    const store = this._store;
+    if (!isOther && this._drawn === store.printedCount) return;
+    this._drawn = store.printedCount;
+    const words = this._search.value.toLowerCase();
+    const task = this._task.value === "" ? -1 : Number(this._task.value);
+    const found = store.printed.filter(
+      (line) =>
+        (!words || line.text.toLowerCase().includes(words)) &&
+        (task < 0 || (line.first <= task && task < line.first + line.count)),
+    );
+    const isAtEnd = this._lines.scrollTop + this._lines.clientHeight >= this._lines.scrollHeight - 8;
+    this._lines.replaceChildren(
+      ...found.slice(-SHOWN).map((line) => {
+        const who = line.count === 1 ? count(line.first) : `${count(line.first)}–${count(line.first + line.count - 1)}`;
+        return element(
+          "div",
+          { class: line.stream === "stderr" ? "lm-stderr" : "" },
+          element("span", { class: "lm-who", text: who }),
+          document.createTextNode(`${line.text}\n`),
+        );
+      }),
+    );
+    if (isAtEnd) this._lines.scrollTop = this._lines.scrollHeight;
+    const more = found.length > SHOWN ? `, the last ${count(SHOWN)} shown` : "";
+    const filtered = words || task >= 0;
+    this._note.textContent = store.printed.length
+      ? `${count(found.length)} ${filtered ? "matching " : ""}line${found.length === 1 ? "" : "s"}${more}`
+      : "Nothing was printed yet; output comes with each invocation's answer.";
+  }
+}

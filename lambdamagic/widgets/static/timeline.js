@@ -1,0 +1,121 @@
+// The timeline: a line for each execution environment, and on it what it waited for, its cold start and its tasks.
+import { DONE, FAILED, count, duration, element } from "./words.js";
+
+const TALLEST = 240;
+const AXIS = 18;
+/** Lines for what is under way: where it runs is known only when its answer comes. */
+const OPEN_LINES = 24;
+/** Bars that a person can tell apart need about so many pixels. */
+const NARROWEST = 0.75;
+
+export class Timeline {
+  /** @param {import("./store.js").Store} store */
+  constructor(store) {
+    this._store = store;
+    this.canvas = element("canvas", { role: "img", "aria-label": "Timeline" });
+    this._note = element("p", { class: "lm-hint" });
+    const sample = (key, word) => element("li", {}, element("i", { class: `lm-sample lm-sample-${key}` }), element("span", { text: word }));
+    const legend = element(
+      "ul",
+      { class: "lm-legend" },
+      sample("queue", "sent, on its way"),
+      sample("init", "cold start"),
+      sample("run", "task"),
+      sample("failed", "failed task"),
+      sample("open", "under way"),
+    );
+    this.root = element("div", {}, this.canvas, legend, this._note);
+    this._drawn = -1;
+  }
+
+  draw() {
+    const store = this._store;
+    const width = Math.floor(this.root.clientWidth);
+    if (!width || !store.head) return;
+    const running = store.running();
+    const ratio = window.devicePixelRatio || 1;
+    const lanes = Math.max(1, store.environments);
+    const height = Math.max(2, Math.min(14, Math.floor(TALLEST / lanes)));
+    // More environments than lines: neighbours share one.
+    const share = Math.max(1, Math.ceil(lanes / Math.floor(TALLEST / height)));
+    const known = Math.ceil(lanes / share) * height;
+    const open = running.slice(0, OPEN_LINES);
+    const openHeight = open.length > 8 ? 3 : 8;
+    const tall = known + open.length * openHeight + AXIS;
+    const canvas = this.canvas;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(tall * ratio);
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${tall}px`;
+    const context = canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const style = getComputedStyle(this.root);
+    const colour = (name) => style.getPropertyValue(`--lm-${name}`).trim();
+    const colours = { done: colour("done"), failed: colour("failed"), running: colour("running"), queue: colour("waiting"), init: colour("init"), text: colour("quiet"), line: colour("track") };
+    const whole = Math.max(store.head.elapsed, 0.001);
+    const x = (seconds) => (seconds / whole) * width;
+    this._axis(context, width, tall - AXIS, whole, colours);
+    for (const row of store.invocations) this._bar(context, row, Math.floor(row.environment / share) * height, height, x, colours);
+    context.fillStyle = colours.running;
+    open.forEach((row, at) => {
+      const y = known + at * openHeight + 1;
+      const [left, wide] = [x(row.sent), Math.max(2, width - x(row.sent))];
+      context.fillRect(left, y, wide, openHeight - 1);
+      if (openHeight > 4) context.clearRect(left + 1, y + 1, wide - 2, openHeight - 3);
+    });
+    const hidden = running.length > open.length ? ` ${count(running.length - open.length)} more are under way.` : "";
+    const shared = share > 1 ? ` ${share} environments share a line.` : "";
+    const told = `${count(store.invocations.length)} invocations on ${count(store.environments)} execution environments in ${duration(whole)}.${shared}${hidden}`;
+    canvas.setAttribute("aria-label", `Timeline: ${told}`);
+    this._note.textContent = store.invocations.length ? told : "Bars fill in as invocations end.";
+  }
+
+  _axis(context, width, y, whole, colours) {
+    const rough = whole / Math.max(2, Math.floor(width / 110));
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? power * 10;
+    context.fillStyle = colours.line;
+    context.fillRect(0, y + 1, width, 1);
+    context.font = "11px system-ui, sans-serif";
+    for (let at = 0; at <= whole; at += step) {
+      const x = (at / whole) * width;
+      context.fillStyle = colours.line;
+      context.fillRect(x, 0, 1, y + 4);
+      const text = at === 0 ? "0" : duration(at);
+      if (x + context.measureText(text).width > width) break;
+      context.fillStyle = colours.text;
+      context.fillText(text, x + 3, y + 14);
+    }
+  }
+
+  _bar(context, row, y, height, x, colours) {
+    const { states, seconds } = this._store;
+    const inner = Math.max(1, height - 1);
+    const thin = Math.max(1, Math.floor(inner / 3));
+    const cold = row.began - row.init;
+    context.fillStyle = colours.queue;
+    context.fillRect(x(row.sent), y + (inner - thin) / 2, Math.max(0, x(cold) - x(row.sent)), thin);
+    if (row.init > 0) {
+      context.fillStyle = colours.init;
+      context.fillRect(x(cold), y + inner / 4, Math.max(1, x(row.began) - x(cold)), Math.max(1, inner / 2));
+    }
+    let at = row.began;
+    let from = x(at);
+    let failed = false;
+    const flush = (to) => {
+      context.fillStyle = failed ? colours.failed : colours.done;
+      // A failed task is taller too.
+      context.fillRect(from, y, Math.max(1, to - from - (to - from > 3 ? 1 : 0)), failed ? height : inner);
+      [from, failed] = [to, false];
+    };
+    const end = x(row.ended);
+    for (let task = row.first; task < row.first + row.count; task += 1) {
+      if (states[task] !== DONE && states[task] !== FAILED) continue;
+      at += seconds[task];
+      failed ||= states[task] === FAILED;
+      const to = Math.min(end, x(at));
+      if (to - from >= NARROWEST) flush(to);
+    }
+    if (from === x(row.began) || failed) flush(Math.max(from, Math.min(end, x(at))));
+  }
+}

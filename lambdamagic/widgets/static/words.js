@@ -1,0 +1,64 @@
+// What is said to a person: states, durations and counts in words.
+
+/** The states of a task, in the order of their numbers (`tasks.py`). Each has a word and a sign beside its colour. */
+export const STATES = [
+  { key: "waiting", word: "waiting", sign: "·" },
+  { key: "running", word: "running", sign: "▶" },
+  { key: "done", word: "done", sign: "✓" },
+  { key: "failed", word: "failed", sign: "✗" },
+  { key: "retrying", word: "to be run again", sign: "↻" },
+  { key: "throttled", word: "throttled, waits", sign: "‖" },
+  { key: "not-run", word: "not run", sign: "–" },
+];
+export const WAITING = 0;
+export const RUNNING = 1;
+export const DONE = 2;
+export const FAILED = 3;
+export const RETRYING = 4;
+export const THROTTLED = 5;
+export const NOT_RUN = 6;
+
+/** The states of a job. */
+export const JOB_SIGNS = { starting: "…", running: "▶", done: "✓", failed: "✗", cancelled: "■" };
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}
+
+/** @param {number} number */
+export function count(number) {
+  return number.toLocaleString("en-US");
+}
+
+/**
+ * Makes an element.
+ * @param {string} tag
+ * @param {Record<string, any>} attributes `text` is its text; functions are listeners
+ * @param {...Node} children
+ * @returns {any}
+ */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "text") made.textContent = value;
+    else if (typeof value === "function") made.addEventListener(name, value);
+    else made.setAttribute(name, String(value));
+  }
+  made.append(...children);
+  return made;
+}
+
+/**
+ * Sets an element's text if it is another: an equal one would cost a layout, and be read aloud again.
+ * @param {HTMLElement} where
+ * @param {string} text
+ */
+export function say(where, text) {
+  if (where.textContent !== text) where.textContent = text;
+}

@@ -1,0 +1,231 @@
+"""Every task of a job at this moment, kept so that a view can be told what changed since it last asked.
+
+A task costs five bytes and an invocation thirty-two, so that a job of 100,000 tasks is nothing. Times are seconds since
+the job's start.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from lambdamagic import events
+
+
+class TaskState(IntEnum):
+    """What a task does. The numbers are the page's too (`static/store.js`)."""
+
+    WAITING = 0
+    RUNNING = 1
+    DONE = 2
+    FAILED = 3
+    RETRYING = 4
+    THROTTLED = 5
+    NOT_RUN = 6
+
+
+_STATES = len(TaskState)
+_OVER = (TaskState.DONE, TaskState.FAILED)
+#: What the states become when the job has ended: only outcomes stay.
+_AT_THE_END = bytes(state if state in _OVER else TaskState.NOT_RUN for state in TaskState)
+_AT_THE_END += bytes(range(_STATES, 256))
+
+#: Marks an invocation that is under way, or that ended without an answer, where its environment's number would stand.
+UNDER_WAY, UNANSWERED = -1.0, -2.0
+
+
+class Invocation(NamedTuple):
+    """One row of `TaskTable.invocations`; times in seconds since the job's start.
+
+    Attributes:
+        attempt: Its number.
+        first: Its first task.
+        tasks: How many it carries.
+        environment: Number of its execution environment, `UNDER_WAY` or `UNANSWERED`.
+        sent: When it was sent.
+        began: When the handler began.
+        ended: When its answer was there.
+        init: How long INIT took; 0 when the environment was warm.
+    """
+
+    attempt: float
+    first: float
+    tasks: float
+    environment: float
+    sent: float
+    began: float
+    ended: float
+    init: float
+
+
+WIDTH = len(Invocation._fields)
+#: Rows kept, 13 MB; a timeline of more would show nothing that one of these does not.
+_ROWS_KEPT = 200_000
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed since a view asked last.
+
+    Attributes:
+        ranges: Pairs of a first task and a count (unsigned 32-bit).
+        states: The states of the tasks in those ranges, one byte each.
+        seconds: Run times of those among them that are done or failed (32-bit floats).
+        invocations: Rows as in `Invocation` (32-bit floats).
+        is_full: Whether this is everything there is, and not a difference.
+    """
+
+    ranges: array[int]
+    states: bytes
+    seconds: array[float]
+    invocations: array[float]
+    is_full: bool
+
+    @property
+    def size_bytes(self) -> int:
+        """What it costs to send."""
+        words = len(self.ranges) + len(self.seconds) + len(self.invocations)
+        return 4 * words + len(self.states)
+
+
+class TaskTable:
+    """The tasks of one job. Not thread-safe: whoever owns it (`ProgressListener`) holds a lock."""
+
+    def __init__(self) -> None:
+        self.states = bytearray()
+        self.seconds: array[float] = array("f")
+        self.invocations: array[float] = array("f")
+        self.environments: dict[str, int] = {}
+        self.counts = [0] * _STATES
+        self._started_at = 0.0
+        self._sent: dict[str, float] = {}
+        # Ranges of tasks, as [first, after the last], in the order in which they changed.
+        self._changed: list[list[int]] = []
+
+    def started(self, event: events.JobStarted) -> None:
+        """Make room for the tasks."""
+        self._started_at = event.at
+        self._reach(event.task_count or 0)
+
+    def sent(self, event: events.InvocationStarted) -> None:
+        """Note that an invocation runs."""
+        self._sent[event.attempt_id] = at = event.at - self._started_at
+        self._move(event.tasks, TaskState.RUNNING)
+        self._row(event.attempt_id, event.tasks, UNDER_WAY, at, at, at, 0.0)
+
+    def gave_up(self, attempt_id: str, tasks: Sequence[int], at: float, state: TaskState) -> None:
+        """Note that an invocation ended without an outcome, or that tasks are to be run again."""
+        self._move(tasks, state)
+        sent = self._sent.pop(attempt_id, None)
+        if sent is not None:
+            self._row(attempt_id, tasks, UNANSWERED, sent, sent, at - self._started_at, 0.0)
+
+    def answered(self, event: events.InvocationFinished) -> None:
+        """Note when and where an invocation ran."""
+        ended = event.at - self._started_at
+        sent = self._sent.pop(event.attempt_id, ended)
+        # The answer's way back is not known apart from the way there: all that is no run time counts as waiting.
+        began = max(sent, ended - event.duration_ms / 1000)
+        number = self.environments.setdefault(event.environment_id, len(self.environments))
+        init = event.report.init_ms / 1000 if event.report is not None else 0.0
+        self._row(event.attempt_id, event.tasks, number, sent, began, ended, min(init, began - sent))
+
+    def finished(self, event: events.TaskFinished) -> None:
+        """Note a task's outcome."""
+        task = event.task
+        if task >= len(self.states):
+            self._reach(task + 1)
+        new = TaskState.FAILED if event.failed else TaskState.DONE
+        self.counts[self.states[task]] -= 1
+        self.counts[new] += 1
+        self.states[task] = new
+        self.seconds[task] = event.seconds
+        changed = self._changed
+        if changed and changed[-1][1] == task:
+            changed[-1][1] = task + 1
+        else:
+            changed.append([task, task + 1])
+
+    def ended(self) -> None:
+        """Nothing more happens: what has no outcome has not run."""
+        self.states = self.states.translate(_AT_THE_END)
+        self.counts = [self.states.count(state) for state in TaskState]
+        self._changed = [[0, len(self.states)]]
+
+    def take_changes(self, *, rows_from: int, full: bool = False, most_rows: int = 0) -> Changes:
+        """Return what changed since the last call.
+
+        Args:
+            rows_from: How many rows of invocations are known to the view.
+            full: Return everything.
+            most_rows: How many rows to return at most; 0 sets no limit.
+        """
+        changed, self._changed = self._changed, []
+        merged = [[0, len(self.states)]] if full else _merged(changed)
+        ranges = array("I")
+        states = bytearray()
+        seconds: array[float] = array("f")
+        for first, after in merged:
+            ranges.extend((first, after - first))
+            part = self.states[first:after]
+            states += part
+            over = part.count(TaskState.DONE) + part.count(TaskState.FAILED)
+            if over == len(part):
+                seconds += self.seconds[first:after]
+            elif over:
+                seconds.extend(self.seconds[first + at] for at, state in enumerate(part) if state in _OVER)
+        start = 0 if full else rows_from * WIDTH
+        stop = start + most_rows * WIDTH if most_rows and not full else len(self.invocations)
+        return Changes(ranges, bytes(states), seconds, self.invocations[start:stop], full)
+
+    def rows(self) -> list[Invocation]:
+        """Return the invocations that were answered."""
+        flat = self.invocations
+        rows = (Invocation(*flat[start : start + WIDTH]) for start in range(0, len(flat), WIDTH))
+        return [row for row in rows if row.environment >= 0]
+
+    def _row(
+        self, attempt_id: str, tasks: Sequence[int], where: float, sent: float, began: float, ended: float, init: float
+    ) -> None:
+        if len(self.invocations) >= _ROWS_KEPT * WIDTH:
+            return
+        attempt = float(attempt_id) if attempt_id.isdigit() else 0.0
+        self.invocations.extend((attempt, tasks[0] if tasks else 0, len(tasks), where, sent, began, ended, init))
+
+    def _reach(self, count: int) -> None:
+        more = count - len(self.states)
+        if more > 0:
+            self._changed.append([len(self.states), count])
+            self.states += bytes(more)
+            self.seconds.extend(array("f", bytes(4 * more)))
+            self.counts[TaskState.WAITING] += more
+
+    def _move(self, tasks: Sequence[int], state: TaskState) -> None:
+        if not tasks:
+            return
+        first, after = tasks[0], tasks[-1] + 1
+        if after - first != len(tasks):
+            for task in tasks:
+                self._move((task,), state)
+            return
+        self._reach(after)
+        before = self.states[first:after]
+        for known in TaskState:
+            self.counts[known] -= before.count(known)
+        self.counts[state] += len(tasks)
+        self.states[first:after] = bytes((state,)) * len(tasks)
+        self._changed.append([first, after])
+
+
+def _merged(ranges: list[list[int]]) -> list[list[int]]:
+    """Join ranges that touch or overlap; they come back in order."""
+    merged: list[list[int]] = []
+    for first, after in sorted(ranges):
+        if merged and first <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], after)
+        else:
+            merged.append([first, after])
+    return merged

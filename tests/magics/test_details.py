@@ -1,0 +1,85 @@
+"""What a job's view may ask for, task by task."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from lambdamagic.jobs.job import Arrival, Unit
+from lambdamagic.magics.details import JobDetails, short_repr
+from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.report import Report
+from lambdamagic.widgets.progress import ProgressListener
+from tests.widgets.jobs import outcome, started
+
+
+class _Broken:
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+def _arrival(tasks: tuple[int, ...], outputs: list[dict[str, Any]]) -> Arrival:
+    report = Report("id-7", 900.0, 1000.0, 512, 210, 100.0)
+    return Arrival(Unit(tasks), Response({}, "done", outputs=outputs), [], None, report, "id-7")
+
+
+def _details() -> JobDetails:
+    listener = ProgressListener()
+    for event in (started(4), outcome(2), outcome(3, "ValueError: bad")):
+        listener(event)
+    outcomes: dict[int, Any] = {2: "x" * 1000, 3: ValueError("bad")}
+    details = JobDetails(listener, outcomes.get, ["a", _Broken(), list(range(100)), {"k": 1}].__getitem__)
+    details.function = "worker"
+    details.took(
+        _arrival(
+            (2, 3),
+            [
+                {"stream": "stdout", "text": "two\n", "task": 0},
+                {"stream": "stderr", "text": "three\n", "task": 1},
+                {"stream": "stderr", "text": "from both\n"},
+            ],
+        )
+    )
+    return details
+
+
+def test_a_done_task() -> None:
+    """Its argument and result in short, its own output, its invocation's id and report, and where its log is."""
+    told = _details().describe(2)
+    assert told.argument == "[0, 1, 2, 3, 4, 5, 6, 7, ...]"
+    assert len(told.result) <= 200
+    assert told.output == "two\nfrom both\n"
+    assert (told.request_id, told.report) == ("id-7", "billed 1.0 s, cold start 100 ms, peak 210 of 512 MB")
+    assert "/aws/lambda/worker" in told.log_query
+    assert '@requestId = "id-7"' in told.log_query
+    assert told.traceback == ""
+
+
+def test_a_failed_task_has_its_traceback() -> None:
+    """It is rendered when it is asked for."""
+    told = _details().describe(3)
+    assert told.traceback.endswith("ValueError: bad\n")
+    assert (told.result, told.output) == ("", "three\nfrom both\n")
+
+
+def test_a_task_that_has_not_run_has_its_argument() -> None:
+    """Also one whose repr is broken."""
+    details = _details()
+    assert details.describe(0).argument == "'a'"
+    assert details.describe(1).argument.startswith("<_Broken instance at")
+    assert details.describe(1).log_query == ""
+
+
+def test_results_as_a_table() -> None:
+    """One line a task, in order, with what is known of it."""
+    rows = list(csv.DictReader(io.StringIO(_details().results_csv())))
+    assert [row["state"] for row in rows] == ["waiting", "waiting", "done", "failed"]
+    assert rows[3]["error"] == "ValueError('bad')"
+    assert rows[2]["seconds"] == "0.500000"
+    assert rows[0]["result"] == ""
+
+
+def test_reprs_are_short() -> None:
+    """Whatever it is, a person can read it."""
+    assert len(short_repr({n: list(range(n)) for n in range(1000)})) < 1000
