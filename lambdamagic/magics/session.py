@@ -116,7 +116,7 @@ class Session:
         """Ask the user; None where nobody can be asked, as when a notebook is executed from a script."""
         from IPython.core.error import StdinNotImplementedError
 
-        if not self.is_kernel and not sys.stdin.isatty():
+        if self.front == "terminal" and not sys.stdin.isatty():
             return None
         try:
             answer = input(f"{question} [y/N] ")
