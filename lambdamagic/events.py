@@ -64,6 +64,7 @@ class InvocationRetried:
     Attributes:
         reason: Why, in a few words.
         may_have_run: Whether the user's code can have run already.
+        memory_mb: The memory that it has then, if that is another; else 0.
     """
 
     job_id: str
@@ -73,6 +74,21 @@ class InvocationRetried:
     may_have_run: bool
     wait_s: float
     at: float
+    memory_mb: int = 0
+
+
+@dataclass(frozen=True)
+class InvocationBackedUp:
+    """An invocation takes much longer than its siblings: its tasks are run a second time beside it.
+
+    Attributes:
+        after_s: How long it had taken by then.
+    """
+
+    job_id: str
+    tasks: tuple[int, ...]
+    after_s: float
+    at: float
 
 
 @dataclass(frozen=True)
@@ -81,7 +97,7 @@ class InvocationFinished:
 
     Attributes:
         report: Lambda's own, where it was returned.
-        environment_id: The execution environment that ran it.
+        environment_id: The execution environment that ran it; empty if it died.
         is_cold: Whether INIT ran for it.
         s3_requests: Requests that it made to S3.
         cost_usd: What it costs at list price.
@@ -138,6 +154,7 @@ Event: TypeAlias = (
     | InvocationStarted
     | InvocationThrottled
     | InvocationRetried
+    | InvocationBackedUp
     | InvocationFinished
     | TaskFinished
     | JobFinished

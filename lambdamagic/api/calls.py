@@ -77,7 +77,7 @@ class Calls:
                 self._futures.pop(number, None)
             return False
 
-        unit = Unit((number,), lambda: items, None, placed.payload, digest, begin)
+        unit = Unit((number,), lambda: items, None, placed.payload, digest, begin=begin)
         with self._lock:
             if self._is_over:
                 return False

@@ -33,7 +33,8 @@ class LambdaExecutor(Executor):
 
     Args:
         max_workers: Invocations that may run at once; the setting `max_concurrency`.
-        **options: Any setting of docs/configuration.md (`memory_mb`, `timeout_s`, `target`, `function`, ...), the names
+        **options: Any setting of docs/configuration.md (`memory_mb`, `timeout_s`, `target`, `retries`, ...; `retry_on`
+            takes types too, `retry_memory` and `max_cost` stand for `retry_memory_mb` and `max_cost_usd`), the names
             of Covalent's executor (docs/executor.md), and `aws_access_key_id`, `aws_secret_access_key`,
             `aws_session_token`.
 

@@ -11,7 +11,7 @@ from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import Job
 from lambdamagic.jobs.outcomes import encode_items
-from lambdamagic.targets.spec import concurrency, fitting_function, job_spec
+from lambdamagic.targets.spec import budget_of, concurrency, fitting_function, job_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lambdamagic.api.options import Options
     from lambdamagic.codec.frames import Frames
     from lambdamagic.config import Settings
+    from lambdamagic.jobs.ledger import Budget
     from lambdamagic.jobs.sources import UnitSource
     from lambdamagic.targets.base import Target
 
@@ -38,6 +39,7 @@ class Launcher:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._budget: Budget | None = None
         self.listeners: list[Listener] = []
 
     @property
@@ -98,9 +100,12 @@ class Launcher:
         Raises:
             TargetError: The target is not usable.
         """
+        resolved, target = self._options.resolved, self.target()
+        if self._budget is None and resolved.origin("max_cost_usd") != "default":
+            self._budget = budget_of(resolved, target)  # what the program set is for all its jobs together
         spec = job_spec(
-            self._options.resolved,
-            self.target(),
+            resolved,
+            target,
             "map",
             units,
             label=label,
@@ -109,6 +114,7 @@ class Launcher:
             options={style: True},
             deaths=1,
             is_program_shared=True,
+            budget=self._budget,
         )
         listeners = Listeners()
         for listener in self.listeners:

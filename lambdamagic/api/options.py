@@ -12,6 +12,8 @@ from lambdamagic.errors import ConfigError
 
 # Covalent's names for what we have too.
 _COVALENT = {"function_name": "function", "s3_bucket_name": "bucket", "timeout": "timeout_s"}
+# Short names, as keyword arguments have them.
+_SHORT = {"retry_memory": "retry_memory_mb", "max_cost": "max_cost_usd"}
 # What has no counterpart here, and why.
 _WITHOUT_EFFECT = {
     "execution_role": "the deployed function has its role",
@@ -46,6 +48,23 @@ class Options:
     access: Access
 
 
+def names_of_exceptions(given: Any) -> str:
+    """Return the setting `retry_on` for what a program gave: a type, its name, or several of them.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    names = []
+    for each in given if isinstance(given, tuple | list | set | frozenset) else (given,):
+        if isinstance(each, type) and issubclass(each, BaseException):
+            names.append(f"{each.__module__}.{each.__qualname__}")
+        elif isinstance(each, str):
+            names.append(each)
+        else:
+            raise ConfigError(f"retry_on takes types of exceptions or their names, not {each!r}")
+    return ", ".join(names)
+
+
 def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
     """Return what a program's options mean.
 
@@ -69,10 +88,10 @@ def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
     for name, value in given.items():
         if name in _ACCESS or name in _WITHOUT_EFFECT or value is None:
             continue
-        ours = _COVALENT.get(name, name)
+        ours = _COVALENT.get(name) or _SHORT.get(name, name)
         if ours in settings:
             raise ConfigError(f"the setting {ours} is given twice: also as {name}")
-        settings[ours] = value
+        settings[ours] = names_of_exceptions(value) if ours == "retry_on" else value
     resolved = load_settings(overrides=settings)
     if "function" in settings and resolved.origin("target") == "default":
         # Whoever names a function means that one, also without a bucket.

@@ -50,12 +50,14 @@ class Answer:
         numbers: Memo numbers of the client's objects that the bytes refer to, in order.
         lost: Values that could not be written; placeholders stand for bound names.
         error_line: The exception that ended the cell, in one line; empty without one.
+        error_kinds: Its type and that type's parents.
     """
 
     frames: Frames
     numbers: list[int]
     lost: list[Lost] = field(default_factory=list)
     error_line: str = ""
+    error_kinds: tuple[str, ...] = ()
 
 
 def digest_of(home: Home) -> Callable[[Any], bytes | None]:
@@ -135,7 +137,8 @@ def write_answer(
     for position, record in enumerate(error or ()):
         writer.add("error", str(position), record)
     frames = writer.write({"deleted": deleted, "unreturned": [_label(item, captured) for item in dirty + replaced]})
-    return Answer(frames, [item.index for item in table], writer.lost, error_line(error) if error else "")
+    line, kinds = (error_line(error), error[0].kinds) if error else ("", ())
+    return Answer(frames, [item.index for item in table], writer.lost, line, kinds)
 
 
 def _with_holders(tracker: Tracker | None, dirty: list[Tracked], replaced: list[Tracked]) -> list[Tracked]:

@@ -56,6 +56,7 @@ class ErrorRecord:
         text: The whole chain's traceback as Python prints it; only on the first record.
         link: How the next record hangs on this one: `cause`, `context` or nothing.
         exception: The exception; None where it cannot be pickled.
+        kinds: Its type and that type's parents, see `kinds_of`.
     """
 
     type_name: str
@@ -65,6 +66,7 @@ class ErrorRecord:
     link: str = ""
     suppress_context: bool = False
     exception: BaseException | None = field(default=None, repr=False)
+    kinds: tuple[str, ...] = ()
 
 
 def describe(error: BaseException, *, internal: tuple[str, ...]) -> list[ErrorRecord]:
@@ -90,6 +92,7 @@ def describe(error: BaseException, *, internal: tuple[str, ...]) -> list[ErrorRe
                 link=link if following is not None else "",
                 suppress_context=current.__suppress_context__,
                 exception=current,
+                kinds=kinds_of(type(current)),
             )
         )
         current = following
@@ -101,6 +104,11 @@ def type_name(error: BaseException) -> str:
     """Return the type's name as a traceback shows it."""
     cls = type(error)
     return cls.__qualname__ if cls.__module__ in ("builtins", "__main__") else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def kinds_of(cls: type[BaseException]) -> tuple[str, ...]:
+    """Return the names of an exception's type and of its parents, each with its module."""
+    return tuple(f"{each.__module__}.{each.__qualname__}" for each in cls.__mro__[:-1])
 
 
 def safe_str(error: BaseException) -> str:

@@ -146,6 +146,31 @@ class Settings:
         unit="retries",
         help="How often a task that failed is run again, whatever the reason; what was throttled always is",
     )
+    retry_on: str | None = _setting(
+        None,
+        optional=True,
+        pattern=r"[A-Za-z_][\w.<>]*( *, *[A-Za-z_][\w.<>]*)*",
+        shape="names of exceptions such as ValueError, requests.exceptions.ConnectionError",
+        help="Which exceptions `retries` is for, with their subclasses; unset, all",
+    )
+    retry_memory_mb: int | None = _setting(
+        None,
+        kind="int",
+        optional=True,
+        least=128,
+        most=10_240,
+        unit="MB",
+        source=_QUOTAS,
+        help="What ran out of memory is run again with twice as much, up to this; unset, it is not",
+    )
+    backups: bool = _setting(
+        False,
+        kind="bool",
+        help=(
+            "Whether, once all of a map is sent, what takes much longer than its siblings is run a second time beside "
+            "itself: the first outcome counts, and such tasks may run twice"
+        ),
+    )
     inline_limit_bytes: int = _setting(
         4 * 1024 * 1024,
         kind="int",
@@ -162,7 +187,10 @@ class Settings:
         least=0,
         most=1_000_000,
         unit="US dollars",
-        help="What a job may cost at list price before nothing more of it is launched; 0 sets no limit",
+        help=(
+            "What a job may cost at list price before nothing more of it is launched; set by an executor, what all its "
+            "jobs may cost together; 0 sets no limit, and unset there is none where nobody pays (the target local)"
+        ),
     )
     quiet: bool = _setting(False, kind="bool", help="Whether to show results only, and no progress or reports")
     view: Literal["auto", "widget", "html", "text"] = _setting(

@@ -18,7 +18,7 @@ def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
         LambdaMagicError: It was not delivered, or did not end well; see `Transport.invoke` and `verdict.read_reply`.
     """
     payload = json.dumps(_request(spec, unit, attempt_id, answer_url="").to_json()).encode()
-    function = spec.function
+    function = unit.function or spec.function
     reply = spec.transport.invoke(Invocation(function.name, payload, want_log_tail=True, timeout_s=function.timeout_s))
     return arrival_of(spec, unit, attempt_id, reply), reply.log_tail
 
@@ -31,7 +31,8 @@ def send_event(spec: JobSpec, unit: Unit, attempt_id: str) -> None:
     """
     answer_url = spec.stager.answer_url(spec.job_id, attempt_id)
     payload = json.dumps(_request(spec, unit, attempt_id, answer_url=answer_url).to_json()).encode()
-    spec.transport.invoke(Invocation(spec.function.name, payload, kind="Event", timeout_s=spec.function.timeout_s))
+    function = unit.function or spec.function
+    spec.transport.invoke(Invocation(function.name, payload, kind="Event", timeout_s=function.timeout_s))
 
 
 def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:
@@ -46,7 +47,7 @@ def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:
 
 def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationReply) -> Arrival:
     """Read a reply."""
-    function = spec.function
+    function = unit.function or spec.function
     response = read_reply(reply, client=spec.versions, memory_mb=function.memory_mb, timeout_s=function.timeout_s)
     frames = spec.stager.collect(response, job_id=spec.job_id, attempt_id=attempt_id, key=spec.key)
     report = parse_report(reply.log_tail, reply.request_id)

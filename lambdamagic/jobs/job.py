@@ -25,6 +25,7 @@ from lambdamagic.protocol.report import Report
 from lambdamagic.transports.base import Transport
 
 if TYPE_CHECKING:
+    from lambdamagic.jobs.ledger import Budget
     from lambdamagic.jobs.sources import UnitSource
 
 State = Literal["running", "done", "failed", "cancelled"]
@@ -61,6 +62,7 @@ class Unit:
         items: Encodes their arguments as a list, when they are to be sent; None for a cell.
         program: Its own program; None takes the job's.
         program_id: Tells programs of one job apart, so that an environment knows which one it has read.
+        function: What runs it instead of the job's function.
         begin: Called when it is about to be sent; False means that it was cancelled meanwhile.
         part: Makes a unit of some of its tasks, for when not all are to be run again; None when it has one task.
     """
@@ -70,6 +72,7 @@ class Unit:
     part: Callable[[tuple[int, ...]], Unit] | None = None
     program: Callable[[], Payload] | None = None
     program_id: str = ""
+    function: FunctionRef | None = None
     begin: Callable[[], bool] | None = None
 
 
@@ -80,6 +83,9 @@ class JobSpec:
     Attributes that do not speak for themselves:
         units: Where the work comes from.
         mode: `sync` waits for each invocation; `event` sends it and finds its answer in the bucket.
+        backups: Whether what is late at the end is run a second time beside itself.
+        budget: What may be spent; None for no limit. Executors share one among their jobs.
+        resize: Gives a function with at least so many MB of memory; blocks. None where there is no other.
         answer_bound_s: In mode `event`, how long an answer may be out before its attempt counts as lost.
     """
 
@@ -100,7 +106,9 @@ class JobSpec:
     answer_bound_s: float = 0.0
     prices: Prices = field(default_factory=lambda: Prices.of(""))
     is_billed: bool = True
-    max_cost_usd: float | None = None
+    backups: bool = False
+    budget: Budget | None = None
+    resize: Callable[[int], FunctionRef] | None = None
     job_id: str = field(default_factory=new_job_id)
     key: bytes = field(default_factory=keys.new_job_key, repr=False)
 

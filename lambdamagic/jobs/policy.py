@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambdamagic.codec.failures import kinds_of
 from lambdamagic.errors import (
     EnvironmentDiedError,
     FunctionTimedOutError,
@@ -26,6 +27,8 @@ class RetryPolicy:
         user_errors: Further attempts of a task whose code raised, timed out or used up its memory.
         deaths: Further attempts of a task whose environment died: once may be chance, twice is the task.
         losses: Further attempts of a task whose connection broke or whose request AWS failed: never the task's fault.
+        retry_on: Types of exceptions for which `user_errors` holds, see `wants_retry`; empty means all.
+        memory_cap_mb: Up to how much memory a task that ran out of it is run again with more; 0 for never.
         throttle_patience_s: How long throttling is borne while nothing at all is taken, in seconds.
         base_s: First wait, doubled with each attempt.
         cap_s: Longest wait.
@@ -34,6 +37,8 @@ class RetryPolicy:
     user_errors: int = 0
     deaths: int = 0
     losses: int = 4
+    retry_on: tuple[str, ...] = ()
+    memory_cap_mb: int = 0
     throttle_patience_s: float = 900.0
     base_s: float = 0.2
     cap_s: float = 10.0
@@ -62,14 +67,34 @@ def wait_before_retry(
         now: Seconds on a clock that does not go back.
         jitter: A number in [0, 1): many clients must not come back at the same moment.
     """
+    retries = policy.user_errors if wants_retry(policy, kinds_of(type(error))) else 0
     if isinstance(error, FunctionTimedOutError | OutOfMemoryError):
-        return backoff_s(policy, history.user_errors, jitter) if history.user_errors <= policy.user_errors else None
+        return backoff_s(policy, history.user_errors, jitter) if history.user_errors <= retries else None
     if isinstance(error, EnvironmentDiedError):
-        allowed = max(policy.deaths, policy.user_errors)
+        allowed = max(policy.deaths, retries)
         return backoff_s(policy, history.deaths, jitter) if history.deaths <= allowed else None
     if isinstance(error, InvocationLostError):
         return backoff_s(policy, history.losses, jitter) if history.losses <= policy.losses else None
     return None
+
+
+def wants_retry(policy: RetryPolicy, kinds: tuple[str, ...]) -> bool:
+    """Tell whether an exception is one that is to be tried again.
+
+    Args:
+        policy: The rules. A name in `retry_on` means a type and its subclasses, with its module or without.
+        kinds: The exception's type and its parents, as `kinds_of` names them.
+    """
+    if not policy.retry_on:
+        return True
+    return any(kind == name or kind.endswith(f".{name}") for name in policy.retry_on for kind in kinds)
+
+
+def larger_memory_mb(policy: RetryPolicy, error: Exception, memory_mb: int) -> int | None:
+    """Return the memory to try again with: twice what was too little, up to the cap; None if it is not to be tried."""
+    if not isinstance(error, OutOfMemoryError) or memory_mb >= policy.memory_cap_mb:
+        return None
+    return min(2 * memory_mb, policy.memory_cap_mb)
 
 
 def bears_throttling(policy: RetryPolicy, history: History, *, now: float, last_success: float) -> bool:

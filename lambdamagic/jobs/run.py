@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from lambdamagic import events
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import (
     CostLimitError,
@@ -30,19 +29,49 @@ from lambdamagic.errors import (
     ResultError,
     ThrottledError,
 )
+from lambdamagic.jobs.backups import late_at, usual_s
 from lambdamagic.jobs.concurrency import Concurrency
 from lambdamagic.jobs.delivery import delivery_for
 from lambdamagic.jobs.job import Arrival, Job, Unit
-from lambdamagic.jobs.policy import History, bears_throttling, note, wait_before_retry
+from lambdamagic.jobs.ledger import Ledger
+from lambdamagic.jobs.policy import (
+    History,
+    bears_throttling,
+    larger_memory_mb,
+    note,
+    wait_before_retry,
+    wants_retry,
+)
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.jobs.verdict import timed_out
 
 EndState = Literal["cancelled", "failed"]
 
-_LOG_TAILS_KEPT = 20
 _DEATHS = (EnvironmentDiedError, FunctionTimedOutError, OutOfMemoryError)
 #: What an argument or a result of one task brings about: it cannot be sent, or cannot come back.
 _OF_ITS_TASKS = (EncodeError, ResultError)
+#: How many durations tell what is late.
+_DURATIONS_KEPT = 200
+
+
+@dataclass(eq=False)
+class _Flight:
+    """A unit under way, in one attempt or, when it was late, in two beside each other.
+
+    Attributes:
+        racers: How many attempts are under way.
+        is_over: Whether one of them has brought the outcome; the others no longer count.
+        began: When its attempt was sent; None while none is out.
+        has_backup: Whether it was given a second attempt; a third never comes.
+    """
+
+    unit: Unit
+    history: History
+    racers: int = 1
+    is_over: bool = False
+    began: float | None = None
+    has_backup: bool = False
+    racing: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class JobRun:
@@ -61,17 +90,21 @@ class JobRun:
         self.job, self.spec = job, job.spec
         self._threads, self._jitter, self._clock = threads, jitter, clock
         self._delivery = delivery_for(self.spec, threads)
+        self._ledger = Ledger(job, clock)
         self._waiting: deque[Unit] = deque()
         # Throttled, and not to be sent again before a moment; a number of their own orders those of one moment.
         self._resting: list[tuple[float, int, Unit]] = []
         # Only of tasks that have failed before, or are on their way: memory does not grow with what is done.
         self._histories: dict[tuple[int, ...], History] = {}
-        self._active: set[asyncio.Task[None]] = set()
+        self._active: dict[asyncio.Task[None], _Flight] = {}
+        # Attempts whose outcome came from another: nobody waits for them, but what they cost is told if they end.
+        self._losers: set[asyncio.Task[None]] = set()
+        self._durations: dict[str, deque[float]] = {}
+        self._next_backup: float | None = None
         self._concurrency = Concurrency(max(1, self.spec.max_concurrency))
         self._attempts = 0
         self._main: asyncio.Task[None] | None = None
         self._stopped_as: EndState | None = None
-        self._cost_usd = 0.0
         self._fatal: Exception | None = None
         self._changed = asyncio.Event()
         self._last_success = float("-inf")
@@ -90,21 +123,17 @@ class JobRun:
         self._stopped_as = self._stopped_as or state
         self._changed.set()
 
-    def _emit(self, event: events.Event) -> None:
-        self.job.listeners.emit(event)
-
     async def _run(self) -> None:
-        spec, job = self.spec, self.job
-        memory_mb = spec.function.memory_mb
-        self._emit(
-            events.JobStarted(spec.job_id, spec.label, spec.task_count, memory_mb, spec.is_billed, job.started_at)
-        )
+        self._ledger.job_started()
         try:
-            await self._launch_all()
+            try:
+                await self._launch_all()
+            finally:
+                self._abandon([*self._active, *self._losers])
         except Exception as error:  # noqa: BLE001  # an engine's own failure must end the job, not hang it
             self._fatal = self._fatal or error
         if self._stopped_as is not None:
-            self._finish(self._stopped_as, JobCancelledError(f"job {spec.job_id} was stopped"))
+            self._finish(self._stopped_as, JobCancelledError(f"job {self.spec.job_id} was stopped"))
         elif self._fatal is not None:
             self._finish("failed", self._fatal)
         else:
@@ -131,21 +160,35 @@ class JobRun:
             await self._changed.wait()
             if alarm is not None:
                 alarm.cancel()
-        await self._abandon()
 
     def _launch(self) -> None:
         """Send as much as there is room for."""
+        self._check_budget()  # another job may have spent the rest
+        if self._fatal is not None:
+            return
         now, concurrency = self._clock.monotonic(), self._concurrency
         while self._resting and self._resting[0][0] <= now:
             self._waiting.appendleft(heapq.heappop(self._resting)[2])
-        for _ in range(concurrency.room(len(self._active), now)):
+        self._next_backup = None
+        for left in range(concurrency.room(self._under_way, now), 0, -1):
             unit = self._next_unit(concurrency.reachable(now))
             if unit is None:
+                if self.spec.backups:
+                    self._back_up(left, now)
                 return
-            task = asyncio.get_running_loop().create_task(self._carry(unit))
-            self._active.add(task)
-            concurrency.started(len(self._active), now)
-            task.add_done_callback(self._one_ended)
+            history = self._histories.pop(unit.tasks, None) or History()
+            self._start(_Flight(unit, history), now)
+
+    @property
+    def _under_way(self) -> int:
+        return len(self._active) + len(self._losers)
+
+    def _start(self, flight: _Flight, now: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry(flight))
+        self._active[task] = flight
+        flight.racing.add(task)
+        self._concurrency.started(self._under_way, now)
+        task.add_done_callback(self._one_ended)
 
     def _next_unit(self, slots: int) -> Unit | None:
         while unit := self._waiting.popleft() if self._waiting else self.spec.units.take(slots):
@@ -153,97 +196,175 @@ class JobRun:
                 return unit
         return None
 
+    def _back_up(self, room: int, now: float) -> None:
+        """Nothing is left to send: send again what is late, beside its first attempt."""
+        usual = {program: usual_s(seconds) for program, seconds in self._durations.items()}
+        alone = {flight for flight in self._active.values() if not flight.has_backup}
+        for flight in sorted(alone, key=lambda each: each.began or now):
+            late = None
+            if flight.began is not None and not flight.is_over:
+                late = late_at(flight.began, len(flight.unit.tasks), usual.get(flight.unit.program_id))
+            if flight.began is None or late is None:
+                continue
+            if late > now:
+                self._next_backup = late if self._next_backup is None else min(late, self._next_backup)
+            elif room > 0:
+                room -= 1
+                flight.racers, flight.has_backup = flight.racers + 1, True
+                self._ledger.backed_up(flight.unit, now - flight.began)
+                self._start(flight, now)
+
     def _alarm_s(self) -> float | None:
         """Return when to look again though nothing has happened."""
         now = self._clock.monotonic()
         alarms = [self._resting[0][0] - now] if self._resting else []
+        if self._next_backup is not None:
+            alarms.append(self._next_backup - now)
         if self._waiting or not self.spec.units.is_dry:
-            room_s = self._concurrency.look_again_s(len(self._active), now)
+            room_s = self._concurrency.look_again_s(self._under_way, now)
             alarms += [] if room_s is None else [room_s]
         return min(alarms, default=None)
 
     def _one_ended(self, task: asyncio.Task[None]) -> None:
-        self._active.discard(task)
+        self._active.pop(task, None)
+        self._losers.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and self._fatal is None:
             self._fatal = error if isinstance(error, Exception) else RuntimeError(repr(error))
         self._changed.set()
 
-    async def _abandon(self) -> None:
+    def _abandon(self, tasks: Iterable[asyncio.Task[None]]) -> None:
         """Stop waiting for what is under way; tell it to stop where it runs."""
-        was_running = bool(self._active)
-        for task in list(self._active):
-            task.cancel()
+        was_running = False
+        for task in tasks:
+            was_running = task.cancel() or was_running
         if was_running:
             spec = self.spec
-            future = self._threads.submit(lambda: spec.stager.tell_cancelled(spec.job_id))
+            try:
+                future = self._threads.submit(lambda: spec.stager.tell_cancelled(spec.job_id))
+            except RuntimeError:
+                return  # the engine is being closed
             future.add_done_callback(lambda done: done.exception())  # the store being gone too changes nothing
 
-    async def _carry(self, unit: Unit) -> None:
+    async def _carry(self, flight: _Flight) -> None:
         """Bring one unit to its end, in as many attempts as the policy allows."""
-        history = self._histories.pop(unit.tasks, None) or History()
         while True:
             self._attempts += 1
             attempt_id = f"{self._attempts:06d}"
             try:
-                arrival = await self._attempt(unit, attempt_id)
+                arrival = await self._attempt(flight, attempt_id)
             except LambdaMagicError as error:
-                if isinstance(error, ThrottledError) and self._rest(unit, attempt_id, error, history):
+                if isinstance(error, InvocationError):
+                    self._ledger.died(flight.unit, attempt_id, error)
+                    self._check_budget()
+                if flight.is_over:
                     return
-                wait_s = self._judge(unit, attempt_id, error, history)
+                if isinstance(error, ThrottledError) and self._rest(flight, attempt_id, error):
+                    return
+                if flight.racers > 1:
+                    flight.racers -= 1  # the other attempt goes on, and decides
+                    return
+                larger = await self._larger(flight.unit, attempt_id, error)
+                if larger is not None:
+                    flight.unit = larger
+                    continue
+                wait_s = self._judge(flight, attempt_id, error)
                 if wait_s is None:
                     return
+                flight.began = None
                 await asyncio.sleep(wait_s)
                 continue
             self._last_success = self._clock.monotonic()
             self._concurrency.succeeded(self._last_success)
-            if self._settle(arrival, attempt_id, history):
+            if flight.is_over:
+                return  # the other attempt was first
+            flight = self._won(flight)
+            if self._settle(arrival, attempt_id, flight.history):
                 return
 
-    async def _attempt(self, unit: Unit, attempt_id: str) -> Arrival:
-        spec = self.spec
-        self._emit(events.InvocationStarted(spec.job_id, attempt_id, unit.tasks, self._clock.time()))
-        began = self._clock.monotonic()
+    async def _attempt(self, flight: _Flight, attempt_id: str) -> Arrival:
+        unit, began = flight.unit, self._clock.monotonic()
+        self._ledger.started(unit, attempt_id)
+        if flight.racers == 1:
+            flight.began = began
         arrival, tail = await self._delivery.attempt(unit, attempt_id)
         arrival = replace(arrival, elapsed_s=self._clock.monotonic() - began)
-        self._keep_log(tail)
-        self._report(arrival, attempt_id)
+        self._ledger.ended(arrival, attempt_id, tail)
+        self._check_budget()
         response = arrival.response
         if response is not None and response.status == "timed_out" and not response.tasks:
-            raise timed_out(response, timeout_s=spec.function.timeout_s, request_id=arrival.request_id)
+            raise timed_out(response, timeout_s=self.spec.function.timeout_s, request_id=arrival.request_id)
         return arrival
 
-    def _rest(self, unit: Unit, attempt_id: str, error: ThrottledError, history: History) -> bool:
+    def _won(self, flight: _Flight) -> _Flight:
+        """Let an attempt's outcome be the one that counts; return what goes on if the unit has to be run again."""
+        winner = asyncio.current_task()
+        assert winner is not None
+        flight.is_over = True
+        for task in flight.racing:
+            if task is not winner and self._active.pop(task, None) is not None:
+                self._losers.add(task)
+        self._active[winner] = following = _Flight(flight.unit, flight.history, racing={winner})
+        return following
+
+    def _check_budget(self) -> None:
+        if self.spec.budget is None or self._fatal is not None:
+            return
+        try:
+            self.spec.budget.check()
+        except CostLimitError as error:
+            self._fatal = error
+            self._changed.set()
+
+    def _rest(self, flight: _Flight, attempt_id: str, error: ThrottledError) -> bool:
         """Give a refused unit's place back and let it rest; False if it has rested long enough."""
-        now = self._clock.monotonic()
+        now, unit, history = self._clock.monotonic(), flight.unit, flight.history
         note(history, error, now)
-        pause_s = self._concurrency.throttled(len(self._active) - 1, now, jitter=self._jitter())
-        if not bears_throttling(self.spec.policy, history, now=now, last_success=self._last_success):
-            return False
+        pause_s = self._concurrency.throttled(self._under_way - 1, now, jitter=self._jitter())
         # Lambda's own word is kept even when places become free before.
         wait_s = max(error.retry_after_s, 0.0)
-        self._histories[unit.tasks] = history
-        heapq.heappush(self._resting, (now + wait_s, self._attempts, replace(unit, begin=None)))
-        told = events.InvocationThrottled(
-            self.spec.job_id, attempt_id, unit.tasks, max(wait_s, pause_s), self._clock.time()
-        )
-        self._emit(told)
-        return True
+        if flight.racers > 1:
+            flight.racers, flight.has_backup = flight.racers - 1, False  # nothing ran; the other attempt goes on
+            self._ledger.throttled((), attempt_id, pause_s)
+            return True
+        if bears_throttling(self.spec.policy, history, now=now, last_success=self._last_success):
+            self._histories[unit.tasks] = history
+            heapq.heappush(self._resting, (now + wait_s, self._attempts, replace(unit, begin=None)))
+            self._ledger.throttled(unit.tasks, attempt_id, max(wait_s, pause_s))
+            return True
+        return False
 
-    def _judge(self, unit: Unit, attempt_id: str, error: LambdaMagicError, history: History) -> float | None:
+    async def _larger(self, unit: Unit, attempt_id: str, error: LambdaMagicError) -> Unit | None:
+        """Return the unit for a function with more memory, if that is what it died of and more is allowed."""
+        now_mb = (unit.function or self.spec.function).memory_mb
+        wanted_mb = larger_memory_mb(self.spec.policy, error, now_mb)
+        resize = self.spec.resize
+        if wanted_mb is None or resize is None or unit.part is not None:
+            return None
+        try:
+            function = await asyncio.wrap_future(self._threads.submit(lambda: resize(wanted_mb)))
+        except LambdaMagicError as refused:
+            error.hint = f"it was to be run again with {wanted_mb:,} MB, but {refused.message}"
+            return None
+        reason = f"out of memory at {now_mb:,} MB; again with {function.memory_mb:,} MB"
+        self._ledger.retried(unit.tasks, reason, attempt_id=attempt_id, memory_mb=function.memory_mb)
+        return replace(unit, function=function, begin=None)
+
+    def _judge(self, flight: _Flight, attempt_id: str, error: LambdaMagicError) -> float | None:
         """Decide what follows a failed attempt: a wait, or the end of the unit or the job."""
-        now = self._clock.monotonic()
-        note(history, error, now)
-        if isinstance(error, InvocationError):
-            self._keep_log(error.log_tail)
+        unit, now = flight.unit, self._clock.monotonic()
+        note(flight.history, error, now)
         if isinstance(error, (*_DEATHS, *_OF_ITS_TASKS)) and unit.part is not None:
             # One of the tasks did it, and the others must not go with it.
             middle = len(unit.tasks) // 2
             self._again(unit, unit.tasks[:middle], error.message)
             self._again(unit, unit.tasks[middle:], error.message)
             return None
-        wait_s = wait_before_retry(self.spec.policy, error, history, now=now, jitter=self._jitter())
+        wait_s = wait_before_retry(self.spec.policy, error, flight.history, now=now, jitter=self._jitter())
         if wait_s is not None:
-            self._tell_retry(unit, attempt_id, error, wait_s)
+            may_have_run = isinstance(error, InvocationError) and error.may_have_run
+            self._ledger.retried(
+                unit.tasks, error.message, attempt_id=attempt_id, may_have_run=may_have_run, wait_s=wait_s
+            )
             return wait_s
         # A program of its own that cannot be read concerns no other unit either, nor does a call that was never taken.
         of_its_own = ProtocolError, ThrottledError
@@ -254,29 +375,21 @@ class JobRun:
             self._fatal = error
         return None
 
-    def _tell_retry(self, unit: Unit, attempt_id: str, error: LambdaMagicError, wait_s: float) -> None:
-        job_id, now = self.spec.job_id, self._clock.time()
-        may_have_run = isinstance(error, InvocationError) and error.may_have_run
-        self._emit(events.InvocationRetried(job_id, attempt_id, unit.tasks, error.message, may_have_run, wait_s, now))
-
     def _settle(self, arrival: Arrival, attempt_id: str, history: History) -> bool:
         """Keep what is done, and send again what the policy says; return whether this unit needs no other attempt."""
         unit, response = arrival.unit, arrival.response
         assert response is not None
+        policy = self.spec.policy
         again: list[int] = []
         if any(task.error for task in response.tasks):
             history.user_errors += 1
-            if history.user_errors <= self.spec.policy.user_errors:
+            if history.user_errors <= policy.user_errors:
                 done = zip(unit.tasks, response.tasks, strict=False)
-                again = [number for number, task in done if task.error]
+                again = [number for number, task in done if task.error and wants_retry(policy, task.kinds)]
         reason = next((task.error for task in response.tasks if task.error), "")
         if unit.part is None:
             if again:
-                self._emit(
-                    events.InvocationRetried(
-                        self.spec.job_id, attempt_id, unit.tasks, reason, True, 0.0, self._clock.time()
-                    )
-                )
+                self._ledger.retried(unit.tasks, reason, attempt_id=attempt_id)
                 return False
             self._deliver(arrival)
             return True
@@ -297,60 +410,16 @@ class JobRun:
         self._waiting.append(unit.part(tasks))
         if history is not None:
             self._histories[tasks] = replace(history)
-        self._emit(events.InvocationRetried(self.spec.job_id, "", tasks, reason, True, 0.0, self._clock.time()))
-
-    def _keep_log(self, tail: str) -> None:
-        if tail:
-            self.job.log_tails.append(tail)
-            del self.job.log_tails[:-_LOG_TAILS_KEPT]
-
-    def _report(self, arrival: Arrival, attempt_id: str) -> None:
-        response, report, spec = arrival.response, arrival.report, self.spec
-        assert response is not None
-        usage = response.usage
-        billed_ms = report.billed_ms if report is not None else usage.duration_ms
-        # Reads and writes are not told apart in a task's usage: all count as the dearer.
-        cost_usd = spec.prices.invocation_usd(
-            billed_ms=billed_ms, memory_mb=spec.function.memory_mb, s3_writes=usage.s3_requests
-        )
-        self._cost_usd += cost_usd
-        self._emit(
-            events.InvocationFinished(
-                spec.job_id,
-                attempt_id,
-                arrival.unit.tasks,
-                report,
-                usage.environment_id,
-                usage.cold,
-                usage.s3_requests,
-                cost_usd,
-                report.duration_ms if report is not None else usage.duration_ms,
-                self._clock.time(),
-            )
-        )
-        limit = spec.max_cost_usd
-        if spec.is_billed and limit is not None and self._cost_usd >= limit and self._fatal is None:
-            self._fatal = CostLimitError(
-                f"the job has cost {self._cost_usd:.2f} dollars at list price and may cost {limit:.2f}",
-                hint="raise it with --max-cost or the setting max_cost_usd; what is done is kept",
-            )
-            self._changed.set()
+        self._ledger.retried(tasks, reason)
 
     def _deliver(self, arrival: Arrival) -> None:
-        spec, now = self.spec, self._clock.time()
-        spec.units.learn(arrival)
-        if arrival.response is not None:
-            for task, summary in zip(arrival.unit.tasks, arrival.response.tasks, strict=False):
-                if task not in arrival.superseded:
-                    failed = bool(summary.error)
-                    self._emit(events.TaskFinished(spec.job_id, task, failed, summary.error, summary.seconds, now))
-        elif arrival.error is not None:
-            line = f"{type(arrival.error).__name__}: {arrival.error}".splitlines()[0]
-            for task in arrival.unit.tasks:
-                self._emit(events.TaskFinished(spec.job_id, task, True, line, 0.0, now))
+        self.spec.units.learn(arrival)
+        if self.spec.backups and arrival.response is not None and arrival.response.tasks:
+            known = self._durations.setdefault(arrival.unit.program_id, deque(maxlen=_DURATIONS_KEPT))
+            known.append(arrival.elapsed_s / len(arrival.response.tasks))
+        self._ledger.delivered(arrival)
         self.job.arrived(arrival)
 
     def _finish(self, state: Any, error: Exception | None) -> None:
         self.job.finished(state, error)
-        text = "" if error is None else f"{type(error).__name__}: {error}".splitlines()[0]
-        self._emit(events.JobFinished(self.spec.job_id, state, text, self._clock.time()))
+        self._ledger.job_finished(state, error)

@@ -129,10 +129,13 @@ class TaskSummary:
     Attributes:
         seconds: Run time of the user's code.
         error: Type and message of its exception in one line; empty when it returned.
+        kinds: The exception's type and that type's parents, with their modules; only if the request asks for them
+            (option `retry_on`).
     """
 
     seconds: float
     error: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ class Response:
             "signature": self.signature,
             "outputs": self.outputs,
             "usage": dict(vars(self.usage)),  # asdict would copy deeply
-            "tasks": [[task.seconds, task.error] for task in self.tasks],
+            "tasks": [[task.seconds, task.error, *([task.kinds] if task.kinds else [])] for task in self.tasks],
             "detail": self.detail,
             "error_kind": self.error_kind,
         }
@@ -195,7 +198,7 @@ class Response:
                 signature=document["signature"],
                 outputs=document["outputs"],
                 usage=Usage(**document["usage"]),
-                tasks=[TaskSummary(seconds, error) for seconds, error in document["tasks"]],
+                tasks=[TaskSummary(seconds, error, *map(tuple, kinds)) for seconds, error, *kinds in document["tasks"]],
                 detail=document["detail"],
                 error_kind=document["error_kind"],
             )

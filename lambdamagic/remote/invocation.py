@@ -122,7 +122,8 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
         state.pop("program", None)
         program.close()
     numbers = pack_numbers(answer.numbers)
-    summary = TaskSummary(time.perf_counter() - began, answer.error_line)
+    kinds = answer.error_kinds if request.options.get("retry_on") else ()
+    summary = TaskSummary(time.perf_counter() - began, answer.error_line, kinds)
     outputs = environment.outputs.finished()
     return Response(here, "done", numbers=numbers, outputs=outputs, tasks=[summary]), answer.frames
 

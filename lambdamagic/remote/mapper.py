@@ -19,6 +19,12 @@ from lambdamagic.remote.program import Program, collection_paused
 from lambdamagic.remote.watchdog import Interrupted
 
 
+def failed_summary(seconds: float, records: list[ErrorRecord], request: Request) -> TaskSummary:
+    """Tell how a task failed, and of what kind the exception is if the client decides by that."""
+    kinds = records[0].kinds if request.options.get("retry_on") else ()
+    return TaskSummary(seconds, error_line(records), kinds)
+
+
 class Chunk:
     """The tasks of one invocation and what has become of them.
 
@@ -87,7 +93,9 @@ class Chunk:
     def summaries(self) -> list[TaskSummary]:
         """Tell how each finished task ended."""
         return [
-            TaskSummary(outcome["seconds"], error_line(outcome["error"]) if "error" in outcome else "")
+            failed_summary(outcome["seconds"], outcome["error"], self._request)
+            if "error" in outcome
+            else TaskSummary(outcome["seconds"])
             for outcome in self.outcomes
         ]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.parity import check_parity
+from lambdamagic.errors import ConfigError
 from lambdamagic.jobs.delivery import answer_bound_s
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import FunctionRef, JobSpec
+from lambdamagic.jobs.ledger import Budget
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.sources import UnitSource
@@ -38,17 +41,28 @@ def fitting_function(resolved: ResolvedSettings, target: Target, program: Progra
         TargetError: There is no such function, and none can be made.
     """
     settings = resolved.settings
-    wish = FunctionWish(
+    function = target.function_for(_wish(resolved))
+    if program is not None and function.holdings is not None:
+        check_parity(program.imports, function.holdings, function=function.name, strictness=settings.parity)
+    return function
+
+
+def _wish(resolved: ResolvedSettings) -> FunctionWish:
+    settings = resolved.settings
+    return FunctionWish(
         settings.memory_mb,
         settings.timeout_s,
         settings.python or python_here(),
         least_memory_mb=0 if resolved.origin("memory_mb") == "default" else settings.memory_mb,
         least_timeout_s=0 if resolved.origin("timeout_s") == "default" else settings.timeout_s,
     )
-    function = target.function_for(wish)
-    if program is not None and function.holdings is not None:
-        check_parity(program.imports, function.holdings, function=function.name, strictness=settings.parity)
-    return function
+
+
+def budget_of(resolved: ResolvedSettings, target: Target) -> Budget | None:
+    """Return what a job may spend; None for no limit. Where nobody pays, the default is no limit."""
+    limit_usd = resolved.settings.max_cost_usd
+    is_asked_for = resolved.origin("max_cost_usd") != "default"
+    return Budget(limit_usd) if limit_usd and (target.is_billed or is_asked_for) else None
 
 
 def job_spec(
@@ -63,6 +77,7 @@ def job_spec(
     options: dict[str, Any],
     deaths: int,
     is_program_shared: bool,
+    budget: Budget | None = None,
 ) -> JobSpec:
     """Put a job together; the program is staged here if it is large.
 
@@ -77,14 +92,25 @@ def job_spec(
         options: What the remote side is told, beside the settings.
         deaths: Further attempts of a task whose environment died.
         is_program_shared: Whether many invocations run the program.
+        budget: What it may spend together with other jobs; by default one of its own, see `budget_of`.
 
     Raises:
+        ConfigError: Settings contradict each other.
         ParityError: The function lacks what the program imports; nothing was sent.
         TargetError: The target is not usable.
     """
     settings = resolved.settings
+    if settings.retry_on and not settings.retries:
+        raise ConfigError("retry_on has no effect without retries", hint="say how often: retries=2, or --retries 2")
     function = fitting_function(resolved, target, program)
     mode: Literal["sync", "event"] = "event" if settings.mode == "event" else "sync"
+
+    def resize(memory_mb: int) -> FunctionRef:
+        larger = target.function_for(replace(_wish(resolved), memory_mb=memory_mb, least_memory_mb=memory_mb))
+        if mode == "event":
+            target.prepare_events(larger.name)
+        return larger
+
     limit = settings.inline_limit_bytes
     if mode == "event":
         target.prepare_events(function.name)
@@ -101,10 +127,16 @@ def job_spec(
         versions=versions.here() if program is None else program.versions,
         units=units,
         task_count=task_count,
-        options={"serializer": settings.serializer, **options},
+        options={
+            "serializer": settings.serializer,
+            **({"retry_on": True} if settings.retry_on else {}),
+            **options,
+        },
         policy=RetryPolicy(
             user_errors=settings.retries,
-            deaths=max(deaths, settings.retries),
+            retry_on=tuple(name.strip() for name in (settings.retry_on or "").split(",") if name.strip()),
+            memory_cap_mb=settings.retry_memory_mb or 0,
+            deaths=deaths,
             # A cell may do what must not be done twice; tasks of a map are taken to be fit for it, and say so.
             losses=max(_MAP_LOSSES, settings.retries) if kind == "map" else settings.retries,
         ),
@@ -114,5 +146,7 @@ def job_spec(
         answer_bound_s=answer_bound_s(function.timeout_s),
         prices=Prices.of(target.region),
         is_billed=target.is_billed,
-        max_cost_usd=settings.max_cost_usd or None,
+        backups=settings.backups and kind == "map",
+        budget=budget or budget_of(resolved, target),
+        resize=resize,
     )

@@ -34,6 +34,7 @@ class Progress:
     cold_starts: int = 0
     throttled: int = 0
     retried: int = 0
+    backed_up: int = 0
     billed_ms: float = 0.0
     peak_memory_mb: int = 0
     s3_requests: int = 0
@@ -75,6 +76,7 @@ class ProgressListener:
             events.InvocationStarted: self._tasks.sent,
             events.InvocationThrottled: self._throttled,
             events.InvocationRetried: self._retried,
+            events.InvocationBackedUp: self._backed_up,
             events.InvocationFinished: self._answered,
             events.TaskFinished: self._finished,
             events.JobFinished: self._ended,
@@ -103,6 +105,9 @@ class ProgressListener:
         self._progress.retried += len(event.tasks)
         self._tasks.gave_up(event.attempt_id, event.tasks, event.at, TaskState.RETRYING)
 
+    def _backed_up(self, event: events.InvocationBackedUp) -> None:
+        self._progress.backed_up += len(event.tasks)
+
     def _answered(self, event: events.InvocationFinished) -> None:
         progress = self._progress
         progress.cold_starts += event.is_cold
@@ -111,6 +116,7 @@ class ProgressListener:
         if event.report is not None:
             progress.billed_ms += event.report.billed_ms
             progress.peak_memory_mb = max(progress.peak_memory_mb, event.report.peak_memory_mb)
+            progress.memory_mb = max(progress.memory_mb, event.report.memory_mb)
         self._tasks.answered(event)
 
     def _finished(self, event: events.TaskFinished) -> None:

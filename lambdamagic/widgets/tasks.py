@@ -129,7 +129,9 @@ class TaskTable:
         sent = self._sent.pop(event.attempt_id, ended)
         # The answer's way back is not known apart from the way there: all that is no run time counts as waiting.
         began = max(sent, ended - event.duration_ms / 1000)
-        number = self.environments.setdefault(event.environment_id, len(self.environments))
+        number: float = UNANSWERED  # one that died says what it used, not where it was
+        if event.environment_id:
+            number = self.environments.setdefault(event.environment_id, len(self.environments))
         init = event.report.init_ms / 1000 if event.report is not None else 0.0
         self._row(event.attempt_id, event.tasks, number, sent, began, ended, min(init, began - sent))
 

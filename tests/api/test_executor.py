@@ -17,8 +17,8 @@ import pytest
 
 from lambdamagic import LambdaExecutor
 from lambdamagic.api.options import read_options
-from lambdamagic.errors import ConfigError, EncodeError, EnvironmentDiedError, LocalServerError
-from lambdamagic.events import InvocationStarted
+from lambdamagic.errors import ConfigError, CostLimitError, EncodeError, EnvironmentDiedError, LocalServerError
+from lambdamagic.events import InvocationFinished, InvocationRetried, InvocationStarted
 
 
 def test_functions_of_main_travel_with_what_they_read(lambda_executor, define):
@@ -103,6 +103,52 @@ def test_throttles_drops_and_killed_environments(lambda_executor, faults):
     assert list(lambda_executor.map(abs, range(40), chunksize=10)) == list(range(40))
     faults.drop(count=1, after_running=True)
     assert [future.result() for future in [lambda_executor.submit(abs, -n) for n in range(5)]] == [0, 1, 2, 3, 4]
+
+
+def test_only_chosen_exceptions_are_retried(define, tmp_path):
+    """A class of the program's own, with its subclasses; others fail at once."""
+    namespace = sys.modules["__main__"].__dict__
+    define("class Flaky(Exception): pass")
+    define("class Flakier(Flaky): pass")
+    define("from pathlib import Path")
+    fail = define(
+        "def fail(folder, name):\n"
+        "    attempt = Path(folder, name); attempt.mkdir(exist_ok=True)\n"
+        "    count = len(list(attempt.iterdir())); (attempt / str(count)).touch()\n"
+        "    if name == 'key': raise KeyError(name)\n"
+        "    if count < 2: raise Flakier(name)\n"
+        "    return count"
+    )
+    with LambdaExecutor(max_workers=2, retries=3, retry_on=(namespace["Flaky"], TimeoutError)) as executor:
+        assert executor.submit(fail, str(tmp_path), "flaky").result() == 2
+        assert list(executor.map(fail, [str(tmp_path)], ["mapped"])) == [2]
+        with pytest.raises(KeyError):
+            executor.submit(fail, str(tmp_path), "key").result()
+    assert len(list((tmp_path / "key").iterdir())) == 1
+
+
+def test_more_memory_after_too_little(define):
+    """The call that ran out of memory is run again on a larger function, and nothing else is."""
+    told = []
+    take = define("def take(mb):\n    return len(bytearray(b'x') * (mb << 20)) >> 20")
+    with LambdaExecutor(max_workers=2, memory_mb=256, retry_memory=1024) as executor:
+        executor.add_listener(told.append)
+        assert list(executor.map(take, [1, 400, 2], chunksize=3)) == [1, 400, 2]
+    larger = [event for event in told if isinstance(event, InvocationRetried) and event.memory_mb]
+    assert [(event.tasks, event.memory_mb) for event in larger] == [((1,), 512)]
+    reports = [event.report for event in told if isinstance(event, InvocationFinished) and event.report]
+    assert {report.memory_mb for report in reports} == {256, 512}
+
+
+def test_what_a_program_sets_is_for_all_its_jobs(define):
+    """max_cost counts over submits and maps; then nothing more is launched."""
+    with LambdaExecutor(max_workers=1, max_cost=1e-6) as executor:
+        assert executor.submit(abs, -1).result() == 1
+        with pytest.raises(CostLimitError, match="max_cost_usd"):
+            for _ in range(50):
+                list(executor.map(abs, range(3), chunksize=1))
+        with pytest.raises(CostLimitError):
+            executor.submit(abs, -1).result()
 
 
 def test_a_call_that_ends_its_process(lambda_executor):
@@ -210,7 +256,14 @@ def test_a_credentials_file_is_this_executors_own(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"function": "a", "function_name": "b"}, {"aws_access_key_id": "x"}, {"memori_mb": 128}]
+    "options",
+    [
+        {"function": "a", "function_name": "b"},
+        {"aws_access_key_id": "x"},
+        {"memori_mb": 128},
+        {"retry_on": 3},
+        {"retry_on": int},
+    ],
 )
 def test_options_that_cannot_be(options):
     """Are refused when the executor is made."""

@@ -43,8 +43,9 @@ def answering(fn: Callable[[Any], Any]) -> Callable[[Invocation], InvocationRepl
             try:
                 value = fn(item)
             except Exception as error:
-                encoder.dump({"error": describe(error, internal=(__file__,)), "seconds": 0.0})
-                summaries.append(TaskSummary(0.0, f"{type(error).__name__}: {error}"))
+                records = describe(error, internal=(__file__,))
+                encoder.dump({"error": records, "seconds": 0.0})
+                summaries.append(TaskSummary(0.0, f"{type(error).__name__}: {error}", records[0].kinds))
                 continue
             if isinstance(value, InvocationReply):
                 return value

@@ -41,6 +41,16 @@ def test_the_ramp_is_used_in_full_and_nothing_is_refused():
     assert result.ratio <= 1.1
 
 
+def test_backups_for_stragglers():
+    """A job is not held up by the slowest environment, and few tasks are run twice."""
+    durations = durations_of("skewed", 600, 5.0)
+    nature = Nature(straggling=0.03)
+    without = simulate(durations, concurrency=300, nature=nature)
+    backed_up = simulate(durations, concurrency=300, nature=nature, backups=True)
+    assert backed_up.makespan_s < 0.7 * without.makespan_s
+    assert 600 < backed_up.executed <= 630
+
+
 def test_a_quota_below_the_limit_is_learnt():
     """The refusals of the first moment, and few more; each task is run once."""
     result = simulate(durations_of("skewed", 2000, 1.0), concurrency=500, nature=Nature(quota=60))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lambdamagic.config import load_settings
+from lambdamagic.errors import ConfigError
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.jobs.staging import Stager
@@ -86,7 +87,41 @@ def test_events_are_prepared() -> None:
     assert target.prepared == ["function"]
 
 
-def test_a_cost_limit_of_nothing_is_none() -> None:
-    """0 sets no limit; the default is one."""
-    assert _spec("map", _Target()).max_cost_usd == 20.0
-    assert _spec("map", _Target(), max_cost_usd=0).max_cost_usd is None
+def test_the_budget() -> None:
+    """0 sets no limit; the default is one where somebody pays, and a limit that is set holds everywhere."""
+    target = _Target()
+    target.is_billed = True
+    budget = _spec("map", target).budget
+    assert budget is not None
+    assert budget.limit_usd == 20.0
+    assert _spec("map", target, max_cost_usd=0).budget is None
+    target.is_billed = False
+    assert _spec("map", target).budget is None
+    asked = _spec("map", target, max_cost_usd=1.0).budget
+    assert asked is not None
+    assert asked.limit_usd == 1.0
+
+
+def test_retry_on_needs_retries() -> None:
+    """Said alone it would do nothing, so it is refused."""
+    spec = _spec("map", _Target(), retries=1, retry_on="ValueError, os.PathError")
+    assert spec.policy.retry_on == ("ValueError", "os.PathError")
+    assert spec.options["retry_on"] is True
+    with pytest.raises(ConfigError, match="retries"):
+        _spec("map", _Target(), retry_on="ValueError")
+
+
+def test_backups_are_for_maps_only() -> None:
+    """A cell is never run beside itself."""
+    assert _spec("map", _Target(), backups=True).backups
+    assert not _spec("cell", _Target(), backups=True).backups
+
+
+def test_a_larger_function_is_asked_for_as_a_demand() -> None:
+    """What ran out of memory is not to be run on the same function again."""
+    target = _Target()
+    spec = _spec("map", target, memory_mb=512, retry_memory_mb=2048)
+    assert spec.policy.memory_cap_mb == 2048
+    assert spec.resize is not None
+    spec.resize(1024)
+    assert (target.wishes[-1].memory_mb, target.wishes[-1].least_memory_mb) == (1024, 1024)

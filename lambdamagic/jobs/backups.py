@@ -1,0 +1,39 @@
+"""When an invocation that takes too long is run a second time beside itself, as pure functions.
+
+A few environments of many are slow for reasons of their own, and one of them can hold a whole job up at its end. So,
+once nothing is left to send, what has taken much longer than its siblings gets a backup attempt; the first outcome of a
+task wins. A task may then run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+#: Fewer finished siblings than this tell nothing.
+LEAST_FINISHED = 5
+#: Late is what takes this many times as long as all but a tenth of its siblings took, for each task.
+LATE = 1.5
+#: What a second attempt costs at least (a cold start): nothing is late before.
+SOONEST_S = 1.0
+
+
+def usual_s(finished: Sequence[float]) -> float | None:
+    """Return seconds in which nine of ten tasks ended, or None while too few have.
+
+    Args:
+        finished: Seconds for each task of invocations that have ended, in any order.
+    """
+    if len(finished) < LEAST_FINISHED:
+        return None
+    return sorted(finished)[min(len(finished) - 1, int(0.9 * len(finished)))]
+
+
+def late_at(began: float, tasks: int, usual: float | None) -> float | None:
+    """Return the moment from which an invocation is late; None if that cannot be told.
+
+    Args:
+        began: When it was sent.
+        tasks: How many it carries.
+        usual: See `usual_s`.
+    """
+    return None if usual is None else began + max(SOONEST_S, LATE * usual * tasks)

@@ -1,0 +1,186 @@
+"""What a job tells of itself: its events, the ends of its logs, and what it has cost."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from lambdamagic import events
+from lambdamagic.clock import Clock
+from lambdamagic.errors import CostLimitError, InvocationError
+from lambdamagic.jobs.job import Arrival, Job, Unit
+from lambdamagic.protocol.report import parse_report
+
+_LOG_TAILS_KEPT = 20
+
+
+class Budget:
+    """What may be spent, by one job or by all jobs of an executor. Thread-safe.
+
+    Args:
+        limit_usd: US dollars at list price.
+    """
+
+    def __init__(self, limit_usd: float) -> None:
+        self.limit_usd = limit_usd
+        self._lock = threading.Lock()
+        self._spent_usd = 0.0
+
+    @property
+    def spent_usd(self) -> float:
+        """What was spent so far."""
+        return self._spent_usd
+
+    def spend(self, cost_usd: float) -> None:
+        """Note a cost."""
+        with self._lock:
+            self._spent_usd += cost_usd
+
+    def check(self) -> None:
+        """Return if something is left.
+
+        Raises:
+            CostLimitError: Nothing is.
+        """
+        if self._spent_usd >= self.limit_usd:
+            raise CostLimitError(
+                f"{self._spent_usd:.2f} dollars were spent at list price, of the {self.limit_usd:.2f} that may be",
+                hint="raise it with --max-cost or the setting max_cost_usd (0 sets no limit); what is done is kept",
+            )
+
+
+class Ledger:
+    """Keeps a job's account; lives in the engine's event loop.
+
+    Args:
+        job: The job.
+        clock: The time in events.
+    """
+
+    def __init__(self, job: Job, clock: Clock) -> None:
+        self._job, self._spec, self._clock = job, job.spec, clock
+        self._id = job.spec.job_id
+
+    def job_started(self) -> None:
+        """Tell that it began."""
+        spec, job = self._spec, self._job
+        memory_mb = spec.function.memory_mb
+        self._tell(events.JobStarted(self._id, spec.label, spec.task_count, memory_mb, spec.is_billed, job.started_at))
+
+    def started(self, unit: Unit, attempt_id: str) -> None:
+        """Tell of an attempt."""
+        self._tell(events.InvocationStarted(self._id, attempt_id, unit.tasks, self._clock.time()))
+
+    def throttled(self, tasks: tuple[int, ...], attempt_id: str, wait_s: float) -> None:
+        """Tell of a refusal, and which tasks now wait."""
+        self._tell(events.InvocationThrottled(self._id, attempt_id, tasks, wait_s, self._clock.time()))
+
+    def backed_up(self, unit: Unit, after_s: float) -> None:
+        """Tell that a second attempt goes beside a slow one."""
+        self._tell(events.InvocationBackedUp(self._id, unit.tasks, after_s, self._clock.time()))
+
+    def retried(
+        self,
+        tasks: tuple[int, ...],
+        reason: str,
+        *,
+        attempt_id: str = "",
+        may_have_run: bool = True,
+        wait_s: float = 0.0,
+        memory_mb: int = 0,
+    ) -> None:
+        """Tell that tasks are tried again; see `events.InvocationRetried`."""
+        now = self._clock.time()
+        told = events.InvocationRetried(self._id, attempt_id, tasks, reason, may_have_run, wait_s, now, memory_mb)
+        self._tell(told)
+
+    def ended(self, arrival: Arrival, attempt_id: str, tail: str) -> None:
+        """Account for an invocation that gave an answer."""
+        response, report = arrival.response, arrival.report
+        assert response is not None
+        usage = response.usage
+        self._keep_log(tail)
+        self._account(
+            arrival.unit,
+            attempt_id,
+            report,
+            billed_ms=report.billed_ms if report is not None else usage.duration_ms,
+            duration_ms=report.duration_ms if report is not None else usage.duration_ms,
+            environment_id=usage.environment_id,
+            is_cold=usage.cold,
+            s3_requests=usage.s3_requests,
+        )
+
+    def died(self, unit: Unit, attempt_id: str, error: InvocationError) -> None:
+        """Account for an invocation that gave none: if its log tells what it used, that is billed too."""
+        self._keep_log(error.log_tail)
+        report = parse_report(error.log_tail, error.request_id or "")
+        if report is not None:
+            self._account(
+                unit,
+                attempt_id,
+                report,
+                billed_ms=report.billed_ms,
+                duration_ms=report.duration_ms,
+                is_cold=report.is_cold,
+            )
+
+    def _account(
+        self,
+        unit: Unit,
+        attempt_id: str,
+        report: Any,
+        *,
+        billed_ms: float,
+        duration_ms: float,
+        environment_id: str = "",
+        is_cold: bool = False,
+        s3_requests: int = 0,
+    ) -> None:
+        spec = self._spec
+        memory_mb = (unit.function or spec.function).memory_mb
+        # Reads and writes are not told apart in a task's usage: all count as the dearer.
+        cost_usd = spec.prices.invocation_usd(billed_ms=billed_ms, memory_mb=memory_mb, s3_writes=s3_requests)
+        if spec.budget is not None:
+            spec.budget.spend(cost_usd)
+        now = self._clock.time()
+        self._tell(
+            events.InvocationFinished(
+                self._id,
+                attempt_id,
+                unit.tasks,
+                report,
+                environment_id,
+                is_cold,
+                s3_requests,
+                cost_usd,
+                duration_ms,
+                now,
+            )
+        )
+
+    def delivered(self, arrival: Arrival) -> None:
+        """Tell of tasks that have their outcome."""
+        now = self._clock.time()
+        if arrival.response is not None:
+            for task, summary in zip(arrival.unit.tasks, arrival.response.tasks, strict=False):
+                if task not in arrival.superseded:
+                    failed = bool(summary.error)
+                    self._tell(events.TaskFinished(self._id, task, failed, summary.error, summary.seconds, now))
+        elif arrival.error is not None:
+            line = f"{type(arrival.error).__name__}: {arrival.error}".splitlines()[0]
+            for task in arrival.unit.tasks:
+                self._tell(events.TaskFinished(self._id, task, True, line, 0.0, now))
+
+    def job_finished(self, state: Any, error: Exception | None) -> None:
+        """Tell of the end."""
+        text = "" if error is None else f"{type(error).__name__}: {error}".splitlines()[0]
+        self._tell(events.JobFinished(self._id, state, text, self._clock.time()))
+
+    def _tell(self, event: events.Event) -> None:
+        self._job.listeners.emit(event)
+
+    def _keep_log(self, tail: str) -> None:
+        if tail:
+            self._job.log_tails.append(tail)
+            del self._job.log_tails[:-_LOG_TAILS_KEPT]
