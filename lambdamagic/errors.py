@@ -24,6 +24,10 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   |-- OutOfMemoryError           the execution environment was killed for its memory
     |   |-- EnvironmentDiedError       the process ended (os._exit, a signal, a crash)
     |   `-- InvocationLostError        the connection broke; whether the code ran is unknown
+    |-- DeployError                what was to be made on AWS could not be made, changed or deleted
+    |   |-- NotOursError               it was not made by lambdamagic; nothing was touched
+    |   |-- StackFailedError           CloudFormation gave up, and says where
+    |   `-- AwsBusyError               AWS throttled us, or takes longer than our patience; run it again
     |-- CostLimitError             the job cost as much as it may; nothing more was launched
     |-- ResultError                the code ran and its result cannot come back as it should
     `-- JobCancelledError          the user cancelled
@@ -210,6 +214,22 @@ class EnvironmentDiedError(InvocationError):
 
 class InvocationLostError(InvocationError):
     """The connection broke after the request was sent; whether the code ran is unknown."""
+
+
+class DeployError(LambdaMagicError):
+    """What was to be made on AWS could not be made, changed or deleted."""
+
+
+class NotOursError(DeployError):
+    """It was not made by lambdamagic; nothing was touched."""
+
+
+class StackFailedError(DeployError):
+    """CloudFormation gave up, and says where."""
+
+
+class AwsBusyError(DeployError):
+    """AWS throttled us, or takes longer than our patience; the same command goes on where it stopped."""
 
 
 class CostLimitError(LambdaMagicError):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from lambdamagic.errors import (
+    AwsBusyError,
     BucketMissingError,
     ConfigError,
     CredentialsError,
     FunctionMissingError,
     InvocationError,
     LambdaMagicError,
+    NotOursError,
     ThrottledError,
 )
 
@@ -30,8 +32,8 @@ EXIT_HELP: dict[int, str] = {
     MISSING: "what was asked for is not there, or does not run",
     INVALID: "a setting or value is not valid; AWS was not called",
     RIGHTS: "no credentials, or they may not do it",
-    CONFLICT: "it belongs to somebody else, or is being changed by somebody else; nothing was touched",
-    BUSY: "AWS was throttled to the end of our patience; try again later",
+    CONFLICT: "it is not lambdamagic's; nothing was touched",
+    BUSY: "AWS throttled us, or takes longer than our patience; run it again later",
     RAN_AND_FAILED: "the function ran, and failed",
     DECLINED: "asked, and not confirmed (--yes confirms)",
     INTERRUPTED: "interrupted by Ctrl-C",
@@ -43,6 +45,8 @@ _BY_KIND: tuple[tuple[type[LambdaMagicError], int], ...] = (
     (CredentialsError, RIGHTS),
     (FunctionMissingError, MISSING),
     (BucketMissingError, MISSING),
+    (NotOursError, CONFLICT),
+    (AwsBusyError, BUSY),
     (ThrottledError, BUSY),
     (InvocationError, RAN_AND_FAILED),
 )

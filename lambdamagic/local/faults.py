@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 INVOKE_KINDS = ("throttle", "error", "drop_before", "drop_after", "kill", "duplicate")
 S3_KINDS = ("s3_error", "s3_delay", "s3_drop")
+API_KINDS = ("api_error", "stack_error")
 FAULTS_PATH = "/_lambdamagic/faults"
 STATS_PATH = "/_lambdamagic/stats"
 
@@ -34,12 +35,17 @@ class FaultRule:
     Attributes:
         kind: `throttle` (429), `error` (a 5xx), `drop_before` and `drop_after` (the connection closes before or
             after the function ran), `kill` (the environment dies in the middle of the task), `duplicate` (the
-            event is run twice), `s3_error` (503 SlowDown unless `status` says otherwise), `s3_delay`, `s3_drop`.
+            event is run twice), `s3_error` (503 SlowDown unless `status` says otherwise), `s3_delay`, `s3_drop`,
+            `api_error` (any service's operation answers `status` and `code`), `stack_error` (CloudFormation cannot
+            make or change the resource whose logical id is `operation`).
         count: How many requests it hits; None is every one.
         fraction: Hit only this share of the requests, drawn from `seed`.
         seed: Makes the draws repeatable.
         function: Only invocations of this function; None is all.
-        operation: Only this S3 operation, e.g. `GetObject`; None is all.
+        service: For `api_error`: only this service, by the name that it is signed with, e.g. `cloudformation`.
+        operation: Only this operation, e.g. `GetObject`; None is all. Lambda's are `PUT /2015-03-31/...`: method and
+            beginning of the path.
+        code: For `api_error`: AWS's error code.
         status: The HTTP status of `error` and `s3_error`.
         delay_s: For `s3_delay`: how long the answer waits; for `kill`: how long the task may run before.
     """
@@ -50,6 +56,8 @@ class FaultRule:
     seed: int = 0
     function: str | None = None
     operation: str | None = None
+    service: str | None = None
+    code: str = "Throttling"
     status: int = 500
     delay_s: float = 0.0
 
@@ -99,8 +107,8 @@ class FaultPlan:
                 rule = FaultRule(**values)
             except TypeError as error:
                 raise AwsError(400, "ValidationException", f"not a fault rule: {error}") from None
-            if rule.kind not in (*INVOKE_KINDS, *S3_KINDS):
-                known = ", ".join((*INVOKE_KINDS, *S3_KINDS))
+            if rule.kind not in (*INVOKE_KINDS, *S3_KINDS, *API_KINDS):
+                known = ", ".join((*INVOKE_KINDS, *S3_KINDS, *API_KINDS))
                 raise AwsError(400, "ValidationException", f"unknown fault {rule.kind!r}; there are {known}")
             armed.append(_Armed(rule, random.Random(rule.seed)))
         self._armed = armed
@@ -130,6 +138,28 @@ class FaultPlan:
                     code = "SlowDown" if status == 503 else "InternalError"
                     raises = AwsError(status, code, "Please reduce your request rate.")
                 return Fault(rule.kind, rule.delay_s, raises)
+        return None
+
+    def draw_api(self, service: str, operation: str) -> AwsError | None:
+        """Return the error that hits this request of any service, if one does."""
+        for armed in self._armed:
+            rule = armed.rule
+            if (
+                rule.kind == "api_error"
+                and rule.service in (None, service)
+                and operation.startswith(rule.operation or "")
+                and armed.hits()
+            ):
+                self._forget_spent()
+                return AwsError(rule.status, rule.code, "Rate exceeded" if "hrottl" in rule.code else "scripted")
+        return None
+
+    def draw_stack(self, logical_id: str) -> str | None:
+        """Return why CloudFormation cannot make or change this resource, if a rule says so. Called in its threads."""
+        for armed in self._armed:
+            if armed.rule.kind == "stack_error" and armed.rule.operation in (None, logical_id) and armed.hits():
+                self._forget_spent()
+                return "Resource handler returned message: scripted failure"
         return None
 
     def _forget_spent(self) -> None:
@@ -192,6 +222,14 @@ class Faults:
     def slow_s3(self, *, delay_s: float, count: int | None = None, **more: Any) -> None:
         """Delay the answers of S3."""
         self.add(FaultRule("s3_delay", delay_s=delay_s, count=count, **more))
+
+    def refuse_api(self, service: str, *, operation: str | None = None, count: int | None = 1, **more: Any) -> None:
+        """Answer requests of a service with an error; by default it is throttled."""
+        self.add(FaultRule("api_error", service=service, operation=operation, count=count, **{"status": 400, **more}))
+
+    def fail_resource(self, logical_id: str, *, count: int | None = 1) -> None:
+        """Let CloudFormation fail at a resource."""
+        self.add(FaultRule("stack_error", operation=logical_id, count=count))
 
     def stats(self, *, reset: bool = False) -> dict[str, Any]:
         """Return the instance's counters, and begin anew if asked to."""

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -58,6 +58,7 @@ class Server:
             on_load={
                 "s3": partial(notifications.install_for_s3, partial(_from_thread, loop, self._on_event)),
                 "lambda": partial(notifications.install_for_others, partial(_from_thread, loop, self._on_event)),
+                "cloudformation": partial(_install_stacks, self._faults.draw_stack),
             },
         )
         self._authenticator.look_up = self._moto.credential
@@ -186,6 +187,10 @@ class Server:
             await self._verify_body(signer, request)
             operation = operation_of(service, request)
             self._stats.count(service, operation)
+            if self._faults.is_active:
+                refused = self._faults.draw_api(service, operation)
+                if refused is not None:
+                    raise refused
             if service == "s3":
                 _virtual_host_to_path(request)
                 if self._faults.is_active and await self._s3_fault(operation, reply):
@@ -253,6 +258,12 @@ class Server:
             sqs_backends[account_id][region].send_message(queue, json.dumps(record))
         except ServiceException as error:
             sys.stderr.write(f"the record for {arn} is lost: {error}\n")
+
+
+def _install_stacks(refuse: Callable[[str], str | None]) -> None:
+    from lambdamagic.local import stacks
+
+    stacks.install(refuse)
 
 
 def _from_thread(loop: asyncio.AbstractEventLoop, call: Any, *args: Any) -> None:

@@ -1,0 +1,193 @@
+"""What AWS would refuse, refused before AWS is called, each with its mend. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from lambdamagic.errors import ConfigError
+from lambdamagic.protocol.limits import MEMORY_MAX_MB, MEMORY_MIN_MB, TIMEOUT_MAX_S, TIMEOUT_MIN_S
+
+# AWS Lambda Developer Guide, "Lambda quotas", where nothing else is said.
+EPHEMERAL_MIN_MB, EPHEMERAL_MAX_MB = 512, 10_240
+LAYERS_MAX = 5
+ZIP_DIRECT_MAX_BYTES = 50 * 1024 * 1024
+ZIP_UNZIPPED_MAX_BYTES = 250 * 1024 * 1024
+IMAGE_MAX_BYTES = 10 * 1024 * 1024 * 1024
+ENVIRONMENT_MAX_BYTES = 4 * 1024
+FUNCTION_NAME_MAX = 64
+STACK_NAME_MAX = 32  # AWS allows 128; the bucket's name begins with it and ends in CloudFormation's own 27 characters
+
+_FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]+")  # API reference, CreateFunction, FunctionName
+_STACK_NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")  # API reference, CreateStack; lower case, for the bucket's name
+_LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]{1,140}:\d+")  # CreateFunction, Layers
+_ROLE = re.compile(r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+")  # CreateFunction, Role
+_VARIABLE = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")  # API reference, Environment
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 User Guide, "General purpose bucket naming rules"
+_IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+(:[\w.-]+|@sha256:[0-9a-f]{64})")
+_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288)
+_RETENTION_MAX_DAYS = 3653
+
+# AWS Lambda Developer Guide, "Defined runtime environment variables": reserved ones cannot be set.
+_RESERVED = re.compile(r"_HANDLER|_X_AMZN_TRACE_ID|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_\w+|ACCESS_KEY_ID)")
+_RESERVED_TOO = {
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
+}
+_SOURCE = '("Lambda quotas")'
+
+
+def check_memory(memory_mb: int) -> None:
+    """Check a function's memory."""
+    _between("memory", memory_mb, MEMORY_MIN_MB, MEMORY_MAX_MB, "MB")
+
+
+def check_timeout(timeout_s: int) -> None:
+    """Check a function's timeout."""
+    _between("timeout", timeout_s, TIMEOUT_MIN_S, TIMEOUT_MAX_S, "seconds")
+
+
+def check_ephemeral(ephemeral_mb: int) -> None:
+    """Check the size of a function's /tmp."""
+    _between("ephemeral storage", ephemeral_mb, EPHEMERAL_MIN_MB, EPHEMERAL_MAX_MB, "MB")
+
+
+def check_function_name(name: str) -> None:
+    """Check a function's name."""
+    if not _FUNCTION_NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} cannot be a function's name", hint="Use letters, digits, hyphens and underscores only"
+        )
+    if len(name) > FUNCTION_NAME_MAX:
+        raise ConfigError(
+            f"the function's name has {len(name)} characters, Lambda takes {FUNCTION_NAME_MAX}",
+            hint=f"Shorten it, for example to {name[:FUNCTION_NAME_MAX]!r}",
+        )
+
+
+def check_stack_name(name: str) -> None:
+    """Check the name that stack, function and bucket are made with."""
+    if not _STACK_NAME.fullmatch(name) or len(name) > STACK_NAME_MAX:
+        raise ConfigError(
+            f"{name!r} cannot be the name of what is deployed: the bucket's name begins with it",
+            hint=f"Use 2 to {STACK_NAME_MAX} lower-case letters, digits and hyphens, beginning with a letter",
+        )
+
+
+def check_layers(layers: Sequence[str], *, besides: int = 0) -> None:
+    """Check the ARNs of a function's layers.
+
+    Args:
+        layers: The ARNs.
+        besides: How many more there are that lambdamagic makes itself.
+    """
+    if len(layers) + besides > LAYERS_MAX:
+        own = f" ({besides} of them lambdamagic's own)" if besides else ""
+        raise ConfigError(
+            f"{len(layers) + besides} layers are too many{own}: a function takes {LAYERS_MAX} {_SOURCE}",
+            hint="Put what they hold into one layer, or into the package with -r requirements.txt",
+        )
+    for layer in layers:
+        if not _LAYER.fullmatch(layer):
+            raise ConfigError(
+                f"{layer!r} is not the ARN of a layer's version",
+                hint="It looks like arn:aws:lambda:eu-central-1:123456789012:layer:name:1, with the version at its end",
+            )
+
+
+def check_role(role: str) -> None:
+    """Check a role's ARN."""
+    if not _ROLE.fullmatch(role):
+        raise ConfigError(
+            f"{role!r} is not the ARN of a role",
+            hint="It looks like arn:aws:iam::123456789012:role/name; `aws iam list-roles` shows them",
+        )
+
+
+def check_bucket(bucket: str) -> None:
+    """Check a bucket's name."""
+    if not _BUCKET.fullmatch(bucket) or ".." in bucket:
+        raise ConfigError(
+            f"{bucket!r} cannot be a bucket's name",
+            hint="3 to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends",
+        )
+
+
+def check_image(uri: str) -> None:
+    """Check an image's URI: Lambda takes images from ECR only, with a tag or digest."""
+    if not _IMAGE.fullmatch(uri):
+        raise ConfigError(
+            f"{uri!r} is not an image in Amazon ECR with a tag or digest",
+            hint="`lambdamagic image push` pushes one and prints its URI",
+        )
+
+
+def check_environment(variables: Mapping[str, str]) -> None:
+    """Check a function's environment variables."""
+    for name in variables:
+        if _RESERVED.fullmatch(name) or name in _RESERVED_TOO:
+            raise ConfigError(f"Lambda sets {name} itself", hint="Choose another name for your variable")
+        if not _VARIABLE.fullmatch(name):
+            raise ConfigError(
+                f"{name!r} cannot be an environment variable of a function",
+                hint="Begin with a letter, then letters, digits and underscores, two characters at least",
+            )
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
+    if size > ENVIRONMENT_MAX_BYTES:
+        raise ConfigError(
+            f"the environment variables take {size:,} bytes, Lambda allows {ENVIRONMENT_MAX_BYTES:,} {_SOURCE}",
+            hint="Put large values into a file of the package (a path behind the function's name)",
+        )
+
+
+def check_retention(days: int) -> None:
+    """Check after how many days log events are deleted."""
+    if days not in _RETENTION_DAYS and days != _RETENTION_MAX_DAYS:
+        near = min((*_RETENTION_DAYS, _RETENTION_MAX_DAYS), key=lambda known: abs(known - days))
+        raise ConfigError(
+            f"CloudWatch Logs cannot keep logs for {days} days",
+            hint=f"The nearest that it can is {near} (PutRetentionPolicy)",
+        )
+
+
+def check_zip(size_bytes: int, unzipped_bytes: int, *, layers: int = 0) -> None:
+    """Check a package against what Lambda takes from S3.
+
+    Args:
+        size_bytes: The zip file's size; above 50 MB it goes through the bucket, which is no error.
+        unzipped_bytes: What it holds.
+        layers: How many layers there are besides, which count too.
+    """
+    if unzipped_bytes > ZIP_UNZIPPED_MAX_BYTES:
+        besides = f", and its {layers} layers count too" if layers else ""
+        raise ConfigError(
+            f"the package holds {unzipped_bytes / 1024**2:,.0f} MB unzipped, a function takes "
+            f"{ZIP_UNZIPPED_MAX_BYTES // 1024**2} MB {_SOURCE}{besides}",
+            hint="Build an image instead, which may hold 10 GB: `lambdamagic image build`, then --image",
+        )
+    if size_bytes > ZIP_UNZIPPED_MAX_BYTES:
+        raise ConfigError(
+            f"the package has {size_bytes / 1024**2:,.0f} MB", hint="Build an image: `lambdamagic image build`"
+        )
+
+
+def check_image_size(size_bytes: int) -> None:
+    """Check an image's uncompressed size."""
+    if size_bytes > IMAGE_MAX_BYTES:
+        raise ConfigError(
+            f"the image has {size_bytes / 1024**3:.1f} GB, Lambda takes {IMAGE_MAX_BYTES // 1024**3} GB {_SOURCE}",
+            hint="Leave out what the cells do not import; data belongs in the bucket",
+        )
+
+
+def _between(what: str, value: int, least: int, most: int, unit: str) -> None:
+    if not least <= value <= most:
+        nearest = max(least, min(most, value))
+        raise ConfigError(
+            f"a {what} of {value:,} {unit} is not possible: Lambda takes {least:,} to {most:,} {unit} {_SOURCE}",
+            hint=f"The nearest is {nearest}"
+            + ("; split the work into more tasks for longer jobs" if what == "timeout" and value > most else ""),
+        )

@@ -1,0 +1,55 @@
+"""A package as the stack takes it: zip files in the bucket, layers of the stack's own, variables."""
+
+from __future__ import annotations
+
+from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.packages import Package, package_key, upload
+from lambdamagic.deploy.template import layer_parameter
+from lambdamagic.protocol.holdings import VARIABLE, pack, stored_key
+from lambdamagic.storage.s3 import AwsAccess
+
+
+class PackagedCode:
+    """What `build_package` put together, for a `Deployment`.
+
+    Args:
+        package: The zip files; their folder must be there as long as this is used.
+    """
+
+    def __init__(self, package: Package) -> None:
+        self.package = package
+        self._held, self._document = pack(package.holdings)
+
+    def parameters(self) -> dict[str, str]:
+        """Return the template's parameters that say where it is, but for the bucket."""
+        layers = {layer_parameter(layer.kind): package_key(layer.zip) for layer in self.package.layers}
+        return {"CodeKey": package_key(self.package.code), **layers}
+
+    def environment(self) -> dict[str, str]:
+        """Return the variable that tells what the function holds."""
+        return {VARIABLE: self._held}
+
+    def layers(self) -> tuple[str, ...]:
+        """Return the kinds of its layers, in the function's order."""
+        return tuple(layer.kind for layer in self.package.layers)
+
+    def upload(self, access: AwsAccess, bucket: str) -> None:
+        """Put into the bucket what is not there yet.
+
+        Raises:
+            TargetError: It cannot be put there.
+        """
+        for facts in (self.package.code, *(layer.zip for layer in self.package.layers)):
+            upload(access, facts, bucket=bucket)
+        key = stored_key(self._held)
+        if key is None or self._document is None:
+            return
+        from botocore.exceptions import ClientError
+
+        with told(f"put the list of packages into {bucket}", bucket=bucket), client(access, "s3") as s3:
+            try:
+                s3.head_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if not is_code(error, "404", "403", "NoSuchKey"):
+                    raise
+                s3.put_object(Bucket=bucket, Key=key, Body=self._document)

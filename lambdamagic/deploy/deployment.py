@@ -1,0 +1,242 @@
+"""From what is wanted to a stack that is so: planned, applied, repeated without change, mended when half made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.differences import Change, differences
+from lambdamagic.deploy.model import TAG, StackSpec
+from lambdamagic.deploy.stack import OnEvent, Stack, StackState
+from lambdamagic.deploy.template import template, to_text
+from lambdamagic.errors import AwsBusyError, LambdaMagicError, NotOursError
+from lambdamagic.storage.s3 import AwsAccess
+
+_ROUNDS = 8
+_UNUSABLE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS")
+
+
+class Code(Protocol):
+    """What the function is made of, ready to be put into the bucket."""
+
+    def parameters(self) -> dict[str, str]:
+        """Return the template's parameters that say where it is, but for the bucket."""
+        ...
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables that belong to it."""
+        ...
+
+    def layers(self) -> tuple[str, ...]:
+        """Return which layers of its own it has."""
+        ...
+
+    def upload(self, access: AwsAccess, bucket: str) -> None:
+        """Put into the bucket what is not there yet."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deployment would do.
+
+    Attributes:
+        changes: To resources; empty if all is as wanted.
+        is_new: Whether there is nothing yet.
+        note: What is peculiar about the stack's present state.
+    """
+
+    changes: tuple[Change, ...]
+    is_new: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What is there after a deployment.
+
+    Attributes:
+        has_changed: Whether anything was made or changed.
+        function: The function's name.
+        bucket: The bucket's name.
+        outputs: All outputs of the stack.
+    """
+
+    has_changed: bool
+    function: str
+    bucket: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+class Deployment:
+    """Brings a stack to what is wanted.
+
+    Whatever was done already is found and kept, so that a run that was killed anywhere is finished by the next.
+
+    Args:
+        access: The account.
+        spec: What is wanted.
+        code: What the function is made of; None for one from an image.
+        on_event: Is told what CloudFormation does.
+        on_note: Is told what else happens, as a line for people.
+        clock: The time.
+    """
+
+    def __init__(
+        self,
+        access: AwsAccess,
+        spec: StackSpec,
+        *,
+        code: Code | None,
+        on_event: OnEvent | None = None,
+        on_note: Callable[[str], None] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._access = access
+        self._spec = spec.with_code(code.layers(), code.environment()) if code is not None else spec
+        self._code = code
+        self._note = on_note or (lambda line: None)
+        self._stack = Stack(access, spec.name, on_event=on_event, clock=clock)
+
+    def plan(self) -> Plan:
+        """Return what `apply` would do. Nothing is changed.
+
+        Raises:
+            NotOursError: Something of this name belongs to somebody else.
+        """
+        wanted = template(self._spec)
+        state = self._stack.state()
+        if state is None or state.status in _UNUSABLE:
+            self._check_names()
+            note = "" if state is None else f"What an earlier run left ({state.status}) is deleted first."
+            return Plan(tuple(differences({}, wanted, {}, {})), is_new=True, note=note)
+        bucket = state.outputs.get("Bucket", "")
+        parameters = self._parameters(bucket)
+        found = self._stack.template()
+        if "Function" not in found.get("Resources", {}):
+            self._check_names()
+        changes = differences(found, wanted, state.parameters, parameters)
+        replaced: dict[str, str] = {}
+        if changes and not state.is_busy:
+            with suppress(LambdaMagicError):  # without the right to make change sets the plan is as good, but for this
+                replaced = self._stack.replacements(to_text(wanted), parameters)
+        note = f"Somebody is changing it right now ({state.status})." if state.is_busy else ""
+        return Plan(tuple(change.with_replacement(replaced) for change in changes), is_new=False, note=note)
+
+    def apply(self) -> Deployed:
+        """Make it so.
+
+        Raises:
+            NotOursError: Something of this name belongs to somebody else; nothing was touched.
+            StackFailedError: CloudFormation gave up; it has undone what it did.
+            AwsBusyError: Others keep changing it, or AWS takes too long.
+        """
+        has_changed = False
+        wanted = to_text(template(self._spec))
+        for _ in range(_ROUNDS):
+            state = self._settled()
+            if state is None:
+                if self._make_first(wanted):
+                    has_changed = True
+                continue
+            bucket = state.outputs.get("Bucket") or self._spec.bucket or ""
+            if self._code is not None:
+                self._code.upload(self._access, bucket)
+            if "FunctionName" not in state.outputs:
+                self._check_names()
+            began = self._stack.update(wanted, self._parameters(bucket))
+            if began is None:
+                continue  # somebody else began to change it
+            if began:
+                has_changed = True
+                state = self._stack.wait()
+                if state is None or state.status != "UPDATE_COMPLETE":
+                    raise self._stack.failure("change", state)
+            return Deployed(has_changed, state.outputs["FunctionName"], state.outputs["Bucket"], state.outputs)
+        raise AwsBusyError(
+            f"the stack {self._spec.name} is being changed by others again and again", hint="Try again later"
+        )
+
+    def _settled(self) -> StackState | None:
+        """Return the stack when nobody works on it and it can be changed; None if there is none."""
+        state = self._stack.state()
+        if state is not None and state.is_busy:
+            self._note(f"CloudFormation is at work on {state.name} already ({state.status}); waiting for that.")
+            state = self._stack.wait()
+        if state is None:
+            return None
+        if state.status in _UNUSABLE:
+            self._note(f"An earlier run was left as {state.status}; deleting it first.")
+            self._stack.delete()
+            left = self._stack.wait(state.id)
+            if left is not None:
+                raise self._stack.failure("delete the remains of", left)
+            return None
+        if state.status == "DELETE_FAILED":
+            error = self._stack.failure("use", state)
+            error.hint = "Finish deleting it first: `lambdamagic destroy`"
+            raise error
+        if state.status == "UPDATE_ROLLBACK_FAILED":
+            self._note("An earlier change could not be undone wholly; undoing the rest.")
+            self._stack.continue_rollback()
+            state = self._stack.wait()
+            if state is None or state.status != "UPDATE_ROLLBACK_COMPLETE":
+                raise self._stack.failure("mend", state)
+        return state
+
+    def _make_first(self, wanted: str) -> bool:
+        """Make the stack: with its bucket only, where the package must be put there before the function is made."""
+        self._check_names()
+        needs_bucket = self._code is not None and self._spec.bucket is None
+        if needs_bucket:
+            body, parameters = to_text(template(self._spec, with_function=False)), {}
+        else:
+            if self._code is not None and self._spec.bucket is not None:
+                self._code.upload(self._access, self._spec.bucket)
+            body, parameters = wanted, self._parameters(self._spec.bucket or "")
+        if not self._stack.create(body, parameters):
+            return False
+        state = self._stack.wait()
+        if state is None or state.status != "CREATE_COMPLETE":
+            raise self._stack.failure("make", state)
+        return True
+
+    def _parameters(self, bucket: str) -> dict[str, str]:
+        return {} if self._code is None else {"CodeBucket": bucket, **self._code.parameters()}
+
+    def _check_names(self) -> None:
+        """Make sure that what the stack would make is not there yet, since CloudFormation would fail half-way."""
+        name = self._spec.name
+        if function_tags(self._access, name) is not None:
+            tags = function_tags(self._access, name) or {}
+            whose = "`lambdamagic create` made" if TAG in tags else "lambdamagic has not made"
+            raise NotOursError(
+                f"there is a function {name!r} that {whose}; nothing was touched",
+                hint="Choose another name: `lambdamagic deploy NAME`"
+                + ("" if TAG not in tags else f", or delete it: `lambdamagic delete {name}`"),
+            )
+        group = f"/aws/lambda/{name}"
+        with told(f"look for the log group {group}"), client(self._access, "logs") as logs:
+            found: list[dict[str, Any]] = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        if any(each["logGroupName"] == group for each in found):
+            raise NotOursError(
+                f"there is a log group {group} already, from a function of this name that is gone; nothing was touched",
+                hint=f"If nobody needs it: `aws logs delete-log-group --log-group-name {group}`; or another name",
+            )
+
+
+def function_tags(access: AwsAccess, name: str) -> dict[str, str] | None:
+    """Return a function's tags, or None if there is no such function."""
+    from botocore.exceptions import ClientError
+
+    with told(f"look at the function {name}", function=name), client(access, "lambda") as lambda_:
+        try:
+            return dict(lambda_.get_function(FunctionName=name).get("Tags", {}))
+        except ClientError as error:
+            if is_code(error, "ResourceNotFoundException"):
+                return None
+            raise

@@ -1,0 +1,174 @@
+"""What is deployed, as data: a function, and the stack around it. Checked when made; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+from lambdamagic.deploy import checks
+from lambdamagic.errors import ConfigError
+from lambdamagic.protocol.keys import PREFIX
+
+HANDLER = "lambdamagic.remote.handler.handler"
+TAG = "lambdamagic"
+FUNCTION_TAG = {TAG: "function"}
+STACK_TAG = {TAG: "stack"}
+CODE_PREFIX = f"{PREFIX}/packages/"
+TRIGGER_PREFIX = f"{PREFIX}/trigger/"
+Arch = Literal["x86_64", "arm64"]
+
+# "Lambda runtimes", AWS Lambda Developer Guide.
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+_NOTHING: dict[str, str] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSpec:
+    """A function as it should be.
+
+    Attributes:
+        name: Its name.
+        python: Its Python, such as `3.12`.
+        arch: Its architecture.
+        memory_mb: Its memory.
+        timeout_s: How long one invocation may take.
+        ephemeral_mb: The size of its /tmp.
+        layers: ARNs of layer versions.
+        environment: Environment variables.
+        image: URI of an image in ECR; None for a zip package.
+        subnets: Subnets of a VPC to run in.
+        security_groups: Its security groups there.
+        reserved_concurrency: Executions that only this function may use, and the most that it may use; None for no
+            limit of its own.
+        own_layers: Kinds of layer that its code brings along, such as `agent`; made with it.
+        own_environment: Variables that its code brings along.
+
+    Raises:
+        ConfigError: Something is not as AWS takes it.
+    """
+
+    name: str
+    python: str
+    arch: Arch = "x86_64"
+    memory_mb: int = 2048
+    timeout_s: int = 300
+    ephemeral_mb: int = 512
+    layers: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    image: str | None = None
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    reserved_concurrency: int | None = None
+    own_layers: tuple[str, ...] = ()
+    own_environment: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+
+    def __post_init__(self) -> None:
+        checks.check_function_name(self.name)
+        if self.python not in PYTHONS:
+            raise ConfigError(
+                f"Lambda has no runtime for Python {self.python}",
+                hint=f"Use Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}",
+            )
+        checks.check_memory(self.memory_mb)
+        checks.check_timeout(self.timeout_s)
+        checks.check_ephemeral(self.ephemeral_mb)
+        checks.check_layers(self.layers, besides=len(self.own_layers))
+        checks.check_environment({**self.environment, **self.own_environment})
+        if self.image is not None:
+            checks.check_image(self.image)
+            if self.layers:
+                raise ConfigError("a function from an image has no layers", hint="Put what they hold into the image")
+        if bool(self.subnets) != bool(self.security_groups):
+            raise ConfigError(
+                "a function in a VPC needs subnets and security groups", hint="Give both --subnet and --security-group"
+            )
+        if self.reserved_concurrency is not None and self.reserved_concurrency < 1:
+            raise ConfigError("a reserved concurrency below 1 stops the function", hint="Give 1 or more, or none")
+
+    @property
+    def runtime(self) -> str:
+        """Lambda's name of its runtime."""
+        return f"python{self.python}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSpec:
+    """All that `lambdamagic deploy` makes.
+
+    Attributes:
+        function: The function; the stack has its name.
+        bucket: A bucket that is there already, to be used instead of one of the stack's own.
+        kms_key: ARN of the key that the stack's bucket is encrypted with; None for S3's own keys.
+        log_days: After how many days log events are deleted.
+        job_days: After how many days what a job left in the bucket is deleted.
+        blob_days: After how many days values kept to be used again are deleted.
+        has_trigger: Whether objects put under `lambdamagic/trigger/` invoke the function.
+        has_repository: Whether there is an ECR repository for images.
+        permissions_boundary: ARN of a policy that bounds the role, where an organisation asks for one.
+
+    Raises:
+        ConfigError: Something is not as AWS takes it.
+    """
+
+    function: FunctionSpec
+    bucket: str | None = None
+    kms_key: str | None = None
+    log_days: int = 14
+    job_days: int = 7
+    blob_days: int = 30
+    has_trigger: bool = False
+    has_repository: bool = False
+    permissions_boundary: str | None = None
+
+    def __post_init__(self) -> None:
+        checks.check_stack_name(self.function.name)
+        checks.check_retention(self.log_days)
+        if self.bucket is not None:
+            checks.check_bucket(self.bucket)
+            if self.kms_key:
+                raise ConfigError("the key of a bucket that is there already is its own", hint="Leave --kms-key out")
+            if self.has_trigger:
+                raise ConfigError(
+                    "a trigger changes the bucket's notifications, and this bucket is not the stack's own",
+                    hint="Leave out --bucket or --trigger",
+                )
+        for what, days in (("--job-days", self.job_days), ("--blob-days", self.blob_days)):
+            if days < 1:
+                raise ConfigError(f"{what} {days} would delete what is in use", hint="Give 1 or more")
+
+    @property
+    def name(self) -> str:
+        """The stack's name, which is the function's."""
+        return self.function.name
+
+    def with_code(self, layers: tuple[str, ...], environment: Mapping[str, str]) -> StackSpec:
+        """Return the same with what the function's code brings along."""
+        function = replace(self.function, own_layers=layers, own_environment=environment)
+        return replace(self, function=function)
+
+    def remembered(self) -> dict[str, Any]:
+        """Return what stands in the template, so that the next deployment keeps what is not given anew."""
+        values = asdict(self)
+        function = {key: value for key, value in values.pop("function").items() if not key.startswith("own_")}
+        return {**values, "function": {**function, "environment": dict(self.function.environment)}}
+
+    @classmethod
+    def changed(cls, remembered: Mapping[str, Any], **given: Any) -> StackSpec:
+        """Return what was remembered with what is given now; None stands for not given.
+
+        Args:
+            remembered: What `remembered` returned, perhaps of another version; empty for a first deployment.
+            given: Fields of this class and of `FunctionSpec`.
+        """
+        own = {each.name for each in fields(FunctionSpec)}
+        around = {each.name for each in fields(cls)} - {"function"}
+        wanted = {key: value for key, value in given.items() if value is not None}
+        was = dict(remembered.get("function", {}))
+        function = {**_known(was, own), **_known(wanted, own)}
+        return cls(function=FunctionSpec(**function), **{**_known(remembered, around), **_known(wanted, around)})
+
+
+def _known(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in names}

@@ -1,0 +1,166 @@
+"""The rights that each one needs, as IAM policies: who deploys, who uses, and the function itself. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdamagic.deploy.model import CODE_PREFIX
+from lambdamagic.protocol.keys import PREFIX
+
+Json = dict[str, Any]
+
+
+def user_policy(
+    *, partition: str, region: str, account_id: str, function: str, bucket: str, kms_key: str | None = None
+) -> Json:
+    """Return what a person needs who runs cells on a deployed function.
+
+    Args:
+        partition: `aws`, `aws-cn` or `aws-us-gov`.
+        region: The function's region.
+        account_id: The function's account.
+        function: Its name.
+        bucket: The bucket's name.
+        kms_key: The ARN of the bucket's key, if it has one of its own.
+    """
+    arn = f"arn:{partition}:lambda:{region}:{account_id}:function:{function}"
+    group = f"arn:{partition}:logs:{region}:{account_id}:log-group:/aws/lambda/{function}:*"
+    statements: list[Json] = [
+        {
+            "Sid": "RunJobs",
+            "Effect": "Allow",
+            "Action": [
+                "lambda:GetFunctionConfiguration",
+                "lambda:GetFunctionEventInvokeConfig",
+                "lambda:InvokeFunction",
+            ],
+            "Resource": arn,
+        },
+        {
+            "Sid": "KeepValuesAndResults",
+            "Effect": "Allow",
+            "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            "Resource": [f"arn:{partition}:s3:::{bucket}/{PREFIX}/{part}/*" for part in ("blobs", "cache", "jobs")],
+        },
+        {
+            "Sid": "SeeWhatTheFunctionHolds",
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:{partition}:s3:::{bucket}/{CODE_PREFIX}*",
+        },
+        {
+            "Sid": "FindResults",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": f"arn:{partition}:s3:::{bucket}",
+            "Condition": {"StringLike": {"s3:prefix": f"{PREFIX}/*"}},
+        },
+        {"Sid": "ReadLogs", "Effect": "Allow", "Action": "logs:FilterLogEvents", "Resource": group},
+    ]
+    if kms_key:
+        actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+        statements.append({"Sid": "UseTheBucketsKey", "Effect": "Allow", "Action": actions, "Resource": kms_key})
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def deployer_policy(*, partition: str, region: str, account_id: str, name: str) -> Json:
+    """Return what a person needs who runs `lambdamagic deploy`, `create`, `update`, `delete` and `destroy`.
+
+    Args:
+        partition: `aws`, `aws-cn` or `aws-us-gov`.
+        region: Where to deploy.
+        account_id: The account.
+        name: The name that is deployed, with which all that is made begins.
+    """
+    at = f"{region}:{account_id}"
+    bucket = f"arn:{partition}:s3:::{name}-*"
+    role = f"arn:{partition}:iam::{account_id}:role/{name}-*"
+    logs = f"arn:{partition}:logs:{at}:log-group:/aws/lambda/{name}"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            _allow(
+                "Stack",
+                "cloudformation",
+                "ContinueUpdateRollback CreateChangeSet CreateStack DeleteChangeSet DeleteStack DescribeChangeSet "
+                "DescribeStackEvents DescribeStackResources DescribeStacks GetTemplate UpdateStack",
+                f"arn:{partition}:cloudformation:{at}:stack/{name}/*",
+            ),
+            _allow(
+                "Bucket",
+                "s3",
+                "CreateBucket DeleteBucket DeleteBucketPolicy GetBucketLocation GetBucketPolicy "
+                "GetEncryptionConfiguration GetLifecycleConfiguration ListBucket ListBucketMultipartUploads "
+                "PutBucketNotification PutBucketOwnershipControls PutBucketPolicy PutBucketPublicAccessBlock "
+                "PutBucketTagging PutEncryptionConfiguration PutLifecycleConfiguration",
+                bucket,
+            ),
+            _allow("Package", "s3", "DeleteObject GetObject PutObject", f"{bucket}/{CODE_PREFIX}*"),
+            _allow("EmptyTheBucketAtTheEnd", "s3", "AbortMultipartUpload DeleteObject", f"{bucket}/{PREFIX}/*"),
+            _allow(
+                "Role",
+                "iam",
+                "AttachRolePolicy CreateRole DeleteRole DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy "
+                "ListRoleTags PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy UpdateRoleDescription",
+                role,
+            ),
+            {
+                "Sid": "GiveTheRoleToLambda",
+                "Effect": "Allow",
+                "Action": "iam:PassRole",
+                "Resource": role,
+                "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
+            },
+            _allow(
+                "Function",
+                "lambda",
+                "AddPermission CreateFunction DeleteFunction DeleteFunctionConcurrency "
+                "DeleteFunctionEventInvokeConfig GetFunction GetFunctionConfiguration GetFunctionEventInvokeConfig "
+                "GetPolicy InvokeFunction ListTags PutFunctionConcurrency PutFunctionEventInvokeConfig "
+                "RemovePermission TagResource UntagResource UpdateFunctionCode UpdateFunctionConfiguration "
+                "UpdateFunctionEventInvokeConfig",
+                [
+                    f"arn:{partition}:lambda:{at}:function:{name}",
+                    f"arn:{partition}:lambda:{at}:function:{name}-*",
+                ],
+            ),
+            _allow(
+                "Layers",
+                "lambda",
+                "DeleteLayerVersion GetLayerVersion PublishLayerVersion",
+                [f"arn:{partition}:lambda:{at}:layer:{name}-*", f"arn:{partition}:lambda:{at}:layer:{name}-*:*"],
+            ),
+            _allow(
+                "Logs",
+                "logs",
+                "CreateLogGroup DeleteLogGroup FilterLogEvents ListTagsForResource PutRetentionPolicy "
+                "TagResource UntagResource",
+                [logs, f"{logs}:*", f"{logs}-*"],
+            ),
+            _allow(
+                "Repository",
+                "ecr",
+                "BatchDeleteImage CreateRepository DeleteLifecyclePolicy DeleteRepository DescribeRepositories "
+                "GetLifecyclePolicy ListTagsForResource PutImageScanningConfiguration PutImageTagMutability "
+                "PutLifecyclePolicy TagResource UntagResource",
+                f"arn:{partition}:ecr:{at}:repository/{name}-*",
+            ),
+            # These know no resources ("Actions, resources, and condition keys", Service Authorization Reference).
+            {
+                "Sid": "Look",
+                "Effect": "Allow",
+                "Action": [
+                    "lambda:GetAccountSettings",
+                    "lambda:ListFunctions",
+                    "lambda:ListLayerVersions",
+                    "logs:DescribeLogGroups",
+                ],
+                "Resource": "*",
+            },
+        ],
+    }
+
+
+def _allow(sid: str, service: str, actions: str, resource: str | list[str]) -> Json:
+    listed = [f"{service}:{action}" for action in actions.split()]
+    return {"Sid": sid, "Effect": "Allow", "Action": listed, "Resource": resource}

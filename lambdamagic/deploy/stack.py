@@ -1,0 +1,280 @@
+"""One CloudFormation stack: looked at, made, changed, deleted, and waited for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.model import STACK_TAG, TAG
+from lambdamagic.errors import AwsBusyError, NotOursError, StackFailedError
+from lambdamagic.storage.proxies import is_loopback
+from lambdamagic.storage.s3 import AwsAccess
+
+_POLL_S = 2.0
+_LOCAL_POLL_S = 0.05
+_PATIENCE_S = 15 * 60.0
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """Something that happened to a resource of the stack.
+
+    Attributes:
+        id: CloudFormation's id of the event.
+        at: When.
+        resource: The resource's logical id, or the stack's name.
+        kind: Its type, such as `AWS::S3::Bucket`.
+        status: Such as `CREATE_COMPLETE`.
+        reason: Why, where AWS says so.
+    """
+
+    id: str
+    at: datetime
+    resource: str
+    kind: str
+    status: str
+    reason: str = ""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something went wrong here, and not only because something else did."""
+        return self.status.endswith("_FAILED") and "cancelled" not in self.reason.lower()
+
+
+@dataclass(frozen=True)
+class StackState:
+    """The stack at one moment."""
+
+    id: str
+    name: str
+    status: str
+    reason: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether CloudFormation is at work on it."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether lambdamagic made it."""
+        return TAG in self.tags
+
+
+OnEvent = Callable[[StackEvent], None]
+
+
+class Stack:
+    """A stack by its name.
+
+    Args:
+        access: The account.
+        name: The stack's name.
+        on_event: Is told what happens while it is waited for.
+        clock: The time.
+    """
+
+    def __init__(
+        self, access: AwsAccess, name: str, *, on_event: OnEvent | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._access = access
+        self.name = name
+        self._on_event = on_event or (lambda event: None)
+        self._clock = clock
+        self._seen: set[str] = set()
+
+    def state(self, stack_id: str | None = None) -> StackState | None:
+        """Return how it is, or None if there is none.
+
+        Raises:
+            NotOursError: There is one of this name that lambdamagic has not made.
+        """
+        from botocore.exceptions import ClientError
+
+        with told(f"look at the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+            try:
+                found = cloudformation.describe_stacks(StackName=stack_id or self.name)["Stacks"][0]
+            except ClientError as error:
+                if is_code(error, "ValidationError") and "does not exist" in str(error):
+                    return None
+                raise
+        state = StackState(
+            id=found["StackId"],
+            name=found["StackName"],
+            status=found["StackStatus"],
+            reason=found.get("StackStatusReason", ""),
+            outputs={each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])},
+            parameters={each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])},
+            tags={each["Key"]: each["Value"] for each in found.get("Tags", [])},
+        )
+        if not state.is_ours:
+            raise NotOursError(
+                f"there is a stack {self.name!r} that lambdamagic has not made; nothing was touched",
+                hint="Choose another name: `lambdamagic deploy NAME`",
+            )
+        return state
+
+    def template(self) -> dict[str, Any]:
+        """Return the template that it was last made from."""
+        with (
+            told(f"read the template of the stack {self.name}"),
+            client(self._access, "cloudformation") as cloudformation,
+        ):
+            body = cloudformation.get_template(StackName=self.name)["TemplateBody"]
+        return dict(json.loads(body) if isinstance(body, str) else body)
+
+    def create(self, body: str, parameters: Mapping[str, str]) -> bool:
+        """Begin to make it; return False if somebody else has made it in the meantime."""
+        from botocore.exceptions import ClientError
+
+        with told(f"make the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+            self._skip_old_events(cloudformation)
+            try:
+                cloudformation.create_stack(**self._arguments(body, parameters), OnFailure="ROLLBACK")
+            except ClientError as error:
+                if is_code(error, "AlreadyExistsException"):
+                    return False
+                raise
+        return True
+
+    def update(self, body: str, parameters: Mapping[str, str]) -> bool | None:
+        """Begin to change it; return False if nothing differs, None if it cannot be changed in its present state."""
+        from botocore.exceptions import ClientError
+
+        with told(f"change the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+            self._skip_old_events(cloudformation)
+            try:
+                cloudformation.update_stack(**self._arguments(body, parameters))
+            except ClientError as error:
+                if is_code(error, "ValidationError") and "No updates are to be performed" in str(error):
+                    return False
+                if is_code(error, "ValidationError") and "can not be updated" in str(error):
+                    return None
+                raise
+        return True
+
+    def delete(self) -> None:
+        """Begin to delete it; it may be gone, or being deleted, already."""
+        with told(f"delete the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+            self._skip_old_events(cloudformation)
+            cloudformation.delete_stack(StackName=self.name)
+
+    def continue_rollback(self) -> None:
+        """Begin to mend a stack whose way back failed."""
+        with told(f"mend the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+            self._skip_old_events(cloudformation)
+            cloudformation.continue_update_rollback(StackName=self.name)
+
+    def replacements(self, body: str, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Return what CloudFormation would replace: logical id to `True`, `False` or `Conditional`, by a change set.
+
+        The change set is deleted again; nothing is changed.
+        """
+        name = f"lambdamagic-plan-{int(self._clock.time() * 1000)}"
+        with told(f"plan a change of {self.name}"), client(self._access, "cloudformation") as cloudformation:
+            cloudformation.create_change_set(
+                **self._arguments(body, parameters), ChangeSetName=name, ChangeSetType="UPDATE"
+            )
+            try:
+                found = cloudformation.describe_change_set(StackName=self.name, ChangeSetName=name)
+                deadline = self._clock.monotonic() + 60
+                while found["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+                    if self._clock.monotonic() > deadline:
+                        break
+                    self._clock.sleep(self._poll_s())
+                    found = cloudformation.describe_change_set(StackName=self.name, ChangeSetName=name)
+            finally:
+                cloudformation.delete_change_set(StackName=self.name, ChangeSetName=name)
+        changes = [change["ResourceChange"] for change in found.get("Changes", []) if "ResourceChange" in change]
+        return {change["LogicalResourceId"]: change.get("Replacement", "") for change in changes}
+
+    def wait(self, stack_id: str | None = None) -> StackState | None:
+        """Wait until CloudFormation has done its work; return how the stack is then, None if it is gone.
+
+        Raises:
+            AwsBusyError: It takes longer than a quarter of an hour.
+        """
+        deadline = self._clock.monotonic() + _PATIENCE_S
+        state = self.state(stack_id)
+        while state is not None:
+            self._tell_events(state.id)
+            if state.status == "DELETE_COMPLETE":
+                return None
+            if not state.is_busy:
+                return state
+            if self._clock.monotonic() > deadline:
+                raise AwsBusyError(
+                    f"the stack {self.name} is still in {state.status} after {_PATIENCE_S / 60:.0f} minutes",
+                    hint="Look with `lambdamagic status`, and run the command again: it goes on from there",
+                )
+            self._clock.sleep(self._poll_s())
+            state = self.state(state.id)
+        return None
+
+    def events(self, stack_id: str | None = None) -> list[StackEvent]:
+        """Return what happened, the oldest first."""
+        with told(f"look at the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+            return self._events(cloudformation, stack_id or self.name)
+
+    def failure(self, doing: str, state: StackState | None) -> StackFailedError:
+        """Return the error for a stack that ended badly, with what failed first."""
+        status = state.status if state is not None else "deleted"
+        failed = [event for event in self.events(state.id if state else None) if event.is_failure]
+        latest = failed[-3:]
+        what = "; ".join(f"{event.resource} ({event.kind}): {event.reason}" for event in latest)
+        return StackFailedError(
+            f"could not {doing} the stack {self.name}: it ended as {status}" + (f". {what}" if what else ""),
+            hint="Mend what AWS says above and run the command again: it goes on from the state that there is",
+        )
+
+    def _arguments(self, body: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "StackName": self.name,
+            "TemplateBody": body,
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            "Capabilities": ["CAPABILITY_IAM"],
+            "Tags": [{"Key": key, "Value": value} for key, value in STACK_TAG.items()],
+        }
+
+    def _poll_s(self) -> float:
+        url = self._access.endpoint_url or ""
+        return _LOCAL_POLL_S if is_loopback(url) else _POLL_S
+
+    def _skip_old_events(self, cloudformation: Any) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._seen |= {event.id for event in self._events(cloudformation, self.name)}
+        except ClientError as error:
+            if not is_code(error, "ValidationError"):  # there is no such stack
+                raise
+
+    def _tell_events(self, stack_id: str) -> None:
+        for event in self.events(stack_id):
+            if event.id not in self._seen:
+                self._seen.add(event.id)
+                self._on_event(event)
+
+    def _events(self, cloudformation: Any, stack: str) -> list[StackEvent]:
+        # The last hundred are enough: a run makes about forty.
+        answer = cloudformation.describe_stack_events(StackName=stack)
+        events = [
+            StackEvent(
+                id=found["EventId"],
+                at=found["Timestamp"],
+                resource=found["LogicalResourceId"],
+                kind=found["ResourceType"],
+                status=found["ResourceStatus"],
+                reason=found.get("ResourceStatusReason", ""),
+            )
+            for found in answer["StackEvents"]
+        ]
+        return events[::-1]

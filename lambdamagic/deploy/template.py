@@ -1,0 +1,300 @@
+"""The CloudFormation template: the source of all forms. Pure: a spec in, a template out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, TRIGGER_PREFIX, StackSpec
+from lambdamagic.protocol.keys import PREFIX
+from lambdamagic.protocol.limits import EVENT_AGE_S
+
+Json = dict[str, Any]
+
+VPC_POLICY = "service-role/AWSLambdaVPCAccessExecutionRole"
+
+
+def template(spec: StackSpec, *, with_function: bool = True) -> Json:
+    """Return the template.
+
+    Its parameters `CodeBucket` and `CodeKey` say where the package is; a function from an image has none.
+
+    Args:
+        spec: What is wanted.
+        with_function: Without it the template holds the bucket only: that must be there before the package is.
+    """
+    resources: Json = {}
+    if spec.bucket is None:
+        resources |= {"Bucket": _bucket(spec, has_function=with_function), "BucketPolicy": _bucket_policy()}
+    outputs: Json = {"Bucket": _output("The bucket", spec.bucket or {"Ref": "Bucket"})}
+    if with_function:
+        resources |= _function_resources(spec)
+        outputs |= {
+            "FunctionName": _output("The function", {"Ref": "Function"}),
+            "FunctionArn": _output("The function's ARN", {"Fn::GetAtt": ["Function", "Arn"]}),
+            "RoleArn": _output("The role that the function runs with", {"Fn::GetAtt": ["FunctionRole", "Arn"]}),
+            "LogGroupName": _output("Where the function logs", {"Ref": "LogGroup"}),
+        }
+        if spec.has_trigger:
+            resources |= _trigger_resources(spec)
+        if spec.has_repository:
+            resources["Repository"] = _repository()
+            outputs["RepositoryArn"] = _output("The repository for images", {"Fn::GetAtt": ["Repository", "Arn"]})
+    result: Json = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "lambdamagic: runs notebook cells on AWS Lambda",
+        "Metadata": {"lambdamagic": spec.remembered()},
+        "Resources": resources,
+        "Outputs": outputs,
+    }
+    if with_function and spec.function.image is None:
+        result["Parameters"] = {
+            "CodeBucket": {"Type": "String", "Description": "The bucket that holds the function's package"},
+            "CodeKey": {"Type": "String", "Description": "The package's key in it"},
+        } | {
+            layer_parameter(kind): {"Type": "String", "Description": f"The key of the layer with the {kind}"}
+            for kind in spec.function.own_layers
+        }
+    return result
+
+
+def layer_parameter(kind: str) -> str:
+    """Return the name of the parameter that holds the key of a layer's zip file."""
+    return f"{kind.title()}LayerKey"
+
+
+def to_text(document: Json) -> str:
+    """Return a template as text; equal templates give equal texts."""
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _output(description: str, value: Any) -> Json:
+    return {"Description": description, "Value": value}
+
+
+def _tags(tags: dict[str, str]) -> list[Json]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _bucket(spec: StackSpec, *, has_function: bool) -> Json:
+    encryption: Json = {"SSEAlgorithm": "AES256"}
+    rule: Json = {"ServerSideEncryptionByDefault": encryption}
+    if spec.kms_key:
+        encryption |= {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": spec.kms_key}
+        rule["BucketKeyEnabled"] = True  # one request to KMS a session instead of one an object
+    properties: Json = {
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": [rule]},
+        "PublicAccessBlockConfiguration": {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        },
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+        "LifecycleConfiguration": {
+            "Rules": [
+                _expiry("jobs", f"{PREFIX}/jobs/", spec.job_days),
+                _expiry("blobs", f"{PREFIX}/blobs/", spec.blob_days),
+                _expiry("cache", f"{PREFIX}/cache/", spec.blob_days),
+                _expiry("trigger", TRIGGER_PREFIX, spec.job_days),
+                {
+                    "Id": "uploads",
+                    "Status": "Enabled",
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                },
+            ]
+        },
+        "Tags": _tags({"lambdamagic": "bucket"}),
+    }
+    resource: Json = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Delete", "UpdateReplacePolicy": "Retain"}
+    if spec.has_trigger and has_function:
+        event = {
+            "Event": "s3:ObjectCreated:*",
+            "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": TRIGGER_PREFIX}]}},
+            "Function": {"Fn::GetAtt": ["Function", "Arn"]},
+        }
+        properties["NotificationConfiguration"] = {"LambdaConfigurations": [event]}
+        resource["DependsOn"] = ["TriggerPermission"]  # S3 asks at once whether it may invoke the function
+    return {**resource, "Properties": properties}
+
+
+def _expiry(name: str, prefix: str, days: int) -> Json:
+    return {"Id": name, "Status": "Enabled", "Prefix": prefix, "ExpirationInDays": days}
+
+
+def _bucket_policy() -> Json:
+    arn = {"Fn::GetAtt": ["Bucket", "Arn"]}
+    statement = {
+        "Sid": "OnlyByTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, {"Fn::Sub": "${Bucket.Arn}/*"}],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {
+        "Type": "AWS::S3::BucketPolicy",
+        "Properties": {
+            "Bucket": {"Ref": "Bucket"},
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        },
+    }
+
+
+def _function_resources(spec: StackSpec) -> Json:
+    return {
+        "LogGroup": {
+            "Type": "AWS::Logs::LogGroup",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Delete",
+            "Properties": {"LogGroupName": f"/aws/lambda/{spec.name}", "RetentionInDays": spec.log_days},
+        },
+        "FunctionRole": _role(spec),
+        **{_layer_id(kind): _layer(spec, kind) for kind in spec.function.own_layers},
+        "Function": _function(spec),
+        "FunctionEvents": {
+            "Type": "AWS::Lambda::EventInvokeConfig",
+            "Properties": {
+                "FunctionName": {"Ref": "Function"},
+                "Qualifier": "$LATEST",
+                "MaximumRetryAttempts": 0,  # the engine retries; Lambda's own retries would run tasks twice unseen
+                "MaximumEventAgeInSeconds": EVENT_AGE_S,
+            },
+        },
+    }
+
+
+def trust_policy() -> Json:
+    """Return who may take the function's role: Lambda."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+
+
+def _role(spec: StackSpec) -> Json:
+    statement = {
+        "Sid": "WriteItsLog",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": {"Fn::GetAtt": ["LogGroup", "Arn"]},
+    }
+    properties: Json = {
+        "Description": f"What the function {spec.name} may do itself: log",
+        "AssumeRolePolicyDocument": trust_policy(),
+        "Policies": [{"PolicyName": "logs", "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}],
+    }
+    if spec.function.subnets:
+        properties["ManagedPolicyArns"] = [{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/" + VPC_POLICY}]
+    if spec.permissions_boundary:
+        properties["PermissionsBoundary"] = spec.permissions_boundary
+    return {"Type": "AWS::IAM::Role", "Properties": properties}
+
+
+def _function(spec: StackSpec) -> Json:
+    function = spec.function
+    properties: Json = {
+        "FunctionName": function.name,
+        "Description": "Runs notebook code sent by lambdamagic",
+        "Role": {"Fn::GetAtt": ["FunctionRole", "Arn"]},
+        "Architectures": [function.arch],
+        "MemorySize": function.memory_mb,
+        "Timeout": function.timeout_s,
+        "EphemeralStorage": {"Size": function.ephemeral_mb},
+        "Tags": _tags(FUNCTION_TAG),
+    }
+    if function.image is None:
+        properties |= {
+            "PackageType": "Zip",
+            "Runtime": function.runtime,
+            "Handler": HANDLER,
+            "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},
+        }
+    else:
+        properties |= {"PackageType": "Image", "Code": {"ImageUri": function.image}}
+    own_layers = [{"Ref": _layer_id(kind)} for kind in function.own_layers]
+    if function.layers or own_layers:
+        properties["Layers"] = [*own_layers, *function.layers]
+    variables = {**function.environment, **function.own_environment}
+    if variables:
+        properties["Environment"] = {"Variables": dict(sorted(variables.items()))}
+    if function.subnets:
+        properties["VpcConfig"] = {
+            "SubnetIds": [*function.subnets],
+            "SecurityGroupIds": [*function.security_groups],
+        }
+    if function.reserved_concurrency is not None:
+        properties["ReservedConcurrentExecutions"] = function.reserved_concurrency
+    # Without the group an early invocation would want to make it, which the role may not.
+    return {"Type": "AWS::Lambda::Function", "DependsOn": ["LogGroup"], "Properties": properties}
+
+
+def _layer_id(kind: str) -> str:
+    return f"{kind.title()}Layer"
+
+
+def _layer(spec: StackSpec, kind: str) -> Json:
+    return {
+        "Type": "AWS::Lambda::LayerVersion",
+        "Properties": {
+            "LayerName": f"{spec.name}-{kind}",
+            "Description": f"{kind} of the function {spec.name}",
+            "CompatibleArchitectures": [spec.function.arch],
+            "CompatibleRuntimes": [spec.function.runtime],
+            "Content": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": layer_parameter(kind)}},
+        },
+    }
+
+
+def _trigger_resources(spec: StackSpec) -> Json:
+    statement = {
+        "Sid": "ReadWhatTriggersIt",
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": {"Fn::Sub": "${Bucket.Arn}/" + TRIGGER_PREFIX + "*"},
+    }
+    return {
+        "TriggerPermission": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Ref": "Function"},
+                "Principal": "s3.amazonaws.com",
+                "SourceAccount": {"Ref": "AWS::AccountId"},
+                # Not the bucket's ARN itself: the bucket needs this permission before it can be made. Lambda compares
+                # by StringLike (API reference, AddPermission), and CloudFormation begins the name with the stack's.
+                "SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:s3:::" + spec.name + "-*"},
+            },
+        },
+        "TriggerPolicy": {
+            "Type": "AWS::IAM::Policy",
+            "Properties": {
+                "PolicyName": "trigger",
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+                "Roles": [{"Ref": "FunctionRole"}],
+            },
+        },
+    }
+
+
+def _repository() -> Json:
+    rules = [
+        {
+            "rulePriority": 1,
+            "description": "Keep the last five images",
+            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 5},
+            "action": {"type": "expire"},
+        }
+    ]
+    return {
+        "Type": "AWS::ECR::Repository",
+        "Properties": {
+            "EmptyOnDelete": True,
+            "ImageScanningConfiguration": {"ScanOnPush": True},
+            "ImageTagMutability": "IMMUTABLE",
+            "LifecyclePolicy": {"LifecyclePolicyText": json.dumps({"rules": rules}, sort_keys=True)},
+            "Tags": _tags({"lambdamagic": "repository"}),
+        },
+    }

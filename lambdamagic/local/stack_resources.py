@@ -1,0 +1,226 @@
+"""Kinds of resource that moto's CloudFormation lacks or makes only in part. Loaded with moto, in its threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.awslambda.models import EventInvokeConfig, LambdaFunction, LayerVersion
+from moto.awslambda.utils import get_backend
+from moto.core.common_models import CloudFormationModel
+from moto.logs.models import LogGroup, logs_backends
+from moto.s3.models import FakeBucket, s3_backends
+
+_UPDATED_BY_CODE = ("ImageUri", "S3Bucket", "S3Key", "ZipFile")
+
+
+class ResourceFailed(Exception):
+    """A resource cannot be made or deleted, in AWS's words."""
+
+
+class FunctionEvents(CloudFormationModel):  # type: ignore[misc]  # moto is untyped
+    """AWS::Lambda::EventInvokeConfig."""
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+        self.physical_resource_id = f"{function}|$LATEST"
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        """It has no name of its own."""
+        return ""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """The type."""
+        return "AWS::Lambda::EventInvokeConfig"
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        """It has no attributes."""
+        return False
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+    ) -> FunctionEvents:
+        """Make it."""
+        properties = cloudformation_json["Properties"]
+        function = get_backend(account_id, region_name).get_function(properties["FunctionName"])
+        config = {key: value for key, value in properties.items() if key.startswith("Maximum")}
+        function.event_invoke_config = [EventInvokeConfig(function.function_arn, function.last_modified, config)]
+        return cls(properties["FunctionName"])
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+    ) -> FunctionEvents:
+        """Replace it."""
+        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Take it away, if the function is still there."""
+        function = get_backend(account_id, region_name)._lambdas.get_function(self.function)
+        if function is not None:
+            function.event_invoke_config = []
+
+
+class BucketPolicy(CloudFormationModel):  # type: ignore[misc]  # as above
+    """AWS::S3::BucketPolicy."""
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = self.physical_resource_id = bucket
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        """It has no name of its own."""
+        return ""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """The type."""
+        return "AWS::S3::BucketPolicy"
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        """It has no attributes."""
+        return False
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+    ) -> BucketPolicy:
+        """Note it; it is not enforced, since moto knows no conditions and this endpoint has no TLS."""
+        properties = cloudformation_json["Properties"]
+        s3_backends[account_id]["aws"].get_bucket(properties["Bucket"])
+        return cls(properties["Bucket"])
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+    ) -> BucketPolicy:
+        """Note the new one."""
+        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Nothing is enforced, nothing is to be undone."""
+
+
+def complete_moto() -> None:
+    """Make moto's functions, buckets and log groups as whole as the data plane and a client need them."""
+    LambdaFunction.create_from_cloudformation_json = classmethod(_create_function)
+    LambdaFunction.update_from_cloudformation_json = classmethod(_update_function)
+    LogGroup.create_from_cloudformation_json = classmethod(_create_log_group)
+    LogGroup.update_from_cloudformation_json = classmethod(_update_log_group)
+    FakeBucket.delete_from_cloudformation_json = classmethod(_delete_bucket)
+    LayerVersion.create_from_cloudformation_json = classmethod(_create_layer)
+    LayerVersion.update_from_cloudformation_json = classmethod(_update_layer)
+    LayerVersion.physical_resource_id = property(lambda self: self.arn)
+    LayerVersion.delete = _delete_layer
+    make, change = FakeBucket.create_from_cloudformation_json, FakeBucket.update_from_cloudformation_json
+
+    def create_bucket(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
+        return _with_settings(make(name, json, account_id, region, **kwargs), json, account_id)
+
+    def update_bucket(cls: Any, /, original: Any, name: str, json: Any, account_id: str, region: str) -> Any:
+        json["Properties"].setdefault("BucketName", original.name)  # moto's tagging wants it
+        return _with_settings(change(original, name, json, account_id, region), json, account_id)
+
+    FakeBucket.create_from_cloudformation_json = classmethod(create_bucket)
+    FakeBucket.update_from_cloudformation_json = classmethod(update_bucket)
+
+
+def _spec(properties: dict[str, Any], name: str) -> dict[str, Any]:
+    return {
+        **properties,
+        "FunctionName": name,
+        "Tags": {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])},
+    }
+
+
+def _create_function(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
+    backend = get_backend(account_id, region)
+    if backend._lambdas.get_function(name) is not None:
+        raise ResourceFailed(f"{name} already exists (Service: Lambda, Status Code: 409)")
+    return backend.create_function(_spec(json["Properties"], name))
+
+
+def _update_function(cls: Any, /, original: Any, name: str, json: Any, account_id: str, region: str) -> Any:
+    if name != original.function_name:
+        made = _create_function(cls, name, json, account_id, region)
+        get_backend(account_id, region).delete_function(original.function_name)
+        return made
+    properties = _spec(json["Properties"], name)
+    properties.setdefault("Environment", {"Variables": {}})
+    properties.setdefault("Layers", [])
+    original.update_configuration(properties)
+    code = {key: value for key, value in properties["Code"].items() if key in _UPDATED_BY_CODE}
+    original.update_function_code({**code, "Architectures": properties.get("Architectures", ["x86_64"])})
+    original.ephemeral_storage = properties.get("EphemeralStorage", {"Size": 512})["Size"]
+    original.reserved_concurrency = properties.get("ReservedConcurrentExecutions")
+    original.tags = properties["Tags"]
+    return original
+
+
+def _create_layer(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
+    properties = json["Properties"]
+    return get_backend(account_id, region).publish_layer_version({**properties, "LayerName": properties["LayerName"]})
+
+
+def _update_layer(cls: Any, /, original: Any, name: str, json: Any, account_id: str, region: str) -> Any:
+    made = _create_layer(cls, name, json, account_id, region)  # a layer's version is never changed, always replaced
+    _delete_layer(original, account_id, region)
+    return made
+
+
+def _delete_layer(self: Any, account_id: str, region: str) -> None:
+    get_backend(account_id, region).delete_layer_version(self.name, str(self.version))
+
+
+def _create_log_group(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
+    properties = dict(json.get("Properties") or {})
+    tags = {tag["Key"]: tag["Value"] for tag in properties.pop("Tags", [])}
+    return logs_backends[account_id][region].create_log_group(name, tags, **properties)
+
+
+def _update_log_group(cls: Any, /, original: Any, name: str, json: Any, account_id: str, region: str) -> Any:
+    original.retention_in_days = (json.get("Properties") or {}).get("RetentionInDays")
+    return original
+
+
+def _delete_bucket(cls: Any, /, name: str, json: Any, account_id: str, region: str) -> None:
+    backend = s3_backends[account_id]["aws"]
+    if backend.get_bucket(name).keys:
+        raise ResourceFailed("The bucket you tried to delete is not empty (Service: S3, Status Code: 409)")
+    backend.delete_bucket(name)
+
+
+def _with_settings(bucket: Any, json: Any, account_id: str) -> Any:
+    properties = json.get("Properties", {})
+    backend = s3_backends[account_id]["aws"]
+    block = properties.get("PublicAccessBlockConfiguration")
+    if block:
+        backend.put_public_access_block(bucket.name, {key: str(value).lower() for key, value in block.items()})
+    rules = properties.get("LifecycleConfiguration", {}).get("Rules", [])
+    if rules:
+        backend.put_bucket_lifecycle(bucket.name, [_as_in_api(rule) for rule in rules])
+    events = properties.get("NotificationConfiguration", {}).get("LambdaConfigurations", [])
+    bucket.set_notification_configuration({"CloudFunctionConfiguration": [_event(event) for event in events]})
+    return bucket
+
+
+def _as_in_api(rule: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    if "ExpirationInDays" in rule:
+        found["Expiration"] = {"Days": str(rule["ExpirationInDays"])}
+    if "AbortIncompleteMultipartUpload" in rule:
+        found["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
+    return found
+
+
+def _event(event: dict[str, Any]) -> dict[str, Any]:
+    rules = event.get("Filter", {}).get("S3Key", {}).get("Rules", [])
+    return {
+        "CloudFunction": event["Function"],
+        "Event": event["Event"],
+        "Filter": {"S3Key": {"FilterRule": rules}},
+    }
