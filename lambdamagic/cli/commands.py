@@ -23,6 +23,10 @@ def _entry(module: str, attribute: str, text: str) -> Entry:
 
 #: In the order of the help page, by section.
 SECTIONS: dict[str, dict[str, Entry]] = {
+    "AWS": {
+        "deploy": _entry("deploy", "deploy", "Make or change all that cells need on AWS, as one CloudFormation stack."),
+        "destroy": _entry("deploy", "destroy", "Take away what `lambdamagic deploy` made, after asking."),
+    },
     "This machine": {
         "config": _entry("config", "config", "Show the settings in force, and where each comes from."),
         "local": _entry("local", "local", "The embedded Lambda: a server on this machine that speaks AWS's APIs."),

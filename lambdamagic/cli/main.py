@@ -11,7 +11,7 @@ import click
 from lambdamagic import __version__
 from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.commands import COMMANDS, SECTIONS
-from lambdamagic.cli.exits import EXIT_HELP, INTERRUPTED, exit_code
+from lambdamagic.cli.exits import DECLINED, EXIT_HELP, INTERRUPTED, exit_code
 from lambdamagic.errors import LambdaMagicError
 
 
@@ -74,9 +74,13 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         result: Any = commands.main(arguments, prog_name="lambdamagic", obj=app, standalone_mode=False)
         status = result if isinstance(result, int) else 0
-    except click.exceptions.Abort:
-        status = INTERRUPTED
-        app.out.problem("Interrupted", "interrupted", status=status)
+    except click.exceptions.Abort as error:
+        if isinstance(error.__context__, EOFError):  # nobody is there to answer
+            status = DECLINED
+            app.out.problem("Declined", "asked, and nobody answered", hint="Confirm with --yes", status=status)
+        else:
+            status = INTERRUPTED
+            app.out.problem("Interrupted", "interrupted", status=status)
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:

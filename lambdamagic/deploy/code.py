@@ -20,6 +20,11 @@ class PackagedCode:
         self.package = package
         self._held, self._document = pack(package.holdings)
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """What it holds, as `name==version`."""
+        return tuple(f"{name}=={version}" for name, version in sorted(self.package.holdings.packages.items()))
+
     def parameters(self) -> dict[str, str]:
         """Return the template's parameters that say where it is, but for the bucket."""
         layers = {layer_parameter(layer.kind): package_key(layer.zip) for layer in self.package.layers}

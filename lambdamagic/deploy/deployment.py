@@ -127,6 +127,19 @@ class Deployment:
         note = f"Somebody is changing it right now ({state.status})." if state.is_busy else ""
         return Plan(tuple(change.with_replacement(replaced) for change in changes), is_new=False, note=note)
 
+    @staticmethod
+    def remembered(access: AwsAccess, name: str) -> dict[str, Any]:
+        """Return what the last deployment of this name was made from; empty if there is none.
+
+        Raises:
+            NotOursError: There is a stack of this name that lambdamagic has not made.
+        """
+        stack = Stack(access, name)
+        state = stack.state()
+        if state is None or state.status in _UNUSABLE:
+            return {}
+        return dict(stack.template().get("Metadata", {}).get("lambdamagic", {}))
+
     def apply(self) -> Deployed:
         """Make it so.
 

@@ -107,6 +107,8 @@ class StackSpec:
         has_trigger: Whether objects put under `lambdamagic/trigger/` invoke the function.
         has_repository: Whether there is an ECR repository for images.
         permissions_boundary: ARN of a policy that bounds the role, where an organisation asks for one.
+        requirements: What the function holds beside lambdamagic, as pip takes it.
+        versions: What that was resolved to, as `name==version`, so that a repetition gives the same.
 
     Raises:
         ConfigError: Something is not as AWS takes it.
@@ -121,6 +123,8 @@ class StackSpec:
     has_trigger: bool = False
     has_repository: bool = False
     permissions_boundary: str | None = None
+    requirements: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         checks.check_stack_name(self.function.name)

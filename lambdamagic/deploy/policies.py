@@ -143,7 +143,7 @@ def deployer_policy(*, partition: str, region: str, account_id: str, name: str) 
                 "BatchDeleteImage CreateRepository DeleteLifecyclePolicy DeleteRepository DescribeRepositories "
                 "GetLifecyclePolicy ListTagsForResource PutImageScanningConfiguration PutImageTagMutability "
                 "PutLifecyclePolicy TagResource UntagResource",
-                f"arn:{partition}:ecr:{at}:repository/{name}-*",
+                f"arn:{partition}:ecr:{at}:repository/{name}",
             ),
             # These know no resources ("Actions, resources, and condition keys", Service Authorization Reference).
             {

@@ -204,6 +204,8 @@ class Stack:
         """
         deadline = self._clock.monotonic() + _PATIENCE_S
         state = self.state(stack_id)
+        if state is not None and not state.is_busy and not self._seen:
+            return state  # nothing was begun, and what happened long ago is no news
         while state is not None:
             self._tell_events(state.id)
             if state.status == "DELETE_COMPLETE":

@@ -38,7 +38,7 @@ def template(spec: StackSpec, *, with_function: bool = True) -> Json:
         if spec.has_trigger:
             resources |= _trigger_resources(spec)
         if spec.has_repository:
-            resources["Repository"] = _repository()
+            resources["Repository"] = _repository(spec)
             outputs["RepositoryArn"] = _output("The repository for images", {"Fn::GetAtt": ["Repository", "Arn"]})
     result: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -279,7 +279,7 @@ def _trigger_resources(spec: StackSpec) -> Json:
     }
 
 
-def _repository() -> Json:
+def _repository(spec: StackSpec) -> Json:
     rules = [
         {
             "rulePriority": 1,
@@ -291,6 +291,7 @@ def _repository() -> Json:
     return {
         "Type": "AWS::ECR::Repository",
         "Properties": {
+            "RepositoryName": spec.name,
             "EmptyOnDelete": True,
             "ImageScanningConfiguration": {"ScanOnPush": True},
             "ImageTagMutability": "IMMUTABLE",

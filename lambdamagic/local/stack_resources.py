@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from moto.awslambda.models import EventInvokeConfig, LambdaFunction, LayerVersion
@@ -59,9 +60,9 @@ class FunctionEvents(CloudFormationModel):  # type: ignore[misc]  # moto is unty
 
     def delete(self, account_id: str, region_name: str) -> None:
         """Take it away, if the function is still there."""
-        function = get_backend(account_id, region_name)._lambdas.get_function(self.function)
-        if function is not None:
-            function.event_invoke_config = []
+        functions = get_backend(account_id, region_name)._lambdas._functions
+        if self.function in functions:
+            functions[self.function]["latest"].event_invoke_config = []
 
 
 class BucketPolicy(CloudFormationModel):  # type: ignore[misc]  # as above
@@ -121,9 +122,9 @@ def complete_moto() -> None:
     def create_bucket(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
         return _with_settings(make(name, json, account_id, region, **kwargs), json, account_id)
 
-    def update_bucket(cls: Any, /, original: Any, name: str, json: Any, account_id: str, region: str) -> Any:
-        json["Properties"].setdefault("BucketName", original.name)  # moto's tagging wants it
-        return _with_settings(change(original, name, json, account_id, region), json, account_id)
+    def update_bucket(cls: Any, /, **of: Any) -> Any:
+        of["cloudformation_json"]["Properties"].setdefault("BucketName", of["original_resource"].name)
+        return _with_settings(change(**of), of["cloudformation_json"], of["account_id"])
 
     FakeBucket.create_from_cloudformation_json = classmethod(create_bucket)
     FakeBucket.update_from_cloudformation_json = classmethod(update_bucket)
@@ -139,12 +140,25 @@ def _spec(properties: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _create_function(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
     backend = get_backend(account_id, region)
-    if backend._lambdas.get_function(name) is not None:
+    if name in backend._lambdas._functions:
         raise ResourceFailed(f"{name} already exists (Service: Lambda, Status Code: 409)")
-    return backend.create_function(_spec(json["Properties"], name))
+    spec = _spec(json["Properties"], name)
+    if "ZipFile" in spec["Code"]:  # in a template it is the text of a module
+        archive = LambdaFunction._create_zipfile_from_plaintext_code(spec["Code"]["ZipFile"])
+        spec["Code"] = {"ZipFile": base64.b64encode(archive)}
+    return backend.create_function(spec)
 
 
-def _update_function(cls: Any, /, original: Any, name: str, json: Any, account_id: str, region: str) -> Any:
+def _update_function(
+    cls: Any,
+    /,
+    original_resource: Any,
+    new_resource_name: str,
+    cloudformation_json: Any,
+    account_id: str,
+    region_name: str,
+) -> Any:
+    original, name, json, region = original_resource, new_resource_name, cloudformation_json, region_name
     if name != original.function_name:
         made = _create_function(cls, name, json, account_id, region)
         get_backend(account_id, region).delete_function(original.function_name)
@@ -166,7 +180,16 @@ def _create_layer(cls: Any, /, name: str, json: Any, account_id: str, region: st
     return get_backend(account_id, region).publish_layer_version({**properties, "LayerName": properties["LayerName"]})
 
 
-def _update_layer(cls: Any, /, original: Any, name: str, json: Any, account_id: str, region: str) -> Any:
+def _update_layer(
+    cls: Any,
+    /,
+    original_resource: Any,
+    new_resource_name: str,
+    cloudformation_json: Any,
+    account_id: str,
+    region_name: str,
+) -> Any:
+    original, name, json, region = original_resource, new_resource_name, cloudformation_json, region_name
     made = _create_layer(cls, name, json, account_id, region)  # a layer's version is never changed, always replaced
     _delete_layer(original, account_id, region)
     return made
@@ -182,9 +205,9 @@ def _create_log_group(cls: Any, /, name: str, json: Any, account_id: str, region
     return logs_backends[account_id][region].create_log_group(name, tags, **properties)
 
 
-def _update_log_group(cls: Any, /, original: Any, name: str, json: Any, account_id: str, region: str) -> Any:
-    original.retention_in_days = (json.get("Properties") or {}).get("RetentionInDays")
-    return original
+def _update_log_group(cls: Any, /, original_resource: Any, cloudformation_json: Any, **_: Any) -> Any:
+    original_resource.retention_in_days = (cloudformation_json.get("Properties") or {}).get("RetentionInDays")
+    return original_resource
 
 
 def _delete_bucket(cls: Any, /, name: str, json: Any, account_id: str, region: str) -> None:
@@ -221,6 +244,6 @@ def _event(event: dict[str, Any]) -> dict[str, Any]:
     rules = event.get("Filter", {}).get("S3Key", {}).get("Rules", [])
     return {
         "CloudFunction": event["Function"],
-        "Event": event["Event"],
+        "Event": [event["Event"]],
         "Filter": {"S3Key": {"FilterRule": rules}},
     }

@@ -12,6 +12,7 @@ import json
 import re
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -66,8 +67,14 @@ def install(refuse: Refuse) -> None:
 
 
 def _in_background(stack: Any, work: Callable[[], None]) -> None:
-    thread = threading.Thread(target=work, name=f"stack-{stack.name}", daemon=True)
-    thread.start()
+    def guarded() -> None:
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - a mistake here must end the work, or who waits for it waits for ever
+            traceback.print_exc()
+            _end(stack, stack.status.replace("IN_PROGRESS", "FAILED"))
+
+    threading.Thread(target=guarded, name=f"stack-{stack.name}", daemon=True).start()
 
 
 def _refuse_if_busy(stack: Any) -> None:

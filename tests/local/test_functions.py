@@ -142,7 +142,9 @@ def test_cloudformation_makes_functions_and_roles(account):
               def handler(event, context):
                   return "stacked"
     """
-    account.client("cloudformation").create_stack(StackName="s", TemplateBody=template)
+    cloudformation = account.client("cloudformation")
+    cloudformation.create_stack(StackName="s", TemplateBody=template)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="s", WaiterConfig={"Delay": 1})
     assert account.invoke("stacked")["Payload"] == "stacked"
 
 

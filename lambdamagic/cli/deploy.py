@@ -1,0 +1,223 @@
+"""`lambdamagic deploy` and `lambdamagic destroy`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.exits import DECLINED
+from lambdamagic.cli.params import pairs
+
+if TYPE_CHECKING:
+    from lambdamagic.deploy.deployment import Deployed
+    from lambdamagic.deploy.model import StackSpec
+
+DEFAULT_NAME = "lambdamagic"
+
+
+@click.command()
+@click.argument("name", default=DEFAULT_NAME)
+@click.option("--plan", "plan_only", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option(
+    "-r",
+    "--requirement",
+    "requirement_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="requirements.txt: what the function holds beside lambdamagic. Repeatable.",
+)
+@click.option("--with", "packages", multiple=True, metavar="PACKAGE", help="A package, as pip takes it. Repeatable.")
+@click.option("--memory", "memory_mb", type=int, metavar="MB", help="The function's memory, 128 to 10240 (2048).")
+@click.option("--timeout", "timeout_s", type=int, metavar="S", help="Its timeout, 1 to 900 seconds (300).")
+@click.option("--ephemeral", "ephemeral_mb", type=int, metavar="MB", help="The size of /tmp, 512 to 10240 (512).")
+@click.option("--python", metavar="3.x", help="Its Python; by default this one.")
+@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Its architecture (x86_64).")
+@click.option("--layer", "layers", multiple=True, metavar="ARN", help="A layer's version. Repeatable.")
+@click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable. Repeatable.")
+@click.option("--image", metavar="URI", help="An image in ECR instead of a package (`lambdamagic image push`).")
+@click.option(
+    "--concurrency", "reserved_concurrency", type=int, metavar="N", help="At most N executions at once, reserved."
+)
+@click.option("--subnet", "subnets", multiple=True, metavar="ID", help="Run in this subnet of a VPC. Repeatable.")
+@click.option("--security-group", "security_groups", multiple=True, metavar="ID", help="With this group. Repeatable.")
+@click.option("--bucket", metavar="NAME", help="Use this bucket instead of making one.")
+@click.option("--kms-key", metavar="ARN", help="Encrypt the bucket with this key.")
+@click.option("--log-days", type=int, metavar="DAYS", help="Keep logs so long (14).")
+@click.option("--job-days", type=int, metavar="DAYS", help="Keep what jobs left in the bucket so long (7).")
+@click.option("--blob-days", type=int, metavar="DAYS", help="Keep values to be used again so long (30).")
+@click.option("--trigger/--no-trigger", "has_trigger", default=None, help="Objects put below lambdamagic/trigger/ run.")
+@click.option("--repository/--no-repository", "has_repository", default=None, help="Make an ECR repository for images.")
+@click.option("--permissions-boundary", metavar="ARN", help="Bound the role by this policy.")
+@click.option("--no-config", is_flag=True, help="Do not write function, bucket and region into the user's settings.")
+@with_common_options
+def deploy(
+    app: App,
+    name: str,
+    plan_only: bool,
+    no_config: bool,
+    requirement_files: tuple[Path, ...],
+    packages: tuple[str, ...],
+    **given: Any,
+) -> None:
+    """Make or change all that cells need on AWS, as one CloudFormation stack.
+
+    NAME is what the stack and the function are called. What is not given stays as it was deployed before. Repeating
+    the command changes nothing; a run that was interrupted is finished by the next.
+    """
+    import tempfile
+
+    from lambdamagic.cli.deploying import EventLines
+    from lambdamagic.deploy.assemble import assemble
+    from lambdamagic.deploy.deployment import Deployment
+
+    access = app.access()
+    settings = app.settings()
+    wanted: dict[str, Any] = {key: value for key, value in given.items() if value not in (None, ())}
+    if "environment" in wanted:
+        wanted["environment"] = pairs(wanted["environment"], "--env")
+    for key in ("memory_mb", "timeout_s"):
+        if key not in wanted and settings.origin(key) != "default":
+            wanted[key] = getattr(settings.settings, key)
+    wanted.setdefault("python", settings.settings.python)
+    with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
+        app.out.note(f"Putting together what {name} holds ...")
+        spec, code = assemble(access, name, wanted, files=requirement_files, packages=packages, folder=Path(folder))
+        deployment = Deployment(access, spec, code=code, on_event=EventLines(app.out), on_note=app.out.note)
+        if plan_only:
+            _show_plan(app, deployment, spec)
+            return
+        app.out.note(f"Deploying {name} ...")
+        done = deployment.apply()
+    is_lasting = settings.settings.target != "local"  # the embedded Lambda's next instance knows nothing of this one
+    written = None if no_config or not is_lasting else _write_settings(app, done, access.region)
+    _show(app, spec, done, written=written)
+
+
+def _show_plan(app: App, deployment: Any, spec: StackSpec) -> None:
+    from lambdamagic.cli.deploying import changes_document, show_changes
+
+    plan = deployment.plan()
+    if app.out.as_json:
+        document = {"name": spec.name, "is_new": plan.is_new, "note": plan.note or None}
+        app.out.document({**document, "changes": changes_document(plan.changes)})
+        return
+    if plan.note:
+        app.out.text(plan.note)
+    if not plan.changes:
+        app.out.text(f"{spec.name} is as wanted: nothing would change.")
+        return
+    app.out.text(f"{spec.name}: {'would be made' if plan.is_new else 'would be changed'}")
+    show_changes(app.out, plan.changes)
+
+
+def _write_settings(app: App, done: Deployed, region: str) -> dict[str, Any]:
+    """Write function, bucket and region into the user's settings, and what leads to the account."""
+    from lambdamagic.config.files import user_file
+    from lambdamagic.config.write import write_settings
+
+    values: dict[str, Any] = {"function": done.function, "bucket": done.bucket, "region": region}
+    values |= {key: value for key, value in app.options.items() if key in ("profile", "endpoint_url")}
+    path = user_file(os.environ)
+    changed = write_settings(path, values)
+    return {"file": str(path), "changed": changed}
+
+
+def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] | None) -> None:
+    from lambdamagic.deploy.destroy import Demolition
+    from lambdamagic.deploy.resting_cost import resting_cost
+
+    access = app.access()
+    inventory = Demolition(access, spec.name).inventory()
+    cost = resting_cost(inventory.size_bytes if inventory else 0, has_repository=spec.has_repository)
+    overriding = [variable for variable in ("LAMBDAMAGIC_FUNCTION", "LAMBDAMAGIC_BUCKET") if os.environ.get(variable)]
+    if app.out.as_json:
+        app.out.document(
+            {
+                "name": spec.name,
+                "changed": done.has_changed,
+                "outputs": dict(done.outputs),
+                "month_usd_at_rest": round(cost.month_usd, 6),
+                "settings": written,
+                "overridden_by": overriding,
+            }
+        )
+        return
+    function = spec.function
+    app.out.text(f"{spec.name} {'is deployed' if done.has_changed else 'is as it was: nothing to change'}")
+    size = f"{function.runtime}, {function.arch}, {function.memory_mb:,} MB, {function.timeout_s} s"
+    app.out.text(f"  function  {done.function} ({size})")
+    app.out.text(f"  bucket    {done.bucket}")
+    app.out.text(f"  region    {access.region}")
+    if spec.function.image is None and spec.requirements:
+        app.out.text(f"  packages  {', '.join(spec.requirements)}")
+    app.out.text(cost.explanation)
+    if written is not None:
+        app.out.text(f"Written to {written['file']}: the next %%lambda cell runs there. Nothing else is to be done.")
+    else:
+        app.out.text(f"Use it: export LAMBDAMAGIC_FUNCTION={done.function} LAMBDAMAGIC_BUCKET={done.bucket}")
+    for variable in overriding:
+        app.out.text(f"Mind {variable}={os.environ[variable]}: it goes before the file.")
+    app.out.text("Others need the rights that `lambdamagic policy user` prints.")
+
+
+@click.command()
+@click.argument("name", default=DEFAULT_NAME)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--empty-bucket", is_flag=True, help="Also delete objects in the bucket that are not lambdamagic's.")
+@with_common_options
+def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
+    """Take away what `lambdamagic deploy` made, after asking."""
+    from lambdamagic.cli.deploying import EventLines
+    from lambdamagic.deploy.destroy import Demolition
+    from lambdamagic.errors import NotOursError
+
+    access = app.access()
+    demolition = Demolition(access, name, on_event=EventLines(app.out))
+    found = demolition.inventory()
+    if found is None:
+        if app.out.as_json:
+            app.out.document({"name": name, "found": False, "deleted_objects": 0, "left": []})
+        else:
+            app.out.text(f"there is no deployment {name!r} in {access.region}: nothing to delete")
+        return
+    if found.foreign_objects and not empty_bucket:
+        raise NotOursError(
+            f"the bucket {found.bucket} holds {found.foreign_objects:,} objects that are not lambdamagic's; "
+            "nothing was deleted",
+            hint="Move them away, or delete them too with --empty-bucket",
+        )
+    if not yes:
+        app.out.note(f"To be deleted in {access.region}:")
+        for kind, physical in found.resources:
+            app.out.note(f"  - {kind:<28} {physical}")
+        if found.bucket:
+            app.out.note(f"    with {found.objects:,} objects ({found.size_bytes / 1e6:.1f} MB)")
+        if not click.confirm(f"Delete {name}?", err=True):
+            raise click.exceptions.Exit(DECLINED)
+    done = demolition.run(empty_bucket=True)
+    forgotten = _forget_settings(name, found.bucket)
+    if app.out.as_json:
+        document = {"name": name, "found": True, "deleted_objects": done.deleted_objects, "left": list(done.left)}
+        app.out.document({**document, "settings": forgotten})
+        return
+    app.out.text(f"{name} is deleted, with {done.deleted_objects:,} objects of its bucket")
+    for left in done.left:
+        app.out.text(f"left: {left}")
+    if forgotten:
+        app.out.text(f"Taken out of the settings: {', '.join(forgotten)}. Cells run on the embedded Lambda again.")
+
+
+def _forget_settings(name: str, bucket: str | None) -> list[str]:
+    """Take function and bucket out of the user's settings, if they are those that were deleted."""
+    from lambdamagic.config.files import read_toml, user_file
+    from lambdamagic.config.write import write_settings
+
+    path = user_file(os.environ)
+    written = read_toml(path) or {}
+    if written.get("function") != name or (bucket and written.get("bucket") != bucket):
+        return []
+    return write_settings(path, {"function": None, "bucket": None})

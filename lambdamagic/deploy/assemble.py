@@ -1,0 +1,61 @@
+"""From what a person asks for to a spec and a package: what was deployed before is kept where nothing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lambdamagic.deploy.code import PackagedCode
+from lambdamagic.deploy.deployment import Deployment
+from lambdamagic.deploy.functions import python_here
+from lambdamagic.deploy.model import StackSpec
+from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
+from lambdamagic.storage.s3 import AwsAccess
+
+
+def assemble(
+    access: AwsAccess,
+    name: str,
+    given: Mapping[str, Any],
+    *,
+    files: Sequence[Path],
+    packages: Sequence[str],
+    folder: Path,
+) -> tuple[StackSpec, PackagedCode | None]:
+    """Return the spec of a deployment and its package; None as package if it is made from an image.
+
+    Args:
+        access: The account.
+        name: The deployment's name.
+        given: Fields of `StackSpec` and `FunctionSpec` that were asked for.
+        files: requirements.txt files; with none, and no packages, the requirements of the last time hold.
+        packages: Further requirements.
+        folder: An empty folder for the package.
+
+    Raises:
+        ConfigError: Something is not as AWS takes it; AWS was asked for the last deployment at most.
+        PackageError: The package cannot be put together.
+        NotOursError: There is a stack of this name that lambdamagic has not made.
+    """
+    given = {**given, "name": name, "python": given.get("python") or python_here()}
+    StackSpec.changed({}, **given)  # what is mistaken is told before AWS is asked anything
+    remembered = Deployment.remembered(access, name)
+    spec = StackSpec.changed(remembered, **given)
+    if spec.function.image is not None:
+        return spec, None
+    if files or packages:
+        source = WheelSource(requirements=tuple(packages), files=tuple(files))
+    else:
+        source = WheelSource(requirements=spec.requirements, constraints=spec.versions if spec.requirements else ())
+    package = build_package(
+        LambdaPlatform(spec.function.python, spec.function.arch),
+        source,
+        folder=folder,
+        made_by=f"lambdamagic deploy {name} -r requirements.txt",
+        prefix=name,
+    )
+    code = PackagedCode(package)
+    versions = code.versions if source else ()
+    return replace(spec, requirements=package.holdings.requested, versions=versions), code

@@ -1,0 +1,44 @@
+"""What a deployment costs when nobody uses it, at list price. Pure.
+
+Prices in US dollars a GB and month from AWS's public pages "Amazon S3 pricing", "Amazon CloudWatch pricing" and
+"Amazon ECR pricing", us-east-1, as known in October 2025; other regions differ by up to a half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+S3_GB_MONTH_USD = 0.023
+LOGS_GB_MONTH_USD = 0.03
+ECR_GB_MONTH_USD = 0.10
+
+
+@dataclass(frozen=True)
+class RestingCost:
+    """What a month without use costs.
+
+    Attributes:
+        month_usd: In US dollars, for what is stored now.
+        explanation: In words.
+    """
+
+    month_usd: float
+    explanation: str
+
+
+def resting_cost(stored_bytes: int, *, has_repository: bool = False) -> RestingCost:
+    """Return what a deployment costs at rest.
+
+    Args:
+        stored_bytes: What its bucket holds.
+        has_repository: Whether images may be kept too.
+    """
+    usd = stored_bytes / 1024**3 * S3_GB_MONTH_USD
+    explanation = (
+        f"At rest it costs storage only: {stored_bytes / 1e6:.1f} MB in the bucket, {usd:.4f} USD a month. "
+        "Function, role, stack and log group cost nothing while nobody uses them; "
+        f"stored logs {LOGS_GB_MONTH_USD:.2f} USD a GB and month"
+    )
+    if has_repository:
+        explanation += f", images {ECR_GB_MONTH_USD:.2f} USD"
+    return RestingCost(usd, explanation + ".")
