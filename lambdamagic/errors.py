@@ -12,7 +12,8 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   |-- CredentialsError           no credentials, or AWS refused them
     |   |-- FunctionMissingError       the function does not exist (or is not ready)
     |   |-- BucketMissingError         the bucket does not exist or may not be used
-    |   `-- PackageError               what the function is to hold cannot be put together, or is too large
+    |   |-- PackageError               what the function is to hold cannot be put together, or is too large
+    |   `-- ImageError                 an image cannot be built, pushed or run
     |-- ProtocolError              client and function do not understand each other
     |   |-- VersionMismatchError       protocol, Python or serialiser versions differ
     |   |-- ParityError                the function lacks a package that the code imports, or has another version
@@ -115,6 +116,10 @@ class PackageError(TargetError):
     def __init__(self, message: str, *, hint: str | None = None, detail: str = "") -> None:
         super().__init__(message, hint=hint)
         self.detail = detail
+
+
+class ImageError(TargetError):
+    """An image cannot be built, pushed or run."""
 
 
 class ProtocolError(LambdaMagicError):

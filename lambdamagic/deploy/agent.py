@@ -11,6 +11,7 @@ from pathlib import Path
 
 import lambdamagic
 from lambdamagic.deploy.platforms import LambdaPlatform
+from lambdamagic.deploy.zips import write_zip
 from lambdamagic.errors import PackageError
 from lambdamagic.local.interpreters import find_python
 
@@ -50,6 +51,20 @@ def lay_out_agent(folder: Path) -> dict[str, str]:
     about.mkdir(parents=True, exist_ok=True)
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: lambdamagic\nVersion: {version}\n")
     return {name: _copy_distribution(name, folder) for name in PICKLERS}
+
+
+def write_agent_wheel(folder: Path) -> Path:
+    """Write lambdamagic's part that runs in Lambda as a wheel, for an image; equal bytes for equal content."""
+    version = lambdamagic.__version__
+    about = f"lambdamagic-{version}.dist-info"
+    files: list[tuple[str, Path | bytes]] = [*agent_files()]
+    files.append((f"{about}/METADATA", f"Metadata-Version: 2.1\nName: lambdamagic\nVersion: {version}\n".encode()))
+    files.append((f"{about}/WHEEL", b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"))
+    # Digests may be left out of a RECORD; the names tell pip what belongs to it.
+    record = "".join(f"{name},,\n" for name, _ in [*files, (f"{about}/RECORD", b"")])
+    path = folder / f"lambdamagic-{version}-py3-none-any.whl"
+    write_zip(path, [*files, (f"{about}/RECORD", record.encode())])
+    return path
 
 
 def compile_tree(folder: Path, platform: LambdaPlatform, shown_as: str) -> bool:

@@ -135,6 +135,7 @@ def test_a_map_is_told_too(deployed):
 def test_an_executor_is_told_too(deployed):
     """`submit` raises, as it does for what cannot be pickled."""
     from lambdamagic import LambdaExecutor
+    from lambdamagic.api import process
     from lambdamagic.errors import ParityError
 
     def f(x):
@@ -148,6 +149,7 @@ def test_an_executor_is_told_too(deployed):
             executor.submit(f, 1).result(30)
         with pytest.raises(ParityError, match="scikit-learn"):
             list(executor.map(f, [1, 2]))
+    process.close()
     assert _sent(deployed) == before
 
 

@@ -1,0 +1,233 @@
+"""Images: the function's image, and derived ones with packages and modules of the user's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import lambdamagic
+from lambdamagic.deploy.agent import PICKLERS, write_agent_wheel
+from lambdamagic.deploy.engines import Engine, certificate_file
+from lambdamagic.deploy.platforms import LambdaPlatform
+from lambdamagic.deploy.wheels import WheelSource
+from lambdamagic.errors import ImageError
+from lambdamagic.protocol.holdings import Holdings
+
+HOLDINGS_FILE = "/var/task/lambdamagic-holdings.json"
+SIZE_MAX_BYTES = 10 * 1000**3  # "Lambda quotas": container image code package, uncompressed
+
+_PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A built image.
+
+    Attributes:
+        name: Its name in the engine's store.
+        engine: The tool that has it.
+        holdings: What it holds, as read out of it.
+        size_bytes: How large it is, uncompressed.
+    """
+
+    name: str
+    engine: Engine
+    holdings: Holdings
+    size_bytes: int
+
+
+def recipe_folder() -> Path:
+    """Return the folder with the Dockerfiles: in the installed package, or in the checkout.
+
+    Raises:
+        ImageError: It is in neither.
+    """
+    package = Path(lambdamagic.__file__).parent
+    for folder in (package / "handler_image", package.parent / "handler_image"):
+        if (folder / "Dockerfile").is_file():
+            return folder
+    raise ImageError("the Dockerfile of the function's image is not installed", hint="install lambdamagic again")
+
+
+def write_context(folder: Path) -> None:
+    """Put together what the function's image is built from: Dockerfile, entry point, requirements and our wheel."""
+    for name in ("Dockerfile", "entrypoint.py"):
+        shutil.copy(recipe_folder() / name, folder / name)
+    lines = (recipe_folder() / "requirements.txt").read_text().splitlines()
+    kept = [line for line in lines if line.strip() and not line.startswith(PICKLERS)]
+    # Both sides read each other's pickles, so the picklers are the notebook's own versions.
+    kept += [f"{name}=={metadata.version(name)}" for name in PICKLERS]
+    (folder / "requirements.txt").write_text("\n".join(kept) + "\n")
+    write_agent_wheel(folder)
+
+
+def build_handler_image(
+    engine: Engine,
+    name: str,
+    platform: LambdaPlatform,
+    *,
+    base: str | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> Image:
+    """Build the function's image, without packages of the user's.
+
+    Args:
+        engine: What builds it.
+        name: What it is to be called.
+        platform: Its Python and architecture.
+        base: What it is built from; AWS's public Python image by default.
+        on_line: Is told what the engine says.
+
+    Raises:
+        ImageError: It could not be built.
+    """
+    with tempfile.TemporaryDirectory(prefix="lambdamagic-image-") as folder:
+        write_context(Path(folder))
+        arguments = {"PYTHON": platform.python, **({"BASE": base} if base else {})}
+        _build(engine, name, Path(folder), platform, arguments=arguments, on_line=on_line)
+    return inspect_image(engine, name)
+
+
+def build_derived_image(
+    engine: Engine,
+    name: str,
+    platform: LambdaPlatform,
+    source: WheelSource,
+    *,
+    base: str,
+    paths: Sequence[Path] = (),
+    on_line: Callable[[str], None] | None = None,
+) -> Image:
+    """Build an image with packages and modules of the user's from the function's image.
+
+    Args:
+        engine: What builds it.
+        name: What it is to be called.
+        platform: Its architecture.
+        source: The packages; here pip may compile, if the base has a compiler.
+        base: The function's image.
+        paths: The user's own modules and folders.
+        on_line: Is told what the engine says.
+
+    Raises:
+        ImageError: It could not be built.
+    """
+    with tempfile.TemporaryDirectory(prefix="lambdamagic-image-") as temporary:
+        folder = Path(temporary)
+        shutil.copy(recipe_folder() / "derived.Dockerfile", folder / "Dockerfile")
+        files = [file.read_text() for file in source.files]
+        lines = [*source.requirements, *files]
+        (folder / "requirements.txt").write_text("\n".join(lines) + "\n")
+        (folder / "constraints.txt").write_text("\n".join(source.constraints) + "\n")
+        (folder / "code").mkdir()
+        for path in paths:
+            target = folder / "code" / path.resolve().name
+            if path.is_dir():
+                shutil.copytree(path, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".git"))
+            else:
+                shutil.copy(path, target)
+        _build(engine, name, folder, platform, arguments={"BASE": base}, on_line=on_line)
+    return inspect_image(engine, name)
+
+
+def _build(
+    engine: Engine,
+    name: str,
+    folder: Path,
+    platform: LambdaPlatform,
+    *,
+    arguments: dict[str, str],
+    on_line: Callable[[str], None] | None,
+) -> None:
+    command = ["build", *engine.isolation, "--platform", _PLATFORMS[platform.arch], "-t", name]
+    if engine.name in ("buildah", "podman"):
+        command += ["--layers", "--format", "docker"]
+    for key, value in arguments.items():
+        command += ["--build-arg", f"{key}={value}"]
+    secrets = {"ca": certificate_file(), "pip": _pip_configuration()}
+    for key, file in secrets.items():
+        if file is not None:
+            command += ["--secret", f"id={key},src={file}"]
+    engine.run([*command, str(folder)], doing=f"build the image {name}", on_line=on_line)
+
+
+def _pip_configuration() -> Path | None:
+    """Return the pip configuration that PIP_CONFIG_FILE names: its index may need credentials, which do not stay."""
+    value = os.environ.get("PIP_CONFIG_FILE")
+    return Path(value) if value and value != os.devnull and Path(value).is_file() else None
+
+
+def inspect_image(engine: Engine, name: str) -> Image:
+    """Look into an image that is there.
+
+    Raises:
+        ImageError: It is not there, or not one of lambdamagic's.
+    """
+    with _container(engine, name) as container:
+        text = _read_file(engine, container)
+    size = _size(engine, name)
+    if size > SIZE_MAX_BYTES:
+        raise ImageError(
+            f"the image {name} is {size / 1e9:.1f} GB; Lambda takes {SIZE_MAX_BYTES / 1e9:.0f} GB",
+            hint="leave packages out, or put large data into S3",
+        )
+    return Image(name, engine, Holdings.from_json(text), size)
+
+
+@contextmanager
+def _container(engine: Engine, name: str) -> Iterator[str]:
+    """A container of an image that does not run."""
+    if engine.name == "buildah":
+        made = engine.run(["from", "--pull-never", name], doing=f"look into the image {name}")
+    else:
+        made = engine.run(["create", name], doing=f"look into the image {name}")
+    container = made.strip().splitlines()[-1]
+    try:
+        yield container
+    finally:
+        engine.run(["rm", container], doing=f"remove the container {container}")
+
+
+def _read_file(engine: Engine, container: str) -> str:
+    if engine.name == "buildah":
+        root = engine.run(["mount", container], doing="look into the image").strip()
+        try:
+            path = Path(root + HOLDINGS_FILE)
+            if not path.is_file():
+                raise _not_ours(container)
+            return path.read_text()
+        finally:
+            engine.run(["umount", container], doing="leave the image")
+    with tempfile.TemporaryDirectory(prefix="lambdamagic-image-") as folder:
+        target = Path(folder) / "holdings.json"
+        try:
+            engine.run(["cp", f"{container}:{HOLDINGS_FILE}", str(target)], doing="look into the image")
+        except ImageError as error:
+            raise _not_ours(container) from error
+        return target.read_text()
+
+
+def _not_ours(name: str) -> ImageError:
+    return ImageError(
+        f"the image {name} holds no {HOLDINGS_FILE}: it was not built by lambdamagic",
+        hint="build it with `lambdamagic image build`, or FROM an image that was",
+    )
+
+
+def _size(engine: Engine, name: str) -> int:
+    if engine.name == "buildah":
+        found = json.loads(engine.run(["images", "--json", name], doing=f"measure the image {name}"))
+        text = str(found[0]["size"])
+        number, _, unit = text.partition(" ")
+        return int(float(number) * {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}[unit.upper() or "B"])
+    return int(engine.run(["image", "inspect", "--format", "{{.Size}}", name], doing=f"measure the image {name}"))
+
+
+__all__ = ["Image", "build_derived_image", "build_handler_image", "inspect_image", "recipe_folder", "write_context"]
