@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench setup clean help
+.PHONY: demo test lint bench setup image-tools clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
@@ -25,8 +25,17 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/python -m notebooks.run_quickstart
 
-test: lint
+test: lint image-tools
 	$(BIN)/python -m pytest
+
+# What the tests of images need: installed and prepared where that is possible (root on Debian), else those tests are
+# skipped and say so. The base is made once (some 90 s) and kept in the cache folder.
+image-tools: $(STAMP)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ "$$(uname -m)" = x86_64 ]; then \
+	  command -v buildah >/dev/null && command -v debootstrap >/dev/null && command -v docker-registry >/dev/null \
+	  || { apt-get update -q && apt-get install -qy --no-install-recommends buildah debootstrap docker-registry; } \
+	  && $(BIN)/python -m tests.images.base; \
+	else echo "no root or no apt: the tests of images are skipped"; fi
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "AWS": {
         "deploy": _entry("deploy", "deploy", "Make or change all that cells need on AWS, as one CloudFormation stack."),
         "destroy": _entry("deploy", "destroy", "Take away what `lambdamagic deploy` made, after asking."),
+        "image": _entry("image", "image", "The function as a container image: build it, push it to ECR, try it here."),
     },
     "This machine": {
         "config": _entry("config", "config", "Show the settings in force, and where each comes from."),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lambdamagic.deploy.engines import Engine
 from lambdamagic.errors import ImageError
@@ -116,15 +118,19 @@ def push_image(
             stdin=login.password,
         )
     engine.run(["tag", image, target], doing=f"tag the image {image}")
-    engine.run(["push", *insecure, target], doing=f"push the image to {target}", on_line=on_line)
-    return f"{target.rpartition(':')[0]}@{_digest(engine, target)}"
+    repository, doing = target.rpartition(":")[0], f"push the image to {target}"
+    if engine.name in ("podman", "buildah"):
+        # Layers are compressed on their way: only what is pushed has the digest that the registry knows.
+        with tempfile.TemporaryDirectory(prefix="lambdamagic-push-") as folder:
+            note = Path(folder) / "digest"
+            engine.run(["push", *insecure, "--digestfile", str(note), target], doing=doing, on_line=on_line)
+            return f"{repository}@{note.read_text().strip()}"
+    engine.run(["push", target], doing=doing, on_line=on_line)
+    return f"{repository}@{_pushed_digest(engine, target)}"
 
 
-def _digest(engine: Engine, target: str) -> str:
+def _pushed_digest(engine: Engine, target: str) -> str:
     repository = target.rpartition(":")[0]
-    if engine.name == "buildah":
-        found = json.loads(engine.run(["images", "--json", target], doing="read the image's digest"))
-        return str(found[0]["digest"])
     text = engine.run(["image", "inspect", "--format", "{{json .RepoDigests}}", target], doing="read the digest")
     for each in json.loads(text):
         name, _, digest = each.partition("@")

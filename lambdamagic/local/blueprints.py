@@ -15,10 +15,13 @@ from lambdamagic.local.packages import PackageStore
 class BlueprintMaker:
     """Makes blueprints; blocking, since it unpacks archives and may install a Python."""
 
-    def __init__(self, folder: Path, *, endpoint_url: str, interpreters: Interpreters) -> None:
+    def __init__(
+        self, folder: Path, *, endpoint_url: str, interpreters: Interpreters, image_command: tuple[str, ...] = ()
+    ) -> None:
         self._folder = folder
         self._endpoint_url = endpoint_url
         self._interpreters = interpreters
+        self._image_command = image_command
         self._packages = PackageStore(folder / "packages")
 
     def make(self, function: FunctionVersion, credential: Credential) -> Blueprint:
@@ -66,8 +69,11 @@ class BlueprintMaker:
         }
         own_path = changeable.get("PYTHONPATH")
         changeable["PYTHONPATH"] = ":".join([*([own_path] if own_path else []), *python_path])
+        argv = [interpreter.executable, "-m", "awslambdaric", function.handler]
+        if function.package_type == "Image" and self._image_command:
+            argv = [*self._image_command, *([function.handler] if function.handler else [])]
         return Blueprint(
-            argv=[interpreter.executable, "-m", "awslambdaric", function.handler],
+            argv=argv,
             variables={**changeable, **reserved},
             task_root=task_root,
             runtime=f"python:{interpreter.version}",

@@ -84,6 +84,7 @@ class LocalServer:
         idle_expiry_s: float = 300.0,
         init_timeout_s: float = 10.0,
         time_factor: float = 1.0,
+        image_command: tuple[str, ...] = (),
     ) -> LocalServer:
         """Start an instance and return when it listens.
 
@@ -97,6 +98,7 @@ class LocalServer:
             idle_expiry_s: After how long an unused execution environment is ended.
             init_timeout_s: How long INIT may take before the environment is started over.
             time_factor: Multiplies the waits of asynchronous retries and the maximum event age.
+            image_command: What runs a function of package type Image; see `ServerOptions`.
 
         Raises:
             LocalServerError: It could not start; nothing is left behind.
@@ -110,6 +112,7 @@ class LocalServer:
             idle_expiry_s=idle_expiry_s,
             init_timeout_s=init_timeout_s,
             time_factor=time_factor,
+            image_command=image_command,
         )
         process, stderr, connection = launch(options, startup_timeout_s=startup_timeout_s)
         return cls(process, stderr, connection)

@@ -41,6 +41,8 @@ class ServerOptions:
         init_timeout_s: How long INIT may take; AWS gives 10 s (Lambda runtime environment lifecycle).
         retry_delays_s: Waits before the retries of an asynchronous invocation; AWS waits 1 and then 2 minutes.
         time_factor: Multiplies those waits and the maximum event age, so that tests need not wait minutes.
+        image_command: What runs a function of package type Image: program and arguments, to which the handler is
+            added; empty runs the handler with the server's interpreter.
         detached: Whether the instance outlives the process that started it (a shared instance).
     """
 
@@ -55,6 +57,7 @@ class ServerOptions:
     init_timeout_s: float = 10.0
     retry_delays_s: tuple[float, float] = (60.0, 120.0)
     time_factor: float = 1.0
+    image_command: tuple[str, ...] = ()
     detached: bool = False
 
     def to_json(self) -> str:
@@ -65,5 +68,6 @@ class ServerOptions:
     def from_json(cls, line: str | bytes) -> ServerOptions:
         """Rebuild the options from `to_json`."""
         values = json.loads(line)
-        values["retry_delays_s"] = tuple(values["retry_delays_s"])
+        for name in ("retry_delays_s", "image_command"):
+            values[name] = tuple(values[name])
         return cls(**values)

@@ -73,7 +73,12 @@ class Server:
         )
         self._registry = FunctionRegistry(
             FunctionCatalog(account_id=DEFAULT_ACCOUNT_ID, region=options.region),
-            BlueprintMaker(folder, endpoint_url=f"http://{HOST}:{port}", interpreters=Interpreters()),
+            BlueprintMaker(
+                folder,
+                endpoint_url=f"http://{HOST}:{port}",
+                interpreters=Interpreters(),
+                image_command=options.image_command,
+            ),
             pool=self._pool,
             authenticator=self._authenticator,
             executor=self._executor,

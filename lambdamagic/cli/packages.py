@@ -1,0 +1,72 @@
+"""The options that say which packages a function or image holds, the same for every command that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lambdamagic.cli.app import App
+
+if TYPE_CHECKING:
+    from lambdamagic.deploy.wheels import WheelSource
+
+_OPTIONS = (
+    click.option(
+        "--from-notebook",
+        "notebooks",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Put in what this notebook imports, in the versions installed here.",
+    ),
+    click.option(
+        "-r",
+        "--requirements",
+        "requirement_files",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Put in what a requirements file lists.",
+    ),
+    click.option("--add", "added", multiple=True, metavar="REQUIREMENT", help="Put in a package, as numpy==2.3.1."),
+)
+
+
+def package_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `notebooks`, `requirement_files` and `added`, each a tuple."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def wheel_source(
+    app: App, *, notebooks: tuple[Path, ...], files: tuple[Path, ...], added: tuple[str, ...]
+) -> WheelSource:
+    """Return what the options ask for; says what of a notebook is left out and why.
+
+    Raises:
+        ConfigError: A notebook cannot be read.
+        PackageError: A requirements file is not there.
+    """
+    from lambdamagic.deploy.notebooks import needs_of_notebooks
+    from lambdamagic.deploy.wheels import WheelSource
+    from lambdamagic.errors import PackageError
+
+    for file in files:
+        if not file.is_file():
+            raise PackageError(f"there is no requirements file {file}", hint="name one with -r FILE")
+    if not notebooks:
+        return WheelSource(added, files)
+    needs = needs_of_notebooks(notebooks)
+    if needs.packages:
+        app.out.note("imported: " + ", ".join(f"{name} {version}" for name, version in needs.packages.items()))
+    if needs.own:
+        app.out.note(f"your own modules travel with each job: {', '.join(needs.own)}")
+    if needs.unknown:
+        app.out.note(f"not installed here, so left out: {', '.join(needs.unknown)} (add them with --add)")
+    if needs.python:
+        app.out.note(f"the notebook was last run with Python {needs.python}; these are the packages of this Python")
+    return WheelSource((*needs.source.requirements, *added), files, needs.source.constraints)
