@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("imports", "encode", "cell", "embedded", "growth", "map", "faults", "simulate")
+ALL = ("imports", "encode", "cell", "embedded", "growth", "map", "faults", "simulate", "concurrency")
 
 
 def main(names: list[str]) -> int:

@@ -219,3 +219,19 @@ def ensure_bucket(access: AwsAccess, name: str) -> str:
                 f"the bucket {name!r} belongs to another account", hint="choose another name"
             ) from error
     return name
+
+
+def account_concurrency(access: AwsAccess) -> int | None:
+    """Return how many invocations may run at once in this account and region, or None where that may not be asked.
+
+    One request ("GetAccountSettings", Lambda API reference), which is not tried again and not waited for long.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    config = {"retries": {"total_max_attempts": 1}, "connect_timeout": 3, "read_timeout": 3}
+    with closing(access.client("lambda", **config)) as client:
+        try:
+            limit = client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+        except (BotoCoreError, ClientError, KeyError):
+            return None
+    return int(limit)

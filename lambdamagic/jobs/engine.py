@@ -32,7 +32,7 @@ class Engine:
     def __init__(
         self,
         *,
-        max_threads: int = 1024,
+        max_threads: int = 10_000,
         jitter: Callable[[], float] = random.random,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:

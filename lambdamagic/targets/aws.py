@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import FunctionFacts, describe_function
+from lambdamagic.deploy.functions import FunctionFacts, account_concurrency, describe_function
 from lambdamagic.deploy.parity import check_base
 from lambdamagic.deploy.variants import VariantMaker
 from lambdamagic.errors import ConfigError, FunctionMissingError, LambdaMagicError, VersionMismatchError
@@ -18,6 +18,9 @@ from lambdamagic.targets.base import FunctionWish
 
 #: Asks the user something; False is no, None that nobody can be asked.
 Ask = Callable[[str], bool | None]
+
+#: Smaller jobs do not wait for an answer about the account: being refused once teaches as much.
+_ASKED_ABOVE = 100
 
 
 class AwsTarget(Account):
@@ -50,12 +53,23 @@ class AwsTarget(Account):
         self._functions: dict[tuple[int, int], FunctionRef] = {}
         self._variants = VariantMaker(self.access, settings.function, bucket=settings.bucket)
         self._making = threading.Lock()
+        self._has_asked = False
+        self._account_limit: int | None = None
 
     is_billed = True
 
     def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
-        """Return what the settings say: the account's own limit shows itself as throttling."""
-        return wanted
+        """Return what the settings say, within the account's limit if that may be asked for.
+
+        A limit that is not known, or that others use too, shows itself as throttling, and is learnt from that.
+        """
+        if wanted <= _ASKED_ABOVE:
+            return wanted
+        with self._lock:
+            if not self._has_asked:
+                self._has_asked, self._account_limit = True, account_concurrency(self.access)
+            limit = self._account_limit
+        return wanted if limit is None else max(1, min(wanted, limit))
 
     def is_alive(self) -> bool:
         """Return True: AWS does not die."""

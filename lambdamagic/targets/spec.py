@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from lambdamagic.protocol import versions
 from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.targets.base import FunctionWish, Target
+from lambdamagic.transports.descriptors import room_for
 
 _MAP_LOSSES = 4
 
@@ -30,7 +32,15 @@ SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024
 def concurrency(resolved: ResolvedSettings, target: Target) -> int:
     """Return how many invocations of a job run at once."""
     is_explicit = resolved.origin("max_concurrency") != "default"
-    return target.concurrency(resolved.settings.max_concurrency, is_explicit=is_explicit)
+    wanted = target.concurrency(resolved.settings.max_concurrency, is_explicit=is_explicit)
+    room = room_for(wanted)
+    if room < wanted:
+        warnings.warn(
+            f"this process may open too few files for {wanted:,} connections (ulimit -Hn): max_concurrency is {room:,}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return room
 
 
 def fitting_function(resolved: ResolvedSettings, target: Target, program: Program | None) -> FunctionRef:
