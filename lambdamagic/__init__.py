@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lambdamagic.api.pool import LambdaFunctionError as LambdaFunctionError
     from lambdamagic.api.pool import LambdaPool as LambdaPool
     from lambdamagic.api.pool import LambdaPoolError as LambdaPoolError
+    from lambdamagic.api.reference import Reference as Reference
+    from lambdamagic.api.reference import put as put
     from lambdamagic.api.remote_function import RemoteFunction as RemoteFunction
     from lambdamagic.api.remote_function import remote as remote
 
@@ -38,8 +40,10 @@ __all__ = [
     "LambdaFunctionError",
     "LambdaPool",
     "LambdaPoolError",
+    "Reference",
     "RemoteFunction",
     "load_ipython_extension",
+    "put",
     "register_joblib",
     "remote",
     "unload_ipython_extension",
@@ -51,6 +55,8 @@ _WHERE = {
     "LambdaFunctionError": ("lambdamagic.api.pool", "LambdaFunctionError"),
     "LambdaPool": ("lambdamagic.api.pool", "LambdaPool"),
     "LambdaPoolError": ("lambdamagic.api.pool", "LambdaPoolError"),
+    "Reference": ("lambdamagic.api.reference", "Reference"),
+    "put": ("lambdamagic.api.reference", "put"),
     "RemoteFunction": ("lambdamagic.api.remote_function", "RemoteFunction"),
     "register_joblib": ("lambdamagic.api.joblib_backend", "register"),
 }

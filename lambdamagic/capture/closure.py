@@ -24,6 +24,7 @@ from types import (
 from typing import Any, NamedTuple
 
 from lambdamagic.capture.modules import contents
+from lambdamagic.codec.shared import Shared
 
 _MAX_DEPTH = 8
 _MAX_VALUES = 5_000  # visited one by one
@@ -201,7 +202,9 @@ class _Walk:
 
 
 def _leads_to_code(kind: type) -> bool:
-    return issubclass(kind, _FOLLOWED) or _module_of(kind) == "__main__" or kind is _LRU_CACHE
+    return (
+        issubclass(kind, _FOLLOWED) or _module_of(kind) == "__main__" or kind is _LRU_CACHE or issubclass(kind, Shared)
+    )
 
 
 def _module_of(cls: type) -> object:

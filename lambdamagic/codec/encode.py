@@ -72,9 +72,14 @@ class Encoder:
         """The notebook functions taken by value so far."""
         return self._reducers.functions
 
+    @property
+    def is_of_home(self) -> bool:
+        """Whether what was written so far holds the notebook's own functions or classes."""
+        return self._reducers.is_of_home
+
     def frames(self) -> Frames:
         """Return what was written."""
-        return Frames((self._file.getvalue(), *self._buffers))
+        return Frames((self._file.getvalue(), *self._buffers), tuple(self._reducers.shared.values()))
 
     def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
         """Return the objects that the given numbers mean, in their order."""

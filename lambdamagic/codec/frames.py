@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from lambdamagic.codec.shared import Written
 
 Segment: TypeAlias = bytes | bytearray | memoryview
 
@@ -19,9 +22,15 @@ OUT_OF_BAND_MIN_BYTES = 4096
 
 @dataclass(frozen=True)
 class Frames:
-    """The bytes of one encoded thing, in order and unjoined."""
+    """The bytes of one encoded thing, in order and unjoined.
+
+    Attributes:
+        segments: Its own.
+        shared: What it refers to by digest; not counted in the sizes.
+    """
 
     segments: tuple[Segment, ...]
+    shared: tuple[Written, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:

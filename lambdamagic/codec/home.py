@@ -44,6 +44,8 @@ class Home:
         self.foreign: set[str] = set()
         #: What to use for a module or name that cannot be imported here; without it the import error is raised.
         self.missing: Callable[[str, str, Exception], Any] | None = None
+        #: Gives the object for the digest of a shared one, while a payload that refers to it is read.
+        self.shared: Callable[[str], Any] | None = None
         #: What a person should be told after decoding, one sentence each.
         self.notices: list[str] = []
 

@@ -100,6 +100,13 @@ def make_pickler(
     return made
 
 
+#: Which picklers are tried for each setting, in order.
+KINDS: dict[str, tuple[str, ...]] = {
+    "auto": ("c", "dill"),
+    "dill": ("dill-forced",),
+    "cloudpickle": ("cloudpickle",),
+}
+
 #: What a pickler raises for an object that it cannot carry; recursion is a graph deeper than the C stack.
 PICKLING_ERRORS = (pickle.PicklingError, TypeError, AttributeError, RecursionError, NotImplementedError, ValueError)
 

@@ -165,6 +165,14 @@ def new_enum(
     return _register(metaclass(name, bases, scope), token)
 
 
+def shared(digest: str) -> Any:
+    """Return the shared object of this content."""
+    resolve = _home.active().shared
+    if resolve is None:
+        raise LookupError("a shared object is referred to that did not come with this payload")
+    return resolve(digest)
+
+
 def mapping_proxy(content: dict[Any, Any]) -> types.MappingProxyType[Any, Any]:
     """Return a read-only view."""
     return types.MappingProxyType(content)

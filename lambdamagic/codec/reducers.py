@@ -22,6 +22,7 @@ from typing import Any
 from lambdamagic.codec import rebuild, views
 from lambdamagic.codec.containers import PICKLING_HOOKS, container_base, content_of
 from lambdamagic.codec.home import Home, is_importable
+from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared, Written
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 #: How to get the value of an immutable object without what a subclass has made of its methods.
@@ -43,11 +44,15 @@ class Reducers:
 
     Attributes:
         functions: Functions that were taken by value, in order: the encoder captures the globals that they read.
+        shared: Shared objects that the payload refers to, by digest.
+        is_of_home: Whether something belongs to the home: its functions, its classes, the namespace itself.
     """
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self.functions: list[types.FunctionType] = []
+        self.shared: dict[str, Written] = {}
+        self.is_of_home = False
         self._globals_by_id: dict[int, _Globals] = {}
         #: Arrays, by `id`, and the array whose memory they show: see `views`.
         self.views: dict[int, Any] = {}
@@ -57,6 +62,8 @@ class Reducers:
         rule = _RULES.get(type(value))
         if rule is not None:
             return rule(self, value)
+        if isinstance(value, Shared):
+            return self._shared(value)
         if isinstance(value, type):
             return self._class(value)
         if isinstance(value, BaseException):
@@ -66,6 +73,16 @@ class Reducers:
         if type(value).__module__ == self.home.module_name:
             return self._instance(value)
         return NotImplemented
+
+    def _shared(self, value: Shared) -> Any:
+        if value.size_bytes < SHARED_MIN_BYTES:
+            return value.__reduce__()
+        written = value.written(self.home)
+        self.shared.update({each.digest: each for each in (written, *written.shared)})
+        if written.is_of_home:
+            self.is_of_home = True
+            self.functions.extend(written.functions)
+        return rebuild.shared, (written.digest,)
 
     def _instance(self, value: Any) -> Any:
         """Rebuild instances of the notebook's classes where pickle's default would run code of theirs too early.
@@ -104,6 +121,7 @@ class Reducers:
                 return rebuild.display, ()
             return NotImplemented
         self.functions.append(value)
+        self.is_of_home = True
         state: dict[str, Any] = {
             "__qualname__": value.__qualname__,
             "__module__": value.__module__,
@@ -141,12 +159,14 @@ class Reducers:
 
     def _module(self, value: types.ModuleType) -> Any:
         if value.__name__ == self.home.module_name:
+            self.is_of_home = True
             return rebuild.main_module, ()
         return rebuild.module, (value.__name__,)
 
     def _class(self, cls: type) -> Any:
         if cls.__flags__ & (1 << 9) == 0 or is_importable(cls, cls.__module__, cls.__qualname__, home=self.home):
             return NotImplemented  # a static C type, or one that an import finds
+        self.is_of_home = True
         token = self.home.token_of(cls)
         if token in self.home.foreign:
             return rebuild.known_class, (token, cls.__qualname__)

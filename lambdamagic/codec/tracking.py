@@ -77,6 +77,7 @@ class Tracker:
         home: Where the payload was read into; classes that came from the client are watched too.
         pristine: Address and size of an out-of-band buffer to a function returning the bytes it held on arrival.
         digest: Digest of an object by its pickle, or None where it cannot be pickled.
+        shared: Objects that other jobs see too: nothing of them comes back.
     """
 
     def __init__(
@@ -87,13 +88,16 @@ class Tracker:
         home: Home,
         pristine: Mapping[tuple[int, int], Callable[[], Iterable[bytes]]],
         digest: Callable[[Any], bytes | None],
+        shared: Iterable[Any] = (),
     ) -> None:
         self.home = home
         self._pristine = pristine
         self._digest = digest
         self._index = {id(value): index for index, value in memo.items()}
         self.tracked: dict[int, Tracked] = {}
-        roots = list(roots)
+        roots, self._shared = list(roots), {id(value): value for value in shared}
+        for value in self._shared.values():
+            self._add(value, SKIP, None)
         for root in roots:
             # Whatever its type: `b = a` must give one object under two names again.
             if id(root) in self._index and kind_of(type(root)) == SKIP:
@@ -110,7 +114,7 @@ class Tracker:
         while layer:
             following: list[Any] = []
             for value in layer:
-                if id(value) in seen:
+                if id(value) in seen or id(value) in self._shared:
                     continue
                 seen.add(id(value))
                 kind = _kind_of_value(value)

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from lambdamagic.codec.frames import Frames, sha256_of
-from lambdamagic.errors import IntegrityError, ResultError
+from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, sha256_of
+from lambdamagic.errors import EncodeError, IntegrityError, ResultError
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.envelope import Response, Upload
 from lambdamagic.protocol.limits import INLINE_MAX_BYTES, PRESIGN_EXPIRES_S
-from lambdamagic.protocol.payload import FrameRef, Payload, signed_text, split_frames
+from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef, signed_text, split_frames
 from lambdamagic.protocol.stored import unseal
 from lambdamagic.storage.base import ObjectStore
 
@@ -34,6 +34,7 @@ class Stager:
         self.store = store
         self._lock = threading.Lock()
         self._sent: set[str] = set()
+        self._sending: dict[str, threading.Lock] = {}
 
     def place(self, frames: Frames, *, limit_bytes: int = INLINE_MAX_BYTES) -> Payload:
         """Return the payload for an event, staging the largest frames until the rest fits inline.
@@ -54,7 +55,18 @@ class Stager:
             else:
                 refs.append(FrameRef(size))
                 inline.append(segment)
-        return Payload(tuple(refs), b"".join(inline))
+        for written in frames.shared:
+            for piece, sha256 in zip(written.pieces, written.sha256, strict=True):
+                size = memoryview(piece).nbytes
+                if self.store is None or size < OUT_OF_BAND_MIN_BYTES:
+                    refs.append(FrameRef(size))
+                    inline.append(piece)
+                else:
+                    refs.append(self._stage(piece, size, sha256))
+        shared = tuple(
+            SharedRef(each.digest, each.frame_sizes, len(each.pieces), each.is_of_home) for each in frames.shared
+        )
+        return Payload(tuple(refs), b"".join(inline), shared=shared)
 
     def frames_to_stage(self, frames: Frames, limit_bytes: int) -> set[int]:
         """Choose the frames that do not ride inline: the largest, as few as possible."""
@@ -68,18 +80,32 @@ class Stager:
             left -= frames.sizes[number]
         return staged
 
-    def _stage(self, segment: Any, size: int) -> FrameRef:
+    def _stage(self, segment: Any, size: int, sha256: str = "") -> FrameRef:
+        """Stage one frame; `sha256` is what a shared one had when it was put."""
         store = self._required()
-        sha256 = sha256_of([segment])
-        key = keys.blob_key(sha256)
+        was_put = bool(sha256)
+        sha256 = sha256 or sha256_of([segment])
         with self._lock:
-            is_known = sha256 in self._sent
-        if not is_known:
-            if size < _ASK_MIN_BYTES or not store.exists(key):
-                store.put(key, [segment])
-            with self._lock:
-                self._sent.add(sha256)
-        return FrameRef(size, sha256, store.presign_get(key, PRESIGN_EXPIRES_S))
+            sending = None if sha256 in self._sent else self._sending.setdefault(sha256, threading.Lock())
+        if sending is not None:
+            with sending:  # who comes second waits for the first one's upload instead of sending it too
+                self._send(store, segment, size, sha256, was_put=was_put)
+        return FrameRef(size, sha256, store.presign_get(keys.blob_key(sha256), PRESIGN_EXPIRES_S))
+
+    def _send(self, store: ObjectStore, segment: Any, size: int, sha256: str, *, was_put: bool) -> None:
+        if sha256 in self._sent:
+            return
+        if was_put and sha256_of([segment]) != sha256:
+            raise EncodeError(
+                "an object that was put has been changed since, before it was first sent",
+                hint="put it again after the change: lambdamagic.put takes it as it is at that moment",
+            )
+        key = keys.blob_key(sha256)
+        if size < _ASK_MIN_BYTES or not store.exists(key):
+            store.put(key, [segment])
+        with self._lock:
+            self._sent.add(sha256)
+            self._sending.pop(sha256, None)
 
     def _required(self) -> ObjectStore:
         if self.store is None:

@@ -4,6 +4,10 @@ The JSON form::
 
     {"frames": [{"n": 812}, {"n": 104857600, "sha256": "...", "url": "..."}], "inline": "<base64>"}
 
+A payload that refers to shared objects carries their frames after its own, and says how they are cut::
+
+    {"frames": [...], "inline": "...", "shared": [{"digest": "...", "sizes": [812, 104857600], "pieces": 2, ...}]}
+
 Frames without a digest follow one another in `inline`; the others are fetched from their presigned URL. An answer that
 is too large for that is staged as one run of bytes in a few objects, each with its digest::
 
@@ -45,17 +49,40 @@ class Part:
 
 
 @dataclass(frozen=True)
+class SharedRef:
+    """A shared object that a payload refers to.
+
+    Attributes:
+        digest: Names its content.
+        frame_sizes: Sizes of its stream and its buffers, which follow one another in its pieces.
+        piece_count: How many frames of the payload are its pieces.
+        is_of_home: Whether it means the same only beside the same program.
+    """
+
+    digest: str
+    frame_sizes: tuple[int, ...]
+    piece_count: int
+    is_of_home: bool
+
+
+@dataclass(frozen=True)
 class Payload:
-    """All frames of one encoded thing."""
+    """All frames of one encoded thing: its own, then those of each shared object that it refers to."""
 
     frames: tuple[FrameRef, ...]
     inline: bytes = field(default=b"", repr=False)
     parts: tuple[Part, ...] = ()
+    shared: tuple[SharedRef, ...] = ()
 
     @property
     def size_bytes(self) -> int:
         """Size of all frames."""
         return sum(frame.size_bytes for frame in self.frames)
+
+    @property
+    def own_frames(self) -> tuple[FrameRef, ...]:
+        """The frames that are not of shared objects."""
+        return self.frames[: len(self.frames) - sum(shared.piece_count for shared in self.shared)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the envelope's form."""
@@ -70,6 +97,16 @@ class Payload:
         document: dict[str, Any] = {"frames": frames, "inline": base64.b64encode(self.inline).decode("ascii")}
         if self.parts:
             document["parts"] = [{"key": part.key, "n": part.size_bytes, "sha256": part.sha256} for part in self.parts]
+        if self.shared:
+            document["shared"] = [
+                {
+                    "digest": each.digest,
+                    "sizes": list(each.frame_sizes),
+                    "pieces": each.piece_count,
+                    "of_home": each.is_of_home,
+                }
+                for each in self.shared
+            ]
         return document
 
     @classmethod
@@ -84,7 +121,11 @@ class Payload:
                 FrameRef(entry["n"], entry.get("sha256", ""), entry.get("url", "")) for entry in document["frames"]
             )
             parts = tuple(Part(part["key"], part["n"], part["sha256"]) for part in document.get("parts", ()))
-            return cls(frames, base64.b64decode(document["inline"]), parts)
+            shared = tuple(
+                SharedRef(each["digest"], tuple(each["sizes"]), each["pieces"], each["of_home"])
+                for each in document.get("shared", ())
+            )
+            return cls(frames, base64.b64decode(document["inline"]), parts, shared)
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"a payload of an envelope cannot be read: {error!r}") from error
 

@@ -31,6 +31,7 @@ def run_cell(request: Request, program: Program, environment: Environment) -> An
         home=program.home,
         pristine=program.pristine,
         digest=digest_of(program.home),
+        shared=program.shared.found.values(),
     )
     error: list[ErrorRecord] | None = None
     value: Any = NO_VALUE

@@ -25,6 +25,7 @@ from lambdamagic.remote.execution import Environment
 from lambdamagic.remote.handler import environment_id
 from lambdamagic.remote.mapper import Chunk
 from lambdamagic.remote.program import Program
+from lambdamagic.remote.shared import SharedObjects
 from lambdamagic.remote.watchdog import Interrupted, Watchdog
 
 #: Outputs (pictures, long logs) above this do not ride in the answer's JSON but in the payload's last frame.
@@ -138,7 +139,7 @@ def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> Progr
             return found
         program.close()
         del state["program"]
-    program = Program(request, cache)
+    program = Program(request, cache, state.setdefault("shared", SharedObjects()))
     state["program"] = ((request.job_id, request.options.get("program_id")), program)
     return program
 

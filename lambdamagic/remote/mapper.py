@@ -44,8 +44,9 @@ class Chunk:
         """Run the tasks one after the other; an exception of one does not stop the others."""
         assert self._request.items is not None
         call = self._call()
-        with self._program.current(), collection_paused():
-            items = Decoder(read_frames(self._request.items, self._cache), self._program.home).load()
+        program, sent = self._program, self._request.items
+        with program.current(), collection_paused(), program.shared.reading(sent):
+            items = Decoder(read_frames(sent, self._cache), program.home).load()
         with self._environment.active():
             for number, item in enumerate(items):
                 self._environment.outputs.task = number

@@ -18,6 +18,7 @@ from lambdamagic.codec.home import Home
 from lambdamagic.protocol.envelope import Request
 from lambdamagic.remote.blobs import BlobCache, read_frames
 from lambdamagic.remote.ownmodules import importable
+from lambdamagic.remote.shared import SharedObjects, SharedReader
 
 #: Names that a fresh `__main__` has by itself.
 OWN_NAMES = frozenset(
@@ -33,12 +34,14 @@ class Program:
         captured: The captured names with the values that they arrived with.
         fn: The callable of a map; None for a cell.
         aliases: Shipped module files here, and where they are on the user's machine.
+        shared: Reads shared objects that it and its tasks refer to.
     """
 
-    def __init__(self, request: Request, cache: BlobCache) -> None:
+    def __init__(self, request: Request, cache: BlobCache, shared: SharedObjects) -> None:
         self.main = types.ModuleType("__main__")
         self.main.__dict__["__builtins__"] = builtins
         self.home = Home(self.main.__dict__, answers=True)
+        self.shared = SharedReader(shared, cache, self.home)
         self._stack = contextlib.ExitStack()
         self._sources: list[str] = []
         self.captured: dict[str, Any] = {}
@@ -52,7 +55,7 @@ class Program:
     def _read(self, request: Request, cache: BlobCache) -> None:
         frames = read_frames(request.program, cache)
         decoder = Decoder(frames, self.home)
-        with self.current(), collection_paused():
+        with self.current(), collection_paused(), self.shared.reading(request.program):
             self.header: dict[str, Any] = decoder.load()
             for filename, text in self.header["sources"].items():
                 lines = text.splitlines(keepends=True)
@@ -70,7 +73,7 @@ class Program:
         self.memo = decoder.memo
         self.pristine = {
             _address(buffer): kept
-            for ref, buffer in zip(request.program.frames[1:], frames[1:], strict=True)
+            for ref, buffer in zip(request.program.own_frames[1:], frames[1:], strict=True)
             if ref.sha256 and (kept := cache.pristine(ref.sha256)) is not None
         }
 

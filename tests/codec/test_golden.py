@@ -24,6 +24,7 @@ from lambdamagic.protocol.envelope import Request, Response
 from lambdamagic.protocol.payload import inline_payload
 from lambdamagic.remote.blobs import BlobCache
 from lambdamagic.remote.program import Program
+from lambdamagic.remote.shared import SharedObjects
 from tests.codec.conversations import Conversation, run
 
 _PYTHON = f"py{sys.version_info.major}{sys.version_info.minor}"
@@ -131,7 +132,7 @@ def golden() -> dict[str, Any]:
 
 def test_a_request_of_version_1(golden, tmp_path):
     """Functions, classes and data of that time are read, and work."""
-    program = Program(Request.from_json(golden["request"]), BlobCache(tmp_path))
+    program = Program(Request.from_json(golden["request"]), BlobCache(tmp_path), SharedObjects())
     try:
         assert repr(run(_CHECK, program.main.__dict__)) == _EXPECTED
         assert program.header["sources"] == {"<cell>": "result = 1\n"}

@@ -1,0 +1,84 @@
+"""`put`: an object that many tasks use travels once."""
+
+from __future__ import annotations
+
+import html
+from typing import Any, Generic, TypeVar
+
+from lambdamagic.api import process
+from lambdamagic.codec.diagnose import explain_unpicklable
+from lambdamagic.codec.picklers import PICKLING_ERRORS
+from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared
+from lambdamagic.errors import EncodeError
+
+_T = TypeVar("_T")
+
+
+class Reference(Shared, Generic[_T]):
+    """Stands for an object that was put. Made by `lambdamagic.put`; immutable, thread-safe.
+
+    Wherever it is pickled, the reader finds the object itself: tasks never see a reference. It keeps the object alive.
+
+    Attributes:
+        size_bytes: How large the object is when it is written.
+    """
+
+    def get(self) -> _T:
+        """Return the object, here."""
+        found: _T = self.value
+        return found
+
+    def __repr__(self) -> str:
+        return f"<{_where(self)}: {_kind(self)}, {_size(self.size_bytes)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{html.escape(_kind(self))}</code> {_size(self.size_bytes)}, {html.escape(_where(self))}"
+
+
+def _where(reference: Reference[Any]) -> str:
+    return "put once, shared by tasks" if reference.size_bytes >= SHARED_MIN_BYTES else "put, small: rides along"
+
+
+def _kind(reference: Reference[Any]) -> str:
+    value = reference.value
+    shape = getattr(value, "shape", None)
+    name = type(value).__name__
+    return f"{name} {shape}" if isinstance(shape, tuple) else name
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def put(obj: _T) -> Reference[_T]:
+    """Make an object one that travels once, however many tasks of however many jobs use it.
+
+    The reference is passed instead of the object: as an argument, an item, inside of containers, or as a name that a
+    function or cell reads. On Lambda the object itself stands in its place. It is uploaded with the first job that
+    uses it, once per bucket, and loaded once per execution environment, where the tasks that follow find it in memory.
+
+    It is taken as it is now; leave it unchanged afterwards. On Lambda its arrays are read-only, and the rest of it is
+    to be treated so: what a task changes, the tasks after it in the same environment would see.
+
+    Args:
+        obj: Anything that can be pickled. Below 64 kB it rides along with each task, as if it had not been put.
+
+    Raises:
+        EncodeError: It cannot be pickled; names the path to the offending part.
+    """
+    if isinstance(obj, Reference):
+        return obj
+    home = process.home()
+    try:
+        return Reference(obj, home)
+    except PICKLING_ERRORS as error:
+        path, reason = explain_unpicklable("the object", obj, home)
+        raise EncodeError(
+            f"what was put cannot be sent to Lambda because of {path}: {reason}",
+            hint="put what it is made from, and make it inside of the function",
+        ) from error

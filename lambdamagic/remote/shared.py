@@ -1,0 +1,120 @@
+"""Objects that tasks share: read once in this execution environment, and kept for the tasks and jobs that follow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lambdamagic.codec.encode import Decoder
+from lambdamagic.codec.home import Home
+from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef
+from lambdamagic.remote.blobs import BlobCache
+
+#: How much of the environment's memory they may take: the rest is the task's.
+_KEEP_FRACTION = 0.25
+_MB = 1 << 20
+
+
+class SharedObjects:
+    """The shared objects of this environment; those that were not used for longest go first.
+
+    Args:
+        limit_bytes: How large they may be together, by their written form; one larger than that stays alone.
+    """
+
+    def __init__(self, limit_bytes: int | None = None) -> None:
+        if limit_bytes is None:
+            memory_mb = int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"))
+            limit_bytes = int(memory_mb * _MB * _KEEP_FRACTION)
+        self._limit_bytes = limit_bytes
+        self._kept: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._size_bytes = 0
+
+    def get(self, digest: str, size_bytes: int, load: Callable[[], Any]) -> Any:
+        """Return an object, loading it if it is not kept."""
+        found = self._kept.get(digest)
+        if found is not None:
+            self._kept.move_to_end(digest)
+            return found[0]
+        while self._kept and self._size_bytes + size_bytes > self._limit_bytes:
+            self._size_bytes -= self._kept.popitem(last=False)[1][1]
+        value = load()
+        self._kept[digest] = value, size_bytes
+        self._size_bytes += size_bytes
+        return value
+
+
+class SharedReader:
+    """What one program and its tasks refer to.
+
+    Args:
+        objects: Those of the environment.
+        cache: Their bytes.
+        home: Where the program lives.
+
+    Attributes:
+        found: By digest, what was referred to so far.
+    """
+
+    def __init__(self, objects: SharedObjects, cache: BlobCache, home: Home) -> None:
+        self._objects, self._cache, self._home = objects, cache, home
+        self._of_home: dict[str, Any] = {}
+        self.found: dict[str, Any] = {}
+
+    @contextlib.contextmanager
+    def reading(self, payload: Payload) -> Iterator[None]:
+        """Resolve what the payload refers to, while the context is open."""
+        refs = _frames_by_digest(payload)
+
+        def resolve(digest: str) -> Any:
+            shared, frames, inline = refs[digest]
+            if shared.is_of_home:
+                if digest not in self._of_home:
+                    self._of_home[digest] = self._load(shared, frames, inline)
+                value = self._of_home[digest]
+            else:
+                size_bytes = sum(shared.frame_sizes)
+                value = self._objects.get(digest, size_bytes, lambda: self._load(shared, frames, inline))
+            self.found[digest] = value
+            return value
+
+        self._home.shared = resolve
+        try:
+            yield
+        finally:
+            self._home.shared = None
+
+    def _load(self, shared: SharedRef, pieces: tuple[FrameRef, ...], inline: list[bytearray | None]) -> Any:
+        # Tasks that follow see the same memory: whoever writes into it hears of it.
+        read = [
+            memoryview(self._cache.read(piece) if segment is None else segment).toreadonly()
+            for piece, segment in zip(pieces, inline, strict=True)
+        ]
+        return Decoder(_cut(shared.frame_sizes, read), self._home).load()
+
+
+def _cut(sizes: tuple[int, ...], pieces: list[memoryview]) -> list[memoryview]:
+    frames, waiting = [], iter(pieces)
+    piece, position = next(waiting), 0
+    for size in sizes:
+        if position == len(piece) and size:
+            piece, position = next(waiting), 0
+        frames.append(piece[position : position + size])
+        position += size
+    return frames
+
+
+def _frames_by_digest(payload: Payload) -> dict[str, tuple[SharedRef, tuple[FrameRef, ...], list[bytearray | None]]]:
+    if not payload.shared:
+        return {}
+    inline = payload.inline_segments()
+    found = {}
+    position = len(payload.own_frames)
+    for shared in payload.shared:
+        end = position + shared.piece_count
+        found[shared.digest] = shared, payload.frames[position:end], inline[position:end]
+        position = end
+    return found
