@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
-	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make lint   ruff, mypy, pyright, import-linter"
 	@echo "make bench  measure, as ratios against named baselines"
 
 setup: $(STAMP)
@@ -41,6 +41,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pyright
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
