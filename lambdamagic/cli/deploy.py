@@ -10,6 +10,7 @@ import click
 
 from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.exits import DECLINED
+from lambdamagic.cli.packages import package_options, wheel_source
 from lambdamagic.cli.params import pairs
 
 if TYPE_CHECKING:
@@ -22,15 +23,10 @@ DEFAULT_NAME = "lambdamagic"
 @click.command()
 @click.argument("name", default=DEFAULT_NAME)
 @click.option("--plan", "plan_only", is_flag=True, help="Show what would be done, and do nothing.")
+@package_options
 @click.option(
-    "-r",
-    "--requirement",
-    "requirement_files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="requirements.txt: what the function holds beside lambdamagic. Repeatable.",
+    "--add", "added", multiple=True, metavar="PACKAGE", help="A package beside those that it holds already. Repeatable."
 )
-@click.option("--with", "packages", multiple=True, metavar="PACKAGE", help="A package, as pip takes it. Repeatable.")
 @click.option("--memory", "memory_mb", type=int, metavar="MB", help="The function's memory, 128 to 10240 (2048).")
 @click.option("--timeout", "timeout_s", type=int, metavar="S", help="Its timeout, 1 to 900 seconds (300).")
 @click.option("--ephemeral", "ephemeral_mb", type=int, metavar="MB", help="The size of /tmp, 512 to 10240 (512).")
@@ -59,8 +55,10 @@ def deploy(
     name: str,
     plan_only: bool,
     no_config: bool,
+    notebooks: tuple[Path, ...],
     requirement_files: tuple[Path, ...],
     packages: tuple[str, ...],
+    added: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Make or change all that cells need on AWS, as one CloudFormation stack.
@@ -83,9 +81,10 @@ def deploy(
         if key not in wanted and settings.origin(key) != "default":
             wanted[key] = getattr(settings.settings, key)
     wanted.setdefault("python", settings.settings.python)
+    source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
     with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
         app.out.note(f"Putting together what {name} holds ...")
-        spec, code = assemble(access, name, wanted, files=requirement_files, packages=packages, folder=Path(folder))
+        spec, code = assemble(access, name, wanted, source=source, added=added, folder=Path(folder))
         deployment = Deployment(access, spec, code=code, on_event=EventLines(app.out), on_note=app.out.note)
         if plan_only:
             _show_plan(app, deployment, spec)

@@ -51,7 +51,7 @@ def build(
     engine_options: tuple[str, ...],
     notebooks: tuple[Path, ...],
     requirement_files: tuple[Path, ...],
-    added: tuple[str, ...],
+    packages: tuple[str, ...],
 ) -> None:
     """Build the function's image, with packages and modules (PATHS) of your own if you name some."""
     from lambdamagic.deploy.functions import python_here
@@ -59,7 +59,7 @@ def build(
     from lambdamagic.deploy.platforms import LambdaPlatform
 
     platform = LambdaPlatform(python or python_here(), arch)  # type: ignore[arg-type]  # click checked the choice
-    source = wheel_source(app, notebooks=notebooks, files=requirement_files, added=added)
+    source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
     tool = _found(engine, engine_options)
     say = app.out.note
     plain = f"lambdamagic:py{platform.python}" + ("" if arch == "x86_64" else f"-{arch}")
@@ -152,8 +152,7 @@ def _show(app: App, built: Image) -> None:
             }
         )
         return
-    packages = [*holdings.packages.items()]
-    app.out.table(("package", "version"), packages)
+    app.out.table(("package", "version"), [*holdings.packages.items()])
     app.out.text(
         f"{built.name}: {built.size_bytes / 1e6:,.0f} MB, Python {holdings.python}, {holdings.arch}, built with "
         f"{built.engine.name}"

@@ -20,30 +20,31 @@ _OPTIONS = (
         multiple=True,
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Put in what this notebook imports, in the versions installed here.",
+        help="What this notebook imports, in the versions installed here. Repeatable.",
     ),
     click.option(
         "-r",
-        "--requirements",
+        "--requirement",
         "requirement_files",
         multiple=True,
-        metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Put in what a requirements file lists.",
+        help="requirements.txt: what it holds beside lambdamagic. Repeatable.",
     ),
-    click.option("--add", "added", multiple=True, metavar="REQUIREMENT", help="Put in a package, as numpy==2.3.1."),
+    click.option(
+        "--with", "packages", multiple=True, metavar="PACKAGE", help="A package, as pip takes it. Repeatable."
+    ),
 )
 
 
 def package_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `notebooks`, `requirement_files` and `added`, each a tuple."""
+    """Give a command `notebooks`, `requirement_files` and `packages`, each a tuple."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
 
 
 def wheel_source(
-    app: App, *, notebooks: tuple[Path, ...], files: tuple[Path, ...], added: tuple[str, ...]
+    app: App, *, notebooks: tuple[Path, ...], files: tuple[Path, ...], packages: tuple[str, ...]
 ) -> WheelSource:
     """Return what the options ask for; says what of a notebook is left out and why.
 
@@ -59,14 +60,14 @@ def wheel_source(
         if not file.is_file():
             raise PackageError(f"there is no requirements file {file}", hint="name one with -r FILE")
     if not notebooks:
-        return WheelSource(added, files)
+        return WheelSource(packages, files)
     needs = needs_of_notebooks(notebooks)
     if needs.packages:
         app.out.note("imported: " + ", ".join(f"{name} {version}" for name, version in needs.packages.items()))
     if needs.own:
         app.out.note(f"your own modules travel with each job: {', '.join(needs.own)}")
     if needs.unknown:
-        app.out.note(f"not installed here, so left out: {', '.join(needs.unknown)} (add them with --add)")
+        app.out.note(f"not installed here, so left out: {', '.join(needs.unknown)} (name them with --with)")
     if needs.python:
         app.out.note(f"the notebook was last run with Python {needs.python}; these are the packages of this Python")
-    return WheelSource((*needs.source.requirements, *added), files, needs.source.constraints)
+    return WheelSource((*needs.source.requirements, *packages), files, needs.source.constraints)

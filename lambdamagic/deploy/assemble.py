@@ -20,9 +20,9 @@ def assemble(
     name: str,
     given: Mapping[str, Any],
     *,
-    files: Sequence[Path],
-    packages: Sequence[str],
+    source: WheelSource,
     folder: Path,
+    added: Sequence[str] = (),
 ) -> tuple[StackSpec, PackagedCode | None]:
     """Return the spec of a deployment and its package; None as package if it is made from an image.
 
@@ -30,9 +30,9 @@ def assemble(
         access: The account.
         name: The deployment's name.
         given: Fields of `StackSpec` and `FunctionSpec` that were asked for.
-        files: requirements.txt files; with none, and no packages, the requirements of the last time hold.
-        packages: Further requirements.
+        source: The packages; if it is empty those of the last time hold.
         folder: An empty folder for the package.
+        added: Requirements beside them.
 
     Raises:
         ConfigError: Something is not as AWS takes it; AWS was asked for the last deployment at most.
@@ -45,15 +45,15 @@ def assemble(
     spec = StackSpec.changed(remembered, **given)
     if spec.function.image is not None:
         return spec, None
-    if files or packages:
-        source = WheelSource(requirements=tuple(packages), files=tuple(files))
-    else:
+    if not source:
         source = WheelSource(requirements=spec.requirements, constraints=spec.versions if spec.requirements else ())
+    if added:
+        source = source.with_added(added)
     package = build_package(
         LambdaPlatform(spec.function.python, spec.function.arch),
         source,
         folder=folder,
-        made_by=f"lambdamagic deploy {name} -r requirements.txt",
+        made_by=f"lambdamagic deploy {name}",
         prefix=name,
     )
     code = PackagedCode(package)

@@ -50,6 +50,13 @@ class WheelSource:
     def __bool__(self) -> bool:
         return bool(self.requirements or self.files)
 
+    def with_added(self, requirements: Sequence[str]) -> WheelSource:
+        """Return it with further requirements; one for the same package takes the place of the one before."""
+        names = {_name_of(line) for line in requirements}
+        kept = [line for line in self.requirements if _name_of(line) not in names]
+        constraints = tuple(line for line in self.constraints if _name_of(line) not in names)
+        return WheelSource((*kept, *requirements), self.files, constraints)
+
 
 @dataclass(slots=True)
 class _Tool:

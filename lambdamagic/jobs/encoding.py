@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic.capture import CallablePlan, CapturePlan
-from lambdamagic.capture.modules import imports_of
+from lambdamagic.capture.reached import reached_imports
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
@@ -149,16 +148,9 @@ class _Attempt:
         )
 
     def _imports(self) -> frozenset[str]:
-        """Return what the code and the values' own classes import, and what loaded own modules have imported."""
-        own = {module.name for module in self.plan.own_modules}
-        names = set(self.plan.imports)
-        names.update(type(value).__module__ for value in self.values.values())
-        for module in self.plan.own_modules:
-            for _, path in module.files:
-                if path.suffix == ".py":
-                    # What is not loaded here is perhaps never reached: `try: import faster`.
-                    names.update(name for name in imports_of(path) if name in sys.modules)
-        return frozenset(name for name in names if name.partition(".")[0] not in own)
+        """Return what the code and the values' own classes import, also by way of the user's own modules."""
+        names = {*self.plan.imports, *self.plan.submodules, *(type(value).__module__ for value in self.values.values())}
+        return frozenset(reached_imports(names, self.plan.own_modules))
 
     def _dump_name(self, name: str, value: Any, reason: str) -> None:
         size = self._dump(name, value, ("names", {name: value}))

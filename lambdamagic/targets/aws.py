@@ -51,6 +51,7 @@ class AwsTarget(Account):
         self._answer: bool | None = None
         self._facts: FunctionFacts | None = None
         self._functions: dict[tuple[int, int], FunctionRef] = {}
+        self._bucket = settings.bucket
         self._variants = VariantMaker(self.access, settings.function, bucket=settings.bucket)
         self._making = threading.Lock()
         self._has_asked = False
@@ -75,6 +76,16 @@ class AwsTarget(Account):
         """Return True: AWS does not die."""
         return True
 
+    def refresh(self) -> None:
+        """Look at the function and its variants anew when one is asked for next."""
+        with self._making:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._facts = None
+        self._functions.clear()
+        self._variants = VariantMaker(self.access, self._name, bucket=self._bucket)
+
     def function_for(self, wish: FunctionWish) -> FunctionRef:
         """Return the deployed function if it is large enough, else its variant of the size that was asked for.
 
@@ -90,6 +101,10 @@ class AwsTarget(Account):
             timeout_s = max(wish.least_timeout_s, facts.timeout_s)
             known = self._functions.get((memory_mb, timeout_s))
             if known is None:
+                if (memory_mb, timeout_s) != (facts.memory_mb, facts.timeout_s):
+                    self._forget()  # it may have been made larger since it was looked at
+                    facts = self._base(wish.python)
+                    memory_mb, timeout_s = max(memory_mb, facts.memory_mb), max(timeout_s, facts.timeout_s)
                 if (memory_mb, timeout_s) != (facts.memory_mb, facts.timeout_s):
                     facts = self._variant(facts, wish, memory_mb, timeout_s)
                 known = FunctionRef(facts.name, facts.memory_mb, facts.timeout_s, self._holdings(facts))

@@ -78,6 +78,10 @@ class Target(Protocol):
         """
         ...
 
+    def refresh(self) -> None:
+        """Look at the functions anew when one is asked for next."""
+        ...
+
     def prepare_events(self, function: str) -> None:
         """Make sure that Lambda runs an event of the function at most once.
 

@@ -63,6 +63,9 @@ class LocalTarget(Account):
         self._functions.ensure(name, memory_mb=wish.memory_mb, timeout_s=wish.timeout_s, python=wish.python)
         return FunctionRef(name, wish.memory_mb, wish.timeout_s)
 
+    def refresh(self) -> None:
+        """Do nothing: the functions are this session's own."""
+
     def is_alive(self) -> bool:
         """Tell whether the server still runs."""
         return not self._is_closed and self.server.is_alive()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.parity import check_parity
-from lambdamagic.errors import ConfigError
+from lambdamagic.errors import ConfigError, ParityError
 from lambdamagic.jobs.delivery import answer_bound_s
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import FunctionRef, JobSpec
@@ -52,7 +52,14 @@ def fitting_function(resolved: ResolvedSettings, target: Target, program: Progra
     """
     settings = resolved.settings
     function = target.function_for(_wish(resolved))
-    if program is not None and function.holdings is not None:
+    if program is None:
+        return function
+    try:
+        check_parity(program.imports, function.holdings, function=function.name, strictness=settings.parity)
+    except ParityError:
+        # It may have been deployed again since it was looked at.
+        target.refresh()
+        function = target.function_for(_wish(resolved))
         check_parity(program.imports, function.holdings, function=function.name, strictness=settings.parity)
     return function
 

@@ -80,6 +80,19 @@ def test_a_package_that_the_function_lacks(deployed):
     assert f"`lambdamagic update parity --add 'scikit-learn=={version}'`" in error.hint
 
 
+def test_after_the_mend_the_same_session_goes_on(deployed):
+    """The function is looked at again when it seems to lack something: no restart after `lambdamagic deploy`."""
+    deployed.publish("mended")
+    _refused(deployed, "import sklearn\n1")
+    client = boto3.client("lambda")
+    holdings = Holdings(HERE, distributions_of(["sklearn", "numpy", "pandas"]))
+    client.update_function_configuration(
+        FunctionName="mended", Environment={"Variables": {VARIABLE: pack(holdings)[0]}}
+    )
+    client.close()
+    assert deployed.remote("import sklearn\n5").value == 5
+
+
 def test_what_it_has_runs(deployed):
     """Packages that it has, the standard library, and what only the function may have."""
     before = _sent(deployed)
@@ -93,6 +106,22 @@ def test_a_function_of_the_notebook_and_a_value_tell_too(deployed):
     deployed.ok("import sklearn.linear_model as lm\ndef fit():\n    return lm.LinearRegression()\nmodel = fit()")
     assert "scikit-learn" in str(_refused(deployed, "fit()"))
     assert "scikit-learn" in str(_refused(deployed, "model.get_params()"))
+
+
+def test_only_what_is_reached_in_the_users_own_package_counts(deployed, tmp_path, monkeypatch):
+    """Not what another module of it imports, nor what it can do without."""
+    (tmp_path / "mypackage").mkdir()
+    (tmp_path / "mypackage" / "__init__.py").touch()
+    (tmp_path / "mypackage" / "other.py").write_text("import sklearn\n")
+    (tmp_path / "mypackage" / "deep.py").write_text(
+        "from . import side\ntry:\n    import scipy\nexcept ImportError:\n    scipy = None\n"
+    )
+    (tmp_path / "mypackage" / "side.py").write_text("import numpy\nX = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    deployed.ok("import mypackage.other, mypackage.deep")
+    assert deployed.remote("mypackage.deep.side.X").value == 1
+    (tmp_path / "mypackage" / "side.py").write_text("from mypackage.other import sklearn\nX = 1\n")
+    assert "scikit-learn" in str(_refused(deployed, "mypackage.deep.side.X"))
 
 
 def test_a_module_of_the_users_own_tells_what_it_imports(deployed, tmp_path, monkeypatch):
@@ -144,12 +173,14 @@ def test_an_executor_is_told_too(deployed):
         return sklearn, x
 
     before = _sent(deployed)
-    with LambdaExecutor(target="aws") as executor:
-        with pytest.raises(ParityError, match="scikit-learn"):
-            executor.submit(f, 1).result(30)
-        with pytest.raises(ParityError, match="scikit-learn"):
-            list(executor.map(f, [1, 2]))
-    process.close()
+    try:
+        with LambdaExecutor(target="aws") as executor:
+            with pytest.raises(ParityError, match="scikit-learn"):
+                executor.submit(f, 1).result(30)
+            with pytest.raises(ParityError, match="scikit-learn"):
+                list(executor.map(f, [1, 2]))
+    finally:
+        process.close()
     assert _sent(deployed) == before
 
 
