@@ -7,14 +7,17 @@ then found by one LIST, asked for more often while answers come and less often w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-from lambdamagic.errors import InvocationLostError, LambdaMagicError
+from lambdamagic.errors import EnvironmentDiedError, InvocationLostError, LambdaMagicError
 from lambdamagic.jobs.invoke import invoke, send_event, take_stored
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.threads import DaemonThreads
+from lambdamagic.protocol import life
 from lambdamagic.protocol.limits import EVENT_AGE_S
+from lambdamagic.storage.base import ObjectInfo
 
 _T = TypeVar("_T")
 
@@ -43,7 +46,7 @@ class Delivery(Protocol):
 
 def delivery_for(spec: JobSpec, threads: DaemonThreads) -> Delivery:
     """Return the delivery for a job's mode."""
-    return EventDelivery(spec, threads) if spec.mode == "event" else SyncDelivery(spec, threads)
+    return SyncDelivery(spec, threads) if spec.mode == "sync" else EventDelivery(spec, threads)
 
 
 class SyncDelivery:
@@ -59,32 +62,48 @@ class SyncDelivery:
         return found
 
 
+@dataclass
+class _Expected:
+    """An attempt whose answer is waited for."""
+
+    stored: asyncio.Future[None]
+    sign: tuple[int, float] | None = None
+    seen_at: float = 0.0
+
+
 class EventDelivery:
     """Sends events, and finds their answers in the bucket.
 
-    An environment that dies leaves no answer: the attempt counts as lost when `answer_bound_s` has passed.
+    Each invocation shows there that it is alive. One LIST tells of all of them: who is done, and who has stopped giving
+    signs, because its environment died. Whether the clocks here and there agree does not matter.
     """
 
     def __init__(self, spec: JobSpec, threads: DaemonThreads) -> None:
         self._spec, self._threads = spec, threads
-        self._expected: dict[str, asyncio.Future[None]] = {}
+        self._silent_s = life.silent_s(life.every_s(spec.function.timeout_s))
+        self._expected: dict[str, _Expected] = {}
         self._poller: asyncio.Task[None] | None = None
 
     async def attempt(self, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
         """Send the event, and wait until its answer is found."""
-        spec = self._spec
-        bound_s = spec.answer_bound_s
-        await self._call(lambda: send_event(spec, unit, attempt_id))
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._expected[attempt_id] = stored
+        if unit.sent_as:
+            # Its client died after it had sent it: the answer is there, or comes.
+            return await self._answer(replace(unit, sent_as=""), unit.sent_as)
+        await self._call(lambda: send_event(self._spec, unit, attempt_id))
+        return await self._answer(unit, attempt_id)
+
+    async def _answer(self, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
+        spec, bound_s = self._spec, self._spec.answer_bound_s
+        loop = asyncio.get_running_loop()
+        expected = self._expected[attempt_id] = _Expected(loop.create_future())
         if self._poller is None or self._poller.done():
-            self._poller = asyncio.get_running_loop().create_task(self._poll())
+            self._poller = loop.create_task(self._poll())
         try:
-            await asyncio.wait_for(stored, bound_s)
+            await asyncio.wait_for(expected.stored, bound_s)
         except TimeoutError:
             raise InvocationLostError(
-                f"an event gave no answer within {bound_s:.0f} s: its environment died, or it was dropped",
-                hint="its log tells: %lambda logs; a synchronous run (--mode sync) says how an environment died",
+                f"an event gave no answer within {bound_s:.0f} s: it was dropped, or Lambda had no room for it",
+                hint="its log tells: %lambda logs",
             ) from None
         finally:
             self._expected.pop(attempt_id, None)
@@ -95,21 +114,56 @@ class EventDelivery:
         return found
 
     async def _poll(self) -> None:
-        wait_s = _SOONEST_S
+        spec, wait_s = self._spec, _SOONEST_S
         while self._expected:
             await asyncio.sleep(wait_s)
             try:
-                found = await self._call(lambda: self._spec.stager.stored_answers(self._spec.job_id))
+                signs = await self._call(lambda: spec.stager.signs_of_life(spec.job_id))
+                done = [attempt for attempt, sign in signs.items() if life.is_done(sign.size_bytes)]
+                for attempt in done:
+                    self._found(attempt)
+                if done:
+                    await self._call(lambda names=done: spec.stager.forget_signs(spec.job_id, names))  # type: ignore[misc]  # mypy cannot infer the default's type
+                for attempt in self._silent(signs):
+                    if await self._call(lambda name=attempt: spec.stager.has_answer(spec.job_id, name)):  # type: ignore[misc]  # as above
+                        self._found(attempt)
+                    else:
+                        self._died(attempt)
             except LambdaMagicError as error:
                 self._fail_all(error)
                 return
-            new = [self._expected[attempt] for attempt in found if attempt in self._expected]
-            for stored in new:
-                if not stored.done():
-                    stored.set_result(None)
-            wait_s = _SOONEST_S if new else min(_LATEST_S, wait_s * 1.5)
+            wait_s = _SOONEST_S if done else min(_LATEST_S, wait_s * 1.5)
+
+    def _found(self, attempt_id: str) -> None:
+        expected = self._expected.get(attempt_id)
+        if expected is not None and not expected.stored.done():
+            expected.stored.set_result(None)
+
+    def _silent(self, signs: Mapping[str, ObjectInfo]) -> list[str]:
+        """Note changed signs, and return the attempts whose sign has not changed for too long."""
+        now = asyncio.get_running_loop().time()
+        silent = []
+        for attempt, expected in self._expected.items():
+            info = signs.get(attempt)
+            if info is None:
+                continue  # not begun, or done and read before by a client that died: see `answer_bound_s`
+            sign = info.size_bytes, info.modified_s
+            if sign != expected.sign:
+                expected.sign, expected.seen_at = sign, now
+            elif now - expected.seen_at > self._silent_s:
+                silent.append(attempt)
+        return silent
+
+    def _died(self, attempt_id: str) -> None:
+        expected = self._expected.get(attempt_id)
+        if expected is not None and not expected.stored.done():
+            error = EnvironmentDiedError(
+                f"the function gave no sign of life for {self._silent_s:.0f} s: its environment died",
+                hint="its log tells: %lambda logs; a synchronous run (--mode sync) says how an environment died",
+            )
+            expected.stored.set_exception(error)
 
     def _fail_all(self, error: Any) -> None:
-        for stored in self._expected.values():
-            if not stored.done():
-                stored.set_exception(error)
+        for expected in self._expected.values():
+            if not expected.stored.done():
+                expected.stored.set_exception(error)

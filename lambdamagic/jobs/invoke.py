@@ -6,6 +6,7 @@ import json
 
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.verdict import read_reply
+from lambdamagic.protocol import life
 from lambdamagic.protocol.envelope import Request
 from lambdamagic.protocol.report import parse_report
 from lambdamagic.transports.base import Invocation, InvocationReply
@@ -17,7 +18,7 @@ def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
     Raises:
         LambdaMagicError: It was not delivered, or did not end well; see `Transport.invoke` and `verdict.read_reply`.
     """
-    payload = json.dumps(_request(spec, unit, attempt_id, answer_url="").to_json()).encode()
+    payload = json.dumps(_request(spec, unit, attempt_id, waits=True).to_json()).encode()
     function = unit.function or spec.function
     reply = spec.transport.invoke(Invocation(function.name, payload, want_log_tail=True, timeout_s=function.timeout_s))
     return arrival_of(spec, unit, attempt_id, reply), reply.log_tail
@@ -29,8 +30,9 @@ def send_event(spec: JobSpec, unit: Unit, attempt_id: str) -> None:
     Raises:
         LambdaMagicError: It was not delivered; see `Transport.invoke`.
     """
-    answer_url = spec.stager.answer_url(spec.job_id, attempt_id)
-    payload = json.dumps(_request(spec, unit, attempt_id, answer_url=answer_url).to_json()).encode()
+    payload = json.dumps(_request(spec, unit, attempt_id, waits=False).to_json()).encode()
+    if spec.journal is not None:
+        spec.journal.sent(attempt_id)
     function = unit.function or spec.function
     spec.transport.invoke(Invocation(function.name, payload, kind="Event", timeout_s=function.timeout_s))
 
@@ -41,7 +43,7 @@ def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:
     Raises:
         LambdaMagicError: It is not to be trusted, or it tells that nothing ran; see `verdict.read_reply`.
     """
-    stored = spec.stager.take_answer(spec.job_id, attempt_id, spec.key)
+    stored = spec.stager.read_answer(spec.job_id, attempt_id, spec.key)
     return arrival_of(spec, unit, attempt_id, InvocationReply(200, stored))
 
 
@@ -49,13 +51,16 @@ def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationRepl
     """Read a reply."""
     function = unit.function or spec.function
     response = read_reply(reply, client=spec.versions, memory_mb=function.memory_mb, timeout_s=function.timeout_s)
-    frames = spec.stager.collect(response, job_id=spec.job_id, attempt_id=attempt_id, key=spec.key)
+    frames = spec.stager.collect(
+        response, job_id=spec.job_id, attempt_id=attempt_id, key=spec.key, keeps=spec.mode != "sync"
+    )
     report = parse_report(reply.log_tail, reply.request_id)
     return Arrival(unit, response, frames, None, report, reply.request_id)
 
 
-def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, answer_url: str) -> Request:
+def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, waits: bool) -> Request:
     stager = spec.stager
+    live = None if waits else stager.live(spec.job_id, attempt_id, life.every_s(spec.function.timeout_s))
     return Request(
         versions=spec.versions,
         kind=spec.kind,
@@ -67,6 +72,7 @@ def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, answer_url: str) -> 
         uploads=stager.uploads(spec.job_id, attempt_id),
         inline_limit_bytes=spec.inline_limit_bytes,
         cancel_url=stager.cancel_url(spec.job_id),
-        answer_url=answer_url,
+        answer_url="" if waits else stager.answer_url(spec.job_id, attempt_id),
+        live=live,
         options={**spec.options, "program_id": unit.program_id},
     )

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.codec.frames import Frames
@@ -64,6 +64,7 @@ class Unit:
         program_id: Tells programs of one job apart, so that an environment knows which one it has read.
         function: What runs it instead of the job's function.
         begin: Called when it is about to be sent; False means that it was cancelled meanwhile.
+        sent_as: The attempt under which a client that died had sent it; empty when it is to be sent.
         part: Makes a unit of some of its tasks, for when not all are to be run again; None when it has one task.
     """
 
@@ -74,6 +75,15 @@ class Unit:
     program_id: str = ""
     function: FunctionRef | None = None
     begin: Callable[[], bool] | None = None
+    sent_as: str = ""
+
+
+class Journal(Protocol):
+    """Keeps what another process needs to go on with a job."""
+
+    def sent(self, attempt_id: str) -> None:
+        """Note that an attempt is about to be sent. Thread-safe; safe on disk when it returns."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,7 @@ class JobSpec:
         budget: What may be spent; None for no limit. Executors share one among their jobs.
         resize: Gives a function with at least so many MB of memory; blocks. None where there is no other.
         answer_bound_s: In mode `event`, how long an answer may be out before its attempt counts as lost.
+        journal: Told of each event before it is sent; None where nobody could take the job up again.
     """
 
     kind: Literal["cell", "map"]
@@ -104,6 +115,7 @@ class JobSpec:
     inline_limit_bytes: int = 0
     mode: Literal["sync", "event"] = "sync"
     answer_bound_s: float = 0.0
+    journal: Journal | None = None
     prices: Prices = field(default_factory=lambda: Prices.of(""))
     is_billed: bool = True
     backups: bool = False

@@ -44,6 +44,7 @@ from lambdamagic.jobs.policy import (
 )
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.jobs.verdict import timed_out
+from lambdamagic.protocol.keys import attempt_name
 
 EndState = Literal["cancelled", "failed"]
 
@@ -249,7 +250,7 @@ class JobRun:
         """Bring one unit to its end, in as many attempts as the policy allows."""
         while True:
             self._attempts += 1
-            attempt_id = f"{self._attempts:06d}"
+            attempt_id = attempt_name(self._attempts, unit.tasks)
             try:
                 arrival = await self._attempt(flight, attempt_id)
             except LambdaMagicError as error:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, sha256_of
 from lambdamagic.errors import EncodeError, IntegrityError, ResultError
 from lambdamagic.protocol import keys
-from lambdamagic.protocol.envelope import Response, Upload
+from lambdamagic.protocol.envelope import Live, Response, Upload
 from lambdamagic.protocol.limits import INLINE_MAX_BYTES, PRESIGN_EXPIRES_S
 from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef, signed_text, split_frames
 from lambdamagic.protocol.stored import unseal
-from lambdamagic.storage.base import ObjectStore
+from lambdamagic.storage.base import ObjectInfo, ObjectStore
 
 #: A blob of at least this size is worth asking for before it is sent: another session may have sent it.
 _ASK_MIN_BYTES = 8 << 20
@@ -126,22 +126,33 @@ class Stager:
         """Return permission for the function to store its whole answer."""
         return self._required().presign_put(keys.answer_key(job_id, attempt_id), PRESIGN_EXPIRES_S)
 
-    def stored_answers(self, job_id: str) -> list[str]:
-        """Return the attempts whose answers have been stored; one LIST for up to 1,000 objects."""
-        prefix = keys.results_prefix(job_id)
-        found = (info.key.removeprefix(prefix).split("/") for info in self._required().list(prefix))
-        return [parts[0] for parts in found if parts[1:] == ["answer"]]
+    def live(self, job_id: str, attempt_id: str, every_s: float) -> Live:
+        """Return permission for the function to show that it runs."""
+        store, name = self._required(), keys.live_key(job_id, attempt_id)
+        put_url = store.presign_put(name, PRESIGN_EXPIRES_S)
+        return Live(put_url, store.presign_get(name, PRESIGN_EXPIRES_S), every_s)
 
-    def take_answer(self, job_id: str, attempt_id: str, key: bytes) -> bytes:
-        """Return a stored answer, verified, and delete it, so that the next LIST is short.
+    def signs_of_life(self, job_id: str) -> dict[str, ObjectInfo]:
+        """Return the sign of each attempt that has begun and was not read yet; one LIST for up to 1,000."""
+        prefix = keys.live_prefix(job_id)
+        return {info.key.removeprefix(prefix): info for info in self._required().list(prefix)}
+
+    def forget_signs(self, job_id: str, attempt_ids: Iterable[str]) -> None:
+        """Take signs away that were read, so that the next LIST is short; one request for up to 1,000."""
+        self._required().delete([keys.live_key(job_id, attempt_id) for attempt_id in attempt_ids])
+
+    def has_answer(self, job_id: str, attempt_id: str) -> bool:
+        """Say whether an attempt's answer was stored; one HEAD."""
+        return self._required().exists(keys.answer_key(job_id, attempt_id))
+
+    def read_answer(self, job_id: str, attempt_id: str, key: bytes) -> bytes:
+        """Return a stored answer, verified. It stays, so that the job can be taken up again after its owner died.
 
         Raises:
             IntegrityError: It is not signed for this attempt.
         """
         store, name = self._required(), keys.answer_key(job_id, attempt_id)
-        found = unseal(store.get(name), key=key, job_id=job_id, attempt_id=attempt_id)
-        store.delete([name])
-        return found
+        return unseal(store.get(name), key=key, job_id=job_id, attempt_id=attempt_id)
 
     def cancel_url(self, job_id: str) -> str:
         """Return where running tasks look for the sign to stop."""
@@ -152,8 +163,17 @@ class Stager:
         if self.store is not None:
             self.store.put(keys.cancel_key(job_id), [b"cancelled"])
 
-    def collect(self, response: Response, *, job_id: str, attempt_id: str, key: bytes) -> list[Any]:
+    def collect(
+        self, response: Response, *, job_id: str, attempt_id: str, key: bytes, keeps: bool = False
+    ) -> list[Any]:
         """Return an answer's frames, verified; outputs that ride in the last frame are put in their place.
+
+        Args:
+            response: The answer.
+            job_id: Its job.
+            attempt_id: Its attempt.
+            key: The job's key.
+            keeps: Whether staged parts stay, for somebody who takes the job up later.
 
         Raises:
             IntegrityError: A staged part is not the function's, by its signature or its digest.
@@ -163,6 +183,8 @@ class Stager:
             return []
         if payload.parts:
             frames = self._read_parts(payload, response.signature, job_id, attempt_id, key)
+            if not keeps:
+                self._required().delete([part.key for part in payload.parts])
         else:
             frames = list(payload.inline_segments())
         if response.outputs and response.outputs[0].get("in_last_frame"):
@@ -184,7 +206,6 @@ class Stager:
             reads.append((part, view[position : position + part.size_bytes]))
             position += part.size_bytes
         _in_parallel(lambda part, target: store.get_into(part.key, part.size_bytes, target, sha256=part.sha256), reads)
-        store.delete([part.key for part in payload.parts])
         return list(split_frames(payload.frames, view))
 
 

@@ -25,6 +25,35 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class Live:
+    """Permission to show that an invocation is under way, in an object of its own.
+
+    Attributes:
+        put_url: Presigned PUT.
+        get_url: Presigned GET of the same object: who has begun may have to find out that it was itself.
+        every_s: How often the sign is given again.
+    """
+
+    put_url: str
+    get_url: str
+    every_s: float
+
+    def to_json(self) -> list[Any]:
+        """Return the event's form."""
+        return [self.put_url, self.get_url, self.every_s]
+
+    @classmethod
+    def from_json(cls, document: Any) -> Live:
+        """Read the event's form.
+
+        Raises:
+            TypeError, ValueError: It is none.
+        """
+        put_url, get_url, every_s = document
+        return cls(put_url, get_url, float(every_s))
+
+
+@dataclass(frozen=True)
 class Request:
     """One invocation's event.
 
@@ -40,6 +69,7 @@ class Request:
         inline_limit_bytes: Up to this size the result rides in the answer.
         cancel_url: Presigned GET of the job's cancel object; empty for none.
         answer_url: Presigned PUT for the whole answer, when nobody waits for the invocation; empty otherwise.
+        live: Where such an invocation shows that it is under way; None otherwise.
         options: Settings of the run, see `remote.cell` and `remote.mapper`.
     """
 
@@ -54,6 +84,7 @@ class Request:
     inline_limit_bytes: int = 0
     cancel_url: str = field(default="", repr=False)
     answer_url: str = field(default="", repr=False)
+    live: Live | None = field(default=None, repr=False)
     options: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -70,6 +101,7 @@ class Request:
             "inline_limit": self.inline_limit_bytes,
             "cancel": self.cancel_url,
             "answer": self.answer_url,
+            "live": None if self.live is None else self.live.to_json(),
             "options": self.options,
         }
 
@@ -93,6 +125,7 @@ class Request:
                 inline_limit_bytes=event["inline_limit"],
                 cancel_url=event["cancel"],
                 answer_url=event.get("answer", ""),
+                live=None if event.get("live") is None else Live.from_json(event["live"]),
                 options=event["options"],
             )
         except (KeyError, TypeError, ValueError) as error:

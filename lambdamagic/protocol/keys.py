@@ -19,6 +19,21 @@ def job_prefix(job_id: str) -> str:
     return f"{PREFIX}/jobs/{job_id}/"
 
 
+def attempt_name(number: int, tasks: tuple[int, ...]) -> str:
+    """Return an attempt's id. It tells which tasks it carries, always a run of neighbours, so that a listing does."""
+    return f"{number:06d}-{tasks[0]}-{len(tasks)}"
+
+
+def read_attempt_name(attempt_id: str) -> tuple[int, range]:
+    """Return an attempt's number and tasks.
+
+    Raises:
+        ValueError: It is no attempt's id.
+    """
+    number, first, count = (int(part) for part in attempt_id.split("-"))
+    return number, range(first, first + count)
+
+
 def result_key(job_id: str, attempt_id: str, part: int) -> str:
     """Key of one part of a staged result."""
     return f"{job_prefix(job_id)}results/{attempt_id}/{part}"
@@ -32,6 +47,16 @@ def results_prefix(job_id: str) -> str:
 def answer_key(job_id: str, attempt_id: str) -> str:
     """Key of the whole answer of an invocation that nobody waits for."""
     return f"{results_prefix(job_id)}{attempt_id}/answer"
+
+
+def live_key(job_id: str, attempt_id: str) -> str:
+    """Key of the sign of life of an invocation that nobody waits for."""
+    return f"{live_prefix(job_id)}{attempt_id}"
+
+
+def live_prefix(job_id: str) -> str:
+    """Prefix of the signs of life: one LIST tells of every invocation under way, and holds no other object."""
+    return f"{job_prefix(job_id)}live/"
 
 
 def cancel_key(job_id: str) -> str:

@@ -16,7 +16,7 @@ from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.picklers import serializer_versions
 from lambdamagic.errors import LambdaMagicError, ProtocolError
 from lambdamagic.protocol import versions
-from lambdamagic.protocol.envelope import MARK, Request, Response, TaskSummary, Usage
+from lambdamagic.protocol.envelope import MARK, Live, Request, Response, TaskSummary, Usage
 from lambdamagic.protocol.limits import SYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.protocol.stored import seal
 from lambdamagic.remote.blobs import BlobCache, deliver
@@ -42,13 +42,19 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
         began: When the handler was entered, by `time.perf_counter()`.
         is_cold: Whether this is the environment's first invocation.
     """
-    document = _answer(event, context, state, began=began, is_cold=is_cold)
     if not isinstance(event, dict) or not event.get("answer"):
-        return document
+        return _answer(event, context, state, began=began, is_cold=is_cold)
+    from lambdamagic.remote.beacon import Beacon
     from lambdamagic.storage.presigned import upload
 
+    beacon = Beacon(Live.from_json(event["live"])) if event.get("live") else None
+    if beacon is not None and not beacon.begin():
+        return {MARK: versions.here(), "stored": False, "reason": "another delivery of this event has begun"}
+    document = _answer(event, context, state, began=began, is_cold=is_cold)
     key = base64.b64decode(event["key"])
     upload(event["answer"], [seal(document, key=key, job_id=event["job"], attempt_id=event["attempt"])])
+    if beacon is not None:
+        beacon.end()
     return {MARK: versions.here(), "stored": True}
 
 

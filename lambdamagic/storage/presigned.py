@@ -268,6 +268,12 @@ def fetch(url: str, size: int | None = None, *, hasher: Hasher | None = None, sh
     return default_transfer().fetch(url, size, hasher=hasher, sha256=sha256)
 
 
-def upload(url: str, segments: Sequence[Segment], *, hasher: Hasher | None = None) -> None:
+def upload(
+    url: str,
+    segments: Sequence[Segment],
+    *,
+    hasher: Hasher | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> None:
     """Store the joined segments behind a presigned PUT, by the process's transfer; see `Transfer.upload`."""
-    default_transfer().upload(url, segments, hasher=hasher)
+    default_transfer().upload(url, segments, hasher=hasher, headers=headers)
