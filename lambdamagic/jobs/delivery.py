@@ -23,6 +23,8 @@ _T = TypeVar("_T")
 
 #: Waits between two LISTs, in seconds.
 _SOONEST_S, _LATEST_S = 0.1, 3.0
+#: Waits before an event is sent again whose connection broke.
+_SEND_AGAIN_S = (0.1, 0.4, 1.6)
 #: INIT and the way of the answer into the bucket.
 _MARGIN_S = 30.0
 
@@ -89,8 +91,23 @@ class EventDelivery:
         if unit.sent_as:
             # Its client died after it had sent it: the answer is there, or comes.
             return await self._answer(replace(unit, sent_as=""), unit.sent_as)
-        await self._call(lambda: send_event(self._spec, unit, attempt_id))
+        await self._send(unit, attempt_id)
         return await self._answer(unit, attempt_id)
+
+    async def _send(self, unit: Unit, attempt_id: str) -> None:
+        """Hand the event over; again, under the same name, where it is unknown whether Lambda took it.
+
+        An attempt that was taken twice runs once, since its first sign of life is a claim.
+        """
+        for wait_s in (*_SEND_AGAIN_S, None):
+            try:
+                await self._call(lambda: send_event(self._spec, unit, attempt_id))
+            except InvocationLostError:
+                if wait_s is None:
+                    raise
+                await asyncio.sleep(wait_s)
+            else:
+                return
 
     async def _answer(self, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
         spec, bound_s = self._spec, self._spec.answer_bound_s
@@ -99,7 +116,9 @@ class EventDelivery:
         if self._poller is None or self._poller.done():
             self._poller = loop.create_task(self._poll())
         try:
-            await asyncio.wait_for(expected.stored, bound_s)
+            async with asyncio.timeout(bound_s):
+                await self._begun(unit, attempt_id, expected)
+                await expected.stored
         except TimeoutError:
             raise InvocationLostError(
                 f"an event gave no answer within {bound_s:.0f} s: it was dropped, or Lambda had no room for it",
@@ -108,6 +127,18 @@ class EventDelivery:
         finally:
             self._expected.pop(attempt_id, None)
         return await self._call(lambda: take_stored(spec, unit, attempt_id)), ""
+
+    async def _begun(self, unit: Unit, attempt_id: str, expected: _Expected) -> None:
+        """Wait for the first sign; send the event again when none comes.
+
+        It may wait in Lambda's queue, or have died before it could give one. Sent twice, it runs once: see `_send`.
+        """
+        patience_s = self._silent_s
+        while expected.sign is None and not expected.stored.done():
+            await asyncio.wait([expected.stored], timeout=patience_s)
+            if expected.sign is None and not expected.stored.done():
+                await self._send(unit, attempt_id)
+                patience_s *= 2
 
     async def _call(self, call: Callable[[], _T]) -> _T:
         found: _T = await asyncio.wrap_future(self._threads.submit(call))

@@ -19,6 +19,7 @@ from typing import Any
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.aws_errors import AwsError
 from lambdamagic.local.environment import Invocation
+from lambdamagic.local.faults import Fault
 from lambdamagic.local.functions import FunctionVersion
 from lambdamagic.local.pool import Completed
 
@@ -32,6 +33,7 @@ class _Event:
     function: FunctionVersion
     invocation: Invocation
     accepted_at: float
+    kill_after_s: float | None = None
     attempts: int = 0
     backoff_s: float = _FIRST_BACKOFF_S
 
@@ -52,7 +54,7 @@ class AsyncQueue:
         self._executor = executor
         self._send_message = send_message
         self._tasks: set[asyncio.Task[None]] = set()
-        self.run: Callable[[FunctionVersion, Invocation], Awaitable[Completed]] | None = None
+        self.run: Callable[..., Awaitable[Completed]] | None = None
         self.find: Callable[[str, str | None], Awaitable[FunctionVersion]] | None = None
 
     @property
@@ -60,11 +62,15 @@ class AsyncQueue:
         """How many events have not come to their end."""
         return len(self._tasks)
 
-    def put(self, function: FunctionVersion, invocation: Invocation) -> None:
-        """Accept an event."""
-        task = asyncio.get_running_loop().create_task(self._work(_Event(function, invocation, time.time())))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def put(self, function: FunctionVersion, invocation: Invocation, fault: Fault | None = None) -> None:
+        """Accept an event; a fault may let its environment die, or deliver it twice."""
+        kill_after_s = fault.delay_s if fault is not None and fault.kind == "kill" else None
+        copies = 2 if fault is not None and fault.kind == "duplicate" else 1
+        for _ in range(copies):
+            event = _Event(function, invocation, time.time(), kill_after_s)
+            task = asyncio.get_running_loop().create_task(self._work(event))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """Give up what has not come to its end."""
@@ -98,7 +104,7 @@ class AsyncQueue:
             # The function may have been changed or deleted while the event waited.
             _, _, qualifier = event.function.invoked_arn.partition(f":function:{event.function.name}")
             event.function = await self.find(event.function.name, qualifier.lstrip(":") or None)
-            return await self.run(event.function, event.invocation)
+            return await self.run(event.function, event.invocation, kill_after_s=event.kill_after_s)
         except AwsError as error:
             if error.status not in _SYSTEM_STATUSES:
                 # Deleted meanwhile: nothing can run it. Age decides, as for every event that cannot run.

@@ -126,6 +126,15 @@ class FaultPlan:
                 return _invoke_fault(rule)
         return None
 
+    def draw_event(self, function_name: str) -> Fault | None:
+        """Return the fault that hits an invocation which nobody asked for by a request: it dies, or comes twice."""
+        for armed in self._armed:
+            rule = armed.rule
+            if rule.kind in ("kill", "duplicate") and rule.function in (None, function_name) and armed.hits():
+                self._forget_spent()
+                return _invoke_fault(rule)
+        return None
+
     def draw_s3(self, operation: str) -> Fault | None:
         """Return the fault that hits this S3 request, if one does."""
         for armed in self._armed:

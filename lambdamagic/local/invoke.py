@@ -80,9 +80,10 @@ class InvokeApi:
             trace_id=headers.get("x-amzn-trace-id") or _new_trace_id(),
         )
         if invocation_type == "Event":
-            copies = 2 if fault is not None and fault.kind == "duplicate" else 1
-            for _ in range(copies):
-                self._queue.put(function, invocation)
+            self._queue.put(function, invocation, fault)
+            if fault is not None and fault.kind == "drop_after":
+                reply.drop()
+                return None
             return Response(202, (("x-amzn-RequestId", request_id), ("X-Amz-Executed-Version", function.version)))
         kill_after_s = fault.delay_s if fault is not None and fault.kind == "kill" else None
         completed = await self.run(function, invocation, kill_after_s=kill_after_s)

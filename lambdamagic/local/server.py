@@ -247,7 +247,8 @@ class Server:
         except AwsError as error:
             sys.stderr.write(f"an event found no function: {error.text}\n")
             return
-        self._queue.put(function, Invocation(new_request_id(), payload, function.invoked_arn))
+        fault = self._faults.draw_event(function.name) if self._faults.is_active else None
+        self._queue.put(function, Invocation(new_request_id(), payload, function.invoked_arn), fault)
 
     def _send_message(self, arn: str, record: dict[str, Any]) -> None:
         """Deliver an asynchronous invocation's record; SQS is the destination that there is."""
