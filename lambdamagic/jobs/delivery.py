@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-from lambdamagic.errors import EnvironmentDiedError, InvocationLostError, LambdaMagicError
+from lambdamagic.errors import EnvironmentDiedError, InvocationLostError, LambdaMagicError, ThrottledError
 from lambdamagic.jobs.invoke import invoke, send_event, take_stored
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.threads import DaemonThreads
@@ -133,12 +133,17 @@ class EventDelivery:
 
         It may wait in Lambda's queue, or have died before it could give one. Sent twice, it runs once: see `_send`.
         """
-        patience_s = self._silent_s
-        while expected.sign is None and not expected.stored.done():
-            await asyncio.wait([expected.stored], timeout=patience_s)
-            if expected.sign is None and not expected.stored.done():
+        wait_s = patience_s = self._silent_s
+        while True:
+            await asyncio.wait([expected.stored], timeout=wait_s)
+            if expected.sign is not None or expected.stored.done():
+                return
+            try:
                 await self._send(unit, attempt_id)
-                patience_s *= 2
+            except (ThrottledError, InvocationLostError):
+                wait_s = _SEND_AGAIN_S[-1]  # the first may be in the queue all the same
+            else:
+                wait_s = patience_s = 2 * patience_s
 
     async def _call(self, call: Callable[[], _T]) -> _T:
         found: _T = await asyncio.wrap_future(self._threads.submit(call))
