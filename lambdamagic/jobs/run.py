@@ -250,7 +250,7 @@ class JobRun:
         """Bring one unit to its end, in as many attempts as the policy allows."""
         while True:
             self._attempts += 1
-            attempt_id = attempt_name(self._attempts, unit.tasks)
+            attempt_id = attempt_name(self._attempts, flight.unit.tasks)
             try:
                 arrival = await self._attempt(flight, attempt_id)
             except LambdaMagicError as error:

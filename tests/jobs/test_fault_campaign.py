@@ -7,6 +7,7 @@ import pytest
 from benchmarks.campaign import run
 from lambdamagic.api import process
 
+
 @pytest.mark.parametrize(
     ("inline_limit_bytes", "mode", "tasks"),
     # A dead environment that nobody waits for costs seconds of silence: fewer of them.
