@@ -107,7 +107,9 @@ class LambdaExecutor(Executor):
         """Call `fn` with the items of the iterables side by side; results come in order.
 
         Work starts at once. Items are pulled in this thread: all of them from iterables that have a length, else, as
-        they may be endless, 10,000 ahead of the results that were taken; the rest at `shutdown`.
+        they may be endless, 10,000 ahead of the results that were taken; the rest at `shutdown`. Closing the iterator,
+        or leaving a loop over it, cancels what has not begun. So does throwing it away untouched, with a warning, if
+        the iterables have no length; with one, all of it is run as in the standard library.
 
         Args:
             fn: The callable.
@@ -146,8 +148,8 @@ class LambdaExecutor(Executor):
         )
         self._maps = [each for each in self._maps if not each[0].is_over] + [(run, buffersize is not None)]
         results = _ordered(run, arrived, deadline, pulls=window is not None)
-        # A result iterator that nobody takes from: what was sent is done, and the job can end.
-        weakref.finalize(results, run.close).atexit = False
+        # A result iterator that nobody can take from any more. (One that was begun also closes itself, but later.)
+        weakref.finalize(results, run.discarded).atexit = False
         return results
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -197,6 +199,7 @@ class LambdaExecutor(Executor):
 
 def _ordered(run: MapRun, arrived: Arrived, deadline: float | None, *, pulls: bool) -> Iterator[Any]:
     taken, ready = 0, list[Any]()
+    run.was_taken_from = True
     try:
         while True:
             if pulls:

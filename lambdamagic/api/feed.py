@@ -105,6 +105,18 @@ class Feed:
         return Unit(tuple(range(start, start + len(chunk))), encode, part if len(chunk) > 1 else None)
 
     @property
+    def is_closed(self) -> bool:
+        """Whether no more items can come."""
+        with self._lock:
+            return self._is_closed
+
+    @property
+    def waiting(self) -> int:
+        """How many items have come and were not taken yet."""
+        with self._lock:
+            return len(self._waiting)
+
+    @property
     def is_dry(self) -> bool:
         """Whether it was closed and all was taken."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import CancelledError
 from itertools import islice
@@ -52,6 +53,9 @@ class MapRun:
         window: Items to be pulled ahead of the results that were taken; None for all at once.
         holding: What may hold functions that travel with the arguments; by default the first items.
 
+    Attributes:
+        was_taken_from: Whether somebody has begun to take results.
+
     Raises:
         CaptureError, TargetError: It cannot be sent.
     """
@@ -76,6 +80,7 @@ class MapRun:
         self._may_pull = True
         self._thread: threading.Thread | None = None
         self._job: Job | None = None
+        self.was_taken_from = False
         self.feed = Feed(
             launcher.encode_items,
             timeout_s=settings.timeout_s,
@@ -132,6 +137,20 @@ class MapRun:
         """Send no more; what runs goes on to its end."""
         self._is_open = False
         self.feed.drop()
+
+    def discarded(self) -> None:
+        """Hear that nobody will take results. A map over iterables of known length goes on to its end; else `drop`."""
+        if not self._is_open:
+            return
+        self.drop()
+        if self.was_taken_from:
+            return  # somebody left a loop over it: as meant
+        warnings.warn(
+            f"the results of a map over an iterable without a length were thrown away: {self.feed.fed:,} of its items "
+            "were pulled, those that had not begun are not run; take the results, or give a list",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
     def cancel(self) -> None:
         """Send no more, and tell running tasks to stop."""

@@ -44,12 +44,14 @@ class FunctionRef:
         name: Its name.
         memory_mb: Its memory.
         timeout_s: Its timeout.
+        arch: Its architecture, `x86_64` or `arm64`, which has a price of its own.
         holdings: What it publishes that it holds; None where it publishes nothing.
     """
 
     name: str
     memory_mb: int
     timeout_s: int
+    arch: str = "x86_64"
     holdings: Holdings | None = None
 
 

@@ -12,7 +12,9 @@ from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.errors import FunctionTimedOutError
 from lambdamagic.jobs.encoding import Program, encode_program
+from lambdamagic.jobs.estimate import cell_estimate
 from lambdamagic.jobs.job import Arrival, Unit
+from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.plan_view import plan_table
@@ -100,7 +102,9 @@ class CellRun:
         )
         if self.arguments.plan:
             where = settings.resolved_target()
-            return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where)
+            prices = Prices.of(settings.region or "")
+            cost = cell_estimate(prices, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s)
+            return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where, more=[cost])
         options = {"out": out or None, "mutations": not self.arguments.no_mutations, "serializer": settings.serializer}
         runner = JobRunner(self.session, self.resolved, _label(body), outcome=lambda task: None)
         runner.run("cell", program, FixedUnits([Unit((0,))]), task_count=1, options=options, receive=self._receive)

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence, Sized
+from itertools import islice
 from typing import Any
 
 from IPython.core.error import UsageError
 
+from lambdamagic.api.feed import Feed
+from lambdamagic.api.maps import LOOK_AHEAD
 from lambdamagic.capture import plan_callable
 from lambdamagic.codec.failures import ErrorRecord
+from lambdamagic.codec.frames import Frames
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.errors import FunctionTimedOutError
 from lambdamagic.jobs.encoding import Program, encode_program
+from lambdamagic.jobs.estimate import map_estimate
 from lambdamagic.jobs.job import Arrival
 from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
-from lambdamagic.jobs.sources import ChunkedItems
+from lambdamagic.jobs.prices import Prices
+from lambdamagic.jobs.sources import ChunkedItems, UnitSource
 from lambdamagic.magics.cell import plan_body
 from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.running import JobRunner, replay, tell
 from lambdamagic.magics.session import Session
+
+#: For how long items of an iterator are pulled before results are looked at again.
+_PULL_S = 0.1
 
 
 class NotRun:
@@ -90,6 +100,7 @@ class MapRun:
         self.session, self.resolved, self.arguments = session, resolved, arguments
         self.results: list[Any] = []
         self._failures: dict[int, BaseException] = {}
+        self._pull_more: Callable[[], None] = lambda: None
 
     def over_callable(self, text: str, *, include: list[str], exclude: list[str]) -> Any:
         """Run `%lambda_map fn items`."""
@@ -108,7 +119,7 @@ class MapRun:
             exclude=frozenset(exclude),
             hidden=self.session.hidden,
         )
-        return self._run(plan, program, items, f"{fn_text} × {len(items):,}")
+        return self._run(plan, program, items, fn_text)
 
     def over_body(self, magic_line: str, text: str, body: str, *, include: list[str], exclude: list[str]) -> Any:
         """Run `%%lambda_map x in xs`."""
@@ -123,44 +134,52 @@ class MapRun:
             exclude=frozenset(exclude),
             hidden=self.session.hidden,
         )
-        return self._run(plan, program, items, f"for {target} in {items_text} × {len(items):,}")
+        return self._run(plan, program, items, f"for {target} in {items_text}")
 
     def _evaluate(self, text: str) -> Any:
         return eval(compile(text, "<lambda_map>", "eval"), self.session.shell.user_ns)  # noqa: S307  # the user's code
 
-    def _items(self, text: str) -> Sequence[Any]:
+    def _items(self, text: str) -> Sequence[Any] | Iterator[Any]:
+        """Return the items: what has a length as a sequence, else an iterator."""
         found = self._evaluate(text)
         try:
-            return found if isinstance(found, list | tuple | range) else list(found)
+            if isinstance(found, list | tuple | range):
+                return found
+            items: Iterator[Any] = iter(found)
+            return list(items) if isinstance(found, Sized) else items
         except TypeError as error:
             raise UsageError(f"%lambda_map needs items to go through; {text} is a {type(found).__name__}") from error
 
-    def _run(self, plan: Any, program: Program, items: Sequence[Any], label: str) -> Any:
+    def _run(self, plan: Any, program: Program, items: Sequence[Any] | Iterator[Any], what: str) -> Any:
         settings = self.resolved.settings
         if self.arguments.plan:
             where = settings.resolved_target()
-            return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where)
-        self.results = [NOT_RUN] * len(items)
-        if not items:
+            return plan_table(
+                plan,
+                program,
+                inline_limit_bytes=settings.inline_limit_bytes,
+                where=where,
+                more=[self._estimate(what, items)],
+            )
+        units = self._units(items)
+        if not self.results:
             return self.results
-        runner = JobRunner(self.session, self.resolved, label, outcome=self._outcome, argument=items.__getitem__)
+        count, argument, label = None, None, what
+        if isinstance(items, Sequence):
+            count, argument, label = len(items), items.__getitem__, f"{what} × {len(items):,}"
+        runner = JobRunner(self.session, self.resolved, label, outcome=self._outcome, argument=argument)
         record = None
         try:
             record = runner.run(
                 "map",
                 program,
-                ChunkedItems(
-                    items,
-                    lambda chunk, start: encode_items(self.session.home, chunk, start, settings.serializer),
-                    timeout_s=settings.timeout_s,
-                    limit_bytes=settings.inline_limit_bytes,
-                    chunksize=settings.chunksize,
-                ),
-                task_count=len(items),
+                units,
+                task_count=count,
                 options={"serializer": settings.serializer},
                 receive=self._receive,
+                between=self._pull_more,
                 deaths=1,
-                is_program_shared=len(items) > (settings.chunksize or 1),
+                is_program_shared=count is None or count > (settings.chunksize or 1),
             )
         finally:
             if self.session.history:
@@ -169,8 +188,53 @@ class MapRun:
         for notice in self.session.home.take_notices():
             tell(notice)
         if self._failures and settings.on_error == "raise":
-            self._raise_first(len(items))
+            self._raise_first(len(self.results))
         return self.results
+
+    def _units(self, items: Sequence[Any] | Iterator[Any]) -> UnitSource:
+        """Return the job's work. An iterator is pulled in the waiting thread, a while at a time."""
+        settings = self.resolved.settings
+
+        def encode(chunk: Sequence[Any], start: int) -> Frames:
+            return encode_items(self.session.home, chunk, start, settings.serializer)
+
+        sizes: Any = {
+            "timeout_s": settings.timeout_s,
+            "limit_bytes": settings.inline_limit_bytes,
+            "chunksize": settings.chunksize,
+        }
+        if isinstance(items, Sequence):
+            self.results = [NOT_RUN] * len(items)
+            return ChunkedItems(items, encode, **sizes)
+        feed = Feed(encode, **sizes)
+
+        def pull_one() -> None:
+            found = list(islice(items, 1))
+            self.results += [NOT_RUN] * len(found)
+            feed.put(found)
+            if not found:
+                feed.close()
+
+        def pull() -> None:
+            until = time.monotonic() + _PULL_S
+            while not feed.is_closed and feed.waiting < LOOK_AHEAD and time.monotonic() < until:
+                pull_one()
+
+        self._pull_more = pull
+        pull_one()  # the rest may depend on what comes of it
+        return feed
+
+    def _estimate(self, what: str, items: Sequence[Any] | Iterator[Any]) -> str:
+        """Tell what it would cost, from the last map of the same callable if there was one."""
+        settings = self.resolved.settings
+        before = [record.progress for record in self.session.history if record.progress.label.split(" × ")[0] == what]
+        last = next((each for each in reversed(before) if each.finished_tasks and each.billed_ms), None)
+        return map_estimate(
+            Prices.of(settings.region or ""),
+            memory_mb=settings.memory_mb,
+            tasks=len(items) if isinstance(items, Sequence) else None,
+            billed_s_each=None if last is None else last.billed_ms / 1000 / last.finished_tasks,
+        )
 
     def _receive(self, arrival: Arrival) -> None:
         if arrival.response is not None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lambdamagic.capture import CallablePlan
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.magics.tables import Table, size
 
 
-def plan_table(plan: CallablePlan, program: Program, *, inline_limit_bytes: int, where: str) -> Table:
-    """Return the names that would be shipped, how large each is, why it is taken, and where it would go."""
+def plan_table(
+    plan: CallablePlan, program: Program, *, inline_limit_bytes: int, where: str, more: Sequence[str] = ()
+) -> Table:
+    """Return the names that would be shipped, how large each is, why it is taken, and where it would go.
+
+    Args:
+        plan: What was captured.
+        program: The same, encoded.
+        inline_limit_bytes: What may ride in the event.
+        where: The target's name.
+        more: Lines to add below: what it would cost.
+    """
     staged_frames = Stager(None).frames_to_stage(program.frames, inline_limit_bytes)
     staged_bytes = sum(program.frames.sizes[number] for number in staged_frames)
     rows = [
@@ -30,6 +42,7 @@ def plan_table(plan: CallablePlan, program: Program, *, inline_limit_bytes: int,
     notes = [
         f"{size(inline_bytes)} inline in the event, {size(staged_bytes)} staged; target: {where}. Nothing was sent."
     ]
+    notes += more
     if plan.skipped:
         notes.append("Left out: " + "; ".join(f"{name} ({reason})" for name, reason in sorted(plan.skipped.items())))
     if plan.bound:

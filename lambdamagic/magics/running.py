@@ -63,13 +63,14 @@ class JobRunner:
         program: Program,
         units: UnitSource,
         *,
-        task_count: int,
+        task_count: int | None,
         options: dict[str, Any],
         receive: Callable[[Arrival], None],
+        between: Callable[[], None] = lambda: None,
         deaths: int = 0,
         is_program_shared: bool = False,
     ) -> JobRecord:
-        """Run the job and hand over what arrives.
+        """Run the job and hand over what arrives; `between` is called by the waiting thread now and then.
 
         Raises:
             KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
@@ -97,12 +98,18 @@ class JobRunner:
         self.job = job = self.session.start(spec, listeners)
         record = JobRecord(self._showing.listener.snapshot(), target.name, spec.function.name)
         try:
-            for arrival in job.arrivals(self._showing.tick):
+
+            def tick() -> None:
+                self._showing.tick()
+                between()
+
+            between()
+            for arrival in job.arrivals(tick):
                 if arrival.error is not None:
                     arrival = replace(arrival, error=target.check(arrival.error))
                 self._details.took(arrival)
                 receive(arrival)
-                self._showing.tick()
+                tick()
         except KeyboardInterrupt:
             job.cancel()
             job.wait(2.0)

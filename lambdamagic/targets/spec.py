@@ -161,7 +161,7 @@ def job_spec(
         inline_limit_bytes=settings.inline_limit_bytes,
         mode=mode,
         answer_bound_s=answer_bound_s(function.timeout_s),
-        prices=Prices.of(target.region),
+        prices=Prices.of(target.region, function.arch),
         is_billed=target.is_billed,
         backups=settings.backups and kind == "map",
         budget=budget or budget_of(resolved, target),

@@ -86,6 +86,38 @@ def test_an_endless_iterable_ends_with_its_consumer(lambda_executor):
     assert lambda_executor.submit(abs, -1).result() == 1
 
 
+def test_results_that_are_thrown_away_cancel_an_endless_map(lambda_executor):
+    """Nothing more is pulled, it is told, and the executor goes on."""
+    numbers = itertools.count()
+    with pytest.warns(RuntimeWarning, match="thrown away"):
+        lambda_executor.map(abs, numbers)
+        gc.collect()
+    pulled = next(numbers)
+    assert lambda_executor.submit(abs, -1).result() == 1
+    assert next(numbers) == pulled + 1
+
+
+def test_results_that_are_thrown_away_with_a_length(tmp_path):
+    """All tasks are run, as in the standard library."""
+    with LambdaExecutor(max_workers=2) as executor:
+        executor.map(Path.touch, [tmp_path / str(number) for number in range(5)])
+        gc.collect()
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_fifty_thousand_tiny_results(lambda_executor):
+    """In order, from an iterable without a length."""
+    assert sum(lambda_executor.map(abs, (-n for n in range(50_000)))) == 50_000 * 49_999 // 2
+
+
+def test_a_result_of_200_mb(lambda_executor, define):
+    """It comes by the bucket, whole."""
+    make = define("def make(mb):\n    return bytes([7]) * (mb << 20)")
+    found = lambda_executor.submit(make, 200).result()
+    assert len(found) == 200 << 20
+    assert found[:3] == found[-3:] == b"\x07\x07\x07"
+
+
 def test_chunks(lambda_executor):
     """chunksize is how many tasks an invocation carries."""
     started = []

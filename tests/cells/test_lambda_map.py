@@ -191,6 +191,31 @@ def test_bad_calls(square, line, message):
     assert square.invocations() == before
 
 
+def test_an_iterator_is_pulled_as_the_work_goes_on(square):
+    """Its items are not all taken before the first is sent: later ones see what earlier tasks have done."""
+    square.ok("import os, tempfile, time\nfolder = tempfile.mkdtemp()")
+    square.ok("def touch(n):\n    open(os.path.join(folder, str(n)), 'w').close()\n    return n")
+    square.ok(
+        "def waiting():\n"
+        "    yield 0\n"
+        "    until = time.monotonic() + 30\n"
+        "    while not os.listdir(folder) and time.monotonic() < until:\n"
+        "        time.sleep(0.01)\n"
+        "    yield len(os.listdir(folder)) + 10"
+    )
+    assert square.ok("%lambda_map touch waiting()").value == [0, 11]
+    assert square.ok("%lambda_map square (n for n in ())").value == []
+    assert square.ok("%lambda_map square {3: 'a', 4: 'b'}").value == [9, 16]
+    assert square.ok("%lambda_map --chunksize 7 square iter(range(2_000))").value == [n * n for n in range(2_000)]
+
+
+def test_an_iterator_that_fails(square):
+    """Its own exception is raised, and the map is over."""
+    square.ok("def broken():\n    yield 1\n    raise LookupError('no more')")
+    assert type(square.run("%lambda_map square broken()").error) is LookupError
+    assert square.ok("%lambda_map square [2]").value == [4]
+
+
 def test_a_semicolon_silences(square):
     """The list is not shown."""
     assert square.ok("%lambda_map square [1];").out is None

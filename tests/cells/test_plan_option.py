@@ -47,6 +47,18 @@ def test_own_modules_are_listed(notebook, tmp_path):
     assert ("planned_helper", "own module", "6 B", "inline", "imported by the cell") in ran.value.rows
 
 
+def test_the_plan_tells_the_cost(notebook):
+    """A cell's at most; a map's for an example, and after it has run from what was billed."""
+    notes = notebook.remote("1", "--plan --memory 1024 --timeout 60").value.notes
+    assert any("at 1,024 MB" in note and "at most $0.001" in note for note in notes)
+    notebook.ok("def priced(x):\n    return x")
+    before = notebook.ok("%lambda_map --plan priced range(100)").value.notes
+    assert any("1,000 tasks of 1 s" in note for note in before)
+    notebook.ok("%lambda_map priced range(4)")
+    after = notebook.ok("%lambda_map --plan priced range(100)").value.notes
+    assert any("100 tasks up to $" in note and "as in their last map" in note for note in after)
+
+
 def test_the_plan_of_a_map(notebook):
     """Both forms of map have it."""
     notebook.ok("k = 2\ndef f(x):\n    return k * x")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -180,6 +182,54 @@ def test_a_death_in_a_chunk_does_not_take_its_siblings(engine):
     assert type(values.pop(5)) is EnvironmentDiedError
     assert values == {x: x for x in range(8) if x != 5}
     assert transport.attempts <= 2 * 8
+
+
+def test_a_poison_task_in_a_chunk_of_a_hundred(engine):
+    """Only it fails; the others are run again in halves, at most as often as a hundred can be halved."""
+    runs = []
+
+    def work(x):
+        runs.append(x)
+        return DIED if x == 41 else x
+
+    values, error = collect(start(engine, FakeTransport(then=answering(work)), range(100), chunksize=100))
+    assert error is None
+    assert type(values.pop(41)) is EnvironmentDiedError
+    assert values == {x: x for x in range(100) if x != 41}
+    assert max(runs.count(x) for x in range(100)) <= 8
+
+
+def test_a_finished_task_leaves_little_behind(engine):
+    """Less than 1 KB a task in the kernel, with a view that listens, if nobody keeps the results."""
+    from lambdamagic.widgets.progress import ProgressListener
+
+    listeners = Listeners()
+    listeners.add(ProgressListener())
+    transport = Forgetful(then=answering(lambda x: x))
+    job = start(engine, transport, range(12_000), chunksize=40, listeners=listeners)
+    finished, sizes = 0, {}
+    tracemalloc.start()
+    try:
+        for arrival in job.arrivals():
+            finished += sum(1 for _ in outcomes(arrival, HOME))
+            job.reports.clear()
+            del arrival
+            if finished in (2_000, 12_000):
+                gc.collect()
+                sizes[finished] = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert (sizes[12_000] - sizes[2_000]) / 10_000 <= 1024
+
+
+class Forgetful(FakeTransport):
+    """Does not keep what it was sent."""
+
+    def invoke(self, invocation):
+        try:
+            return super().invoke(invocation)
+        finally:
+            self.invocations.clear()
 
 
 def test_a_timeout_in_a_chunk(engine):

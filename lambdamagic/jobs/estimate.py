@@ -1,0 +1,53 @@
+"""What a job would cost, as far as that can be told before it runs: pure."""
+
+from __future__ import annotations
+
+from lambdamagic.jobs.prices import AS_OF, S3_WRITE_USD, Prices
+
+#: What a rate is told for: so many tasks of a second each.
+_EXAMPLE_TASKS = 1000
+
+
+def cell_estimate(prices: Prices, *, memory_mb: int, timeout_s: int) -> str:
+    """Return a line on what a cell costs: what a second costs, and what it can cost at most.
+
+    Args:
+        prices: Of the region.
+        memory_mb: The function's memory.
+        timeout_s: The function's timeout: the cell is ended then.
+    """
+    most = _usd(prices.invocation_usd(billed_ms=timeout_s * 1000, memory_mb=memory_mb))
+    return f"{_rate(prices, memory_mb)}; at most {most}, if it takes all of its {timeout_s} s. {_basis()}"
+
+
+def map_estimate(prices: Prices, *, memory_mb: int, tasks: int | None, billed_s_each: float | None) -> str:
+    """Return a line on what a map costs: from what was measured before if there is anything, else for an example.
+
+    Args:
+        prices: Of the region.
+        memory_mb: The function's memory.
+        tasks: How many there are, if that is known.
+        billed_s_each: Billed seconds of a task of the same callable in an earlier map of this session.
+    """
+    line = _rate(prices, memory_mb)
+    if billed_s_each is not None and tasks is not None:
+        total = tasks * prices.invocation_usd(billed_ms=billed_s_each * 1000, memory_mb=memory_mb)
+        line += f"; {tasks:,} tasks up to {_usd(total)}, if each is billed {billed_s_each:.3g} s as in their last map"
+    else:
+        example = _EXAMPLE_TASKS * prices.invocation_usd(billed_ms=1000, memory_mb=memory_mb)
+        line += f"; {_EXAMPLE_TASKS:,} tasks of 1 s each {_usd(example)} (how long yours take is not known)"
+    return f"{line}. {_basis()}"
+
+
+def _rate(prices: Prices, memory_mb: int) -> str:
+    second = prices.invocation_usd(billed_ms=1000, memory_mb=memory_mb) - prices.request_usd
+    return f"Cost: {_usd(second)} a second of one invocation at {memory_mb:,} MB, {_usd(prices.request_usd)} a request"
+
+
+def _basis() -> str:
+    return f"List prices of {AS_OF}, without S3 requests ({_usd(S3_WRITE_USD)} a write) and the free tier."
+
+
+def _usd(amount: float) -> str:
+    """Return dollars with two digits that tell something."""
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.2g}" if amount >= 1e-4 else f"${amount:.1e}"
