@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench setup image-tools clean help
+.PHONY: demo test lint bench setup image-tools browser clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
@@ -25,8 +25,13 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/python -m notebooks.run_quickstart
 
-test: lint image-tools
-	$(BIN)/python -m pytest
+# In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
+test: lint image-tools browser
+	REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest
+
+# Debian's chromium where apt can be used, else Playwright's own; where neither can be had it says so.
+browser: $(STAMP)
+	@$(BIN)/python -m tests.browser.chromium --quiet
 
 # What the tests of images need: installed and prepared where that is possible (root on Debian), else those tests are
 # skipped and say so. The base is made once (some 90 s) and kept in the cache folder.
