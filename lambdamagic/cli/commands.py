@@ -29,6 +29,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "image": _entry("image", "image", "The function as a container image: build it, push it to ECR, try it here."),
     },
     "This machine": {
+        "doctor": _entry("doctor", "doctor", "Check all that jobs need, in order, each with what mends it."),
         "config": _entry("config", "config", "Show the settings in force, and where each comes from."),
         "local": _entry("local", "local", "The embedded Lambda: a server on this machine that speaks AWS's APIs."),
         "completion": _entry("completion", "completion", "Print a script that completes words in a shell."),

@@ -10,6 +10,7 @@ from lambdamagic.local.aws_errors import AwsError
 from lambdamagic.local.http_server import Request, Response
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
+ACCOUNT_PATH = "/2016-08-19/account-settings"
 _CODE = re.compile(r"^/2015-03-31/functions/[^/]+/(code|configuration)/?$")
 # "Lambda quotas" and the CreateFunction reference: memory in MB, timeout in s, ephemeral storage in MB.
 _RANGES = (("MemorySize", "memorySize", 128, 10240), ("Timeout", "timeout", 1, 900))
@@ -77,3 +78,16 @@ def with_states(request: Request, response: Response) -> Response:
         (name, value) for name, value in response.headers if name.lower() not in ("content-length", "x-amz-crc32")
     ]
     return Response(response.status, headers, json.dumps({**values, **extra}).encode())
+
+
+def account_settings(concurrency: int, *, reserved: int) -> Response:
+    """Return what GetAccountSettings answers: the instance's quota stands for the account's."""
+    limits = {
+        "TotalCodeSize": 75 * 1024**3,  # "Lambda quotas", like the other two
+        "CodeSizeUnzipped": 250 * 1024**2,
+        "CodeSizeZipped": 50 * 1024**2,
+        "ConcurrentExecutions": concurrency,
+        "UnreservedConcurrentExecutions": max(0, concurrency - reserved),
+    }
+    document = {"AccountLimit": limits, "AccountUsage": {"TotalCodeSize": 0, "FunctionCount": 0}}
+    return Response(200, (("content-type", "application/json"),), json.dumps(document).encode())

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import http
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import lru_cache
 from typing import cast
 
 import httptools
@@ -253,10 +256,13 @@ class HttpConnection(asyncio.Protocol):
         lines = [_STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} \r\n"]
         has_length = False
         for name, value in response.headers:
+            if name.lower() == "date":
+                continue
             lines.append(f"{name}: {value}\r\n")
             has_length = has_length or name.lower() == "content-length"
         if not has_length and response.status not in (204, 304):
             lines.append(f"content-length: {len(body)}\r\n")
+        lines.append(f"date: {_date(int(time.time()))}\r\n")  # clients tell a wrong clock of their own from it
         if not self._keep_alive:
             lines.append("connection: close\r\n")
         lines.append("\r\n")
@@ -278,3 +284,8 @@ class HttpConnection(asyncio.Protocol):
             if self._waiting:
                 self._next()
                 self._read_or_wait()
+
+
+@lru_cache(maxsize=1)
+def _date(now: int) -> str:
+    return formatdate(now, usegmt=True)

@@ -19,6 +19,7 @@ from lambdamagic.local.auth import Authenticator, Credential, Signer, check_body
 from lambdamagic.local.aws_errors import AwsError, render
 from lambdamagic.local.blueprints import BlueprintMaker
 from lambdamagic.local.chunked import decode_chunked
+from lambdamagic.local.control_plane import ACCOUNT_PATH, account_settings
 from lambdamagic.local.environment import Invocation
 from lambdamagic.local.faults import FAULTS_PATH, STATS_PATH, FaultPlan
 from lambdamagic.local.functions import FunctionCatalog
@@ -125,6 +126,11 @@ class Server:
                 self._check_region(signer)
                 self._stats.count("lambda", "Invoke")
                 self._spawn(self._guarded(self._invoke.answer(request, reply), reply, service))
+                return
+            if service == "lambda" and request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
+                self._stats.count("lambda", "GetAccountSettings")
+                reserved = sum(self._pool.reserved.values())
+                reply.send(account_settings(self._options.concurrency, reserved=reserved))
                 return
             if request.path.startswith("/_lambdamagic/"):
                 reply.send(self._admin(request, signer))

@@ -1,8 +1,9 @@
-"""`%lambda config|jobs|logs|last|help`: looking at things."""
+"""`%lambda config|jobs|logs|last|doctor|help`: looking at things."""
 
 from __future__ import annotations
 
 import time
+from types import ModuleType
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -19,6 +20,7 @@ HELP = """\
 %lambda config                    the settings in force, and where each comes from
 %lambda jobs                      the jobs of this session
 %lambda logs JOB                  the end of a job's logs (an id, the beginning or end of one, or `last`)
+%lambda doctor                    check all that jobs need, each with what mends it
 %lambda last                      the last job: what it did, and for a map its results as far as they came
 %lambda help                      this text
 
@@ -43,6 +45,7 @@ class Lines:
             "jobs": self._jobs,
             "logs": self._logs,
             "last": self._last,
+            "doctor": self._doctor,
             "help": self._help,
             "-h": self._help,
             "--help": self._help,
@@ -71,6 +74,20 @@ class Lines:
         notes = [] if rows else ["No job has run in this session yet."]
         columns = ("job", "what~", "state", "tasks>", "took>", "billed>", "peak>", "where")
         return Table("Jobs of this session", columns, rows, notes)
+
+    def _doctor(self, words: list[str]) -> Table:
+        from lambdamagic.doctor.examine import examine
+        from lambdamagic.doctor.findings import SIGNS, summary
+
+        session = self._session
+        resolved = session.settings()
+        # An open target is used, so that the embedded Lambda need not start a second time; one that cannot be opened
+        # is for the checks to explain.
+        target = session.target(resolved) if resolved.settings.resolved_target() == "local" else None
+        modules = [value.__name__ for value in session.shell.user_ns.values() if isinstance(value, ModuleType)]
+        findings = list(examine(resolved, modules=modules, target=target))
+        rows = [(f"{SIGNS[each.state]} {each.check}", each.text, each.mend) for each in findings]
+        return Table("Doctor", ("check", "found~", "what to do~"), rows, [summary(findings)])
 
     def _record(self, words: list[str]) -> JobRecord:
         wanted = words[0] if words else "last"

@@ -1,0 +1,38 @@
+"""`lambdamagic doctor`: what keeps jobs from running, and what mends it."""
+
+from __future__ import annotations
+
+import click
+
+from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.exits import FAILED
+
+_STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
+
+
+@click.command()
+@click.option("--no-invoke", is_flag=True, help="Run nothing on the function: its two short invocations are billed.")
+@with_common_options
+def doctor(app: App, no_invoke: bool) -> None:
+    """Check all that jobs need, in order, each with what mends it."""
+    from lambdamagic.doctor.examine import examine
+    from lambdamagic.doctor.findings import SIGNS, summary
+
+    resolved = app.settings()
+    findings = []
+    for finding in examine(resolved, with_round_trip=not no_invoke):
+        findings.append(finding)
+        if app.out.as_json:
+            continue
+        sign = click.style(SIGNS[finding.state], fg=_STYLES[finding.state], bold=True)
+        app.out.text(f"{sign} {finding.check:<22}{finding.text}")
+        if finding.mend:
+            app.out.text(f"  {'':<22}{click.style('-> ', fg='cyan')}{finding.mend}")
+    has_failed = any(finding.state == "failed" for finding in findings)
+    if app.out.as_json:
+        app.out.document({"ok": not has_failed, "checks": [finding.to_json() for finding in findings]})
+    else:
+        app.out.text()
+        app.out.text(summary(findings))
+    if has_failed:
+        raise click.exceptions.Exit(FAILED)

@@ -1,0 +1,50 @@
+"""What a check found: data, for a terminal, a notebook or a script to show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+State = Literal["ok", "warning", "failed", "skipped"]
+
+SIGNS: Mapping[State, str] = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "-"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's result.
+
+    Attributes:
+        check: What was looked at.
+        state: `failed` keeps jobs from running; a `warning` may, or costs time; `skipped` says why in `text`.
+        text: What was found. Never a secret.
+        mend: What to do, as one imperative sentence; empty where nothing is to be done.
+        facts: The same for programs.
+    """
+
+    check: str
+    state: State
+    text: str
+    mend: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-able values."""
+        return {
+            "check": self.check,
+            "state": self.state,
+            "text": self.text,
+            "mend": self.mend or None,
+            "facts": dict(self.facts),
+        }
+
+
+def summary(findings: list[Finding]) -> str:
+    """Return one line over all."""
+    count = {state: sum(1 for each in findings if each.state == state) for state in SIGNS}
+    if count["failed"]:
+        return f"{count['failed']} of {len(findings)} checks failed: the first mend often mends the next"
+    if count["warning"]:
+        return f"jobs can run; {count['warning']} things to look at"
+    return "all is well"
