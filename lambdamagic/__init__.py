@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from lambdamagic.api.executor import LambdaExecutor as LambdaExecutor
+    from lambdamagic.api.executor import cache_clear as cache_clear
     from lambdamagic.api.joblib_backend import register as register_joblib
     from lambdamagic.api.pool import LambdaFunctionError as LambdaFunctionError
     from lambdamagic.api.pool import LambdaPool as LambdaPool
@@ -42,6 +43,7 @@ __all__ = [
     "LambdaPoolError",
     "Reference",
     "RemoteFunction",
+    "cache_clear",
     "load_ipython_extension",
     "put",
     "register_joblib",
@@ -56,6 +58,7 @@ _WHERE = {
     "LambdaPool": ("lambdamagic.api.pool", "LambdaPool"),
     "LambdaPoolError": ("lambdamagic.api.pool", "LambdaPoolError"),
     "Reference": ("lambdamagic.api.reference", "Reference"),
+    "cache_clear": ("lambdamagic.api.executor", "cache_clear"),
     "put": ("lambdamagic.api.reference", "put"),
     "RemoteFunction": ("lambdamagic.api.remote_function", "RemoteFunction"),
     "register_joblib": ("lambdamagic.api.joblib_backend", "register"),

@@ -124,6 +124,7 @@ class TaskFinished:
         failed: Whether the outcome is an exception.
         error: Its type and message, in one line; empty without one.
         seconds: Run time of the user's code.
+        is_cached: Whether it was known before, so that nothing ran.
     """
 
     job_id: str
@@ -132,6 +133,7 @@ class TaskFinished:
     error: str
     seconds: float
     at: float
+    is_cached: bool = False
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class MapResult(AsyncResult[list[_T]]):
         run = self.run
         if failure is None and self._first_failure is not None and run is not None:
             failure = run.exception(self._first_failure)
-        if isinstance(failure, CancelledError) or (failure is None and run is not None and len(found) < run.feed.fed):
+        if isinstance(failure, CancelledError) or (failure is None and run is not None and len(found) < run.fed):
             failure = _cancelled()
         self._settle(None if failure is not None else [found[number] for number in range(len(found))], failure)
 
@@ -151,7 +151,7 @@ class ResultIterator(Iterator[_T]):
             except CancelledError:
                 raise _cancelled() from None
             if not found:
-                if self._taken < self._run.feed.fed:
+                if self._taken < self._run.fed:
                     raise _cancelled()
                 raise StopIteration
             self._ready.extend(found)

@@ -15,6 +15,7 @@ from lambdamagic.codec.failures import reassemble
 from lambdamagic.codec.frames import Frames, sha256_of
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.jobs.job import Arrival, Unit
+from lambdamagic.jobs.memo import Memo
 from lambdamagic.jobs.outcomes import Failure, outcomes
 from lambdamagic.jobs.sources import Submissions
 from lambdamagic.jobs.staging import Stager
@@ -41,6 +42,8 @@ class Calls:
         self._launcher, self._target = launcher, launcher.target()
         self._lock = threading.Lock()
         self._futures: dict[int, Future[Any]] = {}
+        self._memos: dict[str, Memo] = {}
+        self._keys: dict[int, tuple[Memo, str]] = {}
         self._next = 0
         self._is_over = False
         self._programs: OrderedDict[str, _PlacedProgram] = OrderedDict()
@@ -59,6 +62,14 @@ class Calls:
         """
         program = self._launcher.encode(fn, (args, kwargs, holding))
         digest = sha256_of(program.frames.segments)
+        memo = self._launcher.memo(fn, program)
+        key = None if memo is None else memo.key_of(args, kwargs)
+        if memo is not None:
+            found = memo.find([key])
+            if found:
+                future.set_running_or_notify_cancel()
+                future.set_result(found[0])
+                return True
         with self._lock:
             placed = self._programs.pop(digest, None)
             self._programs[digest] = placed = placed or _PlacedProgram(program.frames, self._target.stager)
@@ -83,6 +94,8 @@ class Calls:
                 return False
             self._submissions.put(unit)  # its end is looked at under this lock, so not before the next line
             self._futures[number] = future
+            if memo is not None and key is not None:
+                self._keys[number] = memo, key
         return True
 
     @property
@@ -122,16 +135,28 @@ class Calls:
         try:
             for arrival in self._job.arrivals():
                 self._job.reports.clear()  # an executor may live for weeks; listeners hear of every report
+                self._keep(arrival)
                 self._settle(arrival)
                 del arrival  # nothing is kept while the next is waited for
         except Exception as error:  # noqa: BLE001  # whatever ended the job: whoever waits must hear of it
             failure = self._target.check(error)
+        for memo in self._memos.values():
+            memo.flush()
         with self._lock:
             self._is_over = True
             left, self._futures = list(self._futures.values()), {}
         for future in left:
             if future.running() or future.set_running_or_notify_cancel():
                 future.set_exception(failure)
+
+    def _keep(self, arrival: Arrival) -> None:
+        number = arrival.unit.tasks[0]
+        with self._lock:
+            found = self._keys.pop(number, None)
+        if found is not None:
+            memo, key = found
+            memo.keep(arrival, {number: key})
+            self._memos[memo.key] = memo
 
     def _settle(self, arrival: Arrival) -> None:
         try:

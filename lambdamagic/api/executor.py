@@ -152,6 +152,20 @@ class LambdaExecutor(Executor):
         weakref.finalize(results, run.discarded).atexit = False
         return results
 
+    def cache_clear(self, fn: Callable[..., Any] | None = None) -> int:
+        """Forget outcomes that were kept with `cache=True`, of one callable as it is now, or of all.
+
+        Args:
+            fn: The callable; None for all that the bucket holds.
+
+        Returns:
+            How many objects of the bucket were deleted.
+
+        Raises:
+            TargetError: The target is not usable.
+        """
+        return self._launcher.cache_clear(fn)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more work; see `Executor.shutdown`. Idempotent.
 
@@ -208,7 +222,7 @@ def _ordered(run: MapRun, arrived: Arrived, deadline: float | None, *, pulls: bo
                 ready = arrived.take_from(taken, deadline)
                 ready.reverse()
                 if not ready:
-                    if taken < run.feed.fed:
+                    if taken < run.fed:
                         raise CancelledError
                     return
             outcome = ready.pop()
@@ -220,3 +234,14 @@ def _ordered(run: MapRun, arrived: Arrived, deadline: float | None, *, pulls: bo
     finally:
         # As in the standard library, what has not begun is cancelled when the iterator is closed or has raised.
         run.drop()
+
+
+def cache_clear(fn: Callable[..., Any] | None = None, **options: Any) -> int:
+    """Forget outcomes that were kept with `cache=True`; see `LambdaExecutor.cache_clear`.
+
+    Args:
+        fn: The callable; None for all that the bucket holds.
+        **options: What `LambdaExecutor` takes, to say which bucket.
+    """
+    with LambdaExecutor(**options) as executor:
+        return executor.cache_clear(fn)

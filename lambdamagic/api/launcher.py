@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambdamagic.api import process
 from lambdamagic.capture import plan_callable
+from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import Job
+from lambdamagic.jobs.memo import Memo, callable_key, clear
 from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.targets.secret import cache_secret
 from lambdamagic.targets.spec import budget_of, concurrency, fitting_function, job_spec
 
 if TYPE_CHECKING:
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
     from lambdamagic.jobs.ledger import Budget
     from lambdamagic.jobs.sources import UnitSource
     from lambdamagic.targets.base import Target
+
+#: Callables whose kept outcomes are known at once: a program calls few at a time.
+_MEMOS_KEPT = 64
 
 #: How a task's item becomes arguments: the item itself, its members, or a pair of arguments and keyword arguments.
 CallStyle = Literal["plain", "star", "call"]
@@ -40,6 +49,8 @@ class Launcher:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._budget: Budget | None = None
+        self._lock = threading.Lock()
+        self._memos: OrderedDict[str, Memo] = OrderedDict()
         self.listeners: list[Listener] = []
 
     @property
@@ -77,6 +88,39 @@ class Launcher:
         fitting_function(self._options.resolved, self.target(), program)
         return program
 
+    def memo(self, fn: Callable[..., Any], program: Program) -> Memo | None:
+        """Return what is known of a callable; None without the setting `cache`, or where it cannot be kept."""
+        return self.memo_of(fn, program) if self.settings.cache else None
+
+    def memo_of(self, fn: Callable[..., Any], program: Program) -> Memo | None:
+        """Return what is known of a callable; None, and a warning, where it cannot be kept."""
+        store = self.target().stager.store
+        try:
+            if store is None:
+                raise NoFingerprintError("there is no bucket")
+            key = callable_key(process.home(), program, fn)
+        except NoFingerprintError as error:
+            warnings.warn(f"the results of {name_of(fn)} are not kept: {error}", RuntimeWarning, stacklevel=4)
+            return None
+        with self._lock:
+            memo = self._memos.pop(key, None)
+            if memo is None or memo.store is not store:
+                memo = Memo(store, cache_secret(), key, process.home())
+            self._memos[key] = memo
+            if len(self._memos) > _MEMOS_KEPT:
+                self._memos.popitem(last=False)
+        return memo
+
+    def cache_clear(self, fn: Callable[..., Any] | None) -> int:
+        """Forget the outcomes of one callable, or of all; return how many objects of the bucket were deleted."""
+        memo = None if fn is None else self.memo_of(fn, self.encode(fn))
+        with self._lock:
+            self._memos.clear()
+        store = self.target().stager.store
+        if store is None or (fn is not None and memo is None):
+            return 0
+        return clear(store, None if memo is None else memo.key)
+
     def encode_items(self, items: Sequence[Any], start: int) -> Frames:
         """Encode arguments of tasks; `start` is the first one's number.
 
@@ -86,7 +130,14 @@ class Launcher:
         return encode_items(process.home(), items, start, self.settings.serializer)
 
     def start(
-        self, units: UnitSource, *, label: str, style: CallStyle, program: Program | None, task_count: int | None
+        self,
+        units: UnitSource,
+        *,
+        label: str,
+        style: CallStyle,
+        program: Program | None,
+        task_count: int | None,
+        cached: tuple[int, ...] = (),
     ) -> Job:
         """Begin a map job.
 
@@ -96,6 +147,7 @@ class Launcher:
             style: How items become arguments.
             program: What all units run; None if each brings its own.
             task_count: How many tasks there are, if that is known.
+            cached: Tasks whose outcomes are known already.
 
         Raises:
             TargetError: The target is not usable.
@@ -114,6 +166,7 @@ class Launcher:
             options={style: True},
             deaths=1,
             is_program_shared=True,
+            cached=cached,
             budget=self._budget,
         )
         listeners = Listeners()

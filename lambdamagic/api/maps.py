@@ -10,13 +10,16 @@ from concurrent.futures import CancelledError
 from itertools import islice
 from typing import Any, Protocol
 
+from lambdamagic import events
 from lambdamagic.api import process
 from lambdamagic.api.calls import exception_of
 from lambdamagic.api.feed import Feed
 from lambdamagic.api.launcher import CallStyle, Launcher, name_of
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.jobs.job import Job
+from lambdamagic.jobs.job import Arrival, Job
+from lambdamagic.jobs.memo import KnownTasks, arguments_of
 from lambdamagic.jobs.outcomes import Failure, outcomes
+from lambdamagic.jobs.sources import Renumbered, UnitSource
 
 #: How many items of an iterable without a length are sent ahead of the results that were taken.
 LOOK_AHEAD = 10_000
@@ -81,6 +84,8 @@ class MapRun:
         self._thread: threading.Thread | None = None
         self._job: Job | None = None
         self.was_taken_from = False
+        self._known: KnownTasks | None = None
+        self.fed = 0
         self.feed = Feed(
             launcher.encode_items,
             timeout_s=settings.timeout_s,
@@ -94,11 +99,18 @@ class MapRun:
             return
         self._target = launcher.target()
         program = launcher.encode(fn, first if holding is None else holding)
-        self.feed.put(first)
+        memo = launcher.memo(fn, program)
+        units: UnitSource = self.feed
+        if memo is not None:
+            self._known = KnownTasks(memo, arguments_of(style))
+            units = Renumbered(self.feed, self._known.numbers)
+        cached = self._feed(first)
         if window is None:
             self.close()
         count = len(first) if window is None else None
-        self._job = launcher.start(self.feed, label=name_of(fn), style=style, program=program, task_count=count)
+        self._job = launcher.start(
+            units, label=name_of(fn), style=style, program=program, task_count=count, cached=cached
+        )
         self._thread = threading.Thread(target=self._collect, name="lambdamagic-collector", daemon=True)
         self._thread.start()
         process.finish_before_exit(self)
@@ -114,9 +126,24 @@ class MapRun:
         found = list(islice(self._items, count))
         if found and not self._may_pull:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        self.feed.put(found)
+        for task in self._feed(found):
+            if self._job is not None:
+                now = time.time()
+                self._job.listeners.emit(events.TaskFinished(self._job.job_id, task, False, "", 0.0, now, True))
         if len(found) < count:
             self.close()
+
+    def _feed(self, items: list[Any]) -> tuple[int, ...]:
+        """Send items, but for those whose outcomes are known; return the tasks of these."""
+        start, self.fed = self.fed, self.fed + len(items)
+        if self._known is None:
+            self.feed.put(items)
+            return ()
+        left, found = self._known.part(items, start)
+        if found:
+            self._sink.arrived(found)
+        self.feed.put(left)
+        return tuple(found)
 
     def pull_rest(self) -> None:
         """Send all items that are left; does not return for an endless iterable."""
@@ -177,12 +204,24 @@ class MapRun:
         """Return what is to be raised for a failed task."""
         return exception_of(failure, self._target.check)
 
+    def _arrivals(self, job: Job) -> Iterator[Arrival]:
+        known = self._known
+        try:
+            for arrival in job.arrivals():
+                if known is not None:
+                    known.keep(arrival)
+                yield arrival
+                del arrival  # nothing is kept while the next is waited for
+        finally:
+            if known is not None:
+                known.flush()
+
     def _collect(self) -> None:
         job = self._job
         assert job is not None
         failure: Exception | None = None
         try:
-            for arrival in job.arrivals():
+            for arrival in self._arrivals(job):
                 job.reports.clear()  # listeners hear of every report
                 try:
                     found = dict(outcomes(arrival, process.home()))

@@ -68,6 +68,10 @@ class RemoteFunction(Generic[_P, _T]):
             self.__wrapped__, *iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize
         )
 
+    def cache_clear(self) -> int:
+        """Forget what was kept of it with `cache=True`; see `LambdaExecutor.cache_clear`."""
+        return self._executor.cache_clear(self.__wrapped__)
+
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)  # type: ignore[arg-type]
 

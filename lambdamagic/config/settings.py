@@ -138,6 +138,14 @@ class Settings:
         unit="tasks",
         help="How many tasks one invocation carries; unset, it is chosen from their number and duration",
     )
+    cache: bool = _setting(
+        False,
+        kind="bool",
+        help=(
+            "Whether values of tasks are kept in the bucket, so that a task whose callable, arguments and environment "
+            "are as before is not run again"
+        ),
+    )
     retries: int = _setting(
         0,
         kind="int",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ class ShippedName:
 class Program:
     """An encoded program. Keep it until the answer was read: its encoder knows which object each number means.
 
-    `imports` names the modules that it will import in the function, full names, the user's own left out.
+    `imports` names the modules that it will import in the function, full names, the user's own left out. `code` and
+    `modules_digest` are what it is made of beside its values: a cell's code, and the user's own modules.
     """
 
     encoder: Encoder
@@ -42,6 +44,8 @@ class Program:
     versions: dict[str, Any]
     modules_bytes: int = 0
     imports: frozenset[str] = frozenset()
+    modules_digest: str = ""
+    code: Any = field(default=None, repr=False)
     values: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -144,6 +148,8 @@ class _Attempt:
             versions=versions.here(needed),
             modules_bytes=sum(len(content) for _, _, content in modules),
             imports=self._imports(),
+            modules_digest=_digest(modules),
+            code=(header["code"], loop_code, header["value_name"] is not None),
             values=self.values,
         )
 
@@ -176,6 +182,14 @@ class _Attempt:
                 if name in self.home.namespace:
                     value = self.home.namespace[name]
                     self._dump_name(name, value, f"read by function {function.__qualname__}, found inside a value")
+
+
+def _digest(modules: list[tuple[str, str, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for relative, _, content in sorted(modules):
+        digest.update(f"{relative} {len(content)}:".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _global_names(code: types.CodeType) -> Iterator[str]:

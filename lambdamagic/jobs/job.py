@@ -96,6 +96,7 @@ class JobSpec:
         units: Where the work comes from.
         mode: `sync` waits for each invocation; `event` sends it and finds its answer in the bucket.
         backups: Whether what is late at the end is run a second time beside itself.
+        cached: Tasks whose outcomes are known already; none of the units has them.
         budget: What may be spent; None for no limit. Executors share one among their jobs.
         resize: Gives a function with at least so many MB of memory; blocks. None where there is no other.
         answer_bound_s: In mode `event`, how long an answer may be out before its attempt counts as lost.
@@ -121,6 +122,7 @@ class JobSpec:
     prices: Prices = field(default_factory=lambda: Prices.of(""))
     is_billed: bool = True
     backups: bool = False
+    cached: tuple[int, ...] = ()
     budget: Budget | None = None
     resize: Callable[[int], FunctionRef] | None = None
     job_id: str = field(default_factory=new_job_id)

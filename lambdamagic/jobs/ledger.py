@@ -66,6 +66,8 @@ class Ledger:
         spec, job = self._spec, self._job
         memory_mb = spec.function.memory_mb
         self._tell(events.JobStarted(self._id, spec.label, spec.task_count, memory_mb, spec.is_billed, job.started_at))
+        for task in spec.cached:
+            self._tell(events.TaskFinished(self._id, task, False, "", 0.0, job.started_at, True))
 
     def started(self, unit: Unit, attempt_id: str) -> None:
         """Tell of an attempt."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from dataclasses import replace
 from itertools import islice
 from threading import Lock
 from typing import Any, Protocol
@@ -139,6 +140,46 @@ class ChunkedItems:
 
     def on_more(self, wake: Callable[[], None]) -> None:
         """Ignore it: items are pulled."""
+
+
+class Renumbered:
+    """A source whose tasks have other numbers: those that are left when the outcomes of others are known.
+
+    Args:
+        source: The source; its tasks count from 0.
+        numbers: The number of each of its tasks. It may grow.
+    """
+
+    def __init__(self, source: UnitSource, numbers: Sequence[int]) -> None:
+        self._source, self._numbers = source, numbers
+
+    def take(self, slots: int) -> Unit | None:
+        """Return the next unit."""
+        unit = self._source.take(slots)
+        return None if unit is None else self._renumbered(unit)
+
+    def _renumbered(self, unit: Unit) -> Unit:
+        own = {self._numbers[task]: task for task in unit.tasks}
+        part = unit.part
+
+        def renumbered_part(tasks: tuple[int, ...]) -> Unit:
+            assert part is not None
+            return self._renumbered(part(tuple(own[task] for task in tasks)))
+
+        return replace(unit, tasks=tuple(own), part=None if part is None else renumbered_part)
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether there will never be another."""
+        return self._source.is_dry
+
+    def learn(self, arrival: Arrival) -> None:
+        """Hear how an invocation ended."""
+        self._source.learn(arrival)
+
+    def on_more(self, wake: Callable[[], None]) -> None:
+        """Remember whom to wake."""
+        self._source.on_more(wake)
 
 
 def learn_pace(pace: Pace, arrival: Arrival) -> None:

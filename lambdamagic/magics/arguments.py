@@ -134,5 +134,6 @@ def overrides(arguments: Any) -> dict[str, Any]:
         "quiet": arguments.quiet,
         "max_concurrency": getattr(arguments, "max_concurrency", None),
         "chunksize": getattr(arguments, "chunksize", None),
+        "cache": getattr(arguments, "cache", None),
         "on_error": getattr(arguments, "on_error", None),
     }

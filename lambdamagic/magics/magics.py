@@ -102,6 +102,7 @@ class LambdaMagics(_Configurable):
     @argument("--chunksize", type=whole_number, metavar="N", help="tasks in one invocation (default: chosen)")
     @argument("--max-concurrency", type=whole_number, metavar="N", help="invocations at once (default: 64)")
     @argument("--on-error", choices=("raise", "return"), help="raise the first exception, or return it as a result")
+    @argument("--cache", action="store_true", default=None, help="keep values, and run only what is not known yet")
     @argument("--backups", action="store_true", default=None, help="run late tasks a second time beside themselves")
     @common_options
     def lambda_map(self, line: str, cell: str | None = None) -> Any:

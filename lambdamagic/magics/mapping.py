@@ -15,20 +15,24 @@ from lambdamagic.api.feed import Feed
 from lambdamagic.api.maps import LOOK_AHEAD
 from lambdamagic.capture import plan_callable
 from lambdamagic.codec.failures import ErrorRecord
+from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.frames import Frames
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.errors import FunctionTimedOutError
+from lambdamagic.events import TaskFinished
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.estimate import map_estimate
 from lambdamagic.jobs.job import Arrival
+from lambdamagic.jobs.memo import KnownTasks, Memo, arguments_of, callable_key
 from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.prices import Prices
-from lambdamagic.jobs.sources import ChunkedItems, UnitSource
+from lambdamagic.jobs.sources import ChunkedItems, Renumbered, UnitSource
 from lambdamagic.magics.cell import plan_body
 from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.running import JobRunner, replay, tell
 from lambdamagic.magics.session import Session
+from lambdamagic.targets.secret import cache_secret
 
 #: For how long items of an iterator are pulled before results are looked at again.
 _PULL_S = 0.1
@@ -101,6 +105,9 @@ class MapRun:
         self.results: list[Any] = []
         self._failures: dict[int, BaseException] = {}
         self._pull_more: Callable[[], None] = lambda: None
+        self._known: KnownTasks | None = None
+        self._cached: tuple[int, ...] = ()
+        self._runner: JobRunner | None = None
 
     def over_callable(self, text: str, *, include: list[str], exclude: list[str]) -> Any:
         """Run `%lambda_map fn items`."""
@@ -119,7 +126,7 @@ class MapRun:
             exclude=frozenset(exclude),
             hidden=self.session.hidden,
         )
-        return self._run(plan, program, items, fn_text)
+        return self._run(plan, program, items, fn_text, fn)
 
     def over_body(self, magic_line: str, text: str, body: str, *, include: list[str], exclude: list[str]) -> Any:
         """Run `%%lambda_map x in xs`."""
@@ -150,7 +157,7 @@ class MapRun:
         except TypeError as error:
             raise UsageError(f"%lambda_map needs items to go through; {text} is a {type(found).__name__}") from error
 
-    def _run(self, plan: Any, program: Program, items: Sequence[Any] | Iterator[Any], what: str) -> Any:
+    def _run(self, plan: Any, program: Program, items: Sequence[Any] | Iterator[Any], what: str, fn: Any = None) -> Any:
         settings = self.resolved.settings
         if self.arguments.plan:
             where = settings.resolved_target()
@@ -161,13 +168,14 @@ class MapRun:
                 where=where,
                 more=[self._estimate(what, items)],
             )
+        known = self._known = self._known_tasks(program, fn)
         units = self._units(items)
         if not self.results:
             return self.results
         count, argument, label = None, None, what
         if isinstance(items, Sequence):
             count, argument, label = len(items), items.__getitem__, f"{what} × {len(items):,}"
-        runner = JobRunner(self.session, self.resolved, label, outcome=self._outcome, argument=argument)
+        runner = self._runner = JobRunner(self.session, self.resolved, label, outcome=self._outcome, argument=argument)
         record = None
         try:
             record = runner.run(
@@ -180,8 +188,11 @@ class MapRun:
                 between=self._pull_more,
                 deaths=1,
                 is_program_shared=count is None or count > (settings.chunksize or 1),
+                cached=self._cached,
             )
         finally:
+            if known is not None:
+                known.flush()
             if self.session.history:
                 record = record or self.session.history[-1]
                 record.results = self.results
@@ -204,14 +215,13 @@ class MapRun:
             "chunksize": settings.chunksize,
         }
         if isinstance(items, Sequence):
-            self.results = [NOT_RUN] * len(items)
-            return ChunkedItems(items, encode, **sizes)
+            left = self._to_run(items)
+            return self._renumbered(ChunkedItems(left, encode, **sizes))
         feed = Feed(encode, **sizes)
 
         def pull_one() -> None:
             found = list(islice(items, 1))
-            self.results += [NOT_RUN] * len(found)
-            feed.put(found)
+            feed.put(self._to_run(found))
             if not found:
                 feed.close()
 
@@ -222,7 +232,40 @@ class MapRun:
 
         self._pull_more = pull
         pull_one()  # the rest may depend on what comes of it
-        return feed
+        return self._renumbered(feed)
+
+    def _renumbered(self, units: UnitSource) -> UnitSource:
+        return units if self._known is None else Renumbered(units, self._known.numbers)
+
+    def _to_run(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Take in the next items and return those whose outcomes are not known."""
+        start = len(self.results)
+        self.results += [NOT_RUN] * len(items)
+        if self._known is None or not items:
+            return items
+        left, found = self._known.part(items, start)
+        for task, value in found.items():
+            self.results[task] = value
+        job = self._runner.job if self._runner is not None else None
+        if job is None:
+            self._cached = tuple(found)
+        else:
+            for task in found:
+                job.listeners.emit(TaskFinished(job.job_id, task, False, "", 0.0, time.time(), True))
+        return left
+
+    def _known_tasks(self, program: Program, fn: Any) -> KnownTasks | None:
+        if not self.resolved.settings.cache:
+            return None
+        store, home = self.session.target(self.resolved).stager.store, self.session.home
+        try:
+            if store is None:
+                raise NoFingerprintError("there is no bucket")
+            memo = Memo(store, cache_secret(), callable_key(home, program, fn), home)
+        except NoFingerprintError as error:
+            tell(f"results are not kept: {error}")
+            return None
+        return KnownTasks(memo, arguments_of("plain"))
 
     def _estimate(self, what: str, items: Sequence[Any] | Iterator[Any]) -> str:
         """Tell what it would cost, from the last map of the same callable if there was one."""
@@ -237,6 +280,8 @@ class MapRun:
         )
 
     def _receive(self, arrival: Arrival) -> None:
+        if self._known is not None:
+            self._known.keep(arrival)
         if arrival.response is not None:
             replay(arrival.response.outputs)
         elif isinstance(arrival.error, FunctionTimedOutError):

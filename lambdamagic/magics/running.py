@@ -69,6 +69,7 @@ class JobRunner:
         between: Callable[[], None] = lambda: None,
         deaths: int = 0,
         is_program_shared: bool = False,
+        cached: tuple[int, ...] = (),
     ) -> JobRecord:
         """Run the job and hand over what arrives; `between` is called by the waiting thread now and then.
 
@@ -89,6 +90,7 @@ class JobRunner:
                 options=options,
                 deaths=deaths,
                 is_program_shared=is_program_shared,
+                cached=cached,
             )
         except LambdaMagicError as error:
             raise self._checked(error) from error.__cause__

@@ -34,6 +34,11 @@ def read_attempt_name(attempt_id: str) -> tuple[int, range]:
     return number, range(first, first + count)
 
 
+def cache_prefix(callable_key: str | None = None) -> str:
+    """Prefix of the outcomes that are kept, of one callable or of all."""
+    return f"{PREFIX}/cache/{callable_key}/" if callable_key else f"{PREFIX}/cache/"
+
+
 def result_key(job_id: str, attempt_id: str, part: int) -> str:
     """Key of one part of a staged result."""
     return f"{job_prefix(job_id)}results/{attempt_id}/{part}"

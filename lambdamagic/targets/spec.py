@@ -95,6 +95,7 @@ def job_spec(
     deaths: int,
     is_program_shared: bool,
     budget: Budget | None = None,
+    cached: tuple[int, ...] = (),
 ) -> JobSpec:
     """Put a job together; the program is staged here if it is large.
 
@@ -109,6 +110,7 @@ def job_spec(
         options: What the remote side is told, beside the settings.
         deaths: Further attempts of a task whose environment died.
         is_program_shared: Whether many invocations run the program.
+        cached: Tasks whose outcomes are known already.
         budget: What it may spend together with other jobs; by default one of its own, see `budget_of`.
 
     Raises:
@@ -144,6 +146,7 @@ def job_spec(
         versions=versions.here() if program is None else program.versions,
         units=units,
         task_count=task_count,
+        cached=cached,
         options={
             "serializer": settings.serializer,
             **({"retry_on": True} if settings.retry_on else {}),

@@ -35,6 +35,7 @@ class Progress:
     throttled: int = 0
     retried: int = 0
     backed_up: int = 0
+    cached: int = 0
     billed_ms: float = 0.0
     peak_memory_mb: int = 0
     s3_requests: int = 0
@@ -121,6 +122,7 @@ class ProgressListener:
 
     def _finished(self, event: events.TaskFinished) -> None:
         self._tasks.finished(event)
+        self._progress.cached += event.is_cached
         if event.failed:
             errors, error = self._progress.errors, event.error
             if error not in errors:

@@ -249,3 +249,16 @@ def test_progress_in_a_real_kernel(kernel):
     final = replied.bundles("update_display_data")[-1]
     assert "4/4 tasks" in final["text/plain"]
     assert "done" in final["text/plain"]
+
+
+def test_cache_runs_only_what_is_new(notebook, tmp_path):
+    """--cache: items that are known cost no run, in a map over a callable and over a body."""
+    log = tmp_path / "log"
+    notebook.run(f"LOG = {str(log)!r}\ndef f(x):\n    open(LOG, 'a').write('x')\n    return x + 1")
+    for items, expected in (("range(5)", 5), ("range(7)", 7), ("range(7)", 7)):
+        notebook.run(f"found = %lambda_map --cache f {items}")
+        assert notebook.run("len(found), found[-1]").value == (expected, expected)
+    assert log.read_text() == "x" * 7
+    for _ in range(2):
+        notebook.run("%%lambda_map --cache x in range(3)\nopen(LOG, 'a').write('y')\nx * 2")
+    assert log.read_text() == "x" * 7 + "y" * 3
