@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from lambdamagic.api import process
-from lambdamagic.api.launcher import Launcher
+from lambdamagic.api.launcher import Launcher, Share
 from lambdamagic.codec.failures import reassemble
 from lambdamagic.codec.frames import Frames, sha256_of
 from lambdamagic.errors import JobCancelledError
@@ -53,7 +53,16 @@ class Calls:
         self._thread.start()
         process.finish_before_exit(self)
 
-    def submit(self, future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any, *, holding: Any = ()) -> bool:
+    def submit(
+        self,
+        future: Future[Any],
+        fn: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        *,
+        holding: Any = (),
+        share: Share | None = None,
+    ) -> bool:
         """Send a call; False if this job has come to its end and cannot take it.
 
         Raises:
@@ -76,7 +85,7 @@ class Calls:
             if len(self._programs) > _PROGRAMS_KEPT:
                 self._programs.popitem(last=False)
             number, self._next = self._next, self._next + 1
-        items = self._launcher.encode_items([(args, kwargs)], number)
+        items = self._launcher.encode_items([(args, kwargs)], number, share=share)
 
         def begin() -> bool:
             # By its number: who keeps the unit for a while keeps no result.

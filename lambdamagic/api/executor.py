@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 from lambdamagic.api.calls import Calls
-from lambdamagic.api.launcher import Launcher
+from lambdamagic.api.launcher import Launcher, Share
 from lambdamagic.api.maps import LOOK_AHEAD, Arrived, MapRun, snapshot
 from lambdamagic.api.options import read_options
 from lambdamagic.events import Listener
@@ -70,12 +70,14 @@ class LambdaExecutor(Executor):
         """
         return self._submit(fn, args, kwargs)
 
-    def _submit(self, fn: Callable[..., Any], args: Any, kwargs: Any, *, holding: Any = ()) -> Future[Any]:
+    def _submit(
+        self, fn: Callable[..., Any], args: Any, kwargs: Any, *, holding: Any = (), share: Share | None = None
+    ) -> Future[Any]:
         future: Future[Any] = Future()
         while True:
             calls = self._open_calls()
             try:
-                if calls.submit(future, fn, args, kwargs, holding=holding):
+                if calls.submit(future, fn, args, kwargs, holding=holding, share=share):
                     return future
             except Exception as error:  # noqa: BLE001  # as in the standard library: it belongs to who waits
                 if self._is_shut:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -10,9 +12,15 @@ from typing import Any
 from joblib import register_parallel_backend
 from joblib._parallel_backends import AutoBatchingMixin, ParallelBackendBase
 
+from lambdamagic.api import process
 from lambdamagic.api.executor import LambdaExecutor
+from lambdamagic.codec.shared import Shared
 
 NAME = "lambdamagic"
+
+#: joblib's own `max_nbytes`: from here on it maps arrays into memory instead of pickling them.
+SHARED_ARRAY_MIN_BYTES = 1_000_000
+_ARRAYS_KEPT = 64
 
 
 class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc,unused-ignore]  # joblib is untyped
@@ -34,6 +42,7 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         super().__init__(nesting_level=nesting_level, inner_max_num_threads=inner_max_num_threads)
         self._options = options
         self._executor: LambdaExecutor | None = None
+        self._arrays = SharedArrays()
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many invocations may run at once for joblib's `n_jobs`."""
@@ -57,7 +66,7 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         assert self._executor is not None
         # The batch is of joblib's class, so what the user's functions in it read would not be looked for.
         holding = getattr(func, "items", ())
-        future = self._executor._submit(operator.call, (func,), {}, holding=holding)
+        future = self._executor._submit(operator.call, (func,), {}, holding=holding, share=self._arrays)
         if callback is not None:
             future.add_done_callback(callback)
         return future
@@ -79,7 +88,34 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         if self._executor is not None:
             self._executor.shutdown(wait=False)
             self._executor = None
+        self._arrays = SharedArrays()
         self.reset_batch_stats()
+
+
+class SharedArrays:
+    """The large arrays among the arguments of one `Parallel` call: each travels once.
+
+    As with joblib's own processes, which map them into memory, they are read-only in the tasks, and what is changed
+    during the call is not seen.
+    Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_id: OrderedDict[int, Shared] = OrderedDict()
+
+    def __call__(self, value: Any) -> Shared | None:
+        """Return the shared object for an array, or None if it travels with its task."""
+        kind = type(value)
+        if kind.__name__ != "ndarray" or value.nbytes < SHARED_ARRAY_MIN_BYTES or value.dtype.hasobject:
+            return None
+        with self._lock:
+            found = self._by_id.pop(id(value), None)
+            found = found or Shared(value, process.home())  # keeps the array, and so its id
+            self._by_id[id(value)] = found
+            if len(self._by_id) > _ARRAYS_KEPT:
+                self._by_id.popitem(last=False)
+        return found
 
 
 def register() -> None:

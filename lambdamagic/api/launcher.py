@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambdamagic.api import process
 from lambdamagic.capture import plan_callable
 from lambdamagic.codec.fingerprint import NoFingerprintError
+from lambdamagic.codec.shared import Shared
 from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import Job
@@ -20,7 +22,7 @@ from lambdamagic.targets.secret import cache_secret
 from lambdamagic.targets.spec import budget_of, concurrency, fitting_function, job_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from lambdamagic.api.options import Options
     from lambdamagic.codec.frames import Frames
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from lambdamagic.jobs.ledger import Budget
     from lambdamagic.jobs.sources import UnitSource
     from lambdamagic.targets.base import Target
+
+#: Says for an array whether it travels as a shared object.
+Share = Callable[[Any], Shared | None]
 
 #: Callables whose kept outcomes are known at once: a program calls few at a time.
 _MEMOS_KEPT = 64
@@ -121,13 +126,13 @@ class Launcher:
             return 0
         return clear(store, None if memo is None else memo.key)
 
-    def encode_items(self, items: Sequence[Any], start: int) -> Frames:
+    def encode_items(self, items: Sequence[Any], start: int, *, share: Share | None = None) -> Frames:
         """Encode arguments of tasks; `start` is the first one's number.
 
         Raises:
             EncodeError: One cannot be pickled.
         """
-        return encode_items(process.home(), items, start, self.settings.serializer)
+        return encode_items(process.home(), items, start, self.settings.serializer, share=share)
 
     def start(
         self,

@@ -23,6 +23,7 @@ from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import AnyPickler, make_pickler
 from lambdamagic.codec.reducers import Reducers
+from lambdamagic.codec.shared import Shared
 from lambdamagic.codec.views import shared_memory
 
 
@@ -66,6 +67,10 @@ class Encoder:
     def keep_shared_memory(self, values: Iterable[Any]) -> None:
         """Let arrays among the values, which must stay alive, share memory on the other side as they do here."""
         self._reducers.views = shared_memory(values, apart=self._primed)
+
+    def share_arrays(self, share: Callable[[Any], Shared | None] | None) -> None:
+        """Let numpy's objects for which `share` gives a shared one travel as that; they are read-only where read."""
+        self._reducers.share = share
 
     @property
     def functions(self) -> list[types.FunctionType]:

@@ -53,6 +53,8 @@ class Reducers:
         self.functions: list[types.FunctionType] = []
         self.shared: dict[str, Written] = {}
         self.is_of_home = False
+        #: Says which arrays travel as shared objects; None for none.
+        self.share: Callable[[Any], Shared | None] | None = None
         self._globals_by_id: dict[int, _Globals] = {}
         #: Arrays, by `id`, and the array whose memory they show: see `views`.
         self.views: dict[int, Any] = {}
@@ -68,6 +70,8 @@ class Reducers:
             return self._class(value)
         if isinstance(value, BaseException):
             return self._exception(value)
+        if self.share is not None and type(value).__module__ == "numpy" and (shared := self.share(value)) is not None:
+            return self._shared(shared)
         if self.views and id(value) in self.views:
             return rebuild.array_view, views.reduced(value, self.views[id(value)])
         if type(value).__module__ == self.home.module_name:

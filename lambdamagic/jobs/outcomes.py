@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lambdamagic.codec.diagnose import explain_unpicklable
@@ -12,13 +12,21 @@ from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer
 from lambdamagic.codec.placeholder import stand_in
+from lambdamagic.codec.shared import Shared
 from lambdamagic.errors import EncodeError
 from lambdamagic.jobs.job import Arrival
 
 _KINDS = {"auto": ("c", "dill"), "dill": ("dill-forced",), "cloudpickle": ("cloudpickle",)}
 
 
-def encode_items(home: Home, chunk: Sequence[Any], start: int, serializer: Serializer) -> Frames:
+def encode_items(
+    home: Home,
+    chunk: Sequence[Any],
+    start: int,
+    serializer: Serializer,
+    *,
+    share: Callable[[Any], Shared | None] | None = None,
+) -> Frames:
     """Encode a chunk's items.
 
     Args:
@@ -26,6 +34,7 @@ def encode_items(home: Home, chunk: Sequence[Any], start: int, serializer: Seria
         chunk: The items.
         start: Number of the first, for messages.
         serializer: Which pickler.
+        share: Says which arrays travel as shared objects.
 
     Raises:
         EncodeError: One cannot be pickled; names it and the path to the offending part.
@@ -33,6 +42,7 @@ def encode_items(home: Home, chunk: Sequence[Any], start: int, serializer: Seria
     kinds = _KINDS[serializer]
     for kind in kinds:
         encoder = Encoder(home, kind=kind)
+        encoder.share_arrays(share)
         try:
             encoder.dump(list(chunk))
         except PICKLING_ERRORS:

@@ -75,3 +75,21 @@ def test_grid_search():
         here = GridSearchCV(SVC(), grid, cv=3).fit(data, target)
     assert on_lambda.best_params_ == here.best_params_
     assert list(on_lambda.cv_results_["mean_test_score"]) == list(here.cv_results_["mean_test_score"])
+
+
+def test_grid_search_ships_its_data_once(faults):
+    """X goes to the bucket once and to each environment once, however many fits there are."""
+    import numpy
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GridSearchCV
+
+    X = numpy.random.default_rng(0).random((50_000, 8))
+    y = X @ numpy.arange(8.0)
+    faults.stats(reset=True)
+    with joblib.parallel_config(backend="lambdamagic"):
+        search = GridSearchCV(Ridge(), {"alpha": [0.1, 1, 10, 100]}, cv=3, n_jobs=2).fit(X, y)
+    assert search.best_params_ == {"alpha": 0.1}
+    counted = faults.stats()
+    assert counted["requests"]["s3"]["PutObject"] == 1
+    assert counted["requests"]["s3"]["GetObject"] <= 2
+    assert counted["requests"]["lambda"]["Invoke"] > 2
