@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambdamagic.config import ResolvedSettings, load_settings
+from lambdamagic.config import SPECS, ResolvedSettings, load_settings
+from lambdamagic.config.fields import did_you_mean
+from lambdamagic.config.load import covalent_section
 from lambdamagic.errors import ConfigError
 
 # Covalent's names for what we have too.
@@ -20,6 +22,7 @@ _WITHOUT_EFFECT = {
     "cache_dir": "no files are cached",
     "poll_freq": "results are not polled for",
 }
+_COVALENT_NAMES = (*_COVALENT, *_WITHOUT_EFFECT, "profile", "region", "credentials_file")
 _ACCESS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "credentials_file")
 
 
@@ -77,6 +80,7 @@ def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
     Raises:
         ConfigError: A name is unknown, a value is out of its limits, or half of a key is missing.
     """
+    given = {**_from_section(given), **{name: value for name, value in given.items() if value is not None}}
     ignored = [name for name in _WITHOUT_EFFECT if given.get(name) is not None]
     if ignored:
         reasons = "; ".join(f"{name}: {_WITHOUT_EFFECT[name]}" for name in ignored)
@@ -97,3 +101,24 @@ def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
         # Whoever names a function means that one, also without a bucket.
         resolved = load_settings(overrides={**settings, "target": "aws"})
     return Options(resolved, Access(key_id, secret, token, None if file is None else str(file)))
+
+
+def _from_section(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `[executors.awslambda]` says and nothing else does: it is the lowest layer above the defaults."""
+    section = covalent_section()
+    if not section:
+        return {}
+    resolved = load_settings()
+    named = {_COVALENT.get(name) or _SHORT.get(name, name) for name, value in given.items() if value is not None}
+    found = {}
+    for name, value in section.items():
+        if name not in _COVALENT_NAMES:
+            raise ConfigError(
+                f"there is no option {name!r} in [executors.awslambda]",
+                hint=did_you_mean(name, _COVALENT_NAMES).strip() or f"there are {', '.join(_COVALENT_NAMES)}",
+            )
+        ours = _COVALENT.get(name, name)
+        if ours in named or (ours in SPECS and resolved.origin(ours) != "default"):
+            continue
+        found[name] = value
+    return found

@@ -113,11 +113,36 @@ def _file_layers(cwd: Path, environ: Mapping[str, str]) -> Iterator[_Layer]:
     path = user_file(environ)
     content = read_toml(path)
     if content is not None:
-        yield _Layer(_literal(str(path)), content, False)
+        yield _Layer(_literal(str(path)), _own(content), False)
     project = project_file(cwd)
     if project is not None:
         path, table = project
-        yield _Layer(f"pyproject.toml [tool.lambdamagic]: {_literal(str(path))}", table, False)
+        yield _Layer(f"pyproject.toml [tool.lambdamagic]: {_literal(str(path))}", _own(table), False)
+
+
+def _own(table: Mapping[str, object]) -> dict[str, object]:
+    """Leave out the tables that are not settings: `executors` is read by `covalent_section`."""
+    return {name: value for name, value in table.items() if name != "executors"}
+
+
+def covalent_section(*, cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> dict[str, object]:
+    """Return `[executors.awslambda]`, with Covalent's names as they stand there.
+
+    It is read from the user's config.toml and from [tool.lambdamagic] of pyproject.toml, the latter above the former.
+
+    Raises:
+        ConfigError: A file is broken, or the section is no table.
+    """
+    project = project_file(Path.cwd() if cwd is None else cwd)
+    path = user_file(os.environ if environ is None else environ)
+    found: dict[str, object] = {}
+    for origin, content in ((path, read_toml(path)), project or (path, None)):
+        executors = (content or {}).get("executors", {})
+        section = executors.get("awslambda", {}) if isinstance(executors, dict) else None
+        if not isinstance(section, dict):
+            raise ConfigError(f"{origin}: executors.awslambda is a value, not a table; write [executors.awslambda]")
+        found.update(section)
+    return found
 
 
 def _environment_layer(environ: Mapping[str, str]) -> _Layer:

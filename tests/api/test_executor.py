@@ -313,3 +313,19 @@ def test_an_executor_has_workers():
     """As in the standard library, not none."""
     with pytest.raises(ValueError, match="max_workers"):
         LambdaExecutor(max_workers=0)
+
+
+def test_a_section_in_covalents_names(tmp_path, monkeypatch):
+    """[executors.awslambda] is read below everything else, and an unknown name suggests the nearest."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "pyproject.toml"
+    section = "[tool.lambdamagic.executors.awslambda]\n"
+    file.write_text(section + 'timeout = 45\nregion = "eu-north-1"\nfunction_name = "mine"\n')
+    settings = read_options({"region": "eu-west-1"}).resolved.settings
+    assert (settings.timeout_s, settings.region, settings.function) == (45, "eu-west-1", "mine")
+    monkeypatch.setenv("LAMBDAMAGIC_TIMEOUT_S", "50")
+    assert read_options({}).resolved.settings.timeout_s == 50
+    file.write_text(section + 'functon_name = "mine"\n')
+    with pytest.raises(ConfigError, match="functon_name") as raised:
+        read_options({})
+    assert "function_name" in str(raised.value.hint)
