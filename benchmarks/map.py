@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 
@@ -13,6 +19,7 @@ from lambdamagic.local.faults import Faults
 from lambdamagic.widgets.text import money
 
 _TASKS = 1_000
+_LITHOPS_BOUND_S = 600
 
 
 def square(number: int) -> int:
@@ -49,6 +56,44 @@ def _boto3(book: Notebook) -> float:
     return (time.perf_counter() - began) * 1000
 
 
+def _lithops() -> float:
+    """Run Lithops in its local mode, in a home of its own.
+
+    Not on the embedded Lambda: its task invocations ignore the setting of the endpoint.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # it starts `python`
+        ended = subprocess.run(
+            [sys.executable, "-m", "benchmarks.lithops_map", str(_TASKS)],
+            env={**os.environ, "PATH": path, "HOME": home, "TMPDIR": home},
+            capture_output=True,
+            text=True,
+            timeout=_LITHOPS_BOUND_S,
+            check=True,
+        )
+    return float(ended.stdout.rpartition("milliseconds: ")[2])
+
+
+def _against_lithops(book: Notebook) -> tuple[list[Comparison], list[str]]:
+    if importlib.util.find_spec("lithops") is None:
+        return [], ["Lithops is not installed (the dependency group bench): its line is left out"]
+    try:
+        line = compare(
+            f"{_TASKS:,} trivial tasks",
+            lambda: _map(book, _TASKS),
+            "Lithops' map in its local mode",
+            _lithops,
+            goal=0.01,
+            rounds=1,
+            warm_up=0,
+        )
+    except subprocess.TimeoutExpired:
+        return [], [f"Lithops' map in its local mode had not ended after {_LITHOPS_BOUND_S} s, and was stopped"]
+    except subprocess.CalledProcessError as error:
+        return [], [f"Lithops could not run: {error.stderr.strip().splitlines()[-1:]}"]
+    return [line], []
+
+
 def main() -> list[Comparison]:
     """Run and print."""
     with notebook() as book:
@@ -73,6 +118,8 @@ def main() -> list[Comparison]:
                 rounds=3,
             ),
         ]
+        with_lithops, told = _against_lithops(book)
+        lines += with_lithops
         faults = Faults(book.connection)
         faults.stats(reset=True)
         _map(book, _TASKS)
@@ -92,6 +139,7 @@ def main() -> list[Comparison]:
         )
         grown = psutil.Process().memory_info().rss - before
     notes = [
+        *told,
         f"requests of {_TASKS:,} tasks: {stats}; at list price {money(cost)}",
         f"memory of the kernel after {4 * 110_000:,} more tasks: {grown / 1e6:+.1f} MB",
     ]
