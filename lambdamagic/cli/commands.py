@@ -27,6 +27,41 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "deploy": _entry("deploy", "deploy", "Make or change all that cells need on AWS, as one CloudFormation stack."),
         "destroy": _entry("deploy", "destroy", "Take away what `lambdamagic deploy` made, after asking."),
         "image": _entry("image", "image", "The function as a container image: build it, push it to ECR, try it here."),
+        "status": _entry(
+            "functions", "status", "Show how a deployment is: stack, function, bucket, and what it costs at rest."
+        ),
+        "logs": _entry("logs", "logs", "Print what functions logged, from CloudWatch Logs."),
+        "policy": _entry(
+            "rights",
+            "policy",
+            "Print the IAM policy that somebody needs: who uses, who deploys, or the function's own role.",
+        ),
+        "template": _entry(
+            "rights", "template", "Print what `lambdamagic deploy` makes, as a template for other tools."
+        ),
+    },
+    "Run": {
+        "invoke": _entry("running", "invoke", "Run Python on a function, or send it an event."),
+        "warm": _entry(
+            "running",
+            "warm",
+            "Have N execution environments ready, so that the next jobs begin without cold starts.",
+        ),
+        "demo": _entry(
+            "running",
+            "demo",
+            "Estimate pi with 16 tasks in parallel: on the deployed function, or on an embedded Lambda of its own.",
+        ),
+    },
+    "Functions of your own": {
+        "create": _entry("functions", "create", "Make a function of your own, beside the deployed one."),
+        "list": _entry("functions", "list_functions", "List the functions that lambdamagic made."),
+        "update": _entry("functions", "update", "Change a function that `lambdamagic create` made: only what differs."),
+        "delete": _entry(
+            "functions",
+            "delete",
+            "Delete a function that `lambdamagic create` made, with its variants and layers.",
+        ),
     },
     "This machine": {
         "doctor": _entry("doctor", "doctor", "Check all that jobs need, in order, each with what mends it."),

@@ -21,12 +21,12 @@ _THROTTLED = {
     "SlowDown",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-_ATTEMPTS = 6
+_ATTEMPTS = 5
 
 
 @contextmanager
 def client(access: AwsAccess, service: str) -> Iterator[Any]:
-    """Yield a client that tries again for about half a minute when it is throttled, closed at the end."""
+    """Yield a client that tries again for up to half a minute when it is throttled, closed at the end."""
     with closing(access.client(service, retries={"mode": "standard", "total_max_attempts": _ATTEMPTS})) as made:
         yield made
 

@@ -169,6 +169,8 @@ class Deployment:
                 state = self._stack.wait()
                 if state is None or state.status != "UPDATE_COMPLETE":
                     raise self._stack.failure("change", state)
+            elif "FunctionName" not in state.outputs:
+                continue  # somebody else makes just that right now
             return Deployed(has_changed, state.outputs["FunctionName"], state.outputs["Bucket"], state.outputs)
         raise AwsBusyError(
             f"the stack {self._spec.name} is being changed by others again and again", hint="Try again later"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.managed import delete_variants
 from lambdamagic.deploy.stack import OnEvent, Stack
 from lambdamagic.errors import AwsBusyError
 from lambdamagic.protocol.keys import PREFIX
@@ -56,6 +57,9 @@ class Demolition:
         name: The stack's name.
         on_event: Is told what CloudFormation does.
         clock: The time.
+
+    Attributes:
+        variants: What was deleted of the function's variants in other sizes.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Demolition:
     ) -> None:
         self._access = access
         self._stack = Stack(access, name, on_event=on_event, clock=clock)
+        self.variants: list[str] = []
 
     def inventory(self) -> Inventory | None:
         """Return what there is; None if there is no such stack.
@@ -99,10 +104,11 @@ class Demolition:
             state = self._stack.wait()
             if state is None:
                 return Destroyed(deleted, ())
+            if found.bucket and found.objects and not empty_bucket:
+                left = f"the bucket {found.bucket} with {found.objects:,} objects, and the stack {found.name}"
+                return Destroyed(0, (left,))
+            self.variants += delete_variants(self._access, found.name)  # they are no part of the stack, and need it
             if found.bucket and found.objects:
-                if not empty_bucket:
-                    left = f"the bucket {found.bucket} with {found.objects:,} objects, and the stack {found.name}"
-                    return Destroyed(0, (left,))
                 deleted += self._empty(found.bucket)
             self._stack.delete()
             left_state = self._stack.wait(state.id)

@@ -132,6 +132,12 @@ def forbid_event_retries(access: AwsAccess, name: str) -> None:
 
     with closing(access.client("lambda")) as client:
         try:
+            # `lambdamagic deploy` has said so already; who only uses the function may look, and need not be able to set
+            if client.get_function_event_invoke_config(FunctionName=name).get("MaximumRetryAttempts") == 0:
+                return
+        except (BotoCoreError, ClientError):
+            pass  # there is none, or these credentials may not look
+        try:
             client.put_function_event_invoke_config(
                 FunctionName=name, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=EVENT_AGE_S
             )

@@ -156,7 +156,9 @@ class StackSpec:
         """Return what stands in the template, so that the next deployment keeps what is not given anew."""
         values = asdict(self)
         function = {key: value for key, value in values.pop("function").items() if not key.startswith("own_")}
-        return {**values, "function": {**function, "environment": dict(self.function.environment)}}
+        function["environment"] = dict(self.function.environment)
+        # A template takes no nulls, and what is empty is what it is when nothing is said.
+        return {**_said(values), "function": _said(function)}
 
     @classmethod
     def changed(cls, remembered: Mapping[str, Any], **given: Any) -> StackSpec:
@@ -172,6 +174,10 @@ class StackSpec:
         was = dict(remembered.get("function", {}))
         function = {**_known(was, own), **_known(wanted, own)}
         return cls(function=FunctionSpec(**function), **{**_known(remembered, around), **_known(wanted, around)})
+
+
+def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in (None, (), {})}
 
 
 def _known(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:

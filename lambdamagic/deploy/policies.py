@@ -34,7 +34,7 @@ def user_policy(
                 "lambda:GetFunctionEventInvokeConfig",
                 "lambda:InvokeFunction",
             ],
-            "Resource": arn,
+            "Resource": [arn, f"{arn}-py3*"],  # the second: its variants in other sizes
         },
         {
             "Sid": "KeepValuesAndResults",
@@ -61,6 +61,22 @@ def user_policy(
         actions = ["kms:Decrypt", "kms:GenerateDataKey"]
         statements.append({"Sid": "UseTheBucketsKey", "Effect": "Allow", "Action": actions, "Resource": kms_key})
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def role_policy(*, partition: str, region: str, account_id: str, function: str) -> Json:
+    """Return what the function's own role needs: to log, and nothing else.
+
+    Args:
+        partition: `aws`, `aws-cn` or `aws-us-gov`.
+        region: The function's region.
+        account_id: The function's account.
+        function: Its name.
+    """
+    group = f"arn:{partition}:logs:{region}:{account_id}:log-group:/aws/lambda/{function}:*"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [_allow("WriteItsLog", "logs", "CreateLogStream PutLogEvents", group)],
+    }
 
 
 def deployer_policy(*, partition: str, region: str, account_id: str, name: str) -> Json:

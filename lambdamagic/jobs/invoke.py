@@ -74,5 +74,5 @@ def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, waits: bool) -> Requ
         cancel_url=stager.cancel_url(spec.job_id),
         answer_url="" if waits else stager.answer_url(spec.job_id, attempt_id),
         live=live,
-        options={**spec.options, "program_id": unit.program_id},
+        options={**spec.options, "program_id": unit.program_id, "tasks": [min(unit.tasks), max(unit.tasks)]},
     )

@@ -209,7 +209,7 @@ class Server:
             elif service == "lambda":
                 control_plane.validate(request)
             loop = asyncio.get_running_loop()
-            if service == "logs":
+            if service in ("logs", "cloudformation"):  # what was logged is there before a group is deleted
                 await loop.run_in_executor(self._executor, self._logs.flush)
             response = await loop.run_in_executor(self._executor, self._moto.answer, service, request)
             if control_plane.changes_functions(service, request):

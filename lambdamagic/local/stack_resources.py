@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 from moto.awslambda.models import EventInvokeConfig, LambdaFunction, LayerVersion
 from moto.awslambda.utils import get_backend
 from moto.core.common_models import CloudFormationModel
+from moto.iam.models import Role
 from moto.logs.models import LogGroup, logs_backends
 from moto.s3.models import FakeBucket, s3_backends
 
@@ -117,10 +119,19 @@ def complete_moto() -> None:
     LayerVersion.update_from_cloudformation_json = classmethod(_update_layer)
     LayerVersion.physical_resource_id = property(lambda self: self.arn)
     LayerVersion.delete = _delete_layer
+    make_role = Role.create_from_cloudformation_json
+
+    def create_role(cls: Any, /, name: str, body: Any, account_id: str, region: str, **kwargs: Any) -> Any:
+        for policy in body.get("Properties", {}).get("Policies", []):
+            if not isinstance(policy["PolicyDocument"], str):  # moto would keep Python's form of it
+                policy["PolicyDocument"] = json.dumps(policy["PolicyDocument"])
+        return make_role(name, body, account_id, region, **kwargs)
+
+    Role.create_from_cloudformation_json = classmethod(create_role)
     make, change = FakeBucket.create_from_cloudformation_json, FakeBucket.update_from_cloudformation_json
 
-    def create_bucket(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
-        return _with_settings(make(name, json, account_id, region, **kwargs), json, account_id)
+    def create_bucket(cls: Any, /, name: str, body: Any, account_id: str, region: str, **kwargs: Any) -> Any:
+        return _with_settings(make(name, body, account_id, region, **kwargs), body, account_id)
 
     def update_bucket(cls: Any, /, **of: Any) -> Any:
         of["cloudformation_json"]["Properties"].setdefault("BucketName", of["original_resource"].name)
@@ -138,11 +149,18 @@ def _spec(properties: dict[str, Any], name: str) -> dict[str, Any]:
     }
 
 
-def _create_function(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
+def _create_function(cls: Any, /, name: str, body: Any, account_id: str, region: str, **kwargs: Any) -> Any:
     backend = get_backend(account_id, region)
     if name in backend._lambdas._functions:
         raise ResourceFailed(f"{name} already exists (Service: Lambda, Status Code: 409)")
-    spec = _spec(json["Properties"], name)
+    spec = _spec(body["Properties"], name)
+    stack_id = kwargs.get("StackId", "")
+    if stack_id:
+        spec["Tags"] |= {
+            "aws:cloudformation:stack-name": stack_id.split("/")[1],
+            "aws:cloudformation:stack-id": stack_id,
+            "aws:cloudformation:logical-id": kwargs.get("LogicalId", ""),
+        }
     if "ZipFile" in spec["Code"]:  # in a template it is the text of a module
         archive = LambdaFunction._create_zipfile_from_plaintext_code(spec["Code"]["ZipFile"])
         spec["Code"] = {"ZipFile": base64.b64encode(archive)}
@@ -158,12 +176,12 @@ def _update_function(
     account_id: str,
     region_name: str,
 ) -> Any:
-    original, name, json, region = original_resource, new_resource_name, cloudformation_json, region_name
+    original, name, body, region = original_resource, new_resource_name, cloudformation_json, region_name
     if name != original.function_name:
-        made = _create_function(cls, name, json, account_id, region)
+        made = _create_function(cls, name, body, account_id, region)
         get_backend(account_id, region).delete_function(original.function_name)
         return made
-    properties = _spec(json["Properties"], name)
+    properties = _spec(body["Properties"], name)
     properties.setdefault("Environment", {"Variables": {}})
     properties.setdefault("Layers", [])
     original.update_configuration(properties)
@@ -171,12 +189,13 @@ def _update_function(
     original.update_function_code({**code, "Architectures": properties.get("Architectures", ["x86_64"])})
     original.ephemeral_storage = properties.get("EphemeralStorage", {"Size": 512})["Size"]
     original.reserved_concurrency = properties.get("ReservedConcurrentExecutions")
-    original.tags = properties["Tags"]
+    of_aws = {key: value for key, value in original.tags.items() if key.startswith("aws:")}
+    original.tags = {**of_aws, **properties["Tags"]}
     return original
 
 
-def _create_layer(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
-    properties = json["Properties"]
+def _create_layer(cls: Any, /, name: str, body: Any, account_id: str, region: str, **kwargs: Any) -> Any:
+    properties = body["Properties"]
     return get_backend(account_id, region).publish_layer_version({**properties, "LayerName": properties["LayerName"]})
 
 
@@ -189,8 +208,8 @@ def _update_layer(
     account_id: str,
     region_name: str,
 ) -> Any:
-    original, name, json, region = original_resource, new_resource_name, cloudformation_json, region_name
-    made = _create_layer(cls, name, json, account_id, region)  # a layer's version is never changed, always replaced
+    original, name, body, region = original_resource, new_resource_name, cloudformation_json, region_name
+    made = _create_layer(cls, name, body, account_id, region)  # a layer's version is never changed, always replaced
     _delete_layer(original, account_id, region)
     return made
 
@@ -199,8 +218,8 @@ def _delete_layer(self: Any, account_id: str, region: str) -> None:
     get_backend(account_id, region).delete_layer_version(self.name, str(self.version))
 
 
-def _create_log_group(cls: Any, /, name: str, json: Any, account_id: str, region: str, **kwargs: Any) -> Any:
-    properties = dict(json.get("Properties") or {})
+def _create_log_group(cls: Any, /, name: str, body: Any, account_id: str, region: str, **kwargs: Any) -> Any:
+    properties = dict(body.get("Properties") or {})
     tags = {tag["Key"]: tag["Value"] for tag in properties.pop("Tags", [])}
     return logs_backends[account_id][region].create_log_group(name, tags, **properties)
 
@@ -210,15 +229,15 @@ def _update_log_group(cls: Any, /, original_resource: Any, cloudformation_json: 
     return original_resource
 
 
-def _delete_bucket(cls: Any, /, name: str, json: Any, account_id: str, region: str) -> None:
+def _delete_bucket(cls: Any, /, name: str, body: Any, account_id: str, region: str) -> None:
     backend = s3_backends[account_id]["aws"]
     if backend.get_bucket(name).keys:
         raise ResourceFailed("The bucket you tried to delete is not empty (Service: S3, Status Code: 409)")
     backend.delete_bucket(name)
 
 
-def _with_settings(bucket: Any, json: Any, account_id: str) -> Any:
-    properties = json.get("Properties", {})
+def _with_settings(bucket: Any, body: Any, account_id: str) -> Any:
+    properties = body.get("Properties", {})
     backend = s3_backends[account_id]["aws"]
     block = properties.get("PublicAccessBlockConfiguration")
     if block:

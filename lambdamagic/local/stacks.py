@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 _STEP_S = 0.02
+_WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 _SUB = re.compile(r"\$\{([A-Za-z0-9]+)")
 _lock = threading.RLock()
 
@@ -61,7 +62,7 @@ def install(refuse: Refuse) -> None:
                 _in_background(found, partial(_delete, self, found))
 
     # While resources are being made, looking at a stack must not make them: moto's map does.
-    stack.outputs = property(lambda self: parsed_outputs(self) if self.status.endswith("E_COMPLETE") else None)
+    stack.outputs = property(lambda self: parsed_outputs(self) if self.status in _WHOLE else None)
     stack.stack_resources = property(lambda self: [made for _, made in _made(self)])
     stack.create_resources, stack.update, backend.delete_stack = create_resources, update, delete_stack
 

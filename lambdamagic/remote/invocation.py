@@ -17,6 +17,7 @@ from lambdamagic.codec.picklers import serializer_versions
 from lambdamagic.errors import LambdaMagicError, ProtocolError
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import MARK, Live, Request, Response, TaskSummary, Usage
+from lambdamagic.protocol.joblog import job_line
 from lambdamagic.protocol.limits import SYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.protocol.stored import seal
 from lambdamagic.remote.blobs import BlobCache, deliver
@@ -77,6 +78,9 @@ def _answer(event: Any, context: Any, state: dict[str, Any], *, began: float, is
         request = Request.from_json(event)
     except LambdaMagicError as error:
         return _refusal(error)
+    first, last = request.options.get("tasks", (0, 0))
+    # By this line `lambdamagic logs --job` finds what a job left in CloudWatch Logs.
+    print(job_line(request.job_id, request.attempt_id, first, last), flush=True)  # noqa: T201  # stdout is the log
     cache: BlobCache = state.setdefault("cache", BlobCache())
     cache.fetched_bytes = cache.requests = 0
     watchdog: Watchdog = state.setdefault("watchdog", Watchdog())

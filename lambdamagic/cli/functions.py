@@ -1,0 +1,267 @@
+"""`lambdamagic create|list|update|delete|status`: single functions."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.exits import DECLINED
+from lambdamagic.cli.params import pairs
+
+if TYPE_CHECKING:
+    from lambdamagic.deploy.managed import ManagedFunction
+    from lambdamagic.deploy.packages import Package
+
+_PATH = click.Path(path_type=Path)
+
+
+def _size_options(function: Any) -> Any:
+    """Add what create and update share."""
+    options = (
+        click.option("-r", "--requirement", "files", multiple=True, type=_PATH, help="requirements.txt. Repeatable."),
+        click.option("--memory", "memory_mb", type=int, metavar="MB", help="Memory, 128 to 10240."),
+        click.option("--timeout", "timeout_s", type=int, metavar="S", help="Timeout, 1 to 900 seconds."),
+        click.option("--ephemeral", "ephemeral_mb", type=int, metavar="MB", help="The size of /tmp, 512 to 10240."),
+        click.option("--layers", multiple=True, metavar="ARN", help="A layer's version. Repeatable, or with commas."),
+        click.option("--python", metavar="3.x", help="Python; by default this one."),
+        click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Architecture."),
+        click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="A variable. Repeatable."),
+        click.option("--image", metavar="URI", help="The image in ECR, with --package image."),
+        click.option("--bucket", metavar="NAME", help="Send packages through this bucket."),
+        click.option(
+            "--stack", default="lambdamagic", help="The deployment whose role, bucket and log group are used."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in values.items() if value not in (None, ())}
+    if "layers" in found:
+        found["layers"] = tuple(arn for text in found["layers"] for arn in text.split(","))
+    if "environment" in found:
+        found["environment"] = pairs(found["environment"], "--env")
+    return found
+
+
+@click.command()
+@click.argument("name")
+@click.argument("paths", nargs=-1, type=_PATH)
+@_size_options
+@click.option("--role", metavar="ARN", help="The role that it runs with; by default the deployment's.")
+@click.option("--package", "kind", type=click.Choice(["zip", "image"]), default="zip", help="What it is made of (zip).")
+@with_common_options
+def create(
+    app: App,
+    name: str,
+    paths: tuple[Path, ...],
+    files: tuple[Path, ...],
+    kind: str,
+    role: str | None,
+    bucket: str | None,
+    stack: str,
+    **values: Any,
+) -> None:
+    """Make a function of your own, beside the deployed one.
+
+    PATHS are modules and folders of yours to put into it.
+    """
+    from lambdamagic.deploy.around import surroundings
+    from lambdamagic.deploy.functions import python_here
+    from lambdamagic.deploy.managed import Functions
+    from lambdamagic.deploy.model import FunctionSpec
+
+    given = _given(values)
+    if (kind == "image") != ("image" in given):
+        raise click.UsageError("--package image and --image URI go together")
+    settings = app.settings().settings
+    spec = FunctionSpec(**{"name": name, "python": settings.python or python_here(), **given})
+    access = app.access()
+    around = surroundings(access, stack=stack, role=role, bucket=bucket or settings.bucket)
+    with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
+        package = None if spec.image else _package(app, spec, paths, files, folder=folder)
+        facts = Functions(access).create(spec, package, around)
+    if app.out.as_json:
+        app.out.document({"name": name, "arn": facts.configuration["FunctionArn"], "state": facts.state})
+        return
+    app.out.text(
+        f"{name} is made: {facts.runtime or 'image'}, {facts.arch}, {facts.memory_mb:,} MB, {facts.timeout_s} s"
+    )
+    app.out.text(
+        f"Use it: export LAMBDAMAGIC_FUNCTION={name}"
+        + (f" LAMBDAMAGIC_BUCKET={around.bucket}" if around.bucket else "")
+    )
+
+
+def _package(
+    app: App, spec: Any, paths: tuple[Path, ...], files: tuple[Path, ...], *, folder: str, requested: Any = None
+) -> Package:
+    from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
+
+    app.out.note(f"Putting together what {spec.name} holds ...")
+    source = WheelSource(files=files) if files else requested or WheelSource()
+    return build_package(
+        LambdaPlatform(spec.python, spec.arch),
+        source,
+        paths=paths,
+        folder=Path(folder),
+        made_by=f"lambdamagic update {spec.name} -r requirements.txt",
+        prefix=spec.name,
+    )
+
+
+@click.command("list")
+@with_common_options
+def list_functions(app: App) -> None:
+    """List the functions that lambdamagic made."""
+    from lambdamagic.deploy.managed import Functions
+
+    access = app.access()
+    found = Functions(access).all()
+    if app.out.as_json:
+        app.out.document({"region": access.region, "functions": [_document(each) for each in found]})
+        return
+    rows = [
+        (
+            f.facts.name,
+            f.facts.runtime or "image",
+            f.facts.arch,
+            f"{f.facts.memory_mb:,} MB",
+            f"{f.facts.timeout_s} s",
+            f.made_by,
+            f.facts.state,
+        )
+        for f in found
+    ]
+    columns = ("function", "runtime", "arch", "memory>", "timeout>", "made by", "state")
+    app.out.table(columns, rows, empty=f"no function in {access.region} was made by lambdamagic; `lambdamagic deploy`")
+
+
+def _document(function: ManagedFunction) -> dict[str, Any]:
+    facts = function.facts
+    return {
+        "name": facts.name,
+        "arn": facts.configuration.get("FunctionArn"),
+        "runtime": facts.runtime or None,
+        "arch": facts.arch,
+        "memory_mb": facts.memory_mb,
+        "timeout_s": facts.timeout_s,
+        "state": facts.state,
+        "made_by": function.made_by,
+    }
+
+
+@click.command()
+@click.argument("name")
+@click.argument("paths", nargs=-1, type=_PATH)
+@_size_options
+@with_common_options
+def update(
+    app: App, name: str, paths: tuple[Path, ...], files: tuple[Path, ...], bucket: str | None, stack: str, **values: Any
+) -> None:
+    """Change a function that `lambdamagic create` made: only what differs.
+
+    PATHS replace the modules and folders in it, -r its packages; without them they stay, and its lambdamagic is
+    brought up to this one's.
+    """
+    from lambdamagic.deploy.managed import Functions, Surroundings, spec_of
+    from lambdamagic.deploy.refresh import same_packages
+
+    access = app.access()
+    functions = Functions(access)
+    found = functions.find(name)
+    spec = spec_of(found, _given(values))
+    around = Surroundings(str(found.facts.configuration.get("Role", "")), bucket or app.settings().settings.bucket)
+    with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
+        requested = None if files else same_packages(access, found, bucket=around.bucket)
+        package = None if spec.image else _package(app, spec, paths, files, folder=folder, requested=requested)
+        changed = functions.update(spec, package, around, with_code=bool(paths))
+    if app.out.as_json:
+        app.out.document({"name": name, "changed": list(changed)})
+    else:
+        app.out.text(f"{name}: {' and '.join(changed)} changed" if changed else f"{name} is as wanted: nothing changed")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_common_options
+def delete(app: App, name: str, yes: bool) -> None:
+    """Delete a function that `lambdamagic create` made, with its variants and layers."""
+    from lambdamagic.deploy.managed import Functions
+
+    functions = Functions(app.access())
+    functions.find(name)
+    if not yes and not click.confirm(f"Delete {name}?", err=True):
+        raise click.exceptions.Exit(DECLINED)
+    deleted = functions.delete(name)
+    if app.out.as_json:
+        app.out.document({"name": name, "deleted": deleted})
+    else:
+        app.out.text(f"deleted: {', '.join(deleted)}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@with_common_options
+def status(app: App, name: str | None) -> None:
+    """Show how a deployment is: stack, function, bucket, and what it costs at rest.
+
+    NAME is the deployment's; by default that of the function in the settings.
+    """
+    from lambdamagic.deploy.destroy import Demolition
+    from lambdamagic.deploy.managed import Functions
+    from lambdamagic.deploy.resting_cost import resting_cost
+    from lambdamagic.deploy.stack import Stack
+    from lambdamagic.errors import FunctionMissingError
+
+    access = app.access()
+    name = name or app.settings().settings.function or "lambdamagic"
+    state = Stack(access, name).state()
+    if state is None:
+        _show_function(app, Functions(access).find(name))
+        return
+    inventory = Demolition(access, name).inventory()
+    assert inventory is not None
+    cost = resting_cost(inventory.size_bytes)
+    try:
+        function = _document(Functions(access).find(name))
+    except FunctionMissingError:
+        function = None
+    if app.out.as_json:
+        app.out.document(
+            {
+                "name": name,
+                "stack": {"status": state.status, "reason": state.reason or None},
+                "function": function,
+                "outputs": dict(state.outputs),
+                "objects": inventory.objects,
+                "size_bytes": inventory.size_bytes,
+                "month_usd_at_rest": round(cost.month_usd, 6),
+            }
+        )
+        return
+    app.out.text(f"{name} in {access.region}: stack {state.status}{f' ({state.reason})' if state.reason else ''}")
+    if function:
+        app.out.text(
+            f"  function  {name}: {function['state']}, {function['runtime'] or 'image'}, {function['memory_mb']:,} MB"
+        )
+    else:
+        app.out.text("  function  not made yet: run `lambdamagic deploy` again")
+    app.out.text(f"  bucket    {inventory.bucket or state.outputs.get('Bucket')}: {inventory.objects:,} objects")
+    app.out.text(cost.explanation)
+
+
+def _show_function(app: App, found: ManagedFunction) -> None:
+    document = _document(found)
+    if app.out.as_json:
+        app.out.document({"name": found.facts.name, "stack": None, "function": document})
+    else:
+        for key, value in document.items():
+            app.out.text(f"{key:<11} {value}")

@@ -1,0 +1,56 @@
+"""`lambdamagic logs`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from lambdamagic.cli.app import App, with_common_options
+
+if TYPE_CHECKING:
+    from lambdamagic.deploy.logs import LogLine
+
+
+@click.command()
+@click.argument("function", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what comes, until Ctrl-C.")
+@click.option("--job", default="", metavar="ID", help="Only this job's: an id, or the beginning or end of one.")
+@click.option("--task", type=click.IntRange(min=0), metavar="N", help="With --job: invocations that carried task N.")
+@click.option("--since", metavar="AGE", help="How far back: 90s, 10m, 2h, 3d, 1w (1h; with --job 1w).")
+@with_common_options
+def logs(app: App, function: str | None, follow: bool, job: str, task: int | None, since: str | None) -> None:
+    """Print what functions logged, from CloudWatch Logs.
+
+    FUNCTION is by default the one in the settings. With --json each line is a JSON document of its own.
+    """
+    from lambdamagic.deploy.functions import describe_function
+    from lambdamagic.deploy.logs import FunctionLogs, log_group_of, parse_age
+
+    if task is not None and not job:
+        raise click.UsageError("--task goes with --job")
+    since_s = parse_age(since or ("1w" if job else "1h"))
+    access = app.access()
+    name = function or app.settings().settings.function or "lambdamagic"
+    found = FunctionLogs(access, log_group_of(dict(describe_function(access, name).configuration), name))
+    if follow:
+        for line in found.follow(since_s=since_s, job=job, task=task):
+            _print(app, line)
+        return
+    lines = found.read(since_s=since_s, job=job, task=task)
+    for line in lines:
+        _print(app, line)
+    if not lines:
+        app.out.note("no lines; --since looks further back")
+
+
+def _print(app: App, line: LogLine) -> None:
+    import json
+
+    at = datetime.fromtimestamp(line.at, UTC)
+    if app.out.as_json:
+        document = {"at": at.isoformat(), "stream": line.stream, "request": line.request_id or None}
+        app.out.text(json.dumps({**document, "job": line.job_id or None, "text": line.text}))
+    else:
+        app.out.text(f"{click.style(at.strftime('%H:%M:%S.%f')[:-3], dim=True)}  {line.text}")

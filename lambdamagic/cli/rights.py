@@ -1,0 +1,82 @@
+"""`lambdamagic policy` and `lambdamagic template`: what can be put into an account by other hands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lambdamagic.cli.app import App, with_common_options
+
+
+@click.command()
+@click.argument("who", type=click.Choice(["user", "role", "deployer"]))
+@click.argument("name", default="lambdamagic")
+@click.option("--account", metavar="ID", help="The account; by default that of the credentials.")
+@click.option("--bucket", metavar="NAME", help="The bucket; by default the deployment's.")
+@click.option("--kms-key", metavar="ARN", help="The bucket's key, if it has one of its own.")
+@with_common_options
+def policy(app: App, who: str, name: str, account: str | None, bucket: str | None, kms_key: str | None) -> None:
+    """Print the IAM policy that somebody needs: who uses, who deploys, or the function's own role.
+
+    NAME is the deployment's. The output is the policy itself, with or without --json.
+    """
+    from lambdamagic.deploy import policies
+    from lambdamagic.deploy.calls import identity
+
+    access = app.access()
+    partition, account = ("aws", account) if account else identity(access)
+    where = {"partition": partition, "region": access.region, "account_id": account}
+    document: dict[str, Any]
+    if who == "deployer":
+        document = policies.deployer_policy(**where, name=name)
+    elif who == "role":
+        document = policies.role_policy(**where, function=name)
+    else:
+        if bucket is None:
+            from lambdamagic.deploy.stack import Stack
+
+            state = Stack(access, name).state()
+            bucket = state.outputs.get("Bucket") if state else None
+        bucket = bucket or app.settings().settings.bucket or f"{name}-*"
+        document = policies.user_policy(**where, function=name, bucket=bucket, kms_key=kms_key)
+    app.out.document(document)
+
+
+@click.command()
+@click.argument("form", type=click.Choice(["cloudformation", "sam", "terraform"]))
+@click.argument("name", default="lambdamagic")
+@click.option("--memory", "memory_mb", type=int, metavar="MB", help="The function's memory (2048).")
+@click.option("--timeout", "timeout_s", type=int, metavar="S", help="Its timeout (300).")
+@click.option("--python", metavar="3.x", help="Its Python; by default this one.")
+@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Its architecture (x86_64).")
+@click.option("--image", metavar="URI", help="An image in ECR instead of a package.")
+@click.option("--trigger", "has_trigger", is_flag=True, default=None, help="With the bucket's trigger.")
+@click.option("--repository", "has_repository", is_flag=True, default=None, help="With an ECR repository.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write it into a file.")
+@with_common_options
+def template(app: App, form: str, name: str, output: Path | None, **given: Any) -> None:
+    """Print what `lambdamagic deploy` makes, as a template for other tools.
+
+    Where the package is stands in its parameters (variables); `lambdamagic deploy --plan` needs none of this.
+    """
+    from lambdamagic.deploy.forms import render
+    from lambdamagic.deploy.functions import python_here
+    from lambdamagic.deploy.model import StackSpec
+
+    wanted = {key: value for key, value in given.items() if value is not None}
+    wanted.setdefault("python", app.settings().settings.python or python_here())
+    layers = () if wanted.get("image") else ("agent",)
+    spec = StackSpec.changed({}, name=name, **wanted).with_code(layers, {})
+    text = render(spec, form)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+        if app.out.as_json:
+            app.out.document({"form": form, "file": str(output)})
+        else:
+            app.out.text(f"written to {output}")
+    elif app.out.as_json:
+        app.out.document({"form": form, "template": text})
+    else:
+        click.echo(text, nl=False)

@@ -1,0 +1,155 @@
+"""A function's logs in CloudWatch Logs, of any age: all of them, or what one job or task left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.errors import ConfigError, FunctionMissingError
+from lambdamagic.protocol.joblog import JOB_LINE
+from lambdamagic.storage.proxies import is_loopback
+from lambdamagic.storage.s3 import AwsAccess
+
+_REQUEST = re.compile(r"RequestId: ([0-9a-f-]{36})")
+_AGE = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One event of a log.
+
+    Attributes:
+        at: When, in seconds since the epoch.
+        stream: The execution environment's log stream.
+        text: What was logged.
+        request_id: The invocation that it belongs to, where that is known.
+        job_id: The job that it belongs to, where that is known.
+    """
+
+    at: float
+    stream: str
+    text: str
+    request_id: str = ""
+    job_id: str = ""
+
+
+def parse_age(text: str) -> float:
+    """Return an age such as `90s`, `10m`, `2h`, `3d` or `1w` in seconds.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    found = _AGE.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(f"{text!r} is not an age", hint="Write it as 90s, 10m, 2h, 3d or 1w")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+class FunctionLogs:
+    """The log of one function.
+
+    Args:
+        access: The account.
+        group: Its log group.
+        clock: The time.
+    """
+
+    def __init__(self, access: AwsAccess, group: str, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._access, self._group, self._clock = access, group, clock
+
+    def read(self, *, since_s: float, job: str = "", task: int | None = None) -> list[LogLine]:
+        """Return lines of the last `since_s` seconds, the oldest first.
+
+        Args:
+            since_s: How far back.
+            job: Only this job's; an id, or the beginning or end of one.
+            task: Only invocations that carried this task of the job, counted from 0.
+
+        Raises:
+            FunctionMissingError: There is no such log group: nothing has run yet.
+        """
+        return list(_of_job(self._fetch(self._clock.time() - since_s, set()), job, task))
+
+    def follow(self, *, since_s: float, job: str = "", task: int | None = None) -> Iterator[LogLine]:
+        """Yield lines as they come, until the caller stops."""
+        begin, seen = self._clock.time() - since_s, set[str]()
+        assign = _Assigner()
+        while True:
+            for line in assign(self._fetch(begin, seen)):
+                if assign.wants(line, job, task):
+                    yield line
+            self._clock.sleep(0.2 if is_loopback(self._access.endpoint_url or "") else 2.0)
+
+    def _fetch(self, begin: float, seen: set[str]) -> list[LogLine]:
+        from botocore.exceptions import ClientError
+
+        lines = []
+        with told(f"read the log {self._group}"), client(self._access, "logs") as logs:
+            try:
+                pages = logs.get_paginator("filter_log_events").paginate(
+                    logGroupName=self._group, startTime=int(begin * 1000)
+                )
+                for page in pages:
+                    for event in page["events"]:
+                        if event["eventId"] not in seen:
+                            seen.add(event["eventId"])
+                            text = event["message"].rstrip("\n")
+                            lines.append(LogLine(event["timestamp"] / 1000, event["logStreamName"], text))
+            except ClientError as error:
+                if is_code(error, "ResourceNotFoundException"):
+                    raise FunctionMissingError(
+                        f"there is no log group {self._group}: nothing has run yet, or it was deleted",
+                        hint="Run a cell first; `lambdamagic list` shows the functions",
+                    ) from error
+                raise
+        return sorted(lines, key=lambda line: line.at)  # stable: within a stream the order stays
+
+
+class _Assigner:
+    """Finds out which invocation, and which job, a line belongs to: an environment runs one at a time."""
+
+    def __init__(self) -> None:
+        self._request: dict[str, str] = {}
+        self._job: dict[str, tuple[str, int, int]] = {}
+
+    def __call__(self, lines: list[LogLine]) -> Iterator[LogLine]:
+        # A job names itself after START, so lines are held back until the job of their invocation is known.
+        found = [self._one(line) for line in lines]
+        jobs = {line.request_id: line.job_id for line in found if line.job_id}
+        for line in found:
+            job_id = line.job_id or jobs.get(line.request_id, "")
+            yield LogLine(line.at, line.stream, line.text, line.request_id, job_id)
+
+    def _one(self, line: LogLine) -> LogLine:
+        if line.text.startswith("START RequestId"):
+            match = _REQUEST.search(line.text)
+            self._request[line.stream] = match[1] if match else ""
+        request_id = self._request.get(line.stream, "")
+        named = JOB_LINE.search(line.text)
+        if named:
+            self._job[request_id] = (named["job"], int(named["first"]), int(named["last"]))
+        return LogLine(line.at, line.stream, line.text, request_id, self._job.get(request_id, ("", 0, 0))[0])
+
+    def wants(self, line: LogLine, job: str, task: int | None) -> bool:
+        if not job:
+            return True
+        if not line.job_id or not (line.job_id.startswith(job) or line.job_id.endswith(job)):
+            return False
+        _, first, last = self._job.get(line.request_id, ("", 0, -1))
+        return task is None or first <= task <= last
+
+
+def _of_job(lines: list[LogLine], job: str, task: int | None) -> Iterator[LogLine]:
+    assign = _Assigner()
+    return (line for line in [*assign(lines)] if assign.wants(line, job, task))
+
+
+def log_group_of(configuration: dict[str, object], name: str) -> str:
+    """Return the log group of a function, from its configuration."""
+    logging = configuration.get("LoggingConfig")
+    group = logging.get("LogGroup") if isinstance(logging, dict) else None
+    return str(group or f"/aws/lambda/{name}")

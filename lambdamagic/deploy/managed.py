@@ -1,0 +1,323 @@
+"""Single functions that the tool makes: made, listed, changed where they differ, deleted. Others are never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.functions import FunctionFacts
+from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, TAG, FunctionSpec
+from lambdamagic.deploy.packages import Package, code_argument, publish_holdings, publish_layer
+from lambdamagic.deploy.variants import TAG as VARIANT_TAG
+from lambdamagic.errors import AwsBusyError, DeployError, FunctionMissingError, NotOursError
+from lambdamagic.protocol.limits import EVENT_AGE_S
+from lambdamagic.storage.proxies import is_loopback
+from lambdamagic.storage.s3 import AwsAccess
+
+_READY_TIMEOUT_S = 180.0
+_STACK_TAG = "aws:cloudformation:stack-name"
+
+
+@dataclass(frozen=True)
+class ManagedFunction:
+    """A function that lambdamagic made.
+
+    Attributes:
+        facts: What Lambda tells of it.
+        tags: Its tags.
+    """
+
+    facts: FunctionFacts
+    tags: Mapping[str, str]
+
+    @property
+    def made_by(self) -> str:
+        """What made it: `deploy`, `create`, or `variant of NAME`."""
+        if VARIANT_TAG in self.tags:
+            return f"variant of {self.tags[VARIANT_TAG]}"
+        return "deploy" if _STACK_TAG in self.tags else "create"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What functions are made in.
+
+    Attributes:
+        role: The ARN of the role that they run with.
+        bucket: Where packages go through; None to send them directly.
+        log_group: Where they log; None for a group of their own.
+    """
+
+    role: str
+    bucket: str | None
+    log_group: str | None = None
+
+
+class Functions:
+    """The functions of an account that lambdamagic made.
+
+    Args:
+        access: The account.
+        clock: The time.
+    """
+
+    def __init__(self, access: AwsAccess, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._access, self._clock = access, clock
+
+    def find(self, name: str) -> ManagedFunction:
+        """Return a function.
+
+        Raises:
+            FunctionMissingError: There is none of this name.
+            NotOursError: lambdamagic has not made it.
+        """
+        from botocore.exceptions import ClientError
+
+        with told(f"look at the function {name}", function=name), client(self._access, "lambda") as lambda_:
+            try:
+                found = lambda_.get_function(FunctionName=name)
+            except ClientError as error:
+                if is_code(error, "ResourceNotFoundException"):
+                    raise FunctionMissingError(
+                        f"there is no function {name!r} in {self._access.region}",
+                        hint=f"`lambdamagic list` shows what is there; `lambdamagic create {name}` makes one",
+                    ) from error
+                raise
+        tags = dict(found.get("Tags", {}))
+        if TAG not in tags:
+            raise NotOursError(
+                f"the function {name!r} was not made by lambdamagic; nothing was touched",
+                hint="`lambdamagic list` shows the functions that were",
+            )
+        return ManagedFunction(FunctionFacts.read(name, found["Configuration"]), tags)
+
+    def all(self) -> list[ManagedFunction]:
+        """Return all, by name."""
+        found = []
+        with told("list the functions"), client(self._access, "lambda") as lambda_:
+            for page in lambda_.get_paginator("list_functions").paginate():
+                for each in page["Functions"]:
+                    tags = lambda_.list_tags(Resource=each["FunctionArn"]).get("Tags", {})
+                    if TAG in tags:
+                        found.append(ManagedFunction(FunctionFacts.read(each["FunctionName"], each), tags))
+        return sorted(found, key=lambda function: function.facts.name)
+
+    def create(self, spec: FunctionSpec, package: Package | None, around: Surroundings) -> FunctionFacts:
+        """Make a function, with Lambda's own retries turned off, and wait until it is active.
+
+        Args:
+            spec: What is wanted.
+            package: What it holds; None if `spec.image` says.
+            around: Role, bucket and log group.
+
+        Raises:
+            NotOursError: There is a function of this name already.
+            DeployError: It does not become active.
+        """
+        from botocore.exceptions import ClientError
+
+        wanted = self._wanted(spec, package, around)
+        with told(f"make the function {spec.name}", function=spec.name), client(self._access, "lambda") as lambda_:
+            try:
+                lambda_.create_function(
+                    **wanted,
+                    Role=around.role,
+                    PackageType="Image" if spec.image else "Zip",
+                    Code=self._code(spec, package, around.bucket),
+                    Architectures=[spec.arch],
+                    Tags=FUNCTION_TAG,
+                    **({"LoggingConfig": {"LogGroup": around.log_group}} if around.log_group else {}),
+                )
+            except ClientError as error:
+                if is_code(error, "ResourceConflictException"):
+                    raise NotOursError(
+                        f"there is a function {spec.name!r} already; nothing was touched",
+                        hint=f"`lambdamagic update {spec.name}` changes one of ours; or choose another name",
+                    ) from error
+                raise
+            facts = self._ready(lambda_, spec.name)
+            lambda_.put_function_event_invoke_config(
+                FunctionName=spec.name, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=EVENT_AGE_S
+            )
+        return facts
+
+    def update(
+        self, spec: FunctionSpec, package: Package | None, around: Surroundings, *, with_code: bool
+    ) -> tuple[str, ...]:
+        """Bring a function to what is wanted; return what has changed: `code`, `configuration`, both or nothing.
+
+        Args:
+            spec: What is wanted.
+            package: What it is to hold; None to leave that as it is.
+            around: The bucket; role and log group stay.
+            with_code: Whether the package's own code (not only its layers) is to replace what is there.
+
+        Raises:
+            NotOursError: lambdamagic has not made it, or it is part of a deployment.
+        """
+        found = self.find(spec.name)
+        self._refuse_parts(found, "deploy")
+        changed = []
+        with told(f"change the function {spec.name}", function=spec.name), client(self._access, "lambda") as lambda_:
+            code = self._code(spec, package, around.bucket) if with_code or spec.image else None
+            if code and not self._has_code(found, spec, package):
+                lambda_.update_function_code(FunctionName=spec.name, Architectures=[spec.arch], **code)
+                self._ready(lambda_, spec.name)
+                changed.append("code")
+            wanted = self._wanted(spec, package, around)
+            if package is None:
+                wanted.pop("Layers", None)
+            if _differs(found.facts.configuration, wanted):
+                lambda_.update_function_configuration(**wanted)
+                self._ready(lambda_, spec.name)
+                changed.append("configuration")
+        return tuple(changed)
+
+    def delete(self, name: str) -> list[str]:
+        """Delete a function, its variants and its own layers; return what was deleted.
+
+        Raises:
+            NotOursError: lambdamagic has not made it, or it is part of a deployment.
+        """
+        found = self.find(name)
+        self._refuse_parts(found, "destroy")
+        deleted = delete_variants(self._access, name)
+        with told(f"delete the function {name}", function=name), client(self._access, "lambda") as lambda_:
+            lambda_.delete_function(FunctionName=name)
+            deleted.append(name)
+            for layer in found.facts.configuration.get("Layers") or ():
+                arn, _, version = layer["Arn"].rpartition(":")
+                if arn.rpartition(":")[2].startswith((f"{name}-agent-", f"{name}-packages-")):
+                    lambda_.delete_layer_version(LayerName=arn, VersionNumber=int(version))
+                    deleted.append(layer["Arn"])
+        return deleted
+
+    def _wanted(self, spec: FunctionSpec, package: Package | None, around: Surroundings) -> dict[str, Any]:
+        variables = dict(spec.environment)
+        wanted: dict[str, Any] = {
+            "FunctionName": spec.name,
+            "Description": "Runs notebook code sent by lambdamagic",
+            "MemorySize": spec.memory_mb,
+            "Timeout": spec.timeout_s,
+            "EphemeralStorage": {"Size": spec.ephemeral_mb},
+        }
+        if spec.image is None:
+            wanted |= {"Runtime": spec.runtime, "Handler": HANDLER}
+        if package is not None:
+            own = [
+                publish_layer(self._access, layer, package.platform, bucket=around.bucket) for layer in package.layers
+            ]
+            wanted["Layers"] = [*own, *spec.layers]
+            variables |= publish_holdings(self._access, package.holdings, bucket=around.bucket)
+        wanted["Environment"] = {"Variables": variables}
+        if spec.subnets:
+            wanted["VpcConfig"] = {"SubnetIds": [*spec.subnets], "SecurityGroupIds": [*spec.security_groups]}
+        return wanted
+
+    def _code(self, spec: FunctionSpec, package: Package | None, bucket: str | None) -> dict[str, Any]:
+        if spec.image is not None:
+            return {"ImageUri": spec.image}
+        assert package is not None
+        return code_argument(self._access, package.code, bucket=bucket)
+
+    @staticmethod
+    def _has_code(found: ManagedFunction, spec: FunctionSpec, package: Package | None) -> bool:
+        configuration = found.facts.configuration
+        if spec.arch != found.facts.arch or spec.image is not None or package is None:
+            return False
+        return bool(configuration.get("CodeSha256") == package.code.code_sha256)
+
+    @staticmethod
+    def _refuse_parts(found: ManagedFunction, command: str) -> None:
+        name = found.facts.name
+        if VARIANT_TAG in found.tags:
+            base = found.tags[VARIANT_TAG]
+            raise NotOursError(
+                f"{name} is a variant of {base} and follows it; nothing was touched",
+                hint=f"Change or delete {base}",
+            )
+        if _STACK_TAG in found.tags:
+            stack = found.tags[_STACK_TAG]
+            raise NotOursError(
+                f"{name} is part of the deployment {stack}; nothing was touched",
+                hint=f"`lambdamagic {command} {stack}`",
+            )
+
+    def _ready(self, lambda_: Any, name: str) -> FunctionFacts:
+        """Wait until a function is active and not being updated."""
+        deadline = self._clock.monotonic() + _READY_TIMEOUT_S
+        while True:
+            found = lambda_.get_function_configuration(FunctionName=name)
+            state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
+            if "Failed" in (state, update):
+                why = found.get("StateReason") or found.get("LastUpdateStatusReason") or "AWS does not say why"
+                raise DeployError(f"the function {name} does not become active: {why}")
+            if state != "Pending" and update != "InProgress":
+                return FunctionFacts.read(name, found)
+            if self._clock.monotonic() > deadline:
+                raise AwsBusyError(f"the function {name} is still {state} after {_READY_TIMEOUT_S:.0f} s")
+            self._clock.sleep(0.05 if is_loopback(self._access.endpoint_url or "") else 1.0)
+
+
+def spec_of(found: ManagedFunction, given: Mapping[str, Any]) -> FunctionSpec:
+    """Return a function as it is, with what is given; for `Functions.update`.
+
+    Raises:
+        ConfigError: What is given is not as AWS takes it.
+    """
+    from lambdamagic.protocol.holdings import VARIABLE
+
+    told_ = found.facts.configuration
+    variables = dict((told_.get("Environment") or {}).get("Variables", {}))
+    held = variables.pop(VARIABLE, None)
+    own = (f"{found.facts.name}-agent-", f"{found.facts.name}-packages-")
+    layers = [layer["Arn"] for layer in told_.get("Layers") or ()]
+    network = told_.get("VpcConfig") or {}
+    is_image = told_.get("PackageType") == "Image"
+    was: dict[str, Any] = {
+        "name": found.facts.name,
+        "python": (found.facts.runtime or "python3.12").removeprefix("python"),
+        "arch": found.facts.arch,
+        "memory_mb": found.facts.memory_mb,
+        "timeout_s": found.facts.timeout_s,
+        "ephemeral_mb": (told_.get("EphemeralStorage") or {}).get("Size", 512),
+        "layers": tuple(arn for arn in layers if not arn.split(":")[6].startswith(own)),
+        "environment": variables,
+        "own_environment": {VARIABLE: held} if held else {},
+        "subnets": tuple(network.get("SubnetIds") or ()),
+        "security_groups": tuple(network.get("SecurityGroupIds") or ()),
+    }
+    if is_image:
+        was["layers"] = ()
+    return FunctionSpec(**{**was, **{key: value for key, value in given.items() if value is not None}})
+
+
+def delete_variants(access: AwsAccess, name: str) -> list[str]:
+    """Delete the variants of a function; return their names."""
+    from lambdamagic.deploy.variants import variants_of
+
+    found = variants_of(access, name)
+    with told(f"delete the variants of {name}"), client(access, "lambda") as lambda_:
+        for variant in found:
+            lambda_.delete_function(FunctionName=variant)
+    return found
+
+
+def _differs(has: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a configuration differs in something that is wanted."""
+    for name, value in wanted.items():
+        found = has.get(name)
+        if name == "Layers":
+            found = [layer["Arn"] for layer in found or ()]
+        elif name == "Environment":
+            found = {"Variables": (found or {}).get("Variables", {})}
+        elif name == "VpcConfig":
+            found = {key: (found or {}).get(key) for key in value}
+        elif name == "EphemeralStorage" and found is None:
+            found = {"Size": 512}
+        if found != value:
+            return True
+    return False

@@ -1,0 +1,31 @@
+"""The packages that a function holds, to be put together again: the same versions, with today's lambdamagic."""
+
+from __future__ import annotations
+
+from lambdamagic.deploy.calls import client, told
+from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS
+from lambdamagic.deploy.managed import ManagedFunction
+from lambdamagic.deploy.packages import WheelSource
+from lambdamagic.protocol.holdings import unpack
+from lambdamagic.storage.s3 import AwsAccess
+
+
+def same_packages(access: AwsAccess, function: ManagedFunction, *, bucket: str | None) -> WheelSource:
+    """Return what a function's packages were made from, held at the versions that it has.
+
+    Raises:
+        TargetError: The list of its packages cannot be read from the bucket.
+        ProtocolError: It is none of ours.
+    """
+    if function.facts.held is None:
+        return WheelSource()
+
+    def fetch(key: str) -> bytes:
+        with told(f"read what {function.facts.name} holds", bucket=bucket or ""), client(access, "s3") as s3:
+            return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    held = unpack(function.facts.held, fetch)
+    if not held.requested:
+        return WheelSource()
+    constraints = [f"{name}=={version}" for name, version in held.packages.items() if name not in AGENT_DISTRIBUTIONS]
+    return WheelSource(requirements=held.requested, constraints=tuple(constraints))

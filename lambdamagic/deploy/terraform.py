@@ -1,0 +1,346 @@
+"""The template for Terraform's provider hashicorp/aws: made resource by resource from the CloudFormation one. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lambdamagic.deploy.hcl import Block, Expression, write
+from lambdamagic.deploy.model import StackSpec
+from lambdamagic.deploy.template import template
+
+Json = dict[str, Any]
+Resource = tuple[str, str, Json]
+_PLACE = re.compile(r"\$\{([^}]+)\}")
+
+# What CloudFormation calls by Ref and Fn::GetAtt, as Terraform does.
+_REFERENCES = {
+    "AWS::AccountId": "data.aws_caller_identity.current.account_id",
+    "AWS::Partition": "data.aws_partition.current.partition",
+    "Bucket": "aws_s3_bucket.bucket.id",
+    "Bucket.Arn": "aws_s3_bucket.bucket.arn",
+    "Function": "aws_lambda_function.function.function_name",
+    "Function.Arn": "aws_lambda_function.function.arn",
+    "FunctionRole": "aws_iam_role.function.name",
+    "FunctionRole.Arn": "aws_iam_role.function.arn",
+    "LogGroup": "aws_cloudwatch_log_group.function.name",
+    "Repository.Arn": "aws_ecr_repository.images.arn",
+}
+# What CloudFormation names itself, beginning with the stack's name.
+_PREFIXED = {"aws_s3_bucket": "bucket_prefix", "aws_iam_role": "name_prefix"}
+_PROVIDER = """\
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.60"
+    }
+  }
+}
+"""
+
+
+def terraform(spec: StackSpec) -> str:
+    """Return the Terraform configuration of a deployment."""
+    source = template(spec)
+    parts = [f"# {source['Description']}", _PROVIDER]
+    parts += [
+        write("variable", _snake(name), body={"type": Expression("string"), "description": each["Description"]})
+        for name, each in source.get("Parameters", {}).items()
+    ]
+    parts += [write("data", kind, "current", body={}) for kind in ("aws_caller_identity", "aws_partition")]
+    for name, each in source["Resources"].items():
+        made = _MAKERS[each["Type"]](name, each["Properties"])
+        for kind, label, body in made:
+            prefix = _PREFIXED.get(kind)
+            named = {prefix: f"{spec.name}-", **body} if prefix else body
+            parts.append(write("resource", kind, label, body=_filled(named)))
+    parts += [
+        write("output", _snake(name), body=_filled({"description": each["Description"], "value": each["Value"]}))
+        for name, each in source["Outputs"].items()
+    ]
+    return "\n".join(parts)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _reference(name: str) -> str:
+    if name == "LogGroup.Arn":
+        return "${aws_cloudwatch_log_group.function.arn}:*"  # CloudFormation's ends so, the provider's does not
+    if name.endswith("Layer"):
+        return f"${{aws_lambda_layer_version.{_snake(name).removesuffix('_layer')}.arn}}"
+    return "${" + (_REFERENCES.get(name) or f"var.{_snake(name)}") + "}"
+
+
+def _filled(value: Any) -> Any:
+    """Turn intrinsic functions into expressions, and policies into calls of jsonencode."""
+    if isinstance(value, Block):
+        return Block({key: _filled(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return [_filled(item) for item in value]
+    if isinstance(value, dict):
+        text = _intrinsic(value)
+        if text is not None:
+            alone = _PLACE.fullmatch(text)
+            return Expression(alone[1]) if alone else Expression(json.dumps(text))
+        return {key: _filled(item) for key, item in value.items()}
+    return value
+
+
+def _intrinsic(value: Json) -> str | None:
+    if set(value) == {"Ref"}:
+        return _reference(value["Ref"])
+    if set(value) == {"Fn::GetAtt"}:
+        return _reference(".".join(value["Fn::GetAtt"]))
+    if set(value) == {"Fn::Sub"}:
+        return _PLACE.sub(lambda match: _reference(match[1]), value["Fn::Sub"])
+    return None
+
+
+def _policy(document: Json) -> Expression:
+    """Return a policy as a call of jsonencode, references and all."""
+    text = json.dumps(document, indent=2)
+
+    def fill(match: re.Match[str]) -> str:
+        found = _intrinsic(json.loads(match[0]))
+        return match[0] if found is None else json.dumps(found)
+
+    # The intrinsic functions of a policy are the objects with one key that begins with Fn:: or is Ref.
+    filled = re.sub(r'\{\s*"(?:Ref|Fn::\w+)":\s*(?:"[^"]*"|\[[^\]]*\])\s*\}', fill, text)
+    return Expression(f"jsonencode({filled})")
+
+
+def _tags(tags: list[Json]) -> Json:
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _bucket(name: str, properties: Json) -> Iterator[Resource]:
+    bucket = {"Ref": "Bucket"}
+    yield (
+        "aws_s3_bucket",
+        "bucket",
+        {
+            "force_destroy": True,
+            "tags": _tags(properties["Tags"]),
+        },
+    )
+    encryption = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+    by_default = encryption["ServerSideEncryptionByDefault"]
+    algorithm = Block(sse_algorithm=by_default["SSEAlgorithm"])
+    if "KMSMasterKeyID" in by_default:
+        algorithm["kms_master_key_id"] = by_default["KMSMasterKeyID"]
+    rule = Block(apply_server_side_encryption_by_default=algorithm)
+    if encryption.get("BucketKeyEnabled"):
+        rule["bucket_key_enabled"] = True
+    yield "aws_s3_bucket_server_side_encryption_configuration", "bucket", {"bucket": bucket, "rule": rule}
+    block = {_snake(key): value for key, value in properties["PublicAccessBlockConfiguration"].items()}
+    yield "aws_s3_bucket_public_access_block", "bucket", {"bucket": bucket, **block}
+    ownership = properties["OwnershipControls"]["Rules"][0]["ObjectOwnership"]
+    yield (
+        "aws_s3_bucket_ownership_controls",
+        "bucket",
+        {
+            "bucket": bucket,
+            "rule": Block(object_ownership=ownership),
+        },
+    )
+    rules = [_lifecycle(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
+    yield "aws_s3_bucket_lifecycle_configuration", "bucket", {"bucket": bucket, "rule": rules}
+    events = properties.get("NotificationConfiguration", {}).get("LambdaConfigurations", [])
+    if events:
+        blocks = [
+            Block(
+                lambda_function_arn=event["Function"],
+                events=[event["Event"]],
+                filter_prefix=event["Filter"]["S3Key"]["Rules"][0]["Value"],
+            )
+            for event in events
+        ]
+        depends = [Expression("aws_lambda_permission.trigger")]
+        yield (
+            "aws_s3_bucket_notification",
+            "bucket",
+            {
+                "bucket": bucket,
+                "lambda_function": blocks,
+                "depends_on": depends,
+            },
+        )
+
+
+def _lifecycle(rule: Json) -> Block:
+    found = Block(id=rule["Id"], status=rule["Status"], filter=Block(prefix=rule.get("Prefix", "")))
+    if "ExpirationInDays" in rule:
+        found["expiration"] = Block(days=rule["ExpirationInDays"])
+    if "AbortIncompleteMultipartUpload" in rule:
+        days = rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
+        found["abort_incomplete_multipart_upload"] = Block(days_after_initiation=days)
+    return found
+
+
+def _bucket_policy(name: str, properties: Json) -> Iterator[Resource]:
+    policy = _policy(properties["PolicyDocument"])
+    yield "aws_s3_bucket_policy", "bucket", {"bucket": properties["Bucket"], "policy": policy}
+
+
+def _log_group(name: str, properties: Json) -> Iterator[Resource]:
+    body = {"name": properties["LogGroupName"], "retention_in_days": properties["RetentionInDays"]}
+    yield "aws_cloudwatch_log_group", "function", body
+
+
+def _role(name: str, properties: Json) -> Iterator[Resource]:
+    body: Json = {
+        "description": properties["Description"],
+        "assume_role_policy": _policy(properties["AssumeRolePolicyDocument"]),
+    }
+    if "PermissionsBoundary" in properties:
+        body["permissions_boundary"] = properties["PermissionsBoundary"]
+    yield "aws_iam_role", "function", body
+    for policy in properties["Policies"]:
+        yield (
+            "aws_iam_role_policy",
+            policy["PolicyName"],
+            {
+                "name": policy["PolicyName"],
+                "role": {"Ref": "FunctionRole"},
+                "policy": _policy(policy["PolicyDocument"]),
+            },
+        )
+    for number, arn in enumerate(properties.get("ManagedPolicyArns", [])):
+        yield (
+            "aws_iam_role_policy_attachment",
+            f"managed_{number}",
+            {
+                "role": {"Ref": "FunctionRole"},
+                "policy_arn": arn,
+            },
+        )
+
+
+def _layer(name: str, properties: Json) -> Iterator[Resource]:
+    yield (
+        "aws_lambda_layer_version",
+        _snake(name).removesuffix("_layer"),
+        {
+            "layer_name": properties["LayerName"],
+            "description": properties["Description"],
+            "compatible_architectures": properties["CompatibleArchitectures"],
+            "compatible_runtimes": properties["CompatibleRuntimes"],
+            "s3_bucket": properties["Content"]["S3Bucket"],
+            "s3_key": properties["Content"]["S3Key"],
+        },
+    )
+
+
+def _function(name: str, properties: Json) -> Iterator[Resource]:
+    code = properties["Code"]
+    body: Json = {
+        "function_name": properties["FunctionName"],
+        "description": properties["Description"],
+        "role": properties["Role"],
+        "package_type": properties["PackageType"],
+        "architectures": properties["Architectures"],
+        "memory_size": properties["MemorySize"],
+        "timeout": properties["Timeout"],
+        "ephemeral_storage": Block(size=properties["EphemeralStorage"]["Size"]),
+        "tags": _tags(properties["Tags"]),
+        "depends_on": [Expression("aws_cloudwatch_log_group.function")],
+    }
+    if "ImageUri" in code:
+        body["image_uri"] = code["ImageUri"]
+    else:
+        body |= {
+            "runtime": properties["Runtime"],
+            "handler": properties["Handler"],
+            "s3_bucket": code["S3Bucket"],
+            "s3_key": code["S3Key"],
+        }
+    if "Layers" in properties:
+        body["layers"] = properties["Layers"]
+    if "Environment" in properties:
+        body["environment"] = Block(variables=properties["Environment"]["Variables"])
+    if "VpcConfig" in properties:
+        network = properties["VpcConfig"]
+        body["vpc_config"] = Block(subnet_ids=network["SubnetIds"], security_group_ids=network["SecurityGroupIds"])
+    if "ReservedConcurrentExecutions" in properties:
+        body["reserved_concurrent_executions"] = properties["ReservedConcurrentExecutions"]
+    yield "aws_lambda_function", "function", body
+
+
+def _events(name: str, properties: Json) -> Iterator[Resource]:
+    yield (
+        "aws_lambda_function_event_invoke_config",
+        "function",
+        {
+            "function_name": properties["FunctionName"],
+            "qualifier": properties["Qualifier"],
+            "maximum_retry_attempts": properties["MaximumRetryAttempts"],
+            "maximum_event_age_in_seconds": properties["MaximumEventAgeInSeconds"],
+        },
+    )
+
+
+def _permission(name: str, properties: Json) -> Iterator[Resource]:
+    yield (
+        "aws_lambda_permission",
+        "trigger",
+        {
+            "action": properties["Action"],
+            "function_name": properties["FunctionName"],
+            "principal": properties["Principal"],
+            "source_account": properties["SourceAccount"],
+            "source_arn": properties["SourceArn"],
+        },
+    )
+
+
+def _role_policy(name: str, properties: Json) -> Iterator[Resource]:
+    yield (
+        "aws_iam_role_policy",
+        properties["PolicyName"],
+        {
+            "name": properties["PolicyName"],
+            "role": properties["Roles"][0],
+            "policy": _policy(properties["PolicyDocument"]),
+        },
+    )
+
+
+def _repository(name: str, properties: Json) -> Iterator[Resource]:
+    yield (
+        "aws_ecr_repository",
+        "images",
+        {
+            "name": properties["RepositoryName"],
+            "force_delete": properties["EmptyOnDelete"],
+            "image_tag_mutability": properties["ImageTagMutability"],
+            "image_scanning_configuration": Block(scan_on_push=properties["ImageScanningConfiguration"]["ScanOnPush"]),
+            "tags": _tags(properties["Tags"]),
+        },
+    )
+    yield (
+        "aws_ecr_lifecycle_policy",
+        "images",
+        {
+            "repository": Expression("aws_ecr_repository.images.name"),
+            "policy": _policy(json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"])),
+        },
+    )
+
+
+_MAKERS = {
+    "AWS::ECR::Repository": _repository,
+    "AWS::IAM::Policy": _role_policy,
+    "AWS::IAM::Role": _role,
+    "AWS::Lambda::EventInvokeConfig": _events,
+    "AWS::Lambda::Function": _function,
+    "AWS::Lambda::LayerVersion": _layer,
+    "AWS::Lambda::Permission": _permission,
+    "AWS::Logs::LogGroup": _log_group,
+    "AWS::S3::Bucket": _bucket,
+    "AWS::S3::BucketPolicy": _bucket_policy,
+}

@@ -1,0 +1,277 @@
+"""`lambdamagic deploy`, `destroy`, `status`, `logs`, `policy` and the commands of single functions."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import call, run
+from tests.deploy.accounts import Account
+
+
+@pytest.fixture
+def deployed(account: Account) -> Account:
+    """A deployment `lambdamagic`, and the settings that it wrote; made once for all tests that do not end it."""
+    if "lambdamagic" not in account.inventory()["functions"]:
+        done = call("deploy", "--json")
+        assert done.status == 0, done.err
+    return account
+
+
+def test_deploy_use_destroy(account: Account, home: Path) -> None:
+    """What a person sees: plan, deployment, no change, question, deletion; settings written and taken out."""
+    path = home / "lambdamagic" / "config.toml"
+    path.parent.mkdir()
+    mine = "# mine\nmemory_mb = 512  # enough\n"
+    path.write_text(mine)
+    plan = call("deploy", "--plan")
+    assert "+ Function" in plan.out
+    assert account.inventory()["functions"] == []
+    done = call("deploy")
+    assert done.status == 0, done.err
+    assert "✓ Function" in done.err
+    assert "At rest it costs storage only" in done.out
+    assert path.read_text().startswith(mine), "the rest of the file is left alone"
+    settings = tomllib.loads(path.read_text())
+    assert settings["function"] == "lambdamagic"
+    assert settings["bucket"] in account.inventory()["buckets"]
+    assert settings["region"] == account.connection.region
+    assert account.ask("lambda", "get_function_configuration", FunctionName="lambdamagic")["MemorySize"] == 512
+
+    again = call("deploy", "--no-config", "--json").document
+    assert (again["changed"], again["settings"]) == (False, None)
+    changed = call("deploy", "--memory", "1024", "--plan", "--json").document
+    assert changed["changes"][0]["properties"] == [{"path": "MemorySize", "before": "512", "after": "1024"}]
+
+    assert call("destroy", answer="n\n").status == 9
+    assert call("destroy").status == 9, "nobody there to answer is no consent"
+    assert account.inventory()["functions"] == ["lambdamagic"]
+    gone = call("destroy", answer="y\n")
+    assert gone.status == 0
+    assert account.inventory()["functions"] == account.inventory()["buckets"] == []
+    assert path.read_text().strip().startswith(mine.strip())
+    assert "function" not in tomllib.loads(path.read_text())
+    assert "nothing to delete" in call("destroy", "--yes").out
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--memory", "64"), "The nearest is 128"),
+        (("--timeout", "901"), "split the work"),
+        (("--ephemeral", "100"), "The nearest is 512"),
+        (("--python", "3.8"), "no runtime for Python 3.8"),
+        (("--layer", "numpy"), "arn:aws:lambda"),
+        (("--env", "AWS_REGION=x"), "Lambda sets AWS_REGION itself"),
+        (("--env", "BIG=" + "x" * 5000), "4,096"),
+        (("Bad_Name",), "lower-case"),
+        (("--image", "python:3.12"), "image push"),
+        (("--log-days", "2"), "The nearest that it can is"),
+        (("--subnet", "subnet-1"), "--security-group"),
+        (("--job-days", "0"), "in use"),
+        (("--bucket", "NO"), "bucket's name"),
+    ],
+)
+def test_what_aws_would_refuse(arguments: tuple[str, ...], said: str) -> None:
+    """Is refused before AWS is asked (there is none here), with its mend, and status 4."""
+    done = call("deploy", "--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1", *arguments)
+    assert done.status == 4, done.err
+    assert said in done.err
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "exit_status", "said"),
+    [("AccessDenied", 403, 5, "lambdamagic policy deployer"), ("ExpiredToken", 403, 5, "expired")],
+)
+def test_what_aws_refuses(account: Account, code: str, status: int, exit_status: int, said: str) -> None:
+    """Ends with a status of its own and one message; with --json as a document."""
+    account.faults.refuse_api("cloudformation", code=code, status=status, count=None)
+    done = call("deploy", "--json")
+    assert done.status == exit_status
+    assert said in json.dumps(json.loads(done.err[done.err.index("{") :]))
+    assert done.out == ""
+
+
+def test_without_credentials(tmp_path: Path) -> None:
+    """As a process with nothing at all: one message."""
+    done = run(tmp_path, "deploy", "--region", "eu-west-1", environment={"AWS_EC2_METADATA_DISABLED": "true"})
+    assert done.status == 5
+    assert "no AWS credentials" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
+    """Created with own modules, used, listed, updated where it differs, logged, deleted; the deployed one stays."""
+    module = tmp_path / "mine.py"
+    module.write_text("ANSWER = 41\n")
+    made = call("create", "own", str(module), "--memory", "256", "--timeout", "30", "--env", "MODE=test")
+    assert made.status == 0, made.err
+    listed = call("list", "--json").document["functions"]
+    assert [(each["name"], each["made_by"]) for each in listed] == [("lambdamagic", "deploy"), ("own", "create")]
+    assert "own" in call("list").out
+
+    ran = call("invoke", "own", "--code", "import mine, os; print(os.environ['MODE']); mine.ANSWER")
+    assert (ran.status, ran.out) == (0, "test\n41\n")
+    failed = call("invoke", "own", "--code", "1 / 0", "--json")
+    assert failed.status == 8
+    assert failed.error["kind"] == "ZeroDivisionError"
+    raw = call("invoke", "own", "--payload", "{}", "--json").document
+    assert "lambdamagic" in raw["payload"]
+
+    assert call("update", "own").out == "own is as wanted: nothing changed\n"
+    assert call("update", "own", "--memory", "512", "--json").document["changed"] == ["configuration"]
+    module.write_text("ANSWER = 42\n")
+    assert call("update", "own", str(module), "--json").document["changed"] == ["code"]
+    assert call("invoke", "own", "--code", "import mine; mine.ANSWER").out == "42\n"
+    assert call("warm", "2", "--function", "own", "--json").document["warm"] == 2
+
+    assert call("create", "own").status == 6
+    assert call("status", "own", "--json").document["function"]["memory_mb"] == 512
+    assert call("delete", "own", answer="no\n").status == 9
+    assert "own" in call("delete", "own", "--yes", "--json").document["deleted"]
+    assert [each["name"] for each in call("list", "--json").document["functions"]] == ["lambdamagic"]
+    assert {layer.split("-")[0] for layer in deployed.inventory()["layers"]} == {"lambdamagic"}
+
+
+def test_nothing_of_others_is_touched(deployed: Account) -> None:
+    """Neither somebody's function nor a part of a deployment is changed or deleted one by one."""
+    from tests.local.conftest import package as zipped
+
+    role = call("status", "--json").document["outputs"]["RoleArn"]
+    deployed.ask(
+        "lambda",
+        "create_function",
+        FunctionName="theirs",
+        Runtime="python3.12",
+        Role=role,
+        Handler="a.b",
+        Code={"ZipFile": zipped({"a.py": ""})},
+    )
+    for command in (("update", "theirs", "--memory", "512"), ("delete", "theirs", "--yes")):
+        done = call(*command)
+        assert done.status == 6
+        assert "was not made by lambdamagic; nothing was touched" in done.err
+    for command in (("update", "lambdamagic", "--memory", "512"), ("delete", "lambdamagic", "--yes")):
+        done = call(*command)
+        assert done.status == 6
+        assert "is part of the deployment lambdamagic" in done.err
+    for command in ("update", "delete", "status"):
+        assert call(command, "nobody").status == 3
+    deployed.ask("lambda", "delete_function", FunctionName="theirs")
+
+
+def test_create_needs_a_role(account: Account) -> None:
+    """Without a deployment one must be named; a wrong one is told."""
+    done = call("create", "alone", "--stack", "no-such-deployment")
+    assert done.status == 1
+    assert "lambdamagic deploy" in done.err
+    assert call("create", "alone", "--role", "me").status == 4
+    assert call("create", "alone", "--package", "image").status == 2
+
+
+def test_logs_by_job_and_task(deployed: Account) -> None:
+    """Lines of any job are found by its id, and by task; other jobs' are left out."""
+    from lambdamagic import LambdaExecutor
+    from lambdamagic.events import InvocationFinished
+
+    seen: list[InvocationFinished] = []
+    with LambdaExecutor(max_workers=2) as executor:
+        executor.add_listener(lambda event: seen.append(event) if isinstance(event, InvocationFinished) else None)
+        said = "print('task number', {})"
+        assert list(executor.map(exec, [said.format(n) for n in range(4)], chunksize=2)) == [None] * 4
+        executor.submit(exec, "print('another job')").result()
+    job = next(event.job_id for event in seen if len(event.tasks) == 2)
+    everything = call("logs")
+    assert "another job" in everything.out
+    assert "REPORT RequestId" in everything.out
+    of_job = call("logs", "--job", job)
+    assert "task number 3" in of_job.out
+    assert "another job" not in of_job.out
+    of_task = call("logs", "--job", job, "--task", "0", "--json")
+    lines = [json.loads(line) for line in of_task.out.splitlines()]
+    texts = [line["text"] for line in lines]
+    assert "task number 1" in texts, "it was in the same invocation"
+    assert "task number 2" not in texts
+    assert {line["job"] for line in lines} == {job}
+    assert call("logs", "--job", "nosuchjob").out == ""
+    assert call("logs", "--since", "soon").status == 4
+    assert call("logs", "--task", "1").status == 2
+    assert call("logs", "nobody").status == 3
+
+
+def test_logs_are_followed(deployed: Account, tmp_path: Path) -> None:
+    """`logs -f` prints what comes; Ctrl-C ends it."""
+    import os
+    import signal
+    import subprocess
+    import sys
+
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from lambdamagic.cli import main; main()", "logs", "-f"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert call("invoke", "--code", "import sys; print('followed', file=sys.stderr)").status == 0
+        assert process.stdout is not None
+        for line in process.stdout:  # the test's own time limit bounds it
+            if "followed" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+def test_policies_name_what_is_there(deployed: Account) -> None:
+    """`policy user` names the deployed bucket; each is a policy that IAM takes."""
+    bucket = call("config", "--json").document["bucket"]["value"]
+    user = call("policy", "user").document
+    assert bucket in json.dumps(user)
+    for who in ("user", "role", "deployer"):
+        document = call("policy", who).document
+        assert document["Version"] == "2012-10-17"
+        deployed.ask("iam", "create_policy", PolicyName=f"p-{who}", PolicyDocument=json.dumps(document))
+    assert call("policy", "everybody").status == 2
+
+
+@pytest.mark.parametrize("form", ["cloudformation", "sam", "terraform"])
+def test_templates_are_printed_or_written(form: str, tmp_path: Path) -> None:
+    """Without any account."""
+    printed = call("template", form).out
+    assert "lambdamagic.remote.handler.handler" in printed
+    file = tmp_path / "out"
+    assert call("template", form, "-o", str(file)).status == 0
+    assert file.read_text() == printed
+
+
+@pytest.mark.parametrize(
+    "command", ["deploy", "destroy", "list", "status", "logs", "policy user", "create x", "warm 1"]
+)
+def test_each_command_as_a_process(command: str, account: Account, tmp_path: Path) -> None:
+    """An endpoint where nobody is: one message, no traceback, and a status that the help page explains."""
+    environment = {**account.connection.environment(), "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    more = {"AWS_MAX_ATTEMPTS": "1", "LAMBDAMAGIC_FUNCTION": "f", "LAMBDAMAGIC_BUCKET": "bbb"}
+    done = run(tmp_path, *command.split(), environment={**environment, **more})
+    assert done.status in (1, 7)
+    assert "127.0.0.1:9" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_objects_of_others_are_not_deleted(deployed: Account) -> None:
+    """Unless that is asked for."""
+    bucket = call("config", "--json").document["bucket"]["value"]
+    deployed.ask("s3", "put_object", Bucket=bucket, Key="mine.csv", Body=b"1")
+    refused = call("destroy", "--yes")
+    assert refused.status == 6
+    assert "1 objects that are not lambdamagic's" in refused.err
+    assert call("destroy", "--yes", "--empty-bucket").status == 0

@@ -1,0 +1,31 @@
+"""What the tests of deploying share: one embedded Lambda a module, one package for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lambdamagic.deploy.code import PackagedCode
+from lambdamagic.deploy.functions import python_here
+from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
+from lambdamagic.local.launcher import LocalServer
+from tests.deploy.accounts import Account
+
+
+@pytest.fixture(scope="module")
+def account_of_module() -> Iterator[Account]:
+    with LocalServer.start() as server:
+        yield Account(server)
+
+
+@pytest.fixture
+def account(account_of_module: Account) -> Iterator[Account]:
+    yield account_of_module
+    account_of_module.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def code(tmp_path_factory: pytest.TempPathFactory) -> PackagedCode:
+    folder = tmp_path_factory.mktemp("package")
+    return PackagedCode(build_package(LambdaPlatform(python_here()), WheelSource(), folder=folder))
