@@ -8,6 +8,7 @@ from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol import life
 from lambdamagic.protocol.envelope import Request
+from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import parse_report
 from lambdamagic.transports.base import Invocation, InvocationReply
 
@@ -67,12 +68,23 @@ def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, waits: bool) -> Requ
         job_id=spec.job_id,
         attempt_id=attempt_id,
         key=spec.key,
-        program=spec.program if unit.program is None else unit.program(),
-        items=None if unit.items is None else stager.place(unit.items(), limit_bytes=spec.event_limit_bytes),
+        program=stager.fresh(spec.program, spec.placed_at) if unit.program is None else unit.program(),
+        items=_items(spec, unit),
         uploads=stager.uploads(spec.job_id, attempt_id),
         inline_limit_bytes=spec.inline_limit_bytes,
         cancel_url=stager.cancel_url(spec.job_id),
         answer_url="" if waits else stager.answer_url(spec.job_id, attempt_id),
         live=live,
-        options={**spec.options, "program_id": unit.program_id, "tasks": [min(unit.tasks), max(unit.tasks)]},
+        options={
+            **spec.options,
+            "program_id": unit.program_id,
+            "tasks": [min(unit.tasks), max(unit.tasks)],
+            **({"pick": unit.pick} if unit.pick else {}),
+        },
     )
+
+
+def _items(spec: JobSpec, unit: Unit) -> Payload | None:
+    if unit.placed is not None:
+        return unit.placed()
+    return None if unit.items is None else spec.stager.place(unit.items(), limit_bytes=spec.event_limit_bytes)

@@ -66,6 +66,8 @@ class Unit:
         program_id: Tells programs of one job apart, so that an environment knows which one it has read.
         function: What runs it instead of the job's function.
         begin: Called when it is about to be sent; False means that it was cancelled meanwhile.
+        placed: Their arguments where they were kept before, instead of `items`; `pick` says which part of them.
+        pick: First and count of this unit's arguments among those that were kept together.
         sent_as: The attempt under which a client that died had sent it; empty when it is to be sent.
         part: Makes a unit of some of its tasks, for when not all are to be run again; None when it has one task.
     """
@@ -77,6 +79,8 @@ class Unit:
     program_id: str = ""
     function: FunctionRef | None = None
     begin: Callable[[], bool] | None = None
+    placed: Callable[[], Payload] | None = None
+    pick: tuple[int, int] | None = None
     sent_as: str = ""
 
 
@@ -100,6 +104,8 @@ class JobSpec:
         budget: What may be spent; None for no limit. Executors share one among their jobs.
         resize: Gives a function with at least so many MB of memory; blocks. None where there is no other.
         answer_bound_s: In mode `event`, how long an answer may be out before its attempt counts as lost.
+        placed_at: When the program was placed, by the monotonic clock.
+        attempts_before: How many attempts of it were numbered by a client that died.
         journal: Told of each event before it is sent; None where nobody could take the job up again.
     """
 
@@ -118,6 +124,8 @@ class JobSpec:
     inline_limit_bytes: int = 0
     mode: Literal["sync", "event"] = "sync"
     answer_bound_s: float = 0.0
+    placed_at: float = field(default_factory=time.monotonic)
+    attempts_before: int = 0
     journal: Journal | None = None
     prices: Prices = field(default_factory=lambda: Prices.of(""))
     is_billed: bool = True

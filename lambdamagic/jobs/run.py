@@ -103,7 +103,7 @@ class JobRun:
         self._durations: dict[str, deque[float]] = {}
         self._next_backup: float | None = None
         self._concurrency = Concurrency(max(1, self.spec.max_concurrency))
-        self._attempts = 0
+        self._attempts = self.spec.attempts_before
         self._main: asyncio.Task[None] | None = None
         self._stopped_as: EndState | None = None
         self._fatal: Exception | None = None

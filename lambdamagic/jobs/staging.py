@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, sha256_of
 from lambdamagic.errors import EncodeError, IntegrityError, ResultError
 from lambdamagic.protocol import keys
@@ -28,13 +30,16 @@ class Stager:
 
     Args:
         store: The bucket; None where there is none, so that everything must ride inline.
+        clock: Tells when permissions have to be renewed.
     """
 
-    def __init__(self, store: ObjectStore | None) -> None:
+    def __init__(self, store: ObjectStore | None, clock: Clock = SYSTEM_CLOCK) -> None:
         self.store = store
         self._lock = threading.Lock()
         self._sent: set[str] = set()
         self._sending: dict[str, threading.Lock] = {}
+        self._clock = clock
+        self._renewed: dict[int, tuple[Payload | None, int, Payload]] = {}
 
     def place(self, frames: Frames, *, limit_bytes: int = INLINE_MAX_BYTES) -> Payload:
         """Return the payload for an event, staging the largest frames until the rest fits inline.
@@ -67,6 +72,33 @@ class Stager:
             SharedRef(each.digest, each.frame_sizes, len(each.pieces), each.is_of_home) for each in frames.shared
         )
         return Payload(tuple(refs), b"".join(inline), shared=shared)
+
+    def fresh(self, payload: Payload, placed_at: float) -> Payload:
+        """Return a payload whose permissions last for another invocation; new ones are signed when half have passed.
+
+        Args:
+            payload: One that was placed here.
+            placed_at: When, by the monotonic clock.
+        """
+        age = int((self._clock.monotonic() - placed_at) // (PRESIGN_EXPIRES_S / 2))
+        if age == 0:
+            return payload
+        with self._lock:
+            old, known_age, renewed = self._renewed.get(id(payload), (None, 0, payload))
+            if old is not payload or known_age != age:
+                renewed = self.renewed(payload)
+                self._renewed[id(payload)] = payload, age, renewed
+        return renewed
+
+    def renewed(self, payload: Payload) -> Payload:
+        """Return a payload with new permissions to read its staged frames."""
+        frames = tuple(
+            replace(frame, url=self._required().presign_get(keys.blob_key(frame.sha256), PRESIGN_EXPIRES_S))
+            if frame.sha256
+            else frame
+            for frame in payload.frames
+        )
+        return replace(payload, frames=frames)
 
     def frames_to_stage(self, frames: Frames, limit_bytes: int) -> set[int]:
         """Choose the frames that do not ride inline: the largest, as few as possible."""

@@ -54,6 +54,26 @@ def answer_key(job_id: str, attempt_id: str) -> str:
     return f"{results_prefix(job_id)}{attempt_id}/answer"
 
 
+def manifest_key(job_id: str) -> str:
+    """Key of a job's manifest."""
+    return f"{job_prefix(job_id)}manifest"
+
+
+def jobs_prefix() -> str:
+    """Prefix of all jobs."""
+    return f"{PREFIX}/jobs/"
+
+
+def block_key(job_id: str, tasks: range) -> str:
+    """Key of the arguments of neighbouring tasks."""
+    return f"{blocks_prefix(job_id)}{tasks.start:012d}-{len(tasks)}"
+
+
+def blocks_prefix(job_id: str) -> str:
+    """Prefix of all arguments of a job's tasks that were kept."""
+    return f"{job_prefix(job_id)}items/"
+
+
 def live_key(job_id: str, attempt_id: str) -> str:
     """Key of the sign of life of an invocation that nobody waits for."""
     return f"{live_prefix(job_id)}{attempt_id}"

@@ -47,6 +47,8 @@ class Chunk:
         program, sent = self._program, self._request.items
         with program.current(), collection_paused(), program.shared.reading(sent):
             items = Decoder(read_frames(sent, self._cache), program.home).load()
+        if pick := self._request.options.get("pick"):
+            items = items[pick[0] : pick[0] + pick[1]]
         with self._environment.active():
             for number, item in enumerate(items):
                 self._environment.outputs.task = number
