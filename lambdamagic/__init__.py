@@ -23,9 +23,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from lambdamagic.api.attach import JobInfo as JobInfo
+    from lambdamagic.api.attach import attach as attach
+    from lambdamagic.api.attach import list_jobs as list_jobs
     from lambdamagic.api.executor import LambdaExecutor as LambdaExecutor
     from lambdamagic.api.executor import cache_clear as cache_clear
     from lambdamagic.api.joblib_backend import register as register_joblib
+    from lambdamagic.api.map_job import NOT_RUN as NOT_RUN
+    from lambdamagic.api.map_job import MapJob as MapJob
     from lambdamagic.api.pool import LambdaFunctionError as LambdaFunctionError
     from lambdamagic.api.pool import LambdaPool as LambdaPool
     from lambdamagic.api.pool import LambdaPoolError as LambdaPoolError
@@ -37,13 +42,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "NOT_RUN",
+    "JobInfo",
     "LambdaExecutor",
     "LambdaFunctionError",
     "LambdaPool",
     "LambdaPoolError",
+    "MapJob",
     "Reference",
     "RemoteFunction",
+    "attach",
     "cache_clear",
+    "list_jobs",
     "load_ipython_extension",
     "put",
     "register_joblib",
@@ -53,6 +63,11 @@ __all__ = [
 
 # Public name to where it is, loaded when it is first asked for (PEP 562).
 _WHERE = {
+    "JobInfo": ("lambdamagic.api.attach", "JobInfo"),
+    "MapJob": ("lambdamagic.api.map_job", "MapJob"),
+    "NOT_RUN": ("lambdamagic.api.map_job", "NOT_RUN"),
+    "attach": ("lambdamagic.api.attach", "attach"),
+    "list_jobs": ("lambdamagic.api.attach", "list_jobs"),
     "LambdaExecutor": ("lambdamagic.api.executor", "LambdaExecutor"),
     "LambdaFunctionError": ("lambdamagic.api.pool", "LambdaFunctionError"),
     "LambdaPool": ("lambdamagic.api.pool", "LambdaPool"),

@@ -31,6 +31,7 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   `-- AwsBusyError               AWS throttled us, or takes longer than our patience; run it again
     |-- CostLimitError             the job cost as much as it may; nothing more was launched
     |-- ResultError                the code ran and its result cannot come back as it should
+    |-- JobMissingError            a job is not known here, or the bucket no longer holds it
     `-- JobCancelledError          the user cancelled
 """
 
@@ -243,6 +244,10 @@ class CostLimitError(LambdaMagicError):
 
 class ResultError(LambdaMagicError):
     """The code ran, and its result cannot come back as it should."""
+
+
+class JobMissingError(LambdaMagicError):
+    """A job is not known here, or the bucket no longer holds it; nothing was sent."""
 
 
 class JobCancelledError(LambdaMagicError):

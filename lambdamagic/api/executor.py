@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from lambdamagic.api.calls import Calls
 from lambdamagic.api.launcher import Launcher, Share
+from lambdamagic.api.map_job import MapJob, start_map
 from lambdamagic.api.maps import LOOK_AHEAD, Arrived, MapRun, snapshot
 from lambdamagic.api.options import read_options
 from lambdamagic.events import Listener
@@ -167,6 +168,26 @@ class LambdaExecutor(Executor):
             TargetError: The target is not usable.
         """
         return self._launcher.cache_clear(fn)
+
+    def start_map(self, fn: Callable[..., Any], *iterables: Iterable[Any], chunksize: int | None = None) -> MapJob:
+        """Start `fn` over the items of the iterables side by side, and return the job itself.
+
+        Unlike `map` it gives partial results (`job.results()`), can be cancelled and resumed, and runs again what
+        failed. In the modes `event` and `trigger`, `lambdamagic.attach(job.job_id)` takes it up in another process.
+
+        Args:
+            fn: The callable.
+            *iterables: Its arguments, like `map`; all are read now.
+            chunksize: Tasks in one invocation; None fits it to what is measured.
+
+        Raises:
+            RuntimeError: The executor was shut down.
+            CaptureError: The callable cannot be sent.
+            TargetError: The target is not usable; nothing was sent.
+        """
+        with self._lock:
+            self._refuse_if_shut()
+        return start_map(self._launcher, fn, iterables, chunksize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more work; see `Executor.shutdown`. Idempotent.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lambdamagic.api.options import Options
     from lambdamagic.codec.frames import Frames
     from lambdamagic.config import Settings
+    from lambdamagic.jobs.durable import Inputs
     from lambdamagic.jobs.ledger import Budget
     from lambdamagic.jobs.sources import UnitSource
     from lambdamagic.targets.base import Target
@@ -143,6 +144,8 @@ class Launcher:
         program: Program | None,
         task_count: int | None,
         cached: tuple[int, ...] = (),
+        inputs: Inputs | None = None,
+        listener: Listener | None = None,
     ) -> Job:
         """Begin a map job.
 
@@ -153,6 +156,8 @@ class Launcher:
             program: What all units run; None if each brings its own.
             task_count: How many tasks there are, if that is known.
             cached: Tasks whose outcomes are known already.
+            inputs: The tasks' arguments, where another process may take the job up again.
+            listener: Told of this job's events, beside the others.
 
         Raises:
             TargetError: The target is not usable.
@@ -173,10 +178,11 @@ class Launcher:
             is_program_shared=True,
             cached=cached,
             budget=self._budget,
+            inputs=inputs,
         )
         listeners = Listeners()
-        for listener in self.listeners:
-            listeners.add(listener)
+        for each in [*self.listeners, *([listener] if listener is not None else [])]:
+            listeners.add(each)
         return process.engine().start(spec, listeners)
 
 

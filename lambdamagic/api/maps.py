@@ -16,6 +16,7 @@ from lambdamagic.api.calls import exception_of
 from lambdamagic.api.feed import Feed
 from lambdamagic.api.launcher import CallStyle, Launcher, name_of
 from lambdamagic.errors import JobCancelledError
+from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.job import Arrival, Job
 from lambdamagic.jobs.memo import KnownTasks, arguments_of
 from lambdamagic.jobs.outcomes import Failure, outcomes
@@ -86,13 +87,14 @@ class MapRun:
         self.was_taken_from = False
         self._known: KnownTasks | None = None
         self.fed = 0
+        first = list(items if window is None else islice(items, window))
+        inputs = Inputs(launcher.encode_items, first if window is None else None)
         self.feed = Feed(
-            launcher.encode_items,
+            inputs.encode,
             timeout_s=settings.timeout_s,
             limit_bytes=settings.inline_limit_bytes,
             chunksize=chunksize or settings.chunksize,
         )
-        first = list(items if window is None else islice(items, window))
         if not first:
             self._is_open = False
             sink.ended(None)
@@ -109,7 +111,14 @@ class MapRun:
             self.close()
         count = len(first) if window is None else None
         self._job = launcher.start(
-            units, label=name_of(fn), style=style, program=program, task_count=count, cached=cached
+            units,
+            label=name_of(fn),
+            style=style,
+            program=program,
+            task_count=count,
+            cached=cached,
+            # What is known already has no place among the attempts that another process could read.
+            inputs=inputs if self._known is None else None,
         )
         self._thread = threading.Thread(target=self._collect, name="lambdamagic-collector", daemon=True)
         self._thread.start()

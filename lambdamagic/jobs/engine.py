@@ -45,6 +45,8 @@ class Engine:
 
     def start(self, spec: JobSpec, listeners: Listeners) -> Job:
         """Begin a job and return it at once."""
+        if spec.journal is not None:
+            listeners.add(spec.journal)
         job = Job(spec, listeners, self._clock)
         loop = self._running_loop()
         run = JobRun(job, self._threads, self._jitter, self._clock)

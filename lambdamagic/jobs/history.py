@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class JobNote:
         job_id: Its id.
         label: What ran, for a person.
         mode: `sync`, `event` or `trigger`.
-        where: Target, function, bucket, region, endpoint and profile: what finds it again. No secret.
+        where: The settings that find it again (target, function, its size, bucket, region, ...). No secret.
         task_count: How many tasks there were; None when that was not known.
         started_at: Seconds since the epoch.
         key: The job's key, where it may be taken up again; empty otherwise.
@@ -55,13 +56,17 @@ class JobNote:
         """`done`, `failed`, `cancelled`, `running`, or `abandoned` when its client ended before it."""
         if self.ended:
             return str(self.ended["state"])
-        return "running" if _is_running(self.client_pid) else "abandoned"
+        return "running" if _is_running(self.client_pid, self.started_at) else "abandoned"
 
 
-def _is_running(pid: int) -> bool:
+def _is_running(pid: int, started_at: float) -> bool:
+    """Tell whether the process lives that started a job then; another may have its number by now."""
     import psutil
 
-    return bool(pid) and psutil.pid_exists(pid)
+    try:
+        return bool(pid) and psutil.Process(pid).create_time() <= started_at + 1
+    except psutil.Error:
+        return False
 
 
 class JobFile:
@@ -70,15 +75,23 @@ class JobFile:
     Args:
         path: Where it is.
         note: What is known at the start.
+        prepare: Called before the file is made.
+
+    The file of a job that nobody can take up again is written at its end, and only if it took a while.
     """
 
-    def __init__(self, path: Path, note: JobNote) -> None:
-        self.path = path
+    #: Quicker jobs are not worth a file, in seconds.
+    SHORTEST_S = 1.0
+
+    def __init__(self, path: Path, note: JobNote, *, prepare: Callable[[], None]) -> None:
+        self.path, self._prepare = path, prepare
         self._lock = threading.Lock()
+        self._is_begun = False
+        self._started_at = note.started_at
         self._counts = {"done": 0, "failed": 0}
         self._cost_usd = 0.0
         self._pid = os.getpid()
-        document = {
+        self._head = {
             "job": note.job_id,
             "label": note.label,
             "mode": note.mode,
@@ -88,7 +101,8 @@ class JobFile:
             "key": base64.b64encode(note.key).decode(),
             "pid": self._pid,
         }
-        self._write(document)
+        if note.key:
+            self._write()
 
     def sent(self, attempt_id: str) -> None:
         """Note an attempt before it is sent."""
@@ -103,15 +117,20 @@ class JobFile:
                 self._cost_usd += event.cost_usd
             case events.JobFinished():
                 ended = {"state": event.state, **self._counts, "cost_usd": self._cost_usd, "at": event.at}
-                with contextlib.suppress(OSError):  # a full disk loses the note of a job that is over, nothing else
-                    self._write({"ended": ended})
+                if self._is_begun or event.at - self._started_at >= self.SHORTEST_S:
+                    with contextlib.suppress(OSError):  # a full disk loses the note of a job that is over, no more
+                        self._write({"ended": ended})
             case _:
                 pass
 
-    def _write(self, document: dict[str, Any]) -> None:
-        # One write to the end of the file: what the system took survives the death of this process.
-        data = json.dumps(document).encode() + b"\n"
+    def _write(self, *documents: dict[str, Any]) -> None:
         with self._lock:
+            if not self._is_begun:
+                self._prepare()
+                documents = self._head, *documents
+                self._is_begun = True
+            # One write to the end of the file: what the system took survives the death of this process.
+            data = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 os.write(descriptor, data)
@@ -135,9 +154,7 @@ class History:
 
     def begin(self, note: JobNote) -> JobFile:
         """Start a job's file, or go on with it."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._prune()
-        return JobFile(self._path(note.job_id), note)
+        return JobFile(self._path(note.job_id), note, prepare=self._make_room)
 
     def read(self, job_id: str) -> JobNote | None:
         """Return what is remembered of a job, or None."""
@@ -164,7 +181,8 @@ class History:
     def _paths(self) -> list[Path]:
         return list(self.folder.glob("*.jsonl"))
 
-    def _prune(self) -> None:
+    def _make_room(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         paths = self._paths()
         for path in sorted(paths)[: max(0, len(paths) - KEPT + 1)]:
             path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.codec.frames import Frames
-from lambdamagic.events import Listeners
+from lambdamagic.events import Event, Listeners
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.staging import Stager
@@ -85,7 +85,11 @@ class Unit:
 
 
 class Journal(Protocol):
-    """Keeps what another process needs to go on with a job."""
+    """Remembers a job: what another process needs to go on with it, and how it ended."""
+
+    def __call__(self, event: Event) -> None:
+        """Hear of an event, as a listener."""
+        ...
 
     def sent(self, attempt_id: str) -> None:
         """Note that an attempt is about to be sent. Thread-safe; safe on disk when it returns."""
@@ -106,7 +110,7 @@ class JobSpec:
         answer_bound_s: In mode `event`, how long an answer may be out before its attempt counts as lost.
         placed_at: When the program was placed, by the monotonic clock.
         attempts_before: How many attempts of it were numbered by a client that died.
-        journal: Told of each event before it is sent; None where nobody could take the job up again.
+        journal: Told of each invocation that is sent as an event, before it is sent; None to remember nothing.
     """
 
     kind: Literal["cell", "map"]

@@ -422,5 +422,6 @@ class JobRun:
         self.job.arrived(arrival)
 
     def _finish(self, state: Any, error: Exception | None) -> None:
-        self.job.finished(state, error)
+        # Listeners first: who waits for the job finds them up to date.
         self._ledger.job_finished(state, error)
+        self.job.finished(state, error)

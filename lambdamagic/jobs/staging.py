@@ -93,7 +93,7 @@ class Stager:
     def renewed(self, payload: Payload) -> Payload:
         """Return a payload with new permissions to read its staged frames."""
         frames = tuple(
-            replace(frame, url=self._required().presign_get(keys.blob_key(frame.sha256), PRESIGN_EXPIRES_S))
+            replace(frame, url=self.required().presign_get(keys.blob_key(frame.sha256), PRESIGN_EXPIRES_S))
             if frame.sha256
             else frame
             for frame in payload.frames
@@ -114,7 +114,7 @@ class Stager:
 
     def _stage(self, segment: Any, size: int, sha256: str = "") -> FrameRef:
         """Stage one frame; `sha256` is what a shared one had when it was put."""
-        store = self._required()
+        store = self.required()
         was_put = bool(sha256)
         sha256 = sha256 or sha256_of([segment])
         with self._lock:
@@ -139,7 +139,12 @@ class Stager:
             self._sent.add(sha256)
             self._sending.pop(sha256, None)
 
-    def _required(self) -> ObjectStore:
+    def required(self) -> ObjectStore:
+        """Return the bucket.
+
+        Raises:
+            ResultError: There is none.
+        """
         if self.store is None:
             raise ResultError(
                 "the payload is larger than Lambda's events can hold, and there is no bucket to stage it in",
@@ -156,26 +161,31 @@ class Stager:
 
     def answer_url(self, job_id: str, attempt_id: str) -> str:
         """Return permission for the function to store its whole answer."""
-        return self._required().presign_put(keys.answer_key(job_id, attempt_id), PRESIGN_EXPIRES_S)
+        return self.required().presign_put(keys.answer_key(job_id, attempt_id), PRESIGN_EXPIRES_S)
+
+    def stored_jobs(self) -> list[str]:
+        """Return the ids of jobs of which the bucket holds something; one LIST for up to 1,000."""
+        prefix = keys.jobs_prefix()
+        return [found.removeprefix(prefix).rstrip("/") for found in self.required().folders(prefix)]
 
     def live(self, job_id: str, attempt_id: str, every_s: float) -> Live:
         """Return permission for the function to show that it runs."""
-        store, name = self._required(), keys.live_key(job_id, attempt_id)
+        store, name = self.required(), keys.live_key(job_id, attempt_id)
         put_url = store.presign_put(name, PRESIGN_EXPIRES_S)
         return Live(put_url, store.presign_get(name, PRESIGN_EXPIRES_S), every_s)
 
     def signs_of_life(self, job_id: str) -> dict[str, ObjectInfo]:
         """Return the sign of each attempt that has begun and was not read yet; one LIST for up to 1,000."""
         prefix = keys.live_prefix(job_id)
-        return {info.key.removeprefix(prefix): info for info in self._required().list(prefix)}
+        return {info.key.removeprefix(prefix): info for info in self.required().list(prefix)}
 
     def forget_signs(self, job_id: str, attempt_ids: Iterable[str]) -> None:
         """Take signs away that were read, so that the next LIST is short; one request for up to 1,000."""
-        self._required().delete([keys.live_key(job_id, attempt_id) for attempt_id in attempt_ids])
+        self.required().delete([keys.live_key(job_id, attempt_id) for attempt_id in attempt_ids])
 
     def has_answer(self, job_id: str, attempt_id: str) -> bool:
         """Say whether an attempt's answer was stored; one HEAD."""
-        return self._required().exists(keys.answer_key(job_id, attempt_id))
+        return self.required().exists(keys.answer_key(job_id, attempt_id))
 
     def read_answer(self, job_id: str, attempt_id: str, key: bytes) -> bytes:
         """Return a stored answer, verified. It stays, so that the job can be taken up again after its owner died.
@@ -183,7 +193,7 @@ class Stager:
         Raises:
             IntegrityError: It is not signed for this attempt.
         """
-        store, name = self._required(), keys.answer_key(job_id, attempt_id)
+        store, name = self.required(), keys.answer_key(job_id, attempt_id)
         return unseal(store.get(name), key=key, job_id=job_id, attempt_id=attempt_id)
 
     def cancel_url(self, job_id: str) -> str:
@@ -216,7 +226,7 @@ class Stager:
         if payload.parts:
             frames = self._read_parts(payload, response.signature, job_id, attempt_id, key)
             if not keeps:
-                self._required().delete([part.key for part in payload.parts])
+                self.required().delete([part.key for part in payload.parts])
         else:
             frames = list(payload.inline_segments())
         if response.outputs and response.outputs[0].get("in_last_frame"):
@@ -224,7 +234,7 @@ class Stager:
         return frames
 
     def _read_parts(self, payload: Payload, signature: str, job_id: str, attempt_id: str, key: bytes) -> list[Any]:
-        store = self._required()
+        store = self.required()
         if not keys.is_signed(key, signature, job_id, attempt_id, *signed_text(payload.parts)):
             raise IntegrityError("a staged result does not carry this job's signature; it was not read")
         expected = {keys.result_key(job_id, attempt_id, part) for part in range(RESULT_PARTS)}

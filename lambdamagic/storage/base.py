@@ -121,6 +121,10 @@ class ObjectStore(Protocol):
         """Yield the objects whose keys start with `prefix`, in the keys' order (UTF-8). Fetched page by page."""
         ...
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the prefixes, up to the next `/` and with it, of objects whose keys start with `prefix`, in order."""
+        ...
+
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; keys under which there is nothing are no error."""
         ...

@@ -84,6 +84,11 @@ class MemoryObjectStore:
             found = [ObjectInfo(k, len(body), at) for k, (body, at) in objects.items() if k.startswith(prefix)]
         yield from sorted(found, key=lambda info: info.key.encode())
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the folders under a prefix."""
+        rests = (info.key.removeprefix(prefix) for info in self.list(prefix))
+        yield from dict.fromkeys(f"{prefix}{rest.split('/')[0]}/" for rest in rests if "/" in rest)
+
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; missing ones are no error."""
         names = [*keys]

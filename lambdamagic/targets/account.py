@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from lambdamagic.deploy.functions import forbid_event_retries
 from lambdamagic.jobs.staging import Stager
@@ -19,6 +20,8 @@ class Account:
         bucket: The bucket's name; None where there is none, so that everything must ride inline.
         max_connections: Connections kept while idle.
     """
+
+    name = ""
 
     def __init__(self, access: AwsAccess, *, bucket: str | None, max_connections: int) -> None:
         self.access = access
@@ -42,6 +45,19 @@ class Account:
     def region(self) -> str:
         """The region."""
         return self.access.region
+
+    def whereabouts(self) -> dict[str, Any]:
+        """Return target, region, endpoint, profile, credentials file and bucket, where they are set."""
+        access = self.access
+        found = {
+            "target": self.name,
+            "region": access.region,
+            "endpoint_url": access.endpoint_url,
+            "profile": access.profile,
+            "credentials_file": access.credentials_file,
+            "bucket": None if self._store is None else self._store.bucket,
+        }
+        return {name: str(value) for name, value in found.items() if value}
 
     def prepare_events(self, function: str) -> None:
         """Turn Lambda's own retries of events off, once for each function."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
@@ -64,6 +64,10 @@ class Target(Protocol):
             wanted: The setting `max_concurrency`.
             is_explicit: Whether the user chose it.
         """
+        ...
+
+    def whereabouts(self) -> dict[str, Any]:
+        """Return the settings by which another process finds this target again; no secret."""
         ...
 
     def is_alive(self) -> bool:

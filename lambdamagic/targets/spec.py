@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from dataclasses import replace
 from typing import Any, Literal
@@ -11,7 +12,9 @@ from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.parity import check_parity
 from lambdamagic.errors import ConfigError, ParityError
 from lambdamagic.jobs.delivery import answer_bound_s
+from lambdamagic.jobs.durable import Inputs, make_durable
 from lambdamagic.jobs.encoding import Program
+from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.jobs.job import FunctionRef, JobSpec
 from lambdamagic.jobs.ledger import Budget
 from lambdamagic.jobs.policy import RetryPolicy
@@ -96,6 +99,7 @@ def job_spec(
     is_program_shared: bool,
     budget: Budget | None = None,
     cached: tuple[int, ...] = (),
+    inputs: Inputs | None = None,
 ) -> JobSpec:
     """Put a job together; the program is staged here if it is large.
 
@@ -111,6 +115,7 @@ def job_spec(
         deaths: Further attempts of a task whose environment died.
         is_program_shared: Whether many invocations run the program.
         cached: Tasks whose outcomes are known already.
+        inputs: The tasks' arguments, where another process may take the job up again.
         budget: What it may spend together with other jobs; by default one of its own, see `budget_of`.
 
     Raises:
@@ -136,7 +141,7 @@ def job_spec(
         limit = min(limit, EVENT_INLINE_MAX_BYTES)
     if is_program_shared:
         limit = min(limit, SHARED_PROGRAM_LIMIT_BYTES)
-    return JobSpec(
+    spec = JobSpec(
         kind=kind,
         label=label,
         function=function,
@@ -170,3 +175,13 @@ def job_spec(
         budget=budget or budget_of(resolved, target),
         resize=resize,
     )
+    where = {
+        **target.whereabouts(),
+        "function": function.name,
+        "memory_mb": function.memory_mb,
+        "timeout_s": function.timeout_s,
+    }
+    if mode != "sync" and program is not None and (kind == "cell" or inputs is not None):
+        return make_durable(spec, inputs, where, History())
+    note = JobNote(spec.job_id, label, mode, where, task_count, time.time())
+    return replace(spec, journal=History().begin(note))

@@ -63,9 +63,9 @@ class AwsAccess:
     ) -> None:
         self.endpoint_url = endpoint_url
         self._region = region
-        self._profile = profile
+        self.profile = profile
         self._keys = (access_key_id, secret_access_key, session_token)
-        self._credentials_file = credentials_file
+        self.credentials_file = credentials_file
         self._lock = threading.RLock()
         self._session: boto3.Session | None = None
         self._credentials: Any = None
@@ -83,18 +83,18 @@ class AwsAccess:
 
                 key_id, secret, token = self._keys
                 core = None
-                if self._credentials_file is not None:
+                if self.credentials_file is not None:
                     import botocore.session
 
                     core = botocore.session.get_session()
-                    core.set_config_variable("credentials_file", self._credentials_file)
+                    core.set_config_variable("credentials_file", self.credentials_file)
                 try:
                     self._session = boto3.Session(
                         aws_access_key_id=key_id,
                         aws_secret_access_key=secret,
                         aws_session_token=token,
                         region_name=self._region,
-                        profile_name=self._profile,
+                        profile_name=self.profile,
                         botocore_session=core,
                     )
                 except BotoCoreError as exc:

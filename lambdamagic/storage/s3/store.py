@@ -111,6 +111,14 @@ class S3ObjectStore:
                 for item in page.get("Contents", ()):
                     yield ObjectInfo(item["Key"], item["Size"], item["LastModified"].timestamp())
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the folders under a prefix; one request for every 1,000."""
+        with self._translated(f"list {prefix!r}"):
+            pages = self._client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/"):
+                for item in page.get("CommonPrefixes", ()):
+                    yield item["Prefix"]
+
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; one request for every 1,000."""
         with self._translated("delete objects"):

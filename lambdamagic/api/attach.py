@@ -1,0 +1,276 @@
+"""Jobs of other processes: listed, and taken up again after their client died."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from lambdamagic.api import process
+from lambdamagic.api.map_job import MapJob
+from lambdamagic.api.options import read_options
+from lambdamagic.codec.encode import Decoder
+from lambdamagic.codec.placeholder import stand_in
+from lambdamagic.errors import JobMissingError, LambdaMagicError
+from lambdamagic.events import Event, Listeners
+from lambdamagic.jobs.history import History, JobNote
+from lambdamagic.jobs.invoke import take_stored
+from lambdamagic.jobs.job import Job, JobSpec
+from lambdamagic.jobs.outcomes import Failure, outcomes
+from lambdamagic.jobs.selected import SelectedTasks
+from lambdamagic.jobs.stored_job import StoredItems, StoredJob, read_frames, read_stored_job
+from lambdamagic.protocol import keys
+from lambdamagic.targets.spec import job_spec
+
+if TYPE_CHECKING:
+    from lambdamagic.api.options import Options
+    from lambdamagic.codec.home import Home
+    from lambdamagic.targets.base import Target
+
+
+@dataclass(frozen=True)
+class JobInfo:
+    """One job of the list.
+
+    Attributes:
+        job_id: Its id.
+        label: What ran; empty where only the bucket knows of it.
+        mode: `sync`, `event` or `trigger`; empty where that is not known.
+        state: `done`, `failed`, `cancelled`, `running` (its client lives), `abandoned` (its client died; `attach` takes
+            it up) or `stored` (only the bucket knows of it).
+        started_at: Seconds since the epoch; 0 where that is not known.
+        task_count: How many tasks there were, if that is known.
+        done: Tasks that have returned, as its client noted at its end.
+        failed: Tasks that have failed, likewise.
+        cost_usd: What it cost at list price, likewise.
+        where: Target, function, bucket, region, endpoint and profile, where they were set.
+        is_attachable: Whether `attach` can take it up here.
+    """
+
+    job_id: str
+    label: str
+    mode: str
+    state: str
+    started_at: float
+    task_count: int | None
+    done: int
+    failed: int
+    cost_usd: float
+    where: dict[str, Any]
+    is_attachable: bool
+
+
+def list_jobs(*, bucket: bool = False, **options: Any) -> list[JobInfo]:
+    """Return the jobs that this user's history knows, the latest first.
+
+    Jobs of `event` and `trigger` are there from their start, others from their end if they took a second or more.
+
+    Args:
+        bucket: Also list what the configured bucket holds of other users and machines (one LIST for 1,000 jobs).
+        **options: As for `LambdaExecutor`; they say which bucket.
+
+    Raises:
+        TargetError: The bucket cannot be listed.
+    """
+    notes = History().all()
+    found = [_info(note) for note in notes]
+    if bucket:
+        known = {note.job_id for note in notes}
+        target = _target(read_options(options))
+        found += [_stored(job_id) for job_id in target.stager.stored_jobs() if job_id not in known]
+        found.sort(key=lambda info: info.job_id, reverse=True)
+    return found
+
+
+def _target(options: Options) -> Target:
+    return process.target(options.resolved.settings, options.access)
+
+
+def _info(note: JobNote) -> JobInfo:
+    ended = note.ended
+    return JobInfo(
+        job_id=note.job_id,
+        label=note.label,
+        mode=note.mode,
+        state=note.state,
+        started_at=note.started_at,
+        task_count=note.task_count,
+        done=int(ended.get("done", 0)),
+        failed=int(ended.get("failed", 0)),
+        cost_usd=float(ended.get("cost_usd", 0.0)),
+        where=note.where,
+        is_attachable=bool(note.key),
+    )
+
+
+def _stored(job_id: str) -> JobInfo:
+    return JobInfo(job_id, "", "", "stored", 0.0, None, 0, 0, 0.0, {}, False)
+
+
+def find_note(job_id: str) -> JobNote:
+    """Return what this user's history has of a job that can be taken up again.
+
+    Raises:
+        JobMissingError: It has nothing, or not what is needed.
+    """
+    note = History().read(job_id)
+    if note is None:
+        raise JobMissingError(
+            f"the history of this user on this machine does not know job {job_id!r}",
+            hint="a job is attached where it was started, since only there its key is kept; list them with "
+            "`%lambda jobs` or lambdamagic.list_jobs()",
+        )
+    if not note.key:
+        raise JobMissingError(
+            f"job {job_id} ran in the mode {note.mode}: its results went to its own client only",
+            hint="start jobs that must outlive their kernel with --mode event, or mode='event'",
+        )
+    return note
+
+
+def attach(job_id: str, **options: Any) -> MapJob:
+    """Take up a map of the mode `event` or `trigger` whose client is gone, and return it as a job.
+
+    What is done is read and not run again; what was sent is waited for; what was never sent is sent now. Results may be
+    taken as often as one likes until the bucket's objects expire. Only where the job was started, since its key is kept
+    in the history of that user.
+
+    Args:
+        job_id: The job's id, as `%lambda jobs` or `list_jobs` tell it.
+        **options: As for `LambdaExecutor`, where the target is reached otherwise than it was.
+
+    Raises:
+        JobMissingError: The job is not known here, or the bucket no longer holds it.
+        IntegrityError: What the bucket holds does not carry the job's signature.
+        TargetError: The target is not usable.
+    """
+    note = find_note(job_id)
+    if note.state == "running":
+        raise JobMissingError(
+            f"job {job_id} still belongs to the process {note.client_pid}, which runs",
+            hint="wait for it there, or end that process first",
+        )
+    given = read_options({**_options_of(note), **options})
+    work = StoredWork(note, given, process.home())
+    if work.stored.manifest.kind != "map":
+        raise JobMissingError(
+            f"job {job_id} is a cell: its names belong into a notebook", hint=f"there, run %lambda attach {job_id}"
+        )
+    return MapJob(work, work.stored.task_count, known=work.known).resume()
+
+
+def _options_of(note: JobNote) -> dict[str, Any]:
+    where = dict(note.where)
+    if where.get("target") == "local":
+        # Its server is gone with the client; what is left of it is only the note.
+        raise JobMissingError(
+            f"job {note.job_id} ran on an embedded Lambda that ended with its client, and its bucket with it",
+            hint="`lambdamagic local start` starts one that outlives kernels",
+        )
+    return {**where, "mode": note.mode}
+
+
+class StoredWork:
+    """A job whose client is gone, as work for a `MapJob`.
+
+    Args:
+        note: What the history has.
+        options: How the target is reached.
+        home: The home that its values come to live in.
+
+    Attributes:
+        stored: What the bucket has.
+        known: Outcomes that are there, by task.
+    """
+
+    def __init__(self, note: JobNote, options: Options, home: Home) -> None:
+        self.label = note.label
+        self._note, self._home = note, home
+        self._target = _target(options)
+        stager = self._target.stager
+        self.stored: StoredJob = read_stored_job(stager, note)
+        self._resolved = options.resolved
+        self._is_taken_up = False
+        self._items = StoredItems(stager, self.stored)
+        self.decoder = self._read_program()
+        self.known = self._outcomes(self._spec(SelectedTasks([], self._items.make, timeout_s=1, limit_bytes=1)))
+
+    def _read_program(self) -> Decoder | None:
+        """Read the captured code here: its classes are those of the results."""
+        payload = self.stored.manifest.program
+        if payload.shared:
+            return None
+        decoder = Decoder(read_frames(self._target.stager, payload), self._home, missing=stand_in)
+        # What cannot be read here (a module is missing) leaves placeholders in the results, and says so there.
+        with contextlib.suppress(Exception):
+            decoder.load()
+            self.parts = list(decoder.parts())
+        return decoder
+
+    parts: Sequence[Any] = ()
+
+    def _outcomes(self, spec: JobSpec) -> dict[int, Any]:
+        found: dict[int, Any] = {}
+        for attempt in self.stored.answered:
+            tasks = keys.read_attempt_name(attempt)[1]
+            if all(task in found and not isinstance(found[task], Failure) for task in tasks):
+                continue
+            try:
+                arrival = take_stored(spec, self._items.make(tasks), attempt)
+            except LambdaMagicError:
+                continue  # it refused or timed out: its tasks are among those that are missing
+            for task, outcome in outcomes(arrival, self._home):
+                if isinstance(found.get(task), Failure) or task not in found:
+                    found[task] = outcome
+        return found
+
+    def launch(self, tasks: Sequence[int], listener: Callable[[Event], None]) -> Job:
+        """Go on with some tasks."""
+        settings = self._resolved.settings
+        if self._is_taken_up:
+            self.stored = read_stored_job(self._target.stager, find_note(self._note.job_id))
+        under_way = [] if self._is_taken_up else self.stored.under_way(tasks)
+        self._is_taken_up = True
+        sent = {task for attempt in under_way for task in keys.read_attempt_name(attempt)[1]}
+        source = SelectedTasks(
+            self._items.runs(task for task in tasks if task not in sent),
+            self._items.make,
+            timeout_s=settings.timeout_s,
+            limit_bytes=settings.inline_limit_bytes,
+            chunksize=settings.chunksize,
+            first=[self._items.make(keys.read_attempt_name(each)[1], sent_as=each) for each in under_way],
+        )
+        spec = self._spec(source)
+        listeners = Listeners()
+        listeners.add(listener)
+        return process.engine().start(replace(spec, journal=History().begin(self._note)), listeners)
+
+    def _spec(self, source: SelectedTasks) -> JobSpec:
+        manifest = self.stored.manifest
+        spec = job_spec(
+            self._resolved,
+            self._target,
+            "map" if manifest.kind == "map" else "cell",
+            source,
+            label=manifest.label,
+            program=None,
+            task_count=self.stored.task_count,
+            options=manifest.options,
+            deaths=1,
+            is_program_shared=True,
+        )
+        return replace(
+            spec,
+            program=self._target.stager.renewed(manifest.program),
+            versions=manifest.versions,
+            options=manifest.options,
+            job_id=self._note.job_id,
+            key=self._note.key,
+            attempts_before=self.stored.attempts_before,
+            journal=None,
+        )
+
+    def check(self, error: Exception) -> Exception:
+        """Return a better error if the target itself has failed."""
+        return self._target.check(error)

@@ -1,0 +1,101 @@
+"""Jobs that outlive their client: what another process needs is in the bucket before the first task is sent.
+
+Arguments of a known number of tasks are kept at the start, in blocks; those of a stream as they are sent. The job's key
+goes into the history of this user, never into the bucket.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lambdamagic.codec.frames import Frames
+from lambdamagic.jobs.history import History, JobNote
+from lambdamagic.jobs.job import JobSpec
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.protocol import keys
+from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
+from lambdamagic.protocol.manifest import BLOCK_TASKS, Manifest, seal_block
+from lambdamagic.protocol.payload import Payload
+
+_Encode = Callable[[Sequence[Any], int], Frames]
+
+
+class Inputs:
+    """The arguments of a map's tasks on their way to bytes.
+
+    Args:
+        encode: Encodes some items whose first has the given number.
+        items: All of them; None for a stream, of which only what was sent can be kept.
+    """
+
+    def __init__(self, encode: _Encode, items: Sequence[Any] | None) -> None:
+        self._encode, self.items = encode, items
+        self._keep: Callable[[range, Frames], None] | None = None
+
+    def encode(self, chunk: Sequence[Any], start: int) -> Frames:
+        """Encode a chunk, and keep it if it has to be kept as it is sent."""
+        frames = self._encode(chunk, start)
+        if self._keep is not None:
+            self._keep(range(start, start + len(chunk)), frames)
+        return frames
+
+    def keep(self, keep: Callable[[range, Frames], None]) -> None:
+        """Hand all items over to `keep` in blocks, or, of a stream, each chunk when it is encoded."""
+        if self.items is None:
+            self._keep = keep
+            return
+        for start in range(0, len(self.items), BLOCK_TASKS):
+            block = self.items[start : start + BLOCK_TASKS]
+            keep(range(start, start + len(block)), self._encode(block, start))
+
+
+def make_durable(spec: JobSpec, inputs: Inputs | None, where: dict[str, Any], history: History) -> JobSpec:
+    """Store what is needed to take a job up again, and return the job with its journal.
+
+    Args:
+        spec: The job.
+        inputs: Its tasks' arguments; None for a cell.
+        where: What finds it again; see `JobNote.where`.
+        history: Where the job's key is kept.
+
+    Raises:
+        TargetError: The bucket cannot be used.
+        EncodeError: An argument cannot be sent.
+        OSError: The history cannot be written.
+    """
+    store = spec.stager.required()
+    if inputs is not None:
+        inputs.keep(lambda tasks, frames: _keep_block(spec, tasks, frames))
+    now = time.time()
+    manifest = Manifest(
+        job_id=spec.job_id,
+        kind=spec.kind,
+        mode=spec.mode,
+        label=spec.label,
+        versions=spec.versions,
+        program=without_permissions(spec.program),
+        options=spec.options,
+        task_count=spec.task_count,
+        function=spec.function.name,
+        memory_mb=spec.function.memory_mb,
+        timeout_s=spec.function.timeout_s,
+        started_at=now,
+    )
+    store.put(keys.manifest_key(spec.job_id), [manifest.sealed(spec.key)])
+    note = JobNote(spec.job_id, spec.label, spec.mode, where, spec.task_count, now, spec.key)
+    return replace(spec, journal=history.begin(note))
+
+
+def _keep_block(spec: JobSpec, tasks: range, frames: Frames) -> None:
+    stager: Stager = spec.stager
+    payload = without_permissions(stager.place(frames, limit_bytes=EVENT_INLINE_MAX_BYTES))
+    data = seal_block(payload, tasks, key=spec.key, job_id=spec.job_id)
+    stager.required().put(keys.block_key(spec.job_id, tasks), [data])
+
+
+def without_permissions(payload: Payload) -> Payload:
+    """Return a payload without its URLs, which end long before the job is forgotten."""
+    return replace(payload, frames=tuple(replace(frame, url="") for frame in payload.frames))

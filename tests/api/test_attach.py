@@ -1,0 +1,171 @@
+"""Jobs that outlive their client: killed with -9, taken up again by another process, nothing run twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lambdamagic
+from lambdamagic.api import process
+from lambdamagic.api.options import Access
+from lambdamagic.config import load_settings
+from lambdamagic.errors import IntegrityError, JobMissingError
+from lambdamagic.jobs.history import History
+from lambdamagic.protocol import keys
+from lambdamagic.targets.local import LocalTarget
+
+_CLIENT = """
+import sys, time
+from pathlib import Path
+import lambdamagic
+
+folder = Path({folder!r})
+
+class Answer:
+    def __init__(self, number):
+        self.number = number
+
+def work(number):
+    with (folder / f"ran-{{number}}").open("a") as file:
+        file.write("x")
+    if number >= {gated}:
+        (folder / f"waits-{{number}}").touch()
+        while not (folder / "go").exists():
+            time.sleep(0.02)
+    if number == 3:
+        raise ValueError("three")
+    return Answer(number * 10)
+
+executor = lambdamagic.LambdaExecutor({workers}, mode={mode!r})
+job = executor.start_map(work, range(12), chunksize=2)
+print(job.job_id, flush=True)
+job.wait()
+"""
+
+
+@pytest.fixture
+def deployed(local_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A deployed function and a bucket, as an account has them: the embedded Lambda of another process plays it."""
+    target = process.target(load_settings().settings, Access())
+    assert isinstance(target, LocalTarget)
+    from lambdamagic.targets.base import FunctionWish
+
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    function = target.function_for(FunctionWish(256, 30, python))
+    connection = local_server.connection
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": connection.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": connection.secret_access_key,
+        "LAMBDAMAGIC_TARGET": "aws",
+        "LAMBDAMAGIC_REGION": connection.region,
+        "LAMBDAMAGIC_ENDPOINT_URL": connection.endpoint_url,
+        "LAMBDAMAGIC_FUNCTION": function.name,
+        "LAMBDAMAGIC_BUCKET": target.stager.required().bucket,
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield target
+
+
+def _start(folder: Path, *, mode: str, gated: int, workers: int = 4) -> tuple[subprocess.Popen[str], str]:
+    program = folder / "client.py"
+    program.write_text(_CLIENT.format(folder=str(folder), gated=gated, workers=workers, mode=mode))
+    client = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True)
+    assert client.stdout is not None
+    return client, client.stdout.readline().strip()
+
+
+def _ran(folder: Path) -> Counter[int]:
+    return Counter({int(path.name[4:]): path.stat().st_size for path in folder.glob("ran-*")})
+
+
+def _until(there: Any) -> None:
+    import time
+
+    deadline = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # another process's progress can only be looked at
+
+
+@pytest.mark.parametrize("mode", ["event"])
+def test_a_killed_clients_job_is_taken_up(deployed: Any, tmp_path: Path, mode: str) -> None:
+    """After kill -9: what is done is not run again, what runs is waited for, what was never sent is sent."""
+    client, job_id = _start(tmp_path, mode=mode, gated=4, workers=3)
+    store = deployed.stager.required()
+    # Two chunks are done; three are under way, of six; one was never sent.
+    _until(lambda: len(list(tmp_path.glob("waits-*"))) == 3)
+    _until(lambda: sum(info.key.endswith("/answer") for info in store.list(keys.results_prefix(job_id))) == 2)
+    os.kill(client.pid, signal.SIGKILL)
+    client.communicate()
+    (known,) = [info for info in lambdamagic.list_jobs() if info.job_id == job_id]
+    assert (known.state, known.is_attachable, known.task_count, known.mode) == ("abandoned", True, 12, mode)
+    assert sum(_ran(tmp_path).values()) == 7
+    job = lambdamagic.attach(job_id)
+    (tmp_path / "go").touch()
+    assert job.wait(90)
+    results = job.results()
+    assert [each.number for number, each in enumerate(results) if number != 3] == [
+        number * 10 for number in range(12) if number != 3
+    ]
+    assert type(results[3]) is ValueError
+    assert job.state == "failed"
+    assert _ran(tmp_path) == dict.fromkeys(range(12), 1)
+
+
+def test_a_finished_job_is_read_again(deployed: Any, tmp_path: Path) -> None:
+    """Its results stay in the bucket; a failed task can be run again, and only that one runs."""
+    (tmp_path / "go").touch()
+    client, job_id = _start(tmp_path, mode="event", gated=100)
+    client.communicate(timeout=60)
+    job = lambdamagic.attach(job_id)
+    assert job.wait(60)
+    assert job.missing == []
+    assert list(job.failures) == [3]
+    assert sum(_ran(tmp_path).values()) == 12
+    job.retry_failed().wait(60)
+    assert list(job.failures) == [3]
+    assert _ran(tmp_path) == {**dict.fromkeys(range(12), 1), 3: 2}
+
+
+def test_nobody_who_writes_to_the_bucket_can_plant_a_result(deployed: Any, tmp_path: Path) -> None:
+    """A manifest or an answer of somebody else's is refused before anything is unpickled."""
+    (tmp_path / "go").touch()
+    client, job_id = _start(tmp_path, mode="event", gated=100)
+    client.communicate(timeout=60)
+    store = deployed.stager.required()
+    manifest = bytes(store.get(keys.manifest_key(job_id)))
+    store.put(keys.manifest_key(job_id), [manifest.replace(b'\\"label\\": \\"work\\"', b'\\"label\\": \\"evil\\"')])
+    with pytest.raises(IntegrityError):
+        lambdamagic.attach(job_id)
+
+
+def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path) -> None:
+    """The error says why, and where it could be."""
+    with pytest.raises(JobMissingError, match="does not know job 'nothing'"):
+        lambdamagic.attach("nothing")
+    (tmp_path / "go").touch()
+    client, job_id = _start(tmp_path, mode="event", gated=100)
+    client.communicate(timeout=60)
+    History().forget(job_id)
+    stored = [info for info in lambdamagic.list_jobs(bucket=True) if info.job_id == job_id]
+    assert [(info.state, info.is_attachable) for info in stored] == [("stored", False)]
+    with pytest.raises(JobMissingError, match="its key is kept"):
+        lambdamagic.attach(job_id)
+
+
+def test_synchronous_jobs_say_how_to_outlive_a_kernel(deployed: Any) -> None:
+    """Their results went to their own client."""
+    with lambdamagic.LambdaExecutor() as executor:
+        job = executor.start_map(__import__("time").sleep, [1.2])
+        job.result(60)
+    assert [info.state for info in lambdamagic.list_jobs() if info.job_id == job.job_id] == ["done"]
+    with pytest.raises(JobMissingError, match="--mode event"):
+        lambdamagic.attach(job.job_id)
