@@ -39,6 +39,9 @@ class _Target:
     def prepare_events(self, function: str) -> None:
         self.prepared.append(function)
 
+    def whereabouts(self) -> dict[str, Any]:
+        return {"target": self.name}
+
     def is_alive(self) -> bool:
         return True
 
