@@ -50,7 +50,7 @@ class JobRunner:
         self._details = details = JobDetails(listener, outcome, argument)
         actions = Actions(cancel=self._cancel, describe=details.describe, results_csv=details.results_csv)
         front = "nobody" if settings.quiet else session.front
-        view = choose_view(front, listener, wanted=settings.view, actions=actions, log=details.log)
+        view = choose_view(front, listener, wanted=settings.view, actions=actions, log=details.log, shelf=session.shelf)
         self._showing = Showing(view, listener)
 
     def _cancel(self) -> None:

@@ -16,6 +16,7 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import Job, JobSpec
 from lambdamagic.targets import open_target
+from lambdamagic.widgets.notebook import Shelf
 from lambdamagic.widgets.progress import Progress
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Session:
         self.shell = shell
         self.home = Home(shell.user_ns)
         self.hidden = HiddenNames(shell)
+        self.shelf = Shelf()
         self.history: deque[JobRecord] = deque(maxlen=_HISTORY)
         self._given = given
         self._engine: Engine | None = None
@@ -155,6 +157,7 @@ class Session:
 
     def close(self) -> None:
         """Stop everything that was started. Idempotent."""
+        self.shelf.close()
         for target in self._targets.values():
             target.close()
         self._targets.clear()

@@ -8,11 +8,13 @@ whole, at growing distances, since a page drops what comes before its code is lo
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from typing import Any
 
 import anywidget
+from traitlets import Unicode
 
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions, OutputLog
@@ -44,6 +46,8 @@ def head(progress: Progress, now: float) -> dict[str, Any]:
         "cold": progress.cold_starts,
         "throttled": progress.throttled,
         "retried": progress.retried,
+        "backups": progress.backups,
+        "cached": progress.cached,
         "peak": progress.peak_memory_mb,
         "memory": progress.memory_mb,
         "billed": round(progress.billed_ms / 1000, 2),
@@ -67,9 +71,12 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
         log: What it prints.
     """
 
+    #: Names the widget among those of a page.
+    key = Unicode().tag(sync=True)
+
     def __init__(self, listener: ProgressListener, actions: Actions, log: OutputLog) -> None:
         self._esm, self._css = page_code(), page_style()
-        super().__init__()
+        super().__init__(key=secrets.token_hex(8))
         self._listener, self._actions, self._log = listener, actions, log
         self._updates = 0
         self._rows_sent = 0

@@ -32,11 +32,32 @@ def final(progress: Progress, listener: ProgressListener, actions: Actions) -> d
     return {"text/html": html, "text/plain": result.plain(progress)}
 
 
-class WidgetView:
-    """The live widget; when the job is over it is swapped for the result, and closed."""
+class Shelf:
+    """Keeps the last widget open when its job is over.
 
-    def __init__(self, listener: ProgressListener, actions: Actions, log: OutputLog) -> None:
-        self._listener, self._actions, self._log = listener, actions, log
+    A page that was reloaded while the job ran cannot be sent the result: its output still asks for the widget, and gets
+    it as long as it is here.
+    """
+
+    def __init__(self) -> None:
+        self._kept: JobWidget | None = None
+
+    def keep(self, widget: JobWidget | None) -> None:
+        """Keep this widget, and close the one before."""
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = widget
+
+    def close(self) -> None:
+        """Close what is kept. Idempotent."""
+        self.keep(None)
+
+
+class WidgetView:
+    """The live widget; when the job is over the result takes its place."""
+
+    def __init__(self, listener: ProgressListener, actions: Actions, log: OutputLog, shelf: Shelf) -> None:
+        self._listener, self._actions, self._log, self._shelf = listener, actions, log, shelf
         self._widget: JobWidget | None = None
         self._handle: Any = None
 
@@ -65,7 +86,9 @@ class WidgetView:
         """Leave the result in the widget's place."""
         if self._widget is not None:
             self._handle.update(final(progress, self._listener, self._actions), raw=True)
-            self._widget.close()
+            # For a page that was reloaded meanwhile, and still shows the widget.
+            self._widget.update(progress, now)
+            self._shelf.keep(self._widget)
             self._widget = None
 
 

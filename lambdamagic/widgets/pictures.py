@@ -17,6 +17,8 @@ _WIDTH = 720
 #: The timeline's raster: lines of environments, and columns of time.
 _LINES, _COLUMNS = 16, 240
 _QUEUE, _INIT, _RUN, _FAILED = 1, 2, 3, 4
+#: What painting a kind makes of what lies beneath: it stays where it tells more.
+_OVER = {kind: bytes(max(kind, below) for below in range(256)) for kind in (_QUEUE, _INIT, _RUN, _FAILED)}
 _BINS = 36
 
 
@@ -96,9 +98,8 @@ def _paint(line: bytearray, row: Invocation, tasks: TaskTable, scale: float) -> 
         return max(0, min(last, int(seconds * scale)))
 
     def fill(start: float, stop: float, kind: int) -> None:
-        # What lies beneath stays where it tells more.
-        for at in range(column(start), column(stop) + 1):
-            line[at] = max(line[at], kind)
+        first, after = column(start), column(stop) + 1
+        line[first:after] = line[first:after].translate(_OVER[kind])
 
     cold = row.began - row.init
     if cold > row.sent:

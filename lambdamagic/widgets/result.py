@@ -39,14 +39,16 @@ font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);font-variant-numeric
 font:600 12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}}
 .lmr .lmr-done{{color:var(--g)}}.lmr .lmr-failed{{color:var(--f)}}.lmr .lmr-cancelled{{color:var(--n)}}
 .lmr .lmr-q{{color:var(--q)}}
-.lmr table{{border-collapse:collapse;margin:8px 0 2px;border:0;font-size:13px;color:inherit}}
-.lmr tr,.lmr tbody tr:nth-child(even),.lmr tr:hover{{background:none}}
-.lmr th,.lmr td{{padding:0 26px 0 0;border:0;text-align:left;background:none}}
-.lmr th{{font-size:11.5px;font-weight:400;color:var(--q)}}
-.lmr td{{font-size:14px;font-weight:600;color:var(--t)}}
+.lmr .lmr-h{{border-collapse:collapse;margin:8px 0 2px;border:0;font-size:13px;color:inherit}}
+.lmr .lmr-h tr,.lmr .lmr-h thead,.lmr .lmr-h tbody tr:nth-child(odd),.lmr .lmr-h tbody tr:hover{{border:0;
+background:none}}
+.lmr .lmr-h th,.lmr .lmr-h td{{padding:0 26px 0 0;border:0;text-align:left;white-space:nowrap}}
+.lmr .lmr-h th{{font-size:11.5px;font-weight:400;color:var(--q)}}
+.lmr .lmr-h td{{font-size:14px;font-weight:600;color:var(--t)}}
 .lmr summary{{cursor:pointer;overflow-wrap:anywhere;color:var(--t)}}
 .lmr details{{margin-top:6px}}
-.lmr pre{{margin:6px 0 2px;padding:8px 10px;max-height:280px;overflow:auto;border-radius:6px;background:var(--e);
+.lmr .lmr-p{{margin:6px 0 2px;padding:8px 10px!important;max-height:280px;overflow:auto;border-radius:6px;
+background:var(--e)!important;
 color:var(--t);font:12px/1.45 var(--jp-code-font-family,ui-monospace,monospace);white-space:pre-wrap;
 overflow-wrap:anywhere}}
 .lmr-fd{{fill:var(--d)}}.lmr-ff{{fill:var(--f)}}.lmr-fn{{fill:var(--n)}}.lmr-fw{{fill:var(--w)}}.lmr-fi{{fill:var(--i)}}
@@ -69,7 +71,7 @@ def render(progress: Progress, tasks: TaskTable, *, traceback: str = "") -> str:
         f'{_STYLE}<div class="lmr" role="group" aria-label="Job {label}">',
         f'<div><span class="lmr-l">λ {label}</span><span class="lmr-s lmr-{escape(progress.state)}">'
         f"{text.SIGNS.get(progress.state, '?')} {escape(progress.state)}</span></div>",
-        f'<div class="lmr-q">{escape(" · ".join(text.pace(progress, now)))}</div>',
+        f'<div class="lmr-q">{escape(" · ".join([*text.pace(progress, now), f"job {progress.job_id}"]))}</div>',
     ]
     if is_map:
         parts.append(pictures.bar(progress))
@@ -100,15 +102,21 @@ def _table(progress: Progress) -> str:
     if progress.cost_usd:
         facts["cost" if progress.is_billed else "would cost on AWS"] = text.money(progress.cost_usd)
     facts["cold starts"] = f"{progress.cold_starts:,}"
-    for name, count in (("failed", progress.failed), ("retried", progress.retried), ("throttled", progress.throttled)):
+    counts = {
+        "failed": progress.failed,
+        "retried": progress.retried,
+        "throttled": progress.throttled,
+        "backups": progress.backups,
+        "cached": progress.cached,
+    }
+    for name, count in counts.items():
         if count and (name != "failed" or progress.task_count != 1):
             facts[name] = f"{count:,}"
     if progress.peak_memory_mb:
         facts["memory peak"] = f"{progress.peak_memory_mb:,} of {progress.memory_mb:,} MB"
-    facts["job"] = progress.job_id
     names = "".join(f'<th scope="col">{name}</th>' for name in facts)
     values = "".join(f"<td>{escape(value)}</td>" for value in facts.values())
-    return f"<table><thead><tr>{names}</tr></thead><tbody><tr>{values}</tr></tbody></table>"
+    return f'<table class="lmr-h"><thead><tr>{names}</tr></thead><tbody><tr>{values}</tr></tbody></table>'
 
 
 def _errors(progress: Progress, traceback: str, *, is_map: bool) -> list[str]:
@@ -120,7 +128,9 @@ def _errors(progress: Progress, traceback: str, *, is_map: bool) -> list[str]:
         if place == 0 and traceback:
             task = progress.first_failed.get(error)
             name = f"Traceback of task {task}" if task is not None else "Traceback"
-            trace = f'<pre tabindex="0" role="region" aria-label="{name}">{escape(_tail(traceback))}</pre>'
+            trace = (
+                f'<pre class="lmr-p" tabindex="0" role="region" aria-label="{name}">{escape(_tail(traceback))}</pre>'
+            )
             lines.append(f"<details open><summary>{told}</summary>{trace}</details>")
         else:
             lines.append(f'<div style="margin-top:6px;overflow-wrap:anywhere">{told}</div>')

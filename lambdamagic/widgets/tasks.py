@@ -29,6 +29,7 @@ class TaskState(IntEnum):
 
 _STATES = len(TaskState)
 _OVER = (TaskState.DONE, TaskState.FAILED)
+_DONE, _FAILED = int(TaskState.DONE), int(TaskState.FAILED)
 #: What the states become when the job has ended: only outcomes stay.
 _AT_THE_END = bytes(state if state in _OVER else TaskState.NOT_RUN for state in TaskState)
 _AT_THE_END += bytes(range(_STATES, 256))
@@ -137,19 +138,8 @@ class TaskTable:
 
     def finished(self, event: events.TaskFinished) -> None:
         """Note a task's outcome."""
-        task = event.task
-        if task >= len(self.states):
-            self._reach(task + 1)
-        new = TaskState.FAILED if event.failed else TaskState.DONE
-        self.counts[self.states[task]] -= 1
-        self.counts[new] += 1
-        self.states[task] = new
-        self.seconds[task] = event.seconds
-        changed = self._changed
-        if changed and changed[-1][1] == task:
-            changed[-1][1] = task + 1
-        else:
-            changed.append([task, task + 1])
+        self._set(event.task, _FAILED if event.failed else _DONE)
+        self.seconds[event.task] = event.seconds
 
     def ended(self) -> None:
         """Nothing more happens: what has no outcome has not run."""
@@ -205,13 +195,29 @@ class TaskTable:
             self.seconds.extend(array("f", bytes(4 * more)))
             self.counts[TaskState.WAITING] += more
 
+    def _set(self, task: int, state: int) -> None:
+        # One task at a time is what a large job does most: this is its price.
+        if task >= len(self.states):
+            self._reach(task + 1)
+        counts, changed = self.counts, self._changed
+        counts[self.states[task]] -= 1
+        counts[state] += 1
+        self.states[task] = state
+        if changed and changed[-1][1] == task:
+            changed[-1][1] = task + 1
+        else:
+            changed.append([task, task + 1])
+
     def _move(self, tasks: Sequence[int], state: TaskState) -> None:
+        if len(tasks) == 1:
+            self._set(tasks[0], int(state))
+            return
         if not tasks:
             return
         first, after = tasks[0], tasks[-1] + 1
         if after - first != len(tasks):
             for task in tasks:
-                self._move((task,), state)
+                self._set(task, int(state))
             return
         self._reach(after)
         before = self.states[first:after]

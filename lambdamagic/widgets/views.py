@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions, OutputLog
-from lambdamagic.widgets.notebook import CardView, HeadlessView, WidgetView, has_widgets
+from lambdamagic.widgets.notebook import CardView, HeadlessView, Shelf, WidgetView, has_widgets
 from lambdamagic.widgets.progress import Progress, ProgressListener
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def choose_view(
     wanted: str = "auto",
     actions: Actions | None = None,
     log: OutputLog | None = None,
+    shelf: Shelf | None = None,
 ) -> View:
     """Return the view for where the code runs.
 
@@ -142,6 +143,7 @@ def choose_view(
         wanted: The setting `view`.
         actions: What can be done with the job.
         log: What it prints.
+        shelf: Where the widget goes when the job is over.
     """
     if front == "nobody":
         return NoView()
@@ -153,7 +155,7 @@ def choose_view(
     if front == "headless":
         return HeadlessView(listener, actions, LogView())
     if wanted != "html" and has_widgets():
-        return WidgetView(listener, actions, log or OutputLog())
+        return WidgetView(listener, actions, log or OutputLog(), shelf or Shelf())
     return CardView(listener, actions)
 
 

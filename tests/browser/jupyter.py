@@ -116,9 +116,9 @@ class NotebookPage:
         )
 
     def wait_until_known(self) -> None:
-        """Wait until the page is connected to its kernel, which may be busy."""
+        """Wait until the page is connected to its kernel, which may be busy: what it does is not known then."""
         self.page.wait_for_function(
-            f"['idle', 'busy'].includes({_SESSION}?.session?.kernel?.status)", timeout=_PATIENCE_S * 1000
+            f"{_SESSION}?.session?.kernel?.connectionStatus === 'connected'", timeout=_PATIENCE_S * 1000
         )
 
     def start(self, cell: int) -> None:

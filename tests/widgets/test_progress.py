@@ -82,3 +82,10 @@ def test_a_snapshot_does_not_change() -> None:
     listener(outcome(0, "ValueError: x"))
     assert before.failed == 0
     assert not before.errors
+
+
+def test_backups_are_counted() -> None:
+    """A second attempt of a straggler leaves the task under way once."""
+    backup = events.InvocationBackedUp(JOB, (0,), 4.0, START + 2)
+    progress = after(started(), sent("a", 0), backup, sent("b", 0))
+    assert (progress.backups, progress.running) == (1, 1)

@@ -12,8 +12,11 @@ const PATIENCE = 1500;
 /** How often a screen reader hears how far it is, in milliseconds. */
 const SPEAK_EVERY = 10_000;
 
-/** @type {WeakMap<object, Store>} */
-const stores = new WeakMap();
+/**
+ * The stores of the page's models, by their keys: anywidget hands another object over each time.
+ * @type {Map<string, Store>}
+ */
+const stores = new Map();
 let widgets = 0;
 
 /**
@@ -22,11 +25,14 @@ let widgets = 0;
  */
 function initialize({ model }) {
   const store = new Store();
-  stores.set(model, store);
+  stores.set(model.get("key"), store);
   const take = (content, buffers) => store.take(content, buffers ?? []);
   model.on("msg:custom", take);
   model.send({ kind: "ready" });
-  return () => model.off("msg:custom", take);
+  return () => {
+    model.off("msg:custom", take);
+    stores.delete(model.get("key"));
+  };
 }
 
 class Widget {
@@ -37,7 +43,7 @@ class Widget {
   constructor(model, root) {
     this._model = model;
     this._id = `lm-${(widgets += 1)}`;
-    this._store = /** @type {Store} */ (stores.get(model));
+    this._store = /** @type {Store} */ (stores.get(model.get("key")));
     this._isVisible = true;
     this._inPage = true;
     this._store.watchers += 1;
@@ -220,12 +226,14 @@ class Widget {
       ["failed", count(head.failed), head.failed ? "failed" : ""],
       ["retried", count(head.retried), ""],
       ["throttled", count(head.throttled), ""],
+      ...(head.backups ? [["backups", count(head.backups), ""]] : []),
+      ...(head.cached ? [["cached", count(head.cached), ""]] : []),
       ["cold starts", count(head.cold), ""],
       ["memory peak", head.peak ? `${count(head.peak)} of ${count(head.memory)} MB` : `– of ${count(head.memory)} MB`, head.peak > 0.9 * head.memory ? "failed" : ""],
       [head.isBilled ? "cost so far" : "would cost on AWS", head.cost || "–", ""],
     ];
-    if (!this._facts.children.length) {
-      this._facts.append(...facts.map(([name]) => element("div", {}, element("dt", { text: name }), element("dd"))));
+    if (this._facts.children.length !== facts.length) {
+      this._facts.replaceChildren(...facts.map(([name]) => element("div", {}, element("dt", { text: name }), element("dd"))));
     }
     facts.forEach(([name, value, tone], at) => {
       const [term, told] = this._facts.children[at].children;

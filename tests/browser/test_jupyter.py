@@ -1,0 +1,154 @@
+"""Jobs in JupyterLab and Notebook, watched as a person watches them, against the embedded Lambda.
+
+PICTURES=folder keeps screenshots there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.axe import violations
+from tests.browser.jupyter import Jupyter
+
+_SETUP = """\
+%load_ext lambdamagic
+%config LambdaMagics.memory_mb = 512
+import random, time
+
+def evaluate(n):
+    time.sleep(random.lognormvariate(-3.4, 0.6))
+    if n % 50 == 3:
+        print("candidate", n)
+    if n % 97 == 5:
+        raise ValueError("no convergence")
+    return n * n
+
+def slow(n):
+    time.sleep(60)"""
+_MAP = "scores = %lambda_map --on-error return --chunksize 10 --max-concurrency 12 evaluate range(2000)"
+_CHECK = "[n for n, score in enumerate(scores) if score != n * n] == [n for n in range(2000) if n % 97 == 5]"
+_SLOW = "%lambda_map --chunksize 1 slow range(20)"
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
+    """A JupyterLab server."""
+    found = Jupyter(tmp_path_factory.mktemp("jupyterlab"), "lab")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
+    """Keeps a screenshot, where somebody wants one."""
+
+    def take(page: Any, name: str) -> None:
+        folder = os.environ.get("PICTURES")
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(folder) / f"{name}.png")
+
+    return take
+
+
+def _finished(page: Any) -> int:
+    return int(page.locator(".lm-bar").get_attribute("aria-valuenow"))
+
+
+def _outputs(path: Path, cell: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(path.read_text())["cells"][cell]["outputs"]
+    return found
+
+
+def test_two_thousand_tasks_are_watched_and_their_result_stays(
+    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """The widget counts up live and answers clicks; what takes its place is saved, and is there after a reload."""
+    path = jupyterlab.write("map.ipynb", _SETUP, _MAP, _CHECK)
+    page = open_page(strict=False, viewport={"width": 1200, "height": 1000})
+    notebook = jupyterlab.open(page, path.name)
+    notebook.run(0)
+    notebook.start(1)
+    widget = page.locator(".lm-widget")
+    widget.wait_for()
+    page.wait_for_function("document.querySelector('.lm-bar')?.getAttribute('aria-valuenow') > 200")
+    first = _finished(page)
+    assert 200 < first < 2000
+    keep(page, "widget-light")
+    page.locator(".lm-grid").click(position={"x": 5, "y": 5})
+    detail = page.get_by_role("region", name="Task")
+    assert "run time" in detail.text_content()  # what the page knows itself; the kernel is busy with the cell
+    keep(page, "widget-task")
+    notebook.theme("JupyterLab Dark")
+    page.get_by_role("tab", name="Timeline").click()
+    keep(page, "widget-dark")
+    page.locator(".lmr").wait_for(timeout=60_000)
+    assert widget.count() == 0
+    keep(page, "result-dark")
+    assert violations(page, ".lmr") == []
+    notebook.theme("JupyterLab Light")
+    keep(page, "result-light")
+    notebook.run(2)
+    assert "True" in notebook.output(2).text_content()
+    notebook.save()
+    (shown,) = [output["data"] for output in _outputs(path, 1) if output["output_type"] == "display_data"]
+    assert sorted(shown) == ["text/html", "text/plain"]
+    assert len("".join(shown["text/html"])) <= 100_000
+    page.reload()
+    notebook.wait_until_ready()
+    result = page.locator(".lmr")
+    result.wait_for()
+    for told in ("2,000/2,000 tasks", "21 ×", "ValueError: no convergence"):
+        assert told in result.text_content()
+
+
+def test_the_stop_button_cancels_and_a_reload_changes_nothing(
+    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """A page that is reloaded while a cell waits can stop it; the widget is there again and tells how it ended."""
+    path = jupyterlab.write("stop.ipynb", _SETUP, _SLOW, "6 * 7")
+    page = open_page(strict=False)
+    notebook = jupyterlab.open(page, path.name)
+    notebook.run(0)
+    notebook.start(1)
+    page.locator(".lm-widget").wait_for()
+    notebook.save()
+    page.reload()
+    notebook.wait_until_known()
+    notebook.interrupt()
+    notebook.wait_until_ready()
+    page.locator(".lm-state", has_text="cancelled").wait_for()
+    keep(page, "reloaded")
+    notebook.run(2)
+    assert "42" in notebook.output(2).text_content()
+    notebook.start(1)
+    page.locator(".lm-widget", has_text="running").wait_for()
+    notebook.interrupt()
+    page.locator(".lmr", has_text="cancelled").wait_for()
+    notebook.output(1).get_by_text("KeyboardInterrupt").first.wait_for()
+    keep(page, "cancelled")
+
+
+def test_notebook_7_shows_the_same(
+    tmp_path: Path, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """The widget and what stays of it are not JupyterLab's alone."""
+    server = Jupyter(tmp_path, "notebook")
+    try:
+        path = server.write("map.ipynb", _SETUP, _MAP.replace("2000", "400"))
+        page = open_page(strict=False)
+        notebook = server.open(page, path.name)
+        notebook.run(0)
+        notebook.start(1)
+        page.locator(".lm-widget", has_text="running").wait_for()
+        page.wait_for_function("document.querySelector('.lm-bar')?.getAttribute('aria-valuenow') > 20")
+        keep(page, "notebook-7")
+        page.locator(".lmr", has_text="400/400 tasks").wait_for(timeout=60_000)
+    finally:
+        server.close()

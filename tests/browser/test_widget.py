@@ -1,0 +1,210 @@
+"""The widget's page in a real browser, fed by the kernel's side of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambdamagic.widgets.actions import Actions, Printed, TaskDetail
+from tests.browser.axe import violations
+from tests.browser.widget_page import WidgetPage
+from tests.widgets.jobs import ended, outcome, over, sent, started
+from tests.widgets.test_tasks import _happens
+
+_TABS = ("Tasks", "Timeline", "Durations", "Errors", "Output")
+
+
+@pytest.fixture
+def open_widget(open_page: Callable[..., Any]) -> Any:
+    """Opens widgets, and closes them."""
+    opened: list[WidgetPage] = []
+
+    def open_one(*, page: dict[str, Any] | None = None, **options: Any) -> WidgetPage:
+        found = WidgetPage(open_page(**(page or {})), **options)
+        opened.append(found)
+        return found
+
+    yield open_one
+    for widget in opened:
+        widget.close()
+
+
+def _busy(widget: WidgetPage, count: int = 400) -> None:
+    """A job of which a part is done, a part has failed and a part runs."""
+    widget.happens(started(count))
+    for first in range(0, count // 2, 10):
+        tasks = tuple(range(first, first + 10))
+        widget.happens(sent(f"{first:06d}", *tasks), ended(f"{first:06d}", *tasks, is_cold=first < 40, cost=0.001))
+        widget.happens(*(outcome(task, "" if task % 9 else "ValueError: no number") for task in tasks))
+    widget.happens(sent("900000", *range(count // 2, count // 2 + 30)))
+    widget.log.add(Printed(3, 1, "stdout", "loss 0.5\nloss 0.25\n"))
+    widget.log.add(Printed(12, 1, "stderr", "slow disk\n"))
+    widget.update()
+
+
+def test_a_page_puts_differences_together_as_the_kernel_knows_them(open_widget: Any) -> None:
+    """After hundreds of random events in random portions the page's tasks are the kernel's."""
+    widget, rng = open_widget(), random.Random(7)
+    for event in _happens(rng, 700):
+        widget.happens(event)
+        if rng.random() < 0.1:
+            widget.update()
+    while len(widget.page.evaluate("widget._store.invocations")) < len(widget.listener.tasks().rows()):
+        widget.update()
+    kernel = widget.listener.tasks()
+    assert bytes(widget.page.evaluate("[...widget._store.states]")) == bytes(kernel.states)
+    assert widget.page.evaluate("[...widget._store.seconds]") == list(kernel.seconds)
+    rows = widget.page.evaluate("widget._store.invocations.map((row) => [row.first, row.count, row.environment])")
+    assert rows == [[row.first, row.tasks, row.environment] for row in kernel.rows()]
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_axe_finds_nothing(open_widget: Any, light: bool) -> None:
+    """Each tab, with a task open and an error open, in both themes."""
+    detail = TaskDetail("'x'", "printed\n", "Traceback …", "", "id", "billed 1 s", "fields @message")
+    actions = Actions(cancel=lambda: None, describe=lambda task: detail, results_csv=lambda: "")
+    widget = open_widget(light=light, actions=actions)
+    _busy(widget)
+    for tab in _TABS:
+        widget.page.get_by_role("tab", name=tab).click()
+        if tab == "Tasks":
+            widget.page.locator(".lm-grid").click(position={"x": 5, "y": 5})
+        if tab in ("Tasks", "Errors"):
+            widget.wait_until_said("describe")
+        assert violations(widget.page, "#widget") == [], tab
+
+
+def test_the_bar_and_the_summary_tell_how_far_it_is(open_widget: Any) -> None:
+    """A progressbar with its value, and one polite region that says it in words, not at every tick."""
+    widget = open_widget()
+    _busy(widget)
+    bar = widget.page.get_by_role("progressbar")
+    assert bar.get_attribute("aria-valuenow") == "200"
+    assert bar.get_attribute("aria-valuetext") == "200 of 400 tasks"
+    spoken = widget.page.locator("[aria-live=polite]")
+    assert spoken.count() == 1
+    said = spoken.text_content()
+    assert said == "evaluate × 10: running, 200 of 400 tasks, 23 failed"
+    widget.happens(outcome(200))
+    widget.update()
+    assert spoken.text_content() == said
+    widget.happens(over("cancelled"))
+    widget.update()
+    assert spoken.text_content() == "evaluate × 10: cancelled, 201 of 400 tasks, 23 failed"
+
+
+def test_tasks_are_reached_by_keys(open_widget: Any) -> None:
+    """Arrows walk through the grid and say each task, Enter opens it; arrows walk through the tabs."""
+    widget = open_widget(actions=Actions(describe=lambda task: TaskDetail(argument=f"item {task}")))
+    _busy(widget)
+    grid = widget.page.get_by_role("slider", name="Task")
+    grid.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "ArrowLeft"):
+        widget.page.keyboard.press(key)
+    assert grid.get_attribute("aria-valuetext") == "Task 1: ✓ done, 500 ms"
+    widget.page.keyboard.press("End")
+    assert grid.get_attribute("aria-valuetext") == "Task 399: · waiting"
+    widget.page.keyboard.press("Home")
+    assert grid.get_attribute("aria-valuetext") == "Task 0: ✗ failed, 500 ms"
+    widget.page.keyboard.press("Enter")
+    assert widget.wait_until_said("describe")["task"] == 0
+    assert "item 0" in widget.page.get_by_role("region", name="Task").text_content()
+    widget.page.get_by_role("tab", name="Tasks").focus()
+    widget.page.keyboard.press("ArrowRight")
+    assert widget.page.get_by_role("tab", name="Timeline").get_attribute("aria-selected") == "true"
+    assert widget.page.get_by_role("tabpanel").get_attribute("aria-labelledby").endswith("tab-1")
+
+
+def test_a_busy_kernel_is_told_of(open_widget: Any) -> None:
+    """A button that is not heard says what to do instead; one that is heard says what it did."""
+    pressed: list[str] = []
+    widget = open_widget(actions=Actions(cancel=lambda: pressed.append("cancel")), is_deaf=True)
+    _busy(widget)
+    note = widget.page.locator(".lm-note")
+    assert "stop button ■ cancels it" in note.text_content()
+    widget.page.get_by_role("button", name="Cancel").click()
+    widget.page.wait_for_function("document.querySelector('.lm-note').textContent.includes('hears no button')")
+    assert pressed == []
+    widget.is_deaf = False
+    widget.wait_until_said("cancel")  # what was pressed is heard when the kernel is free
+    assert pressed == ["cancel"]
+    assert note.text_content().startswith("Cancelled")
+
+
+def test_results_are_saved_as_a_file(open_widget: Any) -> None:
+    """The table comes from the kernel when it is asked for, and is named after the job."""
+    widget = open_widget(actions=Actions(results_csv=lambda: "task,state\n0,done\n"))
+    _busy(widget)
+    with widget.page.expect_download() as download:
+        widget.page.get_by_role("button", name="CSV").click()
+        widget.wait_until_said("csv")
+    assert download.value.suggested_filename == "20260101-000000-abcdef01.csv"
+    assert download.value.path().read_text() == "task,state\n0,done\n"
+
+
+def test_a_view_that_is_not_seen_says_so(open_widget: Any) -> None:
+    """Scrolled away, hidden or closed it asks for nothing; seen again it gets what it missed."""
+    widget = open_widget()
+    _busy(widget)
+    widget.page.evaluate("document.getElementById('widget').style.display = 'none'")
+    assert widget.wait_until_said("visible")["value"] is False
+    sent_before = len(widget.line.sizes)
+    widget.happens(outcome(200), outcome(201))
+    widget.update()
+    assert len(widget.line.sizes) == sent_before
+    widget.page.evaluate("document.getElementById('widget').style.display = ''")
+    assert widget.wait_until_said("visible")["value"] is True
+    assert widget.page.locator(".lm-pace").text_content().startswith("202/400")
+    widget.page.evaluate("window.close()")
+    assert widget.wait_until_said("visible")["value"] is False
+
+
+def test_output_is_searched_and_told_apart(open_widget: Any) -> None:
+    """By words, and by task; stderr looks different."""
+    widget = open_widget()
+    _busy(widget)
+    page = widget.page
+    page.get_by_role("tab", name="Output").click()
+    lines = page.locator(".lm-output > div")
+    assert lines.all_text_contents() == ["3loss 0.5\n", "3loss 0.25\n", "12slow disk\n"]
+    assert lines.nth(2).get_attribute("class") == "lm-stderr"
+    page.get_by_role("searchbox").fill("0.25")
+    assert lines.all_text_contents() == ["3loss 0.25\n"]
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("spinbutton").fill("12")
+    assert lines.all_text_contents() == ["12slow disk\n"]
+
+
+def test_colours_follow_the_theme_and_motion_the_wish(open_widget: Any) -> None:
+    """The canvas is painted anew when the theme changes, and nothing moves for those who want no motion."""
+    widget = open_widget(page={"reduced_motion": "reduce"})
+    _busy(widget)
+    page = widget.page
+    pixel = "[...document.querySelector('.lm-grid canvas').getContext('2d').getImageData(20, 4, 1, 1).data]"
+    light = page.evaluate(pixel)
+    page.evaluate("document.body.setAttribute('data-jp-theme-light', 'false')")
+    page.wait_for_function(f"JSON.stringify({pixel}) !== '{str(light).replace(' ', '')}'")
+    running = "getComputedStyle(document.querySelector('.lm-seg-running')).animationName"
+    assert page.evaluate(running) == "none"
+
+
+def test_a_hundred_thousand_tasks_are_blocks(open_widget: Any) -> None:
+    """A cell stands for a block of tasks and says what they do; the keys go from block to block."""
+    widget = open_widget()
+    widget.happens(started(100_000))
+    for first in range(0, 50_000, 1000):
+        tasks = tuple(range(first, first + 1000))
+        widget.happens(sent(f"{first:06d}", *tasks), ended(f"{first:06d}", *tasks))
+        widget.happens(*(outcome(task, "E" if task == 40 else "") for task in tasks))
+    widget.update()
+    grid = widget.page.get_by_role("slider", name="Task")
+    grid.focus()
+    widget.page.keyboard.press("ArrowRight")
+    said = grid.get_attribute("aria-valuetext")
+    block = widget.page.evaluate("widget._grid._block")
+    assert block > 10
+    assert said.startswith(f"Tasks {block} to {2 * block - 1}: ")
+    assert said.endswith("1 failed")
