@@ -46,7 +46,7 @@ def head(progress: Progress, now: float) -> dict[str, Any]:
         "cold": progress.cold_starts,
         "throttled": progress.throttled,
         "retried": progress.retried,
-        "backups": progress.backups,
+        "backups": progress.backed_up,
         "cached": progress.cached,
         "peak": progress.peak_memory_mb,
         "memory": progress.memory_mb,

@@ -36,7 +36,6 @@ class Progress:
     retried: int = 0
     backed_up: int = 0
     cached: int = 0
-    backups: int = 0
     billed_ms: float = 0.0
     peak_memory_mb: int = 0
     s3_requests: int = 0
@@ -79,7 +78,6 @@ class ProgressListener:
             events.InvocationThrottled: self._throttled,
             events.InvocationRetried: self._retried,
             events.InvocationBackedUp: self._backed_up,
-            events.InvocationBackedUp: self._backed_up,
             events.InvocationFinished: self._answered,
             events.TaskFinished: self._finished,
             events.JobFinished: self._ended,
@@ -110,9 +108,6 @@ class ProgressListener:
 
     def _backed_up(self, event: events.InvocationBackedUp) -> None:
         self._progress.backed_up += len(event.tasks)
-
-    def _backed_up(self, event: events.InvocationBackedUp) -> None:
-        self._progress.backups += 1
 
     def _answered(self, event: events.InvocationFinished) -> None:
         progress = self._progress

@@ -106,7 +106,7 @@ def _table(progress: Progress) -> str:
         "failed": progress.failed,
         "retried": progress.retried,
         "throttled": progress.throttled,
-        "backups": progress.backups,
+        "backups": progress.backed_up,
         "cached": progress.cached,
     }
     for name, count in counts.items():

@@ -50,8 +50,6 @@ def details(progress: Progress) -> list[str]:
         told.append(f"{progress.running:,} under way")
     if progress.failed and is_map:
         told.append(f"{progress.failed:,} failed")
-    if progress.backups:
-        told.append(f"{progress.backups:,} backup{'s' if progress.backups != 1 else ''}")
     if progress.cached:
         told.append(f"{progress.cached:,} cached")
     if progress.retried:

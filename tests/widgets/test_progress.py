@@ -88,4 +88,4 @@ def test_backups_are_counted() -> None:
     """A second attempt of a straggler leaves the task under way once."""
     backup = events.InvocationBackedUp(JOB, (0,), 4.0, START + 2)
     progress = after(started(), sent("a", 0), backup, sent("b", 0))
-    assert (progress.backups, progress.running) == (1, 1)
+    assert (progress.backed_up, progress.running) == (1, 1)
