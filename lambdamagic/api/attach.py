@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,11 @@ from lambdamagic.api.map_job import MapJob
 from lambdamagic.api.options import read_options
 from lambdamagic.codec.encode import Decoder
 from lambdamagic.codec.placeholder import stand_in
-from lambdamagic.errors import JobMissingError, LambdaMagicError
+from lambdamagic.errors import JobMissingError, LambdaMagicError, ProtocolError
 from lambdamagic.events import Event, Listeners
 from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.jobs.invoke import take_stored
-from lambdamagic.jobs.job import Job, JobSpec
+from lambdamagic.jobs.job import Arrival, Job, JobSpec
 from lambdamagic.jobs.outcomes import Failure, outcomes
 from lambdamagic.jobs.selected import SelectedTasks
 from lambdamagic.jobs.stored_job import StoredItems, StoredJob, read_frames, read_stored_job
@@ -145,19 +145,47 @@ def attach(job_id: str, **options: Any) -> MapJob:
         IntegrityError: What the bucket holds does not carry the job's signature.
         TargetError: The target is not usable.
     """
+    work = attachable(job_id, process.home(), options)
+    if work.stored.manifest.kind != "map":
+        raise JobMissingError(
+            f"job {job_id} is a cell: its names belong into a notebook", hint=f"there, run %lambda attach {job_id}"
+        )
+    return MapJob(work, work.stored.task_count, known=work.known).resume()
+
+
+def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None) -> StoredWork:
+    """Return a job whose client is gone, read and not yet gone on with.
+
+    Args:
+        job_id: The job's id.
+        home: The home that its values come to live in.
+        options: As for `attach`.
+
+    Raises:
+        JobMissingError, IntegrityError, TargetError: As for `attach`.
+    """
     note = find_note(job_id)
     if note.state == "running":
         raise JobMissingError(
             f"job {job_id} still belongs to the process {note.client_pid}, which runs",
             hint="wait for it there, or end that process first",
         )
-    given = read_options({**_options_of(note), **options})
-    work = StoredWork(note, given, process.home())
-    if work.stored.manifest.kind != "map":
-        raise JobMissingError(
-            f"job {job_id} is a cell: its names belong into a notebook", hint=f"there, run %lambda attach {job_id}"
-        )
-    return MapJob(work, work.stored.task_count, known=work.known).resume()
+    return StoredWork(note, read_options({**_options_of(note), **(options or {})}), home)
+
+
+def take_up(work: StoredWork) -> Arrival:
+    """Wait for a cell's answer, and return it; the cell runs again only if its environment died.
+
+    Raises:
+        LambdaMagicError: It could not be had.
+    """
+    found = work.answer_of_cell()
+    if found is not None:
+        return found
+    job = work.launch([0], lambda event: None)
+    arrival = next(iter(job.arrivals()))
+    job.wait()
+    return arrival
 
 
 def _options_of(note: JobNote) -> dict[str, Any]:
@@ -182,6 +210,7 @@ class StoredWork:
     Attributes:
         stored: What the bucket has.
         known: Outcomes that are there, by task.
+        captured: The names that the program had captured, with their values read here.
     """
 
     def __init__(self, note: JobNote, options: Options, home: Home) -> None:
@@ -192,9 +221,10 @@ class StoredWork:
         self.stored: StoredJob = read_stored_job(stager, note)
         self._resolved = options.resolved
         self._is_taken_up = False
+        self.captured: dict[str, Any] = {}
         self._items = StoredItems(stager, self.stored)
         self.decoder = self._read_program()
-        self.known = self._outcomes(self._spec(SelectedTasks([], self._items.make, timeout_s=1, limit_bytes=1)))
+        self.known = self._outcomes() if self.stored.manifest.kind == "map" else {}
 
     def _read_program(self) -> Decoder | None:
         """Read the captured code here: its classes are those of the results."""
@@ -205,13 +235,34 @@ class StoredWork:
         # What cannot be read here (a module is missing) leaves placeholders in the results, and says so there.
         with contextlib.suppress(Exception):
             decoder.load()
-            self.parts = list(decoder.parts())
+            for kind, part in decoder.parts():
+                if kind == "names":
+                    self.captured.update(part)
         return decoder
 
-    parts: Sequence[Any] = ()
+    def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
+        """Return what an answer means by the numbers of its program's objects; see `Encoder.objects_by_number`."""
+        wanted = list(numbers)
+        if not wanted:
+            return []
+        if self.decoder is None:
+            raise ProtocolError("a cell that uses shared objects cannot be read by another process")
+        memo = self.decoder.memo()
+        return [memo[number] for number in wanted]
 
-    def _outcomes(self, spec: JobSpec) -> dict[int, Any]:
-        found: dict[int, Any] = {}
+    def answer_of_cell(self) -> Arrival | None:
+        """Return the answer of a cell, if it is there."""
+        spec = self._nothing_to_do()
+        for attempt in reversed(self.stored.answered):
+            with contextlib.suppress(LambdaMagicError):  # it refused: another attempt is made
+                return take_stored(spec, self._items.make(range(1)), attempt)
+        return None
+
+    def _nothing_to_do(self) -> JobSpec:
+        return self._spec(SelectedTasks([], self._items.make, timeout_s=1, limit_bytes=1))
+
+    def _outcomes(self) -> dict[int, Any]:
+        spec, found = self._nothing_to_do(), dict[int, Any]()
         for attempt in self.stored.answered:
             tasks = keys.read_attempt_name(attempt)[1]
             if all(task in found and not isinstance(found[task], Failure) for task in tasks):
@@ -241,6 +292,8 @@ class StoredWork:
             chunksize=settings.chunksize,
             first=[self._items.make(keys.read_attempt_name(each)[1], sent_as=each) for each in under_way],
         )
+        # Its client may have been told to stop; those who run for us must not find that.
+        self._target.stager.required().delete([keys.cancel_key(self._note.job_id)])
         spec = self._spec(source)
         listeners = Listeners()
         listeners.add(listener)

@@ -64,8 +64,15 @@ class MapJob:
         cost_usd: What its invocations cost so far at list price, in US dollars; nobody pays on the embedded Lambda.
     """
 
-    def __init__(self, work: Work, task_count: int, *, known: dict[int, Any] | None = None) -> None:
-        self._work = work
+    def __init__(
+        self,
+        work: Work,
+        task_count: int,
+        *,
+        known: dict[int, Any] | None = None,
+        listener: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._work, self._listener = work, listener
         self.label, self.task_count = work.label, task_count
         self.cost_usd = 0.0
         self._changed = threading.Condition()
@@ -180,6 +187,8 @@ class MapJob:
     def _listen(self, event: Event) -> None:
         if isinstance(event, InvocationFinished):
             self.cost_usd += event.cost_usd
+        if self._listener is not None:
+            self._listener(event)
 
     def _collect(self, job: Job) -> None:
         error: BaseException | None = None

@@ -12,7 +12,7 @@ import pickle
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from lambdamagic.codec import containers, tracking
 from lambdamagic.codec.encode import Decoder, Encoder
@@ -298,7 +298,14 @@ class Effects:
         return problems
 
 
-def read_answer(home: Home, encoder: Encoder, numbers: Sequence[int], frames: Sequence[Segment]) -> Effects:
+class Numbered(Protocol):
+    """Knows which objects the numbers of a payload mean."""
+
+    def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
+        """Return the objects that the given numbers mean, in their order."""
+
+
+def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: Sequence[Segment]) -> Effects:
     """Read an answer against the memo of the encoder that wrote the question. Nothing is applied.
 
     Raises:

@@ -8,6 +8,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from lambdamagic.magics.history import history_table
 from lambdamagic.magics.session import JobRecord, Session
 from lambdamagic.magics.tables import Table
 from lambdamagic.widgets import text
@@ -18,10 +19,12 @@ HELP = """\
 %lambda_map [options] fn xs       call fn for each item; as in  scores = %lambda_map evaluate candidates
 
 %lambda config                    the settings in force, and where each comes from
-%lambda jobs                      the jobs of this session
+%lambda jobs [--all]              the jobs of this session; also those of earlier kernels, and of the bucket
 %lambda logs JOB                  the end of a job's logs (an id, the beginning or end of one, or `last`)
 %lambda doctor                    check all that jobs need, each with what mends it
-%lambda last                      the last job: what it did, and for a map its results as far as they came
+%lambda attach JOB                take up a job of --mode event or trigger whose kernel died
+%lambda last                      the last job: what it did, and for a map its results as far as they came;
+                                  job = %lambda last, then job.resume() or job.retry_failed()
 %lambda help                      this text
 
 Options of the first three: -h after each. `%%lambda --plan` shows what would be sent, and sends nothing."""
@@ -45,6 +48,7 @@ class Lines:
             "jobs": self._jobs,
             "logs": self._logs,
             "last": self._last,
+            "attach": self._attach,
             "doctor": self._doctor,
             "help": self._help,
             "-h": self._help,
@@ -68,7 +72,18 @@ class Lines:
         ]
         return Table("Settings", ("setting", "value~", "from~"), rows)
 
+    def _attach(self, words: list[str]) -> Any:
+        from lambdamagic.magics.attaching import attach_here
+
+        if len(words) != 1:
+            raise UsageError("%lambda attach takes one job's id; `%lambda jobs --all` lists them")
+        return attach_here(self._session, words[0])
+
     def _jobs(self, words: list[str]) -> Table:
+        if words not in ([], ["--all"]):
+            raise UsageError(f"%lambda jobs takes --all or nothing, not {' '.join(words)!r}")
+        if words:
+            return history_table(self._session)
         now = time.time()
         rows = [_row(record, now) for record in self._session.history]
         notes = [] if rows else ["No job has run in this session yet."]
@@ -123,6 +138,27 @@ class LastJob:
     def results(self) -> list[Any] | None:
         """Results in the items' order: values, exceptions, and `<not run>`; None for a cell."""
         return self._record.results
+
+    def resume(self) -> list[Any]:
+        """Run the tasks of the last map that have no result, after Ctrl-C or a failure, and return all results.
+
+        Raises:
+            UsageError: It was no map, or another map came after it.
+        """
+        return self._again(failed=False)
+
+    def retry_failed(self) -> list[Any]:
+        """Run the tasks of the last map that failed, and those that have no result; return all results.
+
+        Raises:
+            UsageError: It was no map, or another map came after it.
+        """
+        return self._again(failed=True)
+
+    def _again(self, *, failed: bool) -> list[Any]:
+        if self._record.again is None:
+            raise UsageError(f"job {self.job_id} has no tasks to run again: only the latest map is kept")
+        return self._record.again(failed=failed)
 
     def __repr__(self) -> str:
         progress = self._record.progress

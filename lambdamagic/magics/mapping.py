@@ -12,6 +12,7 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from lambdamagic.api.feed import Feed
+from lambdamagic.api.map_job import NOT_RUN
 from lambdamagic.api.maps import LOOK_AHEAD
 from lambdamagic.capture import plan_callable
 from lambdamagic.codec.failures import ErrorRecord
@@ -20,12 +21,14 @@ from lambdamagic.codec.frames import Frames
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.errors import FunctionTimedOutError
 from lambdamagic.events import TaskFinished
+from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.estimate import map_estimate
 from lambdamagic.jobs.job import Arrival
 from lambdamagic.jobs.memo import KnownTasks, Memo, arguments_of, callable_key
 from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.prices import Prices
+from lambdamagic.jobs.selected import SelectedTasks, runs_of, units_of
 from lambdamagic.jobs.sources import ChunkedItems, Renumbered, UnitSource
 from lambdamagic.magics.cell import plan_body
 from lambdamagic.magics.failures import local_exception
@@ -36,16 +39,6 @@ from lambdamagic.targets.secret import cache_secret
 
 #: For how long items of an iterator are pulled before results are looked at again.
 _PULL_S = 0.1
-
-
-class NotRun:
-    """Stands for the result of a task that did not run to its end."""
-
-    def __repr__(self) -> str:
-        return "<not run>"
-
-
-NOT_RUN = NotRun()
 
 
 def split_call(text: str) -> tuple[str, str]:
@@ -103,6 +96,9 @@ class MapRun:
     def __init__(self, session: Session, resolved: ResolvedSettings, arguments: Any) -> None:
         self.session, self.resolved, self.arguments = session, resolved, arguments
         self.results: list[Any] = []
+        self._program: Program | None = None
+        self._label = ""
+        self._kept: Sequence[Any] | None = None
         self._failures: dict[int, BaseException] = {}
         self._pull_more: Callable[[], None] = lambda: None
         self._known: KnownTasks | None = None
@@ -169,13 +165,43 @@ class MapRun:
                 more=[self._estimate(what, items)],
             )
         known = self._known = self._known_tasks(program, fn)
-        units = self._units(items)
+        self._program, self._label = program, what
+        inputs = Inputs(self._encode, items if isinstance(items, Sequence) else None)
+        units = self._units(items, inputs)
         if not self.results:
             return self.results
-        count, argument, label = None, None, what
+        count = None
         if isinstance(items, Sequence):
-            count, argument, label = len(items), items.__getitem__, f"{what} × {len(items):,}"
-        runner = self._runner = JobRunner(self.session, self.resolved, label, outcome=self._outcome, argument=argument)
+            self._kept, count, self._label = items, len(items), f"{what} × {len(items):,}"
+        # What is known already has no place among the attempts that another process could read.
+        return self._go(units, count, inputs if known is None else None)
+
+    def again(self, *, failed: bool) -> list[Any]:
+        """Run the tasks that have no result, and those that failed if they are asked for; return all results.
+
+        Raises:
+            UsageError: The items came from an iterator and are gone.
+        """
+        if self._kept is None:
+            raise UsageError("the items came from an iterator, which is used up: give %lambda_map a list to resume it")
+        tasks = [task for task, result in enumerate(self.results) if result is NOT_RUN]
+        tasks += list(self._failures) if failed else []
+        if not tasks:
+            return self.results
+        for task in tasks:
+            self._failures.pop(task, None)
+            self.results[task] = NOT_RUN
+        self._known, self._cached = None, ()
+        units = SelectedTasks(runs_of(tasks), units_of(self._kept, self._encode), **self._sizes())
+        found: list[Any] = self._go(units, len(tasks), None)
+        return found
+
+    def _go(self, units: UnitSource, count: int | None, inputs: Inputs | None) -> Any:
+        settings, program, known = self.resolved.settings, self._program, self._known
+        assert program is not None
+        argument = None if self._kept is None else self._kept.__getitem__
+        runner = JobRunner(self.session, self.resolved, self._label, outcome=self._outcome, argument=argument)
+        self._runner = runner
         record = None
         try:
             record = runner.run(
@@ -189,35 +215,37 @@ class MapRun:
                 deaths=1,
                 is_program_shared=count is None or count > (settings.chunksize or 1),
                 cached=self._cached,
+                inputs=inputs,
             )
         finally:
             if known is not None:
                 known.flush()
             if self.session.history:
                 record = record or self.session.history[-1]
-                record.results = self.results
+                record.results, record.again = self.results, self.again
         for notice in self.session.home.take_notices():
             tell(notice)
         if self._failures and settings.on_error == "raise":
             self._raise_first(len(self.results))
         return self.results
 
-    def _units(self, items: Sequence[Any] | Iterator[Any]) -> UnitSource:
-        """Return the job's work. An iterator is pulled in the waiting thread, a while at a time."""
+    def _encode(self, chunk: Sequence[Any], start: int) -> Frames:
+        return encode_items(self.session.home, chunk, start, self.resolved.settings.serializer)
+
+    def _sizes(self) -> Any:
         settings = self.resolved.settings
-
-        def encode(chunk: Sequence[Any], start: int) -> Frames:
-            return encode_items(self.session.home, chunk, start, settings.serializer)
-
-        sizes: Any = {
+        return {
             "timeout_s": settings.timeout_s,
             "limit_bytes": settings.inline_limit_bytes,
             "chunksize": settings.chunksize,
         }
+
+    def _units(self, items: Sequence[Any] | Iterator[Any], inputs: Inputs) -> UnitSource:
+        """Return the job's work. An iterator is pulled in the waiting thread, a while at a time."""
         if isinstance(items, Sequence):
             left = self._to_run(items)
-            return self._renumbered(ChunkedItems(left, encode, **sizes))
-        feed = Feed(encode, **sizes)
+            return self._renumbered(ChunkedItems(left, self._encode, **self._sizes()))
+        feed = Feed(inputs.encode, **self._sizes())
 
         def pull_one() -> None:
             found = list(islice(items, 1))

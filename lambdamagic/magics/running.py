@@ -10,6 +10,7 @@ from typing import Any
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.errors import CredentialsError, JobCancelledError, LambdaMagicError
 from lambdamagic.events import Listeners
+from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, Job
 from lambdamagic.jobs.sources import UnitSource
@@ -70,6 +71,7 @@ class JobRunner:
         deaths: int = 0,
         is_program_shared: bool = False,
         cached: tuple[int, ...] = (),
+        inputs: Inputs | None = None,
     ) -> JobRecord:
         """Run the job and hand over what arrives; `between` is called by the waiting thread now and then.
 
@@ -91,6 +93,7 @@ class JobRunner:
                 deaths=deaths,
                 is_program_shared=is_program_shared,
                 cached=cached,
+                inputs=inputs,
             )
         except LambdaMagicError as error:
             raise self._checked(error) from error.__cause__

@@ -38,6 +38,7 @@ class JobRecord:
         function: The function's name.
         logs: Ends of its invocations' logs.
         results: What the tasks of the last map gave, in order (a value, an exception, or NOT_RUN).
+        again: Runs what is missing of the last map, and what failed if it is asked to.
     """
 
     progress: Progress
@@ -45,6 +46,7 @@ class JobRecord:
     function: str
     logs: list[str] = field(default_factory=list)
     results: list[Any] | None = None
+    again: Callable[..., list[Any]] | None = None
 
 
 #: `_`, `__`, `___`, `_12`: results that IPython put into the namespace, and that people use.
@@ -141,7 +143,7 @@ class Session:
         """Add to the history; only the latest map keeps its results."""
         if record.results is not None:
             for older in self.history:
-                older.results = None
+                older.results = older.again = None
         self.history.append(record)
 
     def find(self, job_id: str) -> JobRecord | None:
