@@ -10,11 +10,14 @@ import click
 
 from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.exits import DECLINED
+from lambdamagic.cli.packages import package_options, wheel_source
 from lambdamagic.cli.params import pairs
 
 if TYPE_CHECKING:
     from lambdamagic.deploy.managed import ManagedFunction
+    from lambdamagic.deploy.model import FunctionSpec
     from lambdamagic.deploy.packages import Package
+    from lambdamagic.deploy.wheels import WheelSource
 
 _PATH = click.Path(path_type=Path)
 
@@ -22,7 +25,6 @@ _PATH = click.Path(path_type=Path)
 def _size_options(function: Any) -> Any:
     """Add what create and update share."""
     options = (
-        click.option("-r", "--requirement", "files", multiple=True, type=_PATH, help="requirements.txt. Repeatable."),
         click.option("--memory", "memory_mb", type=int, metavar="MB", help="Memory, 128 to 10240."),
         click.option("--timeout", "timeout_s", type=int, metavar="S", help="Timeout, 1 to 900 seconds."),
         click.option("--ephemeral", "ephemeral_mb", type=int, metavar="MB", help="The size of /tmp, 512 to 10240."),
@@ -38,7 +40,7 @@ def _size_options(function: Any) -> Any:
     )
     for option in reversed(options):
         function = option(function)
-    return function
+    return package_options(function)
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +63,9 @@ def create(
     app: App,
     name: str,
     paths: tuple[Path, ...],
-    files: tuple[Path, ...],
+    notebooks: tuple[Path, ...],
+    requirement_files: tuple[Path, ...],
+    packages: tuple[str, ...],
     kind: str,
     role: str | None,
     bucket: str | None,
@@ -85,7 +89,8 @@ def create(
     access = app.access()
     around = surroundings(access, stack=stack, role=role, bucket=bucket or settings.bucket)
     with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
-        package = None if spec.image else _package(app, spec, paths, files, folder=folder)
+        source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
+        package = None if spec.image else _package(app, spec, paths, source, folder=folder)
         facts = Functions(access).create(spec, package, around)
     if app.out.as_json:
         app.out.document({"name": name, "arn": facts.configuration["FunctionArn"], "state": facts.state})
@@ -99,13 +104,10 @@ def create(
     )
 
 
-def _package(
-    app: App, spec: Any, paths: tuple[Path, ...], files: tuple[Path, ...], *, folder: str, requested: Any = None
-) -> Package:
-    from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
+def _package(app: App, spec: FunctionSpec, paths: tuple[Path, ...], source: WheelSource, *, folder: str) -> Package:
+    from lambdamagic.deploy.packages import LambdaPlatform, build_package
 
     app.out.note(f"Putting together what {spec.name} holds ...")
-    source = WheelSource(files=files) if files else requested or WheelSource()
     return build_package(
         LambdaPlatform(spec.python, spec.arch),
         source,
@@ -163,7 +165,15 @@ def _document(function: ManagedFunction) -> dict[str, Any]:
 @_size_options
 @with_common_options
 def update(
-    app: App, name: str, paths: tuple[Path, ...], files: tuple[Path, ...], bucket: str | None, stack: str, **values: Any
+    app: App,
+    name: str,
+    paths: tuple[Path, ...],
+    notebooks: tuple[Path, ...],
+    requirement_files: tuple[Path, ...],
+    packages: tuple[str, ...],
+    bucket: str | None,
+    stack: str,
+    **values: Any,
 ) -> None:
     """Change a function that `lambdamagic create` made: only what differs.
 
@@ -179,8 +189,9 @@ def update(
     spec = spec_of(found, _given(values))
     around = Surroundings(str(found.facts.configuration.get("Role", "")), bucket or app.settings().settings.bucket)
     with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
-        requested = None if files else same_packages(access, found, bucket=around.bucket)
-        package = None if spec.image else _package(app, spec, paths, files, folder=folder, requested=requested)
+        source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
+        source = source or same_packages(access, found, bucket=around.bucket)
+        package = None if spec.image else _package(app, spec, paths, source, folder=folder)
         changed = functions.update(spec, package, around, with_code=bool(paths))
     if app.out.as_json:
         app.out.document({"name": name, "changed": list(changed)})

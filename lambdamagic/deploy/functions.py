@@ -202,7 +202,7 @@ def describe_function(access: AwsAccess, name: str) -> FunctionFacts:
         except client.exceptions.ResourceNotFoundException as error:
             raise FunctionMissingError(
                 f"there is no function {name!r} in this account and region",
-                hint="set another with LAMBDAMAGIC_FUNCTION; `lambdamagic config` shows what is in force",
+                hint="make it with `lambdamagic deploy`, or set another; `lambdamagic list` shows those that are there",
             ) from error
         except (BotoCoreError, ClientError) as error:
             raise error_from_botocore(error, AwsContext(f"look at the function {name}", function=name)) from error

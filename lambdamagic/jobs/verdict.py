@@ -106,7 +106,7 @@ def death_of(
     if kind.startswith("Runtime.") and ("Import" in kind or "Handler" in kind):
         return TargetError(
             f"the function cannot start lambdamagic's handler: {message}",
-            hint="put lambdamagic into the function's package again: docs/aws.md says how",
+            hint="bring the function up to this lambdamagic: `lambdamagic deploy` (or `lambdamagic update NAME`)",
         )
     return EnvironmentDiedError(f"the function failed outside of the user's code: {kind}: {message}", **details)
 

@@ -38,7 +38,7 @@ class AwsTarget(Account):
         if settings.function is None:
             raise FunctionMissingError(
                 "no Lambda function is configured for target 'aws'",
-                hint="set LAMBDAMAGIC_FUNCTION (docs/aws.md says how to make one); --target local needs none",
+                hint="make one with `lambdamagic deploy`, or set LAMBDAMAGIC_FUNCTION; --target local needs none",
             )
         super().__init__(
             access or AwsAccess(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url),
