@@ -128,7 +128,7 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
     if code == "ResourceNotFoundException":
         return FunctionMissingError(
             f"{could_not}: there is no function {context.function!r}{_at(context)}{said}",
-            hint="Make it with `lambdamagic deploy` or `lambdamagic create`, or set the settings `function` and `region`",
+            hint="Make it with `lambdamagic deploy`, or set the settings `function` and `region`",
         )
     if code in _FUNCTION_NOT_READY:
         return FunctionMissingError(

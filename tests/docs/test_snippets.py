@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lambdamagic.local.launcher import LocalServer
 from tests.docs.snippets import PAGES, ROOT, Block, all_blocks, blocks_of
 
 BLOCKS = all_blocks()
@@ -72,9 +74,17 @@ def test_a_program_runs(block: Block, tmp_path: Path) -> None:
     assert done.returncode == 0, f"{block}\n{done.stderr}"
 
 
+@pytest.fixture(scope="module")
+def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of somebody with an account, which an embedded Lambda is, and a home of their own."""
+    home = str(tmp_path_factory.mktemp("visitor"))
+    with LocalServer.start() as server:
+        yield {**server.connection.environment(), "HOME": home, "XDG_CONFIG_HOME": home, "XDG_RUNTIME_DIR": home}
+
+
 @pytest.mark.parametrize("block", _of("console"), ids=_ids)
-def test_a_command_is_one_that_there_is(block: Block, tmp_path: Path) -> None:
-    """`make` commands are targets of the Makefile; others are run, with the tools of this Python first."""
+def test_a_command_is_one_that_there_is(block: Block, tmp_path: Path, visitor: dict[str, str]) -> None:
+    """`make` commands are targets of the Makefile; others are run in an account, in the pages' order."""
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for line in block.text.splitlines():
@@ -88,7 +98,7 @@ def test_a_command_is_one_that_there_is(block: Block, tmp_path: Path) -> None:
             command,
             shell=True,
             cwd=tmp_path,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, **visitor, "PATH": path},
             capture_output=True,
             text=True,
             timeout=90,
