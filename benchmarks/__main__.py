@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("imports", "encode", "cell", "embedded", "growth", "map", "faults", "simulate", "concurrency")
+ALL = ("imports", "encode", "cell", "embedded", "growth", "map", "faults", "simulate", "concurrency", "views")
 
 
 def main(names: list[str]) -> int:

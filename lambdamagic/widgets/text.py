@@ -50,6 +50,8 @@ def details(progress: Progress) -> list[str]:
         told.append(f"{progress.running:,} under way")
     if progress.failed and is_map:
         told.append(f"{progress.failed:,} failed")
+    if progress.backed_up:
+        told.append(f"{progress.backed_up:,} backed up")
     if progress.cached:
         told.append(f"{progress.cached:,} cached")
     if progress.retried:

@@ -1,0 +1,63 @@
+"""The same notebook through papermill, nbclient and nbconvert: a log that reads well, a page that shows the result."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+_CELLS = (
+    "%load_ext lambdamagic\n%config LambdaMagics.memory_mb = 512",
+    "import time\n\ndef slow(n):\n    time.sleep(0.3)\n    print('item', n)\n    return n / (n - 3)",
+    "results = %lambda_map --on-error return --chunksize 1 --max-concurrency 2 slow range(8)",
+)
+
+
+def _call(*arguments: str) -> str:
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
+
+
+def _outputs(path: Path) -> list[Any]:
+    found: list[Any] = nbformat.read(path, as_version=4).cells[2].outputs
+    return found
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A notebook that has not run."""
+    path = tmp_path_factory.mktemp("headless") / "map.ipynb"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in _CELLS])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.mark.parametrize("runner", ["papermill", "nbclient"])
+def test_a_notebook_that_nobody_looks_at(runner: str, written: Path) -> None:
+    """Lines while it runs, the result at the end, no widget; as an HTML page it shows what happened."""
+    ran = written.with_name(f"{runner}.ipynb")
+    if runner == "papermill":
+        log = _call("papermill", "--log-output", "--no-progress-bar", str(written), str(ran))
+        assert "λ slow × 8  ▶ running" in log
+        assert "λ slow × 8  ✗ failed  8/8 tasks" in log
+    else:
+        _call("nbconvert", "--execute", "--to", "notebook", "--output", ran.name, str(written))
+    outputs = _outputs(ran)
+    errors = "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stderr")
+    assert errors.count("λ slow × 8  ▶ running") == 1
+    assert "\r" not in errors
+    (shown,) = [output.data for output in outputs if output.output_type == "display_data"]
+    assert sorted(shown) == ["text/html", "text/plain"]
+    assert "✗ 1 × ZeroDivisionError: division by zero" in shown["text/plain"]
+    assert "Traceback of task 3" in shown["text/html"]
+    _call("nbconvert", "--to", "html", str(ran))
+    page = ran.with_suffix(".html").read_text()
+    assert 'class="lmr"' in page
+    assert "ZeroDivisionError: division by zero" in page
