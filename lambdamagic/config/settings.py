@@ -111,12 +111,13 @@ class Settings:
         choices=("auto", "dill", "cloudpickle"),
         help="How values travel; auto takes the C pickler for data and dill for code and the rest",
     )
-    mode: Literal["auto", "sync", "event"] = _setting(
+    mode: Literal["auto", "sync", "event", "trigger"] = _setting(
         "auto",
-        choices=("auto", "sync", "event"),
+        choices=("auto", "sync", "event", "trigger"),
         help=(
             "How invocations are made: sync holds a connection until the answer is there, event lets Lambda queue them "
-            "and finds the answers in the bucket; auto is sync"
+            "and finds the answers in the bucket, trigger uploads them and lets the bucket start the function; auto is "
+            "sync"
         ),
     )
     max_concurrency: int = _setting(

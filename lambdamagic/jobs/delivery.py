@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from lambdamagic.errors import EnvironmentDiedError, InvocationLostError, LambdaMagicError, ThrottledError
@@ -159,9 +160,9 @@ class EventDelivery:
                 for attempt in done:
                     self._found(attempt)
                 if done:
-                    await self._call(lambda names=done: spec.stager.forget_signs(spec.job_id, names))  # type: ignore[misc]  # mypy cannot infer the default's type
+                    await self._call(partial(self._forget, done))
                 for attempt in self._silent(signs):
-                    if await self._call(lambda name=attempt: spec.stager.has_answer(spec.job_id, name)):  # type: ignore[misc]  # as above
+                    if await self._call(partial(spec.stager.has_answer, spec.job_id, attempt)):
                         self._found(attempt)
                     else:
                         self._died(attempt)
@@ -169,6 +170,11 @@ class EventDelivery:
                 self._fail_all(error)
                 return
             wait_s = _SOONEST_S if done else min(_LATEST_S, wait_s * 1.5)
+
+    def _forget(self, attempt_ids: list[str]) -> None:
+        spec = self._spec
+        triggered = spec.function.name if spec.mode == "trigger" else ""
+        spec.stager.forget_signs(spec.job_id, attempt_ids, triggered=triggered)
 
     def _found(self, attempt_id: str) -> None:
         expected = self._expected.get(attempt_id)

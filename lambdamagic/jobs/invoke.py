@@ -8,8 +8,10 @@ from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol import life
 from lambdamagic.protocol.envelope import Request
+from lambdamagic.protocol.keys import trigger_key
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import parse_report
+from lambdamagic.protocol.stored import seal
 from lambdamagic.transports.base import Invocation, InvocationReply
 
 
@@ -31,10 +33,16 @@ def send_event(spec: JobSpec, unit: Unit, attempt_id: str) -> None:
     Raises:
         LambdaMagicError: It was not delivered; see `Transport.invoke`.
     """
-    payload = json.dumps(_request(spec, unit, attempt_id, waits=False).to_json()).encode()
+    document = _request(spec, unit, attempt_id, waits=False).to_json()
     if spec.journal is not None:
         spec.journal.sent(attempt_id)
     function = unit.function or spec.function
+    if spec.mode == "trigger":
+        # The job's key is not among what lies in the bucket: the function derives it.
+        sealed = seal({**document, "key": ""}, key=spec.trigger_secret, job_id=spec.job_id, attempt_id=attempt_id)
+        spec.stager.required().put(trigger_key(function.name, spec.job_id, attempt_id), [sealed])
+        return
+    payload = json.dumps(document).encode()
     spec.transport.invoke(Invocation(function.name, payload, kind="Event", timeout_s=function.timeout_s))
 
 

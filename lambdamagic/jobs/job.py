@@ -102,7 +102,9 @@ class JobSpec:
 
     Attributes that do not speak for themselves:
         units: Where the work comes from.
-        mode: `sync` waits for each invocation; `event` sends it and finds its answer in the bucket.
+        mode: `sync` waits for each invocation; `event` sends it and finds its answer in the bucket; `trigger` uploads
+            it, and the bucket's notification sends it.
+        trigger_secret: Seals what is uploaded in mode `trigger`.
         backups: Whether what is late at the end is run a second time beside itself.
         cached: Tasks whose outcomes are known already; none of the units has them.
         budget: What may be spent; None for no limit. Executors share one among their jobs.
@@ -126,7 +128,8 @@ class JobSpec:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     max_concurrency: int = 1
     inline_limit_bytes: int = 0
-    mode: Literal["sync", "event"] = "sync"
+    mode: Literal["sync", "event", "trigger"] = "sync"
+    trigger_secret: bytes = field(default=b"", repr=False)
     answer_bound_s: float = 0.0
     placed_at: float = field(default_factory=time.monotonic)
     attempts_before: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -179,9 +179,18 @@ class Stager:
         prefix = keys.live_prefix(job_id)
         return {info.key.removeprefix(prefix): info for info in self.required().list(prefix)}
 
-    def forget_signs(self, job_id: str, attempt_ids: Iterable[str]) -> None:
-        """Take signs away that were read, so that the next LIST is short; one request for up to 1,000."""
-        self.required().delete([keys.live_key(job_id, attempt_id) for attempt_id in attempt_ids])
+    def forget_signs(self, job_id: str, attempt_ids: Sequence[str], *, triggered: str = "") -> None:
+        """Take signs away that were read, so that the next LIST is short; one request for up to 1,000.
+
+        Args:
+            job_id: The job.
+            attempt_ids: Its attempts that are done.
+            triggered: The function whose requests were uploaded; they go too.
+        """
+        done = [keys.live_key(job_id, each) for each in attempt_ids]
+        if triggered:
+            done += [keys.trigger_key(triggered, job_id, each) for each in attempt_ids]
+        self.required().delete(done)
 
     def has_answer(self, job_id: str, attempt_id: str) -> bool:
         """Say whether an attempt's answer was stored; one HEAD."""

@@ -46,7 +46,9 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--serializer", choices=("auto", "dill", "cloudpickle"), help="how values are pickled (default: auto)"
         ),
         argument("--target", choices=("auto", "local", "aws"), help="where to run (default: from the configuration)"),
-        argument("--mode", choices=("auto", "sync", "event"), help="how invocations are made (default: auto)"),
+        argument(
+            "--mode", choices=("auto", "sync", "event", "trigger"), help="how invocations are made (default: auto)"
+        ),
         argument("--max-cost", type=float, metavar="USD", help="stop launching when the job has cost this much"),
         argument("--retries", type=whole_number, metavar="N", help="run again up to N times what fails"),
         argument("--retry-on", metavar="TYPES", help="retry only these exceptions: ValueError,TimeoutError"),

@@ -74,6 +74,34 @@ def blocks_prefix(job_id: str) -> str:
     return f"{job_prefix(job_id)}items/"
 
 
+def trigger_prefix(function: str) -> str:
+    """Prefix of the requests whose upload starts a function; nothing that a function writes lies there."""
+    return f"{PREFIX}/trigger/{function}/"
+
+
+def trigger_key(function: str, job_id: str, attempt_id: str) -> str:
+    """Key of one such request."""
+    return f"{trigger_prefix(function)}{job_id}/{attempt_id}"
+
+
+def read_trigger_key(key: str, function: str) -> tuple[str, str]:
+    """Return the job and the attempt of a request's key.
+
+    Raises:
+        ValueError: It is not the key of a request for this function.
+    """
+    prefix = trigger_prefix(function)
+    job_id, slash, attempt_id = key.removeprefix(prefix).partition("/")
+    if not key.startswith(prefix) or not slash or not job_id or not attempt_id or "/" in attempt_id:
+        raise ValueError(f"{key!r} is not the key of a request for {function}")
+    return job_id, attempt_id
+
+
+def triggered_job_key(trigger_secret: bytes, job_id: str) -> bytes:
+    """Return the key of a job whose requests lie in the bucket: derived, so that it lies nowhere."""
+    return hmac.digest(trigger_secret, f"lambdamagic job {job_id}".encode(), "sha256")
+
+
 def live_key(job_id: str, attempt_id: str) -> str:
     """Key of the sign of life of an invocation that nobody waits for."""
     return f"{live_prefix(job_id)}{attempt_id}"

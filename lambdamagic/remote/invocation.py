@@ -27,6 +27,7 @@ from lambdamagic.remote.handler import environment_id
 from lambdamagic.remote.mapper import Chunk
 from lambdamagic.remote.program import Program
 from lambdamagic.remote.shared import SharedObjects
+from lambdamagic.remote.trigger import is_notification, requests_of
 from lambdamagic.remote.watchdog import Interrupted, Watchdog
 
 #: Outputs (pictures, long logs) above this do not ride in the answer's JSON but in the payload's last frame.
@@ -43,6 +44,12 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
         began: When the handler was entered, by `time.perf_counter()`.
         is_cold: Whether this is the environment's first invocation.
     """
+    if MARK not in event and is_notification(event):
+        answers = [
+            serve(request, context, state, began=began, is_cold=is_cold and not number)
+            for number, request in enumerate(requests_of(event))
+        ]
+        return answers[-1]
     if not isinstance(event, dict) or not event.get("answer"):
         return _answer(event, context, state, began=began, is_cold=is_cold)
     from lambdamagic.remote.beacon import Beacon

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from lambdamagic.deploy.functions import forbid_event_retries
+from lambdamagic.deploy.triggers import trigger_secret
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
 from lambdamagic.transports.aws import LambdaTransport
@@ -30,6 +31,7 @@ class Account:
         self._transport = LambdaTransport(access, max_connections=max_connections)
         self._lock = threading.Lock()
         self._prepared: set[str] = set()
+        self._secrets: dict[str, bytes] = {}
 
     @property
     def transport(self) -> Transport:
@@ -65,6 +67,13 @@ class Account:
             if function not in self._prepared:
                 forbid_event_retries(self.access, function)
                 self._prepared.add(function)
+
+    def trigger_secret(self, function: str) -> bytes:
+        """Return what the function has among its environment variables, looked at once."""
+        with self._lock:
+            if function not in self._secrets:
+                self._secrets[function] = trigger_secret(self.access, function)
+            return self._secrets[function]
 
     def close(self) -> None:
         """Close connections. Idempotent."""

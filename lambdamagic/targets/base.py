@@ -94,6 +94,15 @@ class Target(Protocol):
         """
         ...
 
+    def trigger_secret(self, function: str) -> bytes:
+        """Return the secret that seals requests which start the function by their upload.
+
+        Raises:
+            ConfigError: The function takes none.
+            TargetError: It cannot be found out.
+        """
+        ...
+
     def check(self, error: Exception) -> Exception:
         """Return a better error if it is the target itself that has failed (the server died), else the same."""
         ...

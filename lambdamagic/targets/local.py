@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 
 from lambdamagic.config import Settings
 from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket, variant_name
+from lambdamagic.deploy.triggers import enable_trigger
 from lambdamagic.errors import InvocationLostError, LocalServerError, TargetError
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.local.launcher import LocalServer
@@ -46,6 +48,7 @@ class LocalTarget(Account):
         except BaseException:
             self._stop_server()
             raise
+        self._bucket = bucket
         super().__init__(access, bucket=bucket, max_connections=settings.max_concurrency)
         self._functions = FunctionMaker(access)
         self._is_closed = False
@@ -65,6 +68,15 @@ class LocalTarget(Account):
 
     def refresh(self) -> None:
         """Do nothing: the functions are this session's own."""
+
+    def trigger_secret(self, function: str) -> bytes:
+        """Return the function's secret, made with its notification at first use."""
+        with self._lock:
+            if function not in self._secrets:
+                secret = secrets.token_bytes(32)
+                enable_trigger(self.access, bucket=self._bucket, function=function, secret=secret)
+                self._secrets[function] = secret
+            return self._secrets[function]
 
     def is_alive(self) -> bool:
         """Tell whether the server still runs."""

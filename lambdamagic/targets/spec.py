@@ -21,6 +21,7 @@ from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.protocol import versions
+from lambdamagic.protocol.keys import triggered_job_key
 from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.targets.base import FunctionWish, Target
@@ -127,16 +128,19 @@ def job_spec(
     if settings.retry_on and not settings.retries:
         raise ConfigError("retry_on has no effect without retries", hint="say how often: retries=2, or --retries 2")
     function = fitting_function(resolved, target, program)
-    mode: Literal["sync", "event"] = "event" if settings.mode == "event" else "sync"
+    mode: Literal["sync", "event", "trigger"] = "sync"
+    if settings.mode == "event" or settings.mode == "trigger":
+        mode = settings.mode
+    secret = target.trigger_secret(function.name) if mode == "trigger" else b""
 
     def resize(memory_mb: int) -> FunctionRef:
         larger = target.function_for(replace(_wish(resolved), memory_mb=memory_mb, least_memory_mb=memory_mb))
-        if mode == "event":
+        if mode != "sync":
             target.prepare_events(larger.name)
         return larger
 
     limit = settings.inline_limit_bytes
-    if mode == "event":
+    if mode != "sync":
         target.prepare_events(function.name)
         limit = min(limit, EVENT_INLINE_MAX_BYTES)
     if is_program_shared:
@@ -168,13 +172,16 @@ def job_spec(
         max_concurrency=concurrency(resolved, target),
         inline_limit_bytes=settings.inline_limit_bytes,
         mode=mode,
+        trigger_secret=secret,
         answer_bound_s=answer_bound_s(function.timeout_s),
         prices=Prices.of(target.region, function.arch),
         is_billed=target.is_billed,
         backups=settings.backups and kind == "map",
         budget=budget or budget_of(resolved, target),
-        resize=resize,
+        resize=resize if mode != "trigger" else None,
     )
+    if mode == "trigger":
+        spec = replace(spec, key=triggered_job_key(secret, spec.job_id))
     where = {
         **target.whereabouts(),
         "function": function.name,

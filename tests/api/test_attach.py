@@ -60,6 +60,7 @@ def deployed(local_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
 
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     function = target.function_for(FunctionWish(256, 30, python))
+    target.trigger_secret(function.name)
     connection = local_server.connection
     for name, value in {
         "AWS_ACCESS_KEY_ID": connection.access_key_id,
@@ -95,7 +96,7 @@ def _until(there: Any) -> None:
         time.sleep(0.02)  # another process's progress can only be looked at
 
 
-@pytest.mark.parametrize("mode", ["event"])
+@pytest.mark.parametrize("mode", ["event", "trigger"])
 def test_a_killed_clients_job_is_taken_up(deployed: Any, tmp_path: Path, mode: str) -> None:
     """After kill -9: what is done is not run again, what runs is waited for, what was never sent is sent."""
     client, job_id = _start(tmp_path, mode=mode, gated=4, workers=3)

@@ -1,0 +1,89 @@
+"""A request that was uploaded: the function was started by the bucket's notification, and fetches it.
+
+Nobody signed the event itself: whoever may write below the trigger prefix makes S3 send one. So the request is sealed
+with a secret that the function has among its environment variables, and the job's key is derived from it. The role
+needs `s3:GetObject` on the prefix, since a notification carries no permission.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from typing import Any
+from urllib.parse import unquote_plus
+
+from lambdamagic.errors import ProtocolError
+from lambdamagic.protocol.keys import read_trigger_key, triggered_job_key
+from lambdamagic.protocol.stored import unseal
+
+#: The environment variable that holds the secret, as hexadecimal text.
+VARIABLE = "LAMBDAMAGIC_TRIGGER_KEY"
+_URL_LIVES_S = 300
+
+
+def is_notification(event: Any) -> bool:
+    """Tell whether an event is S3's."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    return bool(records) and isinstance(records, list) and records[0].get("eventSource") == "aws:s3"
+
+
+def requests_of(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the events that lie where a notification points.
+
+    Raises:
+        ProtocolError: An object is no request for this function, or the function takes none.
+        IntegrityError: It was not sealed with the function's secret.
+        TransferError: S3 refused; FileNotFoundError: the object is gone.
+    """
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        raise ProtocolError(
+            f"this function has no {VARIABLE}: it takes no requests from a bucket",
+            hint="lambdamagic deploy --trigger gives it one",
+        )
+    return [_fetch(record["s3"], bytes.fromhex(text)) for record in event["Records"]]
+
+
+def _fetch(where: dict[str, Any], secret: bytes) -> dict[str, Any]:
+    from lambdamagic.storage.presigned import fetch
+
+    key = unquote_plus(where["object"]["key"])
+    try:
+        job_id, attempt_id = read_trigger_key(key, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
+    except ValueError as error:
+        # The guard: what a function writes, or anybody else, lies elsewhere and starts nothing.
+        raise ProtocolError(str(error)) from error
+    data = fetch(_signed_url(where["bucket"]["name"], key))
+    document: dict[str, Any] = json.loads(unseal(data, key=secret, job_id=job_id, attempt_id=attempt_id))
+    document["key"] = base64.b64encode(triggered_job_key(secret, job_id)).decode("ascii")
+    return document
+
+
+class _RoleCredentials:
+    """The role's, as Lambda gives them to each environment."""
+
+    def __init__(self) -> None:
+        self.access_key = os.environ["AWS_ACCESS_KEY_ID"]
+        self.secret_key = os.environ["AWS_SECRET_ACCESS_KEY"]
+        self.token = os.environ.get("AWS_SESSION_TOKEN")
+
+
+def _signed_url(bucket: str, key: str) -> str:
+    """Return a URL to read the object with, signed with the role's credentials; boto3 need not be there."""
+    from lambdamagic.storage.s3.signer import UrlSigner
+
+    region = os.environ.get("AWS_REGION", "us-east-1")
+    credentials = _RoleCredentials()
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    # A bucket with dots in its name is no host that TLS could vouch for.
+    path_style = f"https://s3.{region}.{suffix}/{bucket}" if "." in bucket else f"https://{bucket}.s3.{region}.{suffix}"
+    signer = UrlSigner(
+        base_url=f"{endpoint.rstrip('/')}/{bucket}" if endpoint else path_style,
+        region=region,
+        credentials=lambda: credentials,
+        now=time.time,
+    )
+    return signer.sign("GET", key, _URL_LIVES_S)
