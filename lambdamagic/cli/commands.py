@@ -53,6 +53,18 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "Estimate pi with 16 tasks in parallel: on the deployed function, or on an embedded Lambda of its own.",
         ),
     },
+    "Jobs": {
+        "jobs": _entry(
+            "jobs",
+            "jobs",
+            "List this user's jobs, the latest first: of all kernels and programs, also of those that are gone.",
+        ),
+        "attach": _entry(
+            "jobs", "attach", "Take up a map whose client died: wait for its results, and print or keep them."
+        ),
+        "cancel": _entry("jobs", "cancel", "Tell the running tasks of a job to stop, wherever its client is."),
+        "cost": _entry("jobs", "cost", "Add up what this user's jobs cost at list price, day by day."),
+    },
     "Functions of your own": {
         "create": _entry("functions", "create", "Make a function of your own, beside the deployed one."),
         "list": _entry("functions", "list_functions", "List the functions that lambdamagic made."),

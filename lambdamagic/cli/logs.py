@@ -25,8 +25,9 @@ def logs(app: App, function: str | None, follow: bool, job: str, task: int | Non
 
     FUNCTION is by default the one in the settings. With --json each line is a JSON document of its own.
     """
+    from lambdamagic.config.ages import parse_age
     from lambdamagic.deploy.functions import describe_function
-    from lambdamagic.deploy.logs import FunctionLogs, log_group_of, parse_age
+    from lambdamagic.deploy.logs import FunctionLogs, log_group_of
 
     if task is not None and not job:
         raise click.UsageError("--task goes with --job")

@@ -11,9 +11,6 @@ from lambdamagic.protocol.limits import MEMORY_MAX_MB, MEMORY_MIN_MB, TIMEOUT_MA
 # AWS Lambda Developer Guide, "Lambda quotas", where nothing else is said.
 EPHEMERAL_MIN_MB, EPHEMERAL_MAX_MB = 512, 10_240
 LAYERS_MAX = 5
-ZIP_DIRECT_MAX_BYTES = 50 * 1024 * 1024
-ZIP_UNZIPPED_MAX_BYTES = 250 * 1024 * 1024
-IMAGE_MAX_BYTES = 10 * 1024 * 1024 * 1024
 ENVIRONMENT_MAX_BYTES = 4 * 1024
 FUNCTION_NAME_MAX = 64
 STACK_NAME_MAX = 32  # AWS allows 128; the bucket's name begins with it and ends in CloudFormation's own 27 characters
@@ -150,36 +147,6 @@ def check_retention(days: int) -> None:
         raise ConfigError(
             f"CloudWatch Logs cannot keep logs for {days} days",
             hint=f"The nearest that it can is {near} (PutRetentionPolicy)",
-        )
-
-
-def check_zip(size_bytes: int, unzipped_bytes: int, *, layers: int = 0) -> None:
-    """Check a package against what Lambda takes from S3.
-
-    Args:
-        size_bytes: The zip file's size; above 50 MB it goes through the bucket, which is no error.
-        unzipped_bytes: What it holds.
-        layers: How many layers there are besides, which count too.
-    """
-    if unzipped_bytes > ZIP_UNZIPPED_MAX_BYTES:
-        besides = f", and its {layers} layers count too" if layers else ""
-        raise ConfigError(
-            f"the package holds {unzipped_bytes / 1024**2:,.0f} MB unzipped, a function takes "
-            f"{ZIP_UNZIPPED_MAX_BYTES // 1024**2} MB {_SOURCE}{besides}",
-            hint="Build an image instead, which may hold 10 GB: `lambdamagic image build`, then --image",
-        )
-    if size_bytes > ZIP_UNZIPPED_MAX_BYTES:
-        raise ConfigError(
-            f"the package has {size_bytes / 1024**2:,.0f} MB", hint="Build an image: `lambdamagic image build`"
-        )
-
-
-def check_image_size(size_bytes: int) -> None:
-    """Check an image's uncompressed size."""
-    if size_bytes > IMAGE_MAX_BYTES:
-        raise ConfigError(
-            f"the image has {size_bytes / 1024**3:.1f} GB, Lambda takes {IMAGE_MAX_BYTES // 1024**3} GB {_SOURCE}",
-            hint="Leave out what the cells do not import; data belongs in the bucket",
         )
 
 

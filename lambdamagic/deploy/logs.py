@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.deploy.calls import client, is_code, told
-from lambdamagic.errors import ConfigError, FunctionMissingError
+from lambdamagic.errors import FunctionMissingError
 from lambdamagic.protocol.joblog import JOB_LINE
 from lambdamagic.storage.proxies import is_loopback
 from lambdamagic.storage.s3 import AwsAccess
 
 _REQUEST = re.compile(r"RequestId: ([0-9a-f-]{36})")
-_AGE = re.compile(r"(\d+)\s*([smhdw])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True)
@@ -35,18 +33,6 @@ class LogLine:
     text: str
     request_id: str = ""
     job_id: str = ""
-
-
-def parse_age(text: str) -> float:
-    """Return an age such as `90s`, `10m`, `2h`, `3d` or `1w` in seconds.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    found = _AGE.fullmatch(text.strip())
-    if found is None:
-        raise ConfigError(f"{text!r} is not an age", hint="Write it as 90s, 10m, 2h, 3d or 1w")
-    return int(found[1]) * _UNITS[found[2]]
 
 
 class FunctionLogs:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any
 
 from lambdamagic.deploy import checks
+from lambdamagic.deploy.platforms import Arch, LambdaPlatform
 from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.keys import PREFIX
 
@@ -16,11 +17,6 @@ FUNCTION_TAG = {TAG: "function"}
 STACK_TAG = {TAG: "stack"}
 CODE_PREFIX = f"{PREFIX}/packages/"
 TRIGGER_PREFIX = f"{PREFIX}/trigger/"
-Arch = Literal["x86_64", "arm64"]
-
-# "Lambda runtimes", AWS Lambda Developer Guide.
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-
 _NOTHING: dict[str, str] = {}
 
 
@@ -66,11 +62,7 @@ class FunctionSpec:
 
     def __post_init__(self) -> None:
         checks.check_function_name(self.name)
-        if self.python not in PYTHONS:
-            raise ConfigError(
-                f"Lambda has no runtime for Python {self.python}",
-                hint=f"Use Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}",
-            )
+        LambdaPlatform(self.python, self.arch)  # tells of what Lambda does not have
         checks.check_memory(self.memory_mb)
         checks.check_timeout(self.timeout_s)
         checks.check_ephemeral(self.ephemeral_mb)

@@ -292,6 +292,8 @@ class JobRun:
         self._ledger.ended(arrival, attempt_id, tail)
         self._check_budget()
         response = arrival.response
+        if response is not None and response.status == "cancelled":
+            self.stop("cancelled")  # somebody else has left the sign to stop: `lambdamagic cancel`
         if response is not None and response.status == "timed_out" and not response.tasks:
             raise timed_out(response, timeout_s=self.spec.function.timeout_s, request_id=arrival.request_id)
         return arrival

@@ -1,0 +1,117 @@
+"""`lambdamagic jobs|attach|cancel|cost`: jobs of all kernels and programs of this user."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.exits import RAN_AND_FAILED
+
+if TYPE_CHECKING:
+    from lambdamagic.api.attach import JobInfo
+
+
+@click.command()
+@click.option("--bucket", is_flag=True, help="Also list what the configured bucket holds of others.")
+@click.option("-n", "count", type=click.IntRange(min=1), default=20, metavar="N", help="The latest N (20).")
+@with_common_options
+def jobs(app: App, bucket: bool, count: int) -> None:
+    """List this user's jobs, the latest first: of all kernels and programs, also of those that are gone."""
+    from lambdamagic.api.attach import list_jobs
+
+    found = list_jobs(bucket=bucket, **(app.options if bucket else {}))[:count]
+    if app.out.as_json:
+        app.out.document({"jobs": [dataclasses.asdict(each) for each in found]})
+        return
+    columns = ("job", "what", "state", "tasks>", "cost>", "began", "mode", "where")
+    app.out.table(columns, [_row(each) for each in found], empty="no job is remembered yet")
+    if any(each.is_attachable and each.state == "abandoned" for each in found):
+        app.out.note("`lambdamagic attach JOB` takes up one that is abandoned: its client died before its end.")
+
+
+def _row(job: JobInfo) -> tuple[str, ...]:
+    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.started_at)) if job.started_at else ""
+    tasks = f"{job.done:,}/{job.task_count:,}" if job.task_count is not None else ""
+    cost = f"{job.cost_usd:.4f} USD" if job.cost_usd else ""
+    where = str(job.where.get("function") or job.where.get("target") or "")
+    return job.job_id, job.label, job.state, tasks, cost, began, job.mode, where
+
+
+@click.command()
+@click.argument("job")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the results into a file, by cloudpickle.")
+@with_common_options
+def attach(app: App, job: str, output: Path | None) -> None:
+    """Take up a map whose client died: wait for its results, and print or keep them.
+
+    What is done is not run again. The job must have been started with mode `event` on this machine. A cell's names
+    belong into a notebook: `%lambda attach JOB`.
+    """
+    from lambdamagic.api.attach import attach as take_up
+
+    found = take_up(job, **app.options)
+    app.out.note(f"{found.label}: {found.task_count:,} tasks, {len(found.missing):,} without a result yet")
+    found.wait()
+    results = found.results()
+    if output is not None:
+        import cloudpickle
+
+        output.write_bytes(cloudpickle.dumps(results))
+    failed = len(found.failures)
+    if app.out.as_json:
+        shown = [_result(number, each, is_failure=number in found.failures) for number, each in enumerate(results)]
+        document = {"job": job, "state": found.state, "failed": failed, "output": str(output) if output else None}
+        app.out.document({**document, "results": shown})
+    else:
+        for number, each in enumerate(results if output is None else ()):
+            app.out.text(f"{number}  {each!r}")
+        app.out.text(f"{found.state}: {len(results):,} tasks, {failed:,} failed" + (f"; in {output}" if output else ""))
+    if found.state != "done":
+        raise click.exceptions.Exit(RAN_AND_FAILED)
+
+
+def _result(number: int, value: Any, *, is_failure: bool) -> dict[str, Any]:
+    return {"task": number, "error" if is_failure else "value": repr(value)}
+
+
+@click.command()
+@click.argument("job")
+@with_common_options
+def cancel(app: App, job: str) -> None:
+    """Tell the running tasks of a job to stop, wherever its client is."""
+    from lambdamagic.api.cancelling import cancel_job
+
+    settings = app.settings().settings
+    where = {"function": settings.function, "bucket": settings.bucket, **app.options}
+    state = cancel_job(job, **where)
+    if app.out.as_json:
+        app.out.document({"job": job, "state_before": state})
+    elif state in ("done", "failed", "cancelled"):
+        app.out.text(f"{job} had ended already ({state})")
+    else:
+        app.out.text(f"{job} is told to stop; its running tasks see it within about a second")
+
+
+@click.command()
+@click.option("--since", metavar="AGE", default="30d", help="How far back: 90s, 10m, 2h, 3d, 1w (30d).")
+@with_common_options
+def cost(app: App, since: str) -> None:
+    """Add up what this user's jobs cost at list price, day by day.
+
+    From the history on this machine: jobs on AWS that took a second or more. AWS's bill is what counts.
+    """
+    from lambdamagic.api.spending import spending
+
+    found = spending(since)
+    if app.out.as_json:
+        app.out.document(dataclasses.asdict(found))
+        return
+    rows = [(day.day, f"{day.jobs:,}", f"{day.tasks:,}", f"{day.cost_usd:.4f}") for day in found.days]
+    app.out.table(("day", "jobs>", "tasks>", "USD>"), rows, empty=f"no job on AWS in the last {since}")
+    if rows:
+        app.out.text(f"together {found.cost_usd:.4f} USD for {found.jobs:,} jobs, at list price")

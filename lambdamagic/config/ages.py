@@ -1,0 +1,22 @@
+"""How long ago, as people write it."""
+
+from __future__ import annotations
+
+import re
+
+from lambdamagic.errors import ConfigError
+
+_AGE = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def parse_age(text: str) -> float:
+    """Return an age such as `90s`, `10m`, `2h`, `3d` or `1w` in seconds.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    found = _AGE.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(f"{text!r} is not an age", hint="Write it as 90s, 10m, 2h, 3d or 1w")
+    return int(found[1]) * _UNITS[found[2]]
