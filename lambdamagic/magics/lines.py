@@ -20,7 +20,7 @@ HELP = """\
 
 %lambda config                    the settings in force, and where each comes from
 %lambda jobs [--all]              the jobs of this session; also those of earlier kernels, and of the bucket
-%lambda logs JOB                  the end of a job's logs (an id, the beginning or end of one, or `last`)
+%lambda logs JOB                  a job's logs (an id, the beginning or end of one, or `last`), also of other sessions
 %lambda doctor                    check all that jobs need, each with what mends it
 %lambda attach JOB                take up a job of --mode event or trigger whose kernel died
 %lambda last                      the last job: what it did, and for a map its results as far as they came;
@@ -112,8 +112,31 @@ class Lines:
         return record
 
     def _logs(self, words: list[str]) -> None:
-        record = self._record(words)
-        print("\n".join(record.logs) if record.logs else "This job left no log.")  # noqa: T201  # what was asked for
+        record = self._session.find(words[0] if words else "last")
+        if record is not None:
+            lines = record.logs
+        elif words and words[0] != "last":
+            lines = self._stored_logs(words[0])
+        else:
+            record = self._record(words)  # says that there is none
+            lines = record.logs
+        print("\n".join(lines) if lines else "This job left no log.")  # noqa: T201  # what was asked for
+
+    def _stored_logs(self, job: str) -> list[str]:
+        """Return what a job of another session left in CloudWatch Logs."""
+        from lambdamagic.api.job_logs import logs_of_job
+        from lambdamagic.errors import JobMissingError
+
+        settings = self._session.settings().settings
+        is_aws = settings.resolved_target() == "aws"
+        where = {"region": settings.region, "profile": settings.profile, "endpoint_url": settings.endpoint_url}
+        try:
+            found = logs_of_job(job, now=time.time(), function=settings.function if is_aws else None, **where)
+        except JobMissingError as error:
+            raise UsageError(
+                f"there is no job {job!r} in this session: {error.message}; `%lambda jobs --all`"
+            ) from None
+        return [line.text for line in found]
 
     def _last(self, words: list[str]) -> LastJob:
         return LastJob(self._record([]))

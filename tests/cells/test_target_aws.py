@@ -147,3 +147,14 @@ def test_a_function_that_is_too_small(deployed):
     assert type(error).__name__ == "ConfigError"
     assert "LAMBDAMAGIC_VARIANTS=always" in error.hint
     assert "has 2048 MB and 300 s; this job asks for 4096 MB and 300 s" in str(error)
+
+
+def test_logs_of_a_job_of_another_session(deployed):
+    """Found in CloudWatch Logs by the job's id, when this session does not know it."""
+    deployed.remote("print('for whoever looks later')")
+    job_id = deployed.session.history[-1].progress.job_id
+    deployed.session.history.clear()
+    text = deployed.ok(f"%lambda logs {job_id}").stdout
+    assert "for whoever looks later" in text
+    assert "REPORT RequestId" in text
+    assert deployed.ok("%lambda logs nosuchjobatall").stdout == "This job left no log.\n"

@@ -1,0 +1,44 @@
+"""What a job of any age left in CloudWatch Logs, found by this user's history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdamagic.deploy.functions import describe_function
+from lambdamagic.deploy.logs import FunctionLogs, LogLine, log_group_of
+from lambdamagic.errors import JobMissingError
+from lambdamagic.jobs.history import History, JobNote
+from lambdamagic.storage.s3 import AwsAccess
+
+_BEFORE_S = 120.0  # clocks differ
+
+
+def logs_of_job(job: str, *, now: float, function: str | None = None, **where: Any) -> list[LogLine]:
+    """Return the lines that a job left in the log of its function.
+
+    Args:
+        job: Its id, or the beginning or end of one.
+        now: The time, in seconds since the epoch.
+        function: Where to look if the history does not say.
+        **where: `region`, `profile` and `endpoint_url`, likewise.
+
+    Raises:
+        JobMissingError: The history does not know the job, and no function is named; or it ran on an embedded Lambda.
+        FunctionMissingError: The function or its log is gone.
+        TargetError: The log cannot be read.
+    """
+    note = _note(job)
+    if note is not None and note.where.get("target") == "local":
+        raise JobMissingError(f"job {note.job_id} ran on an embedded Lambda, whose logs ended with it")
+    if note is None and function is None:
+        raise JobMissingError(f"there is no job {job!r}", hint="`%lambda jobs --all` lists those that are known")
+    told = {**where, **(note.where if note is not None else {})}
+    name = str(told.get("function") or function)
+    access = AwsAccess(**{key: told.get(key) for key in ("region", "profile", "endpoint_url")})
+    group = log_group_of(dict(describe_function(access, name).configuration), name)
+    since_s = now - note.started_at + _BEFORE_S if note is not None else 7 * 86_400.0
+    return FunctionLogs(access, group).read(since_s=since_s, job=note.job_id if note is not None else job)
+
+
+def _note(job: str) -> JobNote | None:
+    return next((note for note in History().all() if note.job_id.startswith(job) or note.job_id.endswith(job)), None)
