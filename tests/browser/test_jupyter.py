@@ -22,7 +22,7 @@ _SETUP = """\
 import random, time
 
 def evaluate(n):
-    time.sleep(random.lognormvariate(-3.4, 0.6))
+    time.sleep(random.lognormvariate(-2.8, 0.6))
     if n % 50 == 3:
         print("candidate", n)
     if n % 97 == 5:
@@ -73,6 +73,7 @@ def test_two_thousand_tasks_are_watched_and_their_result_stays(
     path = jupyterlab.write("map.ipynb", _SETUP, _MAP, _CHECK)
     page = open_page(strict=False, viewport={"width": 1200, "height": 1000})
     notebook = jupyterlab.open(page, path.name)
+    notebook.theme("JupyterLab Dark")
     notebook.run(0)
     notebook.start(1)
     widget = page.locator(".lm-widget")
@@ -80,14 +81,13 @@ def test_two_thousand_tasks_are_watched_and_their_result_stays(
     page.wait_for_function("document.querySelector('.lm-bar')?.getAttribute('aria-valuenow') > 200")
     first = _finished(page)
     assert 200 < first < 2000
-    keep(page, "widget-light")
+    keep(page, "widget-dark")
     page.locator(".lm-grid").click(position={"x": 5, "y": 5})
     detail = page.get_by_role("region", name="Task")
     assert "run time" in detail.text_content()  # what the page knows itself; the kernel is busy with the cell
     keep(page, "widget-task")
-    notebook.theme("JupyterLab Dark")
     page.get_by_role("tab", name="Timeline").click()
-    keep(page, "widget-dark")
+    keep(page, "timeline-dark")
     page.locator(".lmr").wait_for(timeout=60_000)
     assert widget.count() == 0
     keep(page, "result-dark")

@@ -208,3 +208,17 @@ def test_a_hundred_thousand_tasks_are_blocks(open_widget: Any) -> None:
     assert block > 10
     assert said.startswith(f"Tasks {block} to {2 * block - 1}: ")
     assert said.endswith("1 failed")
+
+
+def test_a_cell_has_a_head_and_no_grid(open_widget: Any) -> None:
+    """One task has no bar, no grid and no timeline; its figures and the way to stop it are there."""
+    widget = open_widget(actions=Actions(cancel=lambda: None))
+    widget.happens(started(1, "fit(X)"), sent("000001", 0))
+    widget.update()
+    page = widget.page
+    assert page.locator(".lm-pace").text_content() == "4.0 s"
+    assert page.get_by_role("button", name="Cancel").is_visible()
+    assert not page.locator(".lm-tabs").is_visible()
+    assert not page.locator(".lm-bar").is_visible()
+    assert "cold starts" in page.locator(".lm-facts").text_content()
+    assert "failed" not in page.locator(".lm-facts").text_content()

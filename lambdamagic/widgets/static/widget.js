@@ -108,6 +108,7 @@ class Widget {
     this._panels.forEach((panel, at) => {
       panel.frame = element("div", { role: "tabpanel", id: `${this._id}-panel-${at}`, "aria-labelledby": `${this._id}-tab-${at}`, class: "lm-panel" }, panel.root);
     });
+    this._root = root;
     root.classList.add("lm-widget");
     root.append(
       element("div", { class: "lm-head" }, element("span", { class: "lm-sign", text: "λ", "aria-hidden": "true" }), this._label, this._state,
@@ -185,7 +186,11 @@ class Widget {
     say(this._state, `${JOB_SIGNS[head.state] ?? "?"} ${head.state}`);
     this._state.className = `lm-state lm-state-${head.state}`;
     const finished = head.done + head.failed;
-    const pace = [head.count === null ? `${count(finished)} tasks` : `${count(finished)}/${count(head.count)} tasks`, duration(head.elapsed)];
+    // A cell is one task: there is no way between none and all, and nothing to compare.
+    this._root.classList.toggle("lm-single", head.count === 1);
+    const pace = [duration(head.elapsed)];
+    if (head.count === null) pace.unshift(`${count(finished)} tasks`);
+    else if (head.count !== 1) pace.unshift(`${count(finished)}/${count(head.count)} tasks`);
     if (head.left !== null) pace.push(`about ${duration(head.left).replace(".0 s", " s")} left`);
     say(this._pace, pace.join(" · "));
     this._drawBar(head, finished, isOver);
@@ -221,9 +226,12 @@ class Widget {
   }
 
   _drawFacts(head) {
-    const facts = [
+    const ofMany = [
       ["running", count(head.running), "running"],
       ["failed", count(head.failed), head.failed ? "failed" : ""],
+    ];
+    const facts = [
+      ...(head.count === 1 ? [] : ofMany),
       ["retried", count(head.retried), ""],
       ["throttled", count(head.throttled), ""],
       ...(head.backups ? [["backups", count(head.backups), ""]] : []),
