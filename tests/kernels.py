@@ -80,11 +80,11 @@ class Kernel:
         return self.finish(message), question
 
     def wait_for_text(self, message: str, text: str) -> None:
-        """Wait until the cell has printed a text."""
+        """Wait until the cell has printed or shown a text."""
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             found = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
-            if found["parent_header"].get("msg_id") == message and text in found["content"].get("text", ""):
+            if found["parent_header"].get("msg_id") == message and text in str(found["content"]):
                 return
 
     def interrupt(self) -> None:

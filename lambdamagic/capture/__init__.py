@@ -4,6 +4,7 @@ from lambdamagic.capture.analyse import plan_callable, plan_cell
 from lambdamagic.capture.ipython_calls import SUPPORTED_CELL_MAGICS, SUPPORTED_LINE_MAGICS
 from lambdamagic.capture.modules import OwnModule
 from lambdamagic.capture.plan import CallablePlan, CapturedName, CapturePlan
+from lambdamagic.capture.touched import Touched, touched_names
 
 __all__ = [
     "SUPPORTED_CELL_MAGICS",
@@ -12,6 +13,8 @@ __all__ = [
     "CapturePlan",
     "CapturedName",
     "OwnModule",
+    "Touched",
     "plan_callable",
     "plan_cell",
+    "touched_names",
 ]

@@ -137,6 +137,11 @@ class Needs:
             if name not in known and name not in self._namespace and not hasattr(builtins, name)
         }
 
+    @property
+    def seen(self) -> frozenset[str]:
+        """The names of the namespace whose value from before can be seen or deleted."""
+        return frozenset(self._captured)
+
     def add_value(self, value: object) -> None:
         """Take what a value of the notebook needs to be used elsewhere."""
         self._add_reach(reach(value, self._namespace))

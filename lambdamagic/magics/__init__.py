@@ -21,6 +21,9 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     magics = LambdaMagics(shell)
     shell.register_magics(magics)
+    shell.ast_transformers.append(magics.waiting)
+    shell.events.register("pre_run_cell", magics.background.cell_begins)
+    shell.events.register("post_run_cell", magics.background.cell_ended)
     setattr(shell, _ATTRIBUTE, magics)
     atexit.register(magics.close)
 
@@ -31,6 +34,10 @@ def unload(shell: InteractiveShell) -> None:
     if magics is None:
         return
     delattr(shell, _ATTRIBUTE)
+    if magics.waiting in shell.ast_transformers:
+        shell.ast_transformers.remove(magics.waiting)
+    shell.events.unregister("pre_run_cell", magics.background.cell_begins)
+    shell.events.unregister("post_run_cell", magics.background.cell_ended)
     atexit.unregister(magics.close)
     registered: dict[str, Any] = shell.magics_manager.magics
     for kind in ("line", "cell"):

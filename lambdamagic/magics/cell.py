@@ -1,30 +1,28 @@
 """`%%lambda`: one cell there and back."""
 
 from __future__ import annotations
-import __future__
 
+import ast
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from lambdamagic.capture import CapturePlan, plan_cell
+from lambdamagic.capture import CapturePlan, plan_cell, touched_names
 from lambdamagic.codec.answer import Effects, read_answer
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.config import ResolvedSettings
-from lambdamagic.errors import FunctionTimedOutError
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.estimate import cell_estimate
 from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.magics.failures import local_exception
+from lambdamagic.magics.handle import BackgroundJob, outputs_of
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.running import JobRunner, replay, tell
 from lambdamagic.magics.session import Session
-from lambdamagic.magics.source import name_cell, python_of
-
-_FUTURES = 0
-for _feature in __future__.all_feature_names:
-    _FUTURES |= getattr(__future__, _feature).compiler_flag
+from lambdamagic.magics.source import FUTURES, name_cell, python_of
 
 
 def plan_body(
@@ -44,6 +42,9 @@ def plan_body(
     """
     shell = session.shell
     python = python_of(shell, body)
+    session.background.read(
+        sorted((names_read(session, python) - {*bound_before, *exclude}) | set(include)), reader="the cell"
+    )
     filename = name_cell(shell, magic_line, body, python)
     plan = plan_cell(
         python,
@@ -56,7 +57,7 @@ def plan_body(
         first_line=2,
         cell_dir=Path.cwd(),
         transform=shell.transform_cell,
-        flags=shell.compile.flags & _FUTURES,
+        flags=shell.compile.flags & FUTURES,
     )
     for name, line in plan.unresolved.items():
         error = NameError(f"name {name!r} is not defined (line {line} of the cell; nothing was sent to Lambda)")
@@ -64,6 +65,27 @@ def plan_body(
         _show_without_frames(error)
         raise error
     return plan
+
+
+def names_read(session: Session, python: str) -> frozenset[str]:
+    """Return the pending names that some Python reads; none of what is no Python, which says so elsewhere."""
+    pending = tuple(session.background.pending)
+    if not pending:
+        return frozenset()
+    shell = session.shell
+    try:
+        tree = compile(python, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return frozenset()
+    assert isinstance(tree, ast.Module)
+    return touched_names(
+        tree,
+        pending,
+        shell.user_ns,
+        hidden=session.hidden,
+        transform=shell.transform_cell,
+        flags=shell.compile.flags & FUTURES,
+    ).read
 
 
 def _show_without_frames(error: NameError) -> None:
@@ -106,32 +128,60 @@ class CellRun:
             cost = cell_estimate(prices, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s)
             return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where, more=[cost])
         options = {"out": out or None, "mutations": not self.arguments.no_mutations, "serializer": settings.serializer}
-        runner = JobRunner(self.session, self.resolved, _label(body), outcome=lambda task: None)
-        runner.run("cell", program, FixedUnits([Unit((0,))]), task_count=1, options=options, receive=self._receive)
-        return self._conclude(program, out)
+        units = FixedUnits([Unit((0,))])
+        is_background = self.arguments.bg
+        runner = JobRunner(
+            self.session, self.resolved, _label(body), outcome=lambda task: None, is_background=is_background
+        )
+        if is_background:
+            job = BackgroundJob(
+                self.session.background,
+                runner,
+                _BackgroundCell(self, program, out),
+                names=_pending_names(self.session, plan, out),
+                prepare=lambda job_id: runner.prepare(
+                    "cell", program, units, task_count=1, options=options, job_id=job_id
+                ),
+            )
+            self.session.background.add(job)
+            return job
+        runner.run("cell", program, units, task_count=1, options=options, receive=self._receive)
+        arrival = self._arrival
+        assert arrival is not None, "a job that ends without error has had an arrival"
+        replay(outputs_of(arrival))
+        return self.conclude(arrival, program, out)
 
     def _receive(self, arrival: Arrival) -> None:
         self._arrival = arrival
 
-    def _conclude(self, program: Program, out: list[str]) -> Any:
-        arrival = self._arrival
-        assert arrival is not None, "a job that ends without error has had an arrival"
+    def conclude(
+        self,
+        arrival: Arrival,
+        program: Program,
+        out: list[str],
+        claim: Callable[[dict[str, Any]], dict[str, Any]] = lambda bound: bound,
+    ) -> Any:
+        """Put what the cell did into the notebook and return what it shows; see `run`.
+
+        Args:
+            arrival: The answer.
+            program: What it answers.
+            out: The names that were asked for.
+            claim: Returns those of the bound names that may be put into the namespace.
+        """
         if arrival.error is not None:
-            if isinstance(arrival.error, FunctionTimedOutError):
-                replay(arrival.error.outputs)
             raise arrival.error
         response = arrival.response
         assert response is not None
-        replay(response.outputs)
         home = self.session.home
         effects = read_answer(home, program.encoder, unpack_numbers(response.numbers), arrival.frames)
-        self._apply(effects, out)
+        self._apply(effects, out, claim)
         if effects.error:
             where = f"raised on Lambda ({self.resolved.settings.resolved_target()}{_request(arrival)})"
             raise local_exception(self.session.shell, effects.error, where)
         return effects.values[0] if effects.values else None
 
-    def _apply(self, effects: Effects, out: list[str]) -> None:
+    def _apply(self, effects: Effects, out: list[str], claim: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         quiet = self.resolved.settings.quiet
         shell = self.session.shell
         if self.arguments.no_mutations:
@@ -144,8 +194,8 @@ class CellRun:
         for name in effects.deleted:
             shell.user_ns.pop(name, None)
             shell.user_ns_hidden.pop(name, None)
-        if effects.bound:
-            shell.push(effects.bound)
+        if bound := claim(effects.bound):
+            shell.push(bound)
         for lost in effects.lost:
             is_change = lost.section == "update"
             stayed = "was changed on Lambda, and the change stayed there" if is_change else "stayed on Lambda"
@@ -155,6 +205,21 @@ class CellRun:
                 tell(f"--out {name}: the cell did not bind that name")
         for notice in self.session.home.take_notices():
             tell(notice)
+
+
+class _BackgroundCell:
+    def __init__(self, run: CellRun, program: Program, out: list[str]) -> None:
+        self._run, self._program, self._out = run, program, out
+
+    def conclude(self, arrivals: list[Arrival], claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+        return self._run.conclude(arrivals[-1], self._program, self._out, claim)
+
+
+def _pending_names(session: Session, plan: CapturePlan, out: list[str]) -> list[str]:
+    """Return the names that later cells have to wait for: bound ones, but not modules that are there already."""
+    namespace = session.shell.user_ns
+    bound = (plan.bound | plan.deleted) & set(out) if out else plan.bound | plan.deleted
+    return sorted(name for name in bound if not isinstance(namespace.get(name), ModuleType))
 
 
 def _request(arrival: Arrival) -> str:

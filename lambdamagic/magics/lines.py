@@ -1,4 +1,4 @@
-"""`%lambda config|jobs|logs|last|doctor|help`: looking at things."""
+"""`%lambda config|jobs|logs|last|wait|cancel|doctor|help`: looking at things, and at jobs under way."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ HELP = """\
 %lambda config                    the settings in force, and where each comes from
 %lambda jobs [--all]              the jobs of this session; also those of earlier kernels, and of the bucket
 %lambda logs JOB                  a job's logs (an id, the beginning or end of one, or `last`), also of other sessions
+%lambda wait [JOB|all]            wait for background jobs (--bg), and raise what the first that failed raised
+%lambda cancel JOB|all            stop background jobs
 %lambda doctor                    check all that jobs need, each with what mends it
 %lambda attach JOB                take up a job of --mode event or trigger whose kernel died
 %lambda last                      the last job: what it did, and for a map its results as far as they came;
@@ -49,6 +51,8 @@ class Lines:
             "logs": self._logs,
             "last": self._last,
             "attach": self._attach,
+            "wait": self._wait,
+            "cancel": self._cancel,
             "doctor": self._doctor,
             "help": self._help,
             "-h": self._help,
@@ -89,6 +93,20 @@ class Lines:
         notes = [] if rows else ["No job has run in this session yet."]
         columns = ("job", "what~", "state", "tasks>", "took>", "billed>", "peak>", "where")
         return Table("Jobs of this session", columns, rows, notes)
+
+    def _wait(self, words: list[str]) -> None:
+        jobs = self._session.background.find(words or ["all"])
+        self._session.background.wait(jobs)
+        for job in jobs:
+            if job.failure is not None:
+                self._session.background.raised(job)
+                raise job.failure
+
+    def _cancel(self, words: list[str]) -> None:
+        if not words:
+            raise UsageError("%lambda cancel needs a job: an id, the beginning or end of one, or `all`")
+        for job in self._session.background.find(words):
+            job.cancel()
 
     def _doctor(self, words: list[str]) -> Table:
         from lambdamagic.doctor.examine import examine

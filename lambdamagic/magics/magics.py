@@ -25,10 +25,12 @@ from lambdamagic.magics.arguments import (
     split_names,
     whole_number,
 )
+from lambdamagic.magics.background import Background
 from lambdamagic.magics.cell import CellRun
 from lambdamagic.magics.lines import Lines
 from lambdamagic.magics.mapping import MapRun
 from lambdamagic.magics.session import Session
+from lambdamagic.magics.waiting import WaitingCells
 
 
 def _tokens(line: str) -> list[str]:
@@ -59,6 +61,8 @@ class LambdaMagics(_Configurable):
         from_file = {name: value for name, value in shell.config.get("LambdaMagics", {}).items() if name in SPECS}
         self._from_file = dict(from_file)
         self.session = Session(shell, self._given)
+        self.session.background = self.background = Background(self.session)
+        self.waiting = WaitingCells(shell, self.background, self.session.hidden)
 
     def _given(self) -> tuple[dict[str, Any], dict[str, Any]]:
         now = {name: getattr(self, name) for name in SPECS if getattr(self, name) is not None}
@@ -129,4 +133,5 @@ class LambdaMagics(_Configurable):
 
     def close(self) -> None:
         """Stop what was started."""
+        self.background.close()
         self.session.close()

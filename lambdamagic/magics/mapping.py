@@ -19,7 +19,6 @@ from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.frames import Frames
 from lambdamagic.config import ResolvedSettings
-from lambdamagic.errors import FunctionTimedOutError
 from lambdamagic.events import TaskFinished
 from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.encoding import Program, encode_program
@@ -30,11 +29,12 @@ from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.selected import SelectedTasks, runs_of, units_of
 from lambdamagic.jobs.sources import ChunkedItems, Renumbered, UnitSource
-from lambdamagic.magics.cell import plan_body
+from lambdamagic.magics.cell import names_read, plan_body
 from lambdamagic.magics.failures import local_exception
+from lambdamagic.magics.handle import BackgroundJob, outputs_of
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.running import JobRunner, replay, tell
-from lambdamagic.magics.session import Session
+from lambdamagic.magics.session import JobRecord, Session
 from lambdamagic.targets.secret import cache_secret
 
 #: For how long items of an iterator are pulled before results are looked at again.
@@ -108,6 +108,10 @@ class MapRun:
     def over_callable(self, text: str, *, include: list[str], exclude: list[str]) -> Any:
         """Run `%lambda_map fn items`."""
         fn_text, items_text = split_call(text)
+        self.session.background.read(
+            sorted((names_read(self.session, f"({fn_text})({items_text})") - {*exclude}) | set(include)),
+            reader="the map",
+        )
         fn, items = self._evaluate(fn_text), self._items(items_text)
         if not callable(fn):
             raise UsageError(f"%lambda_map needs a callable first; {fn_text} is a {type(fn).__name__}")
@@ -127,6 +131,7 @@ class MapRun:
     def over_body(self, magic_line: str, text: str, body: str, *, include: list[str], exclude: list[str]) -> Any:
         """Run `%%lambda_map x in xs`."""
         target, items_text, names = split_loop(text)
+        self.session.background.read(sorted(names_read(self.session, items_text)), reader="the map")
         items = self._items(items_text)
         plan = plan_body(self.session, magic_line, body, include=include, exclude=exclude, bound_before=names)
         program = encode_program(
@@ -149,7 +154,8 @@ class MapRun:
             if isinstance(found, list | tuple | range):
                 return found
             items: Iterator[Any] = iter(found)
-            return list(items) if isinstance(found, Sized) else items
+            # Nobody waits who could pull an iterator while a background job runs.
+            return list(items) if isinstance(found, Sized) or self.arguments.bg else items
         except TypeError as error:
             raise UsageError(f"%lambda_map needs items to go through; {text} is a {type(found).__name__}") from error
 
@@ -174,7 +180,7 @@ class MapRun:
         if isinstance(items, Sequence):
             self._kept, count, self._label = items, len(items), f"{what} × {len(items):,}"
         # What is known already has no place among the attempts that another process could read.
-        return self._go(units, count, inputs if known is None else None)
+        return self._go(units, count, inputs if known is None else None, is_background=self.arguments.bg)
 
     def again(self, *, failed: bool) -> list[Any]:
         """Run the tasks that have no result, and those that failed if they are asked for; return all results.
@@ -196,36 +202,61 @@ class MapRun:
         found: list[Any] = self._go(units, len(tasks), None)
         return found
 
-    def _go(self, units: UnitSource, count: int | None, inputs: Inputs | None) -> Any:
-        settings, program, known = self.resolved.settings, self._program, self._known
+    def _go(self, units: UnitSource, count: int | None, inputs: Inputs | None, *, is_background: bool = False) -> Any:
+        settings, program = self.resolved.settings, self._program
         assert program is not None
-        argument = None if self._kept is None else self._kept.__getitem__
-        runner = JobRunner(self.session, self.resolved, self._label, outcome=self._outcome, argument=argument)
-        self._runner = runner
-        record = None
-        try:
-            record = runner.run(
-                "map",
-                program,
-                units,
-                task_count=count,
-                options={"serializer": settings.serializer},
-                receive=self._receive,
-                between=self._pull_more,
-                deaths=1,
-                is_program_shared=count is None or count > (settings.chunksize or 1),
-                cached=self._cached,
-                inputs=inputs,
+        runner = self._runner = JobRunner(
+            self.session,
+            self.resolved,
+            self._label,
+            outcome=self._outcome,
+            argument=None if self._kept is None else self._kept.__getitem__,
+            is_background=is_background,
+        )
+        job: dict[str, Any] = {
+            "task_count": count,
+            "options": {"serializer": settings.serializer},
+            "deaths": 1,
+            "is_program_shared": count is None or count > (settings.chunksize or 1),
+            "cached": self._cached,
+            "inputs": inputs,
+        }
+        if is_background:
+            background = BackgroundJob(
+                self.session.background,
+                runner,
+                self,
+                names=(),
+                prepare=lambda job_id: runner.prepare("map", program, units, **job, job_id=job_id),
+                stops_early=settings.on_error == "raise",
             )
+            self.session.background.add(background)
+            return background
+        try:
+            runner.run("map", program, units, receive=self._receive, between=self._pull_more, **job)
         finally:
-            if known is not None:
-                known.flush()
-            if self.session.history:
-                record = record or self.session.history[-1]
-                record.results, record.again = self.results, self.again
+            self._finish(self.session.history[-1] if self.session.history else None)
+        return self._outcomes()
+
+    def conclude(self, arrivals: list[Arrival], claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+        """Read what arrived of a background map, and return the results."""
+        del claim  # a map binds no names
+        for arrival in arrivals:
+            self._take(arrival)
+        assert self._runner is not None, "it was started"
+        self._finish(self._runner.record)
+        return self._outcomes()
+
+    def _finish(self, record: JobRecord | None) -> None:
+        if self._known is not None:
+            self._known.flush()
+        if record is not None:
+            record.results, record.again = self.results, self.again
+
+    def _outcomes(self) -> list[Any]:
         for notice in self.session.home.take_notices():
             tell(notice)
-        if self._failures and settings.on_error == "raise":
+        if self._failures and self.resolved.settings.on_error == "raise":
             self._raise_first(len(self.results))
         return self.results
 
@@ -308,12 +339,14 @@ class MapRun:
         )
 
     def _receive(self, arrival: Arrival) -> None:
+        replay(outputs_of(arrival))
+        self._take(arrival)
+        if self._failures and self.resolved.settings.on_error == "raise":
+            self._raise_first(len(self.results))
+
+    def _take(self, arrival: Arrival) -> None:
         if self._known is not None:
             self._known.keep(arrival)
-        if arrival.response is not None:
-            replay(arrival.response.outputs)
-        elif isinstance(arrival.error, FunctionTimedOutError):
-            replay(arrival.error.outputs)
         for task, outcome in outcomes(arrival, self.session.home):
             if not isinstance(outcome, Failure):
                 self.results[task] = outcome
@@ -321,8 +354,6 @@ class MapRun:
                 self._fail(task, outcome.error)
             else:
                 self._fail(task, self._exception(task, outcome.records, arrival))
-        if self._failures and self.resolved.settings.on_error == "raise":
-            self._raise_first(len(self.results))
 
     def _outcome(self, task: int) -> Any:
         return self.results[task]

@@ -12,7 +12,7 @@ from lambdamagic.errors import CredentialsError, JobCancelledError, LambdaMagicE
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.encoding import Program
-from lambdamagic.jobs.job import Arrival, Job
+from lambdamagic.jobs.job import Arrival, Job, JobSpec
 from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.details import JobDetails
 from lambdamagic.magics.session import JobRecord, Session
@@ -20,7 +20,7 @@ from lambdamagic.targets.base import Target
 from lambdamagic.targets.spec import job_spec
 from lambdamagic.widgets.actions import Actions
 from lambdamagic.widgets.progress import ProgressListener
-from lambdamagic.widgets.views import Showing, choose_view
+from lambdamagic.widgets.views import DELAY_S, Front, Gate, Showing, choose_view
 
 
 class JobRunner:
@@ -32,6 +32,7 @@ class JobRunner:
         label: What runs, for a person.
         outcome: Returns a task's value or exception, as far as there is one.
         argument: Returns what a task is called with.
+        is_background: Whether the cell ends at once; its view is opened by whoever shows the job, if at all.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class JobRunner:
         *,
         outcome: Callable[[int], Any],
         argument: Callable[[int], Any] | None = None,
+        is_background: bool = False,
     ) -> None:
         self.session, self.resolved, self.label = session, resolved, label
         self.target: Target = session.target(resolved)
@@ -49,10 +51,24 @@ class JobRunner:
         settings = resolved.settings
         listener = ProgressListener()
         self._details = details = JobDetails(listener, outcome, argument)
-        actions = Actions(cancel=self._cancel, describe=details.describe, results_csv=details.results_csv)
-        front = "nobody" if settings.quiet else session.front
-        view = choose_view(front, listener, wanted=settings.view, actions=actions, log=details.log, shelf=session.shelf)
-        self._showing = Showing(view, listener)
+        actions = Actions(
+            cancel=self._cancel,
+            describe=details.describe,
+            results_csv=details.results_csv,
+            is_blocking=not is_background,
+        )
+        front: Front = "nobody" if settings.quiet else session.front
+        wanted = settings.view
+        self.gate: Gate | None = None
+        if is_background:
+            # Only what is updated in place reaches the job's own cell from its thread.
+            has_page = front in ("notebook", "headless") and wanted != "text"
+            wanted = "html" if front == "headless" else wanted
+            front = "notebook" if has_page else "nobody"
+        view = choose_view(front, listener, wanted=wanted, actions=actions, log=details.log, shelf=session.shelf)
+        if is_background and front == "notebook":
+            view = self.gate = Gate(view)
+        self.showing = Showing(view, listener, delay_s=0.0 if is_background else DELAY_S)
 
     def _cancel(self) -> None:
         if self.job is not None:
@@ -79,11 +95,47 @@ class JobRunner:
             KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
             LambdaMagicError: The job could not run or go on.
         """
-        target = self.target
+        spec = self.prepare(
+            kind,
+            program,
+            units,
+            task_count=task_count,
+            options=options,
+            deaths=deaths,
+            is_program_shared=is_program_shared,
+            cached=cached,
+            inputs=inputs,
+        )
+        record = self.start(spec)
         try:
-            spec = job_spec(
+            self.follow(receive, between)
+        finally:
+            self.session.remember(record)
+        return record
+
+    def prepare(
+        self,
+        kind: Any,
+        program: Program,
+        units: UnitSource,
+        *,
+        task_count: int | None,
+        options: dict[str, Any],
+        deaths: int = 0,
+        is_program_shared: bool = False,
+        cached: tuple[int, ...] = (),
+        inputs: Inputs | None = None,
+        job_id: str = "",
+    ) -> JobSpec:
+        """Put the job together; a large program is staged here.
+
+        Raises:
+            LambdaMagicError: The job could not run.
+        """
+        try:
+            return job_spec(
                 self.resolved,
-                target,
+                self.target,
                 kind,
                 units,
                 label=self.label,
@@ -94,24 +146,34 @@ class JobRunner:
                 is_program_shared=is_program_shared,
                 cached=cached,
                 inputs=inputs,
+                job_id=job_id,
             )
         except LambdaMagicError as error:
             raise self._checked(error) from error.__cause__
+
+    def start(self, spec: JobSpec) -> JobRecord:
+        """Begin the job, and return what will be remembered of it."""
         listeners = Listeners()
-        listeners.add(self._showing.listener)
+        listeners.add(self.showing.listener)
         self._details.function = spec.function.name
-        self.job = job = self.session.start(spec, listeners)
-        record = JobRecord(self._showing.listener.snapshot(), target.name, spec.function.name)
+        self.job = self.session.start(spec, listeners)
+        self.record = JobRecord(self.showing.listener.snapshot(), self.target.name, spec.function.name)
+        return self.record
+
+    def follow(self, receive: Callable[[Arrival], None], between: Callable[[], None] = lambda: None) -> None:
+        """Hand over what arrives until the job has ended; see `run`."""
+        job = self.job
+        assert job is not None, "it was started"
         try:
 
             def tick() -> None:
-                self._showing.tick()
+                self.showing.tick()
                 between()
 
             between()
             for arrival in job.arrivals(tick):
                 if arrival.error is not None:
-                    arrival = replace(arrival, error=target.check(arrival.error))
+                    arrival = replace(arrival, error=self.target.check(arrival.error))
                 self._details.took(arrival)
                 receive(arrival)
                 tick()
@@ -128,11 +190,9 @@ class JobRunner:
             if job.state == "running":
                 job.give_up()  # what was received could not be used, or was an exception to raise
                 job.wait(2.0)
-            self._showing.close()
-            record.progress = self._showing.listener.snapshot()
-            record.logs = list(job.log_tails)
-            self.session.remember(record)
-        return record
+            self.showing.close()
+            self.record.progress = self.showing.listener.snapshot()
+            self.record.logs = list(job.log_tails)
 
     def _checked(self, error: LambdaMagicError) -> Exception:
         """Return the error to raise: that the target itself died, if it did."""

@@ -22,6 +22,7 @@ from lambdamagic.widgets.progress import Progress
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from lambdamagic.magics.background import Background
     from lambdamagic.targets.base import Target
     from lambdamagic.widgets.views import Front
 
@@ -72,7 +73,12 @@ class Session:
     Args:
         shell: The shell.
         given: Returns the settings of ipython_config.py and those of %config.
+
+    Attributes:
+        background: Its background jobs; put there by who knows both.
     """
+
+    background: Background
 
     def __init__(self, shell: InteractiveShell, given: Callable[[], tuple[dict[str, Any], dict[str, Any]]]) -> None:
         self.shell = shell

@@ -1,6 +1,7 @@
 """The text of a magic's cell: IPython's syntax made Python, known to tracebacks under the cell's own name."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import linecache
@@ -8,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+#: Compiler flags of all __future__ features.
+FUTURES = 0
+for _feature in __future__.all_feature_names:
+    FUTURES |= getattr(__future__, _feature).compiler_flag
 
 _CODE_MAGICS = ("time", "timeit")
 

@@ -23,6 +23,7 @@ from lambdamagic.remote.shared import SharedObjects, SharedReader
 #: Names that a fresh `__main__` has by itself.
 OWN_NAMES = frozenset(
     {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtins__", "__annotations__"}
+    | {"__warningregistry__"}  # left by code that warns
 )
 
 

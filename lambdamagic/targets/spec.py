@@ -15,7 +15,7 @@ from lambdamagic.jobs.delivery import answer_bound_s
 from lambdamagic.jobs.durable import Inputs, make_durable
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.history import History, JobNote
-from lambdamagic.jobs.job import FunctionRef, JobSpec
+from lambdamagic.jobs.job import FunctionRef, JobSpec, new_job_id
 from lambdamagic.jobs.ledger import Budget
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
@@ -101,6 +101,7 @@ def job_spec(
     budget: Budget | None = None,
     cached: tuple[int, ...] = (),
     inputs: Inputs | None = None,
+    job_id: str = "",
 ) -> JobSpec:
     """Put a job together; the program is staged here if it is large.
 
@@ -117,6 +118,7 @@ def job_spec(
         is_program_shared: Whether many invocations run the program.
         cached: Tasks whose outcomes are known already.
         inputs: The tasks' arguments, where another process may take the job up again.
+        job_id: Its id, where that is known already.
         budget: What it may spend together with other jobs; by default one of its own, see `budget_of`.
 
     Raises:
@@ -179,6 +181,7 @@ def job_spec(
         backups=settings.backups and kind == "map",
         budget=budget or budget_of(resolved, target),
         resize=resize if mode != "trigger" else None,
+        job_id=job_id or new_job_id(),
     )
     if mode == "trigger":
         spec = replace(spec, key=triggered_job_key(secret, spec.job_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambdamagic.widgets.progress import Progress
 
 #: A sign for each state, since colour alone tells nothing to many.
-SIGNS = {"starting": "…", "running": "▶", "done": "✓", "failed": "✗", "cancelled": "■"}
+SIGNS = {"queued": "…", "starting": "…", "running": "▶", "done": "✓", "failed": "✗", "cancelled": "■"}
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ the right cell on every version of the kernel.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -124,6 +125,37 @@ class NoView:
 
     def close(self, progress: Progress, now: float) -> None:
         """Do nothing."""
+
+
+class Gate:
+    """A view that another thread drives once it was opened; until then it is not shown.
+
+    Args:
+        view: The view.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._lock = threading.Lock()
+        self.is_open = False
+
+    def open(self, progress: Progress, now: float) -> None:
+        """Draw it for the first time: to be called by the cell whose output it is."""
+        with self._lock:
+            self._view.show(progress, now)
+            self.is_open = True
+
+    def show(self, progress: Progress, now: float) -> None:
+        """Draw it again."""
+        with self._lock:
+            if self.is_open:
+                self._view.show(progress, now)
+
+    def close(self, progress: Progress, now: float) -> None:
+        """Draw the end."""
+        with self._lock:
+            if self.is_open:
+                self._view.close(progress, now)
 
 
 def choose_view(

@@ -1,0 +1,258 @@
+"""Jobs whose cell has ended: their names, their results, and the cells that wait for them.
+
+A thread of its own follows each job and only gathers what arrives. Everything is read and put into the notebook by the
+main thread, between two cells or where a cell waits: so nothing changes under a cell that runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from IPython.core.error import UsageError
+
+from lambdamagic.errors import JobCancelledError
+from lambdamagic.magics.handle import BackgroundJob
+from lambdamagic.magics.running import tell
+from lambdamagic.magics.waiting import wait_for
+
+if TYPE_CHECKING:
+    from lambdamagic.capture import Touched
+    from lambdamagic.magics.session import Session
+
+#: How long closing waits for all threads together, in seconds.
+_CLOSE_S = 4.0
+#: How many failures are kept for whoever asks.
+_FAILURES = 100
+MISSING = object()
+
+
+class Work(Protocol):
+    """What is to be done with a job's arrivals, in the main thread."""
+
+    def conclude(self, arrivals: list[Any], claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+        """Read what arrived and put it into the notebook; return the job's value.
+
+        Args:
+            arrivals: What arrived.
+            claim: Takes the names that were bound, and returns those that may be put into the namespace.
+
+        Raises:
+            BaseException: What the code raised, with its own type.
+        """
+        ...
+
+
+class Background:
+    """The background jobs of one session. Used by the main thread only.
+
+    Args:
+        session: The session.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._jobs: list[BackgroundJob] = []
+        #: Settled jobs whose failure was told, and not raised yet.
+        self._failed: deque[BackgroundJob] = deque(maxlen=_FAILURES)
+        self._pending: dict[str, BackgroundJob] = {}
+        self._cells: list[object] = []
+        self._rebound: frozenset[str] = frozenset()
+
+    @property
+    def pending(self) -> Mapping[str, BackgroundJob]:
+        """The names whose values are on their way, or failed to come, with the last job that binds each."""
+        return self._pending
+
+    @property
+    def jobs(self) -> tuple[BackgroundJob, ...]:
+        """The jobs that are not settled yet, in the order of their start."""
+        return tuple(self._jobs)
+
+    def add(self, job: BackgroundJob) -> None:
+        """Take a job that was started."""
+        namespace = self._session.shell.user_ns
+        job.held = {name: namespace.get(name, MISSING) for name in job.names}
+        self._jobs.append(job)
+        self._pending.update(dict.fromkeys(job.names, job))
+
+    def owners(self, names: Iterable[str]) -> list[BackgroundJob]:
+        """Return the jobs that bind some names, each once, in the order of their start."""
+        found = {id(job): job for name in names if (job := self._pending.get(name)) is not None}
+        return sorted(found.values(), key=lambda job: job.number)
+
+    def read(self, names: Iterable[str], *, reader: str = "this cell") -> None:
+        """Wait for names that are about to be read, and put them in place.
+
+        Raises:
+            KeyboardInterrupt: The user stopped the waiting; the jobs go on.
+            BaseException: What a job raised that was to bind one.
+        """
+        wanted = [name for name in names if name in self._pending]
+        jobs = self.owners(wanted)
+        wait_for(self._session, jobs, wanted, reader)
+        for job in jobs:
+            self.settle(job)
+        for job in jobs:
+            self._raise_for(job, wanted)
+
+    def _raise_for(self, job: BackgroundJob, names: list[str]) -> None:
+        failure = job.failure
+        missing = [name for name in names if self._pending.get(name) is job]
+        if failure is None or not missing:
+            return
+        for name in missing:
+            # Told once; an older value, if there is one, is what the cell that failed would have left here too.
+            if name in self._session.shell.user_ns:
+                del self._pending[name]
+        self.raised(job)
+        raise failure
+
+    def raised(self, job: BackgroundJob) -> None:
+        """Note that a job's failure is raised now."""
+        if job in self._failed:
+            self._failed.remove(job)
+
+    def wait(self, jobs: Iterable[BackgroundJob]) -> None:
+        """Wait for jobs and settle them; raises nothing of theirs.
+
+        Raises:
+            KeyboardInterrupt: The user stopped the waiting; the jobs go on.
+        """
+        jobs = list(jobs)
+        wait_for(self._session, jobs, [name for job in jobs for name in job.names], "%lambda wait")
+        for job in jobs:
+            self.settle(job)
+
+    def settle(self, job: BackgroundJob) -> None:
+        """Put what a job that has ended brought into the notebook; once."""
+        if job not in self._jobs:
+            return
+        for before in job.before:
+            self.settle(before)
+        self._jobs.remove(job)
+        job.settle(lambda bound: self._claim(job, bound))
+        if job.failure is not None:
+            self._failed.append(job)
+        for name in job.names:
+            if self._pending.get(name) is job and (job.failure is None or name in job.bound):
+                del self._pending[name]
+
+    def _claim(self, job: BackgroundJob, bound: dict[str, Any]) -> dict[str, Any]:
+        """Return those of the names that nothing newer stands in the way of."""
+        self._drop_rebound()
+        namespace = self._session.shell.user_ns
+        later: dict[str, BackgroundJob] = {
+            name: other for name in bound if (other := self._pending.get(name)) is not None and other is not job
+        }
+        for name, other in later.items():
+            other.fallback[name] = bound[name]  # if that one does not bind it after all
+        newer = [
+            name
+            for name in bound
+            if name not in later
+            and (name in job.superseded or namespace.get(name, MISSING) is not job.held.get(name, namespace.get(name)))
+        ]
+        job.left_out = {name: bound[name] for name in newer}
+        if newer:
+            names = ", ".join(newer)
+            tell(
+                f"{names} {'was' if len(newer) == 1 else 'were'} assigned while job {job.job_id} ran: the newer value "
+                f"stays, the job's is in its .left_out"
+            )
+        claimed = {name: value for name, value in bound.items() if name not in later and name not in newer}
+        unbound = {name: value for name, value in job.fallback.items() if name not in bound and name not in newer}
+        return {**unbound, **claimed}
+
+    def cell_begins(self, info: object) -> None:
+        """Hook of the shell: a cell is about to run."""
+        if not self._cells:
+            self._at_boundary()
+        self._cells.append(info)
+
+    def cell_ended(self, result: Any) -> None:
+        """Hook of the shell: a cell has ended."""
+        if result.info in self._cells:
+            del self._cells[self._cells.index(result.info) :]
+        if self._cells:
+            return
+        if result.success:
+            self._supersede(self._rebound)
+        self._rebound = frozenset()
+        self._at_boundary()
+
+    def cell_touches(self, touched: Touched) -> None:
+        """Wait for what the next cell reads; see `read`."""
+        self._rebound = touched.rebound if len(self._cells) <= 1 else self._rebound
+        if touched.read:
+            self.read(sorted(touched.read))
+
+    def _at_boundary(self) -> None:
+        self._drop_rebound()
+        for job in list(self._jobs):
+            if job.has_ended and not job.is_large and all(before not in self._jobs for before in job.before):
+                self.settle(job)
+                if job.failure is not None:
+                    tell(f"background job {job.job_id} {job.state}: {_one_line(job.failure)}")
+
+    def _drop_rebound(self) -> None:
+        namespace = self._session.shell.user_ns
+        self._supersede(
+            name
+            for name, job in list(self._pending.items())
+            if namespace.get(name, MISSING) is not job.held.get(name, MISSING)
+        )
+
+    def _supersede(self, names: Iterable[str]) -> None:
+        for name in names:
+            job = self._pending.pop(name, None)
+            if job is not None:
+                job.superseded.add(name)
+
+    def find(self, words: list[str]) -> list[BackgroundJob]:
+        """Return the jobs that a user means: an id, the beginning or end of one, or `all`.
+
+        Those that have failed meanwhile are among them until their failure was raised.
+
+        Raises:
+            UsageError: There is no such job.
+        """
+        if words == ["all"]:
+            return [*self._failed, *self._jobs]
+        wanted = " ".join(words)
+        found = [
+            job for job in (*self._failed, *self._jobs) if job.job_id.startswith(wanted) or job.job_id.endswith(wanted)
+        ]
+        if len(found) != 1:
+            known = ", ".join(job.job_id for job in self._jobs) or "there are none"
+            raise UsageError(f"no background job is called {wanted!r}; under way: {known}")
+        return found
+
+    def close(self) -> None:
+        """Stop what is under way, and say what is lost. Idempotent."""
+        lost = [job for job in self._jobs if not job.has_ended]
+        if lost:
+            tell(
+                f"{len(lost)} background job{'s' if len(lost) != 1 else ''} stopped, what they would have brought is "
+                f"lost: {', '.join(f'{job.job_id} ({job.label})' for job in lost)}"
+            )
+        for job in lost:
+            job.cancel()
+        until = time.monotonic() + _CLOSE_S
+        for job in lost:
+            job.wait_for_end(max(0.0, until - time.monotonic()))
+        self._jobs.clear()
+        self._pending.clear()
+
+
+def _is_called(job_id: str, wanted: str) -> bool:
+    return job_id.startswith(wanted) or job_id.endswith(wanted)
+
+
+def _one_line(failure: BaseException) -> str:
+    if isinstance(failure, JobCancelledError):
+        return "it was cancelled"
+    text = str(failure).splitlines()
+    return f"{type(failure).__name__}: {text[0] if text else ''}; a cell that reads what it was to bind raises it"

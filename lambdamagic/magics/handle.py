@@ -1,0 +1,251 @@
+"""A job whose cell has ended, as the notebook holds it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+from lambdamagic.errors import JobCancelledError
+from lambdamagic.jobs.job import Arrival, JobSpec, new_job_id
+from lambdamagic.magics.outputs import outputs_bundle
+from lambdamagic.magics.running import JobRunner, replay
+from lambdamagic.widgets import page, text
+from lambdamagic.widgets.progress import Progress
+
+if TYPE_CHECKING:
+    from lambdamagic.magics.background import Background, Work
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+_numbers = itertools.count()
+_SHOWN_NAMES = 12
+
+
+class BackgroundJob:
+    """A job that runs while the notebook goes on: what `%%lambda --bg` returns.
+
+    Its methods are for the kernel's main thread; `state` and `cancel` for any.
+
+    Args:
+        background: Where it belongs.
+        runner: Runs it.
+        work: Reads what arrives.
+        names: The names that it may bind.
+        before: Jobs that it is queued behind.
+        prepare: Puts it together, given its id; called when those have ended.
+        stops_early: Whether the first task that fails ends it.
+
+    Attributes:
+        job_id: Its id.
+        label: What runs, for a person.
+        left_out: Values that it bound and that a newer assignment kept out of the notebook.
+    """
+
+    def __init__(
+        self,
+        background: Background,
+        runner: JobRunner,
+        work: Work,
+        *,
+        names: Sequence[str],
+        prepare: Callable[[str], JobSpec],
+        before: Sequence[BackgroundJob] = (),
+        stops_early: bool = False,
+    ) -> None:
+        self.job_id, self.label = new_job_id(), runner.label
+        self.names = tuple(names)
+        self.number = next(_numbers)
+        self.before = tuple(before)
+        self.held: dict[str, Any] = {}
+        self.superseded: set[str] = set()
+        self.fallback: dict[str, Any] = {}
+        self.bound: dict[str, Any] = {}
+        self.left_out: dict[str, Any] = {}
+        self.failure: BaseException | None = None
+        self.arrivals: list[Arrival] = []
+        self._background, self._runner, self._work = background, runner, work
+        self._prepare, self._stops_early = prepare, stops_early
+        self._error: BaseException | None = None
+        self._value: Any = None
+        self._end_state: State | None = None
+        self._printed: list[dict[str, Any]] | None = None
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._is_cancelled = False
+        self._has_begun = False
+        self._outputs: Any = None
+        if not self.before:
+            self._begin()
+        threading.Thread(target=self._run, name=f"lambdamagic-bg-{self.job_id}", daemon=True).start()
+
+    def _begin(self) -> None:
+        spec = self._prepare(self.job_id)
+        with self._lock:
+            if self._is_cancelled:
+                raise JobCancelledError(f"job {self.job_id} was cancelled before it began")
+            self._runner.session.remember(self._runner.start(spec))
+            self._has_begun = True
+            self._note()
+
+    def _run(self) -> None:
+        try:
+            if self.before:
+                for job in self.before:
+                    job.wait_for_end(None)
+                self._begin()
+            self._runner.follow(self._take, self._note)
+        except BaseException as error:  # noqa: BLE001  # a thread's own end: the main thread raises it where it is asked
+            self._error = error
+        finally:
+            with self._lock:
+                self._end_state = self._judged()
+                self._ended.set()
+                if self._outputs is not None:
+                    self._show_outputs()
+
+    def _note(self) -> None:
+        self._runner.record.progress = self._progress()
+
+    def _take(self, arrival: Arrival) -> None:
+        self.arrivals.append(arrival)
+        if self._stops_early and _failed(arrival) and self._runner.job is not None:
+            self._runner.job.give_up()
+
+    @property
+    def state(self) -> State:
+        """How far it is."""
+        if self._end_state is not None:
+            return self._end_state
+        return "running" if self._has_begun else "queued"
+
+    def _judged(self) -> State:
+        if self._is_cancelled or (isinstance(self._error, JobCancelledError) and not self._stops_early):
+            return "cancelled"
+        return "failed" if self._error is not None or any(map(_failed, self.arrivals)) else "done"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen on Lambda."""
+        return self._ended.is_set()
+
+    @property
+    def is_large(self) -> bool:
+        """Whether what it brought is fetched only when it is read."""
+        return False
+
+    def wait_for_end(self, timeout_s: float | None) -> bool:
+        """Wait without putting anything into the notebook; return whether it has ended."""
+        return self._ended.wait(timeout_s)
+
+    def wait(self) -> None:
+        """Wait until it has ended, and put what it brought into the notebook. Raises nothing of the job's.
+
+        Raises:
+            KeyboardInterrupt: The user stopped the waiting; the job goes on.
+        """
+        self._background.wait([self])
+
+    def result(self) -> Any:
+        """Wait, and return the value of the cell's last expression, or a map's list of results.
+
+        Raises:
+            KeyboardInterrupt: The user stopped the waiting; the job goes on.
+            BaseException: What the job raised.
+        """
+        self.wait()
+        if self.failure is not None:
+            self._background.raised(self)
+            raise self.failure
+        return self._value
+
+    def cancel(self) -> None:
+        """Stop it; returns at once."""
+        with self._lock:
+            if not self._ended.is_set():
+                self._is_cancelled = True
+            if self._runner.job is not None:
+                self._runner.job.cancel()
+
+    def settle(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Read what it brought (for `Background`)."""
+
+        def claimed(bound: dict[str, Any]) -> dict[str, Any]:
+            self.bound = claim(bound)
+            return self.bound
+
+        if self._outputs is None:
+            for arrival in self.arrivals:
+                replay(outputs_of(arrival))
+        try:
+            if self._error is not None and not (self._stops_early and self.arrivals and not self._is_cancelled):
+                raise self._error
+            self._value = self._work.conclude(self.arrivals, claimed)
+        except BaseException as error:  # noqa: BLE001  # SystemExit too is the user's, and raised where it is asked for
+            self.failure = error
+        self.arrivals = []
+        if self._outputs is not None and self._value is not None:
+            self._show_outputs()
+
+    def _progress(self) -> Progress:
+        progress = self._runner.showing.listener.snapshot()
+        state = self.state
+        # A cell that raised is a job that was done as far as the engine goes.
+        return replace(progress, job_id=self.job_id, label=self.label, state=state, task_count=progress.task_count or 1)
+
+    def _ipython_display_(self) -> None:
+        """Show it live, once; afterwards, and where that is not possible, its repr is shown."""
+        with self._lock:
+            gate = self._runner.gate
+            if gate is None or gate.is_open or self._ended.is_set():
+                raise NotImplementedError
+            from IPython.display import display
+
+            gate.open(self._progress(), time.time())
+            self._outputs = display({"text/html": "", "text/plain": ""}, raw=True, display_id=True)
+
+    def _show_outputs(self) -> None:
+        if self._printed is None:
+            self._printed = [entry for arrival in self.arrivals for entry in outputs_of(arrival)]
+        failure = next((error for arrival in self.arrivals if (error := _error_line(arrival))), "")
+        if isinstance(self._error, Exception) and not isinstance(self._error, JobCancelledError):
+            failure = f"{type(self._error).__name__}: {self._error}"
+        bundle = outputs_bundle(self._printed, failure, self._value)
+        if bundle is not None:
+            self._outputs.update(bundle, raw=True)
+
+    def _told(self) -> str:
+        shown = ", ".join(self.names[:_SHOWN_NAMES]) + (", …" if len(self.names) > _SHOWN_NAMES else "")
+        binds = "" if not shown else f" · binds {shown}" if self.has_ended else f" · will bind {shown}"
+        behind = ", ".join(job.job_id for job in self.before if not job.has_ended)
+        return f"job {self.job_id}{binds}{f' · behind {behind}' if behind else ''}"
+
+    def __repr__(self) -> str:
+        return f"{text.line(self._progress(), time.time())}\n  {self._told()}"
+
+    def _repr_html_(self) -> str:
+        quiet = "font-size:12px;opacity:.75;margin:-2px 0 4px;padding-left:15px;overflow-wrap:anywhere"
+        card = page.render(self._progress(), time.time())
+        return f'{card}<div style="{quiet}">{escape(self._told())}</div>'
+
+
+def outputs_of(arrival: Arrival) -> list[dict[str, Any]]:
+    """Return what an invocation printed and displayed."""
+    if arrival.response is not None:
+        return arrival.response.outputs
+    return list(getattr(arrival.error, "outputs", ()))
+
+
+def _failed(arrival: Arrival) -> bool:
+    return arrival.error is not None or bool(_error_line(arrival))
+
+
+def _error_line(arrival: Arrival) -> str:
+    if arrival.response is None:
+        return ""
+    tasks = zip(arrival.unit.tasks, arrival.response.tasks, strict=False)
+    return next((task.error for number, task in tasks if task.error and number not in arrival.superseded), "")

@@ -1,0 +1,62 @@
+"""What a background job printed and showed, as one output below its card: other cells' outputs stay their own."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+_MOST_CHARS = 20_000
+_PRE = (
+    "margin:2px 0;max-height:24em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:12.5px;"
+    "font-family:var(--jp-code-font-family,ui-monospace,monospace);background:none;color:var(--jp-ui-font-color1,inherit)"
+)
+_RED = "color:var(--jp-error-color1,#dc3b33)"
+
+
+def outputs_bundle(entries: list[dict[str, Any]], failure: str, value: Any) -> dict[str, str] | None:
+    """Return the MIME bundle, or None if there is nothing to show.
+
+    Args:
+        entries: What the remote code printed and displayed.
+        failure: The error in short; empty without one.
+        value: What the cell shows; None for nothing.
+    """
+    html, plain = [], []
+    for entry in entries:
+        if "stream" in entry:
+            text = _cut(entry["text"])
+            plain.append(text)
+            html.append(f'<pre style="{_PRE}{";" + _RED if entry["stream"] == "stderr" else ""}">{escape(text)}</pre>')
+        elif "display" in entry:
+            _add(html, plain, entry["display"])
+    if failure:
+        plain.append(f"✗ {failure}\n")
+        html.append(f'<pre style="{_PRE};{_RED}">✗ {escape(_cut(failure))}</pre>')
+    if value is not None:
+        _add(html, plain, _formatted(value))
+    return {"text/html": "".join(html), "text/plain": "".join(plain)} if html else None
+
+
+def _formatted(value: Any) -> dict[str, Any]:
+    from IPython.core.formatters import format_display_data
+
+    found: dict[str, Any] = format_display_data(value)[0]
+    return found
+
+
+def _add(html: list[str], plain: list[str], bundle: dict[str, Any]) -> None:
+    text = _cut(str(bundle.get("text/plain", "")))
+    plain.append(text + "\n")
+    if "text/html" in bundle:
+        html.append(str(bundle["text/html"]))
+    elif "image/svg+xml" in bundle:
+        html.append(str(bundle["image/svg+xml"]))
+    elif picture := next((kind for kind in ("image/png", "image/jpeg") if kind in bundle), None):
+        data = escape("".join(str(bundle[picture]).split()))
+        html.append(f'<img alt="{escape(text)}" style="max-width:100%" src="data:{picture};base64,{data}">')
+    else:
+        html.append(f'<pre style="{_PRE}">{escape(text)}</pre>')
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_CHARS else "…" + text[-_MOST_CHARS:]

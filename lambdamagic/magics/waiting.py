@@ -1,0 +1,187 @@
+"""A cell that waits for names: what it shows meanwhile, and how it is refused."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from lambdamagic.capture import touched_names
+from lambdamagic.magics.source import FUTURES
+from lambdamagic.widgets import text
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from lambdamagic.magics.background import Background
+    from lambdamagic.magics.handle import BackgroundJob
+    from lambdamagic.magics.session import Session
+
+#: What takes less is not worth a note.
+_DELAY_S = 0.3
+_EVERY_S = 0.1
+_STYLE = (
+    "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;margin:2px 0;"
+    "padding:3px 10px;border-left:3px solid {colour};color:var(--jp-ui-font-color1,inherit)"
+)
+_MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
+
+_refusals: dict[str, BaseException] = {}
+
+
+class WaitingCells(ast.NodeTransformer):
+    """Makes a cell wait for the names that it reads: one of the shell's AST transformers.
+
+    A cell that cannot run is exchanged for one that raises why. IPython's `InputRejected` would hide the error's type.
+    """
+
+    def __init__(self, shell: InteractiveShell, background: Background, hidden: Any) -> None:
+        self._shell, self._background, self._hidden = shell, background, hidden
+
+    def visit(self, node: ast.AST) -> Any:
+        """Wait if the cell reads what is pending."""
+        if not isinstance(node, ast.Module) or not self._background.pending:
+            return node
+        try:
+            self._background.cell_touches(
+                touched_names(
+                    node,
+                    tuple(self._background.pending),
+                    self._shell.user_ns,
+                    hidden=self._hidden,
+                    transform=self._shell.transform_cell,
+                    flags=self._shell.compile.flags & FUTURES,
+                )
+            )
+        except BaseException as error:  # noqa: BLE001  # whatever the job raised is what the cell raises
+            return _raising(error)
+        return node
+
+
+def _raising(error: BaseException) -> ast.Module:
+    token = secrets.token_hex(8)
+    _refusals[token] = error
+    return ast.parse(f"__import__({__name__!r}, fromlist=['_']).refuse({token!r})")
+
+
+def refuse(token: str) -> None:
+    """Raise, in the place of a cell that was refused, what refused it."""
+    raise _refusals.pop(token)
+
+
+def _stopped(message: str) -> KeyboardInterrupt:
+    error = KeyboardInterrupt(message)
+    error._render_traceback_ = lambda: [f"KeyboardInterrupt: {message}"]  # type: ignore[attr-defined]  # IPython's hook
+    return error
+
+
+def wait_for(session: Session, jobs: Sequence[BackgroundJob], names: Sequence[str], reader: str) -> None:
+    """Wait until jobs have ended, and tell what for.
+
+    Raises:
+        KeyboardInterrupt: The user stopped it; the jobs go on.
+    """
+    if all(job.has_ended for job in jobs):
+        return
+    note = _note(session, jobs, names)
+    began = time.monotonic()
+    try:
+        with _interruptible():
+            for job in jobs:
+                while not job.wait_for_end(_EVERY_S):
+                    if time.monotonic() - began >= _DELAY_S:
+                        note.show(time.monotonic() - began)
+    except KeyboardInterrupt:
+        note.close(f"stopped waiting for {note.what}; the job goes on")
+        raise _stopped(f"{reader} stopped waiting for {note.what}; the job goes on") from None
+    note.close(f"waited {text.duration(time.monotonic() - began)} for {note.what}")
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let an interrupt raise here, also in a cell with `await`, for which the kernel turns it into a cancelled task."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Note:
+    """Says nothing."""
+
+    def __init__(self, jobs: Sequence[BackgroundJob], names: Sequence[str]) -> None:
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        waiting = [job for job in jobs if not job.has_ended]
+        labels = "; ".join(f"{job.label} [{job.job_id}]" for job in waiting[:3])
+        self.what = f"{shown} from {labels}" if shown else labels
+
+    def show(self, seconds: float) -> None:
+        """Tell that the cell waits."""
+
+    def close(self, message: str) -> None:
+        """Tell how it ended, if anything was shown before."""
+
+
+class _Line(_Note):
+    """One line on stderr, for terminals and logs."""
+
+    _is_shown = False
+
+    def show(self, seconds: float) -> None:
+        if not self._is_shown:
+            self._is_shown = True
+            sys.stderr.write(f"λ waiting for {self.what} (Ctrl-C stops the waiting, not the job)\n")
+            sys.stderr.flush()
+
+    def close(self, message: str) -> None:
+        if self._is_shown:
+            sys.stderr.write(f"λ {message}\n")
+
+
+class _Card(_Note):
+    """A line in the notebook, kept up to date."""
+
+    _handle: Any = None
+    _drawn = 0
+
+    def show(self, seconds: float) -> None:
+        if self._handle is None or int(seconds) != self._drawn:
+            self._drawn = int(seconds)
+            how_long = f" · {self._drawn} s" if self._drawn else ""
+            self._put(f"waiting for {self.what}{how_long}", "the stop button stops the waiting, not the job", "⧗")
+
+    def close(self, message: str) -> None:
+        if self._handle is not None:
+            self._put(message, "", "✓" if message.startswith("waited") else "■")
+
+    def _put(self, message: str, more: str, sign: str) -> None:
+        from IPython.display import display
+
+        colour = "var(--jp-brand-color1,#2c7be0)" if more else "var(--jp-border-color2,rgba(128,128,128,.5))"
+        quiet = f' <span style="opacity:.75">({escape(more)})</span>' if more else ""
+        bundle = {
+            "text/html": f'<div role="status" style="{_STYLE.format(colour=colour)}">{sign} '
+            f'<span style="{_MONO}">λ</span> {escape(message)}{quiet}</div>',
+            "text/plain": f"λ {message}" + (f" ({more})" if more else ""),
+        }
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+def _note(session: Session, jobs: Sequence[BackgroundJob], names: Sequence[str]) -> _Note:
+    if session.settings().settings.quiet:
+        return _Note(jobs, names)
+    return _Card(jobs, names) if session.front == "notebook" else _Line(jobs, names)
