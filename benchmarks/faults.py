@@ -30,6 +30,7 @@ def main(seed: int = 20261121) -> list[Comparison]:
             ("sync", 4_000_000, "sync"),
             ("sync, through S3", 64, "sync"),
             ("event", 4_000_000, "event"),
+            ("trigger", 4_000_000, "trigger"),
         ):
             without = run(_TASKS, chunksize=10, seed=None, inline_limit_bytes=limit, mode=mode)
             with_faults = run(_TASKS, chunksize=10, seed=seed, inline_limit_bytes=limit, mode=mode)

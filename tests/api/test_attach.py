@@ -170,3 +170,54 @@ def test_synchronous_jobs_say_how_to_outlive_a_kernel(deployed: Any) -> None:
     assert [info.state for info in lambdamagic.list_jobs() if info.job_id == job.job_id] == ["done"]
     with pytest.raises(JobMissingError, match="--mode event"):
         lambdamagic.attach(job.job_id)
+
+
+_CELL = """
+from pathlib import Path
+get_ipython().run_line_magic("load_ext", "lambdamagic")
+folder = Path({folder!r})
+counts = [1]
+get_ipython().run_cell_magic("lambda", "--mode event -q", '''
+import time
+with (folder / "ran-0").open("a") as file:
+    file.write("x")
+(folder / "waits-0").touch()
+while not (folder / "go").exists():
+    time.sleep(0.02)
+counts.append(2)
+total = sum(counts)
+print("said remotely")
+total * 2
+''')
+"""
+
+
+def test_a_cell_is_taken_up_in_another_notebook(deployed: Any, tmp_path: Path) -> None:
+    """Its names are bound there, what it had captured comes with its changes, and it has run once."""
+    (tmp_path / "cell.ipy").write_text(_CELL.format(folder=str(tmp_path)))
+    client = subprocess.Popen([sys.executable, "-m", "IPython", str(tmp_path / "cell.ipy")], stdout=subprocess.PIPE)
+    _until(lambda: list(tmp_path.glob("waits-*")))
+    os.kill(client.pid, signal.SIGKILL)
+    client.communicate()
+    job_id = next(info.job_id for info in lambdamagic.list_jobs() if info.state == "abandoned" and info.is_attachable)
+    (tmp_path / "go").touch()
+    (tmp_path / "again.ipy").write_text(
+        "get_ipython().run_line_magic('load_ext', 'lambdamagic')\n"
+        f"shown = get_ipython().run_line_magic('lambda', 'attach {job_id}')\n"
+        "print(shown, total, counts)\n"
+        "print(get_ipython().run_line_magic('lambda', 'jobs --all'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=NoColor", str(tmp_path / "again.ipy")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "said remotely" in done.stdout
+    assert "6 3 [1, 2]" in done.stdout
+    assert job_id in done.stdout
+    assert _ran(tmp_path) == {0: 1}
+    with pytest.raises(JobMissingError, match=r"%lambda attach"):
+        lambdamagic.attach(job_id)
