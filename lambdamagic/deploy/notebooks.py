@@ -51,19 +51,44 @@ def needs_of_notebooks(paths: Iterable[Path]) -> NotebookNeeds:
         ConfigError: A file is not there, or is no notebook.
     """
     modules: set[str] = set()
-    own: dict[str, None] = {}
+    own: set[str] = set()
     python = None
     for path in paths:
         found, version = _modules_of(path)
-        for module in own_modules([(name, "imported by the notebook") for name in found], cell_dir=path.parent):
-            own[module.name] = None
-            for _, file in module.files:
-                if file.suffix == ".py":
-                    found |= imports_of(file)
+        found, theirs = _with_own(found, path.parent)
         modules |= found
+        own |= theirs
         here = f"{sys.version_info.major}.{sys.version_info.minor}"
         if version is not None and version != here:
             python = version
+    return _needs(modules, own, python)
+
+
+def needs_of_cells(sources: Iterable[str], modules: Iterable[str], folder: Path) -> NotebookNeeds:
+    """Do the same for the cells that a session has run.
+
+    Args:
+        sources: The cells, as they were typed.
+        modules: Modules that the session has besides, full names.
+        folder: Where its own modules are.
+    """
+    imported = {*modules, *(name for source in sources for name in _imports_in_cell(source))}
+    found, own = _with_own(imported, folder)
+    return _needs(found, own, None)
+
+
+def _with_own(modules: set[str], folder: Path) -> tuple[set[str], set[str]]:
+    """Return modules with those that the user's own among them import, and the names of the own ones."""
+    found = set(modules)
+    own = own_modules([(name, "imported by the notebook") for name in modules], cell_dir=folder)
+    for module in own:
+        for _, file in module.files:
+            if file.suffix == ".py":
+                found |= imports_of(file)
+    return found, {module.name for module in own}
+
+
+def _needs(modules: set[str], own: set[str], python: str | None) -> NotebookNeeds:
     modules = {name for name in modules if name.partition(".")[0] not in own}
     packages = {
         name: version
@@ -75,7 +100,7 @@ def needs_of_notebooks(paths: Iterable[Path]) -> NotebookNeeds:
     along = {name: version for name, version in closure_of(packages).items() if name not in packages}
     constraints = pinned({name: version for name, version in along.items() if name not in AGENT_DISTRIBUTIONS})
     source = WheelSource(pinned(packages), constraints=constraints)
-    return NotebookNeeds(source, packages, tuple(own), tuple(unknown), python)
+    return NotebookNeeds(source, packages, tuple(sorted(own)), tuple(unknown), python)
 
 
 def _is_foreign(top: str) -> bool:

@@ -169,7 +169,8 @@ def check_parity(function: FunctionFacts, fetch: Callable[[str], bytes], modules
         text = f"it has lambdamagic {holdings.lambdamagic}, protocol {holdings.protocol}; here {PROTOCOL_VERSION}"
         yield Finding("protocol", "failed", text, f"run `{redo}`", {"protocol": holdings.protocol})
     else:
-        text = f"{holdings.protocol} (lambdamagic {holdings.lambdamagic} there)"
+        there = f" (lambdamagic {holdings.lambdamagic} there)" if holdings.lambdamagic else ""
+        text = f"{holdings.protocol}{there}"
         yield Finding("protocol", "ok", text, facts={"protocol": holdings.protocol})
     yield _package_parity(holdings, modules, redo)
 
@@ -187,7 +188,10 @@ def _package_parity(holdings: Holdings, modules: Iterable[str], redo: str) -> Fi
         text = "other versions than here, should you import them: " + "; ".join(shared[:6])
         return Finding("function's packages", "warning", text, f"run `{redo}` with the versions that you use", facts)
     used = len(distributions_of(imported))
-    text = f"{len(holdings.packages)} packages" + (f", all {used} that the notebook has imported" if used else "")
+    number = len(holdings.packages)
+    text = f"{number} {'package' if number == 1 else 'packages'}" + (
+        f", all {used} that the notebook has imported" if used else ""
+    )
     return Finding("function's packages", "ok", text, facts=facts)
 
 

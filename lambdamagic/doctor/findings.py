@@ -44,7 +44,7 @@ def summary(findings: list[Finding]) -> str:
     """Return one line over all."""
     count = {state: sum(1 for each in findings if each.state == state) for state in SIGNS}
     if count["failed"]:
-        return f"{count['failed']} of {len(findings)} checks failed: the first mend often mends the next"
+        return f"{count['failed']} of {len(findings)} checks failed; what mends the first often mends the next"
     if count["warning"]:
-        return f"jobs can run; {count['warning']} things to look at"
+        return f"jobs can run; {count['warning']} {'thing' if count['warning'] == 1 else 'things'} to look at"
     return "all is well"

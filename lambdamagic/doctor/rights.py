@@ -68,7 +68,7 @@ def check_rights(
         how = "simulated by IAM"
     except Exception as error:  # noqa: BLE001  # whatever keeps it from being simulated: it is tried then
         reason = getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
-        how = f"tried by harmless calls, since IAM does not simulate them here ({reason})"
+        how = f"tried by harmless calls; IAM's simulation: {reason}"
         denied = list(_tried(client, function=function, bucket=bucket))
     needed = [action for action in denied if action not in _USEFUL]
     facts = {"denied": denied, "how": how}

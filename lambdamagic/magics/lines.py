@@ -23,6 +23,7 @@ HELP = """\
 %lambda logs JOB                  a job's logs (an id, the beginning or end of one, or `last`), also of other sessions
 %lambda wait [JOB|all]            wait for background jobs (--bg), and raise what the first that failed raised
 %lambda cancel JOB|all            stop background jobs
+%lambda deploy [NAME]             make a function on AWS that holds what this notebook has imported
 %lambda doctor                    check all that jobs need, each with what mends it
 %lambda attach JOB                take up a job of --mode event or trigger whose kernel died
 %lambda last                      the last job: what it did, and for a map its results as far as they came;
@@ -54,6 +55,7 @@ class Lines:
             "wait": self._wait,
             "cancel": self._cancel,
             "doctor": self._doctor,
+            "deploy": self._deploy,
             "help": self._help,
             "-h": self._help,
             "--help": self._help,
@@ -107,6 +109,11 @@ class Lines:
             raise UsageError("%lambda cancel needs a job: an id, the beginning or end of one, or `all`")
         for job in self._session.background.find(words):
             job.cancel()
+
+    def _deploy(self, words: list[str]) -> Table:
+        from lambdamagic.magics.deploying import deploy
+
+        return deploy(self._session, words)
 
     def _doctor(self, words: list[str]) -> Table:
         from lambdamagic.doctor.examine import examine

@@ -139,6 +139,11 @@ class Session:
         self._targets = {key: known for key, known in self._targets.items() if known is not target}
         target.close()
 
+    def forget_targets(self) -> None:
+        """Close the targets on AWS; the next job opens its own anew."""
+        for target in [each for each in self._targets.values() if each.name == "aws"]:
+            self.forget(target)
+
     def start(self, spec: JobSpec, listeners: Listeners) -> Job:
         """Begin a job."""
         if self._engine is None:

@@ -38,7 +38,8 @@ class AwsTarget(Account):
         if settings.function is None:
             raise FunctionMissingError(
                 "no Lambda function is configured for target 'aws'",
-                hint="make one with `lambdamagic deploy`, or set LAMBDAMAGIC_FUNCTION; --target local needs none",
+                hint="make one that holds what this notebook imports: %lambda deploy (or `lambdamagic deploy "
+                "--from-notebook FILE`); set another with LAMBDAMAGIC_FUNCTION; --target local needs none",
             )
         super().__init__(
             access or AwsAccess(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url),

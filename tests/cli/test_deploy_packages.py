@@ -45,6 +45,22 @@ def machine(tmp_path: Path):
         yield environment, server
 
 
+def test_from_within_the_notebook(machine, tmp_path: Path) -> None:
+    """`%lambda deploy` puts in what the session has imported; the next cell runs there, with it."""
+    environment, _ = machine
+    folder = tmp_path / "work"
+    folder.mkdir()
+    code = _CELL.format(cell="import parcel\nimport json") + "".join(
+        f"ran = shell.run_cell({cell!r})\nprint(ran.error_before_exec or ran.error_in_exec or repr(ran.result))\n"
+        for cell in ("%lambda deploy noted", "%%lambda --target aws\nimport parcel\n'ran with ' + parcel.VERSION")
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=folder, **_AS_TEXT)
+    assert done.returncode == 0, done.stderr
+    assert "noted is deployed" in done.stdout, done.stdout + done.stderr
+    assert " ".join(done.stdout.split()).count("parcel 1.4.2 imported here") == 1
+    assert "'ran with 1.4.2'" in done.stdout
+
+
 def _lambdamagic(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("lambdamagic")
     done = subprocess.run(
