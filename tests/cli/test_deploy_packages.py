@@ -57,7 +57,7 @@ def test_from_within_the_notebook(machine, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=folder, **_AS_TEXT)
     assert done.returncode == 0, done.stderr
     assert "noted is deployed" in done.stdout, done.stdout + done.stderr
-    assert " ".join(done.stdout.split()).count("parcel 1.4.2 imported here") == 1
+    assert "parcel 1.4.2 imported here" in " ".join(done.stdout.split())
     assert "'ran with 1.4.2'" in done.stdout
 
 
