@@ -105,15 +105,18 @@ def check_base(holdings: Holdings, *, function: str, python: str) -> None:
         )
 
 
+def mend_of(holdings: Holdings, wanted: tuple[str, ...]) -> str:
+    """Return what puts requirements into a function, as an imperative sentence."""
+    if not holdings.made_by:
+        return f"put {' '.join(wanted)} into the function's package or image"
+    if " -r " in holdings.made_by:  # a command that takes all requirements anew, and adds none
+        return f"add {' '.join(wanted)} to the requirements and run `{holdings.made_by}`"
+    return "run `" + " ".join([holdings.made_by, *(f"--add '{each}'" for each in wanted)]) + "`"
+
+
 def _mend(holdings: Holdings, wanted: tuple[str, ...], *, has_all: bool) -> str:
-    packages = " ".join(wanted)
-    if holdings.made_by:
-        command = f"run `{holdings.made_by} --add '{packages}'`" if len(wanted) == 1 else ""
-        command = command or "run `" + " ".join([holdings.made_by, *(f"--add '{each}'" for each in wanted)]) + "`"
-    else:
-        command = f"put {packages} into the function's package or image"
     also = '; or set parity = "missing" if the versions agree well enough' if has_all else ""
-    return command + also
+    return mend_of(holdings, wanted) + also
 
 
 def _minor(version: str) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from lambdamagic.config import Settings
 from lambdamagic.deploy.functions import FunctionFacts, describe_function, python_here
-from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS, distributions_of
-from lambdamagic.deploy.parity import differences
+from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS, distributions_of, pinned
+from lambdamagic.deploy.parity import differences, mend_of
 from lambdamagic.doctor.findings import Finding
 from lambdamagic.doctor.rights import Who
 from lambdamagic.errors import LambdaMagicError
@@ -181,9 +181,9 @@ def _package_parity(holdings: Holdings, modules: Iterable[str], redo: str) -> Fi
     shared = _shared_but_different(holdings, {each.name for each in found})
     facts = {"packages": len(holdings.packages), "differing": [str(each) for each in (*found, *shared)]}
     if found:
-        adds = " ".join(f"--add '{each.name}=={each.here}'" for each in found)
+        wanted = pinned({each.name: each.here for each in found})
         text = "this notebook has imported: " + "; ".join(map(str, found))
-        return Finding("function's packages", "warning", text, f"run `{redo} {adds}`", facts)
+        return Finding("function's packages", "warning", text, mend_of(holdings, wanted), facts)
     if shared:
         text = "other versions than here, should you import them: " + "; ".join(shared[:6])
         return Finding("function's packages", "warning", text, f"run `{redo}` with the versions that you use", facts)
