@@ -159,8 +159,8 @@ class Deployment:
             bucket = state.outputs.get("Bucket") or self._spec.bucket or ""
             if self._code is not None:
                 self._code.upload(self._access, bucket)
-            if "FunctionName" not in state.outputs:
-                self._check_names()
+            if "FunctionName" not in state.outputs and not self._has_names():
+                continue
             began = self._stack.update(wanted, self._parameters(bucket))
             if began is None:
                 continue  # somebody else began to change it
@@ -205,7 +205,8 @@ class Deployment:
 
     def _make_first(self, wanted: str) -> bool:
         """Make the stack: with its bucket only, where the package must be put there before the function is made."""
-        self._check_names()
+        if not self._has_names():
+            return False
         needs_bucket = self._code is not None and self._spec.bucket is None
         if needs_bucket:
             body, parameters = to_text(template(self._spec, with_function=False)), {}
@@ -222,6 +223,21 @@ class Deployment:
 
     def _parameters(self, bucket: str) -> dict[str, str]:
         return {} if self._code is None else {"CodeBucket": bucket, **self._code.parameters()}
+
+    def _has_names(self) -> bool:
+        """Tell whether the names are free; False if it is another run of this very deployment that has taken them.
+
+        Raises:
+            NotOursError: Somebody else has.
+        """
+        try:
+            self._check_names()
+        except NotOursError:
+            state = self._stack.state()
+            if state is None or not (state.is_busy or "FunctionName" in state.outputs):
+                raise
+            return False
+        return True
 
     def _check_names(self) -> None:
         """Make sure that what the stack would make is not there yet, since CloudFormation would fail half-way."""
