@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench setup image-tools browser clean help
+.PHONY: demo test lint bench setup image-tools lab browser clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
@@ -26,8 +26,12 @@ demo: $(STAMP)
 	$(BIN)/python -m notebooks.run_quickstart
 
 # In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
-test: lint image-tools browser
+test: lint image-tools lab browser
 	REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest
+
+# The JupyterLab extension, built if it is older than its sources, and linked into .venv.
+lab: $(STAMP)
+	$(BIN)/python hatch_build.py --test
 
 # Debian's chromium where apt can be used, else Playwright's own; where neither can be had it says so.
 browser: $(STAMP)

@@ -191,3 +191,7 @@ class Listeners:
                 with self._lock:
                     self._listeners = tuple(known for known in self._listeners if known is not listener)
                 traceback.print_exc(file=sys.stderr)
+
+
+#: Told of the events of every job in this process, besides the job's own listeners. Empty unless somebody adds one.
+EVERY_JOB = Listeners()

@@ -14,10 +14,17 @@ from collections.abc import Callable
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.events import Listeners
+from lambdamagic.events import EVERY_JOB, Listeners
 from lambdamagic.jobs.job import Job, JobSpec
 from lambdamagic.jobs.run import EndState, JobRun
 from lambdamagic.jobs.threads import DaemonThreads
+
+_known: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
+
+
+def find_job(job_id: str) -> Job | None:
+    """Return a job of this process by its id, whichever engine runs it; None when nobody holds it any more."""
+    return _known.get(job_id)
 
 
 class Engine:
@@ -47,7 +54,8 @@ class Engine:
         """Begin a job and return it at once."""
         if spec.journal is not None:
             listeners.add(spec.journal)
-        job = Job(spec, listeners, self._clock)
+        job = _known[spec.job_id] = Job(spec, listeners, self._clock)
+        listeners.add(EVERY_JOB.emit)
         loop = self._running_loop()
         run = JobRun(job, self._threads, self._jitter, self._clock)
 

@@ -25,6 +25,7 @@ def load(shell: InteractiveShell) -> None:
     shell.events.register("pre_run_cell", magics.background.cell_begins)
     shell.events.register("post_run_cell", magics.background.cell_ended)
     setattr(shell, _ATTRIBUTE, magics)
+    magics.lab.open()
     atexit.register(magics.close)
 
 

@@ -27,6 +27,7 @@ from lambdamagic.magics.arguments import (
 )
 from lambdamagic.magics.background import Background
 from lambdamagic.magics.cell import CellRun
+from lambdamagic.magics.lab import LabLink
 from lambdamagic.magics.lines import Lines
 from lambdamagic.magics.mapping import MapRun
 from lambdamagic.magics.session import Session
@@ -63,6 +64,7 @@ class LambdaMagics(_Configurable):
         self.session = Session(shell, self._given)
         self.session.background = self.background = Background(self.session)
         self.waiting = WaitingCells(shell, self.background, self.session.hidden)
+        self.lab = LabLink(self.session)
 
     def _given(self) -> tuple[dict[str, Any], dict[str, Any]]:
         now = {name: getattr(self, name) for name in SPECS if getattr(self, name) is not None}
@@ -134,4 +136,5 @@ class LambdaMagics(_Configurable):
     def close(self) -> None:
         """Stop what was started."""
         self.background.close()
+        self.lab.close()
         self.session.close()

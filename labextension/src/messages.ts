@@ -1,0 +1,74 @@
+/** What the kernel and the page tell each other. Examples that both are tested against: tests/fixtures/comm. */
+
+/** The comm's target, and the version of the messages that this page understands. */
+export const TARGET = 'lambdamagic.jobs';
+export const VERSION = 1;
+
+export type JobState = 'starting' | 'running' | 'done' | 'failed' | 'cancelled';
+
+/** One job; times in seconds since the epoch, by the kernel's clock. */
+export interface IJob {
+  id: string;
+  label: string;
+  /** The id of the notebook's cell that started it; empty when that is not known. */
+  cell: string;
+  state: JobState;
+  error: string;
+  /** null while it is not known how many there will be. */
+  tasks: number | null;
+  done: number;
+  failed: number;
+  running: number;
+  retried: number;
+  throttled: number;
+  coldStarts: number;
+  memoryMb: number;
+  peakMemoryMb: number;
+  startedAt: number;
+  finishedAt: number | null;
+  leftS: number | null;
+  billedMs: number;
+  costUsd: number;
+  /** Whether AWS bills it; on the embedded Lambda the cost is what it would be. */
+  isBilled: boolean;
+}
+
+/** All that this kernel ran since lambdamagic was loaded. */
+export interface ISession {
+  jobs: number;
+  costUsd: number;
+  isBilled: boolean;
+}
+
+/** Jobs that changed, each whole; with `whole` these are all that there are. */
+export interface IJobsMessage {
+  kind: 'jobs';
+  version: number;
+  whole: boolean;
+  now: number;
+  jobs: IJob[];
+  session: ISession;
+}
+
+export interface ILogsMessage {
+  kind: 'logs';
+  job: string;
+  text: string;
+}
+
+export interface IRefusedMessage {
+  kind: 'refused';
+  to: string;
+  job: string;
+  reason: string;
+}
+
+export type FromKernel = IJobsMessage | ILogsMessage | IRefusedMessage;
+
+export type ToKernel = { kind: 'hello' } | { kind: 'cancel'; job: string } | { kind: 'logs'; job: string };
+
+/** Whether something that arrived is a message of ours. */
+export function isFromKernel(data: unknown): data is FromKernel {
+  const kind = (data as { kind?: unknown } | null)?.kind;
+  return kind === 'jobs' || kind === 'logs' || kind === 'refused';
+}

@@ -1,0 +1,160 @@
+/** What a page knows of the jobs of one kernel. It draws nothing and speaks to nobody. */
+
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { FromKernel, IJob, ISession, VERSION } from './messages';
+
+export type Filter = 'all' | 'running' | 'failed';
+
+/** What was asked of the kernel for a job, and what came of it. */
+export interface IAsked {
+  /** Whether a cancel was sent and the job has not ended yet. */
+  isCancelling: boolean;
+  /** The text of its logs; null when they have not come. */
+  logs: string | null;
+  isLogsOpen: boolean;
+  note: string;
+}
+
+const NOTHING_ASKED: Readonly<IAsked> = { isCancelling: false, logs: null, isLogsOpen: false, note: '' };
+const NO_SESSION: ISession = { jobs: 0, costUsd: 0, isBilled: false };
+
+export function isOver(job: IJob): boolean {
+  return job.finishedAt !== null;
+}
+
+export class JobsModel {
+  /** Something that is shown has changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** A job has ended that this page saw running. */
+  get ended(): ISignal<this, IJob> {
+    return this._ended;
+  }
+
+  /** Whether lambdamagic is loaded in the kernel. */
+  get isConnected(): boolean {
+    return this._isConnected;
+  }
+
+  /** Why the kernel's messages are not understood; empty when they are. */
+  get problem(): string {
+    return this._problem;
+  }
+
+  get session(): ISession {
+    return this._session;
+  }
+
+  /** All jobs, the latest first. */
+  get jobs(): IJob[] {
+    return [...this._jobs.values()].sort((a, b) => b.startedAt - a.startedAt || (b.id > a.id ? 1 : -1));
+  }
+
+  get runningTasks(): number {
+    return this.jobs.reduce((sum, job) => sum + (isOver(job) ? 0 : job.running), 0);
+  }
+
+  get runningJobs(): number {
+    return this.jobs.filter(job => !isOver(job)).length;
+  }
+
+  /** The jobs that a filter and words leave; each word must be in the label, the state, the id or the error. */
+  shown(filter: Filter, words = ''): IJob[] {
+    const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+    return this.jobs.filter(job => {
+      if ((filter === 'running' && isOver(job)) || (filter === 'failed' && job.state !== 'failed')) {
+        return false;
+      }
+      const text = `${job.label} ${job.state} ${job.id} ${job.error}`.toLowerCase();
+      return wanted.every(word => text.includes(word));
+    });
+  }
+
+  /** The latest job of each cell that started one. */
+  byCell(): Map<string, IJob> {
+    const found = new Map<string, IJob>();
+    for (const job of this.jobs) {
+      if (job.cell && !found.has(job.cell)) {
+        found.set(job.cell, job);
+      }
+    }
+    return found;
+  }
+
+  asked(job: string): Readonly<IAsked> {
+    return this._asked.get(job) ?? NOTHING_ASKED;
+  }
+
+  /** Seconds from a job's start to its end, or to `nowMs` of this page's clock, which may differ from the kernel's. */
+  elapsed(job: IJob, nowMs: number): number {
+    const now = nowMs / 1000 + this._clockDifference;
+    return Math.max(0, (job.finishedAt ?? now) - job.startedAt);
+  }
+
+  /** Take in what the kernel tells. */
+  take(message: FromKernel, nowMs: number): void {
+    if (message.kind === 'logs') {
+      this.note(message.job, { logs: message.text });
+    } else if (message.kind === 'refused') {
+      this.note(message.job, { isCancelling: false, note: message.reason });
+    } else if (message.version !== VERSION) {
+      const where = message.version > VERSION ? 'JupyterLab’s environment' : 'the kernel’s environment';
+      this._problem = `The kernel and JupyterLab have different versions of lambdamagic: upgrade it in ${where}.`;
+      this._changed.emit();
+    } else {
+      this._session = message.session;
+      this._clockDifference = message.now - nowMs / 1000;
+      this._isConnected = true;
+      this._problem = '';
+      const ended = this._takeJobs(message.jobs, message.whole);
+      this._changed.emit();
+      ended.forEach(job => this._ended.emit(job));
+    }
+  }
+
+  /** Note what was asked for a job, or what came of it. */
+  note(job: string, what: Partial<IAsked>): void {
+    this._asked.set(job, { ...this.asked(job), ...what });
+    this._changed.emit();
+  }
+
+  /** The kernel has gone or was started anew: what it ran is no longer there to be asked for. */
+  clear(): void {
+    this._jobs.clear();
+    this._asked.clear();
+    this._session = NO_SESSION;
+    this._isConnected = false;
+    this._problem = '';
+    this._changed.emit();
+  }
+
+  private _takeJobs(jobs: IJob[], whole: boolean): IJob[] {
+    const before = new Map(this._jobs);
+    if (whole) {
+      this._jobs.clear();
+    }
+    for (const job of jobs) {
+      this._jobs.set(job.id, job);
+      const asked = this._asked.get(job.id);
+      if (asked !== undefined && isOver(job)) {
+        this._asked.set(job.id, { ...asked, isCancelling: false, note: '' });
+      }
+    }
+    return jobs.filter(job => {
+      const known = before.get(job.id);
+      return known !== undefined && !isOver(known) && isOver(job);
+    });
+  }
+
+  private _jobs = new Map<string, IJob>();
+  private _asked = new Map<string, IAsked>();
+  private _session = NO_SESSION;
+  private _isConnected = false;
+  private _problem = '';
+  private _clockDifference = 0;
+  private _changed = new Signal<this, void>(this);
+  private _ended = new Signal<this, IJob>(this);
+}

@@ -1,0 +1,31 @@
+/** The status bar's item: running tasks and cost of the notebook in front; a click opens the panel. */
+
+import { Widget } from '@lumino/widgets';
+
+import { JobsModel } from './model';
+import { element, write } from './row';
+import { cost, count } from './words';
+
+export class StatusItem extends Widget {
+  constructor(open: () => void) {
+    super();
+    this.addClass('lm-status');
+    this._button.type = 'button';
+    this._button.title = 'Show the Lambda jobs of this notebook';
+    this._button.addEventListener('click', open);
+    this.node.append(this._button);
+  }
+
+  /** Draw, and return whether there is something to show. */
+  draw(model: JobsModel | undefined): boolean {
+    if (model === undefined || !model.session.jobs) {
+      return false;
+    }
+    const running = model.runningTasks || model.runningJobs;
+    const told = [running ? `λ ${count(running, 'task')} running` : 'λ idle', cost(model.session)];
+    write(this._button, told.filter(Boolean).join(' · '));
+    return true;
+  }
+
+  private _button = element('button', 'lm-status-button');
+}

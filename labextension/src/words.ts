@@ -1,0 +1,71 @@
+/** Numbers as people say them; the same words as in the widget and the terminal. */
+
+import { IJob, JobState } from './messages';
+
+/** A sign for each state, since colour alone tells nothing to many. */
+export const SIGNS: Record<JobState, string> = { starting: '…', running: '▶', done: '✓', failed: '✗', cancelled: '■' };
+
+export function duration(seconds: number): string {
+  if (seconds < 0.9995) {
+    return `${Math.round(seconds * 1000)} ms`;
+  }
+  if (seconds < 59.95) {
+    return `${seconds.toFixed(1)} s`;
+  }
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  const padded = (value: number): string => String(value).padStart(2, '0');
+  if (minutes < 60) {
+    return `${minutes} min ${padded(whole % 60)} s`;
+  }
+  return `${Math.floor(minutes / 60)} h ${padded(minutes % 60)} min`;
+}
+
+export function money(usd: number): string {
+  if (usd < 0.0001) {
+    return usd > 0 ? '< $0.0001' : '$0';
+  }
+  return usd < 0.01 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`;
+}
+
+export function count(value: number, singular = '', plural = `${singular}s`): string {
+  const shown = value.toLocaleString('en');
+  return singular ? `${shown} ${value === 1 ? singular : plural}` : shown;
+}
+
+/** How far a job is; nothing for a job of one task. */
+export function pace(job: IJob): string {
+  const finished = job.done + job.failed;
+  if (job.tasks === null) {
+    return count(finished, 'task');
+  }
+  return job.tasks === 1 ? '' : `${count(finished)}/${count(job.tasks)} tasks`;
+}
+
+/** What else is worth telling, most important first. */
+export function facts(job: IJob): string[] {
+  const told: string[] = [];
+  if (job.failed && job.tasks !== 1) {
+    told.push(`${count(job.failed)} failed`);
+  }
+  if (job.retried) {
+    told.push(`${count(job.retried)} retried`);
+  }
+  if (job.throttled) {
+    told.push(`${count(job.throttled)} throttled`);
+  }
+  if (job.coldStarts) {
+    told.push(count(job.coldStarts, 'cold start'));
+  }
+  const memory = `${count(job.memoryMb)} MB`;
+  told.push(job.peakMemoryMb ? `peak ${count(job.peakMemoryMb)} of ${memory}` : memory);
+  return told;
+}
+
+/** What a job or a session cost; `on AWS` tells that nobody pays it. */
+export function cost(of: { costUsd: number; isBilled: boolean }): string {
+  if (!of.costUsd) {
+    return '';
+  }
+  return of.isBilled ? money(of.costUsd) : `${money(of.costUsd)} on AWS`;
+}

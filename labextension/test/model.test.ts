@@ -1,0 +1,150 @@
+/** What the page makes of the kernel's messages; the examples are those that the kernel's side is tested against. */
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { FromKernel, IJob, IJobsMessage, isFromKernel, ToKernel } from '../src/messages';
+import { hasOtherMagic, runsOnLambda, toggled } from '../src/magicline';
+import { JobsModel } from '../src/model';
+import { cost, duration, facts, money, pace } from '../src/words';
+
+const EXAMPLES = join(process.cwd(), '..', 'tests', 'fixtures', 'comm');
+const JOB = '20260101-000000-abcdef01';
+
+function example<T = FromKernel>(name: string): T {
+  return JSON.parse(readFileSync(join(EXAMPLES, `${name}.json`), 'utf-8')) as T;
+}
+
+function told(...names: string[]): JobsModel {
+  const model = new JobsModel();
+  names.forEach(name => model.take(example(name), 0));
+  return model;
+}
+
+function running(more: Partial<IJob> = {}): IJobsMessage {
+  const message = example<IJobsMessage>('whole');
+  const job = { ...message.jobs[0]!, state: 'running', finishedAt: null, error: '', ...more } as IJob;
+  return { ...message, jobs: [job] };
+}
+
+test('every example of a kernel message is one', () => {
+  for (const name of ['whole', 'change', 'logs', 'refused']) {
+    assert.ok(isFromKernel(example(name)), name);
+  }
+  assert.ok(!isFromKernel({ kind: 'other' }));
+  assert.ok(!isFromKernel(null));
+});
+
+test('every kind of message that a page sends has an example', () => {
+  const kinds: ToKernel['kind'][] = ['hello', 'logs', 'cancel'];
+  assert.deepEqual(
+    example<ToKernel[]>('to_kernel').map(message => message.kind),
+    kinds
+  );
+});
+
+test('a whole message is all that there is, a change replaces a job', () => {
+  const model = told('whole');
+  assert.ok(model.isConnected);
+  assert.equal(model.jobs[0]!.state, 'failed');
+  assert.equal(cost(model.session), '$0.0025');
+  model.take(example('change'), 0);
+  assert.deepEqual(
+    model.jobs.map(job => [job.id, job.label, job.state]),
+    [[JOB, 'submit', 'running']]
+  );
+  model.take({ ...example<IJobsMessage>('whole'), jobs: [] }, 0);
+  assert.deepEqual(model.jobs, []);
+});
+
+test('filters and words leave the jobs that match all of them', () => {
+  const model = told('whole');
+  model.take({ ...running({ id: 'other', label: 'fit models', startedAt: 2000 }), whole: false }, 0);
+  const labels = (...of: Parameters<JobsModel['shown']>): string[] => model.shown(...of).map(job => job.id);
+  assert.deepEqual(labels('all'), ['other', JOB]);
+  assert.deepEqual(labels('running'), ['other']);
+  assert.deepEqual(labels('failed'), [JOB]);
+  assert.deepEqual(labels('all', 'FIT run'), ['other']);
+  assert.deepEqual(labels('all', 'fit failed'), []);
+});
+
+test('a job that ends is told of once, and what was asked is over', () => {
+  const model = new JobsModel();
+  const ended: string[] = [];
+  model.ended.connect((_, job) => ended.push(job.id));
+  model.take(example('whole'), 0);
+  assert.deepEqual(ended, [], 'it had ended before this page came');
+  model.take(running(), 0);
+  model.note(JOB, { isCancelling: true, note: 'busy' });
+  model.take(example('whole'), 0);
+  model.take(example('whole'), 0);
+  assert.deepEqual(ended, [JOB]);
+  assert.deepEqual(model.asked(JOB), { isCancelling: false, logs: null, isLogsOpen: false, note: '' });
+});
+
+test('answers reach their job', () => {
+  const model = told('whole', 'logs', 'refused');
+  assert.equal(model.asked(JOB).logs, `logs of ${JOB}`);
+  assert.equal(model.asked(JOB).note, 'This job has ended.');
+});
+
+test('times go by the kernel’s clock, whatever the page’s says', () => {
+  const model = new JobsModel();
+  model.take(running(), 5_000_000);
+  const job = model.jobs[0]!;
+  assert.equal(model.elapsed(job, 5_000_000), 20);
+  assert.equal(model.elapsed(job, 5_001_500), 21.5);
+  assert.equal(model.elapsed({ ...job, finishedAt: 1010 }, 5_001_500), 10);
+});
+
+test('a version that is not known is a problem that says what to do', () => {
+  const model = told('whole');
+  model.take({ ...example<IJobsMessage>('whole'), version: 99 }, 0);
+  assert.match(model.problem, /upgrade it in JupyterLab/);
+  model.take(example('whole'), 0);
+  assert.equal(model.problem, '');
+});
+
+test('a kernel that goes takes its jobs with it', () => {
+  const model = told('whole', 'logs');
+  model.clear();
+  assert.deepEqual([model.jobs, model.isConnected, model.session.jobs], [[], false, 0]);
+});
+
+test('the latest job of a cell is its badge', () => {
+  const model = told('whole');
+  model.take({ ...running({ id: 'later', startedAt: 2000 }), whole: false }, 0);
+  model.take({ ...running({ id: 'nowhere', cell: '' }), whole: false }, 0);
+  assert.deepEqual([...model.byCell()].map(([cell, job]) => [cell, job.id]), [['cell-1', 'later']]);
+});
+
+test('the line is added and removed, and the body stays as it was', () => {
+  const body = 'x = 1\n\nx';
+  assert.equal(toggled(body), `%%lambda\n${body}`);
+  assert.equal(toggled(body, '%%lambda --memory 4096'), `%%lambda --memory 4096\n${body}`);
+  assert.equal(toggled(`%%lambda --memory 4096\n${body}`), body);
+  assert.equal(toggled(`\n%%lambda\n${body}`), body);
+  assert.equal(toggled('%%lambda'), '');
+  assert.equal(toggled(''), '%%lambda\n');
+});
+
+test('other magics are told apart', () => {
+  assert.ok(runsOnLambda('%%lambda\nx'));
+  assert.ok(!runsOnLambda('%%lambda_map n in ns\nn'));
+  assert.ok(!runsOnLambda('x = 1\n%%lambda'));
+  assert.ok(hasOtherMagic('%%lambda_map n in ns\nn'));
+  assert.ok(hasOtherMagic('%%time\nx'));
+  assert.ok(!hasOtherMagic('%time x'));
+  assert.ok(!hasOtherMagic('%%lambda\nx'));
+});
+
+test('numbers are told as in the widget', () => {
+  assert.deepEqual([0.02, 2.25, 59.96, 61, 7260].map(duration), ['20 ms', '2.3 s', '1 min 00 s', '1 min 01 s', '2 h 01 min']);
+  assert.deepEqual([0, 0.00001, 0.0025, 1.5].map(money), ['$0', '< $0.0001', '$0.0025', '$1.50']);
+  const job = running({ tasks: 2000, done: 1200, failed: 3, retried: 4, isBilled: false }).jobs[0]!;
+  assert.equal(pace(job), '1,203/2,000 tasks');
+  assert.deepEqual(facts(job), ['3 failed', '4 retried', '1 cold start', 'peak 100 of 512 MB']);
+  assert.equal(cost(job), '$0.0025 on AWS');
+});

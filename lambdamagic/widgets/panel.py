@@ -1,0 +1,218 @@
+"""All jobs of this process for JupyterLab's panel, over one comm.
+
+The kernel opens the comm `lambdamagic.jobs` when the extension is loaded, and a page attaches to it: one that was
+there hears it being opened, one that comes later asks the kernel which comms are open, or hears its next message. So a
+kernel without lambdamagic is never asked for a target that it does not know.
+
+Nothing is sent before a page has said `hello`. From then on each message holds what changed, job by job and each job
+whole, so that a page that was reloaded while a cell blocks its kernel has every running job with the next message. The
+messages' examples, which both sides are tested against, are in `tests/fixtures/comm`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lambdamagic import events
+from lambdamagic.widgets.progress import Progress, ProgressListener
+
+TARGET = "lambdamagic.jobs"
+#: Of the messages; a page that knows another says that it is out of date.
+VERSION = 1
+#: At most so many messages a second are sent.
+_EVERY_S = 0.15
+#: What runs is told again so often when nothing happens to it: a page that was reloaded meanwhile hears of it.
+_ALIVE_S = 2.0
+#: So many jobs are remembered, the latest.
+_KEPT = 200
+_LABEL, _ERROR, _LOG = 120, 300, 60_000
+
+
+class Comm(Protocol):
+    """What is used of a kernel's comm."""
+
+    def send(self, data: dict[str, Any]) -> None:
+        """Send to all pages."""
+
+    def on_msg(self, callback: Callable[[dict[str, Any]], None]) -> None:
+        """Say who hears the pages."""
+
+    def close(self) -> None:
+        """Tell the pages that it is over."""
+
+
+@dataclass
+class _Entry:
+    """One job: a listener while it runs, its last state afterwards."""
+
+    cell: str
+    listener: ProgressListener | None
+    last: Progress | None = None
+
+    def progress(self) -> Progress:
+        if self.listener is not None:
+            return self.listener.snapshot()
+        assert self.last is not None, "a job without a listener has ended"
+        return self.last
+
+
+class JobsPanel:
+    """Follows all jobs and tells the pages; a listener of `events.EVERY_JOB`. Thread-safe.
+
+    Args:
+        cancel: Stops a job by its id; returns whether it still knew it.
+        logs: Returns the end of a job's logs.
+        every_s: Between two messages, at least.
+        alive_s: Between two messages while something runs, at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        cancel: Callable[[str], bool],
+        logs: Callable[[str], str],
+        every_s: float = _EVERY_S,
+        alive_s: float = _ALIVE_S,
+    ) -> None:
+        self._cancel, self._logs, self._every_s, self._alive_s = cancel, logs, every_s, alive_s
+        self._changed = threading.Condition()
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._dirty: dict[str, None] = {}
+        self._cost_usd, self._job_count = 0.0, 0
+        self._is_billed = False
+        self._comm: Comm | None = None
+        self._sender: threading.Thread | None = None
+        self._is_closed = False
+        #: The notebook's cell that runs; the jobs that start belong to it.
+        self.cell = ""
+
+    def __call__(self, event: events.Event) -> None:
+        """Take in an event of any job."""
+        with self._changed:
+            if isinstance(event, events.JobStarted):
+                self._entries[event.job_id] = _Entry(self.cell, ProgressListener())
+                self._job_count += 1
+                self._is_billed |= event.is_billed
+                self._forget_old()
+            entry = self._entries.get(event.job_id)
+            if entry is None or entry.listener is None:
+                return  # began before this was loaded, or came after its job's end
+            entry.listener(event)
+            if isinstance(event, events.InvocationFinished):
+                self._cost_usd += event.cost_usd
+            if isinstance(event, events.JobFinished):
+                entry.last, entry.listener = entry.listener.snapshot(), None  # the tasks' table goes
+            self._dirty[event.job_id] = None
+            self._changed.notify()
+
+    def _forget_old(self) -> None:
+        for job_id in list(self._entries):
+            if len(self._entries) <= _KEPT:
+                return
+            if self._entries[job_id].listener is None:
+                del self._entries[job_id]
+
+    def connect(self, comm: Comm) -> None:
+        """Use an open comm from now on."""
+        self._comm = comm
+        comm.on_msg(self._on_message)
+
+    def close(self) -> None:
+        """Tell the pages that it is over, and end. Idempotent."""
+        with self._changed:
+            comm, self._comm = self._comm, None
+            self._is_closed = True
+            self._changed.notify()
+        if self._sender is not None:
+            self._sender.join(5.0)
+            self._sender = None
+        if comm is not None:
+            comm.close()
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        data = message["content"]["data"]
+        job_id = str(data.get("job", ""))
+        match data.get("kind"):
+            case "hello":
+                self._greet()
+            case "cancel":
+                if not self._cancel(job_id):
+                    self._send({"kind": "refused", "to": "cancel", "job": job_id, "reason": "This job has ended."})
+            case "logs":
+                self._send({"kind": "logs", "job": job_id, "text": self._logs(job_id)[-_LOG:]})
+
+    def _greet(self) -> None:
+        with self._changed:
+            message = self._message(list(self._entries), whole=True)
+            if self._sender is None and not self._is_closed:
+                self._sender = threading.Thread(target=self._run, name="lambdamagic-panel", daemon=True)
+                self._sender.start()
+        self._send(message)
+
+    def _run(self) -> None:
+        """Send what changed, and now and then what runs, until closed."""
+        while True:
+            with self._changed:
+                happened = self._changed.wait_for(lambda: self._dirty or self._is_closed, timeout=self._alive_s)
+                if self._is_closed:
+                    return
+                changed, self._dirty = self._dirty, {}
+                told = [job_id for job_id in changed if job_id in self._entries] if happened else self._running()
+                message = self._message(told, whole=False)
+            if told:
+                self._send(message)
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_closed, timeout=self._every_s)
+
+    def _running(self) -> list[str]:
+        return [job_id for job_id, entry in self._entries.items() if entry.listener is not None]
+
+    def _message(self, job_ids: list[str], *, whole: bool) -> dict[str, Any]:
+        now = time.time()
+        entries = [self._entries[job_id] for job_id in job_ids]
+        return {
+            "kind": "jobs",
+            "version": VERSION,
+            "whole": whole,
+            "now": now,
+            "jobs": [job_facts(entry.progress(), entry.cell, now) for entry in entries],
+            "session": {"jobs": self._job_count, "costUsd": self._cost_usd, "isBilled": self._is_billed},
+        }
+
+    def _send(self, message: dict[str, Any]) -> None:
+        comm = self._comm
+        if comm is not None:
+            comm.send(message)
+
+
+def job_facts(progress: Progress, cell: str, now: float) -> dict[str, Any]:
+    """Return what the panel shows of a job, as JSON; times in seconds since the epoch."""
+    remaining = progress.remaining_s(now)
+    most = progress.errors.most_common(1)  # of the tasks; a job has an error of its own if it could not go on
+    return {
+        "id": progress.job_id,
+        "label": progress.label[:_LABEL],
+        "cell": cell,
+        "state": progress.state,
+        "error": (progress.error or (most[0][0] if most else ""))[:_ERROR],
+        "tasks": progress.task_count,
+        "done": progress.done,
+        "failed": progress.failed,
+        "running": progress.running,
+        "retried": progress.retried,
+        "throttled": progress.throttled,
+        "coldStarts": progress.cold_starts,
+        "memoryMb": progress.memory_mb,
+        "peakMemoryMb": progress.peak_memory_mb,
+        "startedAt": progress.started_at,
+        "finishedAt": progress.finished_at,
+        "leftS": None if remaining is None else max(1, round(remaining)),
+        "billedMs": progress.billed_ms,
+        "costUsd": progress.cost_usd,
+        "isBilled": progress.is_billed,
+    }

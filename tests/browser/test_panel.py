@@ -1,0 +1,207 @@
+"""The JupyterLab extension as a person uses it: panel, cell button, badges, status bar, on the embedded Lambda.
+
+PICTURES=folder keeps screenshots there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.axe import violations
+from tests.browser.extension import is_installed
+from tests.browser.jupyter import Jupyter, NotebookPage
+
+_SETUP = """\
+%load_ext lambdamagic
+%config LambdaMagics.memory_mb = 512
+import time
+
+def evaluate(n):
+    time.sleep(0.05)
+    if n % 80 == 0:
+        print("candidate", n)
+    return n * n
+
+def slow(n):
+    time.sleep(60)"""
+_MAP = "scores = %lambda_map --chunksize 5 --max-concurrency 4 evaluate range(200)"
+_CELL = "%%lambda\nbest = max(scores)\nprint('best:', best)"
+_FAILS = "%%lambda\nscores[10_000]"
+_SLOW = "%lambda_map --chunksize 1 slow range(8)"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def extension() -> None:
+    """The extension as it was built last."""
+    if not is_installed():
+        message = "the extension is not built: `make lab` builds it"
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
+    """A JupyterLab server."""
+    found = Jupyter(tmp_path_factory.mktemp("panel"), "lab")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def keep() -> Callable[[Any, str], None]:
+    """Keeps a screenshot, where somebody wants one."""
+
+    def take(page: Any, name: str) -> None:
+        folder = os.environ.get("PICTURES")
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(folder) / f"{name}.png")
+
+    return take
+
+
+def _open_panel(page: Any) -> Any:
+    page.evaluate("window.jupyterapp.commands.execute('lambdamagic:show-jobs')")
+    panel = page.locator("#lambdamagic-jobs")
+    panel.wait_for()
+    page.evaluate("window.jupyterapp.shell.collapseLeft()")
+    return panel
+
+
+def _open(server: Jupyter, open_page: Callable[..., Any], *cells: str) -> tuple[Any, NotebookPage, Any]:
+    path = server.write(f"jobs-{len(list(server.notebooks.iterdir()))}.ipynb", *cells)  # a kernel of its own
+    page = open_page(strict=False, viewport={"width": 1280, "height": 800})
+    notebook = server.open(page, path.name)
+    return page, notebook, _open_panel(page)
+
+
+def test_the_panel_follows_all_jobs(
+    lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """Live while a map runs, with what it costs; logs, filters, badges and the way to the cell; both themes."""
+    page, notebook, panel = _open(lab, open_page, _SETUP, _MAP, _CELL, _FAILS)
+    panel.get_by_text("%load_ext lambdamagic").wait_for()
+    keep(page, "panel-not-loaded")
+    notebook.run(0)
+    panel.get_by_text("No jobs yet").wait_for()
+    keep(page, "panel-empty")
+    assert violations(page, "#lambdamagic-jobs") == []
+    notebook.start(1)
+    job = panel.locator(".lm-job")
+    job.locator(".lm-job-pace", has_text="/200 tasks").wait_for()
+    page.wait_for_function("document.querySelector('.lm-job [role=progressbar]').getAttribute('aria-valuenow') > 20")
+    page.locator(".lm-status-button", has_text="running").wait_for()
+    keep(page, "panel-live")
+    assert violations(page, "#lambdamagic-jobs") == []
+    job.locator(".lm-job-state", has_text="done").wait_for(timeout=60_000)
+    notebook.wait_until_ready()
+    notebook.run(2)
+    notebook.run(3)
+    panel.locator(".lm-job[data-state=failed]").wait_for()
+    assert panel.locator(".lm-job").count() == 3
+    panel.get_by_role("button", name="Failed").click()
+    panel.get_by_text("IndexError").wait_for()
+    assert panel.locator(".lm-job").count() == 1
+    panel.get_by_role("button", name="All").click()
+    panel.get_by_role("searchbox").fill("evaluate done")
+    page.wait_for_function("document.querySelectorAll('.lm-job').length === 1")
+    panel.get_by_role("button", name="Logs of evaluate").click()
+    panel.locator(".lm-job-logs", has_text="REPORT RequestId").wait_for()
+    panel.get_by_role("button", name="Go to the cell of evaluate").click()
+    active = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    assert page.evaluate(active) == 1
+    panel.get_by_role("button", name="Hide logs of evaluate").click()
+    panel.get_by_role("searchbox").fill("")
+    assert page.locator(".lm-badge").evaluate_all("all => all.map(one => one.textContent)") == ["λ ✓", "λ ✓", "λ ✗"]
+    assert "3 jobs · " in panel.locator(".lm-panel-total").text_content()
+    keep(page, "panel-light")
+    notebook.theme("JupyterLab Dark")
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
+    keep(page, "panel-dark")
+    assert violations(page, "#lambdamagic-jobs") == []
+    notebook.theme("JupyterLab Light")
+
+
+def test_a_job_is_cancelled_after_a_reload_and_forgotten_after_a_restart(
+    lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """A page that is reloaded while the cell blocks sees its job at once; a new kernel begins with nothing."""
+    page, notebook, panel = _open(lab, open_page, _SETUP, _SLOW)
+    notebook.run(0)
+    notebook.start(1)
+    panel.locator(".lm-job[data-state=running]").wait_for()
+    notebook.save()  # a page with changes asks before it goes
+    page.reload()
+    # A kernel that is busy tells nobody its status; what it sends is heard nevertheless.
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel")
+    panel = _open_panel(page)
+    panel.locator(".lm-job[data-state=running]").wait_for()
+    panel.get_by_role("button", name="Cancel").click()
+    panel.locator(".lm-job[data-state=cancelled]").or_(panel.get_by_text("The kernel is busy")).first.wait_for()
+    keep(page, "panel-cancelled")
+    if panel.get_by_text("The kernel is busy").count():
+        notebook.interrupt()
+    panel.locator(".lm-job[data-state=cancelled]").wait_for()
+    notebook.wait_until_ready()
+    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    panel.get_by_text("lambdamagic is not loaded").wait_for()
+    notebook.wait_until_ready()
+    notebook.start(0)
+    panel.get_by_text("No jobs yet").wait_for()
+
+
+def test_the_cell_button_adds_and_removes_the_line(
+    lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """The body stays what it was; it is highlighted and completed as in a cell without the line."""
+    body = "total = 0\nfor number in range(3):\n    total += number\ntotal"
+    page, notebook, _ = _open(lab, open_page, _SETUP, body, "%%time\n1")
+    notebook.run(0)
+    source = "window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource()"
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
+    highlighted = """() => [...window.jupyterapp.shell.currentWidget.content.activeCell.node
+        .querySelectorAll('.cm-line span')].map((one) => one.textContent).slice(-8)"""
+    page.wait_for_function(f"({highlighted})().length === 8")
+    before = page.evaluate(highlighted)
+    button = page.locator(".jp-cell-toolbar [data-command='lambdamagic:toggle-cell']")
+    button.click()
+    assert page.evaluate(source) == f"%%lambda\n{body}"
+    page.wait_for_function(f"JSON.stringify(({highlighted})()) === JSON.stringify({before!r})")
+    keep(page, "cell-button")
+    notebook.run(1)
+    assert "3" in notebook.output(1).text_content()
+    complete = """async ([code, at]) => {
+        const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+        return (await kernel.requestComplete({code, cursor_pos: at})).content.matches;
+    }"""
+    for line in ("", "%%lambda\n"):
+        code = f"{line}text = 'x'\ntotal.bit_l"
+        assert page.evaluate(complete, [code, len(code)]) == ["bit_length"], line
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
+    page.evaluate("window.jupyterapp.commands.execute('lambdamagic:toggle-cell')")
+    assert page.evaluate(source) == body
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 2")
+    assert page.evaluate("window.jupyterapp.commands.isEnabled('lambdamagic:toggle-cell')") is False
+
+
+def test_notebook_7_has_the_panel_too(
+    tmp_path: Path, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """Without a status bar, which Notebook does not have."""
+    server = Jupyter(tmp_path, "notebook")
+    try:
+        page, notebook, panel = _open(server, open_page, _SETUP, _MAP)
+        notebook.run(0)
+        notebook.start(1)
+        panel.locator(".lm-job-pace", has_text="/200 tasks").wait_for()
+        keep(page, "panel-notebook-7")
+        panel.locator(".lm-job[data-state=done]").wait_for(timeout=60_000)
+        page.locator(".lm-badge").wait_for()
+    finally:
+        server.close()

@@ -1,0 +1,159 @@
+"""The kernel's side of JupyterLab's panel, against the examples that the page's side is tested with too."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdamagic.widgets.panel import JobsPanel
+from tests.widgets.jobs import JOB, ended, outcome, over, sent, started
+
+_EXAMPLES = Path(__file__).parents[1] / "fixtures" / "comm"
+_PATIENCE_S = 10.0
+
+
+class _Comm:
+    """A comm whose page is the test."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.is_open = True
+        self._arrived = threading.Condition()
+        self._hear: Callable[[dict[str, Any]], None] = lambda message: None
+
+    def send(self, data: dict[str, Any]) -> None:
+        with self._arrived:
+            self.sent.append(json.loads(json.dumps(data)))
+            self._arrived.notify()
+
+    def on_msg(self, callback: Callable[[dict[str, Any]], None]) -> None:
+        self._hear = callback
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def say(self, **data: Any) -> None:
+        self._hear({"content": {"data": data}})
+
+    def wait_for(self, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: any(map(is_it, self.sent)), _PATIENCE_S), self.sent
+            return next(message for message in self.sent if is_it(message))
+
+
+def _example(name: str) -> Any:
+    return json.loads((_EXAMPLES / f"{name}.json").read_text())
+
+
+def _same_but_now(message: dict[str, Any], name: str) -> None:
+    """The clock apart, the message is the example; what is left is estimated by that clock."""
+    example = _example(name)
+    assert {**message, "now": 0} == {**example, "now": 0}
+
+
+@pytest.fixture
+def comm() -> _Comm:
+    """An open comm."""
+    return _Comm()
+
+
+@pytest.fixture
+def panel(comm: _Comm) -> Any:
+    """A panel with a job that nobody can cancel any more, and its logs."""
+    found = JobsPanel(cancel=lambda job: False, logs=lambda job: f"logs of {job}", every_s=0.01)
+    found.connect(comm)
+    yield found
+    found.close()
+
+
+def test_what_is_sent_is_as_in_the_examples(panel: JobsPanel, comm: _Comm) -> None:
+    """Everything to a page that says hello, then what changed."""
+    panel.cell = "cell-1"
+    for event in (started(4), sent("a", 0, 1), ended("a", 0, 1, is_cold=True, cost=0.0025), outcome(0)):
+        panel(event)
+    panel(outcome(1, "ValueError: no"))
+    panel(over("failed", "ValueError: no"))
+    comm.say(kind="hello")
+    _same_but_now(comm.sent[0], "whole")
+    panel(started(None, "submit"))
+    _same_but_now(
+        comm.wait_for(lambda message: not message["whole"] and message["jobs"][0]["label"] == "submit"), "change"
+    )
+    comm.say(kind="logs", job=JOB)
+    assert comm.wait_for(lambda message: message["kind"] == "logs") == _example("logs")
+    comm.say(kind="cancel", job=JOB)
+    assert comm.wait_for(lambda message: message["kind"] == "refused") == _example("refused")
+
+
+def test_what_pages_say_is_understood(comm: _Comm) -> None:
+    """Each example of a page's message reaches what it is meant for."""
+    asked: list[str] = []
+    panel = JobsPanel(cancel=lambda job: not asked.append(f"cancel {job}"), logs=lambda job: "", every_s=0.01)
+    panel.connect(comm)
+    try:
+        for message in _example("to_kernel"):
+            comm.say(**message)
+        assert asked == [f"cancel {JOB}"]
+        assert [message["kind"] for message in comm.sent] == ["jobs", "logs"]
+    finally:
+        panel.close()
+
+
+def test_nothing_is_sent_before_a_page_says_hello(panel: JobsPanel, comm: _Comm) -> None:
+    """A notebook that runs without a page pays for nothing, not even a thread."""
+    for event in (started(), sent("a", 0), outcome(0), over()):
+        panel(event)
+    assert comm.sent == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "lambdamagic-panel"]
+
+
+def test_many_events_make_few_messages(comm: _Comm) -> None:
+    """Between two messages lies the time that was asked for; the last state is always told."""
+    panel = JobsPanel(cancel=lambda job: True, logs=lambda job: "", every_s=0.2)
+    panel.connect(comm)
+    try:
+        comm.say(kind="hello")
+        panel(started(10_000))
+        for task in range(10_000):
+            panel(outcome(task))
+        panel(over())
+        comm.wait_for(lambda message: any(job["state"] == "done" for job in message["jobs"]))
+        assert len(comm.sent) < 20
+    finally:
+        panel.close()
+    assert not comm.is_open
+
+
+def test_what_runs_is_told_again_though_nothing_happens(comm: _Comm) -> None:
+    """A page that was reloaded while the kernel is busy cannot ask; it hears of the running job, and of no other."""
+    panel = JobsPanel(cancel=lambda job: True, logs=lambda job: "", every_s=0.01, alive_s=0.05)
+    panel.connect(comm)
+    try:
+        for event in (started(1), over()):
+            panel(type(event)(**{**vars(event), "job_id": "ended"}))
+        panel(started(1))
+        comm.say(kind="hello")
+        comm.wait_for(lambda message: not message["whole"])
+        seen = len(comm.sent)
+        comm.wait_for(lambda message: message in comm.sent[seen:])
+        assert [job["id"] for job in comm.sent[-1]["jobs"]] == [JOB]
+    finally:
+        panel.close()
+
+
+def test_old_jobs_are_forgotten_and_their_cost_is_not(panel: JobsPanel, comm: _Comm) -> None:
+    """The latest are kept; the session's total counts all."""
+    for number in range(250):
+        for event in (started(1), ended("a", 0, cost=0.01), over()):
+            panel(type(event)(**{**vars(event), "job_id": f"job-{number:03d}"}))
+    comm.say(kind="hello")
+    message = comm.sent[0]
+    assert len(message["jobs"]) == 200
+    assert message["jobs"][-1]["id"] == "job-249"
+    assert message["session"]["jobs"] == 250
+    assert round(message["session"]["costUsd"], 6) == 2.5
