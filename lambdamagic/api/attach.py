@@ -190,7 +190,7 @@ def take_up(work: StoredWork) -> Arrival:
 
 def _options_of(note: JobNote) -> dict[str, Any]:
     where = dict(note.where)
-    if where.get("target") == "local":
+    if where.get("target") == "local" and not process.is_open(str(where.pop("endpoint_url", ""))):
         # Its server is gone with the client; what is left of it is only the note.
         raise JobMissingError(
             f"job {note.job_id} ran on an embedded Lambda that ended with its client, and its bucket with it",

@@ -86,6 +86,16 @@ def target(settings: Settings, access: Access) -> Target:
         return found
 
 
+def is_open(endpoint_url: str) -> bool:
+    """Tell whether an open target of this process is at an endpoint: an embedded Lambda that still runs."""
+    shared = _shared()
+    with shared.lock:
+        return any(
+            target.is_alive() and target.whereabouts().get("endpoint_url") == endpoint_url
+            for target in shared.targets.values()
+        )
+
+
 def _account(settings: Settings, access: Access) -> Any:
     from lambdamagic.storage.s3 import AwsAccess
 
