@@ -31,6 +31,7 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   `-- AwsBusyError               AWS throttled us, or takes longer than our patience; run it again
     |-- CostLimitError             the job cost as much as it may; nothing more was launched
     |-- ResultError                the code ran and its result cannot come back as it should
+    |-- BeforeFailedError          a background job was queued behind one that failed; nothing of it ran
     |-- JobMissingError            a job is not known here, or the bucket no longer holds it
     `-- JobCancelledError          the user cancelled
 """
@@ -248,6 +249,10 @@ class ResultError(LambdaMagicError):
 
 class JobMissingError(LambdaMagicError):
     """A job is not known here, or the bucket no longer holds it; nothing was sent."""
+
+
+class BeforeFailedError(LambdaMagicError):
+    """A background job was queued behind one that failed or was cancelled; nothing of it ran. Its cause says why."""
 
 
 class JobCancelledError(LambdaMagicError):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lambdamagic.codec import containers, tracking
+from lambdamagic.codec.earlier import without_unused
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
 from lambdamagic.codec.frames import Frames, Segment
@@ -51,6 +52,7 @@ class Answer:
         lost: Values that could not be written; placeholders stand for bound names.
         error_line: The exception that ended the cell, in one line; empty without one.
         error_kinds: Its type and that type's parents.
+        binds_only: Whether it does nothing but bind names and show a value.
     """
 
     frames: Frames
@@ -58,6 +60,7 @@ class Answer:
     lost: list[Lost] = field(default_factory=list)
     error_line: str = ""
     error_kinds: tuple[str, ...] = ()
+    binds_only: bool = False
 
 
 def digest_of(home: Home) -> Callable[[Any], bytes | None]:
@@ -138,7 +141,9 @@ def write_answer(
         writer.add("error", str(position), record)
     frames = writer.write({"deleted": deleted, "unreturned": [_label(item, captured) for item in dirty + replaced]})
     line, kinds = (error_line(error), error[0].kinds) if error else ("", ())
-    return Answer(frames, [item.index for item in table], writer.lost, line, kinds)
+    binds_only = not (dirty or deleted or error)
+    numbers = without_unused([item.index for item in table], frames.segments[0])
+    return Answer(frames, numbers, writer.lost, line, kinds, binds_only)
 
 
 def _with_holders(tracker: Tracker | None, dirty: list[Tracked], replaced: list[Tracked]) -> list[Tracked]:
@@ -273,7 +278,11 @@ def _state_to_send(item: Tracked) -> Any:
 
 @dataclass
 class Effects:
-    """An answer that was read and not applied yet."""
+    """An answer that was read and not applied yet.
+
+    Attributes:
+        memo: Returns the objects that it brought or referred to, by number: what another answer can refer to in turn.
+    """
 
     bound: dict[str, Any]
     deleted: list[str]
@@ -281,6 +290,7 @@ class Effects:
     error: list[ErrorRecord]
     lost: list[Lost]
     unreturned: list[str]
+    memo: Callable[[], dict[int, Any]]
     _updates: list[Any]
     _home: Home
 
@@ -317,7 +327,15 @@ def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: S
         if lost.section == "bound" and lost.what not in bound:
             bound[lost.what] = Placeholder(lost.what, lost.type_name, lost.reason, lost.text)
     return Effects(
-        bound, rest["deleted"], rest["values"], rest["error"], rest["lost"], rest["unreturned"], updates, home
+        bound,
+        rest["deleted"],
+        rest["values"],
+        rest["error"],
+        rest["lost"],
+        rest["unreturned"],
+        decoder.memo,
+        updates,
+        home,
     )
 
 

@@ -86,6 +86,11 @@ class Encoder:
         """Return what was written."""
         return Frames((self._file.getvalue(), *self._buffers), tuple(self._reducers.shared.values()))
 
+    def objects_in_order(self) -> list[Any]:
+        """Return all objects that have a number, by their numbers: what another encoder can be primed with."""
+        by_number = dict(self._pickler.memo.copy().values())
+        return [by_number[number] for number in range(len(by_number))]
+
     def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
         """Return the objects that the given numbers mean, in their order."""
         wanted = list(numbers)

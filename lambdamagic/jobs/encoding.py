@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,7 @@ def encode_program(
     loop_code: types.CodeType | None = None,
     exclude: frozenset[str] = frozenset(),
     hidden: Any = (),
+    primed: Sequence[Any] = (),
 ) -> Program:
     """Encode what a plan asks for.
 
@@ -75,6 +76,7 @@ def encode_program(
         loop_code: Code that binds the loop's variables from `__lambdamagic_item__`, for a map over a cell body.
         exclude: Names never to ship.
         hidden: Names of the namespace that are not the user's.
+        primed: Objects that the reader has already, from programs that it reads before.
 
     Raises:
         EncodeError: A value cannot be pickled; names it, the path to the offending part, and what to do.
@@ -83,7 +85,7 @@ def encode_program(
     failure: _NameFailed | None = None
     for kind in kinds:
         try:
-            return _Attempt(home, plan, kind, exclude, hidden).run(fn, loop_code)
+            return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code)
         except _NameFailed as failed:
             failure = failed
     assert failure is not None
@@ -105,10 +107,18 @@ def _explained(failure: _NameFailed, home: Home) -> EncodeError:
 
 
 class _Attempt:
-    def __init__(self, home: Home, plan: CallablePlan, kind: str, exclude: frozenset[str], hidden: Any) -> None:
+    def __init__(
+        self,
+        home: Home,
+        plan: CallablePlan,
+        kind: str,
+        exclude: frozenset[str],
+        hidden: Any,
+        primed: Sequence[Any],
+    ) -> None:
         self.home, self.plan, self.kind = home, plan, kind
         self.exclude, self.hidden = exclude, hidden
-        self.encoder = Encoder(home, kind=kind)
+        self.encoder = Encoder(home, kind=kind, primed=primed)
         self.names: list[ShippedName] = []
         self.values: dict[str, Any] = {}
         self._looked_at = 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol import life
-from lambdamagic.protocol.envelope import Request
+from lambdamagic.protocol.envelope import Request, Response
 from lambdamagic.protocol.keys import trigger_key
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import parse_report
@@ -60,11 +61,16 @@ def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationRepl
     """Read a reply."""
     function = unit.function or spec.function
     response = read_reply(reply, client=spec.versions, memory_mb=function.memory_mb, timeout_s=function.timeout_s)
-    frames = spec.stager.collect(
-        response, job_id=spec.job_id, attempt_id=attempt_id, key=spec.key, keeps=spec.mode != "sync"
-    )
+    is_left = not spec.collects and response.payload is not None and bool(response.payload.parts)
+    frames = [] if is_left else collect(spec, response, attempt_id)
     report = parse_report(reply.log_tail, reply.request_id)
-    return Arrival(unit, response, frames, None, report, reply.request_id)
+    return Arrival(unit, response, frames, None, report, reply.request_id, attempt_id=attempt_id)
+
+
+def collect(spec: JobSpec, response: Response, attempt_id: str) -> list[Any]:
+    """Return an answer's frames; see `Stager.collect`."""
+    keeps = spec.mode != "sync" or not spec.collects
+    return spec.stager.collect(response, job_id=spec.job_id, attempt_id=attempt_id, key=spec.key, keeps=keeps)
 
 
 def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, waits: bool) -> Request:
@@ -83,6 +89,7 @@ def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, waits: bool) -> Requ
         cancel_url=stager.cancel_url(spec.job_id),
         answer_url="" if waits else stager.answer_url(spec.job_id, attempt_id),
         live=live,
+        before=spec.before,
         options={
             **spec.options,
             "program_id": unit.program_id,

@@ -17,7 +17,7 @@ from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
-from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.envelope import Before, Response
 from lambdamagic.protocol.holdings import Holdings
 from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
@@ -112,6 +112,8 @@ class JobSpec:
         answer_bound_s: In mode `event`, how long an answer may be out before its attempt counts as lost.
         placed_at: When the program was placed, by the monotonic clock.
         attempts_before: How many attempts of it were numbered by a client that died.
+        before: Cells whose effects the program begins with.
+        collects: Whether a staged answer is fetched at once; else whoever takes the arrival does it.
         journal: Told of each invocation that is sent as an event, before it is sent; None to remember nothing.
     """
 
@@ -127,6 +129,8 @@ class JobSpec:
     options: dict[str, Any] = field(default_factory=dict)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     max_concurrency: int = 1
+    before: tuple[Before, ...] = ()
+    collects: bool = True
     inline_limit_bytes: int = 0
     mode: Literal["sync", "event", "trigger"] = "sync"
     trigger_secret: bytes = field(default=b"", repr=False)
@@ -162,6 +166,7 @@ class Arrival:
         request_id: AWS's id of the invocation.
         superseded: Tasks whose outcome does not count, since they are run again.
         elapsed_s: How long its attempt took, seen from here.
+        attempt_id: Which attempt it was.
     """
 
     unit: Unit
@@ -172,6 +177,7 @@ class Arrival:
     request_id: str = ""
     superseded: frozenset[int] = frozenset()
     elapsed_s: float = 0.0
+    attempt_id: str = ""
 
 
 class Job:

@@ -244,11 +244,7 @@ class Stager:
 
     def _read_parts(self, payload: Payload, signature: str, job_id: str, attempt_id: str, key: bytes) -> list[Any]:
         store = self.required()
-        if not keys.is_signed(key, signature, job_id, attempt_id, *signed_text(payload.parts)):
-            raise IntegrityError("a staged result does not carry this job's signature; it was not read")
-        expected = {keys.result_key(job_id, attempt_id, part) for part in range(RESULT_PARTS)}
-        if not {part.key for part in payload.parts} <= expected:
-            raise IntegrityError("a staged result names objects that are not this job's; it was not read")
+        self._check_parts(payload, signature, job_id, attempt_id, key)
         body = bytearray(sum(part.size_bytes for part in payload.parts))
         view = memoryview(body)
         position = 0
@@ -258,6 +254,32 @@ class Stager:
             position += part.size_bytes
         _in_parallel(lambda part, target: store.get_into(part.key, part.size_bytes, target, sha256=part.sha256), reads)
         return list(split_frames(payload.frames, view))
+
+    def answer_parts(self, response: Response, *, job_id: str, attempt_id: str, key: bytes) -> tuple[FrameRef, ...]:
+        """Return where a staged answer lies, for a function that is to read it in its turn.
+
+        Raises:
+            IntegrityError: It is not the function's.
+        """
+        store, payload = self.required(), response.payload
+        assert payload is not None and payload.parts, "it was staged"
+        self._check_parts(payload, response.signature, job_id, attempt_id, key)
+        return tuple(
+            FrameRef(part.size_bytes, part.sha256, store.presign_get(part.key, PRESIGN_EXPIRES_S))
+            for part in payload.parts
+        )
+
+    def forget_parts(self, response: Response) -> None:
+        """Delete a staged answer that nobody will read any more."""
+        if response.payload is not None and response.payload.parts:
+            self.required().delete([part.key for part in response.payload.parts])
+
+    def _check_parts(self, payload: Payload, signature: str, job_id: str, attempt_id: str, key: bytes) -> None:
+        if not keys.is_signed(key, signature, job_id, attempt_id, *signed_text(payload.parts)):
+            raise IntegrityError("a staged result does not carry this job's signature; it was not read")
+        expected = {keys.result_key(job_id, attempt_id, part) for part in range(RESULT_PARTS)}
+        if not {part.key for part in payload.parts} <= expected:
+            raise IntegrityError("a staged result names objects that are not this job's; it was not read")
 
 
 def _in_parallel(call: Any, arguments: Sequence[tuple[Any, ...]]) -> None:

@@ -130,19 +130,26 @@ class Background:
         """Put what a job that has ended brought into the notebook; once."""
         if job not in self._jobs:
             return
-        for before in job.before:
-            self.settle(before)
+        if job.needs_before:
+            for before in job.before:
+                self.settle(before)
         self._jobs.remove(job)
         job.settle(lambda bound: self._claim(job, bound))
         if job.failure is not None:
             self._failed.append(job)
+        for before in job.before:
+            before.overtaken.update(job.bound)
         for name in job.names:
             if self._pending.get(name) is job and (job.failure is None or name in job.bound):
                 del self._pending[name]
+        for each in (job, *job.before):
+            if each not in self._jobs and not any(each in other.before for other in self._jobs):
+                each.forget()
 
     def _claim(self, job: BackgroundJob, bound: dict[str, Any]) -> dict[str, Any]:
         """Return those of the names that nothing newer stands in the way of."""
         self._drop_rebound()
+        bound = {name: value for name, value in bound.items() if name not in job.overtaken}
         namespace = self._session.shell.user_ns
         later: dict[str, BackgroundJob] = {
             name: other for name in bound if (other := self._pending.get(name)) is not None and other is not job
@@ -192,7 +199,9 @@ class Background:
     def _at_boundary(self) -> None:
         self._drop_rebound()
         for job in list(self._jobs):
-            if job.has_ended and not job.is_large and all(before not in self._jobs for before in job.before):
+            if not job.has_ended or job.is_large:
+                continue
+            if not job.needs_before or all(before not in self._jobs for before in job.before):
                 self.settle(job)
                 if job.failure is not None:
                     tell(f"background job {job.job_id} {job.state}: {_one_line(job.failure)}")

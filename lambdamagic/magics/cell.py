@@ -10,6 +10,7 @@ from typing import Any
 
 from lambdamagic.capture import CapturePlan, plan_cell, touched_names
 from lambdamagic.codec.answer import Effects, read_answer
+from lambdamagic.codec.earlier import WithEarlier
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.jobs.encoding import Program, encode_program
@@ -20,6 +21,7 @@ from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.handle import BackgroundJob, outputs_of
 from lambdamagic.magics.plan_view import plan_table
+from lambdamagic.magics.queueing import CellWork, Line, staged
 from lambdamagic.magics.running import JobRunner, replay, tell
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.source import FUTURES, name_cell, python_of
@@ -114,13 +116,23 @@ class CellRun:
             LambdaMagicError: It could not be sent, or its environment died.
         """
         settings = self.resolved.settings
-        plan = plan_body(self.session, magic_line, body, include=include, exclude=exclude)
+        line = Line.behind(self._owners(body, include, exclude) if self._can_queue else [])
+        queued = line.names if line else frozenset[str]()
+        plan = plan_body(
+            self.session,
+            magic_line,
+            body,
+            include=[name for name in include if name not in queued],
+            exclude=exclude,
+            bound_before=tuple(queued),
+        )
         program = encode_program(
             self.session.home,
             plan,
             serializer=settings.serializer,
-            exclude=frozenset(exclude),
+            exclude=frozenset(exclude) | queued,
             hidden=self.session.hidden,
+            primed=line.primed if line else (),
         )
         if self.arguments.plan:
             where = settings.resolved_target()
@@ -137,11 +149,12 @@ class CellRun:
             job = BackgroundJob(
                 self.session.background,
                 runner,
-                _BackgroundCell(self, program, out),
+                CellWork(self, program, out, line),
                 names=_pending_names(self.session, plan, out),
-                prepare=lambda job_id: runner.prepare(
-                    "cell", program, units, task_count=1, options=options, job_id=job_id
+                prepare=lambda job_id: staged(
+                    runner.prepare("cell", program, units, task_count=1, options=options, job_id=job_id), line
                 ),
+                before=line.jobs if line else (),
             )
             self.session.background.add(job)
             return job
@@ -150,6 +163,15 @@ class CellRun:
         assert arrival is not None, "a job that ends without error has had an arrival"
         replay(outputs_of(arrival))
         return self.conclude(arrival, program, out)
+
+    @property
+    def _can_queue(self) -> bool:
+        settings = self.resolved.settings
+        return bool(self.arguments.bg and not self.arguments.plan and settings.mode in ("auto", "sync"))
+
+    def _owners(self, body: str, include: list[str], exclude: list[str]) -> list[BackgroundJob]:
+        names = names_read(self.session, python_of(self.session.shell, body))
+        return self.session.background.owners((names - {*exclude}) | set(include))
 
     def _receive(self, arrival: Arrival) -> None:
         self._arrival = arrival
@@ -160,6 +182,7 @@ class CellRun:
         program: Program,
         out: list[str],
         claim: Callable[[dict[str, Any]], dict[str, Any]] = lambda bound: bound,
+        line: Line | None = None,
     ) -> Any:
         """Put what the cell did into the notebook and return what it shows; see `run`.
 
@@ -168,13 +191,15 @@ class CellRun:
             program: What it answers.
             out: The names that were asked for.
             claim: Returns those of the bound names that may be put into the namespace.
+            line: The jobs that it was queued behind.
         """
         if arrival.error is not None:
             raise arrival.error
         response = arrival.response
         assert response is not None
         home = self.session.home
-        effects = read_answer(home, program.encoder, unpack_numbers(response.numbers), arrival.frames)
+        known = WithEarlier(program.encoder, line.memos()) if line else program.encoder
+        effects = self.effects = read_answer(home, known, unpack_numbers(response.numbers), arrival.frames)
         self._apply(effects, out, claim)
         if effects.error:
             where = f"raised on Lambda ({self.resolved.settings.resolved_target()}{_request(arrival)})"
@@ -205,14 +230,6 @@ class CellRun:
                 tell(f"--out {name}: the cell did not bind that name")
         for notice in self.session.home.take_notices():
             tell(notice)
-
-
-class _BackgroundCell:
-    def __init__(self, run: CellRun, program: Program, out: list[str]) -> None:
-        self._run, self._program, self._out = run, program, out
-
-    def conclude(self, arrivals: list[Arrival], claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-        return self._run.conclude(arrivals[-1], self._program, self._out, claim)
 
 
 def _pending_names(session: Session, plan: CapturePlan, out: list[str]) -> list[str]:

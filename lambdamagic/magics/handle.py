@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
@@ -10,10 +11,15 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
-from lambdamagic.errors import JobCancelledError
+from lambdamagic.codec.earlier import refers_to_earlier
+from lambdamagic.codec.encode import unpack_numbers
+from lambdamagic.errors import BeforeFailedError, JobCancelledError, LambdaMagicError
+from lambdamagic.jobs.invoke import collect
 from lambdamagic.jobs.job import Arrival, JobSpec, new_job_id
 from lambdamagic.magics.outputs import outputs_bundle
+from lambdamagic.magics.queueing import LAZY_MIN_BYTES, CellWork
 from lambdamagic.magics.running import JobRunner, replay
+from lambdamagic.protocol.envelope import Usage
 from lambdamagic.widgets import page, text
 from lambdamagic.widgets.progress import Progress
 
@@ -24,6 +30,7 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 _numbers = itertools.count()
 _SHOWN_NAMES = 12
+_ENDS = {"failed": "failed", "cancelled": "was cancelled"}
 
 
 class BackgroundJob:
@@ -44,6 +51,8 @@ class BackgroundJob:
         job_id: Its id.
         label: What runs, for a person.
         left_out: Values that it bound and that a newer assignment kept out of the notebook.
+        received_bytes: How much of its results has come to the kernel.
+        usage: What a cell used, as measured in the function; None before its end.
     """
 
     def __init__(
@@ -64,11 +73,17 @@ class BackgroundJob:
         self.held: dict[str, Any] = {}
         self.superseded: set[str] = set()
         self.fallback: dict[str, Any] = {}
+        self.overtaken: set[str] = set()
         self.bound: dict[str, Any] = {}
         self.left_out: dict[str, Any] = {}
         self.failure: BaseException | None = None
         self.arrivals: list[Arrival] = []
-        self._background, self._runner, self._work = background, runner, work
+        self.answer: Arrival | None = None
+        self.received_bytes = 0
+        self.usage: Usage | None = None
+        self.spec: JobSpec | None = None
+        self.work = work
+        self._background, self._runner = background, runner
         self._prepare, self._stops_early = prepare, stops_early
         self._error: BaseException | None = None
         self._value: Any = None
@@ -84,7 +99,7 @@ class BackgroundJob:
         threading.Thread(target=self._run, name=f"lambdamagic-bg-{self.job_id}", daemon=True).start()
 
     def _begin(self) -> None:
-        spec = self._prepare(self.job_id)
+        spec = self.spec = self._prepare(self.job_id)
         with self._lock:
             if self._is_cancelled:
                 raise JobCancelledError(f"job {self.job_id} was cancelled before it began")
@@ -97,6 +112,10 @@ class BackgroundJob:
             if self.before:
                 for job in self.before:
                     job.wait_for_end(None)
+                    if job.state != "done":
+                        raise BeforeFailedError(
+                            f"job {job.job_id} ({job.label}), whose result this one reads, {_ENDS[job.state]}"
+                        )
                 self._begin()
             self._runner.follow(self._take, self._note)
         except BaseException as error:  # noqa: BLE001  # a thread's own end: the main thread raises it where it is asked
@@ -113,6 +132,8 @@ class BackgroundJob:
 
     def _take(self, arrival: Arrival) -> None:
         self.arrivals.append(arrival)
+        self.answer = arrival
+        self.usage = None if arrival.response is None else arrival.response.usage
         if self._stops_early and _failed(arrival) and self._runner.job is not None:
             self._runner.job.give_up()
 
@@ -136,7 +157,33 @@ class BackgroundJob:
     @property
     def is_large(self) -> bool:
         """Whether what it brought is fetched only when it is read."""
-        return False
+        response = self.arrivals[0].response if len(self.arrivals) == 1 else None
+        payload = None if response is None else response.payload
+        return bool(
+            response and payload and payload.parts and response.binds_only and payload.size_bytes >= LAZY_MIN_BYTES
+        )
+
+    @property
+    def needs_before(self) -> bool:
+        """Whether what it brought can be read only after what the jobs before it brought."""
+        response = self.arrivals[0].response if len(self.arrivals) == 1 else None
+        if response is None or not response.binds_only:
+            return True
+        return refers_to_earlier(unpack_numbers(response.numbers))
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether its answer goes to the bucket."""
+        return self._runner.target.stager.store is not None and (self.spec is None or not self.spec.collects)
+
+    def forget(self) -> None:
+        """Let everything go that only jobs behind it needed (for `Background`)."""
+        if isinstance(self.work, CellWork):
+            self.work.forget()
+        answer, self.answer = self.answer, None
+        if self.spec is not None and not self.spec.collects and answer is not None and answer.response is not None:
+            with contextlib.suppress(LambdaMagicError):  # the bucket's lifecycle deletes it too
+                self.spec.stager.forget_parts(answer.response)
 
     def wait_for_end(self, timeout_s: float | None) -> bool:
         """Wait without putting anything into the notebook; return whether it has ended."""
@@ -178,13 +225,21 @@ class BackgroundJob:
             self.bound = claim(bound)
             return self.bound
 
+        try:
+            if self.spec is not None:
+                self.arrivals = [_fetched(self.spec, arrival) for arrival in self.arrivals]
+            self.received_bytes = sum(memoryview(frame).nbytes for each in self.arrivals for frame in each.frames)
+        except LambdaMagicError as error:
+            self._error = error
         if self._outputs is None:
             for arrival in self.arrivals:
                 replay(outputs_of(arrival))
         try:
+            if isinstance(self._error, BeforeFailedError):
+                self._error.__cause__ = next((job.failure for job in self.before if job.failure), None)
             if self._error is not None and not (self._stops_early and self.arrivals and not self._is_cancelled):
                 raise self._error
-            self._value = self._work.conclude(self.arrivals, claimed)
+            self._value = self.work.conclude(self.arrivals, claimed)
         except BaseException as error:  # noqa: BLE001  # SystemExit too is the user's, and raised where it is asked for
             self.failure = error
         self.arrivals = []
@@ -231,6 +286,13 @@ class BackgroundJob:
         quiet = "font-size:12px;opacity:.75;margin:-2px 0 4px;padding-left:15px;overflow-wrap:anywhere"
         card = page.render(self._progress(), time.time())
         return f'{card}<div style="{quiet}">{escape(self._told())}</div>'
+
+
+def _fetched(spec: JobSpec, arrival: Arrival) -> Arrival:
+    response = arrival.response
+    if response is None or arrival.frames or spec.collects:
+        return arrival
+    return replace(arrival, frames=collect(spec, response, arrival.attempt_id))
 
 
 def outputs_of(arrival: Arrival) -> list[dict[str, Any]]:

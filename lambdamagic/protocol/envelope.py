@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lambdamagic.errors import ProtocolError
-from lambdamagic.protocol.payload import Payload
+from lambdamagic.protocol.payload import FrameRef, Payload
 
 #: The key by which an event or answer is known as ours.
 MARK = "lambdamagic"
@@ -54,6 +54,46 @@ class Live:
 
 
 @dataclass(frozen=True)
+class Before:
+    """A cell that ran before in another invocation, to be repeated here from its bytes alone.
+
+    Attributes:
+        program: What it was sent.
+        answer_sizes: The frames of its answer.
+        answer_parts: Where the answer lies: one run of bytes in a few objects.
+        numbers: Which objects of the program the answer refers to, packed.
+    """
+
+    program: Payload
+    answer_sizes: tuple[int, ...]
+    answer_parts: tuple[FrameRef, ...]
+    numbers: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event's form."""
+        return {
+            "program": self.program.to_json(),
+            "sizes": list(self.answer_sizes),
+            "parts": [[part.size_bytes, part.sha256, part.url] for part in self.answer_parts],
+            "numbers": self.numbers,
+        }
+
+    @classmethod
+    def from_json(cls, document: Any) -> Before:
+        """Read the event's form.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is none.
+        """
+        return cls(
+            Payload.from_json(document["program"]),
+            tuple(document["sizes"]),
+            tuple(FrameRef(size, sha256, url) for size, sha256, url in document["parts"]),
+            document["numbers"],
+        )
+
+
+@dataclass(frozen=True)
 class Request:
     """One invocation's event.
 
@@ -71,6 +111,7 @@ class Request:
         answer_url: Presigned PUT for the whole answer, when nobody waits for the invocation; empty otherwise.
         live: Where such an invocation shows that it is under way; None otherwise.
         options: Settings of the run, see `remote.cell` and `remote.mapper`.
+        before: Cells whose effects the program begins with, in their order.
     """
 
     versions: dict[str, Any]
@@ -86,10 +127,12 @@ class Request:
     answer_url: str = field(default="", repr=False)
     live: Live | None = field(default=None, repr=False)
     options: dict[str, Any] = field(default_factory=dict)
+    before: tuple[Before, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the event."""
         return {
+            **({"before": [each.to_json() for each in self.before]} if self.before else {}),
             MARK: self.versions,
             "kind": self.kind,
             "job": self.job_id,
@@ -127,6 +170,7 @@ class Request:
                 answer_url=event.get("answer", ""),
                 live=None if event.get("live") is None else Live.from_json(event["live"]),
                 options=event["options"],
+                before=tuple(Before.from_json(each) for each in event.get("before", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"this event is no lambdamagic request: {error!r}") from error
@@ -187,6 +231,7 @@ class Response:
         tasks: For each task that has its outcome, in order, what can be told without unpickling it.
         detail: See status.
         error_kind: For `refused`: which error of ours it is.
+        binds_only: Whether the payload does nothing but bind names and show a value.
     """
 
     versions: dict[str, Any]
@@ -199,6 +244,7 @@ class Response:
     tasks: list[TaskSummary] = field(default_factory=list)
     detail: str = ""
     error_kind: str = ""
+    binds_only: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer's document."""
@@ -213,6 +259,7 @@ class Response:
             "tasks": [[task.seconds, task.error, *([task.kinds] if task.kinds else [])] for task in self.tasks],
             "detail": self.detail,
             "error_kind": self.error_kind,
+            **({"binds_only": True} if self.binds_only else {}),
         }
 
     @classmethod
@@ -234,6 +281,7 @@ class Response:
                 tasks=[TaskSummary(seconds, error, *map(tuple, kinds)) for seconds, error, *kinds in document["tasks"]],
                 detail=document["detail"],
                 error_kind=document["error_kind"],
+                binds_only=document.get("binds_only", False),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(

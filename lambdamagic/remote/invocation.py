@@ -143,7 +143,8 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
     kinds = answer.error_kinds if request.options.get("retry_on") else ()
     summary = TaskSummary(time.perf_counter() - began, answer.error_line, kinds)
     outputs = environment.outputs.finished()
-    return Response(here, "done", numbers=numbers, outputs=outputs, tasks=[summary]), answer.frames
+    done = Response(here, "done", numbers=numbers, outputs=outputs, tasks=[summary], binds_only=answer.binds_only)
+    return done, answer.frames
 
 
 def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> Program:

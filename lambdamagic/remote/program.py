@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lambdamagic.codec import home as codec_home
-from lambdamagic.codec.encode import Decoder
+from lambdamagic.codec.answer import read_answer
+from lambdamagic.codec.earlier import InOrder, WithEarlier, numbered_as_earlier
+from lambdamagic.codec.encode import Decoder, unpack_numbers
 from lambdamagic.codec.home import Home
-from lambdamagic.protocol.envelope import Request
+from lambdamagic.protocol.envelope import Before, Request
+from lambdamagic.protocol.payload import FrameRef, Payload, split_frames
 from lambdamagic.remote.blobs import BlobCache, read_frames
 from lambdamagic.remote.ownmodules import importable
 from lambdamagic.remote.shared import SharedObjects, SharedReader
@@ -46,6 +49,7 @@ class Program:
         self._stack = contextlib.ExitStack()
         self._sources: list[str] = []
         self.captured: dict[str, Any] = {}
+        self.aliases: dict[str, str] = {}
         self.fn: Callable[..., Any] | None = None
         try:
             self._read(request, cache)
@@ -54,16 +58,30 @@ class Program:
             raise
 
     def _read(self, request: Request, cache: BlobCache) -> None:
-        frames = read_frames(request.program, cache)
-        decoder = Decoder(frames, self.home)
-        with self.current(), collection_paused(), self.shared.reading(request.program):
-            self.header: dict[str, Any] = decoder.load()
-            for filename, text in self.header["sources"].items():
+        answers: list[dict[int, Any]] = []
+        primed: list[Any] = []
+        with self.current(), collection_paused():
+            for before in request.before:
+                primed = self._repeat(before, cache, primed, answers)
+            frames = read_frames(request.program, cache)
+            self.header, decoder = self._load(request.program, frames, primed)
+        self.memo: Callable[[], dict[int, Any]] = lambda: {**numbered_as_earlier(answers), **decoder.memo()}
+        self.pristine = {
+            _address(buffer): kept
+            for ref, buffer in zip(request.program.own_frames[1:], frames[1:], strict=True)
+            if ref.sha256 and (kept := cache.pristine(ref.sha256)) is not None
+        }
+
+    def _load(self, payload: Payload, frames: list[bytearray], primed: list[Any]) -> tuple[dict[str, Any], Decoder]:
+        decoder = Decoder(frames, self.home, primed=primed)
+        with self.shared.reading(payload):
+            header: dict[str, Any] = decoder.load()
+            for filename, text in header["sources"].items():
                 lines = text.splitlines(keepends=True)
                 linecache.cache[filename] = (len(text), None, lines, filename)
                 self._sources.append(filename)
-            self.aliases = self._stack.enter_context(importable(self.header["modules"]))
-            for name in self.header["submodules"]:
+            self.aliases.update(self._stack.enter_context(importable(header["modules"])))
+            for name in header["submodules"]:
                 importlib.import_module(name)
             for kind, part in decoder.parts():
                 if kind == "callable":
@@ -71,12 +89,29 @@ class Program:
                 else:
                     self.captured.update(part)
                     self.main.__dict__.update(part)
-        self.memo = decoder.memo
-        self.pristine = {
-            _address(buffer): kept
-            for ref, buffer in zip(request.program.own_frames[1:], frames[1:], strict=True)
-            if ref.sha256 and (kept := cache.pristine(ref.sha256)) is not None
-        }
+        return header, decoder
+
+    def _repeat(self, before: Before, cache: BlobCache, primed: list[Any], answers: list[dict[int, Any]]) -> list[Any]:
+        """Bring about what a cell before did; return the objects of its program, and add those of its answer."""
+        header, decoder = self._load(before.program, read_frames(before.program, cache), primed)
+        for name in header["deleted_only"]:
+            self._drop(name)
+        known = decoder.memo()
+        objects = [known[number] for number in range(len(known))]
+        body = bytearray().join(cache.read(part) for part in before.answer_parts)
+        frames = split_frames([FrameRef(size) for size in before.answer_sizes], memoryview(body))
+        effects = read_answer(self.home, WithEarlier(InOrder(objects), answers), unpack_numbers(before.numbers), frames)
+        effects.apply_in_place()
+        for name in effects.deleted:
+            self._drop(name)
+        self.captured.update(effects.bound)
+        self.main.__dict__.update(effects.bound)
+        answers.append(effects.memo())
+        return objects
+
+    def _drop(self, name: str) -> None:
+        self.captured.pop(name, None)
+        self.main.__dict__.pop(name, None)
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:

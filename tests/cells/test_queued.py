@@ -1,0 +1,116 @@
+"""Background cells behind one another: values go from one to the next in the bucket."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambdamagic.errors import BeforeFailedError
+from tests.cells.conftest import cell
+from tests.cells.test_background import notebook as notebook
+
+
+def test_a_cell_is_queued_behind_the_one_whose_result_it_reads(notebook, gate):
+    """It returns at once, waits in the background, and has the value."""
+    notebook.ok("offset = 1")
+    notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = [20]"))
+    gate.reached()
+    job = notebook.ok(cell("%%lambda --bg", "y = x[0] + offset")).value
+    assert job.state == "queued" and "behind" in repr(job)
+    gate.open()
+    assert notebook.ok("y").value == 21
+    assert notebook.ok("x").value == [20]
+
+
+def test_the_value_does_not_pass_through_the_kernel(notebook, gate):
+    """Of 8 MB that one cell makes and the next reads, the kernel gets nothing until a cell of its own reads them."""
+    first = notebook.ok(cell("%%lambda --bg", f"{gate.code}\nbig = bytes(range(256)) * 32_000")).value
+    gate.reached()
+    job = notebook.ok(cell("%%lambda --bg", "total = len(big)")).value
+    gate.open()
+    assert notebook.ok("total").value == 8_192_000
+    assert job.usage.fetched_bytes > 8_000_000
+    assert first.has_ended and "big" not in notebook.names
+    assert first.received_bytes == 0 and job.received_bytes < 2_000
+    assert notebook.ok("len(big)").value == 8_192_000
+    assert first.received_bytes > 8_000_000
+
+
+def test_objects_of_both_cells_stay_the_same_objects(notebook, gate):
+    """An object of the notebook, of the first cell's answer and of the second's is one object at the end."""
+    notebook.ok("shared = ['notebook']")
+    notebook.ok(cell("%%lambda --bg", f"{gate.code}\nshared.append(1)\nholder = {{'in': shared}}\nown = []"))
+    gate.reached()
+    body = (
+        "same_there = holder['in'] is shared\n"
+        "holder['in'].append(2)\nown.append(3)\nagain = own\npair = [holder, shared]\n"
+    )
+    notebook.ok(cell("%%lambda --bg", body))
+    gate.open()
+    assert notebook.ok("same_there").value is True
+    assert notebook.ok("shared").value == ["notebook", 1, 2]
+    same = "holder['in'] is shared, again is own, pair[0] is holder, pair[1] is shared"
+    assert notebook.ok(same).value == (True,) * 4
+    assert notebook.ok("own").value == [3]
+
+
+def test_functions_and_classes_of_the_first_cell(notebook, gate):
+    """They can be used in the second, and have one identity in the notebook."""
+    notebook.ok("factor = 3")
+    body = (
+        f"{gate.code}\nclass Point:\n    def __init__(self, x):\n        self.x = x * factor\n"
+        "def make(x):\n    return Point(x)\n"
+    )
+    notebook.ok(cell("%%lambda --bg", body))
+    gate.reached()
+    notebook.ok(cell("%%lambda --bg", "p = make(2)\nq = Point(1)"))
+    gate.open()
+    assert notebook.ok("p.x, q.x, type(p) is Point, isinstance(q, Point)").value == (6, 3, True, True)
+
+
+def test_three_in_a_line(notebook, gate):
+    """The third has what the first and the second did."""
+    notebook.ok(cell("%%lambda --bg", f"{gate.code}\na = [1]"))
+    gate.reached()
+    notebook.ok(cell("%%lambda --bg", "a.append(2)\nb = a"))
+    notebook.ok(cell("%%lambda --bg", "c = a + b\nb.append(3)"))
+    gate.open()
+    assert notebook.ok("c").value == [1, 2, 1, 2]
+    assert notebook.ok("a, a is b").value == ([1, 2, 3], True)
+
+
+def test_what_is_behind_a_failed_job_is_rejected(notebook, gate):
+    """It says which job failed, with its error as the cause; nothing of it has run."""
+    notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1 / 0"))
+    gate.reached()
+    job = notebook.ok(cell("%%lambda --bg", "print('ran')\ny = x")).value
+    gate.open()
+    ran = notebook.run("y")
+    assert isinstance(ran.error, BeforeFailedError) and "whose result this one reads, failed" in str(ran.error)
+    assert isinstance(ran.error.__cause__, ZeroDivisionError)
+    assert job.state == "failed" and "ran" not in ran.stdout
+
+
+def test_what_was_changed_here_meanwhile_is_waited_for(notebook, gate):
+    """Then the first cell's bytes no longer tell the whole: the second begins from the notebook, with the value."""
+    notebook.ok("log = []")
+    notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = len(log)"))
+    gate.reached()
+    notebook.ok("log.append('here')")
+    gate.open()
+    job = notebook.ok(cell("%%lambda --bg", "y = (x, len(log))")).value
+    assert not job.before
+    assert notebook.ok("y").value == (0, 1)
+
+
+@pytest.mark.parametrize("which", ["x", "z"])
+def test_cancelling_what_others_wait_for(notebook, gate, which):
+    """A queued job can be cancelled alone; cancelled with those before it, all end."""
+    first = notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1")).value
+    gate.reached()
+    second = notebook.ok(cell("%%lambda --bg", "z = x")).value
+    (first if which == "x" else second).cancel()
+    if which == "z":
+        gate.open()
+        assert notebook.ok("x").value == 1
+    assert notebook.run("z").error is not None
+    assert second.state in ("cancelled", "failed")
