@@ -115,6 +115,11 @@ class Kernel:
         """Run a cell."""
         return self.finish(self.send(code))
 
+    def completed(self, code: str) -> list[str]:
+        """Return what Tab offers at the end of some code."""
+        reply = self._client.complete(code, len(code), reply=True, timeout=_PATIENCE_S)
+        return reply["content"]["matches"]
+
     def close(self) -> None:
         """End the kernel."""
         self._client.stop_channels()

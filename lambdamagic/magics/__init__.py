@@ -22,6 +22,7 @@ def load(shell: InteractiveShell) -> None:
     magics = LambdaMagics(shell)
     shell.register_magics(magics)
     shell.ast_transformers.append(magics.waiting)
+    shell.Completer.custom_matchers.append(magics.matcher)
     shell.events.register("pre_run_cell", magics.background.cell_begins)
     shell.events.register("post_run_cell", magics.background.cell_ended)
     setattr(shell, _ATTRIBUTE, magics)
@@ -37,6 +38,8 @@ def unload(shell: InteractiveShell) -> None:
     delattr(shell, _ATTRIBUTE)
     if magics.waiting in shell.ast_transformers:
         shell.ast_transformers.remove(magics.waiting)
+    if magics.matcher in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(magics.matcher)
     shell.events.unregister("pre_run_cell", magics.background.cell_begins)
     shell.events.unregister("post_run_cell", magics.background.cell_ended)
     atexit.unregister(magics.close)

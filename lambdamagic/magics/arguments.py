@@ -99,6 +99,11 @@ def option_strings(parser: MagicArgumentParser) -> dict[str, bool]:
     return {name: action.nargs != 0 for name, action in parser._option_string_actions.items()}
 
 
+def option_choices(parser: MagicArgumentParser) -> dict[str, tuple[str, ...]]:
+    """Return the values that options can take, where they are few."""
+    return {name: tuple(action.choices) for name, action in parser._option_string_actions.items() if action.choices}
+
+
 def split_expression(method: Callable[..., Any], tokens: list[str]) -> tuple[list[str], str]:
     """Part the options of a line from the Python expression that stands among them."""
     known = option_strings(method.parser)  # type: ignore[attr-defined]  # as above

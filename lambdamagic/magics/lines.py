@@ -33,6 +33,9 @@ HELP = """\
 Options of the first three: -h after each. `%%lambda --plan` shows what would be sent, and sends nothing."""
 
 
+SUBCOMMANDS = ("attach", "cancel", "config", "deploy", "doctor", "help", "jobs", "last", "logs", "wait")
+
+
 class Lines:
     """The subcommands."""
 

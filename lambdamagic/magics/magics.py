@@ -27,6 +27,7 @@ from lambdamagic.magics.arguments import (
 )
 from lambdamagic.magics.background import Background
 from lambdamagic.magics.cell import CellRun
+from lambdamagic.magics.completion import matcher
 from lambdamagic.magics.lab import LabLink
 from lambdamagic.magics.lines import Lines
 from lambdamagic.magics.mapping import MapRun
@@ -63,6 +64,7 @@ class LambdaMagics(_Configurable):
         self._from_file = dict(from_file)
         self.session = Session(shell, self._given)
         self.session.background = self.background = Background(self.session)
+        self.matcher = matcher(self.session, {"lambda": LambdaMagics.lambda_, "lambda_map": LambdaMagics.lambda_map})
         self.waiting = WaitingCells(shell, self.background, self.session.hidden)
         self.lab = LabLink(self.session)
 
