@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import operator
 import sys
 import threading
 import time
-from concurrent.futures import FIRST_EXCEPTION, CancelledError, as_completed, wait
+from concurrent.futures import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    CancelledError,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from pathlib import Path
 
 import pytest
+
+from lambdamagic import LambdaExecutor
 
 
 def test_submit(executor):
@@ -192,3 +203,144 @@ def test_shutdown_that_cancels(make_executor, gate):
     for future in waiting:
         with contextlib.suppress(CancelledError):
             future.result(timeout=30)
+
+
+def test_keyword_arguments_have_any_name(executor):
+    """Also the names of submit's own parameters."""
+    assert executor.submit(dict, fn=1, self=2, args=3, kwargs=4).result() == {
+        "fn": 1,
+        "self": 2,
+        "args": 3,
+        "kwargs": 4,
+    }
+
+
+@pytest.mark.parametrize("chunksize", [1, 7, 1000])
+def test_map_in_chunks(executor, chunksize):
+    """Whatever their size, the results are the same, and a failure stands in its place."""
+    assert list(executor.map(abs, range(-20, 0), chunksize=chunksize)) == list(range(20, 0, -1))
+
+
+def test_map_over_iterables_that_fail(executor):
+    """What an iterable raises is raised by map itself."""
+
+    def items():
+        yield 1
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more"):
+        executor.map(abs, items())
+    with pytest.raises(TypeError):
+        executor.map(abs, 3)
+    assert list(executor.map(abs, [-1])) == [1]
+
+
+def test_map_over_no_iterables(executor):
+    """Calls nothing."""
+    assert list(executor.map(abs)) == []
+
+
+def test_map_that_has_time(executor):
+    """A timeout that does not pass changes nothing."""
+    assert list(executor.map(abs, [-1, -2], timeout=60)) == [1, 2]
+
+
+def test_a_map_that_ended_stays_at_its_end(executor):
+    """Its iterator can be asked again."""
+    results = executor.map(abs, [-1])
+    assert [next(results), next(results, None), next(results, None)] == [1, None, None]
+
+
+def test_waiting_for_a_time(executor, gate):
+    """wait returns what is done and what is not; as_completed raises TimeoutError; the same future twice is one."""
+    held, quick = executor.submit(Path.read_text, gate.path), executor.submit(abs, -1)
+    assert wait([quick, held, quick], return_when=FIRST_COMPLETED) == ({quick}, {held})
+    assert wait([quick, held], timeout=0.01) == ({quick}, {held})
+    with pytest.raises(TimeoutError):
+        held.exception(timeout=0.01)
+    taken = as_completed([held, quick], timeout=0.05)
+    assert next(taken) is quick
+    with pytest.raises(TimeoutError):
+        next(taken)
+    gate.open()
+    assert wait([quick, held], return_when=ALL_COMPLETED) == ({quick, held}, set())
+    assert (held.exception(), held.done(), held.running(), held.cancelled()) == (None, True, False, False)
+
+
+def test_a_callback_that_fails(executor, caplog):
+    """It is logged; the others are called, in the order in which they were added, and the result is there."""
+    called, event = [], threading.Event()
+    with caplog.at_level(logging.ERROR, "concurrent.futures"):
+        future = executor.submit(abs, -1)
+        future.add_done_callback(lambda _: called.append("first"))
+        future.add_done_callback(operator.methodcaller("no_such_method"))
+        future.add_done_callback(lambda _: (called.append("last"), event.set()))
+        assert event.wait(30)
+    assert called == ["first", "last"]
+    assert future.result() == 1
+    assert "calling callback" in caplog.text
+
+
+def test_a_callback_that_submits(executor):
+    """A callback may use the executor that calls it."""
+    found, event = [], threading.Event()
+
+    def follow(done):
+        executor.submit(abs, done.result() - 10).add_done_callback(lambda later: (found.append(later), event.set()))
+
+    executor.submit(abs, -3).add_done_callback(follow)
+    assert event.wait(30)
+    assert found[0].result() == 7
+
+
+def test_from_many_threads(executor):
+    """submit and map may be called by any thread."""
+    found = {}
+
+    def use(number):
+        found[number] = [executor.submit(abs, -number).result(), *executor.map(abs, [number])]
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert found == {number: [number, number] for number in range(8)}
+
+
+def test_an_awaited_call_that_fails_or_takes_too_long(executor, gate):
+    """The exception is raised in the coroutine; a timeout there leaves the executor in order."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with pytest.raises(ZeroDivisionError):
+            await loop.run_in_executor(executor, operator.truediv, 1, 0)
+        held = asyncio.wrap_future(executor.submit(Path.read_text, gate.path))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(held), 0.05)
+        await asyncio.to_thread(gate.open)
+        return await held
+
+    assert asyncio.run(main()) == "opened"
+
+
+def test_leaving_the_context_by_an_exception(make_executor):
+    """It is raised, after what was given is done."""
+    futures = []
+
+    def use():
+        with make_executor() as executor:
+            futures.append(executor.submit(abs, -1))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        use()
+    assert futures[0].done()
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_no_workers(workers):
+    """Neither executor takes less than one."""
+    for kind in (ProcessPoolExecutor, LambdaExecutor):
+        with pytest.raises(ValueError, match="max_workers must be greater than 0"):
+            kind(max_workers=workers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import joblib
 import pytest
 from joblib import Parallel, delayed
@@ -93,3 +95,46 @@ def test_grid_search_ships_its_data_once(faults):
     assert counted["requests"]["s3"]["PutObject"] == 1
     assert counted["requests"]["s3"]["GetObject"] <= 2
     assert counted["requests"]["lambda"]["Invoke"] > 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, "auto"])
+def test_batch_sizes(batch_size, faults):
+    """Results are the same; a fixed size is that many calls in one invocation."""
+    faults.stats(reset=True)
+    assert Parallel(batch_size=batch_size, pre_dispatch="all")(delayed(abs)(-n) for n in range(8)) == list(range(8))
+    if batch_size != "auto":
+        assert faults.stats()["requests"]["lambda"]["Invoke"] == 8 // batch_size
+
+
+def test_a_generator_that_is_left(tmp_path):
+    """Closing it drops what has not begun, and the next Parallel works."""
+    results = Parallel(return_as="generator", batch_size=1, pre_dispatch=2)(
+        delayed(Path.touch)(tmp_path / str(n)) for n in range(40)
+    )
+    next(results)
+    with pytest.warns(UserWarning, match="have been cancelled"):  # joblib's own
+        results.close()
+    assert len(list(tmp_path.iterdir())) < 40
+    assert Parallel()(delayed(abs)(-n) for n in range(3)) == [0, 1, 2]
+
+
+def test_an_exception_in_a_generator():
+    """It is raised where results are taken."""
+    results = Parallel(return_as="generator", batch_size=1)(delayed(int)(text) for text in ["1", "x", "3"])
+    with pytest.raises(ValueError, match="x"):
+        list(results)
+
+
+def test_an_exception_drops_the_rest(tmp_path):
+    """What has not begun when a task fails is not run."""
+    calls = [delayed(int)("x"), *(delayed(Path.touch)(tmp_path / str(n)) for n in range(60))]
+    with pytest.raises(ValueError, match="x"):
+        Parallel(batch_size=1, pre_dispatch="2*n_jobs")(calls)
+    assert len(list(tmp_path.iterdir())) < 60
+
+
+def test_one_parallel_for_many_calls():
+    """As a context manager it keeps its workers."""
+    with Parallel() as parallel:
+        assert parallel(delayed(abs)(-n) for n in range(3)) == [0, 1, 2]
+        assert parallel(delayed(abs)(-n) for n in range(4)) == [0, 1, 2, 3]

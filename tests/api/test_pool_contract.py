@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lambdamagic import LambdaFunctionError, LambdaPool, LambdaPoolError
-from lambdamagic.errors import CredentialsError, JobCancelledError
+from lambdamagic.errors import ConfigError, CredentialsError, JobCancelledError
 
 
 def test_apply(pool):
@@ -179,9 +179,110 @@ def test_a_deployed_function_with_keys_of_its_own(local_server, define):
     there = local_server.connection
     options = {"lambda_function": function.name, "aws_region_name": there.region, "endpoint_url": there.endpoint_url}
     keys = {"aws_access_key_id": there.access_key_id, "aws_secret_access_key": there.secret_access_key}
+    by_place = (2, function.name, *keys.values(), there.region)
     add = define("def add(x):\n    return x + 1")
     with LambdaPool(2, **options, **keys) as pool:
         assert pool.map(add, range(5)) == [1, 2, 3, 4, 5]
+    with LambdaPool(*by_place, endpoint_url=there.endpoint_url) as pool:
+        assert pool.apply(add, (1,)) == 2
     refused = LambdaPool(2, **options, **{**keys, "aws_secret_access_key": "another"})
     with pytest.raises(CredentialsError):
         refused.map(add, range(5))
+
+
+def test_keywords_are_multiprocessings(pool):
+    """A call by keyword works for both."""
+    assert pool.apply(func=int, args=("11",), kwds={"base": 2}) == 3
+    assert pool.map(func=abs, iterable=[-1], chunksize=1) == [1]
+    assert pool.starmap(func=pow, iterable=[(2, 2)], chunksize=1) == [4]
+    assert list(pool.imap(func=abs, iterable=[-1], chunksize=1)) == [1]
+    assert pool.apply_async(func=abs, args=[-5], kwds={}).get(timeout=30) == 5
+
+
+def test_an_iterable_that_fails(pool):
+    """Its exception is raised by map, starmap and map_async themselves."""
+
+    def items():
+        yield (1, 2)
+        raise LookupError("no more")
+
+    for method in (pool.map, pool.starmap, pool.map_async):
+        with pytest.raises(LookupError, match="no more"):
+            method(pow, items())
+    with pytest.raises(TypeError):
+        pool.map(abs, 3)
+
+
+def test_starmap_that_fails(pool):
+    """By what a task raised, or by an item that is no arguments."""
+    with pytest.raises(ZeroDivisionError):
+        pool.starmap(divmod, [(1, 1), (1, 0)])
+    failed = []
+    result = pool.starmap_async(divmod, [(1, 0)], error_callback=failed.append)
+    result.wait(30)
+    assert (result.successful(), [type(error) for error in failed]) == (False, [ZeroDivisionError])
+
+
+def test_waiting(pool, gate):
+    """wait returns None whether or not the result came; get(0) does not wait."""
+    result = pool.map_async(Path.read_text, [gate.path])
+    assert result.wait(0.01) is None
+    with pytest.raises(multiprocessing.TimeoutError):
+        result.get(timeout=0)
+    with pytest.raises(ValueError, match="not ready"):
+        result.successful()
+    gate.open()
+    assert result.wait(timeout=30) is None
+    assert (result.ready(), result.successful(), result.get(0)) == (True, True, ["opened"])
+
+
+@pytest.mark.parametrize("method", ["imap", "imap_unordered"])
+def test_imap_in_chunks(pool, method):
+    """Any chunksize of 1 or more; a failure is one item's, and the iterator stays at its end."""
+    assert sorted(getattr(pool, method)(abs, iter(range(-9, 0)), 4)) == list(range(1, 10))
+    with pytest.raises(ValueError, match="Chunksize must be 1"):
+        getattr(pool, method)(abs, [1], chunksize=0)
+    results, found = getattr(pool, method)(int, ["1", "x", "3"]), []
+    for _ in range(3):
+        try:
+            found.append(next(results))
+        except ValueError:
+            found.append(-1)
+    assert sorted(found) == [-1, 1, 3]
+    assert [next(results, "end"), next(results, "end")] == ["end", "end"]
+
+
+def test_callbacks_come_before_get(pool):
+    """Whoever has the result knows that its callback was called."""
+    found = []
+    for number in range(5):
+        assert pool.apply_async(abs, (-number,), callback=found.append).get(30) == number
+        assert found[-1] == number
+
+
+@pytest.mark.parametrize("end", ["close", "terminate"])
+@pytest.mark.parametrize("kind", ["processes", "lambda"])
+def test_after_its_end(kind, end):
+    """Each method raises ValueError, and so does a second with; ending and joining may be repeated."""
+    pool = multiprocessing.get_context("spawn").Pool(1) if kind == "processes" else LambdaPool(1)
+    getattr(pool, end)()
+    for name in ("apply", "apply_async"):
+        with pytest.raises(ValueError, match="Pool not running"):
+            getattr(pool, name)(abs, (1,))
+    for name in ("map", "map_async", "imap", "imap_unordered", "starmap", "starmap_async"):
+        with pytest.raises(ValueError, match="Pool not running"):
+            getattr(pool, name)(abs, [1])
+    with pytest.raises(ValueError, match="Pool not running"):
+        pool.__enter__()
+    getattr(pool, end)()
+    pool.terminate()
+    pool.join()
+    pool.join()
+
+
+def test_arguments_that_are_refused():
+    """Half a key, and what calls that share nothing cannot have."""
+    with pytest.raises(ConfigError, match="go together"):
+        LambdaPool(1, aws_access_key_id="alone")
+    with pytest.raises(ConfigError, match="initializer"):
+        LambdaPool(1, initializer=print)

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import lambdamagic
+from lambdamagic.errors import ConfigError
 
 
 @pytest.fixture
@@ -33,6 +34,43 @@ def test_recursion_stays_in_its_invocation(define):
     fact = sys.modules["__main__"].__dict__["fact"]
     assert type(fact) is lambdamagic.RemoteFunction
     assert fact(10) == 3628800
+
+
+def test_failures(square):
+    """A call, a future, a map and an awaited call each raise what the function raised."""
+    with pytest.raises(TypeError):
+        square("x")
+    assert type(square.submit("x").exception()) is TypeError
+    with pytest.raises(TypeError):
+        list(square.map([1, "x"], chunksize=1))
+    with pytest.raises(TypeError):
+        asyncio.run(square.aio("x"))
+
+
+def test_many_at_once_in_a_coroutine(square):
+    """gather runs them side by side."""
+
+    async def main():
+        return await asyncio.gather(*(square.aio(number) for number in range(5)))
+
+    assert asyncio.run(main()) == [0, 1, 4, 9, 16]
+
+
+def test_methods(define):
+    """A decorated method is called with its instance."""
+    kind = define(
+        "import lambdamagic\nclass Adder:\n    def __init__(self, base):\n        self.base = base\n"
+        "    @lambdamagic.remote\n    def add(self, x):\n        return self.base + x\n"
+    )
+    kind = sys.modules["__main__"].__dict__["Adder"]
+    assert kind(10).add(5) == 15
+
+
+def test_wrong_options(define):
+    """They are told at the first call, by name."""
+    add = lambdamagic.remote(memory=512)(define("def add(x):\n    return x + 1"))
+    with pytest.raises(ConfigError, match="memory"):
+        add(1)
 
 
 def test_the_package_and_the_decorator_are_one():
