@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from lambdamagic.deploy.deployment import Deployment
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import StackSpec
 from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
+from lambdamagic.deploy.triggers import VARIABLE
 from lambdamagic.storage.s3 import AwsAccess
 
 
@@ -42,7 +44,7 @@ def assemble(
     given = {**given, "name": name, "python": given.get("python") or python_here()}
     StackSpec.changed({}, **given)  # what is mistaken is told before AWS is asked anything
     remembered = Deployment.remembered(access, name)
-    spec = StackSpec.changed(remembered, **given)
+    spec = _with_trigger_key(StackSpec.changed(remembered, **given), remembered)
     if spec.function.image is not None:
         return spec, None
     if not source:
@@ -59,3 +61,15 @@ def assemble(
     code = PackagedCode(package)
     versions = code.versions if source else ()
     return replace(spec, requirements=package.holdings.requested, versions=versions), code
+
+
+def _with_trigger_key(spec: StackSpec, remembered: Mapping[str, Any]) -> StackSpec:
+    """Give a function that uploads start the secret that seals them; the one that it has stays.
+
+    It stands in the stack's template as it stands in the function's configuration: who may read those, may start it.
+    """
+    if not spec.has_trigger or VARIABLE in spec.function.environment:
+        return spec
+    known = remembered.get("function", {}).get("environment", {}).get(VARIABLE)
+    environment = {**spec.function.environment, VARIABLE: known or secrets.token_hex(32)}
+    return replace(spec, function=replace(spec.function, environment=environment))

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from urllib.parse import quote, urlsplit
 
-from lambdamagic.storage.s3.access import FrozenCredentials
-from lambdamagic.storage.s3.sigv4 import ALGORITHM, SigV4, time_stamp
+from lambdamagic.storage.sigv4 import ALGORITHM, FrozenCredentials, SigV4, time_stamp
 
 
 class RequestSigner:

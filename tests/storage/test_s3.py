@@ -17,7 +17,7 @@ from lambdamagic.storage.presigned import Transfer
 from lambdamagic.storage.retry import RetryPolicy
 from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
 from lambdamagic.storage.s3.multipart import cut
-from lambdamagic.storage.s3.signer import UrlSigner
+from lambdamagic.storage.signer import UrlSigner
 
 from .conftest import PARTS, access_to
 

@@ -6,33 +6,15 @@ Profile, region, credentials and endpoint are looked up by boto3's own rules; wh
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lambdamagic.errors import CredentialsError, TargetError
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.storage.proxies import is_loopback
+from lambdamagic.storage.sigv4 import FrozenCredentials
 
 if TYPE_CHECKING:
     import boto3
-
-
-class FrozenCredentials(Protocol):
-    """Credentials at one moment."""
-
-    @property
-    def access_key(self) -> str:
-        """The access key id."""
-        ...
-
-    @property
-    def secret_key(self) -> str:
-        """The secret access key."""
-        ...
-
-    @property
-    def token(self) -> str | None:
-        """The session token of temporary credentials."""
-        ...
 
 
 class AwsAccess:

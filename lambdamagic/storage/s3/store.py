@@ -21,7 +21,7 @@ from lambdamagic.storage.connections import Connections
 from lambdamagic.storage.presigned import Transfer, Tuning
 from lambdamagic.storage.s3.access import AwsAccess
 from lambdamagic.storage.s3.multipart import put_in_parts
-from lambdamagic.storage.s3.signer import UrlSigner
+from lambdamagic.storage.signer import UrlSigner
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -10,10 +10,28 @@ import hmac
 import threading
 import time
 from hashlib import sha256
-
-from lambdamagic.storage.s3.access import FrozenCredentials
+from typing import Protocol
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+
+
+class FrozenCredentials(Protocol):
+    """Credentials at one moment."""
+
+    @property
+    def access_key(self) -> str:
+        """The access key id."""
+        ...
+
+    @property
+    def secret_key(self) -> str:
+        """The secret access key."""
+        ...
+
+    @property
+    def token(self) -> str | None:
+        """The session token of temporary credentials."""
+        ...
 
 
 class SigV4:

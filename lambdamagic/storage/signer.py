@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlsplit
 
-from lambdamagic.storage.s3.access import FrozenCredentials
-from lambdamagic.storage.s3.sigv4 import ALGORITHM, SigV4, time_stamp
+from lambdamagic.storage.sigv4 import ALGORITHM, FrozenCredentials, SigV4, time_stamp
 
 MAX_EXPIRES_S = 604_800
 """Seven days: the longest that a presigned URL may live, by the page named above."""
