@@ -123,7 +123,7 @@ class _Note:
     def __init__(self, jobs: Sequence[BackgroundJob], names: Sequence[str]) -> None:
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         waiting = [job for job in jobs if not job.has_ended]
-        labels = "; ".join(f"{job.label} [{job.job_id}]" for job in waiting[:3])
+        labels = "; ".join(f"job {job.job_id[-8:]} ({job.label})" for job in waiting[:3])
         self.what = f"{shown} from {labels}" if shown else labels
 
     def show(self, seconds: float) -> None:
@@ -159,7 +159,7 @@ class _Card(_Note):
         if self._handle is None or int(seconds) != self._drawn:
             self._drawn = int(seconds)
             how_long = f" · {self._drawn} s" if self._drawn else ""
-            self._put(f"waiting for {self.what}{how_long}", "the stop button stops the waiting, not the job", "⧗")
+            self._put(f"waiting for {self.what}{how_long}", "the stop button stops the waiting, not the job", "…")
 
     def close(self, message: str) -> None:
         if self._handle is not None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.browser.axe import violations
 from tests.browser.jupyter import Jupyter
+from tests.cells.conftest import Gate
 
 _SETUP = """\
 %load_ext lambdamagic
@@ -133,6 +134,44 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
     page.locator(".lmr", has_text="cancelled").wait_for()
     notebook.output(1).get_by_text("KeyboardInterrupt").first.wait_for()
     keep(page, "cancelled")
+
+
+def test_a_cell_waits_for_one_in_the_background(
+    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """The job is shown live below its own cell; the reader says what it waits for, and the result is saved."""
+    gate = Gate()
+    cells = (
+        "%load_ext lambdamagic",
+        f"%%lambda --bg\nmodel = list(range(5))\n{gate.code}\nprint('fitted')\nlen(model)",
+        "'not held up'",
+        "sum(model)",
+    )
+    path = jupyterlab.write("background.ipynb", *cells)
+    page = open_page(strict=False, viewport={"width": 1000, "height": 700})
+    notebook = jupyterlab.open(page, path.name)
+    try:
+        notebook.run(0)
+        notebook.run(1)
+        gate.reached()
+        page.locator(".lm-widget", has_text="running").wait_for()
+        notebook.run(2)
+        assert "not held up" in notebook.output(2).text_content()
+        notebook.start(3)
+        notebook.output(3).get_by_text("waiting for model from").wait_for()
+        keep(page, "background-waiting")
+        gate.open()
+        notebook.output(3).get_by_text("10", exact=True).wait_for()
+        page.locator(".lmr", has_text="done").wait_for()
+        notebook.output(1).get_by_text("fitted").wait_for()
+        notebook.output(3).get_by_text("waited").wait_for()
+        keep(page, "background-done")
+    finally:
+        gate.close()
+    notebook.wait_until_ready()
+    notebook.save()
+    own = json.dumps(_outputs(path, 1))
+    assert "fitted" in own and "fitted" not in json.dumps(_outputs(path, 3))
 
 
 def test_notebook_7_shows_the_same(
