@@ -98,7 +98,7 @@ def show(title: str, comparisons: list[Comparison], notes: list[str] | None = No
             f"{line.ours:,.2f} {line.unit}",
             f"{line.baseline:,.2f} {line.unit}",
             line.baseline_name,
-            f"{line.ratio:.2f}",
+            f"{line.ratio:.2f}" if line.ratio >= 0.01 else f"{line.ratio:.4f}",
             goal,
             verdict,
         )

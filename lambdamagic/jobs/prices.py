@@ -23,7 +23,7 @@ _GB_SECOND_ELSEWHERE = {
 _REQUEST = 0.20 / 1_000_000
 #: S3 Standard in us-east-1; other regions differ by up to a third, on a sum that hardly counts.
 S3_WRITE_USD = 0.005 / 1_000
-_S3_READ = 0.0004 / 1_000
+S3_READ_USD = 0.0004 / 1_000
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,4 @@ class Prices:
             s3_reads: GET and HEAD requests made for it.
         """
         compute = billed_ms / 1000 * memory_mb / 1024 * self.gb_second_usd
-        return compute + self.request_usd + s3_writes * S3_WRITE_USD + s3_reads * _S3_READ
+        return compute + self.request_usd + s3_writes * S3_WRITE_USD + s3_reads * S3_READ_USD

@@ -1,0 +1,98 @@
+"""Lithops beside our own map: its time in its local mode, and what it asks of S3 on the embedded Lambda's endpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from lambdamagic.local.faults import Faults
+
+_BOUND_S = 300.0
+_COUNTING_BOUND_S = 90.0
+_COUNTED_TASKS = 20
+
+
+def is_installed() -> bool:
+    """Tell whether the dependency group `bench` is there."""
+    return importlib.util.find_spec("lithops") is not None
+
+
+def timed(wanted: int) -> tuple[int, float] | None:
+    """Map in its local mode, within 300 s.
+
+    Args:
+        wanted: How many tasks; a tenth of them if so many would not end in time.
+
+    Returns:
+        The number of tasks and the milliseconds that they took; None if not even the tenth ended.
+    """
+    ended = [line for line in _run("localhost", _BOUND_S, [wanted // 10, wanted]) if "tasks" in line]
+    return (ended[-1]["tasks"], ended[-1]["milliseconds"]) if ended else None
+
+
+def s3_requests(connection: Any, s3: Any) -> tuple[int, dict[str, int]] | None:
+    """Map with its objects in the embedded Lambda's S3 and count what it asks there, from its start to its end.
+
+    Args:
+        connection: The embedded Lambda's.
+        s3: A client of boto3's for it.
+
+    Returns:
+        The number of tasks, with the two that warm it up, and its requests by operation; None if it did not end in
+        time.
+    """
+    bucket = "lithops-of-the-benchmark"
+    s3.create_bucket(Bucket=bucket)
+    faults = Faults(connection)
+    faults.stats(reset=True)
+    access = {
+        "AWS_ENDPOINT_URL": connection.endpoint_url,
+        "AWS_ACCESS_KEY_ID": connection.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": connection.secret_access_key,
+        "AWS_REGION": connection.region,
+        "AWS_DEFAULT_REGION": connection.region,
+        "LITHOPS_BUCKET": bucket,
+    }
+    lines = _run("s3", _COUNTING_BOUND_S, [_COUNTED_TASKS], **access)
+    if not any("tasks" in line for line in lines):
+        return None
+    return _COUNTED_TASKS + 2, faults.stats()["requests"].get("s3", {})
+
+
+def _run(storage: str, bound_s: float, counts: list[int], **variables: str) -> list[dict[str, Any]]:
+    """Run it in a process and a home of its own; return what it printed until it ended or was stopped."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # it starts `python`
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.lithops_map", storage, str(bound_s), *map(str, counts)],
+            env={**os.environ, "PATH": path, "HOME": home, "TMPDIR": home, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            out, told = process.communicate(timeout=bound_s)
+        except subprocess.TimeoutExpired:
+            _stop(process)
+            out, told = process.communicate(timeout=30)
+        else:
+            if process.returncode != 0:
+                raise RuntimeError(f"Lithops could not run: {' '.join(told.strip().splitlines()[-1:])}")
+    return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    # Its workers are processes in sessions of their own: they do not end with it.
+    found = psutil.Process(process.pid)
+    for each in (*found.children(recursive=True), found):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
