@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from functools import lru_cache
 from types import CodeType
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from lambdamagic.capture.opcodes import Instruction, decode, op, ops
 
@@ -122,9 +122,18 @@ class CodeEvents(NamedTuple):
     local_chains: tuple[tuple[str, tuple[str, ...]], ...]  # attributes taken from local variables
 
 
-@lru_cache(maxsize=4096)
 def events_of(code: CodeType) -> CodeEvents:
     """Return what code does to names. The answer is shared: do not change it."""
+    return _events_of(code, lines_of(code))
+
+
+def lines_of(code: CodeType) -> tuple[Any, ...]:
+    """Return what tells code from its like on other lines: until Python 3.12, code objects compare without them."""
+    return (code.co_linetable, *(lines_of(nested) for nested in code.co_consts if isinstance(nested, CodeType)))
+
+
+@lru_cache(maxsize=4096)
+def _events_of(code: CodeType, _lines: tuple[Any, ...]) -> CodeEvents:
     return _Reader(code).read()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import CodeType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from lambdamagic.capture.events import (
     Define,
@@ -24,6 +24,7 @@ from lambdamagic.capture.events import (
     Store,
     events_of,
     generic_function_name,
+    lines_of,
 )
 from lambdamagic.capture.flow import Flow, Scope
 from lambdamagic.capture.ipython_calls import Piece, pieces_of
@@ -99,7 +100,6 @@ def nested_summaries(event: Event, scope: Scope, transform: Transform) -> Iterab
     return ()
 
 
-@lru_cache(maxsize=4096)
 def summarise(code: CodeType, scope: Scope, transform: Transform, shallow: bool = False) -> Summary:
     """Return the summary of code and all that is nested in it. It is shared: do not change it.
 
@@ -109,6 +109,11 @@ def summarise(code: CodeType, scope: Scope, transform: Transform, shallow: bool 
         transform: Turns IPython syntax within the text of code-bearing magics into Python.
         shallow: Leave out the function which the wrapper of a generic one returns.
     """
+    return _summarise(code, scope, transform, shallow, lines_of(code))
+
+
+@lru_cache(maxsize=4096)
+def _summarise(code: CodeType, scope: Scope, transform: Transform, shallow: bool, _lines: tuple[Any, ...]) -> Summary:
     flow = Flow(code, scope)
     result = Summary()
     own: Container[str] = ()
