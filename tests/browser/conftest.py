@@ -12,9 +12,13 @@ import pytest
 from tests.browser import chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """Headless Chromium. Without one the tests are skipped, except where REQUIRE_BROWSER says that they must run."""
+    """Headless Chromium. Without one the tests are skipped, except where REQUIRE_BROWSER says that they must run.
+
+    It ends with this folder's tests: as long as Playwright's synchronous interface is open, an event loop runs in this
+    thread, and no other could.
+    """
     from playwright.sync_api import sync_playwright
 
     path = chromium.find()

@@ -37,7 +37,7 @@ _CHECK = "[n for n, score in enumerate(scores) if score != n * n] == [n for n in
 _SLOW = "%lambda_map --chunksize 1 slow range(20)"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
     """A JupyterLab server."""
     found = Jupyter(tmp_path_factory.mktemp("jupyterlab"), "lab")

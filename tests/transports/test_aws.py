@@ -98,7 +98,7 @@ def test_a_missing_function(transport: LambdaTransport) -> None:
     for invocation in (Invocation("nobody", b"1"), Invocation("f", b"1", qualifier="none")):
         with pytest.raises(FunctionMissingError, match="there is no function") as caught:
             transport.invoke(invocation)
-        assert "Create it" in str(caught.value)
+        assert "lambdamagic deploy" in str(caught.value)
 
 
 @pytest.mark.parametrize(("kind", "size"), [("RequestResponse", 6 * 1024 * 1024 + 1), ("Event", 1024 * 1024 + 1)])
