@@ -57,6 +57,9 @@ def open_notebook(own_home: Path) -> Iterator[Any]:
     yield found
     found.close()
     sys.modules["__main__"] = main
+    for thread in threading.enumerate():  # idle ones have been told to end, and need a moment for it
+        if thread.name.startswith("lambdamagic") and thread.name not in before:
+            thread.join(timeout=10)
     left = [item for item in _ours() if item not in before]
     assert not left, f"left behind after the notebook was closed: {left}"
 

@@ -10,7 +10,7 @@ import builtins
 import difflib
 import linecache
 import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -59,6 +59,7 @@ class Needs:
         hidden: Container[str],
         cell_dir: Path | None,
         transform: Transform,
+        star: Callable[[StarImport, Path | None], StarNames] = star_names,
     ) -> None:
         self._namespace = namespace
         self._exclude = frozenset(exclude)
@@ -71,6 +72,7 @@ class Needs:
         self._captured_imports: list[Import] = []
         self._captured: dict[str, _Use] = {}
         self._used: dict[str, int] = {}  # the names that are read, with a line
+        self._names_of_star = star
         self._stars: dict[StarImport, StarNames] = {}
         self._reaches: dict[str, Reach] = {}
         self._functions: dict[int, FunctionType] = {}
@@ -152,7 +154,7 @@ class Needs:
 
     def _star(self, star: StarImport) -> StarNames:
         if star not in self._stars:
-            self._stars[star] = star_names(star, self._cell_dir)
+            self._stars[star] = self._names_of_star(star, self._cell_dir)
         return self._stars[star]
 
     def _need(self, first: _Use, state: State) -> None:

@@ -6,11 +6,15 @@ import ast
 import re
 from collections import ChainMap
 from collections.abc import Collection, Container, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lambdamagic.capture.cell import Cell
+from lambdamagic.capture.events import StarImport
 from lambdamagic.capture.needs import Needs
+from lambdamagic.capture.star import StarNames, star_names
 from lambdamagic.capture.summary import Transform
+from lambdamagic.errors import UnsupportedInCellError
 
 _WORD = re.compile(r"[^\W\d]\w*")
 #: Our own magics look at their bodies and arguments by themselves.
@@ -77,10 +81,18 @@ def _needs(
 ) -> Needs:
     code = compile(tree, "<cell>", "exec", flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     existing = ChainMap(dict.fromkeys(names), dict(namespace))
-    needs = Needs(existing, exclude=(), hidden=_Without(hidden, names), cell_dir=None, transform=transform)
+    needs = Needs(existing, exclude=(), hidden=_Without(hidden, names), cell_dir=None, transform=transform, star=_star)
     source = "with" if any(isinstance(node, ast.With | ast.AsyncWith) for node in ast.walk(tree)) else ""
     needs.add_cell(Cell(tree, code, source, None, False), ())
     return needs
+
+
+def _star(star: StarImport, cell_dir: Path | None) -> StarNames:
+    # One that cannot be resolved is no reason to refuse a cell that runs here: the import itself says what is wrong.
+    try:
+        return star_names(star, cell_dir)
+    except UnsupportedInCellError:
+        return StarNames(frozenset(), frozenset())
 
 
 def _with_reads(tree: ast.Module, names: Collection[str]) -> ast.Module:

@@ -116,7 +116,6 @@ class Environment:
         environ, path = dict(os.environ), list(sys.path)
         try:
             with (
-                _interpreter_kept(),
                 self._program.current(),
                 CapturedStreams(self.outputs),
                 builtins_of_a_cell(lambda: self._shell, self._display),
@@ -126,7 +125,8 @@ class Environment:
                 self._hook_libraries()
                 displays.on_figure = self._on_figure
                 try:
-                    yield
+                    with _interpreter_kept():  # innermost: what follows the user's code needs its builtins
+                        yield
                 finally:
                     self._show_figures()
                     displays.on_figure = None

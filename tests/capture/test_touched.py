@@ -64,3 +64,8 @@ def test_a_name_that_exists_is_asked_about_all_the_same():
 def test_code_that_cannot_be_compiled_is_left_to_fail_by_itself():
     """`return` outside of a function is Python's to refuse."""
     assert _touched("return x") == ([], [])
+
+
+def test_a_star_import_that_cannot_be_resolved_is_left_to_fail_by_itself():
+    """The cell runs here, where the import says what is wrong; what else it reads is still told."""
+    assert _touched("from no_such_module_here import *\nx") == (["x"], [])

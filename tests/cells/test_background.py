@@ -146,6 +146,17 @@ def test_every_way_of_reading_waits(notebook, reader):
     assert job.has_ended and notebook.names["x"] == 20
 
 
+def test_an_import_that_fails_here_fails_as_it_does_without_a_pending_name(notebook, gate):
+    """Names on their way change neither the error of a local cell nor the line in that of a remote one."""
+    notebook.ok(f"%%lambda --bg\n{gate.code}\nx = 1")
+    gate.reached()
+    assert isinstance(notebook.run("from no_such_module_here import *").error, ModuleNotFoundError)
+    ran = notebook.run("%%lambda\ny = 1\nfrom no_such_module_here import *")
+    assert ran.error.message.startswith("line 3: which names")
+    gate.open()
+    assert notebook.ok("x").value == 1
+
+
 def test_a_deleted_name_is_gone(notebook):
     """`del` waits for what it deletes, and nothing comes after it."""
     notebook.ok(cell("%%lambda --bg", "x = 20"))

@@ -29,6 +29,7 @@ def test_nothing_grows(notebook):
     before, rss_before = counts(), process.memory_info().rss
     run(450)
     after, rss_after = counts(), process.memory_info().rss
-    # Idle threads and connections may have ended meanwhile.
-    assert [now <= then for now, then in zip(after, before, strict=True)] == [True, True, True]
+    # Idle threads and connections may have ended meanwhile, and a busy machine may have begun one or two more: what a
+    # job leaves behind would be there 450 times.
+    assert [now <= then + 5 for now, then in zip(after, before, strict=True)] == [True, True, True]
     assert rss_after - rss_before < 16 * 1024 * 1024

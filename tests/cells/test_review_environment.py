@@ -32,6 +32,18 @@ def test_the_next_cell_finds_a_sound_interpreter(notebook, name):
     assert ran.value == ([1], 0, "pickle", False)
 
 
+def test_figures_are_shown_whatever_the_cell_did_to_the_interpreter(notebook):
+    """They are drawn after the cell's own code, with the builtins that it found."""
+    body = """
+        import builtins
+        import matplotlib.pyplot as plt
+        line = plt.plot([1, 2])
+        del builtins.isinstance
+    """
+    ran = notebook.remote(body)
+    assert [sorted(shown) for shown in ran.displays] == [["image/png", "text/plain"]]
+
+
 def test_a_log_level_is_of_its_own_cell(notebook):
     """What a cell says about logging does not make the next one talk."""
     notebook.remote("import logging\nlogging.basicConfig(level=logging.DEBUG)")
