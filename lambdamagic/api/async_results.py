@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
+from lambdamagic.api.appearance import html_line, outcome_told
 from lambdamagic.api.maps import Arrived, MapRun
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.jobs.outcomes import Failure
@@ -19,9 +20,16 @@ _Callback = Callable[[Any], object] | None
 
 
 class AsyncResult(Generic[_T]):
-    """A result that will come. Thread-safe; callbacks run in a thread of lambdamagic's, before `get` returns."""
+    """A result that will come. Thread-safe; callbacks run in a thread of lambdamagic's, before `get` returns.
 
-    def __init__(self, callback: _Callback = None, error_callback: _Callback = None) -> None:
+    Args:
+        label: The callable's name, for a person.
+        callback: Called with the result.
+        error_callback: Called with the exception.
+    """
+
+    def __init__(self, label: str, callback: _Callback = None, error_callback: _Callback = None) -> None:
+        self._label = label
         self._callback, self._error_callback = callback, error_callback
         self._event = threading.Event()
         self._value: Any = None
@@ -58,6 +66,20 @@ class AsyncResult(Generic[_T]):
         result: _T = self._value
         return result
 
+    def _seen(self) -> tuple[str, str]:
+        if not self.ready():
+            return "running", ""
+        if isinstance(self._error, JobCancelledError):
+            return "cancelled", ""
+        return ("done" if self._error is None else "failed"), outcome_told(self._value, self._error)
+
+    def __repr__(self) -> str:
+        state, told = self._seen()
+        return f"<{type(self).__name__} of {self._label}: {state}{f', {told}' if told else ''}>"
+
+    def _repr_html_(self) -> str:
+        return html_line(self._label, *self._seen())
+
     def _settle(self, value: Any, error: BaseException | None) -> None:
         self._value, self._error = value, error
         try:
@@ -86,8 +108,8 @@ class MapResult(AsyncResult[list[_T]]):
     As in `multiprocessing`, all tasks are run even if one fails, and the failure that came first is raised.
     """
 
-    def __init__(self, callback: _Callback = None, error_callback: _Callback = None) -> None:
-        super().__init__(callback, error_callback)
+    def __init__(self, label: str, callback: _Callback = None, error_callback: _Callback = None) -> None:
+        super().__init__(label, callback, error_callback)
         self._found: dict[int, Any] = {}
         self._first_failure: Failure | None = None
         self.run: MapRun | None = None

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
+from lambdamagic.api.appearance import CallFuture
 from lambdamagic.api.calls import Calls
-from lambdamagic.api.launcher import Launcher, Share
+from lambdamagic.api.launcher import Launcher, Share, name_of
 from lambdamagic.api.map_job import MapJob, start_map
 from lambdamagic.api.maps import LOOK_AHEAD, Arrived, MapRun, snapshot
 from lambdamagic.api.options import read_options
@@ -74,7 +75,7 @@ class LambdaExecutor(Executor):
     def _submit(
         self, fn: Callable[..., Any], args: Any, kwargs: Any, *, holding: Any = (), share: Share | None = None
     ) -> Future[Any]:
-        future: Future[Any] = Future()
+        future: Future[Any] = CallFuture(name_of(fn))
         while True:
             calls = self._open_calls()
             try:

@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError
 from typing import Any, Literal, Protocol
 
 from lambdamagic.api import process
+from lambdamagic.api.appearance import html_line
 from lambdamagic.api.calls import exception_of
 from lambdamagic.api.launcher import CallStyle, Launcher, name_of
 from lambdamagic.errors import JobCancelledError
@@ -223,12 +224,17 @@ class MapJob:
         """Wait for the end: the interpreter does so before it ends."""
         self.wait()
 
-    def __repr__(self) -> str:
+    def _told(self) -> str:
         with self._changed:
             done = len(self._outcomes)
             failed = sum(isinstance(each, Failure) for each in self._outcomes.values())
-        told = f"{done:,}/{self.task_count:,} tasks" + (f", {failed:,} failed" if failed else "")
-        return f"<MapJob {self._job_id}: {self.label}, {self._state}, {told}>"
+        return f"{done:,}/{self.task_count:,} tasks" + (f", {failed:,} failed" if failed else "")
+
+    def __repr__(self) -> str:
+        return f"<MapJob {self._job_id}: {self.label}, {self._state}, {self._told()}>"
+
+    def _repr_html_(self) -> str:
+        return html_line(self.label, self._state, f"{self._told()} · job {self._job_id}")
 
 
 class ItemsAtHand:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from lambdamagic.api.async_results import AsyncResult, MapResult, ResultIterator
 from lambdamagic.api.executor import LambdaExecutor
-from lambdamagic.api.launcher import CallStyle
+from lambdamagic.api.launcher import CallStyle, name_of
 from lambdamagic.api.maps import LOOK_AHEAD, Arrived, MapRun, snapshot
 from lambdamagic.codec.failures import RemoteCodeError
 from lambdamagic.errors import InvocationError
@@ -93,7 +93,7 @@ class LambdaPool:
             ValueError: The pool was closed.
         """
         self._check_running()
-        result: AsyncResult[_T] = AsyncResult(callback, error_callback)
+        result: AsyncResult[_T] = AsyncResult(name_of(func), callback, error_callback)
         result.follow(self._executor._submit(func, tuple(args), dict(kwds or {})))
         return result
 
@@ -199,7 +199,7 @@ class LambdaPool:
         style: CallStyle,
     ) -> MapResult[_T]:
         self._check_running()
-        result: MapResult[_T] = MapResult(callback, error_callback)
+        result: MapResult[_T] = MapResult(name_of(func), callback, error_callback)
         self._start(func, iter(snapshot(iterable)[0]), result, chunksize, window=None, style=style)
         return result
 
