@@ -89,16 +89,18 @@ def push(
 ) -> None:
     """Push an image to ECR: make the repository, sign in, tag, push; print the URI that a function is made of."""
     from lambdamagic.deploy.images import inspect_image
+    from lambdamagic.deploy.pushed import note_pushed
     from lambdamagic.deploy.registry import ecr_login, ensure_repository, push_image
 
     tool = _found(engine, engine_options)
-    inspect_image(tool, name)  # what is pushed must be one of ours
+    holdings = inspect_image(tool, name).holdings  # what is pushed must be one of ours
     access = app.access()
     uri = ensure_repository(access, repository)
     own_tag = name.rpartition("/")[2].partition(":")[2] or "latest"
     pushed = push_image(
         tool, name, f"{uri}:{tag or own_tag}", login=ecr_login(access), on_line=lambda line: app.out.note(f"  {line}")
     )
+    note_pushed(pushed, holdings)
     if app.out.as_json:
         app.out.document({"image": name, "uri": pushed})
     else:

@@ -13,6 +13,7 @@ from lambdamagic.deploy.deployment import Deployment
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import StackSpec
 from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
+from lambdamagic.deploy.pushed import image_variables
 from lambdamagic.deploy.triggers import VARIABLE
 from lambdamagic.storage.s3 import AwsAccess
 
@@ -46,7 +47,7 @@ def assemble(
     remembered = Deployment.remembered(access, name)
     spec = _with_trigger_key(StackSpec.changed(remembered, **given), remembered)
     if spec.function.image is not None:
-        return spec, None
+        return _with_image_holdings(spec, name), None
     if not source:
         source = WheelSource(requirements=spec.requirements, constraints=spec.versions if spec.requirements else ())
     if added:
@@ -61,6 +62,12 @@ def assemble(
     code = PackagedCode(package)
     versions = code.versions if source else ()
     return replace(spec, requirements=package.holdings.requested, versions=versions), code
+
+
+def _with_image_holdings(spec: StackSpec, name: str) -> StackSpec:
+    assert spec.function.image is not None
+    variables = image_variables(spec.function.image, made_by=f"lambdamagic deploy {name} --image URI")
+    return replace(spec, function=replace(spec.function, own_environment=variables))
 
 
 def _with_trigger_key(spec: StackSpec, remembered: Mapping[str, Any]) -> StackSpec:

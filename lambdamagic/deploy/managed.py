@@ -11,6 +11,7 @@ from lambdamagic.deploy.calls import client, is_code, told
 from lambdamagic.deploy.functions import FunctionFacts
 from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, TAG, FunctionSpec
 from lambdamagic.deploy.packages import Package, code_argument, publish_holdings, publish_layer
+from lambdamagic.deploy.pushed import image_variables
 from lambdamagic.deploy.variants import TAG as VARIANT_TAG
 from lambdamagic.errors import AwsBusyError, DeployError, FunctionMissingError, NotOursError
 from lambdamagic.protocol.limits import EVENT_AGE_S
@@ -18,6 +19,7 @@ from lambdamagic.storage.proxies import is_loopback
 from lambdamagic.storage.s3 import AwsAccess
 
 _READY_TIMEOUT_S = 180.0
+_IMAGE_CHANGE = "lambdamagic update {name} --image URI"
 _STACK_TAG = "aws:cloudformation:stack-name"
 
 
@@ -28,10 +30,12 @@ class ManagedFunction:
     Attributes:
         facts: What Lambda tells of it.
         tags: Its tags.
+        image: The image that it is made of, by its digest where that is known; None for a package.
     """
 
     facts: FunctionFacts
     tags: Mapping[str, str]
+    image: str | None = None
 
     @property
     def made_by(self) -> str:
@@ -92,7 +96,11 @@ class Functions:
                 f"the function {name!r} was not made by lambdamagic; nothing was touched",
                 hint="`lambdamagic list` shows the functions that were",
             )
-        return ManagedFunction(FunctionFacts.read(name, found["Configuration"]), tags)
+        code = found.get("Code", {})
+        image = code.get("ImageUri")
+        if image and "@" not in image:  # a tag, which may have moved on since
+            image = code.get("ResolvedImageUri", image)
+        return ManagedFunction(FunctionFacts.read(name, found["Configuration"]), tags, image)
 
     def all(self) -> list[ManagedFunction]:
         """Return all, by name."""
@@ -212,6 +220,9 @@ class Functions:
             ]
             wanted["Layers"] = [*own, *spec.layers]
             variables |= publish_holdings(self._access, package.holdings, bucket=around.bucket)
+        elif spec.image is not None:
+            variables |= spec.own_environment
+            variables |= image_variables(spec.image, made_by=_IMAGE_CHANGE.format(name=spec.name))
         wanted["Environment"] = {"Variables": variables}
         if spec.subnets:
             wanted["VpcConfig"] = {"SubnetIds": [*spec.subnets], "SecurityGroupIds": [*spec.security_groups]}
@@ -226,7 +237,9 @@ class Functions:
     @staticmethod
     def _has_code(found: ManagedFunction, spec: FunctionSpec, package: Package | None) -> bool:
         configuration = found.facts.configuration
-        if spec.arch != found.facts.arch or spec.image is not None or package is None:
+        if spec.image is not None:  # a tag may have moved on since
+            return spec.image == found.image and spec.arch == found.facts.arch
+        if spec.arch != found.facts.arch or package is None:
             return False
         return bool(configuration.get("CodeSha256") == package.code.code_sha256)
 
@@ -276,7 +289,6 @@ def spec_of(found: ManagedFunction, given: Mapping[str, Any]) -> FunctionSpec:
     own = (f"{found.facts.name}-agent-", f"{found.facts.name}-packages-")
     layers = [layer["Arn"] for layer in told_.get("Layers") or ()]
     network = told_.get("VpcConfig") or {}
-    is_image = told_.get("PackageType") == "Image"
     was: dict[str, Any] = {
         "name": found.facts.name,
         "python": (found.facts.runtime or "python3.12").removeprefix("python"),
@@ -290,8 +302,10 @@ def spec_of(found: ManagedFunction, given: Mapping[str, Any]) -> FunctionSpec:
         "subnets": tuple(network.get("SubnetIds") or ()),
         "security_groups": tuple(network.get("SecurityGroupIds") or ()),
     }
-    if is_image:
-        was["layers"] = ()
+    if found.image is not None:
+        was |= {"layers": (), "image": found.image}
+        if given.get("image") not in (None, found.image):
+            was["own_environment"] = {}  # what the other image held
     return FunctionSpec(**{**was, **{key: value for key, value in given.items() if value is not None}})
 
 

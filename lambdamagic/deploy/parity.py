@@ -109,6 +109,9 @@ def mend_of(holdings: Holdings, wanted: tuple[str, ...]) -> str:
     """Return what puts requirements into a function, as an imperative sentence."""
     if not holdings.made_by:
         return f"put {' '.join(wanted)} into the function's package or image"
+    if holdings.kind == "image":
+        what = " ".join(f"--with '{each}'" for each in wanted)
+        return f"build an image that has it (`lambdamagic image build {what}`), push it, and run `{holdings.made_by}`"
     if " -r " in holdings.made_by:  # a command that takes all requirements anew, and adds none
         return f"add {' '.join(wanted)} to the requirements and run `{holdings.made_by}`"
     return "run `" + " ".join([holdings.made_by, *(f"--add '{each}'" for each in wanted)]) + "`"
