@@ -32,6 +32,8 @@ export class Grid {
     this._columns = 1;
     this._block = 1;
     this._width = 0;
+    this._cells = 0;
+    this._ratio = 1;
     this.root.addEventListener("keydown", (event) => this._key(event));
     this.root.addEventListener("focus", () => this._point(this.at, true));
     this.root.addEventListener("blur", () => this._leave());

@@ -48,6 +48,7 @@ class Widget {
     this._inPage = true;
     this._store.watchers += 1;
     this._spokenAt = 0;
+    this._spokenState = "";
     this._waiting = new Map();
     this._detailOf = -1;
     this._frames = [];
