@@ -174,6 +174,28 @@ def test_a_cell_waits_for_one_in_the_background(
     assert "fitted" in own and "fitted" not in json.dumps(_outputs(path, 3))
 
 
+def test_the_cancel_button_stops_a_job_in_the_background(
+    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """The kernel is free, so the button reaches it; who reads the job's name is told."""
+    gate = Gate()
+    cells = ("%load_ext lambdamagic", f"%%lambda --bg\n{gate.code}\nmodel = 1", "model")
+    path = jupyterlab.write("cancelled.ipynb", *cells)
+    page = open_page(strict=False, viewport={"width": 1000, "height": 600})
+    notebook = jupyterlab.open(page, path.name)
+    try:
+        notebook.run(0)
+        notebook.run(1)
+        gate.reached()
+        page.locator(".lm-widget", has_text="running").get_by_role("button", name="Cancel").click()
+        page.locator(".lmr", has_text="cancelled").wait_for()
+        notebook.start(2)
+        notebook.output(2).get_by_text("was cancelled").first.wait_for()
+        keep(page, "background-cancelled")
+    finally:
+        gate.close()
+
+
 def test_notebook_7_shows_the_same(
     tmp_path: Path, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
