@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench setup image-tools lab browser clean help
+.PHONY: demo test test-oldest lint bench setup image-tools lab browser clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
 	@echo "make lint   ruff, mypy, pyright, import-linter"
+	@echo "make test-oldest   the notebook's tests with the oldest Jupyter that is supported"
 	@echo "make bench  measure, as ratios against named baselines"
 
 setup: $(STAMP)
@@ -28,6 +29,17 @@ demo: $(STAMP)
 # In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
 test: lint image-tools lab browser
 	REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest
+
+# What a notebook shows and how it waits, with the oldest Jupyter that is supported; `make test` has the newest.
+OLDEST := .venv-oldest
+test-oldest: browser
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet "pip>=25.1"
+	$(OLDEST)/bin/python -m pip install --quiet --editable . --group dev \
+	  "ipykernel==6.31.*" "jupyterlab==4.2.*" "notebook==7.2.*"
+	$(OLDEST)/bin/python hatch_build.py
+	$(OLDEST)/bin/python -m pytest tests/browser tests/cells/test_background.py tests/cells/test_interrupt.py \
+	  tests/cells/test_run_all.py
 
 # The JupyterLab extension, built if it is older than its sources, and linked into .venv.
 lab: $(STAMP)
@@ -59,4 +71,4 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build
+	rm -rf $(VENV) $(OLDEST) .mypy_cache .ruff_cache .pytest_cache dist build
