@@ -49,8 +49,8 @@ def _row(job: JobInfo) -> tuple[str, ...]:
 def attach(app: App, job: str, output: Path | None) -> None:
     """Take up a map whose client died: wait for its results, and print or keep them.
 
-    What is done is not run again. The job must have been started with mode `event` on this machine. A cell's names
-    belong into a notebook: `%lambda attach JOB`.
+    What is done is not run again. The job must have been started with mode `event` or `trigger` on this machine. A
+    cell's names belong into a notebook: `%lambda attach JOB`.
     """
     from lambdamagic.api.attach import attach as take_up
 
