@@ -35,6 +35,7 @@ def slow(n):
 _MAP = "scores = %lambda_map --on-error return --chunksize 10 --max-concurrency 12 evaluate range(2000)"
 _CHECK = "[n for n, score in enumerate(scores) if score != n * n] == [n for n in range(2000) if n % 97 == 5]"
 _SLOW = "%lambda_map --chunksize 1 slow range(20)"
+_CELL = "%%lambda\nprint('printed there')\n6 * 7"
 
 
 @pytest.fixture(scope="package")
@@ -113,7 +114,7 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
     jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """A page that is reloaded while a cell waits can stop it; the widget is there again and tells how it ended."""
-    path = jupyterlab.write("stop.ipynb", _SETUP, _SLOW, "6 * 7")
+    path = jupyterlab.write("stop.ipynb", _SETUP, _SLOW, _CELL)
     page = open_page(strict=False)
     notebook = jupyterlab.open(page, path.name)
     notebook.run(0)
@@ -127,7 +128,8 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
     page.locator(".lm-state", has_text="cancelled").wait_for()
     keep(page, "reloaded")
     notebook.run(2)
-    assert "42" in notebook.output(2).text_content()
+    shown = notebook.output(2).text_content()
+    assert "printed there" in shown and "42" in shown
     notebook.start(1)
     page.locator(".lm-widget", has_text="running").wait_for()
     notebook.interrupt()
@@ -202,7 +204,7 @@ def test_notebook_7_shows_the_same(
     """The widget and what stays of it are not JupyterLab's alone."""
     server = Jupyter(tmp_path, "notebook")
     try:
-        path = server.write("map.ipynb", _SETUP, _MAP.replace("2000", "400"))
+        path = server.write("map.ipynb", _SETUP, _MAP.replace("2000", "400"), _CELL)
         page = open_page(strict=False)
         notebook = server.open(page, path.name)
         notebook.run(0)
@@ -211,5 +213,9 @@ def test_notebook_7_shows_the_same(
         page.wait_for_function("document.querySelector('.lm-bar')?.getAttribute('aria-valuenow') > 20")
         keep(page, "notebook-7")
         page.locator(".lmr", has_text="400/400 tasks").wait_for(timeout=60_000)
+        notebook.wait_until_ready()
+        notebook.run(2)
+        shown = notebook.output(2).text_content()
+        assert "printed there" in shown and "42" in shown
     finally:
         server.close()
