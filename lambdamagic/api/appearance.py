@@ -8,28 +8,37 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
-_SIGNS = {"pending": "…", "running": "▶", "done": "✓", "failed": "✗", "cancelled": "■"}
-# Of middle lightness where the page has no variables of its own: read on white and on black alike.
-_COLOURS = {
+#: A sign for each state, since colour alone tells nothing to many.
+SIGNS = {
+    **dict.fromkeys(("pending", "queued", "starting"), "…"),
+    "running": "▶",
+    "done": "✓",
+    "failed": "✗",
+    "cancelled": "■",
+}
+#: The page's own colours where it has variables for them. Those behind are of middle lightness: they are read on white
+#: and on black alike, in VS Code, on GitHub and in an exported page.
+COLOURS = {
+    **dict.fromkeys(("pending", "queued", "starting", "running"), "var(--jp-brand-color1,#2c7be0)"),
     "done": "var(--jp-success-color1,#338a3e)",
     "failed": "var(--jp-error-color1,#dc3b33)",
     "cancelled": "var(--jp-ui-font-color2,#767676)",
 }
-_BLUE = "var(--jp-brand-color1,#2c7be0)"
-_LINE = (
+#: The style of a line beside a coloured edge.
+LINE = (
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;margin:2px 0;"
     "padding:3px 10px;border-left:3px solid {colour};color:var(--jp-ui-font-color1,inherit);overflow-wrap:anywhere"
 )
-_MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
+MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 
 
 def html_line(label: str, state: str, told: str) -> str:
     """Return a line that a notebook shows: what it is, its state in sign, word and colour, and what else is known."""
-    colour = _COLOURS.get(state, _BLUE)
+    colour = COLOURS.get(state, COLOURS["running"])
     more = f' <span style="opacity:.75">{escape(told)}</span>' if told else ""
     return (
-        f'<div style="{_LINE.format(colour=colour)}"><span style="{_MONO};font-weight:600">λ {escape(label)}</span> '
-        f'<span style="color:{colour};font-weight:600">{_SIGNS.get(state, "?")} {escape(state)}</span>{more}</div>'
+        f'<div style="{LINE.format(colour=colour)}"><span style="{MONO};font-weight:600">λ {escape(label)}</span> '
+        f'<span style="color:{colour};font-weight:600">{SIGNS.get(state, "?")} {escape(state)}</span>{more}</div>'
     )
 
 
@@ -38,16 +47,40 @@ def outcome_told(value: object, error: BaseException | None) -> str:
     return f"raised {type(error).__name__}" if error is not None else f"returned {type(value).__name__}"
 
 
-class CallFuture(Future[_T]):
+class Labelled:
+    """What shows itself as its callable's name and how it stands.
+
+    Attributes:
+        label: The callable's name, for a person.
+    """
+
+    label: str
+    _kind = ""
+
+    def _seen(self) -> tuple[str, str]:
+        """Return the state, and what else is known."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        state, told = self._seen()
+        return f"<{self._kind or type(self).__name__} of {self.label}: {state}{f', {told}' if told else ''}>"
+
+    def _repr_html_(self) -> str:
+        return html_line(self.label, *self._seen())
+
+
+class CallFuture(Labelled, Future[_T]):
     """The future of one call: a `concurrent.futures.Future` that shows what it stands for.
 
     Args:
         label: The callable's name, for a person.
     """
 
+    _kind = "Future"
+
     def __init__(self, label: str) -> None:
         super().__init__()
-        self._label = label
+        self.label = label
 
     def _seen(self) -> tuple[str, str]:
         # `done` is final: what is asked after it cannot wait.
@@ -57,10 +90,3 @@ class CallFuture(Future[_T]):
             return "cancelled", ""
         error = self.exception()
         return ("done" if error is None else "failed"), outcome_told(None if error else self.result(), error)
-
-    def __repr__(self) -> str:
-        state, told = self._seen()
-        return f"<Future of {self._label}: {state}{f', {told}' if told else ''}>"
-
-    def _repr_html_(self) -> str:
-        return html_line(self._label, *self._seen())

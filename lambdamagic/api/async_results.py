@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
-from lambdamagic.api.appearance import html_line, outcome_told
+from lambdamagic.api.appearance import Labelled, outcome_told
 from lambdamagic.api.maps import Arrived, MapRun
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.jobs.outcomes import Failure
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 _Callback = Callable[[Any], object] | None
 
 
-class AsyncResult(Generic[_T]):
+class AsyncResult(Labelled, Generic[_T]):
     """A result that will come. Thread-safe; callbacks run in a thread of lambdamagic's, before `get` returns.
 
     Args:
@@ -29,7 +29,7 @@ class AsyncResult(Generic[_T]):
     """
 
     def __init__(self, label: str, callback: _Callback = None, error_callback: _Callback = None) -> None:
-        self._label = label
+        self.label = label
         self._callback, self._error_callback = callback, error_callback
         self._event = threading.Event()
         self._value: Any = None
@@ -72,13 +72,6 @@ class AsyncResult(Generic[_T]):
         if isinstance(self._error, JobCancelledError):
             return "cancelled", ""
         return ("done" if self._error is None else "failed"), outcome_told(self._value, self._error)
-
-    def __repr__(self) -> str:
-        state, told = self._seen()
-        return f"<{type(self).__name__} of {self._label}: {state}{f', {told}' if told else ''}>"
-
-    def _repr_html_(self) -> str:
-        return html_line(self._label, *self._seen())
 
     def _settle(self, value: Any, error: BaseException | None) -> None:
         self._value, self._error = value, error

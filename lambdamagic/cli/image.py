@@ -100,7 +100,10 @@ def push(
     pushed = push_image(
         tool, name, f"{uri}:{tag or own_tag}", login=ecr_login(access), on_line=lambda line: app.out.note(f"  {line}")
     )
-    note_pushed(pushed, holdings)
+    try:
+        note_pushed(pushed, holdings)
+    except OSError as error:  # the image is there, and its URI must be told
+        app.out.note(f"what it holds could not be written down, so functions do not publish it: {error}")
     if app.out.as_json:
         app.out.document({"image": name, "uri": pushed})
     else:

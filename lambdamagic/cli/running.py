@@ -101,7 +101,8 @@ def warm(app: App, count: int, function: str | None) -> None:
             {"wanted": count, "warm": done.environments, "started": done.cold, "seconds": round(seconds, 3)}
         )
     else:
-        app.out.text(f"{done.environments} environments are warm, {done.cold} of them new ({seconds:.1f} s)")
+        are = "environment is" if done.environments == 1 else "environments are"
+        app.out.text(f"{done.environments} {are} warm, {done.cold} of them new ({seconds:.1f} s)")
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from lambdamagic.api.appearance import SIGNS
 from lambdamagic.api.attach import JobInfo, list_jobs
 from lambdamagic.errors import LambdaMagicError
 from lambdamagic.magics.session import Session
@@ -37,7 +38,7 @@ def _row(info: JobInfo) -> tuple[str, ...]:
     return (
         info.job_id,
         info.label,
-        f"{text.SIGNS.get(info.state, '?')} {info.state}",
+        f"{SIGNS.get(info.state, '?')} {info.state}",
         tasks,
         cost,
         began,

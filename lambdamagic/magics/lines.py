@@ -8,6 +8,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from lambdamagic.api.appearance import SIGNS
 from lambdamagic.magics.history import history_table
 from lambdamagic.magics.session import JobRecord, Session
 from lambdamagic.magics.tables import Table
@@ -226,7 +227,7 @@ def _row(record: JobRecord, now: float) -> tuple[str, ...]:
     return (
         progress.job_id,
         progress.label,
-        f"{text.SIGNS.get(progress.state, '?')} {progress.state}",
+        f"{SIGNS.get(progress.state, '?')} {progress.state}",
         f"{progress.finished_tasks:,}/{progress.task_count:,}" if progress.task_count else "",
         text.duration(progress.elapsed_s(now)),
         text.duration(progress.billed_ms / 1000),

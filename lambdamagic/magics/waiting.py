@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from lambdamagic.api.appearance import LINE, MONO
 from lambdamagic.capture import touched_names
 from lambdamagic.magics.source import FUTURES
 from lambdamagic.widgets import text
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 #: What takes less is not worth a note.
 _DELAY_S = 0.3
 _EVERY_S = 0.1
-_STYLE = (
-    "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;margin:2px 0;"
-    "padding:3px 10px;border-left:3px solid {colour};color:var(--jp-ui-font-color1,inherit)"
-)
-_MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 
 _refusals: dict[str, BaseException] = {}
 
@@ -171,8 +167,8 @@ class _Card(_Note):
         colour = "var(--jp-brand-color1,#2c7be0)" if more else "var(--jp-border-color2,rgba(128,128,128,.5))"
         quiet = f' <span style="opacity:.75">({escape(more)})</span>' if more else ""
         bundle = {
-            "text/html": f'<div role="status" style="{_STYLE.format(colour=colour)}">{sign} '
-            f'<span style="{_MONO}">λ</span> {escape(message)}{quiet}</div>',
+            "text/html": f'<div role="status" style="{LINE.format(colour=colour)}">{sign} '
+            f'<span style="{MONO}">λ</span> {escape(message)}{quiet}</div>',
             "text/plain": f"λ {message}" + (f" ({more})" if more else ""),
         }
         if self._handle is None:

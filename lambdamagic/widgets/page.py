@@ -8,18 +8,10 @@ from __future__ import annotations
 
 from html import escape
 
+from lambdamagic.api.appearance import COLOURS, SIGNS
 from lambdamagic.widgets.progress import Progress
-from lambdamagic.widgets.text import SIGNS, details, pace
+from lambdamagic.widgets.text import details, pace
 
-# JupyterLab's and Notebook's variables where they exist. The plain colours behind them are of middle lightness: they
-# are read on white and on black alike, in VS Code, on GitHub and in an exported page.
-_COLOURS = {
-    "starting": "var(--jp-brand-color1,#2c7be0)",
-    "running": "var(--jp-brand-color1,#2c7be0)",
-    "done": "var(--jp-success-color1,#338a3e)",
-    "failed": "var(--jp-error-color1,#dc3b33)",
-    "cancelled": "var(--jp-ui-font-color2,#767676)",
-}
 _CARD = (
     "box-sizing:border-box;width:100%;max-width:52em;margin:2px 0 4px;padding:7px 12px 8px;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.35));border-left:3px solid {accent};border-radius:4px;"
@@ -44,7 +36,7 @@ _SHOWN_ERRORS = 3
 
 def render(progress: Progress, now: float) -> str:
     """Return the view's HTML."""
-    colour = _COLOURS.get(progress.state, _COLOURS["running"])
+    colour = COLOURS.get(progress.state, COLOURS["running"])
     sign = SIGNS.get(progress.state, "?")
     parts = [
         f'<div style="{_CARD.format(accent=colour)}">',
@@ -70,7 +62,7 @@ def _joined(words: list[str]) -> str:
 
 def _errors(progress: Progress) -> list[str]:
     lines = [
-        f'<div style="color:{_COLOURS["failed"]};overflow-wrap:anywhere">✗ {count:,} × {escape(error)}</div>'
+        f'<div style="color:{COLOURS["failed"]};overflow-wrap:anywhere">✗ {count:,} × {escape(error)}</div>'
         for error, count in progress.errors.most_common(_SHOWN_ERRORS)
     ]
     more = len(progress.errors) - _SHOWN_ERRORS
@@ -92,8 +84,8 @@ def _bar(progress: Progress) -> str:
         f'<div role="progressbar" aria-valuemin="0" aria-valuemax="{total}" aria-valuenow="{progress.finished_tasks}" '
         f'aria-valuetext="{progress.finished_tasks:,} of {total:,} tasks" aria-label="{escape(progress.label)}" '
         f'style="{_TRACK}">'
-        + segment(progress.done, _COLOURS["done"], "done")
-        + segment(progress.failed, _COLOURS["failed"], "failed", _HATCH)
-        + segment(progress.running, _COLOURS["running"], "under way", _STRIPES)
+        + segment(progress.done, COLOURS["done"], "done")
+        + segment(progress.failed, COLOURS["failed"], "failed", _HATCH)
+        + segment(progress.running, COLOURS["running"], "under way", _STRIPES)
         + "</div>"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from html import escape
 
+from lambdamagic.api.appearance import SIGNS
 from lambdamagic.widgets import pictures, text
 from lambdamagic.widgets.progress import Progress
 from lambdamagic.widgets.tasks import TaskTable
@@ -70,7 +71,7 @@ def render(progress: Progress, tasks: TaskTable, *, traceback: str = "") -> str:
     parts = [
         f'{_STYLE}<div class="lmr" role="group" aria-label="Job {label}">',
         f'<div><span class="lmr-l">λ {label}</span><span class="lmr-s lmr-{escape(progress.state)}">'
-        f"{text.SIGNS.get(progress.state, '?')} {escape(progress.state)}</span></div>",
+        f"{SIGNS.get(progress.state, '?')} {escape(progress.state)}</span></div>",
         f'<div class="lmr-q">{escape(" · ".join([*text.pace(progress, now), f"job {progress.job_id}"]))}</div>',
     ]
     if is_map:

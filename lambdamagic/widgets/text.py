@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from lambdamagic.api.appearance import SIGNS
 from lambdamagic.widgets.progress import Progress
-
-#: A sign for each state, since colour alone tells nothing to many.
-SIGNS = {"queued": "…", "starting": "…", "running": "▶", "done": "✓", "failed": "✗", "cancelled": "■"}
 
 
 def duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from lambdamagic.api.appearance import SIGNS
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions, OutputLog
 from lambdamagic.widgets.notebook import CardView, HeadlessView, Shelf, WidgetView, has_widgets
@@ -75,7 +76,7 @@ def _drawn(progress: Progress, now: float) -> RenderableType:
 
     cells: list[RenderableType] = [
         Text(f"λ {_shortened(progress.label)}", style="bold"),
-        Text(f"{text.SIGNS.get(progress.state, '?')} {progress.state}", style=_STYLES.get(progress.state, "")),
+        Text(f"{SIGNS.get(progress.state, '?')} {progress.state}", style=_STYLES.get(progress.state, "")),
     ]
     if progress.task_count is not None and progress.task_count != 1:
         cells.append(ProgressBar(total=max(1, progress.task_count), completed=progress.finished_tasks, width=20))

@@ -17,7 +17,7 @@ from lambdamagic.deploy.packages import WheelSource
 from lambdamagic.deploy.parity import check_parity
 from lambdamagic.deploy.pushed import note_pushed, pushed_holdings
 from lambdamagic.errors import ParityError
-from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack, unpack
+from lambdamagic.protocol.holdings import VARIABLE, Holdings, unpack
 from tests.deploy.accounts import Account
 
 HELD = Holdings(python_here(), {"packaging": "1.0"}, kind="image", lambdamagic="0.1.0")
@@ -118,4 +118,3 @@ def test_only_a_digest_names_an_image(images):
     assert pushed_holdings(images[0], made_by="") is None
     note_pushed(images[0], HELD)
     assert pushed_holdings(images[0], made_by="") == HELD
-    assert pack(HELD)[1] is None
