@@ -133,7 +133,20 @@ class VersionMismatchError(ProtocolError):
 
 
 class ParityError(ProtocolError):
-    """The function lacks a package that the code imports, or has another version of it; nothing was sent."""
+    """The function lacks a package that the code imports, or has another version of it; nothing was sent.
+
+    Args:
+        message: What happened.
+        hint: What to do.
+        deployment: The deployment that the packages can be added to; empty where the function is none.
+        requirements: The packages, as `name==version`.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, deployment: str = "", requirements: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.deployment, self.requirements = deployment, requirements
 
 
 class IntegrityError(ProtocolError):

@@ -64,12 +64,10 @@ class EventLines:
         """Print an event; what only begins is left out."""
         import click
 
-        if event.status.endswith("_IN_PROGRESS") or event.kind == "AWS::CloudFormation::Stack":
+        if not event.done:
             return
-        done = event.status.removesuffix("_COMPLETE").removesuffix("_FAILED").lower()
-        if event.status.endswith("_FAILED"):
+        if event.done == "failed":
             line = click.style(f"  ✗ {event.resource:<18} {event.reason}", fg="red")
         else:
-            word = {"create": "made", "update": "changed", "delete": "deleted"}.get(done, done)
-            line = f"  {click.style('✓', fg='green')} {event.resource:<18} {word}"
+            line = f"  {click.style('✓', fg='green')} {event.resource:<18} {event.done}"
         self._out.note(line)

@@ -90,6 +90,14 @@ class Settings:
         shape="a version such as 3.12",
         help="The Python that the function runs; unset, the notebook's own minor version",
     )
+    deploy: Literal["ask", "always", "never"] = _setting(
+        "ask",
+        choices=("ask", "always", "never"),
+        help=(
+            "Whether a notebook's first cell on AWS may deploy the function that is not there yet, and a later one add "
+            "packages that it imports; ask is once for each, and where nobody can be asked it is an error"
+        ),
+    )
     variants: Literal["ask", "always", "never"] = _setting(
         "ask",
         choices=("ask", "always", "never"),

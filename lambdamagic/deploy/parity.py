@@ -82,6 +82,8 @@ def check_parity(
         f"the function {function} does not have what this code imports: {'; '.join(map(str, found))} "
         "(nothing was sent)",
         hint=_mend(holdings, wanted, has_all=all(each.there is not None for each in found)),
+        deployment=_deployment_of(holdings),
+        requirements=wanted,
     )
 
 
@@ -120,6 +122,12 @@ def mend_of(holdings: Holdings, wanted: tuple[str, ...]) -> str:
 def _mend(holdings: Holdings, wanted: tuple[str, ...], *, has_all: bool) -> str:
     also = '; or set parity = "missing" if the versions agree well enough' if has_all else ""
     return mend_of(holdings, wanted) + also
+
+
+def _deployment_of(holdings: Holdings) -> str:
+    """Return the name of the deployment whose packages can be added to; empty if what is held is changed otherwise."""
+    found = re.fullmatch(r"lambdamagic deploy (\S+)", holdings.made_by)
+    return found[1] if found and holdings.kind == "zip" else ""
 
 
 def _minor(version: str) -> tuple[str, ...]:

@@ -45,6 +45,16 @@ class StackEvent:
         """Whether something went wrong here, and not only because something else did."""
         return self.status.endswith("_FAILED") and "cancelled" not in self.reason.lower()
 
+    @property
+    def done(self) -> str:
+        """What has become of the resource, in a word such as `made`; empty while it only begins, and for the stack."""
+        if self.status.endswith("_IN_PROGRESS") or self.kind == "AWS::CloudFormation::Stack":
+            return ""
+        if self.status.endswith("_FAILED"):
+            return "failed"
+        done = self.status.removesuffix("_COMPLETE").lower()
+        return {"create": "made", "update": "changed", "delete": "deleted"}.get(done, done)
+
 
 @dataclass(frozen=True)
 class StackState:

@@ -22,7 +22,7 @@ from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.handle import BackgroundJob, outputs_of
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.queueing import CellWork, Line, staged
-from lambdamagic.magics.running import JobRunner, replay, tell
+from lambdamagic.magics.running import JobRunner, ready, replay, tell
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.source import FUTURES, name_cell, python_of
 
@@ -140,6 +140,7 @@ class CellRun:
             cost = cell_estimate(prices, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s)
             return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where, more=[cost])
         options = {"out": out or None, "mutations": not self.arguments.no_mutations, "serializer": settings.serializer}
+        self.resolved = ready(self.session, self.resolved, program)
         units = FixedUnits([Unit((0,))])
         is_background = self.arguments.bg
         runner = JobRunner(

@@ -33,7 +33,7 @@ from lambdamagic.magics.cell import names_read, plan_body
 from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.handle import BackgroundJob, outputs_of
 from lambdamagic.magics.plan_view import plan_table
-from lambdamagic.magics.running import JobRunner, replay, tell
+from lambdamagic.magics.running import JobRunner, ready, replay, tell
 from lambdamagic.magics.session import JobRecord, Session
 from lambdamagic.targets.secret import cache_secret
 
@@ -170,6 +170,7 @@ class MapRun:
                 where=where,
                 more=[self._estimate(what, items)],
             )
+        self.resolved = ready(self.session, self.resolved, program)
         known = self._known = self._known_tasks(program, fn)
         self._program, self._label = program, what
         inputs = Inputs(self._encode, items if isinstance(items, Sequence) else None)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from lambdamagic.config import ResolvedSettings
-from lambdamagic.errors import CredentialsError, JobCancelledError, LambdaMagicError
+from lambdamagic.errors import CredentialsError, FunctionMissingError, JobCancelledError, LambdaMagicError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.encoding import Program
@@ -199,7 +199,21 @@ class JobRunner:
         if isinstance(error, CredentialsError):
             # The next cell looks for credentials anew: the user may have signed in meanwhile.
             self.session.forget(self.target)
+        if isinstance(error, FunctionMissingError):
+            self.target.refresh()  # it was there when it was looked at
         return self.target.check(error)
+
+
+def ready(session: Session, resolved: ResolvedSettings, program: Program) -> ResolvedSettings:
+    """Return the settings that a job runs under, its function made or mended if need be; see `first_use.ready`.
+
+    Called in the cell's own thread before a `JobRunner` is made, since it may ask.
+    """
+    if resolved.settings.resolved_target() != "aws":
+        return resolved
+    from lambdamagic.magics import first_use
+
+    return first_use.ready(session, resolved, program)
 
 
 def replay(outputs: list[dict[str, Any]]) -> None:

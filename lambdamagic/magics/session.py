@@ -76,6 +76,7 @@ class Session:
 
     Attributes:
         background: Its background jobs; put there by who knows both.
+        declined: What the user has said no to, so that it is asked once.
     """
 
     background: Background
@@ -86,6 +87,7 @@ class Session:
         self.hidden = HiddenNames(shell)
         self.shelf = Shelf()
         self.history: deque[JobRecord] = deque(maxlen=_HISTORY)
+        self.declined: set[tuple[str, ...]] = set()
         self._given = given
         self._engine: Engine | None = None
         self._targets: dict[tuple[Any, ...], Target] = {}
@@ -119,15 +121,27 @@ class Session:
             target.close()
             target = None
         if target is None:
-            target = self._targets[key] = open_target(settings, ask=self._ask)
+            target = self._targets[key] = open_target(settings, ask=self.ask)
         return target
 
-    def _ask(self, question: str) -> bool | None:
-        """Ask the user; None where nobody can be asked, as when a notebook is executed from a script."""
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody seems to be there who can answer a question."""
+        return self.front == "notebook" or (self.front == "terminal" and sys.stdin.isatty())
+
+    def ask(self, question: str, explanation: str = "") -> bool | None:
+        """Ask the user; None where nobody can be asked, as when a notebook is executed from a script.
+
+        Args:
+            question: What is answered by yes or no.
+            explanation: What is shown before it, if somebody is there.
+        """
         from IPython.core.error import StdinNotImplementedError
 
-        if self.front == "terminal" and not sys.stdin.isatty():
+        if not self.can_ask:
             return None
+        if explanation:
+            print(explanation, flush=True)  # noqa: T201  # belongs to the question, which stands on stdout too
         try:
             answer = input(f"{question} [y/N] ")
         except (StdinNotImplementedError, EOFError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 
@@ -38,8 +39,9 @@ class AwsTarget(Account):
         if settings.function is None:
             raise FunctionMissingError(
                 "no Lambda function is configured for target 'aws'",
-                hint="make one that holds what this notebook imports: %lambda deploy (or `lambdamagic deploy "
-                "--from-notebook FILE`); set another with LAMBDAMAGIC_FUNCTION; --target local needs none",
+                hint="make one that holds what the notebook imports: %lambda deploy, or `lambdamagic deploy "
+                "--from-notebook FILE` in a terminal (also for a program); or set one that there is "
+                "(LAMBDAMAGIC_FUNCTION), or --target local, which needs none",
             )
         super().__init__(
             access or AwsAccess(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url),
@@ -118,7 +120,8 @@ class AwsTarget(Account):
             if facts.runtime and facts.runtime != f"python{python}":
                 raise VersionMismatchError(
                     f"the function {self._name} runs {facts.runtime}, the notebook Python {python}",
-                    hint=f"set one that runs python{python} (LAMBDAMAGIC_FUNCTION), or use --target local",
+                    hint=f"make one for it, under another name: `lambdamagic deploy {_named_for(facts, python)}`; or "
+                    "set one that there is (LAMBDAMAGIC_FUNCTION), or use --target local",
                 )
             holdings = self._holdings(facts)
             if holdings is not None:
@@ -172,3 +175,9 @@ class AwsTarget(Account):
     def check(self, error: Exception) -> Exception:
         """Return the error as it is."""
         return error
+
+
+def _named_for(facts: FunctionFacts, python: str) -> str:
+    """Return a name for the function's sibling of another Python."""
+    base = re.sub(r"-py3\d+$", "", str(facts.configuration["FunctionName"]))
+    return f"{base[:26].rstrip('-')}-py{python.replace('.', '')}"
