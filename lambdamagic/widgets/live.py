@@ -3,7 +3,8 @@
 The kernel sends at most one message a tick. It holds the head line as JSON and what changed in the tasks as binary
 buffers (`tasks.Changes`). A page that has just loaded its code says `ready` and gets everything; one that nobody looks
 at says so and gets nothing. While a cell blocks an older kernel hears neither: the first messages are therefore sent
-whole, at growing distances, since a page drops what comes before its code is loaded.
+whole, at growing distances, since a page drops what comes before its code is loaded. A newer one hears all in a thread
+of its own (`heard.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from traitlets import Unicode
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions, OutputLog
 from lambdamagic.widgets.bundle import page_code, page_style
+from lambdamagic.widgets.heard import hear_in_subshells
 from lambdamagic.widgets.progress import Progress, ProgressListener
 
 #: Everything is sent at these updates, unless the page has said that it listens.
@@ -87,6 +89,12 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
         # A page is answered in a thread of its own where the kernel has subshells.
         self._sending = threading.Lock()
         self.on_msg(self._on_message)
+
+    def send(self, content: dict[str, Any], buffers: list[Any] | None = None) -> None:
+        """Send to the page, and stay heard."""
+        super().send(content, buffers)
+        if self.comm is not None:
+            hear_in_subshells(self.comm)
 
     def update(self, progress: Progress, now: float) -> None:
         """Send what changed; nothing if nobody looks."""

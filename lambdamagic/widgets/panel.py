@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lambdamagic import events
+from lambdamagic.widgets.heard import hear_in_subshells
 from lambdamagic.widgets.progress import Progress, ProgressListener
 
 TARGET = "lambdamagic.jobs"
@@ -188,6 +189,7 @@ class JobsPanel:
         comm = self._comm
         if comm is not None:
             comm.send(message)
+            hear_in_subshells(comm)
 
 
 def job_facts(progress: Progress, cell: str, now: float) -> dict[str, Any]:

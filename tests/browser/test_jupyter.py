@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ipykernel
 import pytest
 
 from tests.browser.axe import violations
@@ -196,6 +197,26 @@ def test_the_cancel_button_stops_a_job_in_the_background(
         keep(page, "background-cancelled")
     finally:
         gate.close()
+
+
+@pytest.mark.skipif(ipykernel.version_info < (7, 1), reason="this kernel has no subshells: it hears nothing meanwhile")
+def test_the_cancel_button_stops_a_cell_that_blocks(
+    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """A kernel with subshells hears the button while the cell waits, and tells of a task."""
+    path = jupyterlab.write("blocked.ipynb", _SETUP, _SLOW)
+    page = open_page(strict=False, viewport={"width": 1000, "height": 900})
+    notebook = jupyterlab.open(page, path.name)
+    notebook.run(0)
+    notebook.start(1)
+    widget = page.locator(".lm-widget", has_text="running")
+    widget.wait_for()
+    page.locator(".lm-grid").click(position={"x": 5, "y": 5})
+    page.get_by_role("region", name="Task").get_by_text("argument").wait_for()  # the kernel has told it
+    widget.get_by_role("button", name="Cancel").click()
+    page.locator(".lmr", has_text="cancelled").wait_for()
+    notebook.output(1).get_by_text("JobCancelledError").first.wait_for()
+    keep(page, "cancelled-by-button")
 
 
 def test_notebook_7_shows_the_same(
