@@ -34,6 +34,20 @@ export class JobsConnection implements IDisposable {
     }, DEAF_AFTER_MS);
   }
 
+  retry(job: string): void {
+    this.model.note(job, { isRetried: true, note: 'Asking the kernel…' });
+    this._send({ kind: 'retry', job });
+    setTimeout(() => {
+      if (!this._isDisposed && this.model.asked(job).isRetried && this.model.asked(job).note) {
+        this.model.note(job, { note: 'The kernel is busy: they run again when its cell has ended.' });
+      }
+    }, DEAF_AFTER_MS);
+  }
+
+  askForResult(job: string): void {
+    this._send({ kind: 'result', job });
+  }
+
   askForLogs(job: string): void {
     this._send({ kind: 'logs', job });
   }

@@ -31,6 +31,10 @@ export interface IJob {
   costUsd: number;
   /** Whether AWS bills it; on the embedded Lambda the cost is what it would be. */
   isBilled: boolean;
+  /** Whether what failed or did not run can be run again, once the job is over. */
+  canRetry: boolean;
+  /** The id of the widget's model that shows it; empty when none does. */
+  view: string;
 }
 
 /** All that this kernel ran since lambdamagic was loaded. */
@@ -63,12 +67,26 @@ export interface IRefusedMessage {
   reason: string;
 }
 
-export type FromKernel = IJobsMessage | ILogsMessage | IRefusedMessage;
+/** What failed of a job runs again, as soon as no cell runs. */
+export interface IRetryingMessage {
+  kind: 'retrying';
+  job: string;
+}
 
-export type ToKernel = { kind: 'hello' } | { kind: 'cancel'; job: string } | { kind: 'logs'; job: string };
+/** What took the widget's place when the job was over, for a page that was not there. */
+export interface IResultMessage {
+  kind: 'result';
+  job: string;
+  view: string;
+  data: { [mimeType: string]: string };
+}
+
+export type FromKernel = IJobsMessage | ILogsMessage | IRefusedMessage | IRetryingMessage | IResultMessage;
+
+export type ToKernel = { kind: 'hello' } | { kind: 'logs' | 'cancel' | 'retry' | 'result'; job: string };
 
 /** Whether something that arrived is a message of ours. */
 export function isFromKernel(data: unknown): data is FromKernel {
   const kind = (data as { kind?: unknown } | null)?.kind;
-  return kind === 'jobs' || kind === 'logs' || kind === 'refused';
+  return ['jobs', 'logs', 'refused', 'retrying', 'result'].includes(kind as string);
 }

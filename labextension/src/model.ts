@@ -2,7 +2,7 @@
 
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { FromKernel, IJob, ISession, VERSION } from './messages';
+import { FromKernel, IJob, IResultMessage, ISession, VERSION } from './messages';
 
 export type Filter = 'all' | 'running' | 'failed';
 
@@ -14,13 +14,29 @@ export interface IAsked {
   logs: string | null;
   isLogsOpen: boolean;
   note: string;
+  /** Whether a retry was sent, and was not refused. */
+  isRetried: boolean;
+  /** Whether it was looked after whether the page has the job's result. */
+  isResultKept: boolean;
 }
 
-const NOTHING_ASKED: Readonly<IAsked> = { isCancelling: false, logs: null, isLogsOpen: false, note: '' };
+const NOTHING_ASKED: Readonly<IAsked> = {
+  isCancelling: false,
+  logs: null,
+  isLogsOpen: false,
+  note: '',
+  isRetried: false,
+  isResultKept: false
+};
 const NO_SESSION: ISession = { jobs: 0, costUsd: 0, isBilled: false };
 
 export function isOver(job: IJob): boolean {
   return job.finishedAt !== null;
+}
+
+/** How many tasks of a job have no value: those that failed, and those that did not run. */
+export function unfinished(job: IJob): number {
+  return Math.max(0, (job.tasks ?? 0) - job.done);
 }
 
 export class JobsModel {
@@ -32,6 +48,11 @@ export class JobsModel {
   /** A job has ended that this page saw running. */
   get ended(): ISignal<this, IJob> {
     return this._ended;
+  }
+
+  /** A job's result has come that this page missed. */
+  get result(): ISignal<this, IResultMessage> {
+    return this._result;
   }
 
   /** Whether lambdamagic is loaded in the kernel. */
@@ -84,6 +105,15 @@ export class JobsModel {
     return found;
   }
 
+  /** Whether a person may have what is unfinished of a job run again. */
+  canRetry(job: IJob): boolean {
+    return job.canRetry && isOver(job) && unfinished(job) > 0 && !this.asked(job.id).isRetried;
+  }
+
+  job(id: string): IJob | undefined {
+    return this._jobs.get(id);
+  }
+
   asked(job: string): Readonly<IAsked> {
     return this._asked.get(job) ?? NOTHING_ASKED;
   }
@@ -99,7 +129,11 @@ export class JobsModel {
     if (message.kind === 'logs') {
       this.note(message.job, { logs: message.text });
     } else if (message.kind === 'refused') {
-      this.note(message.job, { isCancelling: false, note: message.reason });
+      this.note(message.job, { isCancelling: false, isRetried: false, note: message.reason });
+    } else if (message.kind === 'retrying') {
+      this.note(message.job, { note: '' });
+    } else if (message.kind === 'result') {
+      this._result.emit(message);
     } else if (message.version !== VERSION) {
       const where = message.version > VERSION ? 'JupyterLab’s environment' : 'the kernel’s environment';
       this._problem = `The kernel and JupyterLab have different versions of lambdamagic: upgrade it in ${where}.`;
@@ -157,4 +191,5 @@ export class JobsModel {
   private _clockDifference = 0;
   private _changed = new Signal<this, void>(this);
   private _ended = new Signal<this, IJob>(this);
+  private _result = new Signal<this, IResultMessage>(this);
 }

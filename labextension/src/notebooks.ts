@@ -5,6 +5,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { JobsConnection } from './connection';
 import { IJob } from './messages';
+import { putResult } from './outputs';
 
 export class Notebooks {
   constructor(private _tracker: INotebookTracker) {
@@ -13,7 +14,7 @@ export class Notebooks {
     _tracker.currentChanged.connect(() => this._changed.emit());
   }
 
-  /** Another notebook is in front, or the jobs of one have changed. */
+  /** Another notebook is in front, or the jobs or the content of one have changed. */
   get changed(): ISignal<this, void> {
     return this._changed;
   }
@@ -63,6 +64,9 @@ export class Notebooks {
     const connection = new JobsConnection(panel.sessionContext);
     this._connections.set(panel, connection);
     connection.model.changed.connect(() => this._changed.emit());
+    connection.model.result.connect((_, result) => putResult(panel, result));
+    const onContent = (): void => this._changed.emit();
+    void panel.context.ready.then(() => panel.model?.contentChanged.connect(onContent));
     connection.model.ended.connect((_, job) => this._ended.emit({ panel, job }));
     panel.disposed.connect(() => {
       connection.dispose();

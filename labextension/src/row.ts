@@ -2,11 +2,12 @@
 
 import { IJob } from './messages';
 import { isOver, JobsModel } from './model';
-import { cost, count, duration, facts, pace, SIGNS } from './words';
+import { cost, count, duration, facts, pace, retry, SIGNS } from './words';
 
 /** What a person can do with a job. */
 export interface IActions {
   cancel(job: IJob): void;
+  retry(job: IJob): void;
   toggleLogs(job: IJob): void;
   goToCell(job: IJob): void;
   hasCell(job: IJob): boolean;
@@ -38,6 +39,7 @@ export class JobRow {
     actions: IActions
   ) {
     this._button(this._cancel, () => actions.cancel(this._job));
+    this._button(this._retry, () => actions.retry(this._job));
     this._button(this._logs, () => actions.toggleLogs(this._job));
     this._button(this._cell, () => actions.goToCell(this._job));
     this._hasCell = () => actions.hasCell(this._job);
@@ -51,7 +53,7 @@ export class JobRow {
     this._text.tabIndex = 0;
     this._text.setAttribute('role', 'region');
     const buttons = element('div', 'lm-job-buttons');
-    buttons.append(this._cell, this._logs, this._cancel);
+    buttons.append(this._cell, this._logs, this._retry, this._cancel);
     this.node.append(head, this._bar, this._pace, this._facts, this._error, this._note, buttons, this._text);
   }
 
@@ -75,6 +77,8 @@ export class JobRow {
     show(this._note, asked.note);
     this._cancel.hidden = isOver(job);
     this._cancel.disabled = asked.isCancelling;
+    this._retry.hidden = !model.canRetry(job);
+    write(this._retry, retry(job));
     this._cell.hidden = !this._hasCell();
     write(this._logs, asked.isLogsOpen ? 'Hide logs' : 'Logs');
     this._logs.setAttribute('aria-expanded', String(asked.isLogsOpen));
@@ -84,6 +88,7 @@ export class JobRow {
     }
     for (const [button, what] of [
       [this._cancel, 'Cancel'],
+      [this._retry, `${retry(job)} of`],
       [this._logs, asked.isLogsOpen ? 'Hide logs of' : 'Logs of'],
       [this._cell, 'Go to the cell of']
     ] as const) {
@@ -126,6 +131,7 @@ export class JobRow {
   private _note = element('div', 'lm-job-note');
   private _text = element('pre', 'lm-job-logs');
   private _cancel = element('button', 'lm-button', 'Cancel');
+  private _retry = element('button', 'lm-button');
   private _logs = element('button', 'lm-button', 'Logs');
   private _cell = element('button', 'lm-button', 'Go to cell');
 }

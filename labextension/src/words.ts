@@ -42,6 +42,12 @@ export function pace(job: IJob): string {
   return job.tasks === 1 ? '' : `${count(finished)}/${count(job.tasks)} tasks`;
 }
 
+/** What a button says that has the unfinished tasks of a job run again. */
+export function retry(job: IJob): string {
+  const notRun = Math.max(0, (job.tasks ?? 0) - job.done - job.failed);
+  return notRun ? `Run ${count(notRun + job.failed, 'unfinished task')}` : `Retry ${count(job.failed)} failed`;
+}
+
 /** What else is worth telling, most important first. */
 export function facts(job: IJob): string[] {
   const told: string[] = [];

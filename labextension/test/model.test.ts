@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { FromKernel, IJob, IJobsMessage, isFromKernel, ToKernel } from '../src/messages';
 import { hasOtherMagic, runsOnLambda, toggled } from '../src/magicline';
 import { JobsModel } from '../src/model';
-import { cost, duration, facts, money, pace } from '../src/words';
+import { cost, duration, facts, money, pace, retry } from '../src/words';
 
 const EXAMPLES = join(process.cwd(), '..', 'tests', 'fixtures', 'comm');
 const JOB = '20260101-000000-abcdef01';
@@ -30,7 +30,7 @@ function running(more: Partial<IJob> = {}): IJobsMessage {
 }
 
 test('every example of a kernel message is one', () => {
-  for (const name of ['whole', 'change', 'logs', 'refused']) {
+  for (const name of ['whole', 'change', 'logs', 'refused', 'retrying', 'result']) {
     assert.ok(isFromKernel(example(name)), name);
   }
   assert.ok(!isFromKernel({ kind: 'other' }));
@@ -38,7 +38,7 @@ test('every example of a kernel message is one', () => {
 });
 
 test('every kind of message that a page sends has an example', () => {
-  const kinds: ToKernel['kind'][] = ['hello', 'logs', 'cancel'];
+  const kinds: ToKernel['kind'][] = ['hello', 'logs', 'cancel', 'retry', 'result'];
   assert.deepEqual(
     example<ToKernel[]>('to_kernel').map(message => message.kind),
     kinds
@@ -81,13 +81,38 @@ test('a job that ends is told of once, and what was asked is over', () => {
   model.take(example('whole'), 0);
   model.take(example('whole'), 0);
   assert.deepEqual(ended, [JOB]);
-  assert.deepEqual(model.asked(JOB), { isCancelling: false, logs: null, isLogsOpen: false, note: '' });
+  assert.deepEqual([model.asked(JOB).isCancelling, model.asked(JOB).note], [false, '']);
 });
 
 test('answers reach their job', () => {
   const model = told('whole', 'logs', 'refused');
   assert.equal(model.asked(JOB).logs, `logs of ${JOB}`);
   assert.equal(model.asked(JOB).note, 'This job has ended.');
+});
+
+test('what is unfinished of a job that is over can be run again, once', () => {
+  const model = told('whole');
+  const job = model.job(JOB)!;
+  assert.ok(model.canRetry(job));
+  assert.ok(!model.canRetry({ ...job, done: 4 }), 'nothing is unfinished');
+  assert.ok(!model.canRetry({ ...job, finishedAt: null }), 'it still runs');
+  assert.ok(!model.canRetry({ ...job, canRetry: false }), 'the kernel has not kept it');
+  model.note(JOB, { isRetried: true, note: 'Asking the kernel…' });
+  assert.ok(!model.canRetry(job));
+  model.take(example('retrying'), 0);
+  assert.deepEqual([model.canRetry(job), model.asked(JOB).note], [false, '']);
+  model.take(example('refused'), 0);
+  assert.ok(model.canRetry(job), 'it was refused');
+  assert.equal(retry({ ...job, failed: 1, done: 3 }), 'Retry 1 failed');
+  assert.equal(retry({ ...job, tasks: 2000, failed: 21 }), 'Run 1,999 unfinished tasks');
+});
+
+test('a result that was missed is handed on', () => {
+  const model = told('whole');
+  const views: string[] = [];
+  model.result.connect((_, result) => views.push(result.view));
+  model.take(example('result'), 0);
+  assert.deepEqual(views, ['model-1']);
 });
 
 test('times go by the kernel’s clock, whatever the page’s says', () => {

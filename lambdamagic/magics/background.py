@@ -60,6 +60,7 @@ class Background:
         self._pending: dict[str, BackgroundJob] = {}
         self._cells: list[object] = []
         self._rebound: frozenset[str] = frozenset()
+        self._due: deque[Callable[[], None]] = deque()
 
     @property
     def pending(self) -> Mapping[str, BackgroundJob]:
@@ -196,7 +197,33 @@ class Background:
         if touched.read:
             self.read(sorted(touched.read))
 
+    def soon(self, act: Callable[[], None]) -> None:
+        """Have something done in the main thread while no cell runs. For any thread.
+
+        Without a kernel, which has a loop between the cells, it is done at the next cell's boundary.
+        """
+        self._due.append(act)
+        loop = getattr(getattr(self._session.shell, "kernel", None), "io_loop", None)
+        if loop is not None:
+            loop.add_callback(self._when_idle)
+
+    def _when_idle(self) -> None:
+        if not self._cells:  # a cell that awaits leaves the loop to others
+            self._do_due()
+
+    def _do_due(self) -> None:
+        while self._due:
+            act = self._due.popleft()
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001  # nobody calls who could take it: the user is told
+                tell(f"{type(error).__name__}: {error}")
+
     def _at_boundary(self) -> None:
+        self._settle_ended()
+        self._do_due()
+
+    def _settle_ended(self) -> None:
         self._drop_rebound()
         for job in list(self._jobs):
             if not job.has_ended or job.is_large:
@@ -254,6 +281,7 @@ class Background:
             job.wait_for_end(max(0.0, until - time.monotonic()))
         self._jobs.clear()
         self._pending.clear()
+        self._due.clear()
 
 
 def _is_called(job_id: str, wanted: str) -> bool:

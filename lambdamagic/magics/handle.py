@@ -46,6 +46,7 @@ class BackgroundJob:
         before: Jobs that it is queued behind.
         prepare: Puts it together, given its id; called when those have ended.
         stops_early: Whether the first task that fails ends it.
+        on_end: Told in the job's thread when it has ended.
 
     Attributes:
         job_id: Its id.
@@ -53,6 +54,7 @@ class BackgroundJob:
         left_out: Values that it bound and that a newer assignment kept out of the notebook.
         received_bytes: How much of its results has come to the kernel.
         usage: What a cell used, as measured in the function; None before its end.
+        follower: The job that runs what failed here again.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class BackgroundJob:
         prepare: Callable[[str], JobSpec],
         before: Sequence[BackgroundJob] = (),
         stops_early: bool = False,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.job_id, self.label = new_job_id(), runner.label
         self.names = tuple(names)
@@ -84,7 +87,8 @@ class BackgroundJob:
         self.spec: JobSpec | None = None
         self.work = work
         self._background, self._runner = background, runner
-        self._prepare, self._stops_early = prepare, stops_early
+        self.follower: BackgroundJob | None = None
+        self._prepare, self._stops_early, self._on_end = prepare, stops_early, on_end
         self._error: BaseException | None = None
         self._value: Any = None
         self._end_state: State | None = None
@@ -103,7 +107,7 @@ class BackgroundJob:
         with self._lock:
             if self._is_cancelled:
                 raise JobCancelledError(f"job {self.job_id} was cancelled before it began")
-            self._runner.session.remember(self._runner.start(spec))
+            self._runner.start(spec)
             self._has_begun = True
             self._note()
 
@@ -126,6 +130,7 @@ class BackgroundJob:
                 self._ended.set()
                 if self._outputs is not None:
                     self._show_outputs()
+            self._on_end()
 
     def _note(self) -> None:
         self._runner.record.progress = self._progress()
@@ -205,6 +210,8 @@ class BackgroundJob:
             BaseException: What the job raised.
         """
         self.wait()
+        if self.follower is not None:
+            return self.follower.result()
         if self.failure is not None:
             self._background.raised(self)
             raise self.failure
@@ -251,6 +258,13 @@ class BackgroundJob:
         state = self.state
         # A cell that raised is a job that was done as far as the engine goes.
         return replace(progress, job_id=self.job_id, label=self.label, state=state, task_count=progress.task_count or 1)
+
+    def show_in_place(self) -> None:
+        """Show it live where an earlier job was shown; nothing if that was not shown."""
+        with self._lock:
+            gate = self._runner.gate
+            if gate is not None and self._runner.place.is_taken and not self._ended.is_set():
+                gate.open(self._progress(), time.time())
 
     def _ipython_display_(self) -> None:
         """Show it live, once; afterwards, and where that is not possible, its repr is shown."""

@@ -1,4 +1,4 @@
-"""The kernel's end of JupyterLab's panel: what it may do with jobs, and the comm between them."""
+"""The kernel's end of JupyterLab's panel: what it may ask for and do with jobs, and the comm between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lambdamagic.jobs.engine import find_job
 from lambdamagic.widgets.panel import TARGET, JobsPanel
 
 if TYPE_CHECKING:
-    from lambdamagic.magics.session import Session
+    from lambdamagic.magics.session import RanMap, Session
 
 
 class LabLink:
@@ -30,7 +30,7 @@ class LabLink:
             return
         import comm  # ipykernel's; IPython alone is without it
 
-        self._panel = panel = JobsPanel(cancel=_cancel, logs=self._logs)
+        self._panel = panel = JobsPanel(self)
         self._stop_listening = EVERY_JOB.add(panel)
         shell.events.register("pre_run_cell", self._cell_begins)
         panel.connect(comm.create_comm(target_name=TARGET))
@@ -44,18 +44,48 @@ class LabLink:
             panel.close()
 
     def _cell_begins(self, info: Any) -> None:
-        if self._panel is not None:
-            self._panel.cell = getattr(info, "cell_id", None) or ""
+        self._session.cell = getattr(info, "cell_id", None) or ""
 
-    def _logs(self, job_id: str) -> str:
+    def cell_of(self, job_id: str) -> str:
+        """Return the id of the cell that a job belongs to; a program's jobs belong to the one that runs."""
+        record = self._session.find(job_id)
+        return self._session.cell if record is None else record.cell
+
+    def cancel(self, job_id: str) -> bool:
+        """Stop a job; return whether it was still under way."""
+        job = find_job(job_id)
+        if job is None or job.state != "running":
+            return False
+        job.cancel()
+        return True
+
+    def logs(self, job_id: str) -> str:
+        """Return the end of a job's logs."""
         job, record = find_job(job_id), self._session.find(job_id)
         tails = job.log_tails if job is not None else record.logs if record is not None else []
         return "\n".join(tails)
 
+    def can_retry(self, job_id: str) -> bool:
+        """Whether what failed of a job, or did not run, can be run again."""
+        return self._map_of(job_id) is not None
 
-def _cancel(job_id: str) -> bool:
-    job = find_job(job_id)
-    if job is None or job.state != "running":
-        return False
-    job.cancel()
-    return True
+    def retry(self, job_id: str) -> bool:
+        """Run that again as soon as no cell runs; return whether it can be."""
+        ran_map = self._map_of(job_id)
+        if ran_map is None:
+            return False
+        ran_map.retry()
+        return True
+
+    def view_of(self, job_id: str) -> str:
+        """Return the id of the widget that shows a job; empty when none does."""
+        return self._session.shelf.model_of(job_id)
+
+    def result_of(self, job_id: str) -> dict[str, str] | None:
+        """Return the MIME bundle that took a job's widget's place, if it is kept."""
+        return self._session.shelf.result_of(job_id)
+
+    def _map_of(self, job_id: str) -> RanMap | None:
+        record = self._session.find(job_id)
+        ran_map = None if record is None else record.map
+        return ran_map if ran_map is not None and ran_map.can_run_again else None

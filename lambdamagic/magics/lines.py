@@ -189,13 +189,13 @@ class LastJob:
     @property
     def results(self) -> list[Any] | None:
         """Results in the items' order: values, exceptions, and `<not run>`; None for a cell."""
-        return self._record.results
+        return None if self._record.map is None else self._record.map.results
 
     def resume(self) -> list[Any]:
         """Run the tasks of the last map that have no result, after Ctrl-C or a failure, and return all results.
 
         Raises:
-            UsageError: It was no map, or another map came after it.
+            UsageError: It was no map, or its items are no longer kept.
         """
         return self._again(failed=False)
 
@@ -203,14 +203,16 @@ class LastJob:
         """Run the tasks of the last map that failed, and those that have no result; return all results.
 
         Raises:
-            UsageError: It was no map, or another map came after it.
+            UsageError: It was no map, or its items are no longer kept.
         """
         return self._again(failed=True)
 
     def _again(self, *, failed: bool) -> list[Any]:
-        if self._record.again is None:
-            raise UsageError(f"job {self.job_id} has no tasks to run again: only the latest map is kept")
-        return self._record.again(failed=failed)
+        if self._record.map is None:
+            raise UsageError(
+                f"job {self.job_id} has no tasks to run again: it was no map, or later maps took its place"
+            )
+        return self._record.map.again(failed=failed)
 
     def __repr__(self) -> str:
         progress = self._record.progress

@@ -34,7 +34,7 @@ from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.handle import BackgroundJob, outputs_of
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.running import JobRunner, ready, replay, tell
-from lambdamagic.magics.session import JobRecord, Session
+from lambdamagic.magics.session import Session
 from lambdamagic.targets.secret import cache_secret
 
 #: For how long items of an iterator are pulled before results are looked at again.
@@ -104,6 +104,13 @@ class MapRun:
         self._known: KnownTasks | None = None
         self._cached: tuple[int, ...] = ()
         self._runner: JobRunner | None = None
+        self._background: BackgroundJob | None = None
+        self._wants_retry = False
+
+    @property
+    def can_run_again(self) -> bool:
+        """Whether the items are still there."""
+        return self._kept is not None
 
     def over_callable(self, text: str, *, include: list[str], exclude: list[str]) -> Any:
         """Run `%lambda_map fn items`."""
@@ -191,21 +198,63 @@ class MapRun:
         """
         if self._kept is None:
             raise UsageError("the items came from an iterator, which is used up: give %lambda_map a list to resume it")
+        units = self._unfinished(failed=failed)
+        if units is not None:
+            self._go(units, len(self.results), None)
+        return self.results
+
+    def retry(self) -> None:
+        """Have both run again in the background, as soon as the job has ended and no cell runs. For any thread."""
+        self._wants_retry = True
+        self.session.background.soon(self._retry)
+
+    def _retry(self) -> None:
+        before = self._background
+        if not self._wants_retry or (before is not None and not before.has_ended):
+            return  # its end asks again
+        self._wants_retry = False
+        if before is not None:
+            self.session.background.settle(before)
+        units = self._unfinished(failed=True)
+        if units is None:
+            return
+        job = self._go(units, len(self.results), None, is_background=True, stops_early=False)
+        if before is not None:
+            before.follower = job
+            self.session.background.raised(before)
+        job.show_in_place()
+
+    def _retry_if_wanted(self) -> None:
+        if self._wants_retry:
+            self.session.background.soon(self._retry)
+
+    def _unfinished(self, *, failed: bool) -> UnitSource | None:
+        """Return the work of the tasks that are to run again; to a view the others are known already."""
+        assert self._kept is not None, "their items are there"
         tasks = [task for task, result in enumerate(self.results) if result is NOT_RUN]
         tasks += list(self._failures) if failed else []
         if not tasks:
-            return self.results
+            return None
         for task in tasks:
             self._failures.pop(task, None)
             self.results[task] = NOT_RUN
-        self._known, self._cached = None, ()
-        units = SelectedTasks(runs_of(tasks), units_of(self._kept, self._encode), **self._sizes())
-        found: list[Any] = self._go(units, len(tasks), None)
-        return found
+        chosen = set(tasks)
+        self._known, self._cached = None, tuple(n for n in range(len(self.results)) if n not in chosen)
+        return SelectedTasks(runs_of(tasks), units_of(self._kept, self._encode), **self._sizes())
 
-    def _go(self, units: UnitSource, count: int | None, inputs: Inputs | None, *, is_background: bool = False) -> Any:
-        settings, program = self.resolved.settings, self._program
+    def _go(
+        self,
+        units: UnitSource,
+        count: int | None,
+        inputs: Inputs | None,
+        *,
+        is_background: bool = False,
+        stops_early: bool = True,
+    ) -> Any:
+        settings, program, before = self.resolved.settings, self._program, self._runner
         assert program is not None
+        if before is not None:
+            before.record.map = None  # what can be run again is told by the latest job
         runner = self._runner = JobRunner(
             self.session,
             self.resolved,
@@ -213,6 +262,8 @@ class MapRun:
             outcome=self._outcome,
             argument=None if self._kept is None else self._kept.__getitem__,
             is_background=is_background,
+            ran_map=self,
+            place=None if before is None else before.place,
         )
         job: dict[str, Any] = {
             "task_count": count,
@@ -223,20 +274,21 @@ class MapRun:
             "inputs": inputs,
         }
         if is_background:
-            background = BackgroundJob(
+            self._background = BackgroundJob(
                 self.session.background,
                 runner,
                 self,
                 names=(),
                 prepare=lambda job_id: runner.prepare("map", program, units, **job, job_id=job_id),
-                stops_early=settings.on_error == "raise",
+                stops_early=stops_early and settings.on_error == "raise",
+                on_end=self._retry_if_wanted,
             )
-            self.session.background.add(background)
-            return background
+            self.session.background.add(self._background)
+            return self._background
         try:
             runner.run("map", program, units, receive=self._receive, between=self._pull_more, **job)
         finally:
-            self._finish(self.session.history[-1] if self.session.history else None)
+            self._finish()
         return self._outcomes()
 
     def conclude(self, arrivals: list[Arrival], claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
@@ -244,15 +296,12 @@ class MapRun:
         del claim  # a map binds no names
         for arrival in arrivals:
             self._take(arrival)
-        assert self._runner is not None, "it was started"
-        self._finish(self._runner.record)
+        self._finish()
         return self._outcomes()
 
-    def _finish(self, record: JobRecord | None) -> None:
+    def _finish(self) -> None:
         if self._known is not None:
             self._known.flush()
-        if record is not None:
-            record.results, record.again = self.results, self.again
 
     def _outcomes(self) -> list[Any]:
         for notice in self.session.home.take_notices():

@@ -15,10 +15,11 @@ from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, Job, JobSpec
 from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.details import JobDetails
-from lambdamagic.magics.session import JobRecord, Session
+from lambdamagic.magics.session import JobRecord, RanMap, Session
 from lambdamagic.targets.base import Target
 from lambdamagic.targets.spec import job_spec
 from lambdamagic.widgets.actions import Actions
+from lambdamagic.widgets.notebook import Place
 from lambdamagic.widgets.progress import ProgressListener
 from lambdamagic.widgets.views import DELAY_S, Front, Gate, Showing, choose_view
 
@@ -33,6 +34,8 @@ class JobRunner:
         outcome: Returns a task's value or exception, as far as there is one.
         argument: Returns what a task is called with.
         is_background: Whether the cell ends at once; its view is opened by whoever shows the job, if at all.
+        ran_map: The map that it runs for.
+        place: Where an earlier job for that map was shown.
     """
 
     def __init__(
@@ -44,7 +47,10 @@ class JobRunner:
         outcome: Callable[[int], Any],
         argument: Callable[[int], Any] | None = None,
         is_background: bool = False,
+        ran_map: RanMap | None = None,
+        place: Place | None = None,
     ) -> None:
+        self._map, self.place = ran_map, place or Place(session.cell)
         self.session, self.resolved, self.label = session, resolved, label
         self.target: Target = session.target(resolved)
         self.job: Job | None = None
@@ -53,6 +59,7 @@ class JobRunner:
         self._details = details = JobDetails(listener, outcome, argument)
         actions = Actions(
             cancel=self._cancel,
+            retry_failed=ran_map.retry if ran_map is not None and ran_map.can_run_again else None,
             describe=details.describe,
             results_csv=details.results_csv,
             is_blocking=not is_background,
@@ -65,7 +72,9 @@ class JobRunner:
             has_page = front in ("notebook", "headless") and wanted != "text"
             wanted = "html" if front == "headless" else wanted
             front = "notebook" if has_page else "nobody"
-        view = choose_view(front, listener, wanted=wanted, actions=actions, log=details.log, shelf=session.shelf)
+        view = choose_view(
+            front, listener, wanted=wanted, actions=actions, log=details.log, shelf=session.shelf, place=self.place
+        )
         if is_background and front == "notebook":
             view = self.gate = Gate(view)
         self.showing = Showing(view, listener, delay_s=0.0 if is_background else DELAY_S)
@@ -107,10 +116,7 @@ class JobRunner:
             inputs=inputs,
         )
         record = self.start(spec)
-        try:
-            self.follow(receive, between)
-        finally:
-            self.session.remember(record)
+        self.follow(receive, between)
         return record
 
     def prepare(
@@ -152,12 +158,15 @@ class JobRunner:
             raise self._checked(error) from error.__cause__
 
     def start(self, spec: JobSpec) -> JobRecord:
-        """Begin the job, and return what will be remembered of it."""
+        """Begin the job, and return what is remembered of it."""
         listeners = Listeners()
         listeners.add(self.showing.listener)
         self._details.function = spec.function.name
+        # Before anything can be told of it: who hears of the job may ask for it at once.
+        begun = replace(self.showing.listener.snapshot(), job_id=spec.job_id, label=self.label)
+        self.record = JobRecord(begun, self.target.name, spec.function.name, self.place.cell, map=self._map)
+        self.session.remember(self.record)
         self.job = self.session.start(spec, listeners)
-        self.record = JobRecord(self.showing.listener.snapshot(), self.target.name, spec.function.name)
         return self.record
 
     def follow(self, receive: Callable[[Arrival], None], between: Callable[[], None] = lambda: None) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lambdamagic.codec.home import Home
 from lambdamagic.config import ResolvedSettings, load_settings
@@ -27,6 +27,24 @@ if TYPE_CHECKING:
     from lambdamagic.widgets.views import Front
 
 _HISTORY = 200
+#: So many maps keep their items and results, the latest: they can be large.
+_MAPS = 5
+
+
+class RanMap(Protocol):
+    """A map as it is kept: what its tasks gave, and the way to run some of them again."""
+
+    results: list[Any]
+
+    @property
+    def can_run_again(self) -> bool:
+        """Whether its items are still there."""
+
+    def again(self, *, failed: bool) -> list[Any]:
+        """Run what has no result, and what failed if it is asked for; return all results."""
+
+    def retry(self) -> None:
+        """Have both run again in the background, once no cell runs. For any thread."""
 
 
 @dataclass
@@ -37,17 +55,17 @@ class JobRecord:
         progress: Its final state.
         target: Where it ran.
         function: The function's name.
+        cell: The id of the cell that it belongs to.
         logs: Ends of its invocations' logs.
-        results: What the tasks of the last map gave, in order (a value, an exception, or NOT_RUN).
-        again: Runs what is missing of the last map, and what failed if it is asked to.
+        map: The map that it ran for, while that is kept and no later job runs for it.
     """
 
     progress: Progress
     target: str
     function: str
+    cell: str = ""
     logs: list[str] = field(default_factory=list)
-    results: list[Any] | None = None
-    again: Callable[..., list[Any]] | None = None
+    map: RanMap | None = None
 
 
 #: `_`, `__`, `___`, `_12`: results that IPython put into the namespace, and that people use.
@@ -77,6 +95,7 @@ class Session:
     Attributes:
         background: Its background jobs; put there by who knows both.
         declined: What the user has said no to, so that it is asked once.
+        cell: The id of the cell that runs, or ran last; empty where the front end tells none.
     """
 
     background: Background
@@ -86,6 +105,7 @@ class Session:
         self.home = Home(shell.user_ns)
         self.hidden = HiddenNames(shell)
         self.shelf = Shelf()
+        self.cell = ""
         self.history: deque[JobRecord] = deque(maxlen=_HISTORY)
         self.declined: set[tuple[str, ...]] = set()
         self._given = given
@@ -165,11 +185,10 @@ class Session:
         return self._engine.start(spec, listeners)
 
     def remember(self, record: JobRecord) -> None:
-        """Add to the history; only the latest map keeps its results."""
-        if record.results is not None:
-            for older in self.history:
-                older.results = older.again = None
+        """Add to the history; only the latest maps keep their results."""
         self.history.append(record)
+        for older in [each for each in self.history if each.map is not None][:-_MAPS]:
+            older.map = None
 
     def find(self, job_id: str) -> JobRecord | None:
         """Return a job of the history by its id, a unique beginning or end of it, or `last`."""
@@ -177,7 +196,7 @@ class Session:
             return self.history[-1] if self.history else None
         found = [
             record
-            for record in self.history
+            for record in tuple(self.history)  # also asked by the page's thread
             if record.progress.job_id.startswith(job_id) or record.progress.job_id.endswith(job_id)
         ]
         return found[0] if len(found) == 1 else None

@@ -5,6 +5,8 @@ All three leave the same behind: a result that needs neither kernel nor widget.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,10 @@ from lambdamagic.widgets.progress import Progress, ProgressListener
 
 if TYPE_CHECKING:
     from lambdamagic.widgets.live import JobWidget
+
+
+#: So many jobs' results are kept for pages that missed them; each has 100 kB at most.
+_RESULTS = 8
 
 
 def has_widgets() -> bool:
@@ -28,44 +34,101 @@ def final(progress: Progress, listener: ProgressListener, actions: Actions) -> d
         ((commonest, _),) = progress.errors.most_common(1)
         first = progress.first_failed.get(commonest)
         traceback = actions.describe(first).traceback if first is not None else ""
-    html = result.render(progress, listener.tasks(), traceback=traceback)
+    can_retry = actions.retry_failed is not None
+    html = result.render(progress, listener.tasks(), traceback=traceback, can_retry=can_retry)
     return {"text/html": html, "text/plain": result.plain(progress)}
 
 
 class Shelf:
-    """Keeps the last widget open when its job is over.
+    """What pages may still ask for that were reloaded while a job ran, and so were sent no result.
 
-    A page that was reloaded while the job ran cannot be sent the result: its output still asks for the widget, and gets
-    it as long as it is here.
+    Their output still asks for the widget: the last one stays open when its job is over, and the latest results are
+    there for JupyterLab's extension, which puts them in its place. Thread-safe.
     """
 
     def __init__(self) -> None:
-        self._kept: JobWidget | None = None
+        self._lock = threading.Lock()
+        self._widget: JobWidget | None = None
+        self._models: OrderedDict[str, str] = OrderedDict()
+        self._results: dict[str, dict[str, str]] = {}
 
-    def keep(self, widget: JobWidget | None) -> None:
-        """Keep this widget, and close the one before."""
-        if self._kept is not None:
-            self._kept.close()
-        self._kept = widget
+    def opened(self, job_id: str, model_id: str) -> None:
+        """Note which widget shows a job."""
+        with self._lock:
+            self._models[job_id] = model_id
+            while len(self._models) > _RESULTS:
+                self._results.pop(self._models.popitem(last=False)[0], None)
+
+    def ended(self, job_id: str, widget: JobWidget, bundle: dict[str, str]) -> None:
+        """Keep a job's widget and result; the widget before is closed."""
+        with self._lock:
+            if job_id in self._models:
+                self._results[job_id] = bundle
+            before, self._widget = self._widget, widget
+        if before is not None:
+            before.close()
+
+    def model_of(self, job_id: str) -> str:
+        """Return the id of the widget that shows a job; empty when none does."""
+        with self._lock:
+            return self._models.get(job_id, "")
+
+    def result_of(self, job_id: str) -> dict[str, str] | None:
+        """Return what took the widget's place; None while the job runs, or when it is no longer kept."""
+        with self._lock:
+            return self._results.get(job_id)
 
     def close(self) -> None:
-        """Close what is kept. Idempotent."""
-        self.keep(None)
+        """Let all go. Idempotent."""
+        with self._lock:
+            before, self._widget = self._widget, None
+            self._models.clear()
+            self._results.clear()
+        if before is not None:
+            before.close()
+
+
+class Place:
+    """Where in a notebook a job is shown: one display, which is updated in place.
+
+    A job that runs another's tasks again takes its place.
+
+    Args:
+        cell: The id of the cell that it belongs to; empty where that is not known.
+    """
+
+    def __init__(self, cell: str = "") -> None:
+        self.cell = cell
+        self._handle: Any = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether something is shown there."""
+        return self._handle is not None
+
+    def show(self, bundle: dict[str, Any]) -> None:
+        """Show a MIME bundle: below the present cell the first time, from then on there."""
+        if self._handle is None:
+            from IPython.display import display
+
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
 
 
 class WidgetView:
     """The live widget; when the job is over the result takes its place."""
 
-    def __init__(self, listener: ProgressListener, actions: Actions, log: OutputLog, shelf: Shelf) -> None:
+    def __init__(
+        self, listener: ProgressListener, actions: Actions, log: OutputLog, shelf: Shelf, place: Place
+    ) -> None:
         self._listener, self._actions, self._log, self._shelf = listener, actions, log, shelf
         self._widget: JobWidget | None = None
-        self._handle: Any = None
+        self._place = place
 
     def show(self, progress: Progress, now: float) -> None:
         """Open it, or tell it what changed."""
         if self._widget is None:
-            from IPython.display import display
-
             from lambdamagic.widgets.live import JobWidget
 
             self._widget = JobWidget(self._listener, self._actions, self._log)
@@ -79,40 +142,37 @@ class WidgetView:
                 "text/html": page.render(progress, now),
                 "text/plain": text.line(progress, now),
             }
-            self._handle = display(bundle, raw=True, display_id=True)
+            self._place.show(bundle)
+            self._shelf.opened(progress.job_id, self._widget.model_id)
         self._widget.update(progress, now)
 
     def close(self, progress: Progress, now: float) -> None:
         """Leave the result in the widget's place."""
         if self._widget is not None:
-            self._handle.update(final(progress, self._listener, self._actions), raw=True)
+            bundle = final(progress, self._listener, self._actions)
+            self._place.show(bundle)
             # For a page that was reloaded meanwhile, and still shows the widget.
             self._widget.update(progress, now)
-            self._shelf.keep(self._widget)
+            self._shelf.ended(progress.job_id, self._widget, bundle)
             self._widget = None
 
 
 class CardView:
     """HTML with a plain-text twin, updated in place through a display id."""
 
-    def __init__(self, listener: ProgressListener, actions: Actions) -> None:
-        self._listener, self._actions = listener, actions
-        self._handle: Any = None
+    def __init__(self, listener: ProgressListener, actions: Actions, place: Place) -> None:
+        self._listener, self._actions, self._place = listener, actions, place
+        self._is_shown = False
 
     def show(self, progress: Progress, now: float) -> None:
         """Draw, or draw again."""
-        from IPython.display import display
-
-        bundle = {"text/html": page.render(progress, now), "text/plain": text.line(progress, now)}
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
-        else:
-            self._handle.update(bundle, raw=True)
+        self._is_shown = True
+        self._place.show({"text/html": page.render(progress, now), "text/plain": text.line(progress, now)})
 
     def close(self, progress: Progress, now: float) -> None:
         """Leave the result in the notebook."""
-        if self._handle is not None:
-            self._handle.update(final(progress, self._listener, self._actions), raw=True)
+        if self._is_shown:
+            self._place.show(final(progress, self._listener, self._actions))
 
 
 class HeadlessView:

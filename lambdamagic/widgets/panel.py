@@ -47,6 +47,31 @@ class Comm(Protocol):
         """Tell the pages that it is over."""
 
 
+class Jobs(Protocol):
+    """What the panel asks for, and does with, a job by its id; called in any thread."""
+
+    def cell_of(self, job_id: str) -> str:
+        """Return the id of the notebook's cell that it belongs to; empty where that is not known."""
+
+    def cancel(self, job_id: str) -> bool:
+        """Stop it; return whether it was still under way."""
+
+    def logs(self, job_id: str) -> str:
+        """Return the end of its logs."""
+
+    def can_retry(self, job_id: str) -> bool:
+        """Whether what failed of it, or did not run, can be run again."""
+
+    def retry(self, job_id: str) -> bool:
+        """Run that again; return whether it can be."""
+
+    def view_of(self, job_id: str) -> str:
+        """Return the id of the widget that shows it; empty when none does."""
+
+    def result_of(self, job_id: str) -> dict[str, str] | None:
+        """Return the MIME bundle that took its widget's place, if it is kept."""
+
+
 @dataclass
 class _Entry:
     """One job: a listener while it runs, its last state afterwards."""
@@ -66,21 +91,19 @@ class JobsPanel:
     """Follows all jobs and tells the pages; a listener of `events.EVERY_JOB`. Thread-safe.
 
     Args:
-        cancel: Stops a job by its id; returns whether it still knew it.
-        logs: Returns the end of a job's logs.
+        jobs: Knows the jobs.
         every_s: Between two messages, at least.
         alive_s: Between two messages while something runs, at most.
     """
 
     def __init__(
         self,
+        jobs: Jobs,
         *,
-        cancel: Callable[[str], bool],
-        logs: Callable[[str], str],
         every_s: float = _EVERY_S,
         alive_s: float = _ALIVE_S,
     ) -> None:
-        self._cancel, self._logs, self._every_s, self._alive_s = cancel, logs, every_s, alive_s
+        self._jobs, self._every_s, self._alive_s = jobs, every_s, alive_s
         self._changed = threading.Condition()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._dirty: dict[str, None] = {}
@@ -89,14 +112,12 @@ class JobsPanel:
         self._comm: Comm | None = None
         self._sender: threading.Thread | None = None
         self._is_closed = False
-        #: The notebook's cell that runs; the jobs that start belong to it.
-        self.cell = ""
 
     def __call__(self, event: events.Event) -> None:
         """Take in an event of any job."""
         with self._changed:
             if isinstance(event, events.JobStarted):
-                self._entries[event.job_id] = _Entry(self.cell, ProgressListener())
+                self._entries[event.job_id] = _Entry(self._jobs.cell_of(event.job_id), ProgressListener())
                 self._job_count += 1
                 self._is_billed |= event.is_billed
                 self._forget_old()
@@ -142,10 +163,22 @@ class JobsPanel:
             case "hello":
                 self._greet()
             case "cancel":
-                if not self._cancel(job_id):
-                    self._send({"kind": "refused", "to": "cancel", "job": job_id, "reason": "This job has ended."})
+                if not self._jobs.cancel(job_id):
+                    self._refuse("cancel", job_id, "This job has ended.")
             case "logs":
-                self._send({"kind": "logs", "job": job_id, "text": self._logs(job_id)[-_LOG:]})
+                self._send({"kind": "logs", "job": job_id, "text": self._jobs.logs(job_id)[-_LOG:]})
+            case "retry":
+                if self._jobs.retry(job_id):
+                    self._send({"kind": "retrying", "job": job_id})
+                else:
+                    self._refuse("retry", job_id, "What this job was given is no longer kept: run its cell again.")
+            case "result":
+                bundle = self._jobs.result_of(job_id)
+                if bundle is not None:
+                    self._send({"kind": "result", "job": job_id, "view": self._jobs.view_of(job_id), "data": bundle})
+
+    def _refuse(self, what: str, job_id: str, reason: str) -> None:
+        self._send({"kind": "refused", "to": what, "job": job_id, "reason": reason})
 
     def _greet(self) -> None:
         with self._changed:
@@ -181,9 +214,14 @@ class JobsPanel:
             "version": VERSION,
             "whole": whole,
             "now": now,
-            "jobs": [job_facts(entry.progress(), entry.cell, now) for entry in entries],
+            "jobs": [self._facts(entry, now) for entry in entries],
             "session": {"jobs": self._job_count, "costUsd": self._cost_usd, "isBilled": self._is_billed},
         }
+
+    def _facts(self, entry: _Entry, now: float) -> dict[str, Any]:
+        progress = entry.progress()
+        can_retry, view = self._jobs.can_retry(progress.job_id), self._jobs.view_of(progress.job_id)
+        return {**job_facts(progress, entry.cell, now), "canRetry": can_retry, "view": view}
 
     def _send(self, message: dict[str, Any]) -> None:
         comm = self._comm

@@ -120,15 +120,10 @@ def _paint(line: bytearray, row: Invocation, tasks: TaskTable, scale: float) -> 
 
 
 def durations(tasks: TaskTable) -> str:
-    """Return the histogram of run times; empty when no task has ended."""
-    over = (TaskState.DONE, TaskState.FAILED)
-    if tasks.counts[TaskState.DONE] + tasks.counts[TaskState.FAILED] == len(tasks.states):
-        seconds = list(tasks.seconds)
-    else:
-        seconds = [each for each, state in zip(tasks.seconds, tasks.states, strict=True) if state in over]
+    """Return the histogram of run times; empty when no task, or only one, has run to its end."""
+    seconds = sorted(filter(None, tasks.seconds))  # what has not ended, or was known before, has none
     if len(seconds) < 2:
         return ""
-    seconds.sort()
     low, high = max(seconds[0], 1e-6), max(seconds[-1], 2e-6)
     # Equal widths, or equal ratios where the times lie far apart.
     is_log = high / low > 30

@@ -60,9 +60,10 @@ class Progress:
 
     def remaining_s(self, now: float) -> float | None:
         """Seconds that the rest will take at the pace so far; None while that cannot be told."""
-        if not self.task_count or not self.finished_tasks or self.is_over:
+        ran = self.finished_tasks - self.cached
+        if not self.task_count or ran <= 0 or self.is_over:
             return None
-        return self.elapsed_s(now) / self.finished_tasks * (self.task_count - self.finished_tasks)
+        return self.elapsed_s(now) / ran * (self.task_count - self.finished_tasks)
 
 
 class ProgressListener:

@@ -57,13 +57,15 @@ overflow-wrap:anywhere}}
 </style>"""
 
 
-def render(progress: Progress, tasks: TaskTable, *, traceback: str = "") -> str:
+def render(progress: Progress, tasks: TaskTable, *, traceback: str = "", can_retry: bool = False) -> str:
     """Return the HTML.
 
     Args:
         progress: The job's end.
         tasks: Its tasks.
         traceback: That of the first failed task, as text.
+        can_retry: Whether what failed can be run again. There is a place then into which JupyterLab's extension puts a
+            button while the kernel knows the job; it is empty, and nothing, everywhere else.
     """
     is_map = progress.task_count != 1
     now = progress.finished_at or progress.started_at
@@ -77,6 +79,8 @@ def render(progress: Progress, tasks: TaskTable, *, traceback: str = "") -> str:
     if is_map:
         parts.append(pictures.bar(progress))
     parts.append(_table(progress))
+    if can_retry and progress.done < (progress.task_count or 0):
+        parts.append(f'<div class="lmr-again" data-job="{escape(progress.job_id)}"></div>')
     if is_map and len(tasks.states) > 1:
         parts.append(pictures.timeline(tasks, progress.elapsed_s(now)))
         parts.append(pictures.durations(tasks))
@@ -108,7 +112,7 @@ def _table(progress: Progress) -> str:
         "retried": progress.retried,
         "throttled": progress.throttled,
         "backups": progress.backed_up,
-        "cached": progress.cached,
+        "from before": progress.cached,
     }
     for name, count in counts.items():
         if count and (name != "failed" or progress.task_count != 1):

@@ -51,7 +51,7 @@ def details(progress: Progress) -> list[str]:
     if progress.backed_up:
         told.append(f"{progress.backed_up:,} backed up")
     if progress.cached:
-        told.append(f"{progress.cached:,} cached")
+        told.append(f"{progress.cached:,} from before")
     if progress.retried:
         told.append(f"{progress.retried:,} retried")
     if progress.throttled:

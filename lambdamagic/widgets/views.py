@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from lambdamagic.api.appearance import SIGNS
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions, OutputLog
-from lambdamagic.widgets.notebook import CardView, HeadlessView, Shelf, WidgetView, has_widgets
+from lambdamagic.widgets.notebook import CardView, HeadlessView, Place, Shelf, WidgetView, has_widgets
 from lambdamagic.widgets.progress import Progress, ProgressListener
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ def choose_view(
     actions: Actions | None = None,
     log: OutputLog | None = None,
     shelf: Shelf | None = None,
+    place: Place | None = None,
 ) -> View:
     """Return the view for where the code runs.
 
@@ -177,6 +178,7 @@ def choose_view(
         actions: What can be done with the job.
         log: What it prints.
         shelf: Where the widget goes when the job is over.
+        place: Where an earlier job was shown that this one goes on with.
     """
     if front == "nobody":
         return NoView()
@@ -184,12 +186,12 @@ def choose_view(
         return TerminalView() if sys.stderr.isatty() and wanted != "text" else LogView()
     if wanted == "text":
         return LogView()
-    actions = actions or Actions()
+    actions, place = actions or Actions(), place or Place()
     if front == "headless":
         return HeadlessView(listener, actions, LogView())
     if wanted != "html" and has_widgets():
-        return WidgetView(listener, actions, log or OutputLog(), shelf or Shelf())
-    return CardView(listener, actions)
+        return WidgetView(listener, actions, log or OutputLog(), shelf or Shelf(), place)
+    return CardView(listener, actions, place)
 
 
 class Showing:

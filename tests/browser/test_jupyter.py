@@ -114,7 +114,7 @@ def test_two_thousand_tasks_are_watched_and_their_result_stays(
 def test_the_stop_button_cancels_and_a_reload_changes_nothing(
     jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
-    """A page that is reloaded while a cell waits can stop it; the widget is there again and tells how it ended."""
+    """A page that is reloaded while a cell waits can stop it; the widget is there again, and then the result."""
     path = jupyterlab.write("stop.ipynb", _SETUP, _SLOW, _CELL)
     page = open_page(strict=False)
     notebook = jupyterlab.open(page, path.name)
@@ -126,8 +126,10 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
     notebook.wait_until_known()
     notebook.interrupt()
     notebook.wait_until_ready()
-    page.locator(".lm-state", has_text="cancelled").wait_for()
+    page.locator(".lmr", has_text="cancelled").wait_for()
     keep(page, "reloaded")
+    notebook.save()
+    assert "vnd.jupyter.widget-view+json" not in json.dumps(_outputs(path, 1))
     notebook.run(2)
     shown = notebook.output(2).text_content()
     assert "printed there" in shown and "42" in shown

@@ -156,6 +156,52 @@ def test_a_job_is_cancelled_after_a_reload_and_forgotten_after_a_restart(
     panel.get_by_text("No jobs yet").wait_for()
 
 
+def test_what_failed_is_run_again_by_a_button(
+    lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None], tmp_path: Path
+) -> None:
+    """In the job's result, and in the panel: live in the same place, and into the very list."""
+    mended = tmp_path / "mended"
+    setup = f"""\
+%load_ext lambdamagic
+%config LambdaMagics.memory_mb = 512
+import time
+from pathlib import Path
+mended = Path({str(mended)!r})
+
+def evaluate(n):
+    time.sleep(0.05)
+    if n % 80 == 0 and not mended.exists():
+        raise ValueError("no convergence")
+    return n * n"""
+    run = "scores = %lambda_map --on-error return --chunksize 5 --max-concurrency 4 evaluate range(200)"
+    check = "[n for n, score in enumerate(scores) if score != n * n]"
+    page, notebook, panel = _open(lab, open_page, setup, run, check, "%lambda wait")
+    notebook.run(0)
+    notebook.run(1)
+    again = page.locator(".lmr").get_by_role("button", name="Retry 3 failed")
+    again.wait_for()
+    keep(page, "retry-button")
+    assert violations(page, ".lmr") == []
+    notebook.run(2)
+    assert "[0, 80, 160]" in notebook.output(2).text_content()
+    again.click()
+    jobs = panel.locator(".lm-job")
+    page.wait_for_function("document.querySelectorAll('.lm-job').length === 2")
+    page.locator(".lmr", has_text="✗ failed").wait_for()  # it is not mended yet
+    assert page.locator(".lmr").count() == 1, "in the same place"
+    mended.touch()
+    panel.get_by_role("button", name="Retry 3 failed of evaluate").click()
+    page.locator(".lmr", has_text="✓ done").wait_for()
+    page.wait_for_function("document.querySelectorAll('.lm-job').length === 3")
+    assert jobs.first.get_attribute("data-state") == "done"
+    assert page.get_by_role("button", name="Retry").count() == 0
+    assert "200/200 tasks" in page.locator(".lmr").text_content()
+    notebook.run(2)
+    notebook.output(2).get_by_text("[]").wait_for()
+    assert page.locator(".lm-badge").evaluate_all("all => all.map(one => one.textContent)") == ["λ ✓"]
+    keep(page, "retried")
+
+
 def test_the_cell_button_adds_and_removes_the_line(
     lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:

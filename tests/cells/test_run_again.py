@@ -50,3 +50,47 @@ def test_an_iterator_that_is_used_up_cannot_be_resumed(tries):
     """The error says what can."""
     tries.run("r = %lambda_map --chunksize 1 --max-concurrency 1 tries (n for n in range(5))")
     assert "give %lambda_map a list" in str(tries.run("job = %lambda last\njob.resume()").error)
+
+
+_RETRY = "get_ipython()._lambdamagic.session.history[-1].map.retry()"
+
+
+def test_a_button_runs_what_failed_again_beside_the_notebook(tries, tmp_path):
+    """The very list of the cell gets the values; only what failed ran a second time."""
+    found = tries.ok("r = %lambda_map --on-error return tries range(5)\nr").value
+    assert type(found[2]) is ValueError
+    (tmp_path / "mended").touch()
+    tries.ok(_RETRY)
+    tries.ok("%lambda wait")
+    assert tries.ok("r").value == [0, 1, 4, 9, 16]
+    assert found == [0, 1, 4, 9, 16]
+    assert _ran(tmp_path) == {0: 1, 1: 1, 2: 2, 3: 1, 4: 1}
+    tries.ok(_RETRY)
+    tries.ok("%lambda wait")
+    assert sum(_ran(tmp_path).values()) == 6, "nothing is left to be run"
+
+
+def test_a_job_in_the_background_is_retried_when_it_has_ended(tries, tmp_path):
+    """Asked for while it runs it waits for the end; who holds the first job gets the results of the second."""
+    start = "job = %lambda_map --bg --on-error return --chunksize 1 tries range(5)\n"
+    tries.ok(f"{start}{_RETRY}\nassert job.wait_for_end(60)\n(folder / 'mended').touch()")
+    tries.ok("%lambda wait")
+    assert tries.ok("job.result()").value == [0, 1, 4, 9, 16]
+    assert _ran(tmp_path) == {0: 1, 1: 1, 2: 2, 3: 1, 4: 1}
+
+
+def test_a_retry_goes_on_after_a_failure(tries, tmp_path):
+    """A map that stopped at its first failure is run to its end, whatever fails again; that is raised at last."""
+    assert tries.run("r = %lambda_map --chunksize 1 --max-concurrency 1 tries range(5)").error.args == ("two",)
+    tries.ok(_RETRY)
+    assert tries.run("%lambda wait").error.args == ("two",)
+    results = tries.ok("job = %lambda last\njob.results").value
+    assert (results[:2], type(results[2]), results[3:]) == ([0, 1], ValueError, [9, 16])
+
+
+def test_the_latest_maps_are_kept(tries):
+    """Their items and results can be large: of older ones only the figures stay."""
+    for _ in range(6):
+        tries.ok("%lambda_map abs [-1];")
+    kept = "[record.map is not None for record in get_ipython()._lambdamagic.session.history][-6:]"
+    assert tries.ok(kept).value == [False, True, True, True, True, True]

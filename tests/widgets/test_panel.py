@@ -56,6 +56,37 @@ def _same_but_now(message: dict[str, Any], name: str) -> None:
     assert {**message, "now": 0} == {**example, "now": 0}
 
 
+class _Jobs:
+    """What a kernel knows of its jobs: one map that failed, and can be run again once."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.is_running = False
+
+    def cell_of(self, job_id: str) -> str:
+        return "cell-1"
+
+    def cancel(self, job_id: str) -> bool:
+        self.asked.append(f"cancel {job_id}")
+        return self.is_running
+
+    def logs(self, job_id: str) -> str:
+        return f"logs of {job_id}"
+
+    def can_retry(self, job_id: str) -> bool:
+        return job_id == JOB and "submit" not in self.asked
+
+    def retry(self, job_id: str) -> bool:
+        self.asked.append(f"retry {job_id}")
+        return self.asked.count(f"retry {job_id}") == 1
+
+    def view_of(self, job_id: str) -> str:
+        return "model-1" if self.can_retry(job_id) else ""
+
+    def result_of(self, job_id: str) -> dict[str, str] | None:
+        return {"text/html": "<div>result</div>", "text/plain": "result"} if job_id == JOB else None
+
+
 @pytest.fixture
 def comm() -> _Comm:
     """An open comm."""
@@ -63,23 +94,29 @@ def comm() -> _Comm:
 
 
 @pytest.fixture
-def panel(comm: _Comm) -> Any:
+def jobs() -> _Jobs:
+    """What the kernel knows."""
+    return _Jobs()
+
+
+@pytest.fixture
+def panel(comm: _Comm, jobs: _Jobs) -> Any:
     """A panel with a job that nobody can cancel any more, and its logs."""
-    found = JobsPanel(cancel=lambda job: False, logs=lambda job: f"logs of {job}", every_s=0.01)
+    found = JobsPanel(jobs, every_s=0.01)
     found.connect(comm)
     yield found
     found.close()
 
 
-def test_what_is_sent_is_as_in_the_examples(panel: JobsPanel, comm: _Comm) -> None:
+def test_what_is_sent_is_as_in_the_examples(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
     """Everything to a page that says hello, then what changed."""
-    panel.cell = "cell-1"
     for event in (started(4), sent("a", 0, 1), ended("a", 0, 1, is_cold=True, cost=0.0025), outcome(0)):
         panel(event)
     panel(outcome(1, "ValueError: no"))
     panel(over("failed", "ValueError: no"))
     comm.say(kind="hello")
     _same_but_now(comm.sent[0], "whole")
+    jobs.asked.append("submit")  # which is no map
     panel(started(None, "submit"))
     _same_but_now(
         comm.wait_for(lambda message: not message["whole"] and message["jobs"][0]["label"] == "submit"), "change"
@@ -88,18 +125,31 @@ def test_what_is_sent_is_as_in_the_examples(panel: JobsPanel, comm: _Comm) -> No
     assert comm.wait_for(lambda message: message["kind"] == "logs") == _example("logs")
     comm.say(kind="cancel", job=JOB)
     assert comm.wait_for(lambda message: message["kind"] == "refused") == _example("refused")
+    comm.say(kind="result", job=JOB)
+    assert {**comm.wait_for(lambda message: message["kind"] == "result"), "view": "model-1"} == _example("result")
+
+
+def test_what_failed_is_run_again_as_long_as_it_is_known(panel: JobsPanel, comm: _Comm) -> None:
+    """The page is told that it runs, and the second time why it does not; of a result that is gone nothing is said."""
+    comm.say(kind="retry", job=JOB)
+    assert comm.sent == [_example("retrying")]
+    comm.say(kind="retry", job=JOB)
+    assert comm.sent[1]["to"] == "retry" and "run its cell again" in comm.sent[1]["reason"]
+    comm.say(kind="result", job="another")
+    assert len(comm.sent) == 2
 
 
 def test_what_pages_say_is_understood(comm: _Comm) -> None:
     """Each example of a page's message reaches what it is meant for."""
-    asked: list[str] = []
-    panel = JobsPanel(cancel=lambda job: not asked.append(f"cancel {job}"), logs=lambda job: "", every_s=0.01)
+    jobs = _Jobs()
+    jobs.is_running = True
+    panel = JobsPanel(jobs, every_s=0.01)
     panel.connect(comm)
     try:
         for message in _example("to_kernel"):
             comm.say(**message)
-        assert asked == [f"cancel {JOB}"]
-        assert [message["kind"] for message in comm.sent] == ["jobs", "logs"]
+        assert jobs.asked == [f"cancel {JOB}", f"retry {JOB}"]
+        assert [message["kind"] for message in comm.sent] == ["jobs", "logs", "retrying", "result"]
     finally:
         panel.close()
 
@@ -114,7 +164,7 @@ def test_nothing_is_sent_before_a_page_says_hello(panel: JobsPanel, comm: _Comm)
 
 def test_many_events_make_few_messages(comm: _Comm) -> None:
     """Between two messages lies the time that was asked for; the last state is always told."""
-    panel = JobsPanel(cancel=lambda job: True, logs=lambda job: "", every_s=0.2)
+    panel = JobsPanel(_Jobs(), every_s=0.2)
     panel.connect(comm)
     try:
         comm.say(kind="hello")
@@ -131,7 +181,7 @@ def test_many_events_make_few_messages(comm: _Comm) -> None:
 
 def test_what_runs_is_told_again_though_nothing_happens(comm: _Comm) -> None:
     """A page that was reloaded while the kernel is busy cannot ask; it hears of the running job, and of no other."""
-    panel = JobsPanel(cancel=lambda job: True, logs=lambda job: "", every_s=0.01, alive_s=0.05)
+    panel = JobsPanel(_Jobs(), every_s=0.01, alive_s=0.05)
     panel.connect(comm)
     try:
         for event in (started(1), over()):

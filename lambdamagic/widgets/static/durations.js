@@ -14,6 +14,7 @@ export function histogram(states, seconds) {
   const done = [];
   const failed = [];
   for (let task = 0; task < states.length; task += 1) {
+    if (!seconds[task]) continue; // it did not run in this job: its value was there before
     if (states[task] === DONE) done.push(seconds[task]);
     else if (states[task] === FAILED) failed.push(seconds[task]);
   }

@@ -197,7 +197,7 @@ class Widget {
     this._drawBar(head, finished, isOver);
     this._drawFacts(head);
     this._cancel.hidden = isOver || !can.cancel;
-    this._retry.hidden = !isOver || !head.failed || !can.retry;
+    this._retry.hidden = !head.failed || !can.retry;
     this._csv.hidden = !can.csv || !finished;
     this._copy.hidden = !head.job;
     if (!this._noteUntil || performance.now() > this._noteUntil) {
@@ -236,7 +236,7 @@ class Widget {
       ["retried", count(head.retried), ""],
       ["throttled", count(head.throttled), ""],
       ...(head.backups ? [["backups", count(head.backups), ""]] : []),
-      ...(head.cached ? [["cached", count(head.cached), ""]] : []),
+      ...(head.cached ? [["from before", count(head.cached), ""]] : []),
       ["cold starts", count(head.cold), ""],
       ["memory peak", head.peak ? `${count(head.peak)} of ${count(head.memory)} MB` : `– of ${count(head.memory)} MB`, head.peak > 0.9 * head.memory ? "failed" : ""],
       [head.isBilled ? "cost so far" : "would cost on AWS", head.cost || "–", ""],
@@ -309,7 +309,7 @@ class Widget {
     this._heard(content.to);
     if (content.error) this._tell(content.error, 10_000);
     else if (content.to === "cancel") this._tell("Cancelled: what still runs on Lambda is told to stop.");
-    else if (content.to === "retry") this._tell("The failed tasks run again.");
+    else if (content.to === "retry") this._tell("The failed tasks run again when the job has ended and no cell runs.", 10_000);
     else if (content.csv !== undefined) {
       const url = URL.createObjectURL(new Blob([content.csv], { type: "text/csv" }));
       const link = element("a", { href: url, download: `${this._store.head.job}.csv` });

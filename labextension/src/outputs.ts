@@ -1,0 +1,81 @@
+/** What the extension does in a notebook's outputs: the button of a result, and results that a page missed. */
+
+import { ICodeCellModel } from '@jupyterlab/cells';
+import { NotebookPanel } from '@jupyterlab/notebook';
+
+import { JobsConnection } from './connection';
+import { IResultMessage } from './messages';
+import { isOver } from './model';
+import { element, write } from './row';
+import { retry } from './words';
+
+const WIDGET = 'application/vnd.jupyter.widget-view+json';
+/** A result takes its widget's place at once when a job is over; what is not there after this time was missed. */
+const MISSED_AFTER_MS = 1500;
+
+/**
+ * Fill the places that results have for it with a button, as long as the kernel knows their jobs. A saved notebook
+ * has the empty places only.
+ */
+export function drawRetries(panel: NotebookPanel, connection: JobsConnection): void {
+  const model = connection.model;
+  for (const place of panel.content.node.querySelectorAll<HTMLElement>('.lmr-again[data-job]')) {
+    const job = model.job(place.dataset.job ?? '');
+    const note = job === undefined ? '' : model.asked(job.id).note;
+    if (job === undefined || !(model.canRetry(job) || note)) {
+      place.replaceChildren();
+      continue;
+    }
+    if (place.firstChild === null) {
+      const button = element('button', 'lm-button');
+      button.type = 'button';
+      button.addEventListener('click', () => connection.retry(job.id));
+      const told = element('span', 'lm-again-note');
+      told.setAttribute('role', 'status');
+      place.append(button, told);
+    }
+    const [button, told] = [...place.children] as HTMLElement[];
+    button!.hidden = !model.canRetry(job);
+    write(button!, retry(job));
+    write(told!, note);
+  }
+}
+
+/** Ask for the results of jobs that have ended and whose widget is still there: the page was reloaded meanwhile. */
+export function askForMissed(panel: NotebookPanel, connection: JobsConnection): void {
+  const model = connection.model;
+  for (const job of model.jobs) {
+    if (isOver(job) && job.view && !model.asked(job.id).isResultKept) {
+      model.note(job.id, { isResultKept: true });
+      setTimeout(() => {
+        if (!panel.isDisposed && widgets(panel, job.view).length > 0) {
+          connection.askForResult(job.id);
+        }
+      }, MISSED_AFTER_MS);
+    }
+  }
+}
+
+/** Put a result that has come into the place of its job's widget. */
+export function putResult(panel: NotebookPanel, { view, data }: IResultMessage): void {
+  for (const [outputs, place] of widgets(panel, view)) {
+    outputs.set(place, { output_type: 'display_data', data, metadata: {} });
+  }
+}
+
+/** Where a notebook's outputs show a widget. */
+function widgets(panel: NotebookPanel, view: string): [ICodeCellModel['outputs'], number][] {
+  const found: [ICodeCellModel['outputs'], number][] = [];
+  for (const cell of panel.content.widgets) {
+    if (cell.model.type === 'code') {
+      const outputs = (cell.model as ICodeCellModel).outputs;
+      for (let place = 0; place < outputs.length; place++) {
+        const shown = outputs.get(place).data[WIDGET] as { model_id?: string } | undefined;
+        if (shown?.model_id === view) {
+          found.push([outputs, place]);
+        }
+      }
+    }
+  }
+  return found;
+}
