@@ -61,6 +61,7 @@ def needs_of_session(session: Session, imports: Iterable[str] = ()) -> NotebookN
     from lambdamagic.deploy.notebooks import needs_of_cells
 
     shell = session.shell
+    assert shell.history_manager is not None, "every shell has one"
     sources = [str(cell) for cell in shell.history_manager.input_hist_raw]
     modules = [value.__name__ for value in shell.user_ns.values() if isinstance(value, ModuleType)]
     return needs_of_cells(sources, [*modules, *imports], Path.cwd())

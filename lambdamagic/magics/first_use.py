@@ -121,9 +121,9 @@ def _mended(session: Session, resolved: ResolvedSettings, error: ParityError) ->
 
 def _with(resolved: ResolvedSettings, done: Deployed, region: str) -> ResolvedSettings:
     """Return the settings with what was deployed, whatever else they may name."""
-    where = {"function": done.function, "bucket": done.bucket, "region": region}
-    origins = {**resolved.origins, **dict.fromkeys(where, _MADE_HERE)}
-    return ResolvedSettings(replace(resolved.settings, **where), MappingProxyType(origins))  # type: ignore[arg-type]  # each is a text, as the settings of these names are
+    settings = replace(resolved.settings, function=done.function, bucket=done.bucket, region=region)
+    origins = {**resolved.origins, **dict.fromkeys(("function", "bucket", "region"), _MADE_HERE)}
+    return ResolvedSettings(settings, MappingProxyType(origins))
 
 
 def _event(note: Callable[[str], None], event: StackEvent) -> None:
