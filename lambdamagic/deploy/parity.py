@@ -46,12 +46,14 @@ def differences(modules: Iterable[str], holdings: Holdings) -> list[Difference]:
         modules: Full names of the modules that the code imports.
         holdings: What the function holds.
     """
-    found = []
-    for name, here in distributions_of(modules).items():
+    found, wanted = [], frozenset(modules)
+    for name, here in distributions_of(wanted).items():
         there = holdings.packages.get(name)
         if there is None:
             if holdings.kind == "zip" and name in RUNTIME_DISTRIBUTIONS:
                 continue  # AWS's runtime brings it
+            if holdings.modules and _modules_of(name, wanted) <= {*holdings.modules}:
+                continue  # its metadata was left out of the package
             found.append(Difference(name, here, None))
         elif _minor(here) != _minor(there):
             found.append(Difference(name, here, there))
@@ -122,6 +124,11 @@ def mend_of(holdings: Holdings, wanted: tuple[str, ...]) -> str:
 def _mend(holdings: Holdings, wanted: tuple[str, ...], *, has_all: bool) -> str:
     also = '; or set parity = "missing" if the versions agree well enough' if has_all else ""
     return mend_of(holdings, wanted) + also
+
+
+def _modules_of(distribution: str, modules: Iterable[str]) -> set[str]:
+    """Return which top-level modules are of a distribution."""
+    return {module.partition(".")[0] for module in modules if distribution in distributions_of([module])}
 
 
 def _deployment_of(holdings: Holdings) -> str:

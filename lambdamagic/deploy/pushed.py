@@ -1,8 +1,8 @@
 """What the images hold that were pushed from this machine, by the digest that the registry knows them by.
 
 A registry does not tell what is in an image without its layers. So `lambdamagic image push` writes it down here, and
-functions that are made from the image's URI publish it as those from a package do. For an image that another machine
-pushed nothing is known, and nothing can be compared before a job is sent.
+functions that are made from the image's URI publish it as those from a package do. A function from an image that
+another machine pushed publishes nothing, and is asked itself (`deploy/told.py`).
 """
 
 from __future__ import annotations

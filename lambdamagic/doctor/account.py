@@ -136,13 +136,20 @@ def check_function(access: AwsAccess, name: str) -> tuple[Finding, FunctionFacts
     return Finding("function", "ok", f"{name}: {size}", facts=told), facts
 
 
-def check_parity(function: FunctionFacts, fetch: Callable[[str], bytes], modules: Iterable[str]) -> Iterable[Finding]:
+def check_parity(
+    function: FunctionFacts,
+    fetch: Callable[[str], bytes],
+    modules: Iterable[str],
+    *,
+    ask: Callable[[], Holdings | None] = lambda: None,
+) -> Iterable[Finding]:
     """Whether the function's Python, protocol and packages go with those of here.
 
     Args:
         function: The function.
         fetch: Gets a document from the bucket by its key.
         modules: Modules that the notebook has imported, full names.
+        ask: Asks the function itself, where it publishes nothing.
     """
     here = python_here()
     holdings: Holdings | None = None
@@ -152,6 +159,8 @@ def check_parity(function: FunctionFacts, fetch: Callable[[str], bytes], modules
             holdings = unpack(function.held, fetch)
         except (LambdaMagicError, FileNotFoundError) as error:
             trouble = str(error)
+    else:
+        holdings = ask()
     python = holdings.python if holdings else function.runtime.removeprefix("python")
     redo = holdings.made_by if holdings and holdings.made_by else "lambdamagic deploy"
     if python and python != here:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.functions import FunctionFacts
+from lambdamagic.deploy.told import code_mark, told_holdings
 from lambdamagic.doctor.account import (
     check_bucket,
     check_concurrency,
@@ -23,9 +26,11 @@ from lambdamagic.doctor.probe import ProbeResult, run_cell
 from lambdamagic.doctor.reach import Reached, check_clock, check_reach
 from lambdamagic.doctor.rights import check_rights
 from lambdamagic.errors import LambdaMagicError
+from lambdamagic.protocol.holdings import Holdings
 from lambdamagic.storage.s3 import AwsAccess
 from lambdamagic.targets import open_target
 from lambdamagic.targets.base import Target
+from lambdamagic.transports.aws import LambdaTransport
 
 
 def examine(
@@ -42,7 +47,8 @@ def examine(
         resolved: The settings.
         access: The account; by default the one that boto3 finds by the settings.
         modules: Modules that the notebook has imported, full names.
-        with_round_trip: Whether to run a small cell twice: on AWS two invocations of some milliseconds are billed.
+        with_round_trip: Whether to run a small cell twice: on AWS two invocations of some milliseconds are billed. Also
+            whether a function that publishes nothing is asked what it holds, by a third.
         target: An open target to use for that; by default one is opened, and closed again.
     """
     yield check_python()
@@ -54,7 +60,7 @@ def examine(
             region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
         )
         failed = False
-        for finding in _account(resolved, account, modules):
+        for finding in _account(resolved, account, modules, may_invoke=with_round_trip):
             failed = failed or finding.state == "failed"
             yield finding
         if failed or settings.function is None:
@@ -64,7 +70,9 @@ def examine(
         yield from _round_trip(resolved, access, target)
 
 
-def _account(resolved: ResolvedSettings, access: AwsAccess, modules: Iterable[str]) -> Iterator[Finding]:
+def _account(
+    resolved: ResolvedSettings, access: AwsAccess, modules: Iterable[str], *, may_invoke: bool
+) -> Iterator[Finding]:
     settings, client = resolved.settings, client_maker(access)
     credentials, region = check_credentials(access, settings), check_region(access, settings)
     yield credentials
@@ -89,7 +97,8 @@ def _account(resolved: ResolvedSettings, access: AwsAccess, modules: Iterable[st
             finding, function = check_function(access, settings.function)
             yield finding
         if function is not None:
-            yield from check_parity(function, _fetch(client, settings.bucket), modules)
+            ask = partial(_told_by, access, function) if may_invoke else lambda: None
+            yield from check_parity(function, _fetch(client, settings.bucket), modules, ask=ask)
         yield check_concurrency(client, function, wanted=settings.max_concurrency)
     if region.state == "failed":
         yield Finding("clock", "skipped", "needs a region")
@@ -118,6 +127,13 @@ def _reach(access: AwsAccess) -> Iterator[tuple[Finding, Reached | None]]:
         host = url.partition("://")[2].partition("/")[0].partition(":")[0]
         proxy = None if proxy_bypass(host) else getproxies().get(url.partition("://")[0])
         yield check_reach(service, url, ca_file=ca_file, proxy=proxy)
+
+
+def _told_by(access: AwsAccess, function: FunctionFacts) -> Holdings | None:
+    """Ask a function that publishes nothing what it holds, unless its code has told before."""
+    mark = code_mark(function.configuration)
+    with closing(LambdaTransport(access, max_connections=1)) as transport:
+        return told_holdings(transport, function.name, mark=mark, timeout_s=function.timeout_s)
 
 
 def _fetch(client: Callable[[str], object], bucket: str | None) -> Callable[[str], bytes]:

@@ -15,6 +15,9 @@ from lambdamagic.protocol.payload import FrameRef, Payload
 #: The key by which an event or answer is known as ours.
 MARK = "lambdamagic"
 
+#: In an event that is no request but a question about the function: what it asks for.
+TELL = "tell"
+
 
 @dataclass(frozen=True)
 class Upload:

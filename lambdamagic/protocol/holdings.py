@@ -1,7 +1,8 @@
 """What a function holds: published beside it, so that a client can compare before it sends anything.
 
 It stands in an environment variable of the function, which `GetFunctionConfiguration` tells without running it: packed
-if it is small enough, else as the digest of a JSON document in the bucket.
+if it is small enough, else as the digest of a JSON document in the bucket. Where there is no such variable, the
+function answers the event `holdings_event`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lambdamagic.errors import ProtocolError
-from lambdamagic.protocol import PROTOCOL_VERSION
+from lambdamagic.protocol import PROTOCOL_VERSION, versions
+from lambdamagic.protocol.envelope import MARK, TELL
 
 VARIABLE = "LAMBDAMAGIC_HOLDS"
 KEY_PREFIX = "lambdamagic/packages/"
@@ -45,6 +47,8 @@ class Holdings:
         made_by: The command that changes what it holds, for a person.
         lambdamagic: The version of lambdamagic in it.
         protocol: The protocol that it speaks.
+        modules: Top-level modules that can be found there, where the function itself has told; some people's packages
+            lack the metadata that would name their distributions.
     """
 
     python: str
@@ -55,10 +59,12 @@ class Holdings:
     made_by: str = ""
     lambdamagic: str = ""
     protocol: int = PROTOCOL_VERSION
+    modules: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         """Return it as JSON, equal bytes for equal content."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+        content = {name: value for name, value in asdict(self).items() if name != "modules" or value}
+        return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, document: bytes | str) -> Holdings:
@@ -70,7 +76,8 @@ class Holdings:
         try:
             found: dict[str, Any] = json.loads(document)
             known = {name: found[name] for name in cls.__dataclass_fields__ if name in found}
-            known["requested"] = tuple(known.get("requested", ()))
+            for name in ("requested", "modules"):
+                known[name] = tuple(known.get(name, ()))
             holdings = cls(**known)
             dict(holdings.packages)
         except (ValueError, TypeError, AttributeError) as error:
@@ -120,3 +127,25 @@ def unpack(value: str, fetch: Callable[[str], bytes]) -> Holdings:
     except (ValueError, zlib.error) as error:
         raise ProtocolError(f"what the function holds cannot be read: {error}") from error
     return Holdings.from_json(document)
+
+
+def holdings_event() -> dict[str, Any]:
+    """Return the event that asks a function what it holds."""
+    return {MARK: versions.here(), TELL: "holdings"}
+
+
+def told(holdings: Holdings) -> dict[str, Any]:
+    """Return a function's answer to the question."""
+    return {MARK: versions.here(), "holdings": json.loads(holdings.to_json())}
+
+
+def read_told(answer: bytes) -> Holdings:
+    """Read a function's answer.
+
+    Raises:
+        ProtocolError: It does not know the question, or is none of ours.
+    """
+    try:
+        return Holdings.from_json(json.dumps(json.loads(answer)["holdings"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProtocolError("the function does not tell what it holds") from error

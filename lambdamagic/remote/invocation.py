@@ -16,7 +16,7 @@ from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.picklers import serializer_versions
 from lambdamagic.errors import LambdaMagicError, ProtocolError
 from lambdamagic.protocol import versions
-from lambdamagic.protocol.envelope import MARK, Live, Request, Response, TaskSummary, Usage
+from lambdamagic.protocol.envelope import MARK, TELL, Live, Request, Response, TaskSummary, Usage
 from lambdamagic.protocol.joblog import job_line
 from lambdamagic.protocol.limits import SYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.protocol.stored import seal
@@ -50,6 +50,10 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
             for number, request in enumerate(requests_of(event))
         ]
         return answers[-1]
+    if isinstance(event, dict) and MARK in event and event.get(TELL) == "holdings":  # whichever version asks
+        from lambdamagic.remote.holdings import tell
+
+        return tell()
     if not isinstance(event, dict) or not event.get("answer"):
         return _answer(event, context, state, began=began, is_cold=is_cold)
     from lambdamagic.remote.beacon import Beacon

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from lambdamagic.config import Settings
 from lambdamagic.deploy.functions import FunctionFacts, account_concurrency, describe_function
 from lambdamagic.deploy.parity import check_base
+from lambdamagic.deploy.told import code_mark, told_holdings
 from lambdamagic.deploy.variants import VariantMaker
 from lambdamagic.errors import ConfigError, FunctionMissingError, LambdaMagicError, VersionMismatchError
 from lambdamagic.jobs.job import FunctionRef
@@ -54,9 +55,12 @@ class AwsTarget(Account):
         self._answer: bool | None = None
         self._facts: FunctionFacts | None = None
         self._functions: dict[tuple[int, int], FunctionRef] = {}
+        self._marks: dict[str, str | None] = {}
+        self._told: dict[tuple[str, str | None], Holdings | None] = {}
         self._bucket = settings.bucket
         self._variants = VariantMaker(self.access, settings.function, bucket=settings.bucket)
         self._making = threading.Lock()
+        self._asking = threading.Lock()
         self._has_asked = False
         self._account_limit: int | None = None
 
@@ -87,6 +91,7 @@ class AwsTarget(Account):
     def _forget(self) -> None:
         self._facts = None
         self._functions.clear()
+        self._told = {key: told for key, told in self._told.items() if key[1] is not None}
         self._variants = VariantMaker(self.access, self._name, bucket=self._bucket)
 
     def function_for(self, wish: FunctionWish) -> FunctionRef:
@@ -112,7 +117,18 @@ class AwsTarget(Account):
                     facts = self._variant(facts, wish, memory_mb, timeout_s)
                 known = FunctionRef(facts.name, facts.memory_mb, facts.timeout_s, facts.arch, self._holdings(facts))
                 self._functions[memory_mb, timeout_s] = known
+                self._marks[known.name] = code_mark(facts.configuration)
             return known
+
+    def ask_holdings(self, function: FunctionRef) -> Holdings | None:
+        """Return what a function says that it holds, asked once for each version of its code; see `deploy/told.py`."""
+        mark = self._marks.get(function.name)
+        with self._asking:
+            if (function.name, mark) not in self._told:
+                self._told[function.name, mark] = told_holdings(
+                    self.transport, function.name, mark=mark, timeout_s=function.timeout_s
+                )
+            return self._told[function.name, mark]
 
     def _base(self, python: str) -> FunctionFacts:
         if self._facts is None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
+from lambdamagic.protocol.holdings import Holdings
 from lambdamagic.transports.base import Transport
 
 
@@ -79,6 +80,13 @@ class Target(Protocol):
 
         Raises:
             FunctionMissingError, ConfigError: There is none, and this target cannot make one.
+        """
+        ...
+
+    def ask_holdings(self, function: FunctionRef) -> Holdings | None:
+        """Return what a function that publishes nothing says that it holds; one small invocation at most.
+
+        None where it does not know the question, cannot be asked now, or has by its nature what the notebook has.
         """
         ...
 

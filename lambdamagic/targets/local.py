@@ -66,6 +66,9 @@ class LocalTarget(Account):
         self._functions.ensure(name, memory_mb=wish.memory_mb, timeout_s=wish.timeout_s, python=wish.python)
         return FunctionRef(name, wish.memory_mb, wish.timeout_s)
 
+    def ask_holdings(self, function: FunctionRef) -> None:
+        """Return None: it runs this very environment."""
+
     def refresh(self) -> None:
         """Do nothing: the functions are this session's own."""
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.functions import python_here
-from lambdamagic.deploy.parity import check_parity
+from lambdamagic.deploy.installed import distributions_of
+from lambdamagic.deploy.parity import Strictness, check_parity
 from lambdamagic.errors import ConfigError, ParityError
 from lambdamagic.jobs.delivery import answer_bound_s
 from lambdamagic.jobs.durable import Inputs, make_durable
@@ -56,16 +57,23 @@ def fitting_function(resolved: ResolvedSettings, target: Target, program: Progra
     """
     settings = resolved.settings
     function = target.function_for(_wish(resolved))
-    if program is None:
+    if program is None or settings.parity == "off":
         return function
     try:
-        check_parity(program.imports, function.holdings, function=function.name, strictness=settings.parity)
+        _check_parity(function, target, program, settings.parity)
     except ParityError:
         # It may have been deployed again since it was looked at.
         target.refresh()
         function = target.function_for(_wish(resolved))
-        check_parity(program.imports, function.holdings, function=function.name, strictness=settings.parity)
+        _check_parity(function, target, program, settings.parity)
     return function
+
+
+def _check_parity(function: FunctionRef, target: Target, program: Program, strictness: Strictness) -> None:
+    holdings = function.holdings
+    if holdings is None and distributions_of(program.imports):
+        holdings = target.ask_holdings(function)
+    check_parity(program.imports, holdings, function=function.name, strictness=strictness)
 
 
 def _wish(resolved: ResolvedSettings) -> FunctionWish:

@@ -188,7 +188,7 @@ def test_bucket_and_function_that_are_not_there(account: Account) -> None:
 
 
 def test_what_the_function_holds(account: Account) -> None:
-    """Another Python, another protocol, other packages, and a function that does not say."""
+    """Another Python, another protocol, other packages; one that only tells when it is asked, and one that does not."""
     other = account.look(function=account.function("other-python", Holdings("3.99", kind="image")))
     assert other["function's Python"].state == "failed" and "3.99 there" in other["function's Python"].text
     held = Holdings(HERE, protocol=99, lambdamagic="9.0", made_by="lambdamagic deploy older")
@@ -200,8 +200,10 @@ def test_what_the_function_holds(account: Account) -> None:
     assert found.state == "warning" and f"numpy (here {version}) is missing" in found.text
     assert found.mend == f"run `lambdamagic deploy thin --add 'numpy=={version}'`"
     assert "pandas is" in account.look(function=thin)["function's packages"].text
-    silent = account.look(function=account.function("silent"))["function's packages"]
-    assert silent.state == "warning" and "does not say" in silent.text
+    silent = account.look(function=account.function("silent"), modules=["numpy"])["function's packages"]
+    assert silent.state == "ok" and "all 1 that the notebook has imported" in silent.text
+    mute = account.look(function=account.function("mute", Handler="nowhere.handler"))["function's packages"]
+    assert mute.state == "warning" and "does not say" in mute.text
 
 
 def test_concurrency_that_is_too_low(account: Account) -> None:
