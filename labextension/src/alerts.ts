@@ -19,7 +19,12 @@ export function tellOfEnd(job: IJob, notebook: string, open: () => void): void {
     actions: [{ label: 'Show jobs', callback: open }]
   });
   if ('Notification' in window && Notification.permission === 'granted') {
-    new Notification(`${notebook}: ${headline}`, { body: told, tag: job.id });
+    const shown = new Notification(`${notebook}: ${headline}`, { body: told, tag: job.id });
+    shown.onclick = () => {
+      window.focus();
+      open();
+      shown.close();
+    };
   }
 }
 

@@ -33,6 +33,32 @@ _MAP = "scores = %lambda_map --chunksize 5 --max-concurrency 4 evaluate range(20
 _CELL = "%%lambda\nbest = max(scores)\nprint('best:', best)"
 _FAILS = "%%lambda\nscores[10_000]"
 _SLOW = "%lambda_map --chunksize 1 slow range(8)"
+#: Notes each notification that the browser is asked to show.
+_RECORD = """() => {
+    const Real = window.Notification;
+    window.told = [];
+    window.Notification = class extends Real {
+        constructor(title, options) {
+            super(title, options);
+            window.told.push({ title, body: options.body, shown: this });
+        }
+    };
+}"""
+_HIDE = """(hidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
+_TO_FRONT = "(id) => window.jupyterapp.shell.activateById(id)"
+#: Presses the active cell's button until it adds a certain line; an edited setting is taken over after a moment.
+_LINE_IS = """(line) => {
+    const toggle = () => void window.jupyterapp.commands.execute('lambdamagic:toggle-cell');
+    const source = () => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource();
+    toggle();
+    if (!source().startsWith('%%lambda')) {
+        toggle();
+    }
+    return source().split('\\n')[0] === line;
+}"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -234,6 +260,61 @@ def test_the_cell_button_adds_and_removes_the_line(
     assert page.evaluate(source) == body
     page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 2")
     assert page.evaluate("window.jupyterapp.commands.isEnabled('lambdamagic:toggle-cell')") is False
+
+
+def test_settings_take_effect_at_once_and_a_hidden_page_is_told_of_a_long_job(
+    lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """Each setting, set in the settings editor; nobody is told of a short job, nor of a long one that they look at."""
+    long, short = "%%lambda\n__import__('time').sleep(1.5)", "6 * 7"
+    page, notebook, panel = _open(lab, open_page, "%load_ext lambdamagic", long, short)
+    page.context.grant_permissions(["notifications"])
+    page.evaluate(_RECORD)
+    notebook.run(0)
+    notebook.run(1)
+    page.locator(".lm-badge").wait_for()
+    page.locator(".lm-status-button").wait_for()
+    of_notebook = page.evaluate("window.jupyterapp.shell.currentWidget.id")
+    page.evaluate("window.jupyterapp.commands.execute('settingeditor:open', { query: 'Lambda Jobs' })")
+    page.get_by_label("Show in the status bar").uncheck()
+    page.locator(".lm-status-button").wait_for(state="hidden")
+    page.get_by_label("Show badges on cells").uncheck()
+    page.locator(".lm-badge").wait_for(state="detached")
+    page.locator("input[name$=_notifyAfterSeconds]").fill("1")
+    page.locator("input[name$=_magicLine]").fill("%%lambda --memory 1024")
+    keep(page, "settings")
+    page.evaluate(_TO_FRONT, of_notebook)
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 2")
+    page.wait_for_function(_LINE_IS, arg="%%lambda --memory 1024")
+
+    notebook.run(1)
+    page.evaluate(_HIDE, True)
+    notebook.run(2)
+    notebook.run(1)
+    page.wait_for_function("window.told.length > 0")
+    page.evaluate(_HIDE, False)
+    (told,) = page.evaluate("window.told.map(({ title, body }) => `${title}: ${body}`)")
+    assert "✓ __import__('time').sleep(1.5) done: " in told
+    assert ".ipynb: " in told and " s · " in told and "MB" in told
+    page.evaluate("window.jupyterapp.shell.collapseRight()")
+    page.locator("#lambdamagic-jobs").wait_for(state="hidden")
+    page.evaluate("window.told[0].shown.onclick()")
+    panel.wait_for()
+    page.evaluate("window.jupyterapp.shell.collapseRight()")
+    page.locator(".jp-Notification-Status").click()
+    toast = page.locator(".jp-Notification-List .jp-Notification-List-Item")
+    toast.get_by_text("sleep(1.5) done").wait_for()
+    assert toast.count() == 1
+    keep(page, "notification")
+    toast.get_by_role("button", name="Show jobs").click()
+    panel.wait_for()
+
+    page.evaluate("window.jupyterapp.commands.execute('settingeditor:open', { query: 'Lambda Jobs' })")
+    page.get_by_role("button", name="Restore to Defaults").click()
+    page.locator(".lm-status-button").wait_for()
+    page.evaluate(_TO_FRONT, of_notebook)
+    page.wait_for_function("document.querySelectorAll('.lm-badge').length === 2")
+    page.wait_for_function(_LINE_IS, arg="%%lambda")
 
 
 def test_notebook_7_has_the_panel_too(
