@@ -11,6 +11,9 @@ from IPython.core.magic_arguments import MagicArgumentParser, argument
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+_INPUT = "send these names too, which the code does not mention itself: -i a,b"
+
+
 class PrintHelp(Exception):
     """-h was given."""
 
@@ -35,20 +38,24 @@ def whole_number(text: str) -> int:
 whole_number.__name__ = "whole number"  # argparse names the type in its message
 
 
+def choice(option: str, *values: str, help: str) -> Decorator:
+    """Return an option that takes one of a few values, shown as people read them."""
+    found: Decorator = argument(option, choices=values, metavar="|".join(values), help=help)
+    return found
+
+
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that all magics that run something share."""
     options: list[Decorator] = [
         argument("-m", "--memory", type=whole_number, metavar="MB", help="the function's memory, 128 to 10240 MB"),
         argument("-t", "--timeout", type=whole_number, metavar="S", help="the function's timeout, 1 to 900 seconds"),
-        argument("-i", "--input", action="append", metavar="NAMES", help="names to send although they are not seen"),
-        argument("--exclude", action="append", metavar="NAMES", help="names not to send"),
+        argument("-i", "--input", action="append", metavar="NAMES", help=_INPUT),
         argument(
-            "--serializer", choices=("auto", "dill", "cloudpickle"), help="how values are pickled (default: auto)"
+            "--exclude", action="append", metavar="NAMES", help="do not send these names, though the code reads them"
         ),
-        argument("--target", choices=("auto", "local", "aws"), help="where to run (default: from the configuration)"),
-        argument(
-            "--mode", choices=("auto", "sync", "event", "trigger"), help="how invocations are made (default: auto)"
-        ),
+        choice("--serializer", "auto", "dill", "cloudpickle", help="how values are pickled"),
+        choice("--target", "auto", "local", "aws", help="where to run: on this machine, or on AWS"),
+        choice("--mode", "auto", "sync", "event", "trigger", help="how invocations are made"),
         argument("--max-cost", type=float, metavar="USD", help="stop launching when the job has cost this much"),
         argument("--retries", type=whole_number, metavar="N", help="run again up to N times what fails"),
         argument("--retry-on", metavar="TYPES", help="retry only these exceptions: ValueError,TimeoutError"),
@@ -90,7 +97,7 @@ def _refuse(parser: MagicArgumentParser, option: str) -> NoReturn:
 
     near = get_close_matches(option.split("=")[0], option_strings(parser), n=1)
     suggestion = f"; did you mean {near[0]}?" if near else ""
-    raise UsageError(f"{parser.prog} has no option {option}{suggestion} ({parser.prog} -h lists them)")
+    raise UsageError(f"{parser.prog} has no option {option}{suggestion} (`{parser.prog}?` lists them)")
 
 
 def option_strings(parser: MagicArgumentParser) -> dict[str, bool]:

@@ -31,9 +31,10 @@ HELP = """\
                                   job = %lambda last, then job.resume() or job.retry_failed()
 %lambda help                      this text
 
-Options of the first three: -h after each. `%%lambda --plan` shows what would be sent, and sends nothing."""
+Options: `%lambda?` and `%lambda_map?` list them. `%%lambda --plan` shows what would be sent, and sends nothing."""
 
 
+_WHERE = {"local": "Jobs run on the embedded Lambda of this machine.", "aws": "Jobs run on AWS."}
 SUBCOMMANDS = ("attach", "cancel", "config", "deploy", "doctor", "help", "jobs", "last", "logs", "wait")
 
 
@@ -68,7 +69,7 @@ class Lines:
             from difflib import get_close_matches
 
             near = get_close_matches(command, known, n=1)
-            suggestion = f"; did you mean `%lambda {near[0]}`?" if near else ""
+            suggestion = f"; did you mean `%lambda {near[0]}`?" if near else "; code goes below a %%lambda line"
             raise UsageError(f"%lambda has no subcommand {command!r}{suggestion} (`%lambda help` lists them)")
         return known[command](rest)
 
@@ -76,11 +77,13 @@ class Lines:
         print(HELP)  # noqa: T201  # help is what was asked for
 
     def _config(self, words: list[str]) -> Table:
-        rows = [
-            (name, "" if value is None else str(value), origin)
-            for name, value, origin in self._session.settings().rows()
+        resolved = self._session.settings()
+        rows = [(name, "–" if value is None else str(value), origin) for name, value, origin in resolved.rows()]
+        notes = [
+            f"{_WHERE[resolved.settings.resolved_target()]} – is not set.",
+            "For this session: %config LambdaMagics.memory_mb = 4096. What each does: %config LambdaMagics.",
         ]
-        return Table("Settings", ("setting", "value~", "from~"), rows)
+        return Table("Settings", ("setting", "value~", "from~"), rows, notes)
 
     def _attach(self, words: list[str]) -> Any:
         from lambdamagic.magics.attaching import attach_here

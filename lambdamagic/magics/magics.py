@@ -14,10 +14,12 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.utils.process import arg_split
 from traitlets import Any as AnyTrait
 
-from lambdamagic.config import SPECS
+from lambdamagic.config import DEFAULTS, SPECS
+from lambdamagic.config.fields import Spec, Value
 from lambdamagic.errors import CaptureError
 from lambdamagic.magics.arguments import (
     PrintHelp,
+    choice,
     common_options,
     overrides,
     parse,
@@ -39,19 +41,29 @@ def _tokens(line: str) -> list[str]:
     return list(arg_split(line, posix=False))
 
 
+#: `%config LambdaMagics` names the type of each; config checks the values, since it knows their limits.
+_KINDS: dict[str, Any] = {kind: type(kind.capitalize(), (AnyTrait,), {}) for kind in ("str", "int", "float", "bool")}
+
+
 def _traits() -> dict[str, Any]:
-    """One configurable trait for each setting; config checks the values, since it knows their limits."""
-    return {name: AnyTrait(None, allow_none=True, help=spec.help).tag(config=True) for name, spec in SPECS.items()}
+    """One configurable trait for each setting."""
+    return {name: _trait(spec, DEFAULTS[name]) for name, spec in SPECS.items()}
+
+
+def _trait(spec: Spec, default: Value) -> Any:
+    told = [spec.allowed, *([] if default is None else [f"{default} if no other source sets it"])]
+    trait = _KINDS[spec.kind](None, allow_none=True, help=f"{spec.help}. Takes {'; '.join(told)}.")
+    return trait.tag(config=True)
 
 
 # Traits must stand in the class body, where a loop cannot put them.
-_Configurable: Any = type(Magics)("_Configurable", (Magics,), {"__module__": __name__, **_traits()})
+_Settings: Any = type(Magics)("Settings", (Magics,), {"__module__": __name__, **_traits()})
 
 
 # A trailing `;` is seen by capture. IPython's `output_can_be_silenced` would tokenize the cell as Python after it has
 # run, and raise for a shell command such as `!echo (`.
 @magics_class
-class LambdaMagics(_Configurable):
+class LambdaMagics(_Settings):
     """`%%lambda`, `%lambda`, `%lambda_map` and `%%lambda_map`.
 
     Settings can be given as `c.LambdaMagics.memory_mb = 4096` in ipython_config.py, or with
@@ -83,7 +95,8 @@ class LambdaMagics(_Configurable):
         """Run the cell's body on AWS Lambda as if it ran here.
 
         What the body reads is captured and sent; what it binds, changes in place and shows comes back.
-        As a line magic: `%lambda config`, `jobs`, `logs JOB`, `last`, `help`.
+        Options that are not given are as `%lambda config` shows them.
+        As a line magic it looks at jobs and settings: `%lambda help` lists what it can.
         """
         __tracebackhide__ = True
         if cell is None:
@@ -109,7 +122,7 @@ class LambdaMagics(_Configurable):
     @magic_arguments("%lambda_map")
     @argument("--chunksize", type=whole_number, metavar="N", help="tasks in one invocation (default: chosen)")
     @argument("--max-concurrency", type=whole_number, metavar="N", help="invocations at once (default: 64)")
-    @argument("--on-error", choices=("raise", "return"), help="raise the first exception, or return it as a result")
+    @choice("--on-error", "raise", "return", help="raise the first exception, or return it as a result")
     @argument("--cache", action="store_true", default=None, help="keep values, and run only what is not known yet")
     @argument("--backups", action="store_true", default=None, help="run late tasks a second time beside themselves")
     @common_options

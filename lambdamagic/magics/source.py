@@ -5,6 +5,7 @@ import __future__
 
 import ast
 import linecache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ _CODE_MAGICS = ("time", "timeit")
 
 def python_of(shell: InteractiveShell, body: str) -> str:
     """Transform a cell's body to Python; the body of a leading %%time is transformed too."""
-    text: str = shell.transform_cell(body)
+    # IPython drops empty lines at the top, and would number the others by so many less than the user sees.
+    dropped = list(takewhile(lambda line: not line.strip(), body.split("\n")))
+    text: str = "\n" * len(dropped) + shell.transform_cell(body)
     if not body.lstrip().startswith("%%"):
         return text
     tree = ast.parse(text)

@@ -17,9 +17,9 @@ import pytest
         (
             "--memroy 512",
             "UsageError",
-            "%lambda has no option --memroy; did you mean --memory? (%lambda -h lists them)",
+            "%lambda has no option --memroy; did you mean --memory? (`%lambda?` lists them)",
         ),
-        ("--nonsense", "UsageError", "%lambda has no option --nonsense (%lambda -h lists them)"),
+        ("--nonsense", "UsageError", "%lambda has no option --nonsense (`%lambda?` lists them)"),
         ("--memory 100", "ConfigError", "memory_mb"),
         ("--memory 20000", "ConfigError", "memory_mb"),
         ("--memory lots", "UsageError", "argument -m/--memory: invalid whole number value: 'lots'"),

@@ -25,6 +25,15 @@ def test_the_traceback_shows_the_cells_own_lines(notebook):
     assert text.rstrip().splitlines()[-2] == "ZeroDivisionError: division by zero"
 
 
+def test_empty_lines_at_the_top_count(notebook):
+    """IPython drops them from a cell, but the user's editor numbers them."""
+    text = notebook.run("%%lambda\n\n  \nfirst = 1\n1 / 0").traceback
+    assert "----> 5 1 / 0" in text
+    assert "(line 5 of the cell" in str(notebook.run("%%lambda\n\n\nfirst = 1\nnowhere").error)
+    assert notebook.ok("%%lambda\n\n%time value = 6 * 7\nvalue").value == 42
+    assert "----> 3 1 / item" in notebook.run("%%lambda_map item in [0]\n\n1 / item").traceback
+
+
 def test_frames_of_libraries_are_there(notebook):
     """A library's frames are between."""
     text = notebook.fails("import json\njson.loads('{')").traceback

@@ -22,6 +22,33 @@ def test_config_shows_values_and_origins(notebook, monkeypatch):
     assert rows["retries"] == ("0", "default")
 
 
+def test_config_tells_where_jobs_run(notebook):
+    """In text and as HTML, with what is not set marked as such."""
+    table = notebook.ok("%lambda config").value
+    for shown in (repr(table), table._repr_html_()):
+        assert "Jobs run on the embedded Lambda of this machine." in shown
+        assert "%config LambdaMagics.memory_mb" in shown
+    assert ("function", "–", "default") in table.rows
+
+
+def test_the_magics_describe_themselves(notebook):
+    """`?` lists the options as people write them; `%config` tells of each setting what it takes."""
+    for magic in ("%%lambda?", "%lambda?", "%lambda_map?"):
+        shown = notebook.ok(magic).stdout
+        assert "--serializer <auto|dill|cloudpickle>" in shown
+        assert "the code does not mention" in shown
+        assert "None" not in shown
+    settings = notebook.ok("%config LambdaMagics").stdout
+    assert "LambdaMagics.memory_mb=<Int>" in settings
+    assert "Takes 128 to 10240 MB; 2048 if no other source sets it." in " ".join(settings.split())
+    assert "Any" not in settings and "_Settings" not in settings
+
+
+def test_code_after_the_line_magic_is_told_where_it_belongs(notebook):
+    """`%lambda` runs none."""
+    assert "code goes below a %%lambda line" in str(notebook.run("%lambda 1 + 1").error)
+
+
 def test_jobs_lists_this_sessions_jobs(notebook):
     """With state, tasks and cost."""
     notebook.remote("marker_name = 1")
