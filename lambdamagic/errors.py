@@ -14,6 +14,7 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   |-- BucketMissingError         the bucket does not exist or may not be used
     |   |-- PackageError               what the function is to hold cannot be put together, or is too large
     |   `-- ImageError                 an image cannot be built, pushed or run
+    |       `-- ImageMissingError          there is no such image on this machine
     |-- ProtocolError              client and function do not understand each other
     |   |-- VersionMismatchError       protocol, Python or serialiser versions differ
     |   |-- ParityError                the function lacks a package that the code imports, or has another version
@@ -122,6 +123,10 @@ class PackageError(TargetError):
 
 class ImageError(TargetError):
     """An image cannot be built, pushed or run."""
+
+
+class ImageMissingError(ImageError):
+    """There is no such image on this machine."""
 
 
 class ProtocolError(LambdaMagicError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from lambdamagic.api import process
@@ -10,8 +12,24 @@ from lambdamagic.errors import JobMissingError
 from lambdamagic.jobs.history import History
 
 
-def cancel_job(job_id: str, **options: Any) -> str:
-    """Leave the sign for a job's running tasks to stop, wherever its client is; return the state that it was in.
+@dataclass(frozen=True)
+class Cancelling:
+    """What was found of a job that is told to stop.
+
+    Attributes:
+        state: The state that it was in, or `unknown`: this machine's history has no such job, which may be one of
+            another machine, one of mode `sync` that still runs (it is written down at its end), or a misspelt id.
+        bucket: Where the sign to stop was left; empty if the job has no bucket.
+        like: The nearest id in the history, where the one that was given is not in it; empty if none is near.
+    """
+
+    state: str
+    bucket: str
+    like: str = ""
+
+
+def cancel_job(job_id: str, **options: Any) -> Cancelling:
+    """Leave the sign for a job's running tasks to stop, wherever its client is.
 
     Tasks look for the sign about every second, and those that its client still sends stop when they see it.
 
@@ -24,12 +42,17 @@ def cancel_job(job_id: str, **options: Any) -> str:
             embedded Lambda that only its own client reaches.
         TargetError: The bucket cannot be written to.
     """
-    note = History().read(job_id)
-    if note is None and not options.get("bucket"):
-        raise JobMissingError(
-            f"the history of this user on this machine does not know job {job_id!r}",
-            hint="`lambdamagic jobs` lists those that it knows; for others set the settings `function` and `bucket`",
-        )
+    history = History()
+    note = history.read(job_id)
+    like = ""
+    if note is None:
+        like = next(iter(get_close_matches(job_id, [each.job_id for each in history.all()], n=1, cutoff=0.8)), "")
+        if not options.get("bucket"):
+            raise JobMissingError(
+                f"the history of this user on this machine does not know job {job_id!r}",
+                hint=(f"Did you mean {like}? " if like else "")
+                + "`lambdamagic jobs` lists those that it knows; for others set the settings `function` and `bucket`",
+            )
     where = dict(note.where) if note is not None else {}
     if where.get("target") == "local":
         raise JobMissingError(
@@ -37,5 +60,6 @@ def cancel_job(job_id: str, **options: Any) -> str:
             hint="Interrupt that kernel, or cancel the job there",
         )
     given = {**where, **{key: value for key, value in options.items() if value is not None}}
-    process.target(read_options(given).resolved.settings, read_options(given).access).stager.tell_cancelled(job_id)
-    return "stored" if note is None else note.state
+    read = read_options(given)
+    process.target(read.resolved.settings, read.access).stager.tell_cancelled(job_id)
+    return Cancelling("unknown" if note is None else note.state, read.resolved.settings.bucket or "", like)

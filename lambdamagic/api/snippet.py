@@ -9,11 +9,17 @@ from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.errors import LambdaMagicError
 
 # Runs in Lambda. It travels as a text, since this module is not there; so it holds nothing but the standard library.
+# What the source prints comes back, and goes into the function's log too.
 _BODY = """
-import ast, contextlib, io
+import ast, contextlib, io, sys
+class Both(io.StringIO):
+    def write(self, text):
+        log.write(text)
+        return super().write(text)
+log = sys.stdout
 tree = ast.parse(source, "<snippet>")
 last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-space, shown, printed = {"__name__": "__main__"}, None, io.StringIO()
+space, shown, printed = {"__name__": "__main__"}, None, Both()
 with contextlib.redirect_stdout(printed):
     exec(compile(tree, "<snippet>", "exec"), space)
     if last is not None:

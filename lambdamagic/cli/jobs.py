@@ -88,11 +88,18 @@ def cancel(app: App, job: str) -> None:
 
     settings = app.settings().settings
     where = {"function": settings.function, "bucket": settings.bucket, **app.options}
-    state = cancel_job(job, **where)
+    found = cancel_job(job, **where)
     if app.out.as_json:
-        app.out.document({"job": job, "state_before": state})
-    elif state in ("done", "failed", "cancelled"):
-        app.out.text(f"{job} had ended already ({state})")
+        app.out.document({"job": job, "state_before": found.state, "bucket": found.bucket, "like": found.like or None})
+    elif found.state in ("done", "failed", "cancelled"):
+        app.out.text(f"{job} had ended already ({found.state})")
+    elif found.state == "unknown":
+        app.out.text(
+            f"{job} is not in this machine's history (a job of mode sync stands there once it has ended). The sign "
+            f"to stop was left in the bucket {found.bucket}: tasks of such a job, if there are any, see it in a second"
+        )
+        if found.like:
+            app.out.note(f"Did you mean {found.like}?")
     else:
         app.out.text(f"{job} is told to stop; its running tasks see it within about a second")
 

@@ -69,5 +69,6 @@ def status(app: App) -> None:
             app.out.document({"pid": None})
         else:
             app.out.text("it is not running")
+            app.out.note("`lambdamagic local start` starts it; notebooks need none, they start one of their own")
         raise click.exceptions.Exit(MISSING)
     _show(app, found.connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -17,12 +18,14 @@ from lambdamagic.deploy.agent import PICKLERS, write_agent_wheel
 from lambdamagic.deploy.engines import Engine, certificate_file
 from lambdamagic.deploy.platforms import LambdaPlatform
 from lambdamagic.deploy.wheels import WheelSource
-from lambdamagic.errors import ImageError
+from lambdamagic.errors import ImageError, ImageMissingError
 from lambdamagic.protocol.holdings import Holdings
 
 HOLDINGS_FILE = "/var/task/lambdamagic-holdings.json"
 SIZE_MAX_BYTES = 10 * 1000**3  # "Lambda quotas": container image code package, uncompressed
 
+#: How the tools say that there is no image of a name: buildah, podman, docker, finch.
+_NO_IMAGE = re.compile(r"image not known|no such image|unable to find image|image .* not found", re.IGNORECASE)
 _PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 
 
@@ -184,10 +187,16 @@ def inspect_image(engine: Engine, name: str) -> Image:
 @contextmanager
 def _container(engine: Engine, name: str) -> Iterator[str]:
     """A container of an image that does not run."""
-    if engine.name == "buildah":
-        made = engine.run(["from", "--pull-never", name], doing=f"look into the image {name}")
-    else:
-        made = engine.run(["create", name], doing=f"look into the image {name}")
+    command = ["from", "--pull-never"] if engine.name == "buildah" else ["create", "--pull", "never"]
+    try:
+        made = engine.run([*command, name], doing=f"look into the image {name}")
+    except ImageError as error:
+        if not _NO_IMAGE.search(error.message):
+            raise
+        raise ImageMissingError(
+            f"{engine.name} has no image {name!r} on this machine",
+            hint=f"build it: `lambdamagic image build --tag {name}`; `{engine.name} images` lists those that are here",
+        ) from error
     container = made.strip().splitlines()[-1]
     try:
         yield container

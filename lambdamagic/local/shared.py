@@ -9,6 +9,7 @@ import fcntl
 import os
 import signal
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,7 +165,9 @@ def _connection_file(folder: Path | None) -> Path:
     if folder is None:
         import platformdirs
 
-        folder = Path(platformdirs.user_runtime_dir("lambdamagic"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set, as in containers, is nobody's mistake
+            folder = Path(platformdirs.user_runtime_dir("lambdamagic"))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder / "local.json"
 

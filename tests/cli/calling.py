@@ -52,7 +52,7 @@ def run(home: Path, *arguments: str, environment: dict[str, str] | None = None, 
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDAMAGIC_"))}
     own = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "XDG_CONFIG_HOME": str(home)}
     done = subprocess.run(
-        [sys.executable, "-c", "from lambdamagic.cli import main; main()", *arguments],
+        [sys.executable, "-m", "lambdamagic", *arguments],
         capture_output=True,
         text=True,
         env={**inherited, **own, **(environment or {})},

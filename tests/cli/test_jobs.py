@@ -13,7 +13,7 @@ import pytest
 from lambdamagic.api.spending import spending
 from lambdamagic.events import InvocationFinished, JobFinished, TaskFinished
 from lambdamagic.jobs.history import History, JobNote
-from tests.cli.calling import call
+from tests.cli.calling import call, run
 from tests.deploy.accounts import Account
 
 _CLIENT = """
@@ -62,7 +62,7 @@ def deployed(account: Account) -> Account:
     return account
 
 
-def test_a_killed_clients_map_is_attached(deployed: Account, tmp_path: Path) -> None:
+def test_a_killed_clients_map_is_attached(deployed: Account, home: Path, tmp_path: Path) -> None:
     """Listed as abandoned, taken up by another process, with all results."""
     folder = tmp_path / "tasks"
     process, job = start_client(folder, "event")
@@ -76,19 +76,24 @@ def test_a_killed_clients_map_is_attached(deployed: Account, tmp_path: Path) -> 
     assert found.status == 0, found.err
     assert [each["value"] for each in found.document["results"]] == ["0", "10", "20", "30"]
     kept = tmp_path / "results.pkl"
-    assert call("attach", job, "-o", str(kept)).status == 0
+    again = run(home, "attach", job, "-o", str(kept), environment=deployed.connection.environment())
+    assert (again.status, again.out) == (0, f"done: 4 tasks, 0 failed; in {kept}\n"), again.err
     import cloudpickle
 
     assert cloudpickle.loads(kept.read_bytes()) == [0, 10, 20, 30]
     assert call("attach", "nosuchjob").status == 3
+    misspelt = call("cancel", f"{job}x")
+    assert misspelt.status == 0 and "is not in this machine's history" in misspelt.out
+    assert misspelt.err == f"Did you mean {job}?\n"
 
 
-def test_a_running_job_is_cancelled_from_outside(deployed: Account, tmp_path: Path) -> None:
+def test_a_running_job_is_cancelled_from_outside(deployed: Account, home: Path, tmp_path: Path) -> None:
     """Its tasks stop, and its client ends with an error."""
     process, job = start_client(tmp_path / "tasks", "sync")
     try:
-        done = call("cancel", job, "--json")
+        done = run(home, "cancel", job, environment=deployed.connection.environment())
         assert done.status == 0, done.err
+        assert "The sign to stop was left in the bucket lambdamagic-" in done.out
         _, errors = process.communicate(timeout=60)
     finally:
         process.kill()

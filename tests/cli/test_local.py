@@ -13,7 +13,9 @@ from tests.cli.calling import run
 
 def test_start_status_stop(tmp_path: Path) -> None:
     """An instance started by the command runs on, is found again, answers boto3, and ends when told to."""
-    assert run(tmp_path, "local", "status").status == 3
+    nothing = run(tmp_path, "local", "status")
+    assert (nothing.status, nothing.out) == (3, "it is not running\n")
+    assert "`lambdamagic local start` starts it" in nothing.err
     started = run(tmp_path, "local", "start", "--json")
     try:
         assert started.status == 0, started.err

@@ -2,47 +2,65 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from lambdamagic.cli.exits import INVALID, MISSING, USAGE
+from lambdamagic.deploy.functions import python_here
 from lambdamagic.local.launcher import LocalServer
+from lambdamagic.protocol.holdings import Holdings
 from tests.cli.calling import Done, run
 from tests.cli.test_main import ALL
 
-#: What is wrong for each, and a word of its message.
-MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
-    "deploy": (("--memory", "64"), "128"),
-    "destroy": (("--everything",), "--everything"),
-    "create": (("x", "--timeout", "901"), "900"),
-    "list": (("surplus",), "surplus"),
-    "update": (("no-such-function", "--memory", "512"), "no-such-function"),
-    "delete": (("no-such-function", "--yes"), "no-such-function"),
-    "invoke": (("no-such-function", "-c", "1"), "no-such-function"),
-    "logs": (("--since", "yesteryear"), "yesteryear"),
-    "status": (("no-such-stack",), "no-such-stack"),
-    "jobs": (("surplus",), "surplus"),
-    "cancel": (("no-such-job",), "no-such-job"),
-    "attach": (("no-such-job",), "no-such-job"),
-    "cost": (("surplus",), "surplus"),
-    "warm": (("none",), "none"),
-    "config": (("surplus",), "surplus"),
-    "policy": (("emperor",), "emperor"),
-    "template": (("cobol",), "cobol"),
-    "doctor": (("surplus",), "surplus"),
-    "demo": (("surplus",), "surplus"),
-    "completion": (("tcsh",), "tcsh"),
-    "local start": (("--port", "70000"), "65535"),
-    "local stop": (("surplus",), "surplus"),
-    "local status": (("surplus",), "surplus"),
-    "image build": (("--python", "2.7"), "2.7"),
-    "image push": (("no-such-image",), ""),
-    "image test": (("no-such-image",), ""),
+#: What is wrong for each, the exit status that docs/cli.md has for that, and a word of its message.
+MISTAKES: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "deploy": (("--memory", "64"), INVALID, "128"),
+    "destroy": (("--everything",), USAGE, "--everything"),
+    "create": (("x", "--timeout", "901"), INVALID, "900"),
+    "list": (("surplus",), USAGE, "surplus"),
+    "update": (("no-such-function", "--memory", "512"), MISSING, "no-such-function"),
+    "delete": (("no-such-function", "--yes"), MISSING, "no-such-function"),
+    "invoke": (("no-such-function", "-c", "1"), MISSING, "no-such-function"),
+    "logs": (("--since", "yesteryear"), INVALID, "yesteryear"),
+    "status": (("no-such-stack",), MISSING, "no-such-stack"),
+    "jobs": (("surplus",), USAGE, "surplus"),
+    "cancel": (("no-such-job",), MISSING, "no-such-job"),
+    "attach": (("no-such-job",), MISSING, "no-such-job"),
+    "cost": (("surplus",), USAGE, "surplus"),
+    "warm": (("none",), USAGE, "none"),
+    "config": (("surplus",), USAGE, "surplus"),
+    "policy": (("emperor",), USAGE, "emperor"),
+    "template": (("cobol",), USAGE, "cobol"),
+    "doctor": (("surplus",), USAGE, "surplus"),
+    "demo": (("surplus",), USAGE, "surplus"),
+    "completion": (("tcsh",), USAGE, "tcsh"),
+    "local start": (("--port", "70000"), USAGE, "65535"),
+    "local stop": (("surplus",), USAGE, "surplus"),
+    "local status": (("surplus",), USAGE, "surplus"),
+    "image build": (("--python", "2.7"), INVALID, "2.7"),
+    "image push": (("no-such-image",), MISSING, "`lambdamagic image build --tag no-such-image`"),
+    "image test": (("no-such-image",), MISSING, "`lambdamagic image build --tag no-such-image`"),
 }
 
-#: What each is for, in an order in which one finds what another left. `image build|push|test` are in tests/images.
+_DIGEST = "sha256:" + 64 * "4"
+
+#: Stands in for docker, with one image: what is pushed to ECR leaves this machine. Real ones are in tests/images.
+_DOCKER = f"""#!/bin/sh
+case "$1 $2" in
+    create*)
+        [ "$4" = held:1 ] || {{ echo "Error response from daemon: No such image: $4" >&2; exit 1; }}
+        echo c0ffee ;;
+    cp*) cp "$(dirname "$0")/holdings.json" "$3" ;;
+    image*Size*|*inspect) case "$4" in *Size*) echo 1000 ;; *) echo "[\\"${{5%:*}}@{_DIGEST}\\"]" ;; esac ;;
+    login*) cat > /dev/null ;;
+esac
+"""
+
+#: What each is for, in an order in which one finds what another left. `image build` and `test` are in tests/images.
 HAPPY: tuple[tuple[tuple[str, ...], str], ...] = (
     (("policy", "deployer"), '"cloudformation:CreateStack"'),
     (("template", "terraform"), 'resource "aws_lambda_function"'),
@@ -54,11 +72,13 @@ HAPPY: tuple[tuple[tuple[str, ...], str], ...] = (
     (("config",), "config.toml"),
     (("policy", "user"), '"lambda:InvokeFunction"'),
     (("warm", "1"), "1 of them new"),
-    (("invoke", "-c", "6 * 7"), "42"),
+    (("invoke", "-c", "print('for the log'); 6 * 7"), "for the log\n42"),
+    (("cancel", "no-such-job"), "no-such-job is not in this machine's history"),
     (("demo",), "on AWS (lambdamagic)"),
     (("jobs",), "16/16"),
     (("cost",), "USD"),
-    (("logs",), "LAMBDAMAGIC job="),
+    (("logs",), "for the log"),
+    (("image", "push", "held:1", "--as", "py3"), f"/lambdamagic@{_DIGEST}"),
     (("doctor",), "round trip"),
     (("create", "own", "--memory", "512"), "own is made"),
     (("list",), "own"),
@@ -72,9 +92,14 @@ LEAVES = [" ".join(path) for path, command in ALL if not hasattr(command, "comma
 
 @pytest.fixture(scope="module")
 def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A home of its own, and the credentials for an embedded Lambda."""
+    """A home of its own, the credentials for an embedded Lambda, and a tool that has one image."""
+    tools = tmp_path_factory.mktemp("tools")
+    (tools / "docker").write_text(_DOCKER)
+    (tools / "docker").chmod(0o755)
+    (tools / "holdings.json").write_bytes(Holdings(python_here(), {"numpy": "2.0"}, kind="image").to_json())
     with LocalServer.start() as server:
-        yield tmp_path_factory.mktemp("person"), server.connection.environment()
+        known = {**server.connection.environment(), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+        yield tmp_path_factory.mktemp("person"), known
 
 
 def _sound(done: Done) -> bool:
@@ -84,17 +109,17 @@ def _sound(done: Done) -> bool:
 def test_every_command_is_here() -> None:
     """A new command needs its line in these tables."""
     assert sorted(MISTAKES) == sorted(LEAVES)
-    used = {" ".join(words[:2]) if words[0] == "local" else words[0] for words, _ in HAPPY}
-    elsewhere = {leaf for leaf in LEAVES if leaf.startswith(("image ", "local "))} | {"attach", "cancel"}
-    assert used | elsewhere == set(LEAVES)  # tests/images, test_local.py, test_jobs.py
+    used = {" ".join(words[:2]) if words[0] == "image" else words[0] for words, _ in HAPPY}
+    elsewhere = {leaf for leaf in LEAVES if leaf.startswith("local ")} | {"image build", "image test", "attach"}
+    assert used | elsewhere == set(LEAVES)  # test_local.py, tests/images, test_jobs.py
 
 
 def test_help_and_mistakes(person: tuple[Path, dict[str, str]]) -> None:
-    """Help ends with 0 on standard output; a mistake with another status, one message on stderr and no traceback."""
+    """Help ends with 0 on standard output; a mistake with its own status, one message on stderr and no traceback."""
     home, known = person
 
     def ask(leaf: str) -> tuple[str, Done, Done]:
-        wrong, _ = MISTAKES[leaf]
+        wrong = MISTAKES[leaf][0]
         words = leaf.split()
         return leaf, run(home, *words, "--help", environment=known), run(home, *words, *wrong, environment=known)
 
@@ -103,8 +128,9 @@ def test_help_and_mistakes(person: tuple[Path, dict[str, str]]) -> None:
         for leaf, helped, mistaken in threads.map(ask, LEAVES):
             if (helped.status, helped.err) != (0, "") or not helped.out.startswith(f"Usage: lambdamagic {leaf} "):
                 wrong.append((leaf, helped))
-            told = mistaken.err.strip() and MISTAKES[leaf][1] in mistaken.err and _sound(mistaken)
-            if mistaken.status == 0 or not told:
+            _, status, word = MISTAKES[leaf]
+            told = mistaken.err.strip() and word in mistaken.err and _sound(mistaken)
+            if mistaken.status != status or not told:
                 wrong.append((leaf, mistaken))
     assert not wrong
 
@@ -116,3 +142,13 @@ def test_what_they_are_for(person: tuple[Path, dict[str, str]]) -> None:
         done = run(home, *words, environment=known)
         assert done.status == 0 and _sound(done), (words, done)
         assert expected in done.out + done.err, (words, done)
+
+
+def test_a_pushed_images_uri_is_told_whatever_follows(person: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    """A cache folder that cannot be written to is said, and takes nothing from the push."""
+    home, known = person
+    (tmp_path / "file").touch()
+    unwritable = {**known, "XDG_CACHE_HOME": str(tmp_path / "file" / "cache")}
+    done = run(home, "image", "push", "held:1", environment=unwritable)
+    assert done.status == 0 and done.out.strip().endswith(f"/lambdamagic@{_DIGEST}"), done
+    assert "what it holds could not be written down" in done.err

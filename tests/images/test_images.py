@@ -18,7 +18,7 @@ from lambdamagic.deploy.images import Image, build_handler_image, inspect_image
 from lambdamagic.deploy.platforms import LambdaPlatform
 from lambdamagic.deploy.registry import Login, push_image
 from lambdamagic.doctor.images import try_image
-from lambdamagic.errors import ImageError
+from lambdamagic.errors import ImageError, ImageMissingError
 from tests.images.base import PYTHON
 from tests.images.registry import PASSWORD, USER, registry
 
@@ -104,8 +104,9 @@ def test_an_image_that_is_not_ours(base: str, engine: Engine) -> None:
     """It is said before anything is pushed or run."""
     with pytest.raises(ImageError, match="was not built by lambdamagic"):
         inspect_image(engine, base)
-    with pytest.raises(ImageError, match="could not look into the image localhost/nowhere"):
+    with pytest.raises(ImageMissingError, match="buildah has no image 'localhost/nowhere:1'") as caught:
         inspect_image(engine, "localhost/nowhere:1")
+    assert "`lambdamagic image build --tag localhost/nowhere:1`" in (caught.value.hint or "")
 
 
 def test_a_build_that_fails_says_what_the_tool_said(engine: Engine) -> None:

@@ -1,0 +1,8 @@
+"""`python -m lambdamagic`: the command, where its script is not on the path."""
+
+from __future__ import annotations
+
+from lambdamagic.cli import main
+
+if __name__ == "__main__":
+    main()
