@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from lambdamagic.storage.s3 import AwsAccess
 
 DEFAULT_NAME = "lambdamagic"
 _SIZES = ("memory_mb", "timeout_s")
+_WIDTH = 76  # JupyterLab on a small screen
 _FOR_ONE_CELL = "the options given here"
 
 
@@ -94,7 +96,7 @@ class FirstUse:
                 ("at rest", "it costs storage only: packages, logs, and what jobs leave for some days"),
                 ("undo", f"lambdamagic destroy {function.name}"),
             ]
-            title = "No function is there for the target aws. One command makes it, as a CloudFormation stack:"
+            title = "No function is there for the target aws. One CloudFormation stack makes it:"
         else:
             rows += [
                 ("function", f"{function.name}: {size}"),
@@ -105,7 +107,11 @@ class FirstUse:
             rows.append(("with jobs", f"your own modules: {', '.join(self.needs.own)}"))
         if self.needs.unknown:
             rows.append(("left out", f"not installed here: {', '.join(self.needs.unknown)}"))
-        return "\n".join([title, *(f"  {name:<10} {text}" for name, text in rows)])
+        lines = [
+            textwrap.fill(text, _WIDTH, initial_indent=f"  {name:<10} ", subsequent_indent=13 * " ")
+            for name, text in rows
+        ]
+        return "\n".join([title, *lines])
 
     @property
     def question(self) -> str:

@@ -20,7 +20,6 @@ from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import ConfigError, CredentialsError, FunctionMissingError, ParityError
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.magics.deploying import access_of, needs_of_session, overriding_notes, write_deployed
-from lambdamagic.magics.running import tell
 from lambdamagic.magics.session import Session
 from lambdamagic.targets.account import Account
 from lambdamagic.targets.spec import fitting_function
@@ -75,14 +74,12 @@ def _made(
     if settings.deploy == "ask" and not session.ask(first.question, first.explanation):
         session.declined.add(key)
         raise error
-    note = partial(tell, quiet=settings.quiet)
+    note = partial(_note, quiet=settings.quiet)
     if settings.deploy == "always":
         note(first.explanation)
     done = first.deploy(access, on_note=note, on_event=partial(_event, note))
     written = write_deployed(done, access.region, settings)
-    note(f"{done.function} is deployed; written to {written}")
-    for each in overriding_notes():
-        note(each)
+    note("\n".join([f"{done.function} is deployed; written to {written}", *overriding_notes(), ""]))
     session.forget_targets()
     return _with(resolved, done, access.region)
 
@@ -105,7 +102,7 @@ def _mended(session: Session, resolved: ResolvedSettings, error: ParityError) ->
         if not answer:
             session.declined |= {key} if answer is False else set()
             raise error
-    note = partial(tell, quiet=resolved.settings.quiet)
+    note = partial(_note, quiet=resolved.settings.quiet)
     done = provide(
         target.access,
         error.deployment,
@@ -115,7 +112,7 @@ def _mended(session: Session, resolved: ResolvedSettings, error: ParityError) ->
         on_note=note,
         on_event=partial(_event, note),
     )
-    note(f"{done.function} has {wanted} now")
+    note(f"{done.function} has {wanted} now\n")
     target.refresh()
 
 
@@ -124,6 +121,12 @@ def _with(resolved: ResolvedSettings, done: Deployed, region: str) -> ResolvedSe
     settings = replace(resolved.settings, function=done.function, bucket=done.bucket, region=region)
     origins = {**resolved.origins, **dict.fromkeys(("function", "bucket", "region"), _MADE_HERE)}
     return ResolvedSettings(settings, MappingProxyType(origins))
+
+
+def _note(line: str, *, quiet: bool) -> None:
+    """Tell what happens on stdout, below the question: it is no warning, for which front ends take stderr."""
+    if not quiet:
+        print(line, flush=True)  # noqa: T201  # see above
 
 
 def _event(note: Callable[[str], None], event: StackEvent) -> None:
