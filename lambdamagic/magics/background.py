@@ -79,6 +79,11 @@ class Background:
         self._jobs.append(job)
         self._pending.update(dict.fromkeys(job.names, job))
 
+    @property
+    def is_headless(self) -> bool:
+        """Whether the notebook is run by a program, as nbclient and papermill do."""
+        return self._session.front == "headless"
+
     def owners(self, names: Iterable[str]) -> list[BackgroundJob]:
         """Return the jobs that bind some names, each once, in the order of their start."""
         found = {id(job): job for name in names if (job := self._pending.get(name)) is not None}
@@ -131,6 +136,7 @@ class Background:
         """Put what a job that has ended brought into the notebook; once."""
         if job not in self._jobs:
             return
+        self._show_end(job)
         if job.needs_before:
             for before in job.before:
                 self.settle(before)
@@ -226,12 +232,20 @@ class Background:
     def _settle_ended(self) -> None:
         self._drop_rebound()
         for job in list(self._jobs):
-            if not job.has_ended or job.is_large:
+            if not job.has_ended:
+                continue
+            self._show_end(job)
+            if job.is_large:
                 continue
             if not job.needs_before or all(before not in self._jobs for before in job.before):
                 self.settle(job)
                 if job.failure is not None:
                     tell(f"background job {job.job_id} {job.state}: {_one_line(job.failure)}")
+
+    def _show_end(self, job: BackgroundJob) -> None:
+        # What comes between two cells is dropped by nbclient: it takes what belongs to the cell that it runs.
+        if self.is_headless and job.has_ended:
+            job.show_end()
 
     def _drop_rebound(self) -> None:
         namespace = self._session.shell.user_ns

@@ -30,6 +30,9 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 _numbers = itertools.count()
 _SHOWN_NAMES = 12
+_NOTHING = {"text/html": "", "text/plain": ""}
+#: Stays in the notebook only if the job was never seen to end.
+_UNSEEN = "Still running when this was written: the end of the notebook stops it, unless a cell waits (%lambda wait)."
 _ENDS = {"failed": "failed", "cancelled": "was cancelled"}
 
 
@@ -97,6 +100,7 @@ class BackgroundJob:
         self._lock = threading.Lock()
         self._is_cancelled = False
         self._has_begun = False
+        self._is_end_shown = False
         self._outputs: Any = None
         if not self.before:
             self._begin()
@@ -275,7 +279,17 @@ class BackgroundJob:
             from IPython.display import display
 
             gate.open(self._progress(), time.time())
-            self._outputs = display({"text/html": "", "text/plain": ""}, raw=True, display_id=True)
+            unseen = {"text/html": f"<div>{escape(_UNSEEN)}</div>", "text/plain": _UNSEEN}
+            shown = unseen if self._background.is_headless else _NOTHING
+            self._outputs = display(shown, raw=True, display_id=True)
+
+    def show_end(self) -> None:
+        """Show again how it ended, as a part of the cell that runs now; once."""
+        with self._lock:
+            if self._outputs is not None and not self._is_end_shown:
+                self._is_end_shown = True
+                self._runner.showing.close()
+                self._show_outputs()
 
     def _show_outputs(self) -> None:
         if self._printed is None:
@@ -284,8 +298,8 @@ class BackgroundJob:
         if isinstance(self._error, Exception) and not isinstance(self._error, JobCancelledError):
             failure = f"{type(self._error).__name__}: {self._error}"
         bundle = outputs_bundle(self._printed, failure, self._value)
-        if bundle is not None:
-            self._outputs.update(bundle, raw=True)
+        if bundle is not None or self._background.is_headless:
+            self._outputs.update(bundle or _NOTHING, raw=True)
 
     def _told(self) -> str:
         shown = ", ".join(self.names[:_SHOWN_NAMES]) + (", …" if len(self.names) > _SHOWN_NAMES else "")

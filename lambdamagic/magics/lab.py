@@ -26,8 +26,8 @@ class LabLink:
     def open(self) -> None:
         """Open the comm and follow all jobs from now on."""
         shell = self._session.shell
-        if getattr(shell, "kernel", None) is None:
-            return
+        if getattr(shell, "kernel", None) is None or self._session.front == "headless":
+            return  # nbclient and papermill would warn of a comm that they do not know
         import comm  # ipykernel's; IPython alone is without it
 
         self._panel = panel = JobsPanel(self)

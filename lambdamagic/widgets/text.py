@@ -64,9 +64,9 @@ def details(progress: Progress) -> list[str]:
         told.append(money(progress.cost_usd) if progress.is_billed else f"{money(progress.cost_usd)} on AWS")
     if progress.peak_memory_mb:
         told.append(f"peak {progress.peak_memory_mb:,} of {progress.memory_mb:,} MB")
-    else:
+    elif progress.memory_mb:
         told.append(f"{progress.memory_mb:,} MB")
-    return told
+    return told or ["starting"]
 
 
 def facts(progress: Progress, now: float) -> list[str]:

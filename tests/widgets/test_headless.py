@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,30 @@ _CELLS = (
 )
 
 
-def _call(*arguments: str) -> str:
+_BACKGROUND = {
+    "load": "%load_ext lambdamagic\n%config LambdaMagics.memory_mb = 512",
+    "fit": "%%lambda --bg\nimport time\ntime.sleep(1)\nprint('fitted')\nmodel = [1, 2, 3]\nlen(model)",
+    "read": "sum(model)",
+    "fail": "%%lambda --bg\ncount = int('nothing')",
+    "between": "_4.wait_for_end(60)",
+    "after": "'not held up'",
+    "late": "%%lambda --bg\nimport time\ntime.sleep(600)\nlate = 1",
+    "refused": "count",
+}
+
+
+def _call(*arguments: str, status: int = 0) -> str:
     command = [sys.executable, "-m", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == status, done.stderr[-3000:]
     return done.stderr
+
+
+def _write(path: Path, cells: Iterable[str]) -> Path:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)
+    return path
 
 
 def _outputs(path: Path) -> list[Any]:
@@ -32,11 +52,7 @@ def _outputs(path: Path) -> list[Any]:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A notebook that has not run."""
-    path = tmp_path_factory.mktemp("headless") / "map.ipynb"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in _CELLS])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, path)
-    return path
+    return _write(tmp_path_factory.mktemp("headless") / "map.ipynb", _CELLS)
 
 
 @pytest.mark.parametrize("runner", ["papermill", "nbclient"])
@@ -61,3 +77,26 @@ def test_a_notebook_that_nobody_looks_at(runner: str, written: Path) -> None:
     page = ran.with_suffix(".html").read_text()
     assert 'class="lmr"' in page
     assert "ZeroDivisionError: division by zero" in page
+
+
+def test_background_jobs_in_a_notebook_that_nobody_looks_at(tmp_path: Path) -> None:
+    """Each cell shows how its job ended, also between two cells; one that runs at the notebook's end is stopped."""
+    written, ran = _write(tmp_path / "background.ipynb", _BACKGROUND.values()), tmp_path / "ran.ipynb"
+    log = _call("papermill", "--log-output", "--no-progress-bar", str(written), str(ran), status=1)
+    assert "No handler found for comm" not in log
+    assert log.count("λ waiting for model from job") == 1
+    assert "ValueError: invalid literal for int() with base 10: 'nothing'" in log
+    shown = {}
+    for name, cell in _BACKGROUND.items():
+        (outputs,) = [found.outputs for found in nbformat.read(ran, as_version=4).cells if found.source == cell]
+        shown[name] = "\n".join(
+            output.get("text") or output.get("data", {}).get("text/plain") or output.get("evalue", "")
+            for output in outputs
+        )
+    assert "✓ done" in shown["fit"] and "fitted\n3" in shown["fit"]
+    assert "waited" in shown["read"] and shown["read"].rstrip().endswith("6")
+    assert "✗ ValueError: invalid literal" in shown["fail"]
+    assert "running" not in shown["fail"]
+    assert "failed: ValueError" in shown["between"] + shown["after"] and "not held up" in shown["after"]
+    assert "the end of the notebook stops it" in shown["late"]
+    assert "invalid literal for int() with base 10: 'nothing'" in shown["refused"]
