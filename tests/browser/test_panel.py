@@ -212,8 +212,8 @@ def evaluate(n):
     assert "[0, 80, 160]" in notebook.output(2).text_content()
     again.click()
     jobs = panel.locator(".lm-job")
-    page.wait_for_function("document.querySelectorAll('.lm-job').length === 2")
-    page.locator(".lmr", has_text="✗ failed").wait_for()  # it is not mended yet
+    page.wait_for_function("document.querySelectorAll('.lm-job[data-state=failed]').length === 2")  # not mended yet
+    page.locator(".lmr", has_text="from before").wait_for()
     assert page.locator(".lmr").count() == 1, "in the same place"
     mended.touch()
     panel.get_by_role("button", name="Retry 3 failed of evaluate").click()
