@@ -27,7 +27,9 @@ class DaemonThreads:
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._count = 0
-        self._idle = 0
+        # Threads without a call, less calls without a thread. Kept by who submits, not by who wakes: a thread that was
+        # woken for one call would still look idle to the next, which would then wait for the end of the first.
+        self._spare = 0
         self._is_closed = False
 
     def submit(self, call: Callable[[], Any]) -> Future[Any]:
@@ -36,9 +38,11 @@ class DaemonThreads:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("these threads are closed")
-            start = self._idle <= self._calls.qsize() and self._count < self._limit
+            self._spare -= 1
+            start = self._spare < 0 and self._count < self._limit
             if start:
                 self._count += 1
+                self._spare += 1
             number = self._count
             self._calls.put((future, call))
         if start:
@@ -54,7 +58,7 @@ class DaemonThreads:
         with self._lock:
             if self._is_closed or self._count:
                 return
-            self._count = 1
+            self._count = self._spare = 1
         self._start(1, idle_s=None)
 
     def _start(self, number: int, *, idle_s: float | None) -> None:
@@ -63,27 +67,27 @@ class DaemonThreads:
         except RuntimeError:  # no memory for another, or see `keep_one`
             with self._lock:
                 self._count -= 1
+                self._spare -= 1
                 if not self._count:
                     raise
 
     def _work(self, idle_s: float | None) -> None:
         while True:
-            with self._lock:
-                self._idle += 1
             try:
                 item = self._calls.get(timeout=idle_s)
             except queue.Empty:
                 item = None
-            with self._lock:
-                self._idle -= 1
-                if item is None:
-                    # A call may have been queued between the timeout and this lock: it must not be left alone.
-                    if self._calls.empty() or self._is_closed:
-                        self._count -= 1
-                        return
-                    continue
+            if item is None:
+                with self._lock:
+                    if self._spare <= 0 and not self._is_closed:
+                        continue  # a call was queued meanwhile that counts on this thread
+                    self._count -= 1
+                    self._spare -= 1
+                    return
             self._run(*item)
             del item  # an idle thread keeps no call and no result
+            with self._lock:
+                self._spare += 1
 
     @staticmethod
     def _run(future: Future[Any], call: Callable[[], Any]) -> None:

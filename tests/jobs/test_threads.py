@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 
 import pytest
 
@@ -74,4 +76,31 @@ def test_a_cancelled_future_is_not_run():
     assert first.result(20) is True
     threads.submit(int).result(20)
     assert ran == []
+    threads.close()
+
+
+class _SlowToWake(queue.SimpleQueue):
+    """A queue whose reader has the call for a while before it goes on: what any thread may do after a wait."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    def get(self, block=True, timeout=None):
+        item = super().get(block, timeout)
+        self.go_on.wait(20)
+        return item
+
+
+def test_a_thread_that_was_woken_for_a_call_is_not_counted_on_for_the_next():
+    """Two calls that wait for each other run at once, however slowly the first one's thread wakes."""
+    threads = DaemonThreads(2, "lm-test-g")
+    threads._calls = calls = _SlowToWake()
+    threads.keep_one()
+    together = threading.Barrier(2, timeout=20)
+    first = threads.submit(together.wait)
+    while not calls.empty():
+        time.sleep(0.001)  # until the idle thread has taken it
+    second = threads.submit(together.wait)
+    calls.go_on.set()
+    assert sorted((first.result(20), second.result(20))) == [0, 1]
     threads.close()
