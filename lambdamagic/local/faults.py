@@ -9,6 +9,7 @@ A rule applies to the next `count` requests, or to a seeded fraction of them. `F
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import random
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 INVOKE_KINDS = ("throttle", "error", "drop_before", "drop_after", "kill", "duplicate")
 S3_KINDS = ("s3_error", "s3_delay", "s3_drop")
-API_KINDS = ("api_error", "stack_error")
+API_KINDS = ("api_error", "api_hold", "stack_delete_error", "stack_error")
 FAULTS_PATH = "/_lambdamagic/faults"
+HELD_PATH = "/_lambdamagic/held"
 STATS_PATH = "/_lambdamagic/stats"
 
 
@@ -36,13 +38,16 @@ class FaultRule:
         kind: `throttle` (429), `error` (a 5xx), `drop_before` and `drop_after` (the connection closes before or
             after the function ran), `kill` (the environment dies in the middle of the task), `duplicate` (the
             event is run twice), `s3_error` (503 SlowDown unless `status` says otherwise), `s3_delay`, `s3_drop`,
-            `api_error` (any service's operation answers `status` and `code`), `stack_error` (CloudFormation cannot
-            make or change the resource whose logical id is `operation`).
+            `api_error` (any service's operation answers `status` and `code`), `api_hold` (it is carried out, but its
+            answer is held back until the rules are replaced or cleared), `stack_error` (CloudFormation cannot
+            make or change the resource whose logical id is `operation`), `stack_delete_error` (nor delete it).
         count: How many requests it hits; None is every one.
         fraction: Hit only this share of the requests, drawn from `seed`.
         seed: Makes the draws repeatable.
         function: Only invocations of this function; None is all.
-        service: For `api_error`: only this service, by the name that it is signed with, e.g. `cloudformation`.
+        skip: Let as many requests pass that it would hit.
+        service: For `api_error` and `api_hold`: only this service, by the name that it is signed with, e.g.
+            `cloudformation`.
         operation: Only this operation, e.g. `GetObject`; None is all. Lambda's are `PUT /2015-03-31/...`: method and
             beginning of the path.
         code: For `api_error`: AWS's error code.
@@ -56,6 +61,7 @@ class FaultRule:
     seed: int = 0
     function: str | None = None
     operation: str | None = None
+    skip: int = 0
     service: str | None = None
     code: str = "Throttling"
     status: int = 500
@@ -79,6 +85,9 @@ class _Armed:
     def hits(self) -> bool:
         if self.rule.fraction < 1.0 and self.draws.random() >= self.rule.fraction:
             return False
+        if self.rule.skip > 0:
+            self.rule.skip -= 1
+            return False
         if self.rule.count is not None:
             self.rule.count -= 1
         return True
@@ -89,6 +98,8 @@ class FaultPlan:
 
     def __init__(self) -> None:
         self._armed: list[_Armed] = []
+        self._is_held = asyncio.Event()
+        self._is_released = asyncio.Event()
 
     @property
     def is_active(self) -> bool:
@@ -112,6 +123,8 @@ class FaultPlan:
                 raise AwsError(400, "ValidationException", f"unknown fault {rule.kind!r}; there are {known}")
             armed.append(_Armed(rule, random.Random(rule.seed)))
         self._armed = armed
+        self._is_released.set()  # what was held goes on; what comes is held by what is armed now
+        self._is_held, self._is_released = asyncio.Event(), asyncio.Event()
 
     def as_list(self) -> list[dict[str, Any]]:
         """Return what is armed, counts as they stand now."""
@@ -163,10 +176,30 @@ class FaultPlan:
                 return AwsError(rule.status, rule.code, "Rate exceeded" if "hrottl" in rule.code else "scripted")
         return None
 
-    def draw_stack(self, logical_id: str) -> str | None:
-        """Return why CloudFormation cannot make or change this resource, if a rule says so. Called in its threads."""
+    async def hold_back(self, service: str, operation: str) -> None:
+        """Wait, if a rule holds back the answer to this request, until the rules are replaced."""
         for armed in self._armed:
-            if armed.rule.kind == "stack_error" and armed.rule.operation in (None, logical_id) and armed.hits():
+            rule = armed.rule
+            if (
+                rule.kind == "api_hold"
+                and rule.service in (None, service)
+                and operation.startswith(rule.operation or "")
+                and armed.hits()
+            ):
+                self._forget_spent()
+                self._is_held.set()
+                await self._is_released.wait()
+                return
+
+    async def until_held(self) -> None:
+        """Wait until an answer is held back."""
+        await self._is_held.wait()
+
+    def draw_stack(self, logical_id: str, doing: str) -> str | None:
+        """Return why CloudFormation cannot do this to a resource, if a rule says so. Called in its threads."""
+        kind = "stack_delete_error" if doing == "DELETE" else "stack_error"
+        for armed in self._armed:
+            if armed.rule.kind == kind and armed.rule.operation in (None, logical_id) and armed.hits():
                 self._forget_spent()
                 return "Resource handler returned message: scripted failure"
         return None
@@ -236,16 +269,28 @@ class Faults:
         """Answer requests of a service with an error; by default it is throttled."""
         self.add(FaultRule("api_error", service=service, operation=operation, count=count, **{"status": 400, **more}))
 
-    def fail_resource(self, logical_id: str, *, count: int | None = 1) -> None:
-        """Let CloudFormation fail at a resource."""
-        self.add(FaultRule("stack_error", operation=logical_id, count=count))
+    def hold_api(self, service: str, *, operation: str | None = None, skip: int = 0) -> None:
+        """Carry out one request of a service, but hold back its answer until `clear`."""
+        self.add(FaultRule("api_hold", service=service, operation=operation, skip=skip))
+
+    def wait_until_held(self) -> None:
+        """Wait until an answer is held back, at most two minutes.
+
+        Raises:
+            TimeoutError: None was.
+        """
+        self._request("GET", HELD_PATH, None, timeout_s=120)
+
+    def fail_resource(self, logical_id: str, *, count: int | None = 1, deleting: bool = False) -> None:
+        """Let CloudFormation fail at a resource: to make or change it, also back again; or to delete it."""
+        self.add(FaultRule("stack_delete_error" if deleting else "stack_error", operation=logical_id, count=count))
 
     def stats(self, *, reset: bool = False) -> dict[str, Any]:
         """Return the instance's counters, and begin anew if asked to."""
         answer: dict[str, Any] = self._request("POST" if reset else "GET", STATS_PATH, None)
         return answer
 
-    def _request(self, method: str, path: str, body: Any) -> Any:
+    def _request(self, method: str, path: str, body: Any, *, timeout_s: float = 30) -> Any:
         import http.client
         from urllib.parse import urlsplit
 
@@ -258,7 +303,7 @@ class Faults:
         request = AWSRequest(method=method, url=connection.endpoint_url + path, data=data)
         credentials = Credentials(connection.access_key_id, connection.secret_access_key)
         SigV4Auth(credentials, "lambda", connection.region).add_auth(request)
-        channel = http.client.HTTPConnection(urlsplit(connection.endpoint_url).netloc, timeout=30)
+        channel = http.client.HTTPConnection(urlsplit(connection.endpoint_url).netloc, timeout=timeout_s)
         try:
             channel.request(method, path, body=data, headers=dict(request.headers.items()))
             response = channel.getresponse()

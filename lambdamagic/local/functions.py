@@ -155,6 +155,13 @@ class FunctionCatalog:
             region=self._region,
         )
 
+    def role_name(self, name: str) -> str:
+        """Return the name of the role that a function has now; empty if the function is gone."""
+        from moto.awslambda.utils import get_backend
+
+        function = get_backend(self._account_id, self._region)._lambdas._functions.get(name)
+        return "" if function is None else str(function["latest"].role).rpartition("/")[2]
+
     def reserved_total(self) -> dict[str, int]:
         """Return the reserved concurrency of every function that has one."""
         from moto.awslambda.utils import get_backend

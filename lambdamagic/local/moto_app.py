@@ -94,7 +94,7 @@ class MotoApp:
         from botocore.exceptions import ClientError
         from werkzeug.exceptions import HTTPException
 
-        received = _moto_request(request)
+        received = moto_request(request)
         try:
             status, headers, body = handler(received, received.raw_url, dict(received.headers))
         except HTTPException as error:
@@ -127,7 +127,8 @@ def _headers(headers: dict[str, Any], request: Request, content: bytes) -> list[
     return kept
 
 
-def _moto_request(request: Request) -> Any:
+def moto_request(request: Request) -> Any:
+    """Return a request in the form that moto's handlers and routers take."""
     from moto.core.request import (
         PRESERVED_HEADER_NAMES_ENVIRON_KEY,
         environ_key_for_header,

@@ -40,6 +40,7 @@ class FunctionRegistry:
         self._functions: dict[tuple[str, str | None], FunctionVersion] = {}
         self._blueprints: dict[tuple[Any, ...], asyncio.Task[Blueprint]] = {}
         self._credentials: dict[str, Credential] = {}
+        self._names: dict[str, str] = {}  # of functions, by their keys
         self._generation = 0
         self._refreshing = asyncio.Lock()
 
@@ -83,6 +84,11 @@ class FunctionRegistry:
             self._blueprints.pop(function.fingerprint, None)  # the next call tries again
             raise
 
+    def role_of(self, access_key_id: str) -> tuple[str, str] | None:
+        """Return the names of role and function that a key is for; None if it is no function's. Reads moto."""
+        name = self._names.get(access_key_id)
+        return None if name is None else (self._catalog.role_name(name), name)
+
     async def refresh(self) -> None:
         """Read everything anew after the control plane changed something, and retire what is no longer so."""
         self._generation += 1
@@ -117,6 +123,7 @@ class FunctionRegistry:
                 f"ASIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30), secrets.token_urlsafe(90)
             )
             self._credentials[function.name] = credential
+            self._names[credential.access_key_id] = function.name
             self._authenticator.add(credential)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._maker.make, function, credential)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic.local import auth_errors, control_plane, notifications
+from lambdamagic.local.access_control import AccessControl
 from lambdamagic.local.async_queue import AsyncQueue
 from lambdamagic.local.auth import Authenticator, Credential, Signer, check_body
 from lambdamagic.local.aws_errors import AwsError, render
@@ -21,7 +22,7 @@ from lambdamagic.local.blueprints import BlueprintMaker
 from lambdamagic.local.chunked import decode_chunked
 from lambdamagic.local.control_plane import ACCOUNT_PATH, account_settings
 from lambdamagic.local.environment import Invocation
-from lambdamagic.local.faults import FAULTS_PATH, STATS_PATH, FaultPlan
+from lambdamagic.local.faults import FAULTS_PATH, HELD_PATH, STATS_PATH, FaultPlan
 from lambdamagic.local.functions import FunctionCatalog
 from lambdamagic.local.http_server import Reply, Request, Response
 from lambdamagic.local.interpreters import Interpreters
@@ -86,6 +87,8 @@ class Server:
             load_moto=partial(self._moto.load, "lambda"),
             region=options.region,
         )
+        self._access = AccessControl(account_id=DEFAULT_ACCOUNT_ID, role_of=self._registry.role_of)
+        self._access.trust(options.access_key_id)
         self._queue = AsyncQueue(
             retry_delays_s=options.retry_delays_s,
             time_factor=options.time_factor,
@@ -125,12 +128,13 @@ class Server:
             if service == "lambda" and request.method == "POST" and INVOKE_PATH.match(request.path):
                 self._check_region(signer)
                 self._stats.count("lambda", "Invoke")
-                self._spawn(self._guarded(self._invoke.answer(request, reply), reply, service))
+                work = self._invoke.answer(request, reply)
+                if self._access.is_restricted(signer.access_key_id):
+                    work = self._if_allowed(work, signer, request, reply=reply)
+                self._spawn(self._guarded(work, reply, service))
                 return
-            if service == "lambda" and request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
-                self._stats.count("lambda", "GetAccountSettings")
-                reserved = sum(self._pool.reserved.values())
-                reply.send(account_settings(self._options.concurrency, reserved=reserved))
+            if request.path == HELD_PATH:
+                self._spawn(self._guarded(self._tell_when_held(signer, reply), reply, service))
                 return
             if request.path.startswith("/_lambdamagic/"):
                 reply.send(self._admin(request, signer))
@@ -143,6 +147,27 @@ class Server:
             reply.send(render(AwsError(500, "InternalFailure", "The embedded Lambda failed."), service or "lambda"))
             return
         self._spawn(self._guarded(self._answer_from_moto(signer, request, reply), reply, service))
+
+    async def _if_allowed(
+        self, work: Coroutine[Any, Any, None], signer: Signer, request: Request, *, reply: Reply
+    ) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._check, signer, request)
+        except AwsError as error:
+            work.close()
+            reply.send(render(error, signer.service))
+        else:
+            await work
+
+    def _check(self, signer: Signer, request: Request) -> None:
+        with self._access.checked(signer.access_key_id, signer.region, signer.service, request):
+            return
+
+    def _answer_checked(self, signer: Signer, request: Request) -> Response:
+        with self._access.checked(signer.access_key_id, signer.region, signer.service, request) as checked:
+            if signer.service == "lambda" and request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
+                return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
+            return checked.answer(partial(self._moto.answer, signer.service), request)
 
     def admits_body(self, headers: dict[str, str], target: str) -> bool:
         """Return whether a large body may be sent at all: not by somebody who names no key of ours."""
@@ -177,8 +202,7 @@ class Server:
 
     def _admin(self, request: Request, signer: Signer) -> Response:
         """Scripted faults and counters: for the owner's key only, a function's key may not."""
-        if signer.access_key_id != self._options.access_key_id:
-            raise AwsError(403, "AccessDeniedException", "Only the owner of the instance may do that.")
+        self._check_owner(signer)
         answer: Any
         if request.path == FAULTS_PATH:
             if request.method == "PUT":
@@ -191,6 +215,19 @@ class Server:
         else:
             raise AwsError(404, "UnknownOperationException", f"There is no {request.path}.")
         return Response(200, (("content-type", "application/json"),), json.dumps(answer).encode())
+
+    def _check_owner(self, signer: Signer) -> None:
+        if signer.access_key_id != self._options.access_key_id:
+            raise AwsError(403, "AccessDeniedException", "Only the owner of the instance may do that.")
+
+    async def _tell_when_held(self, signer: Signer, reply: Reply) -> None:
+        try:
+            self._check_owner(signer)
+        except AwsError as error:
+            reply.send(render(error, "lambda"))
+            return
+        await self._faults.until_held()
+        reply.send(Response(200, (("content-type", "application/json"),), b"true"))
 
     async def _answer_from_moto(self, signer: Signer, request: Request, reply: Reply) -> None:
         service = signer.service
@@ -211,10 +248,12 @@ class Server:
             loop = asyncio.get_running_loop()
             if service in ("logs", "cloudformation"):  # what was logged is there before a group is deleted
                 await loop.run_in_executor(self._executor, self._logs.flush)
-            response = await loop.run_in_executor(self._executor, self._moto.answer, service, request)
+            response = await loop.run_in_executor(self._executor, self._answer_checked, signer, request)
             if control_plane.changes_functions(service, request):
                 await self._registry.refresh()
                 response = control_plane.with_states(request, response)
+            if self._faults.is_active:
+                await self._faults.hold_back(service, operation)
         except AwsError as error:
             response = render(error, service)
         reply.send(response)
@@ -272,7 +311,7 @@ class Server:
             sys.stderr.write(f"the record for {arn} is lost: {error}\n")
 
 
-def _install_stacks(refuse: Callable[[str], str | None]) -> None:
+def _install_stacks(refuse: Callable[[str, str], str | None]) -> None:
     from lambdamagic.local import stacks
 
     stacks.install(refuse)

@@ -7,31 +7,31 @@ in between, and meets ROLLBACK_COMPLETE, UPDATE_ROLLBACK_COMPLETE and DELETE_FAI
 
 from __future__ import annotations
 
+import contextvars
 import copy
-import json
-import re
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-_STEP_S = 0.02
-_WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
-_SUB = re.compile(r"\$\{([A-Za-z0-9]+)")
-_lock = threading.RLock()
+from lambdamagic.local.stack_order import in_order, references
+from lambdamagic.local.stack_steps import LOCK, Refuse, change, make, take_away
 
-Refuse = Callable[[str], str | None]
+_WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
 def install(refuse: Refuse) -> None:
     """Give moto's stacks this behaviour.
 
     Args:
-        refuse: Called with a resource's logical id before it is made or changed; returns why it must fail, or None.
+        refuse: Called with a resource's logical id and `CREATE`, `UPDATE` or `DELETE` before that is done; returns why
+            it must fail, or None.
     """
     from moto.cloudformation import models
+    from moto.cloudformation.responses import CloudFormationResponse
+    from moto.core.responses import ActionResult
 
     from lambdamagic.local import stack_resources
 
@@ -59,8 +59,21 @@ def install(refuse: Refuse) -> None:
                 _refuse_if_busy(found)
                 found._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
                 found.status = "DELETE_IN_PROGRESS"
-                _in_background(found, partial(_delete, self, found))
+                _in_background(found, partial(_delete, self, found, refuse))
 
+    def continue_update_rollback(self: Any) -> Any:
+        found = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+        unfinished = getattr(found, "unfinished_rollback", None)
+        if found.status != "UPDATE_ROLLBACK_FAILED" or unfinished is None:
+            from moto.cloudformation.exceptions import ValidationError
+
+            raise ValidationError(found.stack_id, message=f"Stack:{found.stack_id} is in {found.status} state")
+        found._add_stack_event("UPDATE_ROLLBACK_IN_PROGRESS", resource_status_reason="User Initiated")
+        found.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        _in_background(found, lambda: _roll_back(found, unfinished, refuse))
+        return ActionResult({})
+
+    CloudFormationResponse.continue_update_rollback = continue_update_rollback
     # While resources are being made, looking at a stack must not make them: moto's map does.
     stack.outputs = property(lambda self: parsed_outputs(self) if self.status in _WHOLE else None)
     stack.stack_resources = property(lambda self: [made for _, made in _made(self)])
@@ -75,7 +88,8 @@ def _in_background(stack: Any, work: Callable[[], None]) -> None:
             traceback.print_exc()
             _end(stack, stack.status.replace("IN_PROGRESS", "FAILED"))
 
-    threading.Thread(target=guarded, name=f"stack-{stack.name}", daemon=True).start()
+    in_callers_name = partial(contextvars.copy_context().run, guarded)
+    threading.Thread(target=in_callers_name, name=f"stack-{stack.name}", daemon=True).start()
 
 
 def _refuse_if_busy(stack: Any) -> None:
@@ -93,52 +107,25 @@ def _made(stack: Any) -> Iterator[tuple[str, Any]]:
             yield name, parsed[name]
 
 
-def _event(stack: Any, name: str, status: str, *, reason: str | None = None) -> None:
-    from moto.cloudformation.models import Event
+@dataclass(frozen=True)
+class _Rollback:
+    """What an update that failed has to undo: the template and parameters from before, and what it had begun with."""
 
-    if name == stack.name:
-        stack._add_stack_event(status, resource_status_reason=reason)
-        return
-    made = stack.resource_map._parsed_resources.get(name)
-    event = Event(
-        stack_id=stack.stack_id,
-        stack_name=stack.name,
-        logical_resource_id=name,
-        physical_resource_id=getattr(made, "physical_resource_id", "") or "",
-        resource_type=stack.resource_map._resource_json_map.get(name, {}).get("Type", ""),
-        resource_status=status,
-        resource_status_reason=reason,
-        resource_properties=None,
-    )
-    stack.events.append(event)
-
-
-def _step(stack: Any, name: str, doing: str, work: Callable[[], Any]) -> None:
-    """Do one thing to one resource, with its events; raises what goes wrong."""
-    _event(stack, name, f"{doing}_IN_PROGRESS")
-    time.sleep(_STEP_S)  # AWS takes seconds; a client must be able to see that it is under way
-    try:
-        with _lock:
-            work()
-    except Exception as error:
-        _event(stack, name, f"{doing}_FAILED", reason=_reason(error))
-        raise
-    _event(stack, name, f"{doing}_COMPLETE")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "message", "") or getattr(error, "description", "") or error)
+    resources: dict[str, Any]
+    template: str
+    parameters: dict[str, Any]
+    added: list[str]
+    changed: list[str]
 
 
 def _create(stack: Any, refuse: Refuse) -> None:
-    resources = stack.resource_map
     try:
-        for name in _in_order(stack.template_dict["Resources"]):
-            _step(stack, name, "CREATE", partial(_make, resources, name, refuse))
+        for name in in_order(stack.template_dict["Resources"]):
+            make(stack, name, refuse)
     except Exception:  # noqa: BLE001 - whatever moto raises for a resource is a failed resource, and told as its event
         stack._add_stack_event("ROLLBACK_IN_PROGRESS", resource_status_reason="A resource failed to create.")
         stack.status = "ROLLBACK_IN_PROGRESS"
-        is_clean = _delete_resources(stack)
+        is_clean = _delete_resources(stack, refuse)
         _end(stack, "ROLLBACK_COMPLETE" if is_clean else "ROLLBACK_FAILED")
         return
     stack.description = stack.template_dict.get("Description")
@@ -146,43 +133,52 @@ def _create(stack: Any, refuse: Refuse) -> None:
 
 
 def _update(stack: Any, template: str, parameters: dict[str, Any], refuse: Refuse) -> None:
-    before = copy.deepcopy(stack.template_dict), stack.template, dict(stack.parameters)
-    old, was = before[0]["Resources"], set(before[2].items())
+    old = copy.deepcopy(stack.template_dict)["Resources"]
+    before = _Rollback(old, stack.template, dict(stack.parameters), [], [])
     resources = stack.resource_map
     stack.template = template
     stack._parse_template()
     new = stack.template_dict["Resources"]
-    changed_parameters = {name for name, _ in set(parameters.items()) ^ was}
+    changed_parameters = {name for name, _ in set(parameters.items()) ^ set(before.parameters.items())}
     _load(stack, parameters)
-    added: list[str] = []
-    changed: list[str] = []
     try:
-        for name in _in_order(new):
+        for name in in_order(new):
             if name not in old:
-                added.append(name)
-                _step(stack, name, "CREATE", partial(_make, resources, name, refuse))
-            elif new[name] != old[name] or changed_parameters & _references(new[name]):
-                changed.append(name)
-                _step(stack, name, "UPDATE", partial(_change, stack, name, new[name], refuse))
+                before.added.append(name)
+                make(stack, name, refuse)
+            elif new[name] != old[name] or changed_parameters & references(new[name]):
+                before.changed.append(name)
+                change(stack, name, new[name], refuse)
     except Exception:  # noqa: BLE001 - as in _create
         stack._add_stack_event("UPDATE_ROLLBACK_IN_PROGRESS", resource_status_reason="A resource failed to update.")
         stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
-        for name in reversed(added):
-            _take_away(stack, name)
-        stack.template = before[1]
+        for name in reversed(before.added):
+            take_away(stack, name, refuse)
+        stack.template = before.template
         stack._parse_template()
-        _load(stack, before[2])
-        for name in reversed(changed):
-            _step(stack, name, "UPDATE", partial(_change, stack, name, old[name], lambda _: None))
-        _end(stack, "UPDATE_ROLLBACK_COMPLETE")
+        _load(stack, before.parameters)
+        _roll_back(stack, before, refuse)
         return
-    for name in reversed(_in_order(old)):
+    for name in reversed(in_order(old)):
         if name not in new:
             resources._resource_json_map = {**new, name: old[name]}
-            _take_away(stack, name)
+            take_away(stack, name, refuse)
     resources._resource_json_map = new
     stack.output_map = stack._create_output_map()
     _end(stack, "UPDATE_COMPLETE")
+
+
+def _roll_back(stack: Any, before: _Rollback, refuse: Refuse) -> None:
+    """Change back what an update changed, if need be in several attempts (ContinueUpdateRollback)."""
+    try:
+        for name in reversed(before.changed):
+            change(stack, name, before.resources[name], refuse)
+    except Exception:  # noqa: BLE001 - as in _create
+        stack.unfinished_rollback = before
+        _end(stack, "UPDATE_ROLLBACK_FAILED")
+        return
+    stack.unfinished_rollback = None
+    _end(stack, "UPDATE_ROLLBACK_COMPLETE")
 
 
 def _load(stack: Any, parameters: dict[str, Any]) -> None:
@@ -196,97 +192,23 @@ def _load(stack: Any, parameters: dict[str, Any]) -> None:
     stack.output_map = stack._create_output_map()
 
 
-def _make(resources: Any, name: str, refuse: Refuse) -> None:
-    _raise_if_refused(name, refuse)
-    resources[name]
-
-
-def _change(stack: Any, name: str, body: dict[str, Any], refuse: Refuse) -> None:
-    from moto.cloudformation.parsing import parse_and_update_resource
-
-    _raise_if_refused(name, refuse)
-    resources = stack.resource_map
-    changed = parse_and_update_resource(
-        name, copy.deepcopy(body), resources, account_id=stack.account_id, region_name=stack.region_name
-    )
-    if changed is not None:
-        resources._parsed_resources[name] = changed
-
-
-def _raise_if_refused(name: str, refuse: Refuse) -> None:
-    reason = refuse(name)
-    if reason is not None:
-        from lambdamagic.local.stack_resources import ResourceFailed
-
-        raise ResourceFailed(reason)
-
-
-def _delete(backend: Any, stack: Any) -> None:
-    if not _delete_resources(stack):
+def _delete(backend: Any, stack: Any, refuse: Refuse) -> None:
+    if not _delete_resources(stack, refuse):
         _end(stack, "DELETE_FAILED")
         return
-    with _lock:
+    with LOCK:
         backend.stacks.pop(stack.stack_id, None)
         backend.deleted_stacks[stack.stack_id] = stack
     _end(stack, "DELETE_COMPLETE")
 
 
-def _delete_resources(stack: Any) -> bool:
+def _delete_resources(stack: Any, refuse: Refuse) -> bool:
     """Delete what is there; return whether all of it could be."""
-    order = _in_order(stack.resource_map._resource_json_map)
-    done = [_take_away(stack, name) for name in reversed(order)]  # all of them, whatever becomes of one
+    order = in_order(stack.resource_map._resource_json_map)
+    done = [take_away(stack, name, refuse) for name in reversed(order)]  # all of them, whatever becomes of one
     return all(done)
-
-
-def _take_away(stack: Any, name: str) -> bool:
-    resources = stack.resource_map
-    made = resources._parsed_resources.get(name)
-    if made is None:
-        return True
-    try:
-        _step(stack, name, "DELETE", lambda: resources._delete_resource(made, resources._resource_json_map[name]))
-    except Exception as error:  # noqa: BLE001 - as in _create
-        if type(error).__name__ not in ("UnknownFunctionException", "ResourceNotFoundException", "NotFoundException"):
-            return False  # what somebody else has deleted already is no failure
-    resources._parsed_resources.pop(name, None)
-    return True
 
 
 def _end(stack: Any, status: str) -> None:
     stack._add_stack_event(status)
     stack.status = status
-
-
-def _in_order(resources: dict[str, Any]) -> list[str]:
-    """Return resources so that each stands behind those that it needs."""
-    done: list[str] = []
-
-    def visit(name: str, on_the_way: tuple[str, ...]) -> None:
-        if name in done or name in on_the_way:
-            return
-        needs = resources[name].get("DependsOn", [])
-        for other in [*([needs] if isinstance(needs, str) else needs), *sorted(_references(resources[name]))]:
-            if other in resources and other != name:
-                visit(other, (*on_the_way, name))
-        done.append(name)
-
-    for name in resources:
-        visit(name, ())
-    return done
-
-
-def _references(value: Any) -> set[str]:
-    """Return the names that Ref, Fn::GetAtt and Fn::Sub name anywhere in a value."""
-    if isinstance(value, list):
-        return {name for item in value for name in _references(item)}
-    if not isinstance(value, dict):
-        return set()
-    found = {name for item in value.values() for name in _references(item)}
-    if isinstance(value.get("Ref"), str):
-        found.add(value["Ref"])
-    attribute = value.get("Fn::GetAtt")
-    if attribute:
-        found.add(attribute[0] if isinstance(attribute, list) else str(attribute).partition(".")[0])
-    if "Fn::Sub" in value:
-        found |= set(_SUB.findall(json.dumps(value["Fn::Sub"])))
-    return found

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambdamagic.local.control_plane import ACCOUNT_PATH
 from lambdamagic.local.http_server import Request
 
 # (method, query parameter that tells the operation, S3 operation); the first that fits.
@@ -87,6 +88,8 @@ def operation_of(service: str, request: Request) -> str:
     """Return the operation's name as AWS's API reference has it, or method and path where it is not known."""
     if service == "s3":
         return _s3_operation(request)
+    if service == "lambda" and request.path.rstrip("/") == ACCOUNT_PATH:
+        return "GetAccountSettings"
     target = request.headers.get("x-amz-target")
     if target:
         return target.rpartition(".")[2]

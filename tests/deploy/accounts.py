@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import Any
 
@@ -43,6 +44,21 @@ class Account:
                 each["repositoryName"] for each in self.ask("ecr", "describe_repositories")["repositories"]
             ],
         }
+
+    def person(self, name: str, *policies: Any) -> dict[str, str]:
+        """Make an IAM user with these policies, or give it these instead; return its credentials as an environment."""
+        with closing(self.access.client("iam")) as iam:
+            try:
+                iam.create_user(UserName=name)
+            except iam.exceptions.EntityAlreadyExistsException:
+                for old in iam.list_user_policies(UserName=name)["PolicyNames"]:
+                    iam.delete_user_policy(UserName=name, PolicyName=old)
+                for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
+                    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+            for number, policy in enumerate(policies):
+                iam.put_user_policy(UserName=name, PolicyName=f"p{number}", PolicyDocument=json.dumps(policy))
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+        return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
     def stack_status(self, name: str) -> str:
         """Return a stack's status."""

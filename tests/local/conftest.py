@@ -21,6 +21,7 @@ from botocore.config import Config
 from lambdamagic.local.interpreters import OWN_VERSION
 from lambdamagic.local.launcher import LocalConnection, LocalServer
 
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 _names = itertools.count(1)
 
 
@@ -62,11 +63,14 @@ class Account:
         return self.client("lambda")
 
     def role_arn(self) -> str:
+        """Return a role that may do everything, made at the first call."""
         iam = self.client("iam")
         try:
             return iam.get_role(RoleName="runner")["Role"]["Arn"]
         except iam.exceptions.NoSuchEntityException:
-            return iam.create_role(RoleName="runner", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+            made = iam.create_role(RoleName="runner", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+            iam.put_role_policy(RoleName="runner", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
+            return made
 
     def deploy(self, code: str, *, files: dict[str, str] | None = None, **options: Any) -> str:
         """Create a function from the text of its module `app` and return its name."""

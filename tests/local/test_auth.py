@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from tests.local.conftest import ECHO
+from tests.local.conftest import ECHO, EVERYTHING
 
 PATHS = [
     ("GET", "/"),
@@ -307,6 +307,7 @@ def test_keys_that_iam_and_sts_give_out_are_known(account):
     """An access key of an IAM user and a session of an assumed role may sign."""
     iam = account.client("iam")
     iam.create_user(UserName="u")
+    iam.put_user_policy(UserName="u", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
     key = iam.create_access_key(UserName="u")["AccessKey"]
     client = _client(account.connection, "s3", key=key["AccessKeyId"], secret=key["SecretAccessKey"])
     client.list_buckets()
