@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from lambdamagic.errors import AwsBusyError, CredentialsError
-from lambdamagic.storage.aws_errors import AwsContext, code_of, error_from_botocore
+from lambdamagic.storage.aws_errors import AwsContext, code_of, error_from_botocore, missing_right
 from lambdamagic.storage.s3 import AwsAccess
 
 # "Common errors" of the services' API references, and S3's.
@@ -57,8 +57,10 @@ def told(doing: str, *, function: str = "", bucket: str = "") -> Iterator[None]:
                 hint="Run the command again in a while: it goes on where it stopped",
             ) from error
         if code in _DENIED:
+            missing = missing_right(said)
+            lacking = "" if missing is None else f": they lack {missing[0]} on {missing[1]}"
             raise CredentialsError(
-                f"could not {doing}: these credentials may not do that (AWS: {code}: {said})",
+                f"could not {doing}: these credentials may not do that{lacking} (AWS: {code}: {said})",
                 hint="Ask for the rights that `lambdamagic policy deployer` prints (to use: `lambdamagic policy user`)",
             ) from error
         raise error_from_botocore(error, AwsContext(doing, function=function, bucket=bucket)) from error

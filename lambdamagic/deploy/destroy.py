@@ -139,6 +139,8 @@ class Demolition:
         return objects, size, foreign
 
     def _empty(self, bucket: str) -> int:
+        from botocore.exceptions import ClientError
+
         deleted = 0
         with told(f"empty the bucket {bucket}", bucket=bucket), client(self._access, "s3") as s3:
             for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
@@ -147,7 +149,9 @@ class Demolition:
             for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
                 keys = [{"Key": each["Key"]} for each in page.get("Contents", [])]
                 if keys:
-                    s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+                    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+                    for refused in answer.get("Errors", []):  # each key has an answer of its own, within a 200
+                        raise ClientError({"Error": refused}, "DeleteObjects")
                     deleted += len(keys)
         return deleted
 

@@ -25,6 +25,8 @@ TAGS = {"lambdamagic": "function"}
 NAME_MAX_CHARS = 64  # API reference, CreateFunction, FunctionName
 _ACTIVE_TIMEOUT_S = 60
 
+# On this machine a function may do what its user may, so also all of the embedded Lambda's services.
+_EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 _ASSUME_ROLE = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -98,6 +100,7 @@ class FunctionMaker:
                     made = iam.create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=json.dumps(_ASSUME_ROLE))
                 except iam.exceptions.EntityAlreadyExistsException:
                     made = iam.get_role(RoleName=ROLE_NAME)
+                iam.put_role_policy(RoleName=ROLE_NAME, PolicyName="all", PolicyDocument=json.dumps(_EVERYTHING))
             self._role_arn = str(made["Role"]["Arn"])
         return self._role_arn
 

@@ -12,6 +12,7 @@ from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.deploy.calls import client, is_code, told
 from lambdamagic.deploy.model import STACK_TAG, TAG
 from lambdamagic.errors import AwsBusyError, NotOursError, StackFailedError
+from lambdamagic.storage.aws_errors import missing_right
 from lambdamagic.storage.proxies import is_loopback
 from lambdamagic.storage.s3 import AwsAccess
 
@@ -242,9 +243,11 @@ class Stack:
         failed = [event for event in self.events(state.id if state else None) if event.is_failure]
         latest = failed[-3:]
         what = "; ".join(f"{event.resource} ({event.kind}): {event.reason}" for event in latest)
+        hint = "Mend what AWS says above and run the command again: it goes on from the state that there is"
+        if missing_right(what) is not None:
+            hint = "Ask for the rights that `lambdamagic policy deployer` prints, and run the command again"
         return StackFailedError(
-            f"could not {doing} the stack {self.name}: it ended as {status}" + (f". {what}" if what else ""),
-            hint="Mend what AWS says above and run the command again: it goes on from the state that there is",
+            f"could not {doing} the stack {self.name}: it ended as {status}" + (f". {what}" if what else ""), hint=hint
         )
 
     def _arguments(self, body: str, parameters: Mapping[str, str]) -> dict[str, Any]:

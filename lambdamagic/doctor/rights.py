@@ -116,6 +116,14 @@ def _tried(client: Callable[[str], Any], *, function: str, bucket: str | None) -
         yield from _refused(
             "lambda:InvokeFunction", lambda_.invoke, FunctionName=function, InvocationType="DryRun", Payload=b"{}"
         )
+        yield from _refused(
+            "lambda:GetFunctionEventInvokeConfig",
+            lambda_.get_function_event_invoke_config,
+            FunctionName=function,
+        )
+    with closing(client("logs")) as logs:
+        group = f"/aws/lambda/{function}"
+        yield from _refused("logs:FilterLogEvents", logs.filter_log_events, logGroupName=group, limit=1)
     if bucket is None:
         return
     key = f"lambdamagic/jobs/doctor-{secrets.token_hex(4)}"

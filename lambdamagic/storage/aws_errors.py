@@ -6,6 +6,7 @@ exceptions by their names only.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from lambdamagic.errors import (
@@ -91,6 +92,8 @@ _FUNCTION_NOT_READY = {
 }
 _THROTTLED = {"TooManyRequestsException", "EC2ThrottledException", "ThrottlingException", "Throttling"}
 _TOO_LARGE = {"RequestTooLargeException", "SerializedRequestEntityTooLargeException"}
+# "Troubleshoot access denied error messages", IAM user guide.
+_MISSING_RIGHT = re.compile(r"not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?")
 _UNREACHABLE = {
     "EndpointConnectionError": "nothing answers there",
     "ConnectTimeoutError": "nothing answered in time",
@@ -189,14 +192,24 @@ def code_of(exc: BaseException) -> tuple[str, int, str]:
     return known, 0, str(exc)
 
 
+def missing_right(message: str) -> tuple[str, str] | None:
+    """Return action and resource that AWS says are not allowed, or None where it does not say ("Access Denied")."""
+    found = _MISSING_RIGHT.search(message)
+    return None if found is None else (found[1], (found[2] or "*").strip('"'))
+
+
 def _access_denied(could_not: str, said: str, context: AwsContext) -> LambdaMagicError:
-    if context.bucket:
-        return BucketMissingError(
-            f"{could_not}: these credentials may not use the bucket {context.bucket!r}{said}",
-            hint="Allow s3:GetObject, s3:PutObject and s3:DeleteObject on its objects and s3:ListBucket on it",
-        )
-    action = f"lambda:InvokeFunction on {context.function}" if context.function else "the action named above"
-    return CredentialsError(f"{could_not}: these credentials may not do that{said}", hint=f"Allow {action}")
+    missing = missing_right(said)
+    if missing is not None:
+        text = f"{could_not}: these credentials may not do that: they lack {missing[0]} on {missing[1]}{said}"
+        hint = f"Ask for the policy that `lambdamagic policy user` prints: it has {missing[0]}"
+    elif context.bucket:
+        text = f"{could_not}: these credentials may not use the bucket {context.bucket!r}{said}"
+        hint = "Allow s3:GetObject, s3:PutObject and s3:DeleteObject on its objects and s3:ListBucket on it"
+    else:
+        action = f"lambda:InvokeFunction on {context.function}" if context.function else "the action named above"
+        text, hint = f"{could_not}: these credentials may not do that{said}", f"Allow {action}"
+    return BucketMissingError(text, hint=hint) if context.bucket else CredentialsError(text, hint=hint)
 
 
 def _at(context: AwsContext) -> str:

@@ -1,106 +1,225 @@
-"""The printed policies hold every call that the commands make: counted at the server, compared with the actions."""
+"""The printed policies hold what the commands need: people who have exactly these, held to them by the server."""
 
 from __future__ import annotations
 
-import re
+import json
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from lambdamagic import LambdaExecutor
-from tests.cli.calling import call
+import pytest
+from botocore.exceptions import ClientError
+
+from lambdamagic import LambdaExecutor, remote
+from lambdamagic.api import process
+from lambdamagic.errors import LambdaMagicError
+from lambdamagic.local.launcher import LocalServer
+from lambdamagic.storage.s3 import AwsAccess
+from tests.cli.calling import Done, call
 from tests.deploy.accounts import Account
 
-# "Actions, resources, and condition keys for Amazon S3": which right an operation needs, where the names differ.
-_S3 = {
-    "AbortMultipartUpload": "AbortMultipartUpload",
-    "CompleteMultipartUpload": "PutObject",
-    "CreateMultipartUpload": "PutObject",
-    "DeleteObjects": "DeleteObject",
-    "HeadBucket": "ListBucket",
-    "HeadObject": "GetObject",
-    "ListMultipartUploads": "ListBucketMultipartUploads",
-    "ListObjects": "ListBucket",
-    "ListObjectsV2": "ListBucket",
-    "UploadPart": "PutObject",
-}
-# Lambda's API by method and path, as "Actions" of the Lambda API reference has it.
-_LAMBDA = [
-    (r"GET /2015-03-31/functions/?", "ListFunctions"),
-    (r"POST /2015-03-31/functions", "CreateFunction"),
-    (r"GET /2015-03-31/functions/[^/]+", "GetFunction"),
-    (r"DELETE /2015-03-31/functions/[^/]+", "DeleteFunction"),
-    (r"GET /2015-03-31/functions/[^/]+/configuration", "GetFunctionConfiguration"),
-    (r"PUT /2015-03-31/functions/[^/]+/configuration", "UpdateFunctionConfiguration"),
-    (r"PUT /2015-03-31/functions/[^/]+/code", "UpdateFunctionCode"),
-    (r"GET /2019-09-25/functions/[^/]+/event-invoke-config", "GetFunctionEventInvokeConfig"),
-    (r"PUT /2019-09-25/functions/[^/]+/event-invoke-config", "PutFunctionEventInvokeConfig"),
-    (r"GET /2017-03-31/tags/.+", "ListTags"),
-    (r"GET /2018-10-31/layers/[^/]+/versions", "ListLayerVersions"),
-    (r"POST /2018-10-31/layers/[^/]+/versions", "PublishLayerVersion"),
-    (r"DELETE /2018-10-31/layers/.+/versions/\d+", "DeleteLayerVersion"),
-    (r"Invoke", "InvokeFunction"),
-]
-_NEEDS_NO_RIGHT = {"sts:GetCallerIdentity"}
+Become = Callable[..., None]
 
 
-def actions_used(account: Account) -> set[str]:
-    """Return the IAM actions that the calls since the last reset need."""
-    used = set()
-    for service, operations in account.faults.stats()["requests"].items():
-        for operation in operations:
-            if service == "s3":
-                used.add(f"s3:{_S3.get(operation, operation)}")
-            elif service == "lambda":
-                action = next((name for pattern, name in _LAMBDA if re.fullmatch(pattern, operation)), operation)
-                used.add(f"lambda:{action}")
-            else:
-                used.add(f"{service}:{operation}")
-    return used - _NEEDS_NO_RIGHT
+@pytest.fixture
+def become(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Become]:
+    """Go on as a person who has just these policies."""
+
+    def become(name: str, *policies: Any) -> None:
+        process.close()  # what is open has the credentials of whoever was here before
+        for variable, value in account.person(name, *policies).items():
+            monkeypatch.setenv(variable, value)
+
+    yield become
+    process.close()
 
 
-def actions_allowed(who: str) -> set[str]:
-    """Return the actions of a printed policy."""
-    allowed = set()
-    for statement in call("policy", who).document["Statement"]:
-        actions = statement["Action"]
-        allowed |= set(actions if isinstance(actions, list) else [actions])
-    return allowed
+@pytest.fixture(scope="module")
+def policies(account_of_module: Account, home: Path) -> Iterator[dict[str, Any]]:
+    """The printed policies, in an account in which the owner has deployed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in account_of_module.connection.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home))
+        patch.chdir(home)
+        assert call("deploy", "shared").status == 0
+        yield {who: call("policy", who, "shared").document for who in ("user", "deployer", "role")}
 
 
-def test_the_printed_policies_suffice(account: Account, tmp_path: Path) -> None:
-    """Deploying, functions of one's own and destroying need the deployer's; jobs in all modes and logs the user's."""
+LOOK = """
+def look():
+    import boto3
+    from botocore.exceptions import ClientError
+    try:
+        boto3.client("s3").list_buckets()
+    except ClientError as error:
+        return str(error)
+    return "allowed"
+"""
+
+
+def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
+    """Return a policy that lacks one action."""
+    kept = json.loads(json.dumps(policy))
+    for statement in kept["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        statement["Action"] = [each for each in actions if each != action]
+    kept["Statement"] = [statement for statement in kept["Statement"] if statement["Action"]]
+    assert kept != policy, f"the policy does not have {action}"
+    return kept
+
+
+def test_who_deploys_and_who_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From nothing to nothing: one has exactly the deployer's policy, the other exactly the user's."""
     module = tmp_path / "own_module.py"
     module.write_text("X = 1\n")
-    account.faults.stats(reset=True)
-    assert call("deploy").status == 0
-    assert call("deploy", "--memory", "512", "--plan").status == 0
-    assert call("deploy", "--memory", "512").status == 0
-    assert call("status").status == 0
-    assert call("create", "lambdamagic-own", str(module)).status == 0
-    module.write_text("X = 2\n")
-    assert call("update", "lambdamagic-own", str(module), "--memory", "256").status == 0
-    assert call("list").status == 0
-    assert call("delete", "lambdamagic-own", "--yes").status == 0
-    deploying = actions_used(account)
+    with LocalServer.start() as server:
+        account = Account(server)
+        for name in ("HOME", "XDG_CONFIG_HOME"):
+            monkeypatch.setenv(name, str(tmp_path))
+        monkeypatch.chdir(tmp_path)
 
-    account.faults.stats(reset=True)
-    large = bytes(9_000_000)
+        def become(name: str, policy: Any) -> None:
+            process.close()
+            for variable, value in {**server.connection.environment(), **account.person(name, policy)}.items():
+                monkeypatch.setenv(variable, value)
+
+        def well(*words: str) -> Done:
+            done = call(*words)
+            assert done.status == 0, done.err
+            return done
+
+        for variable, value in server.connection.environment().items():
+            monkeypatch.setenv(variable, value)
+        before = account.inventory()
+        become("deployer", call("policy", "deployer").document)
+        well("deploy", "--trigger", "--repository")
+        well("deploy", "--memory", "512", "--plan")
+        well("deploy", "--memory", "512")
+        well("status")
+        well("create", "lambdamagic-own", str(module))
+        module.write_text("X = 2\n")
+        well("update", "lambdamagic-own", str(module), "--memory", "256")
+        well("list")
+        well("delete", "lambdamagic-own", "--yes")
+        using = well("policy", "user").document
+
+        become("user", using)
+        _run_everything()
+        assert "5" in well("logs").out
+        assert well("jobs", "--bucket").status == 0
+        doctor = call("doctor", "--json")
+        rights = next(each for each in doctor.document["checks"] if each["check"] == "rights")
+        assert rights["state"] == "ok", rights
+        refused = call("delete", "lambdamagic", "--yes")
+        assert refused.status == 5 and "lambdamagic policy deployer" in refused.err
+        refused = call("destroy", "--yes")
+        assert refused.status == 5 and "lambdamagic policy deployer" in refused.err
+        account.ask("s3", "create_bucket", Bucket="of-others")
+        account.ask("s3", "put_object", Bucket="of-others", Key="lambdamagic/jobs/x", Body=b"x")
+        s3 = AwsAccess().client("s3")
+        for call_ in (s3.get_object, s3.delete_object):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                call_(Bucket="of-others", Key="lambdamagic/jobs/x")
+        s3.close()
+        account.ask("s3", "delete_object", Bucket="of-others", Key="lambdamagic/jobs/x")
+        account.ask("s3", "delete_bucket", Bucket="of-others")
+
+        become("deployer", call("policy", "deployer").document)
+        well("destroy", "--yes")
+        process.close()
+        assert account.inventory() == before
+
+
+def _run_everything() -> None:
+    """Run what jobs come in: small, staged, mapped, cached, as events, with a line for the log."""
+
+    factorial = remote(cache=True)(math.factorial)
     with LambdaExecutor(max_workers=2) as executor:
-        assert executor.submit(len, large).result() == 9_000_000
+        assert executor.submit(len, bytes(9_000_000)).result() == 9_000_000
         assert list(executor.map(abs, range(4))) == [0, 1, 2, 3]
+        executor.submit(print, 5).result()
+    assert factorial(4) == factorial(4) == 24
     with LambdaExecutor(max_workers=2, mode="event") as executor:
         assert list(executor.map(abs, range(4))) == [0, 1, 2, 3]
-    assert call("logs").status == 0
-    assert call("jobs", "--bucket").status == 0
-    using = actions_used(account)
-    account.faults.stats(reset=True)
-    allowed_to_use = actions_allowed("user")
+        assert executor.submit(len, bytes(9_000_001)).result() == 9_000_001
 
-    account.faults.stats(reset=True)
-    assert call("destroy", "--yes").status == 0
-    deploying |= actions_used(account)
 
-    assert using <= allowed_to_use, using - allowed_to_use
-    allowed_to_deploy = actions_allowed("deployer")
-    assert deploying <= allowed_to_deploy, deploying - allowed_to_deploy
-    assert {"lambda:InvokeFunction", "s3:PutObject", "s3:ListBucket"} <= using, "the calls were counted"
-    assert {"cloudformation:CreateStack", "lambda:CreateFunction"} <= deploying
+def _a_job() -> str:
+    try:
+        with LambdaExecutor(max_workers=1) as executor:
+            executor.submit(len, bytes(8_000_001)).result()
+    except LambdaMagicError as error:
+        return str(error)
+    return ""
+
+
+def _command(*words: str) -> Callable[[], str]:
+    return lambda: call(*words).err
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "do"),
+    [
+        ("lambda:InvokeFunction", ":function:shared", _a_job),
+        ("lambda:GetFunctionConfiguration", ":function:shared", _a_job),
+        ("s3:PutObject", ":s3:::shared-bucket-", _a_job),
+        ("logs:FilterLogEvents", ":log-group:/aws/lambda/shared", _command("logs", "shared")),
+    ],
+)
+def test_one_right_of_the_users_is_missing(
+    policies: dict[str, Any], become: Become, monkeypatch: pytest.MonkeyPatch, action: str, resource: str, do: Any
+) -> None:
+    """The message names the right, on what it is missing, and the command that prints the policy; so does doctor."""
+    monkeypatch.setenv("LAMBDAMAGIC_TARGET", "aws")
+    monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", "shared")
+    become("half", without(policies["user"], action))
+    said = do()
+    assert f"lack {action} on arn:" in said and resource in said, said
+    assert "lambdamagic policy user" in said
+    checks = {each["check"]: each for each in call("doctor", "--json").document["checks"]}
+    rights = checks["rights"]
+    assert action in rights["text"] and "lambdamagic policy user" in rights["mend"], rights
+
+
+def test_one_right_of_the_deployers_is_missing(account: Account, become: Become) -> None:
+    """Each message names the right, on what, and the command; with the right the same command goes on to the end.
+
+    At once, in the middle of the stack's work, and where S3 answers 200 with an error for each key.
+    """
+    whole = call("policy", "deployer", "mine").document
+
+    def lacks(action: str, resource: str, status: int, *words: str) -> None:
+        become("builder", without(whole, action))
+        done = call(*words)
+        assert done.status == status, done
+        assert action in done.err and resource in done.err, done.err
+        assert "lambdamagic policy deployer" in done.err
+
+    before = account.inventory()
+    lacks("cloudformation:CreateStack", ":stack/mine/*", 5, "deploy", "mine")
+    assert account.inventory() == before
+    lacks("iam:PassRole", ":role/mine-FunctionRole-", 1, "deploy", "mine")
+    become("builder", whole)
+    assert call("deploy", "mine").status == 0
+    lacks("s3:DeleteObject", ":s3:::mine-bucket-", 5, "destroy", "mine", "--yes")
+    become("builder", whole)
+    assert call("destroy", "mine", "--yes").status == 0
+    assert account.inventory() == before
+
+
+def test_the_function_itself(account: Account, policies: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The role can log and nothing else: what a task reads and writes it does by presigned URLs."""
+    monkeypatch.setenv("LAMBDAMAGIC_TARGET", "aws")
+    monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", "shared")
+
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(LOOK, namespace)
+    with LambdaExecutor(max_workers=1) as executor:
+        said = executor.submit(namespace["look"]).result()
+    process.close()
+    assert "assumed-role/shared-FunctionRole" in said and "s3:ListAllMyBuckets" in said
+    (statement,) = policies["role"]["Statement"]
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]

@@ -217,6 +217,9 @@ class S3ObjectStore:
                     return False
                 if code_of(exc)[0] == "InvalidRange":
                     return True
+                # Who may list only below a prefix is not told that an object is missing ("GetObject", API reference).
+                if code_of(exc)[0] == "AccessDenied" and "s3:GetObject" not in code_of(exc)[2]:
+                    return False
                 raise
         raise refused
 
