@@ -16,13 +16,19 @@ SIGNS = {
     "failed": "✗",
     "cancelled": "■",
 }
-#: The page's own colours where it has variables for them. Those behind are of middle lightness: they are read on white
-#: and on black alike, in VS Code, on GitHub and in an exported page.
+#: Of edges and bars: the page's own colours where it has variables for them, else some of middle lightness. None can be
+#: read as text on white and on every dark ground alike (VS Code, GitHub, exported pages).
 COLOURS = {
     **dict.fromkeys(("pending", "queued", "starting", "running"), "var(--jp-brand-color1,#2c7be0)"),
     "done": "var(--jp-success-color1,#338a3e)",
     "failed": "var(--jp-error-color1,#dc3b33)",
     "cancelled": "var(--jp-ui-font-color2,#767676)",
+}
+_GROUNDS = {
+    **dict.fromkeys(("pending", "queued", "starting", "running"), "#1f66c2"),
+    "done": "#2a7434",
+    "failed": "#b92c25",
+    "cancelled": "#5f6368",
 }
 #: The style of a line beside a coloured edge.
 LINE = (
@@ -32,13 +38,20 @@ LINE = (
 MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 
 
+def html_state(state: str) -> str:
+    """Return a state's sign and word on a ground of its own, so that it is read on any page."""
+    ground = _GROUNDS.get(state, _GROUNDS["running"])
+    style = f"flex:none;padding:0 7px 1px;border-radius:9px;font-weight:600;color:#fff;background:{ground}"
+    return f'<span style="{style}">{SIGNS.get(state, "?")} {escape(state)}</span>'
+
+
 def html_line(label: str, state: str, told: str) -> str:
     """Return a line that a notebook shows: what it is, its state in sign, word and colour, and what else is known."""
     colour = COLOURS.get(state, COLOURS["running"])
     more = f' <span style="opacity:.75">{escape(told)}</span>' if told else ""
     return (
         f'<div style="{LINE.format(colour=colour)}"><span style="{MONO};font-weight:600">λ {escape(label)}</span> '
-        f'<span style="color:{colour};font-weight:600">{SIGNS.get(state, "?")} {escape(state)}</span>{more}</div>'
+        f"{html_state(state)}{more}</div>"
     )
 
 

@@ -10,7 +10,8 @@ _PRE = (
     "margin:2px 0;max-height:24em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:12.5px;"
     "font-family:var(--jp-code-font-family,ui-monospace,monospace);background:none;color:var(--jp-ui-font-color1,inherit)"
 )
-_RED = "color:var(--jp-error-color1,#dc3b33)"
+#: An edge and no red text, which cannot be read on every ground.
+_AT_A_RED_EDGE = "border-left:3px solid var(--jp-error-color1,#dc3b33);padding-left:8px"
 
 
 def outputs_bundle(entries: list[dict[str, Any]], failure: str, value: Any) -> dict[str, str] | None:
@@ -26,12 +27,14 @@ def outputs_bundle(entries: list[dict[str, Any]], failure: str, value: Any) -> d
         if "stream" in entry:
             text = _cut(entry["text"])
             plain.append(text)
-            html.append(f'<pre style="{_PRE}{";" + _RED if entry["stream"] == "stderr" else ""}">{escape(text)}</pre>')
+            html.append(
+                f'<pre style="{_PRE}{";" + _AT_A_RED_EDGE if entry["stream"] == "stderr" else ""}">{escape(text)}</pre>'
+            )
         elif "display" in entry:
             _add(html, plain, entry["display"])
     if failure:
         plain.append(f"✗ {failure}\n")
-        html.append(f'<pre style="{_PRE};{_RED}">✗ {escape(_cut(failure))}</pre>')
+        html.append(f'<pre style="{_PRE};{_AT_A_RED_EDGE}">✗ {escape(_cut(failure))}</pre>')
     if value is not None:
         _add(html, plain, _formatted(value))
     return {"text/html": "".join(html), "text/plain": "".join(plain)} if html else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
-from lambdamagic.api.appearance import COLOURS, SIGNS
+from lambdamagic.api.appearance import COLOURS, html_state
 from lambdamagic.widgets.progress import Progress
 from lambdamagic.widgets.text import details, pace
 
@@ -37,12 +37,11 @@ _SHOWN_ERRORS = 3
 def render(progress: Progress, now: float) -> str:
     """Return the view's HTML."""
     colour = COLOURS.get(progress.state, COLOURS["running"])
-    sign = SIGNS.get(progress.state, "?")
     parts = [
         f'<div style="{_CARD.format(accent=colour)}">',
         f'<div style="{_HEAD}">',
         f'<span style="{_LABEL}" title="{escape(progress.label)}">λ {escape(progress.label)}</span> ',
-        f'<span style="flex:none;color:{colour};font-weight:600">{sign} {escape(progress.state)}</span> ',
+        f"{html_state(progress.state)} ",
         f'<span style="flex:none;margin-left:auto">{_joined(pace(progress, now))}</span>',
         "</div>",
     ]
@@ -62,7 +61,7 @@ def _joined(words: list[str]) -> str:
 
 def _errors(progress: Progress) -> list[str]:
     lines = [
-        f'<div style="color:{COLOURS["failed"]};overflow-wrap:anywhere">✗ {count:,} × {escape(error)}</div>'
+        f'<div style="overflow-wrap:anywhere">✗ {count:,} × {escape(error)}</div>'
         for error, count in progress.errors.most_common(_SHOWN_ERRORS)
     ]
     more = len(progress.errors) - _SHOWN_ERRORS
