@@ -66,6 +66,6 @@ class Account:
 
     def deployment(self, name: str, code: Any, **given: Any) -> Deployment:
         """Return a deployment of a name into this account."""
-        on_event = given.pop("on_event", None)
+        on_event, on_note = given.pop("on_event", None), given.pop("on_note", None)
         spec = StackSpec.changed({}, name=name, **{"python": python_here(), **given})
-        return Deployment(self.access, spec, code=code, on_event=on_event)
+        return Deployment(self.access, spec, code=code, on_event=on_event, on_note=on_note)

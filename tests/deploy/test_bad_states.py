@@ -1,0 +1,89 @@
+"""Stacks that earlier runs, or others, left in a bad state: what deploy and destroy make of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lambdamagic.deploy.destroy import Demolition
+from lambdamagic.errors import StackFailedError
+from tests.deploy.accounts import Account
+
+
+@pytest.fixture
+def name(account: Account, request: pytest.FixtureRequest) -> Any:
+    """A deployment's name of this test's own, taken away in the end."""
+    found = f"s{abs(hash(request.node.name)) % 10**8}"
+    yield found
+    account.faults.clear()
+    Demolition(account.access, found).run(empty_bucket=True)
+
+
+def test_a_way_back_that_failed_is_gone_to_its_end(account: Account, code: Any, name: str) -> None:
+    """UPDATE_ROLLBACK_FAILED: the next run continues the rollback and then makes the change."""
+    account.deployment(name, code, memory_mb=512).apply()
+    account.faults.fail_resource("Function", count=2)
+    with pytest.raises(StackFailedError, match="UPDATE_ROLLBACK_FAILED"):
+        account.deployment(name, code, memory_mb=1024).apply()
+    assert account.stack_status(name) == "UPDATE_ROLLBACK_FAILED"
+    notes: list[str] = []
+    again = account.deployment(name, code, memory_mb=1024, on_note=notes.append)
+    assert again.apply().has_changed
+    assert "undoing the rest" in notes[0]
+    assert account.ask("lambda", "get_function_configuration", FunctionName=name)["MemorySize"] == 1024
+
+
+def test_a_way_back_that_fails_again(account: Account, code: Any, name: str) -> None:
+    """The error names the resource; nothing else is tried, and the run after that mends it."""
+    account.deployment(name, code, memory_mb=512).apply()
+    account.faults.fail_resource("Function", count=3)
+    with pytest.raises(StackFailedError):
+        account.deployment(name, code, memory_mb=1024).apply()
+    with pytest.raises(StackFailedError, match=r"could not mend .* Function .*scripted failure"):
+        account.deployment(name, code, memory_mb=1024).apply()
+    assert account.deployment(name, code, memory_mb=1024).apply().has_changed
+
+
+def test_a_first_run_whose_remains_stayed(account: Account, code: Any, name: str) -> None:
+    """ROLLBACK_FAILED: the plan says that the remains go first, and so they do."""
+    account.faults.fail_resource("BucketPolicy")
+    account.faults.fail_resource("Bucket", deleting=True)
+    with pytest.raises(StackFailedError, match="ROLLBACK_FAILED"):
+        account.deployment(name, code).apply()
+    plan = account.deployment(name, code).plan()
+    assert plan.is_new and "ROLLBACK_FAILED" in plan.note
+    assert account.deployment(name, code).apply().has_changed
+    assert len([each for each in account.inventory()["buckets"] if each.startswith(name)]) == 1
+
+
+def test_remains_that_cannot_be_deleted(account: Account, code: Any, name: str) -> None:
+    """ROLLBACK_FAILED whose remains stay ends as DELETE_FAILED: deploy then says that destroy must come first."""
+    account.faults.fail_resource("BucketPolicy")
+    account.faults.fail_resource("Bucket", count=2, deleting=True)
+    with pytest.raises(StackFailedError):
+        account.deployment(name, code).apply()
+    with pytest.raises(StackFailedError, match="delete the remains of"):
+        account.deployment(name, code).apply()
+    assert account.stack_status(name) == "DELETE_FAILED"
+    with pytest.raises(StackFailedError) as raised:
+        account.deployment(name, code).apply()
+    assert "lambdamagic destroy" in str(raised.value.hint)
+    Demolition(account.access, name).run(empty_bucket=True)
+    assert account.deployment(name, code).apply().has_changed
+
+
+def test_a_stack_that_was_only_ever_planned(account: Account, code: Any, name: str) -> None:
+    """REVIEW_IN_PROGRESS, as a change set that nobody executed leaves it: it is deleted, and the stack made."""
+    account.ask(
+        "cloudformation",
+        "create_change_set",
+        StackName=name,
+        ChangeSetName="never",
+        ChangeSetType="CREATE",
+        TemplateBody='{"Resources": {"Topic": {"Type": "AWS::S3::Bucket"}}}',
+        Tags=[{"Key": "lambdamagic", "Value": "stack"}],
+    )
+    assert account.stack_status(name) == "REVIEW_IN_PROGRESS"
+    assert "REVIEW_IN_PROGRESS" in account.deployment(name, code).plan().note
+    assert account.deployment(name, code).apply().has_changed
