@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import FunctionFacts, account_concurrency, describe_function
+from lambdamagic.deploy.functions import FunctionFacts, account_concurrency, describe_function, python_here
 from lambdamagic.deploy.parity import check_base
 from lambdamagic.deploy.told import code_mark, told_holdings
 from lambdamagic.deploy.variants import VariantMaker
@@ -121,14 +121,21 @@ class AwsTarget(Account):
             return known
 
     def ask_holdings(self, function: FunctionRef) -> Holdings | None:
-        """Return what a function says that it holds, asked once for each version of its code; see `deploy/told.py`."""
+        """Return what a function says that it holds, asked once for each version of its code; see `deploy/told.py`.
+
+        Raises:
+            VersionMismatchError: It runs another Python, or its lambdamagic speaks another protocol.
+        """
         mark = self._marks.get(function.name)
         with self._asking:
             if (function.name, mark) not in self._told:
                 self._told[function.name, mark] = told_holdings(
                     self.transport, function.name, mark=mark, timeout_s=function.timeout_s
                 )
-            return self._told[function.name, mark]
+            told = self._told[function.name, mark]
+        if told is not None:
+            check_base(told, function=function.name, python=python_here())
+        return told
 
     def _base(self, python: str) -> FunctionFacts:
         if self._facts is None:

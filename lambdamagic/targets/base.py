@@ -87,6 +87,9 @@ class Target(Protocol):
         """Return what a function that publishes nothing says that it holds; one small invocation at most.
 
         None where it does not know the question, cannot be asked now, or has by its nature what the notebook has.
+
+        Raises:
+            VersionMismatchError: It runs another Python, or its lambdamagic speaks another protocol.
         """
         ...
 

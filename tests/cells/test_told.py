@@ -19,6 +19,7 @@ def handler(event, context):
     event.pop("tell", None)  # what a lambdamagic that does not know the question makes of it
     return today.handler(event, context)
 """
+_OTHER = "def handler(event, context):\n    return {'lambdamagic': {}, 'holdings': {'python': '3.99'}}\n"
 
 
 @pytest.fixture
@@ -95,3 +96,12 @@ def test_a_function_that_does_not_know_the_question_is_not_compared(silent):
         assert _asked(silent, "import numpy\n1") == (None, 1)
     finally:
         silent.ok("%config LambdaMagics.parity = None")
+
+
+def test_another_python_is_told_before_anything_is_sent(silent):
+    """As from an image that another machine pushed, of which Lambda itself does not tell the Python."""
+    silent.make("image", {"other.py": _OTHER}, "other.handler")
+    for asked in (1, 0):
+        error, invocations = _asked(silent, "import numpy\n1")
+        assert type(error).__name__ == "VersionMismatchError" and "the function image runs Python 3.99" in str(error)
+        assert invocations == asked
