@@ -183,16 +183,16 @@ def test_a_job_is_cancelled_after_a_reload_and_forgotten_after_a_restart(
 
 
 def test_what_failed_is_run_again_by_a_button(
-    lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None], tmp_path: Path
+    lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """In the job's result, and in the panel: live in the same place, and into the very list."""
-    mended = tmp_path / "mended"
-    setup = f"""\
+    mended = lab.notebooks / "mended"
+    setup = """\
 %load_ext lambdamagic
 %config LambdaMagics.memory_mb = 512
 import time
 from pathlib import Path
-mended = Path({str(mended)!r})
+mended = Path("mended").absolute()
 
 def evaluate(n):
     time.sleep(0.05)
