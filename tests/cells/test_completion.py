@@ -80,6 +80,24 @@ def test_unloading_leaves_the_shell_as_it_was(notebook):
         notebook.ok("%load_ext lambdamagic")
 
 
+_OPEN = """\
+import comm, threading
+(sum(one.target_name == "lambdamagic.jobs" for one in comm.get_comm_manager().comms.values()),
+ sum(one.name == "lambdamagic-panel" for one in threading.enumerate()))"""
+
+
+def test_the_panels_comm_is_one_and_goes_with_the_extension(kernel):
+    """In a kernel: loaded twice there is one comm; unloaded there is none, and no thread of it."""
+    try:
+        kernel.run("%reload_ext lambdamagic")
+        kernel.run("%reload_ext lambdamagic")
+        assert kernel.run(_OPEN).value.startswith("(1, ")
+        kernel.run("%unload_ext lambdamagic")
+        assert kernel.run(_OPEN).value == "(0, 0)"
+    finally:
+        kernel.run("%load_ext lambdamagic")
+
+
 def test_a_misspelt_setting_is_answered_with_the_nearest(kernel):
     """`%config` and options alike; `%config LambdaMagics` lists all."""
     assert "Did you mean one of: `memory_mb" in kernel.run("%config LambdaMagics.memmory_mb = 4096").stream("stderr")
