@@ -30,15 +30,18 @@ def policy(app: App, who: str, name: str, account: str | None, bucket: str | Non
     where = {"partition": partition, "region": access.region, "account_id": account}
     document: dict[str, Any]
     if who == "deployer":
-        document = policies.deployer_policy(**where, name=name)
+        document = policies.deployer_policy(**where, name=name, kms_key=kms_key)
     elif who == "role":
         document = policies.role_policy(**where, function=name)
     else:
         if bucket is None:
             from lambdamagic.deploy.stack import Stack
 
-            state = Stack(access, name).state()
+            stack = Stack(access, name)
+            state = stack.state()
             bucket = state.outputs.get("Bucket") if state else None
+            if state is not None and kms_key is None:
+                kms_key = stack.template().get("Metadata", {}).get("lambdamagic", {}).get("kms_key")
         bucket = bucket or app.settings().settings.bucket or f"{name}-*"
         document = policies.user_policy(**where, function=name, bucket=bucket, kms_key=kms_key)
     app.out.document(document)

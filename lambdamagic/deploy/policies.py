@@ -79,7 +79,7 @@ def role_policy(*, partition: str, region: str, account_id: str, function: str) 
     }
 
 
-def deployer_policy(*, partition: str, region: str, account_id: str, name: str) -> Json:
+def deployer_policy(*, partition: str, region: str, account_id: str, name: str, kms_key: str | None = None) -> Json:
     """Return what a person needs who runs `lambdamagic deploy`, `create`, `update`, `delete` and `destroy`.
 
     Args:
@@ -87,14 +87,17 @@ def deployer_policy(*, partition: str, region: str, account_id: str, name: str) 
         region: Where to deploy.
         account_id: The account.
         name: The name that is deployed, with which all that is made begins.
+        kms_key: The ARN of the bucket's key, if it gets one of its own: the function's package lies in the bucket.
     """
     at = f"{region}:{account_id}"
     bucket = f"arn:{partition}:s3:::{name}-*"
     role = f"arn:{partition}:iam::{account_id}:role/{name}-*"
     logs = f"arn:{partition}:logs:{at}:log-group:/aws/lambda/{name}"
+    key = [_allow("UseTheBucketsKey", "kms", "Decrypt GenerateDataKey", kms_key)] if kms_key else []
     return {
         "Version": "2012-10-17",
         "Statement": [
+            *key,
             _allow(
                 "Stack",
                 "cloudformation",
@@ -156,9 +159,10 @@ def deployer_policy(*, partition: str, region: str, account_id: str, name: str) 
             _allow(
                 "Repository",
                 "ecr",
-                "BatchDeleteImage CreateRepository DeleteLifecyclePolicy DeleteRepository DescribeRepositories "
-                "GetLifecyclePolicy ListTagsForResource PutImageScanningConfiguration PutImageTagMutability "
-                "PutLifecyclePolicy TagResource UntagResource",
+                "BatchDeleteImage BatchGetImage CreateRepository DeleteLifecyclePolicy DeleteRepository "
+                "DescribeRepositories GetDownloadUrlForLayer GetLifecyclePolicy GetRepositoryPolicy "
+                "ListTagsForResource PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy "
+                "SetRepositoryPolicy TagResource UntagResource",
                 f"arn:{partition}:ecr:{at}:repository/{name}",
             ),
             # These know no resources ("Actions, resources, and condition keys", Service Authorization Reference).
@@ -166,6 +170,10 @@ def deployer_policy(*, partition: str, region: str, account_id: str, name: str) 
                 "Sid": "Look",
                 "Effect": "Allow",
                 "Action": [
+                    # A VPC's parts are looked at ("Giving Lambda functions access to resources in an Amazon VPC").
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:DescribeSubnets",
+                    "ec2:DescribeVpcs",
                     "lambda:GetAccountSettings",
                     "lambda:ListFunctions",
                     "lambda:ListLayerVersions",

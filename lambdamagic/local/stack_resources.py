@@ -9,7 +9,8 @@ from typing import Any
 from moto.awslambda.models import EventInvokeConfig, LambdaFunction, LayerVersion
 from moto.awslambda.utils import get_backend
 from moto.core.common_models import CloudFormationModel
-from moto.iam.models import Role
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.models import AWSManagedPolicy, Role, iam_backends
 from moto.logs.models import LogGroup, logs_backends
 from moto.s3.models import FakeBucket, s3_backends
 
@@ -125,9 +126,29 @@ def complete_moto() -> None:
         for policy in body.get("Properties", {}).get("Policies", []):
             if not isinstance(policy["PolicyDocument"], str):  # moto would keep Python's form of it
                 policy["PolicyDocument"] = json.dumps(policy["PolicyDocument"])
-        return make_role(name, body, account_id, region, **kwargs)
+        role = make_role(name, body, account_id, region, **kwargs)
+        _attach(role, body, account_id)
+        return role
 
+    def update_role(cls: Any, /, **of: Any) -> Any:
+        role, properties = of["original_resource"], of["cloudformation_json"].get("Properties", {})
+        for policy in list(role.managed_policies.values()):
+            policy.detach_from(role)
+        _attach(role, of["cloudformation_json"], of["account_id"])
+        role.description = properties.get("Description", "")
+        return role
+
+    delete = Role.delete_from_cloudformation_json
+
+    def delete_role(cls: Any, /, name: str, body: Any, account_id: str, region: str) -> None:
+        role = iam_backends[account_id]["aws"].get_role(name)
+        for policy in list(role.managed_policies.values()):
+            policy.detach_from(role)
+        delete(name, body, account_id, region)
+
+    Role.delete_from_cloudformation_json = classmethod(delete_role)
     Role.create_from_cloudformation_json = classmethod(create_role)
+    Role.update_from_cloudformation_json = classmethod(update_role)
     make, change = FakeBucket.create_from_cloudformation_json, FakeBucket.update_from_cloudformation_json
 
     def create_bucket(cls: Any, /, name: str, body: Any, account_id: str, region: str, **kwargs: Any) -> Any:
@@ -139,6 +160,19 @@ def complete_moto() -> None:
 
     FakeBucket.create_from_cloudformation_json = classmethod(create_bucket)
     FakeBucket.update_from_cloudformation_json = classmethod(update_bucket)
+
+
+def _attach(role: Any, body: Any, account_id: str) -> None:
+    """Attach what `ManagedPolicyArns` names; AWS's own policies, which moto does not load unasked, as well."""
+    managed = iam_backends[account_id]["aws"].managed_policies
+    for arn in body.get("Properties", {}).get("ManagedPolicyArns", []):
+        if arn not in managed:
+            name = arn.rpartition("/")[2]
+            data = json.loads(aws_managed_policies_data).get(name) if ":aws:policy/" in arn else None
+            if data is None:
+                raise ResourceFailed(f"Policy {arn} does not exist or is not attachable. (Service: Iam)")
+            managed[arn] = AWSManagedPolicy.from_data(name, account_id, "us-east-1", data)
+        managed[arn].attach_to(role)
 
 
 def _spec(properties: dict[str, Any], name: str) -> dict[str, Any]:

@@ -210,6 +210,30 @@ def test_one_right_of_the_deployers_is_missing(account: Account, become: Become)
     assert account.inventory() == before
 
 
+def test_in_a_vpc_with_a_key_of_ones_own(account: Account, become: Become) -> None:
+    """Subnets, groups and key are in the function and the bucket; role and policies have the rights that they take."""
+    key = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    network = ("--subnet", "subnet-1a2b3c4d", "--subnet", "subnet-5e6f7a8b", "--security-group", "sg-1a2b3c4d")
+    whole = call("policy", "deployer", "walled", "--kms-key", key).document
+    become("walled", whole)
+    done = call("deploy", "walled", *network, "--kms-key", key)
+    assert done.status == 0, done.err
+    made = account.ask("lambda", "get_function_configuration", FunctionName="walled")
+    assert made["VpcConfig"]["SubnetIds"] == ["subnet-1a2b3c4d", "subnet-5e6f7a8b"]
+    assert made["VpcConfig"]["SecurityGroupIds"] == ["sg-1a2b3c4d"]
+    role = made["Role"].rpartition("/")[2]
+    attached = account.ask("iam", "list_attached_role_policies", RoleName=role)["AttachedPolicies"]
+    assert [each["PolicyName"] for each in attached] == ["AWSLambdaVPCAccessExecutionRole"]
+    user = call("policy", "user", "walled").document
+    [keyed] = [each for each in user["Statement"] if each["Sid"] == "UseTheBucketsKey"]
+    assert keyed["Resource"] == key and keyed["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    bucket = next(each for each in account.inventory()["buckets"] if each.startswith("walled-"))
+    [rule] = account.ask("s3", "get_bucket_encryption", Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    assert call("deploy", "walled").out.startswith("walled is as it was"), "what is not given stays"
+    assert call("destroy", "walled", "--yes").status == 0
+
+
 def test_the_function_itself(account: Account, policies: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The role can log and nothing else: what a task reads and writes it does by presigned URLs."""
     monkeypatch.setenv("LAMBDAMAGIC_TARGET", "aws")

@@ -228,7 +228,7 @@ def _findings(document: Any) -> list[str]:
 POLICIES = {
     "user": policies.user_policy(**WHERE, function="lambdamagic", bucket="lambdamagic-bucket-1", kms_key=KEY),
     "role": policies.role_policy(**WHERE, function="lambdamagic"),
-    "deployer": policies.deployer_policy(**WHERE, name="lambdamagic"),
+    "deployer": policies.deployer_policy(**WHERE, name="lambdamagic", kms_key=KEY),
 }
 
 
