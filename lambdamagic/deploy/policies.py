@@ -159,10 +159,11 @@ def deployer_policy(*, partition: str, region: str, account_id: str, name: str, 
             _allow(
                 "Repository",
                 "ecr",
-                "BatchDeleteImage BatchGetImage CreateRepository DeleteLifecyclePolicy DeleteRepository "
-                "DescribeRepositories GetDownloadUrlForLayer GetLifecyclePolicy GetRepositoryPolicy "
-                "ListTagsForResource PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy "
-                "SetRepositoryPolicy TagResource UntagResource",
+                "BatchCheckLayerAvailability BatchDeleteImage BatchGetImage CompleteLayerUpload CreateRepository "
+                "DeleteLifecyclePolicy DeleteRepository DescribeRepositories GetDownloadUrlForLayer "
+                "GetLifecyclePolicy GetRepositoryPolicy InitiateLayerUpload ListTagsForResource PutImage "
+                "PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy SetRepositoryPolicy "
+                "TagResource UntagResource UploadLayerPart",
                 f"arn:{partition}:ecr:{at}:repository/{name}",
             ),
             # These know no resources ("Actions, resources, and condition keys", Service Authorization Reference).
@@ -174,6 +175,7 @@ def deployer_policy(*, partition: str, region: str, account_id: str, name: str, 
                     "ec2:DescribeSecurityGroups",
                     "ec2:DescribeSubnets",
                     "ec2:DescribeVpcs",
+                    "ecr:GetAuthorizationToken",  # `image push` signs in
                     "lambda:GetAccountSettings",
                     "lambda:ListFunctions",
                     "lambda:ListLayerVersions",

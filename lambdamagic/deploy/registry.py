@@ -46,15 +46,16 @@ def ensure_repository(access: AwsAccess, name: str) -> str:
                     imageScanningConfiguration={"scanOnPush": True},
                     encryptionConfiguration={"encryptionType": "AES256"},
                 )["repository"]
-                policy = json.dumps(pull_policy(access.region, found["registryId"]))
+                policy = json.dumps(pull_policy(found["repositoryArn"]))
                 ecr.set_repository_policy(repositoryName=name, policyText=policy)
         except (BotoCoreError, ClientError) as error:
             raise error_from_botocore(error, AwsContext(f"make the repository {name}")) from error
     return str(found["repositoryUri"])
 
 
-def pull_policy(region: str, account: str) -> dict[str, object]:
-    """Return the policy that lets Lambda pull, for functions of this account ("Amazon ECR permissions", Lambda)."""
+def pull_policy(repository_arn: str) -> dict[str, object]:
+    """Return the policy that lets Lambda pull, for functions of its account ("Amazon ECR permissions", Lambda)."""
+    _, partition, _, region, account, _ = repository_arn.split(":", 5)
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -63,7 +64,7 @@ def pull_policy(region: str, account: str) -> dict[str, object]:
                 "Effect": "Allow",
                 "Principal": {"Service": "lambda.amazonaws.com"},
                 "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                "Condition": {"StringLike": {"aws:sourceArn": f"arn:aws:lambda:{region}:{account}:function:*"}},
+                "Condition": {"StringLike": {"aws:sourceArn": f"arn:{partition}:lambda:{region}:{account}:function:*"}},
             }
         ],
     }

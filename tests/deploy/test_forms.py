@@ -254,6 +254,16 @@ def test_policies_fit_iam() -> None:
         assert len(json.dumps(document, separators=(",", ":"))) < 6_144
 
 
+def test_the_deployer_may_push_images() -> None:
+    """What "Required IAM permissions for pushing an image" of the Amazon ECR User Guide lists, to the one repository."""
+    wanted = "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload InitiateLayerUpload PutImage UploadLayerPart"
+    [repository] = [each for each in POLICIES["deployer"]["Statement"] if each["Sid"] == "Repository"]
+    assert {f"ecr:{action}" for action in wanted.split()} <= set(repository["Action"])
+    assert repository["Resource"].endswith(":repository/lambdamagic")
+    [look] = [each for each in POLICIES["deployer"]["Statement"] if each["Sid"] == "Look"]
+    assert "ecr:GetAuthorizationToken" in look["Action"]
+
+
 def test_the_roles_of_the_template_are_clean() -> None:
     """The same for what the function itself may do."""
     filled = json.loads(to_text(template(FULL)).replace('{"Fn::GetAtt": ["LogGroup", "Arn"]}', '"x"'))
