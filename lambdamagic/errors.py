@@ -93,6 +93,10 @@ class TargetError(LambdaMagicError):
     """The place where jobs go is not usable."""
 
 
+class UnreachableError(TargetError):
+    """No connection could be made: nothing was sent, so nothing ran."""
+
+
 class LocalServerError(TargetError):
     """The embedded Lambda could not start, or has died."""
 

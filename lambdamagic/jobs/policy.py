@@ -16,6 +16,7 @@ from lambdamagic.errors import (
     InvocationLostError,
     OutOfMemoryError,
     ThrottledError,
+    UnreachableError,
 )
 
 
@@ -27,6 +28,7 @@ class RetryPolicy:
         user_errors: Further attempts of a task whose code raised, timed out or used up its memory.
         deaths: Further attempts of a task whose environment died: once may be chance, twice is the task.
         losses: Further attempts of a task whose connection broke or whose request AWS failed: never the task's fault.
+        unreachable: Further attempts where no connection can be made; within some three seconds by default.
         retry_on: Types of exceptions for which `user_errors` holds, see `wants_retry`; empty means all.
         memory_cap_mb: Up to how much memory a task that ran out of it is run again with more; 0 for never.
         throttle_patience_s: How long throttling is borne while nothing at all is taken, in seconds.
@@ -37,6 +39,7 @@ class RetryPolicy:
     user_errors: int = 0
     deaths: int = 0
     losses: int = 4
+    unreachable: int = 4
     retry_on: tuple[str, ...] = ()
     memory_cap_mb: int = 0
     throttle_patience_s: float = 900.0
@@ -52,6 +55,7 @@ class History:
     throttled_since: float | None = None
     deaths: int = 0
     losses: int = 0
+    unreachable: int = 0
     user_errors: int = 0
 
 
@@ -75,6 +79,8 @@ def wait_before_retry(
         return backoff_s(policy, history.deaths, jitter) if history.deaths <= allowed else None
     if isinstance(error, InvocationLostError):
         return backoff_s(policy, history.losses, jitter) if history.losses <= policy.losses else None
+    if isinstance(error, UnreachableError):
+        return backoff_s(policy, history.unreachable, jitter) if history.unreachable <= policy.unreachable else None
     return None
 
 
@@ -128,3 +134,5 @@ def note(history: History, error: Exception, now: float) -> None:
         history.deaths += 1
     elif isinstance(error, InvocationLostError):
         history.losses += 1
+    elif isinstance(error, UnreachableError):
+        history.unreachable += 1

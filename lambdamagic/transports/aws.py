@@ -15,7 +15,7 @@ import threading
 from urllib.parse import quote, urlsplit
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.errors import InvocationError, InvocationLostError, TargetError, ThrottledError
+from lambdamagic.errors import InvocationError, InvocationLostError, TargetError, ThrottledError, UnreachableError
 from lambdamagic.storage.aws_errors import AwsContext, error_of_invoke
 from lambdamagic.storage.connections import NETWORK_ERRORS, Connections, NotSentError
 from lambdamagic.storage.s3.access import AwsAccess
@@ -74,7 +74,7 @@ class LambdaTransport:
             ) as response:
                 return self._reply(invocation, response, response.read())
         except NotSentError as exc:
-            raise TargetError(
+            raise UnreachableError(
                 f"could not invoke {invocation.function!r}: nothing was sent to {endpoint}: {exc}",
                 hint="Check the network, the proxy settings and the settings `endpoint_url` and `region`",
             ) from exc

@@ -255,8 +255,10 @@ def test_policies_fit_iam() -> None:
 
 
 def test_the_deployer_may_push_images() -> None:
-    """What "Required IAM permissions for pushing an image" of the Amazon ECR User Guide lists, to the one repository."""
-    wanted = "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload InitiateLayerUpload PutImage UploadLayerPart"
+    """To the one repository, what "IAM permissions for pushing an image" of the Amazon ECR User Guide lists."""
+    wanted = (
+        "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload InitiateLayerUpload PutImage UploadLayerPart"
+    )
     [repository] = [each for each in POLICIES["deployer"]["Statement"] if each["Sid"] == "Repository"]
     assert {f"ecr:{action}" for action in wanted.split()} <= set(repository["Action"])
     assert repository["Resource"].endswith(":repository/lambdamagic")

@@ -21,6 +21,7 @@ from lambdamagic.errors import (
     JobCancelledError,
     ProtocolError,
     ThrottledError,
+    UnreachableError,
 )
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.engine import Engine
@@ -172,6 +173,16 @@ def test_lost_invocations(engine, losses, allowed, lives):
     assert error is None
     assert transport.attempts == min(losses, allowed) + 1
     assert (values[0] == 7) if lives else (type(values[0]) is InvocationLostError)
+
+
+@pytest.mark.parametrize(("refusals", "lives"), [(4, True), (5, False)])
+def test_an_endpoint_that_cannot_be_reached_for_a_moment(engine, refusals, lives):
+    """Nothing was sent, so it is tried again for a while; then the job ends with what is wrong."""
+    policy = RetryPolicy(base_s=0.001)
+    transport = FakeTransport([UnreachableError("no route")] * refusals, then=answering(lambda x: x))
+    values, error = collect(start(engine, transport, [1], policy=policy))
+    assert (values == {0: 1}) is lives
+    assert isinstance(error, UnreachableError) is not lives
 
 
 def test_a_death_in_a_chunk_does_not_take_its_siblings(engine):

@@ -19,6 +19,7 @@ from lambdamagic.errors import (
     ProtocolError,
     TargetError,
     ThrottledError,
+    UnreachableError,
 )
 from lambdamagic.local.faults import Faults
 from lambdamagic.storage.s3 import AwsAccess
@@ -232,10 +233,10 @@ def test_a_session_token_is_signed_too() -> None:
 
 
 def test_nobody_answers(transport_to: To) -> None:
-    """A connection that cannot be made is a TargetError: nothing ran, so the engine may try again."""
+    """A connection that cannot be made is an error of its own: nothing ran, so the engine may try again."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
-        with pytest.raises(TargetError, match="nothing was sent"):
+        with pytest.raises(UnreachableError, match="nothing was sent"):
             transport_to(f"http://127.0.0.1:{holder.getsockname()[1]}").invoke(Invocation("f", b"1"))
 
 
