@@ -24,7 +24,8 @@ def test_axe_finds_nothing(open_page: Callable[..., Any], ground: str) -> None:
     """Each state's line, cards under way and over, what a job in the background printed, and a table."""
     back, text = _GROUNDS[ground]
     begun = (started(), sent("a", 0, 1), outcome(2), outcome(3, "ValueError: E"))
-    printed = outputs_bundle([{"stream": "stderr", "text": "a warning"}], "ValueError: E", 1)
+    entries = [{"stream": "stderr", "text": "a warning"}, {"display": {"text/plain": "1"}}]
+    printed = outputs_bundle(entries, "ValueError: E", None)
     assert printed is not None
     shown = [html_line("evaluate", state, "took 3 s") for state in SIGNS]
     shown += [card.render(after(*begun), START + 4), card.render(after(*begun, over("failed")), START + 10)]
