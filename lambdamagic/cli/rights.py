@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.stack_options import stack_options, wanted_of
 
 
 @click.command()
@@ -50,13 +51,7 @@ def policy(app: App, who: str, name: str, account: str | None, bucket: str | Non
 @click.command()
 @click.argument("form", type=click.Choice(["cloudformation", "sam", "terraform"]))
 @click.argument("name", default="lambdamagic")
-@click.option("--memory", "memory_mb", type=int, metavar="MB", help="The function's memory (2048).")
-@click.option("--timeout", "timeout_s", type=int, metavar="S", help="Its timeout (300).")
-@click.option("--python", metavar="3.x", help="Its Python; by default this one.")
-@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Its architecture (x86_64).")
-@click.option("--image", metavar="URI", help="An image in ECR instead of a package.")
-@click.option("--trigger", "has_trigger", is_flag=True, default=None, help="With the bucket's trigger.")
-@click.option("--repository", "has_repository", is_flag=True, default=None, help="With an ECR repository.")
+@stack_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write it into a file.")
 @with_common_options
 def template(app: App, form: str, name: str, output: Path | None, **given: Any) -> None:
@@ -68,7 +63,7 @@ def template(app: App, form: str, name: str, output: Path | None, **given: Any) 
     from lambdamagic.deploy.functions import python_here
     from lambdamagic.deploy.model import StackSpec
 
-    wanted = {key: value for key, value in given.items() if value is not None}
+    wanted = wanted_of(given)
     wanted.setdefault("python", app.settings().settings.python or python_here())
     layers = () if wanted.get("image") else ("agent",)
     spec = StackSpec.changed({}, name=name, **wanted).with_code(layers, {})

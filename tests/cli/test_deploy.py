@@ -252,6 +252,11 @@ def test_templates_are_printed_or_written(form: str, tmp_path: Path) -> None:
     file = tmp_path / "out"
     assert call("template", form, "-o", str(file)).status == 0
     assert file.read_text() == printed
+    company = ("--subnet", "subnet-12345678", "--security-group", "sg-12345678", "--log-days", "30")
+    company += ("--permissions-boundary", "arn:aws:iam::123456789012:policy/Edge", "--env", "MODE=x")
+    for told in ("subnet-12345678", "sg-12345678", "policy/Edge", "30", "MODE"):
+        assert told in call("template", form, *company).out
+    assert call("template", form, "--subnet", "subnet-12345678").status != 0, "a group is missing"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""The options that say what a deployment is: of `deploy`, and of `template`, which prints the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from lambdamagic.cli.params import pairs
+
+_OPTIONS = [
+    click.option("--memory", "memory_mb", type=int, metavar="MB", help="The function's memory, 128 to 10240 (2048)."),
+    click.option("--timeout", "timeout_s", type=int, metavar="S", help="Its timeout, 1 to 900 seconds (300)."),
+    click.option("--ephemeral", "ephemeral_mb", type=int, metavar="MB", help="The size of /tmp, 512 to 10240 (512)."),
+    click.option("--python", metavar="3.x", help="Its Python; by default this one."),
+    click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Its architecture (x86_64)."),
+    click.option("--layer", "layers", multiple=True, metavar="ARN", help="A layer's version. Repeatable."),
+    click.option(
+        "--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable. Repeatable."
+    ),
+    click.option("--image", metavar="URI", help="An image in ECR instead of a package (`lambdamagic image push`)."),
+    click.option(
+        "--concurrency", "reserved_concurrency", type=int, metavar="N", help="At most N executions at once, reserved."
+    ),
+    click.option("--subnet", "subnets", multiple=True, metavar="ID", help="Run in this subnet of a VPC. Repeatable."),
+    click.option(
+        "--security-group", "security_groups", multiple=True, metavar="ID", help="With this group. Repeatable."
+    ),
+    click.option("--bucket", metavar="NAME", help="Use this bucket instead of making one."),
+    click.option("--kms-key", metavar="ARN", help="Encrypt the bucket with this key."),
+    click.option("--log-days", type=int, metavar="DAYS", help="Keep logs so long (14)."),
+    click.option("--job-days", type=int, metavar="DAYS", help="Keep what jobs left in the bucket so long (7)."),
+    click.option("--blob-days", type=int, metavar="DAYS", help="Keep values to be used again so long (30)."),
+    click.option(
+        "--trigger/--no-trigger", "has_trigger", default=None, help="Objects put below lambdamagic/trigger/ run."
+    ),
+    click.option(
+        "--repository/--no-repository", "has_repository", default=None, help="Make an ECR repository for images."
+    ),
+    click.option("--permissions-boundary", metavar="ARN", help="Bound the role by this policy."),
+]
+
+
+def stack_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options; what was not given is None or empty."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def wanted_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given, as a `StackSpec` takes it.
+
+    Raises:
+        click.BadParameter: An environment variable is not of the form NAME=VALUE.
+    """
+    wanted = {key: value for key, value in given.items() if value not in (None, ())}
+    if "environment" in wanted:
+        wanted["environment"] = pairs(wanted["environment"], "--env")
+    return wanted
