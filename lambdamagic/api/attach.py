@@ -119,7 +119,7 @@ def find_note(job_id: str) -> JobNote:
         raise JobMissingError(
             f"the history of this user on this machine does not know job {job_id!r}",
             hint="a job is attached where it was started, since only there its key is kept; list them with "
-            "`%lambda jobs` or lambdamagic.list_jobs()",
+            "`lambdamagic jobs`, `%lambda jobs --all` or lambdamagic.list_jobs()",
         )
     if not note.key:
         raise JobMissingError(

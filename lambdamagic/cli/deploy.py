@@ -170,7 +170,7 @@ def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
     if not yes:
         app.out.note(f"To be deleted in {access.region}:")
         for kind, physical in found.resources:
-            app.out.note(f"  - {kind:<28} {physical}")
+            app.out.note(f"  - {kind:<32} {physical}")
         if found.bucket:
             app.out.note(f"    with {found.objects:,} objects ({found.size_bytes / 1e6:.1f} MB)")
         if not click.confirm(f"Delete {name}?", err=True):
@@ -179,8 +179,10 @@ def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
     forgotten = _forget_settings(name, found.bucket)
     if app.out.as_json:
         document = {"name": name, "found": True, "deleted_objects": done.deleted_objects, "left": list(done.left)}
-        app.out.document({**document, "settings": forgotten})
+        app.out.document({**document, "variants": demolition.variants, "settings": forgotten})
         return
+    if demolition.variants:
+        app.out.text(f"deleted with it, since they were variants of it: {', '.join(demolition.variants)}")
     app.out.text(f"{name} is deleted, with {done.deleted_objects:,} objects of its bucket")
     for left in done.left:
         app.out.text(f"left: {left}")

@@ -236,7 +236,13 @@ def status(app: App, name: str | None) -> None:
     name = name or app.settings().settings.function or "lambdamagic"
     state = Stack(access, name).state()
     if state is None:
-        _show_function(app, Functions(access).find(name))
+        try:
+            _show_function(app, Functions(access).find(name))
+        except FunctionMissingError as error:
+            raise FunctionMissingError(
+                f"there is neither a deployment nor a function {name!r} in {access.region}",
+                hint="`lambdamagic deploy` makes one; `lambdamagic list` shows the functions that are there",
+            ) from error
         return
     inventory = Demolition(access, name).inventory()
     assert inventory is not None

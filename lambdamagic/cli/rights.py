@@ -69,7 +69,10 @@ def template(app: App, form: str, name: str, output: Path | None, **given: Any) 
     spec = StackSpec.changed({}, name=name, **wanted).with_code(layers, {})
     text = render(spec, form)
     if output is not None:
-        output.write_text(text, encoding="utf-8")
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise click.FileError(str(output), f"{error.strerror}; name a file in a folder that is there") from error
         if app.out.as_json:
             app.out.document({"form": form, "file": str(output)})
         else:

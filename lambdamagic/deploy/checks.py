@@ -19,6 +19,9 @@ _FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]+")  # API reference, CreateFunction,
 _STACK_NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")  # API reference, CreateStack; lower case, for the bucket's name
 _LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]{1,140}:\d+")  # CreateFunction, Layers
 _ROLE = re.compile(r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+")  # CreateFunction, Role
+_KMS_KEY = re.compile(r"arn:(aws[a-zA-Z-]*)?:kms:[a-z0-9-]+:\d{12}:(key|alias)/[a-zA-Z0-9/_-]+")  # KMS, "Key identifiers"
+_POLICY = re.compile(r"arn:(aws[a-zA-Z-]*)?:iam::(\d{12}|aws):policy/[a-zA-Z_0-9+=,.@\-_/]+")  # IAM User Guide, "ARNs"
+_NETWORK_ID = {"subnet": re.compile(r"subnet-[0-9a-z]+"), "security group": re.compile(r"sg-[0-9a-zA-Z]+")}  # VpcConfig
 _VARIABLE = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")  # API reference, Environment
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 User Guide, "General purpose bucket naming rules"
 _IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+(:[\w.-]+|@sha256:[0-9a-f]{64})")
@@ -104,6 +107,38 @@ def check_role(role: str) -> None:
         )
 
 
+def check_kms_key(key: str) -> None:
+    """Check the ARN of a key of KMS."""
+    if not _KMS_KEY.fullmatch(key):
+        raise ConfigError(
+            f"{key!r} is not the ARN of a KMS key",
+            hint="It looks like arn:aws:kms:eu-central-1:123456789012:key/ID; `aws kms describe-key --key-id ...` tells it",
+        )
+
+
+def check_boundary(policy: str) -> None:
+    """Check the ARN of a policy that bounds a role."""
+    if not _POLICY.fullmatch(policy):
+        raise ConfigError(
+            f"{policy!r} is not the ARN of a policy",
+            hint="It looks like arn:aws:iam::123456789012:policy/name; `aws iam list-policies` shows them",
+        )
+
+
+def check_network(subnets: Sequence[str], security_groups: Sequence[str]) -> None:
+    """Check where in a VPC a function is to run."""
+    if bool(subnets) != bool(security_groups):
+        raise ConfigError(
+            "a function in a VPC needs subnets and security groups", hint="Give both --subnet and --security-group"
+        )
+    for what, begin, ids in (("subnet", "subnet-", subnets), ("security group", "sg-", security_groups)):
+        for each in ids:
+            if not _NETWORK_ID[what].fullmatch(each):
+                raise ConfigError(
+                    f"{each!r} is not the id of a {what}", hint=f"It looks like {begin}0123456789abcdef0, not a name"
+                )
+
+
 def check_bucket(bucket: str) -> None:
     """Check a bucket's name."""
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
@@ -155,6 +190,6 @@ def _between(what: str, value: int, least: int, most: int, unit: str) -> None:
         nearest = max(least, min(most, value))
         raise ConfigError(
             f"a {what} of {value:,} {unit} is not possible: Lambda takes {least:,} to {most:,} {unit} {_SOURCE}",
-            hint=f"The nearest is {nearest}"
+            hint=f"The nearest is {nearest:,}"
             + ("; split the work into more tasks for longer jobs" if what == "timeout" and value > most else ""),
         )

@@ -143,7 +143,8 @@ class Functions:
                 if is_code(error, "ResourceConflictException"):
                     raise NotOursError(
                         f"there is a function {spec.name!r} already; nothing was touched",
-                        hint=f"`lambdamagic update {spec.name}` changes one of ours; or choose another name",
+                        hint="Choose another name; if `lambdamagic list` shows it as made by create, "
+                        f"`lambdamagic update {spec.name}` changes it",
                     ) from error
                 raise
             facts = self._ready(lambda_, spec.name)

@@ -72,10 +72,7 @@ class FunctionSpec:
             checks.check_image(self.image)
             if self.layers:
                 raise ConfigError("a function from an image has no layers", hint="Put what they hold into the image")
-        if bool(self.subnets) != bool(self.security_groups):
-            raise ConfigError(
-                "a function in a VPC needs subnets and security groups", hint="Give both --subnet and --security-group"
-            )
+        checks.check_network(self.subnets, self.security_groups)
         if self.reserved_concurrency is not None and self.reserved_concurrency < 1:
             raise ConfigError("a reserved concurrency below 1 stops the function", hint="Give 1 or more, or none")
 
@@ -121,6 +118,10 @@ class StackSpec:
     def __post_init__(self) -> None:
         checks.check_stack_name(self.function.name)
         checks.check_retention(self.log_days)
+        if self.kms_key is not None:
+            checks.check_kms_key(self.kms_key)
+        if self.permissions_boundary is not None:
+            checks.check_boundary(self.permissions_boundary)
         if self.bucket is not None:
             checks.check_bucket(self.bucket)
             if self.kms_key:

@@ -112,7 +112,9 @@ def _modules_of(path: Path) -> tuple[set[str], str | None]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"the notebook {path} cannot be read: {error.strerror or error}") from error
+        raise ConfigError(
+            f"the notebook {path} cannot be read: {error.strerror or error}", hint="Name a .ipynb or .py file"
+        ) from error
     if path.suffix == ".py":
         return set(_imports_in(text)), None
     try:

@@ -36,8 +36,9 @@ from lambdamagic.protocol.holdings import KEY_PREFIX, VARIABLE, Holdings, normal
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.storage.s3 import AwsAccess
 
-DIRECT_MAX_BYTES = 50 * 1024 * 1024  # "Lambda quotas": a zip file sent to the API itself
-UNZIPPED_MAX_BYTES = 250 * 1024 * 1024  # "Lambda quotas": unzipped, with all layers
+_MB = 1024 * 1024  # as Lambda counts
+DIRECT_MAX_BYTES = 50 * _MB  # "Lambda quotas": a zip file sent to the API itself
+UNZIPPED_MAX_BYTES = 250 * _MB  # "Lambda quotas": unzipped, with all layers
 LAYERS_MAX = 5  # "Lambda quotas"
 
 # Of no use in Lambda, or different on every machine.
@@ -134,7 +135,7 @@ def build_package(
         layers.append(LayerZip("packages", f"{prefix}-packages-{suffix}", packed))
     own = write_zip(folder / "code.zip", [("lambdamagic.txt", note), *tree(code)])
     package = Package(platform, own, tuple(layers), holdings, is_compiled)
-    _check_size(package, wheels)
+    _check_size(package, [wheels, code])
     return package
 
 
@@ -183,8 +184,8 @@ def code_argument(access: AwsAccess, facts: ZipFacts, *, bucket: str | None) -> 
         return {"S3Bucket": bucket, "S3Key": upload(access, facts, bucket=bucket)}
     if facts.size_bytes > DIRECT_MAX_BYTES:
         raise PackageError(
-            f"the package is {facts.size_bytes / 1e6:.0f} MB zipped; Lambda's API takes "
-            f"{DIRECT_MAX_BYTES / 1e6:.0f} MB",
+            f"the package is {facts.size_bytes / _MB:,.0f} MB zipped; Lambda's API takes "
+            f"{DIRECT_MAX_BYTES / _MB:.0f} MB",
             hint="name a bucket to send it through (--bucket or LAMBDAMAGIC_BUCKET)",
         )
     return {"ZipFile": facts.path.read_bytes()}
@@ -257,19 +258,20 @@ def _clean(folder: Path) -> None:
     shutil.rmtree(folder / "bin", ignore_errors=True)
 
 
-def _check_size(package: Package, wheels: Path) -> None:
+def _check_size(package: Package, parts: Sequence[Path]) -> None:
     if package.unzipped_bytes <= UNZIPPED_MAX_BYTES:
         return
     sizes: dict[str, int] = {}
-    for name, path in tree(wheels):
+    for name, path in (each for part in parts for each in tree(part)):
         top = name.split("/")[0]
         sizes[top] = sizes.get(top, 0) + path.stat().st_size
     largest = sorted(sizes, key=lambda top: -sizes[top])[:4]
-    shown = ", ".join(f"{top} {sizes[top] / 1e6:.0f} MB" for top in largest)
+    shown = ", ".join(f"{top} {sizes[top] / _MB:,.0f} MB" for top in largest)
     raise PackageError(
-        f"the function's code is {package.unzipped_bytes / 1e6:.0f} MB unzipped with its layers; Lambda takes "
-        f"{UNZIPPED_MAX_BYTES / 1e6:.0f} MB (largest: {shown})",
-        hint="build an image, which may hold 10 GB: `lambdamagic image build -r requirements.txt`",
+        f"the function's code is {package.unzipped_bytes / _MB:,.0f} MB unzipped with its layers; Lambda takes "
+        f"{UNZIPPED_MAX_BYTES / _MB:.0f} MB (largest: {shown})",
+        hint="build an image, which may hold 10 GB: `lambdamagic image build` with the same PATHS, -r, --with or "
+        "--from-notebook",
     )
 
 

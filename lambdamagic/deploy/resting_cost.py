@@ -34,8 +34,9 @@ def resting_cost(stored_bytes: int, *, has_repository: bool = False) -> RestingC
         has_repository: Whether images may be kept too.
     """
     usd = stored_bytes / 1024**3 * S3_GB_MONTH_USD
+    month = f"{usd:.2f}" if usd >= 0.01 else "less than 0.01"
     explanation = (
-        f"At rest it costs storage only: {stored_bytes / 1e6:.1f} MB in the bucket, {usd:.4f} USD a month. "
+        f"At rest it costs storage only: {stored_bytes / 1e6:.1f} MB in the bucket, {month} USD a month. "
         "Function, role, stack and log group cost nothing while nobody uses them; "
         f"stored logs {LOGS_GB_MONTH_USD:.2f} USD a GB and month"
     )

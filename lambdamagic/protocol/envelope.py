@@ -288,6 +288,14 @@ class Response:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(
-                f"the function gave an answer that is not lambdamagic's: {str(document)[:200]}",
-                hint="is the configured function one whose handler is lambdamagic.remote.handler.handler?",
+                f"the function gave an answer that is not lambdamagic's: {_shape(document)}",
+                hint="name a function that lambdamagic made (`lambdamagic list` shows them), or one whose handler is "
+                "lambdamagic.remote.handler.handler",
             ) from error
+
+
+def _shape(document: Any) -> str:
+    """Say what came without its values: a function that echoes its event would have the job's key and URLs shown."""
+    if isinstance(document, dict):
+        return "an object with " + (", ".join(map(repr, [*document][:5])) or "nothing in it")
+    return f"a {type(document).__name__}"

@@ -218,7 +218,7 @@ def _at(context: AwsContext) -> str:
 
 def _reach_hint(code: str) -> str:
     if code in ("NoRegionError", "InvalidRegionError"):
-        return "Set the setting `region`, or AWS_DEFAULT_REGION"
+        return "Name one, such as eu-central-1: with --region, the setting `region`, or AWS_DEFAULT_REGION"
     if code == "SSLError":
         return "If a proxy re-signs TLS here, name its CA file in AWS_CA_BUNDLE"
     return "Check the network, the proxy settings and the settings `endpoint_url` and `region`"

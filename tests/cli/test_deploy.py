@@ -72,6 +72,10 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
         (("--image", "python:3.12"), "image push"),
         (("--log-days", "2"), "The nearest that it can is"),
         (("--subnet", "subnet-1"), "--security-group"),
+        (("--subnet", "mine", "--security-group", "sg-1"), "subnet-0123456789abcdef0"),
+        (("--subnet", "subnet-1", "--security-group", "mine"), "sg-0123456789abcdef0"),
+        (("--kms-key", "alias/mine"), "arn:aws:kms"),
+        (("--permissions-boundary", "mine"), "arn:aws:iam"),
         (("--job-days", "0"), "in use"),
         (("--bucket", "NO"), "bucket's name"),
     ],
@@ -257,6 +261,8 @@ def test_templates_are_printed_or_written(form: str, tmp_path: Path) -> None:
     for told in ("subnet-12345678", "sg-12345678", "policy/Edge", "30", "MODE"):
         assert told in call("template", form, *company).out
     assert call("template", form, "--subnet", "subnet-12345678").status != 0, "a group is missing"
+    nowhere = call("template", form, "-o", str(tmp_path / "nowhere" / "out"))
+    assert nowhere.status == 1 and "a folder that is there" in nowhere.err
 
 
 @pytest.mark.parametrize(
