@@ -54,7 +54,11 @@ def test_what_is_no_request(document):
 
 def test_what_is_no_answer():
     """Says what came instead, by its form only."""
-    for document, form in (({"hello": 1}, "an object with 'hello'"), ({}, "an object with nothing in it"), ("text", "a str")):
+    for document, form in (
+        ({"hello": 1}, "an object with 'hello'"),
+        ({}, "an object with nothing in it"),
+        ("text", "a str"),
+    ):
         with pytest.raises(ProtocolError, match=f"an answer that is not lambdamagic's: {form}"):
             Response.from_json(document)
 

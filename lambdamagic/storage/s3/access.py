@@ -144,7 +144,10 @@ class AwsAccess:
         """
         region = self._region or self.session().region_name
         if region is None:
-            raise TargetError("no AWS region is set", hint="Name one, such as eu-central-1: with --region, the setting `region`, or AWS_DEFAULT_REGION")
+            raise TargetError(
+                "no AWS region is set",
+                hint="Name one, such as eu-central-1: with --region, the setting `region`, or AWS_DEFAULT_REGION",
+            )
         return region
 
     def ca_file(self) -> str | None:
