@@ -13,13 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdamagic.errors import BucketMissingError, FunctionMissingError, TargetError
+from lambdamagic.deploy.model import HANDLER
+from lambdamagic.errors import BucketMissingError, FunctionMissingError, NotOursError, TargetError
 from lambdamagic.protocol.holdings import VARIABLE
 from lambdamagic.protocol.limits import EVENT_AGE_S
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.storage.s3 import AwsAccess
 
-HANDLER = "lambdamagic.remote.handler.handler"
 ROLE_NAME = "lambdamagic-function"
 TAGS = {"lambdamagic": "function"}
 NAME_MAX_CHARS = 64  # API reference, CreateFunction, FunctionName
@@ -163,6 +163,7 @@ class FunctionFacts:
         arch: `x86_64` or `arm64`.
         state: `Active`, or what Lambda says instead.
         held: The variable that tells what it holds; None where there is none, or it may not be read.
+        handler: What Lambda calls in it; empty for an image, which may say it itself.
         configuration: Everything.
     """
 
@@ -173,6 +174,7 @@ class FunctionFacts:
     arch: str
     state: str
     held: str | None
+    handler: str
     configuration: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -186,8 +188,25 @@ class FunctionFacts:
             arch=(configuration.get("Architectures") or ["x86_64"])[0],
             state=str(configuration.get("State") or "Active"),
             held=(configuration.get("Environment") or {}).get("Variables", {}).get(VARIABLE),
+            handler="" if configuration.get("PackageType") == "Image" else str(configuration.get("Handler") or ""),
             configuration=configuration,
         )
+
+    def check_ours(self) -> None:
+        """Refuse a function that would hand code, a job's key and presigned URLs to a handler of somebody else's.
+
+        An image's handler is not told; such a function shows by its first answer whether it is lambdamagic's.
+
+        Raises:
+            NotOursError: It has another handler; nothing was sent.
+        """
+        if self.handler and self.handler != HANDLER:
+            raise NotOursError(
+                f"the function {self.name} is not lambdamagic's: its handler is {self.handler}, not {HANDLER}; "
+                "nothing was sent",
+                hint="set one that is (LAMBDAMAGIC_FUNCTION; `lambdamagic list` shows them), or make one with "
+                "`lambdamagic deploy`; an event of its own goes to it with `lambdamagic invoke NAME --payload JSON`",
+            )
 
 
 def describe_function(access: AwsAccess, name: str) -> FunctionFacts:

@@ -118,9 +118,10 @@ def check_bucket(client: Client, bucket: str | None, *, region: str) -> Finding:
 
 
 def check_function(access: AwsAccess, name: str) -> tuple[Finding, FunctionFacts | None]:
-    """Whether the function is there and ready."""
+    """Whether the function is there, lambdamagic's and ready; no facts of one that must not be asked anything."""
     try:
         facts = describe_function(access, name)
+        facts.check_ours()
     except LambdaMagicError as error:
         return _failed("function", error), None
     update = str(facts.configuration.get("LastUpdateStatus") or "Successful")

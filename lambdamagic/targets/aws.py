@@ -99,6 +99,7 @@ class AwsTarget(Account):
 
         Raises:
             FunctionMissingError: It does not exist.
+            NotOursError: It has a handler of somebody else's.
             VersionMismatchError: It runs another Python, or its lambdamagic speaks another protocol.
             ConfigError: It is smaller than what was asked for explicitly, and no variant is to be made.
             TargetError: The variant cannot be made.
@@ -140,6 +141,7 @@ class AwsTarget(Account):
     def _base(self, python: str) -> FunctionFacts:
         if self._facts is None:
             facts = describe_function(self.access, self._name)
+            facts.check_ours()
             if facts.runtime and facts.runtime != f"python{python}":
                 raise VersionMismatchError(
                     f"the function {self._name} runs {facts.runtime}, the notebook Python {python}",

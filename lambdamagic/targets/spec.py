@@ -52,6 +52,7 @@ def fitting_function(resolved: ResolvedSettings, target: Target, program: Progra
     """Return the function for a program, of the size that the settings ask for.
 
     Raises:
+        NotOursError: It is not lambdamagic's; nothing was sent.
         ParityError: It lacks what the program imports; nothing was sent.
         TargetError: There is no such function, and none can be made.
     """

@@ -118,9 +118,11 @@ def test_a_function_of_another_python(deployed, monkeypatch):
 
 
 def test_a_function_that_is_not_lambdamagics(deployed, monkeypatch):
-    """An answer of another shape is refused in words."""
+    """Its handler shows it: refused before anything is sent, for a cell of any mode, a map and an executor."""
     import boto3
 
+    from lambdamagic import LambdaExecutor
+    from lambdamagic.errors import NotOursError
     from tests.local.conftest import ECHO, package
 
     client = boto3.client("lambda")
@@ -136,6 +138,39 @@ def test_a_function_that_is_not_lambdamagics(deployed, monkeypatch):
     )
     client.close()
     monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", "not-ours")
+    before = deployed.invocations()
+    for options in ("", "--mode event", "--memory 4096"):
+        error = deployed.fails("import numpy\n1", options).error
+        assert type(error).__name__ == "NotOursError"
+        assert "the function not-ours is not lambdamagic's: its handler is app.handler" in str(error)
+        assert "nothing was sent" in str(error) and "lambdamagic deploy" in error.hint
+    assert type(deployed.run("%lambda_map abs range(3)").error).__name__ == "NotOursError"
+    with pytest.raises(NotOursError, match=r"app\.handler"), LambdaExecutor() as executor:
+        executor.submit(abs, -1).result()
+    assert deployed.invocations() == before
+
+
+def test_an_image_that_is_not_lambdamagics(deployed, monkeypatch, tmp_path):
+    """Lambda does not tell what an image calls: its answer of another shape is refused in words."""
+    from contextlib import closing
+
+    import boto3
+
+    from tests.deploy.image_functions import make_image_function
+    from tests.local.conftest import ECHO
+
+    with closing(boto3.client("lambda")) as client, closing(boto3.client("ecr")) as ecr:
+        role = client.get_function_configuration(FunctionName=_function_name())["Role"]
+        make_image_function(
+            client,
+            ecr,
+            "not-ours-image",
+            role=role,
+            handler="app.handler",
+            files={"app.py": ECHO},
+            folder=tmp_path / "image",
+        )
+    monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", "not-ours-image")
     error = deployed.fails("1").error
     assert type(error).__name__ == "ProtocolError"
     assert "the function gave an answer that is not lambdamagic's" in str(error)

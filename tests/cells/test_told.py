@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import zipfile
+from contextlib import closing
 
 import boto3
 import pytest
 
+from tests.deploy.image_functions import make_image_function
 from tests.deploy.wheels import make_wheel
 from tests.local.conftest import package
 
@@ -37,16 +39,21 @@ def silent(notebook, monkeypatch, tmp_path):
     made = client.get_function_configuration(FunctionName=f"lambdamagic-py{HERE.replace('.', '')}-2048mb-300s")
     names = []
 
-    def make(name, files, handler=made["Handler"]):
-        size = {"MemorySize": 2048, "Timeout": 300}
-        client.create_function(
-            FunctionName=name,
-            Runtime=made["Runtime"],
-            Role=made["Role"],
-            Handler=handler,
-            Code={"ZipFile": package(files)},
-            **size,
-        )
+    def make(name, files, handler=None):
+        if handler is not None:  # Lambda does not tell what an image calls
+            with closing(boto3.client("ecr")) as ecr:
+                folder = tmp_path / name
+                make_image_function(client, ecr, name, role=made["Role"], handler=handler, files=files, folder=folder)
+        else:
+            client.create_function(
+                FunctionName=name,
+                Runtime=made["Runtime"],
+                Role=made["Role"],
+                Handler=made["Handler"],
+                Code={"ZipFile": package(files)},
+                MemorySize=2048,
+                Timeout=300,
+            )
         names.append(name)
         monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", name)
 

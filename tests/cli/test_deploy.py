@@ -142,7 +142,7 @@ def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
 
 
 def test_nothing_of_others_is_touched(deployed: Account) -> None:
-    """Neither somebody's function nor a part of a deployment is changed or deleted one by one."""
+    """Somebody's function is sent no code; neither it nor a part of a deployment is changed or deleted one by one."""
     from tests.local.conftest import package as zipped
 
     role = call("status", "--json").document["outputs"]["RoleArn"]
@@ -159,6 +159,12 @@ def test_nothing_of_others_is_touched(deployed: Account) -> None:
         done = call(*command)
         assert done.status == 6
         assert "was not made by lambdamagic; nothing was touched" in done.err
+    before = deployed.faults.stats()["requests"]["lambda"].get("Invoke", 0)
+    for command in (("invoke", "theirs", "--code", "1"), ("warm", "1", "--function", "theirs")):
+        done = call(*command)
+        assert done.status == 6
+        assert "its handler is a.b" in done.err and "nothing was sent" in done.err
+    assert deployed.faults.stats()["requests"]["lambda"].get("Invoke", 0) == before
     for command in (("update", "lambdamagic", "--memory", "512"), ("delete", "lambdamagic", "--yes")):
         done = call(*command)
         assert done.status == 6

@@ -12,8 +12,8 @@ import pytest
 
 from lambdamagic.config import Settings
 from lambdamagic.deploy.destroy import Demolition
-from lambdamagic.deploy.functions import HANDLER, forbid_event_retries, python_here
-from lambdamagic.deploy.model import StackSpec
+from lambdamagic.deploy.functions import forbid_event_retries, python_here
+from lambdamagic.deploy.model import HANDLER, StackSpec
 from lambdamagic.deploy.stack import StackEvent
 from lambdamagic.errors import AwsBusyError, CredentialsError, NotOursError, StackFailedError
 from tests.deploy.accounts import Account

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lambdamagic.deploy.functions import HANDLER, python_here
+from lambdamagic.deploy.functions import python_here
+from lambdamagic.deploy.model import HANDLER
 from lambdamagic.deploy.packages import (
     LambdaPlatform,
     Package,

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import HANDLER, python_here, variant_name
+from lambdamagic.deploy.functions import python_here, variant_name
+from lambdamagic.deploy.model import HANDLER
 from lambdamagic.deploy.packages import (
     LambdaPlatform,
     Package,
@@ -28,6 +29,7 @@ from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
 from lambdamagic.storage.s3 import AwsAccess
 from lambdamagic.targets.aws import AwsTarget
 from lambdamagic.targets.base import FunctionWish
+from tests.deploy.image_functions import MANIFEST
 
 HERE = python_here()
 BUCKET = "variants"
@@ -215,7 +217,7 @@ def test_an_image_is_taken_over(open_target: Any, access: AwsAccess) -> None:
     """A variant of a function from an image runs the same image."""
     with closing(access.client("lambda")) as client, closing(access.client("ecr")) as ecr:
         uri = ecr.create_repository(repositoryName="images")["repository"]["repositoryUri"]
-        ecr.put_image(repositoryName="images", imageTag="one", imageManifest=_MANIFEST)
+        ecr.put_image(repositoryName="images", imageTag="one", imageManifest=MANIFEST)
         role = client.get_function_configuration(FunctionName="base")["Role"]
         client.create_function(
             FunctionName="pictured", Role=role, PackageType="Image", Code={"ImageUri": f"{uri}:one"}, Timeout=60
@@ -245,13 +247,6 @@ def test_names_fit_and_stay_apart() -> None:
     """A name has 64 characters at most; what is cut off tells bases apart."""
     names = {variant_name(base, 10240, 900, "3.12") for base in ("b" * 64, "b" * 63 + "c", "short")}
     assert len(names) == 3 and max(map(len, names)) == 64
-
-
-_MANIFEST = (
-    '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {"mediaType": '
-    '"application/vnd.docker.container.image.v1+json", "size": 2, "digest": '
-    '"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}, "layers": []}'
-)
 
 
 def _zip() -> bytes:

@@ -16,14 +16,17 @@ from typing import Any
 import pytest
 
 from lambdamagic.config import ResolvedSettings, Settings
-from lambdamagic.deploy.functions import HANDLER, python_here
+from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.installed import distributions_of
+from lambdamagic.deploy.model import HANDLER
 from lambdamagic.doctor.examine import examine
 from lambdamagic.doctor.findings import Finding
 from lambdamagic.doctor.reach import check_clock, check_reach, reach
+from lambdamagic.local.faults import Faults
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
 from lambdamagic.storage.s3 import AwsAccess
+from tests.deploy.image_functions import make_image_function
 from tests.doctor.scripted import clock_that_is_off, iam_that_denies
 
 HERE = python_here()
@@ -54,6 +57,12 @@ class Account:
         text = json.dumps([each.to_json() for each in findings])
         assert self.server.connection.secret_access_key not in text
         return {each.check: each for each in findings}
+
+    def image(self, name: str, handler: str, files: dict[str, str], folder: Path) -> str:
+        """Make a function from an image that somebody else made."""
+        with closing(self.access().client("lambda")) as client, closing(self.access().client("ecr")) as ecr:
+            role = client.get_function_configuration(FunctionName="good")["Role"]
+            return make_image_function(client, ecr, name, role=role, handler=handler, files=files, folder=folder / name)
 
     def function(self, name: str, holdings: Holdings | None = None, **changes: Any) -> str:
         """Make a function."""
@@ -187,7 +196,7 @@ def test_bucket_and_function_that_are_not_there(account: Account) -> None:
     assert unset["settings"].state == "failed" and "lambdamagic deploy" in unset["settings"].mend
 
 
-def test_what_the_function_holds(account: Account) -> None:
+def test_what_the_function_holds(account: Account, tmp_path: Path) -> None:
     """Another Python, another protocol, other packages; one that only tells when it is asked, and one that does not."""
     other = account.look(function=account.function("other-python", Holdings("3.99", kind="image")))
     assert other["function's Python"].state == "failed" and "3.99 there" in other["function's Python"].text
@@ -202,7 +211,7 @@ def test_what_the_function_holds(account: Account) -> None:
     assert "pandas is" in account.look(function=thin)["function's packages"].text
     silent = account.look(function=account.function("silent"), modules=["numpy"])["function's packages"]
     assert silent.state == "ok" and "all 1 that the notebook has imported" in silent.text
-    mute = account.look(function=account.function("mute", Handler="nowhere.handler"))["function's packages"]
+    mute = account.look(function=account.image("mute", "nowhere.handler", {}, tmp_path))["function's packages"]
     assert mute.state == "warning" and "does not say" in mute.text
 
 
@@ -212,15 +221,26 @@ def test_concurrency_that_is_too_low(account: Account) -> None:
     assert found.state == "warning" and "asks for up to 5,000" in found.text and "Service Quotas" in found.mend
 
 
-def test_a_round_trip_that_fails(account: Account) -> None:
-    """A function that is not lambdamagic's passes every check but this one."""
-    from tests.local.conftest import ECHO, package
+def test_a_round_trip_that_fails(account: Account, tmp_path: Path) -> None:
+    """An image that is not lambdamagic's passes every check but this one: Lambda does not tell what is in it."""
+    from tests.local.conftest import ECHO
 
-    name = account.function("not-ours", Handler="app.handler")
-    with closing(account.access().client("lambda")) as client:
-        client.update_function_code(FunctionName=name, ZipFile=package({"app.py": ECHO}))
-    found = account.look(function=name)
+    found = account.look(function=account.image("not-ours-image", "app.handler", {"app.py": ECHO}, tmp_path))
+    assert found["function"].state == "ok"
     assert found["round trip"].state == "failed" and "not lambdamagic's" in found["round trip"].text
+
+
+def test_a_function_of_somebody_elses(account: Account) -> None:
+    """Its handler is not ours: that check fails, with the mend, and it is asked nothing."""
+    name = account.function("not-ours", Handler="app.handler")
+    faults = Faults(account.server.connection)
+    before = sum(faults.stats()["results"].values())
+    found = account.look(function=name, modules=["numpy"])
+    assert sum(faults.stats()["results"].values()) == before
+    assert found["function"].state == "failed"
+    assert "not-ours is not lambdamagic's: its handler is app.handler" in found["function"].text
+    assert "lambdamagic deploy" in found["function"].mend
+    assert found["round trip"].state == "skipped"
 
 
 def test_the_clock() -> None:
