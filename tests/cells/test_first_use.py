@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import closing
 
 import pytest
 
 from lambdamagic.local.launcher import LocalServer
 from tests.deploy.accounts import Account
 from tests.deploy.wheels import make_wheel
+from tests.kernels import Kernel
 
 _BODY = "import os, parcel\n(parcel.VERSION, os.environ['AWS_LAMBDA_FUNCTION_NAME'])"
+
+
+@pytest.fixture
+def kernel(own_home):
+    """A kernel of its own, which has imported nothing: what a notebook imports is what is deployed."""
+    with closing(Kernel()) as found:
+        assert found.run("%load_ext lambdamagic").status == "ok"
+        yield found
 
 
 @pytest.fixture
@@ -30,16 +40,9 @@ def account(kernel, tmp_path):
             "PIP_FIND_LINKS": str(index),
             "UV_FIND_LINKS": str(index),
         }
-        made = kernel.run(
-            f"import os, sys\nos._was = dict(os.environ)\nos.environ.update({known})\nsys.path.append({str(site)!r})"
-        )
+        made = kernel.run(f"import os, sys\nos.environ.update({known})\nsys.path.append({str(site)!r})")
         assert made.status == "ok", made.messages
         yield Account(server)
-        undone = kernel.run(
-            "import os, sys\nget_ipython()._lambdamagic.session.forget_targets()\nsys.path.pop()\n"
-            "was = os._was\nos.environ.clear()\nos.environ.update(was)"
-        )
-        assert undone.status == "ok", undone.messages
 
 
 def test_it_is_asked_in_the_notebook_and_never_waited_for_where_nobody_is(kernel, account):
