@@ -14,7 +14,7 @@ from lambdamagic.codec.encode import Decoder
 from lambdamagic.codec.placeholder import stand_in
 from lambdamagic.errors import JobMissingError, LambdaMagicError, ProtocolError
 from lambdamagic.events import Event, Listeners
-from lambdamagic.jobs.history import History, JobNote
+from lambdamagic.jobs.history import KEPT, History, JobNote
 from lambdamagic.jobs.invoke import take_stored
 from lambdamagic.jobs.job import Arrival, Job, JobSpec
 from lambdamagic.jobs.outcomes import Failure, outcomes
@@ -61,26 +61,27 @@ class JobInfo:
     is_attachable: bool
 
 
-def list_jobs(*, bucket: bool = False, **options: Any) -> list[JobInfo]:
-    """Return the jobs that this user's history knows, the latest first.
+def list_jobs(*, bucket: bool = False, count: int = 500, **options: Any) -> list[JobInfo]:
+    """Return the latest jobs that this user's history knows, the latest first.
 
-    Jobs of `event` and `trigger` are there from their start, others from their end if they took a second or more.
+    Jobs of `event` and `trigger` are there from their start, others from their end, for 90 days.
 
     Args:
+        count: How many at most.
         bucket: Also list what the configured bucket holds of other users and machines (one LIST for 1,000 jobs).
         **options: As for `LambdaExecutor`; they say which bucket.
 
     Raises:
         TargetError: The bucket cannot be listed.
     """
-    notes = History().all()
+    notes = History().all(latest=None if bucket else count)
     found = [_info(note) for note in notes]
     if bucket:
         known = {note.job_id for note in notes}
         target = _target(read_options(options))
         found += [_stored(job_id) for job_id in target.stager.stored_jobs() if job_id not in known]
         found.sort(key=lambda info: info.job_id, reverse=True)
-    return found
+    return found[:count]
 
 
 def _target(options: Options) -> Target:
@@ -120,6 +121,12 @@ def find_note(job_id: str) -> JobNote:
             f"the history of this user on this machine does not know job {job_id!r}",
             hint="a job is attached where it was started, since only there its key is kept; list them with "
             "`lambdamagic jobs`, `%lambda jobs --all` or lambdamagic.list_jobs()",
+        )
+    if not note.key and note.mode != "sync":
+        raise JobMissingError(
+            f"job {job_id} has no key on this machine, or no longer",
+            hint=f"its key is kept while it is among the latest {KEPT} jobs of the modes event and trigger; a call of "
+            "executor.submit has none: use start_map",
         )
     if not note.key:
         raise JobMissingError(

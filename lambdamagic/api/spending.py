@@ -54,7 +54,7 @@ def spending(since: str, *, history: History | None = None, now: float | None = 
     """
     begin = (time.time() if now is None else now) - parse_age(since)
     days: dict[str, list[tuple[int, float]]] = {}
-    for note in (history or History()).all():
+    for note in (history or History()).all(since=begin):
         if note.started_at < begin or note.where.get("target") == "local":
             continue
         day = time.strftime("%Y-%m-%d", time.localtime(note.started_at))

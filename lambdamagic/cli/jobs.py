@@ -24,7 +24,7 @@ def jobs(app: App, bucket: bool, count: int) -> None:
     """List this user's jobs, the latest first: of all kernels and programs, also of those that are gone."""
     from lambdamagic.api.attach import list_jobs
 
-    found = list_jobs(bucket=bucket, **(app.options if bucket else {}))[:count]
+    found = list_jobs(bucket=bucket, count=count, **(app.options if bucket else {}))
     if app.out.as_json:
         app.out.document({"jobs": [dataclasses.asdict(each) for each in found]})
         return
@@ -110,7 +110,7 @@ def cancel(app: App, job: str) -> None:
 def cost(app: App, since: str) -> None:
     """Add up what this user's jobs cost at list price, day by day.
 
-    From the history on this machine: jobs on AWS that took a second or more. AWS's bill is what counts.
+    From the history of 90 days on this machine: jobs on AWS that have ended. AWS's bill is what counts.
     """
     from lambdamagic.api.spending import spending
 

@@ -1,25 +1,29 @@
-"""What this user's jobs were, on this machine: one small file each, written as they run.
+"""What this user's jobs were, on this machine: each leaves a line at its end (`jobs/diary.py`).
 
-A job that may be taken up again keeps its key here, and nowhere else: `kill -9` of the client leaves both. Only this
-user may read the files.
+A job that may be taken up again has a file of its own besides, written as it runs. Its key is there, and nowhere else:
+`kill -9` of the client leaves both. Only this user may read the files.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lambdamagic import events
+from lambdamagic.jobs.diary import Diary
 
-#: Files that are kept; the oldest go first.
+#: Files of jobs that are kept; the oldest go first. Their lines stay.
 KEPT = 500
+
+_LABEL_MAX = 200  # characters, in a line
 
 
 @dataclass
@@ -70,28 +74,25 @@ def _is_running(pid: int, started_at: float) -> bool:
 
 
 class JobFile:
-    """The file of a job under way; the engine's `Journal`, and a listener. Thread-safe.
+    """What is written of a job under way; the engine's `Journal`, and a listener. Thread-safe.
 
     Args:
-        path: Where it is.
+        path: Where the job's own file is.
         note: What is known at the start.
         prepare: Called before the file is made.
+        diary: What has a line for each job that has ended.
 
-    The file of a job that nobody can take up again is written at its end, and only if it took a while.
+    A job that nobody can take up again has no file of its own.
     """
 
-    #: Quicker jobs are not worth a file, in seconds.
-    SHORTEST_S = 1.0
-
-    def __init__(self, path: Path, note: JobNote, *, prepare: Callable[[], None]) -> None:
-        self.path, self._prepare = path, prepare
+    def __init__(self, path: Path, note: JobNote, *, prepare: Callable[[], None], diary: Diary) -> None:
+        self.path, self._prepare, self._diary = path, prepare, diary
         self._lock = threading.Lock()
         self._is_begun = False
-        self._started_at = note.started_at
         self._counts = {"done": 0, "failed": 0}
         self._cost_usd = 0.0
         self._pid = os.getpid()
-        self._head = {
+        self._head: dict[str, Any] = {
             "job": note.job_id,
             "label": note.label,
             "mode": note.mode,
@@ -117,9 +118,14 @@ class JobFile:
                 self._cost_usd += event.cost_usd
             case events.JobFinished():
                 ended = {"state": event.state, **self._counts, "cost_usd": self._cost_usd, "at": event.at}
-                if self._is_begun or event.at - self._started_at >= self.SHORTEST_S:
-                    with contextlib.suppress(OSError):  # a full disk loses the note of a job that is over, no more
+                with contextlib.suppress(OSError):  # a full disk loses the note of a job that is over, no more
+                    if self._is_begun:
                         self._write({"ended": ended})
+                with contextlib.suppress(OSError):  # likewise
+                    line = {name: value for name, value in self._head.items() if name not in ("key", "pid")}
+                    line |= {"label": self._head["label"][:_LABEL_MAX], "ended": ended}
+                    is_billed = self._head["where"].get("target") != "local"
+                    self._diary.add(line, event.at, is_billed=is_billed)
             case _:
                 pass
 
@@ -151,29 +157,39 @@ class History:
 
             folder = Path(platformdirs.user_state_path("lambdamagic")) / "jobs"
         self.folder = folder
+        self.diary = Diary(folder / "days")
 
     def begin(self, note: JobNote) -> JobFile:
-        """Start a job's file, or go on with it."""
-        return JobFile(self._path(note.job_id), note, prepare=self._make_room)
+        """Start to write of a job, or go on with it."""
+        return JobFile(self._path(note.job_id), note, prepare=self._make_room, diary=self.diary)
 
     def read(self, job_id: str) -> JobNote | None:
         """Return what is remembered of a job, or None."""
         try:
             return _read(self._path(job_id))
         except FileNotFoundError:
-            return None
+            return next((note for note in self._ended() if note.job_id == job_id), None)
 
-    def all(self) -> list[JobNote]:
-        """Return all jobs that are remembered, the latest first."""
-        found = []
-        for path in sorted(self._paths(), reverse=True):
+    def all(self, *, since: float = 0.0, latest: int | None = None) -> list[JobNote]:
+        """Return jobs that are remembered, the latest first.
+
+        Args:
+            since: Jobs that ended on an earlier day than this time may be left out, in seconds since the epoch.
+            latest: So many, of those that ended last and those that have a file of their own.
+        """
+        found: dict[str, JobNote] = {}
+        for note in itertools.islice(self._ended(since), latest):
+            found.setdefault(note.job_id, note)  # the last end of a job that was taken up again
+        for path in self._paths():
             with contextlib.suppress(OSError, ValueError, KeyError):  # half written by a process that died
-                found.append(_read(path))
-        return found
+                note = _read(path)
+                found[note.job_id] = note
+        return sorted(found.values(), key=lambda note: (note.started_at, note.job_id), reverse=True)[:latest]
 
-    def forget(self, job_id: str) -> None:
-        """Take a job's file away."""
-        self._path(job_id).unlink(missing_ok=True)
+    def _ended(self, since: float = 0.0) -> Iterator[JobNote]:
+        for document in self.diary.read(since):
+            with contextlib.suppress(KeyError, TypeError):  # no line of ours
+                yield _note_of(document)
 
     def _path(self, job_id: str) -> Path:
         return self.folder / f"{job_id}.jsonl"
@@ -188,6 +204,20 @@ class History:
             path.unlink(missing_ok=True)
 
 
+def _note_of(document: dict[str, Any]) -> JobNote:
+    return JobNote(
+        job_id=document["job"],
+        label=document["label"],
+        mode=document["mode"],
+        where=document["where"],
+        task_count=document["task_count"],
+        started_at=document["started_at"],
+        key=base64.b64decode(document.get("key", "")),
+        ended=document.get("ended", {}),
+        client_pid=document.get("pid", 0),
+    )
+
+
 def _read(path: Path) -> JobNote:
     """Read a file; a last line that was cut off is left out, and a job that was taken up again has several heads."""
     note: JobNote | None = None
@@ -198,17 +228,8 @@ def _read(path: Path) -> JobNote:
             continue
         if "job" in document:
             sent = note.sent if note is not None else []
-            note = JobNote(
-                job_id=document["job"],
-                label=document["label"],
-                mode=document["mode"],
-                where=document["where"],
-                task_count=document["task_count"],
-                started_at=document["started_at"],
-                key=base64.b64decode(document["key"]),
-                sent=sent,
-                client_pid=document["pid"],
-            )
+            note = _note_of(document)
+            note.sent = sent
         elif note is not None and "sent" in document:
             note.sent.append(document["sent"])
         elif note is not None and "ended" in document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -155,7 +156,12 @@ def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path
     (tmp_path / "go").touch()
     client, job_id = _start(tmp_path, mode="event", gated=100)
     client.communicate(timeout=60)
-    History().forget(job_id)
+    (History().folder / f"{job_id}.jsonl").unlink()
+    listed = [info for info in lambdamagic.list_jobs(bucket=True) if info.job_id == job_id]
+    assert [(info.state, info.is_attachable) for info in listed] == [("done", False)], "its line is there"
+    with pytest.raises(JobMissingError, match="has no key on this machine"):
+        lambdamagic.attach(job_id)
+    shutil.rmtree(History().diary.folder)
     stored = [info for info in lambdamagic.list_jobs(bucket=True) if info.job_id == job_id]
     assert [(info.state, info.is_attachable) for info in stored] == [("stored", False)]
     with pytest.raises(JobMissingError, match="its key is kept"):
@@ -165,7 +171,7 @@ def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path
 def test_synchronous_jobs_say_how_to_outlive_a_kernel(deployed: Any) -> None:
     """Their results went to their own client."""
     with lambdamagic.LambdaExecutor() as executor:
-        job = executor.start_map(__import__("time").sleep, [1.2])
+        job = executor.start_map(abs, [-1])
         job.result(60)
     assert [info.state for info in lambdamagic.list_jobs() if info.job_id == job.job_id] == ["done"]
     with pytest.raises(JobMissingError, match="--mode event"):

@@ -117,6 +117,20 @@ def test_cost_adds_up_by_day(tmp_path: Path) -> None:
     assert spending("52w", history=history, now=now).jobs == 3
 
 
+def test_short_jobs_are_listed_and_counted(deployed: Account, home: Path, tmp_path: Path) -> None:
+    """Commands that took less than a second, each a process of its own."""
+    environment = {**deployed.connection.environment(), "XDG_STATE_HOME": str(tmp_path)}
+    for _ in range(3):
+        done = run(home, "invoke", "--code", "6*7", environment=environment)
+        assert done.status == 0 and "42" in done.out, done.err
+    listed = run(home, "jobs", "--json", environment=environment).document["jobs"]
+    assert [(each["state"], each["done"], each["mode"]) for each in listed] == [("done", 1, "sync")] * 3
+    assert len(run(home, "jobs", "--json", "-n", "2", environment=environment).document["jobs"]) == 2
+    found = run(home, "cost", "--json", environment=environment).document
+    assert found["jobs"] == 3 and found["cost_usd"] > 0
+    assert abs(found["cost_usd"] - sum(each["cost_usd"] for each in listed)) < 1e-12
+
+
 def test_cost_command() -> None:
     """A document, and a mistaken age told."""
     assert set(call("cost", "--json").document) == {"days", "jobs", "cost_usd"}
