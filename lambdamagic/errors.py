@@ -12,7 +12,8 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   |-- CredentialsError           no credentials, or AWS refused them
     |   |-- FunctionMissingError       the function does not exist (or is not ready)
     |   |-- BucketMissingError         the bucket does not exist or may not be used
-    |   |-- PackageError               what the function is to hold cannot be put together, or is too large
+    |   |-- PackageError               what the function is to hold cannot be put together
+    |   |   `-- PackageTooLargeError       it is larger than Lambda takes
     |   `-- ImageError                 an image cannot be built, pushed or run
     |       `-- ImageMissingError          there is no such image on this machine
     |-- ProtocolError              client and function do not understand each other
@@ -28,6 +29,7 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   `-- InvocationLostError        the connection broke; whether the code ran is unknown
     |-- DeployError                what was to be made on AWS could not be made, changed or deleted
     |   |-- NotOursError               it was not made by lambdamagic; nothing was touched
+    |   |-- DeploymentMissingError     there is no such deployment
     |   |-- StackFailedError           CloudFormation gave up, and says where
     |   `-- AwsBusyError               AWS throttled us, or takes longer than our patience; run it again
     |-- CostLimitError             the job cost as much as it may; nothing more was launched
@@ -123,6 +125,10 @@ class PackageError(TargetError):
     def __init__(self, message: str, *, hint: str | None = None, detail: str = "") -> None:
         super().__init__(message, hint=hint)
         self.detail = detail
+
+
+class PackageTooLargeError(PackageError):
+    """What the function is to hold is larger than Lambda takes; nothing was changed."""
 
 
 class ImageError(TargetError):
@@ -251,6 +257,10 @@ class DeployError(LambdaMagicError):
 
 class NotOursError(DeployError):
     """It was not made by lambdamagic; nothing was touched."""
+
+
+class DeploymentMissingError(DeployError):
+    """There is no deployment of that name in this account and region."""
 
 
 class StackFailedError(DeployError):

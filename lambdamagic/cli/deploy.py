@@ -47,9 +47,10 @@ def deploy(
     the command changes nothing; a run that was interrupted is finished by the next.
     """
     import tempfile
+    from functools import partial
 
     from lambdamagic.cli.deploying import EventLines
-    from lambdamagic.deploy.assemble import assemble
+    from lambdamagic.deploy.assemble import assemble, check_wanted
     from lambdamagic.deploy.deployment import Deployment
 
     access = app.access()
@@ -59,10 +60,12 @@ def deploy(
         if key not in wanted and settings.origin(key) != "default":
             wanted[key] = getattr(settings.settings, key)
     wanted.setdefault("python", settings.settings.python)
+    check_wanted(name, wanted)
     source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
     with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
-        app.out.note(f"Putting together what {name} holds ...")
-        spec, code = assemble(access, name, wanted, source=source, added=added, folder=Path(folder))
+        spec, code = assemble(
+            access, name, wanted, source=source, added=added, folder=Path(folder), on_note=partial(_say, app)
+        )
         deployment = Deployment(access, spec, code=code, on_event=EventLines(app.out), on_note=app.out.note)
         if plan_only:
             _show_plan(app, deployment, spec)
@@ -72,6 +75,10 @@ def deploy(
     is_lasting = settings.settings.target != "local"  # the embedded Lambda's next instance knows nothing of this one
     written = None if no_config or not is_lasting else _write_settings(app, done, access.region)
     _show(app, spec, done, written=written)
+
+
+def _say(app: App, line: str) -> None:
+    app.out.note(f"{line[:1].upper()}{line[1:]}")
 
 
 def _show_plan(app: App, deployment: Any, spec: StackSpec) -> None:

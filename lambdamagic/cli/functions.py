@@ -11,7 +11,7 @@ import click
 from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.exits import DECLINED
 from lambdamagic.cli.packages import package_options, wheel_source
-from lambdamagic.cli.params import pairs
+from lambdamagic.cli.params import variables
 
 if TYPE_CHECKING:
     from lambdamagic.deploy.managed import ManagedFunction
@@ -48,7 +48,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     if "layers" in found:
         found["layers"] = tuple(arn for text in found["layers"] for arn in text.split(","))
     if "environment" in found:
-        found["environment"] = pairs(found["environment"], "--env")
+        found["environment"] = variables(found["environment"])
     return found
 
 
@@ -80,16 +80,18 @@ def create(
     from lambdamagic.deploy.functions import python_here
     from lambdamagic.deploy.managed import Functions
     from lambdamagic.deploy.model import FunctionSpec
+    from lambdamagic.deploy.packages import check_paths
 
     given = _given(values)
     if (kind == "image") != ("image" in given):
         raise click.UsageError("--package image and --image URI go together")
     settings = app.settings().settings
     spec = FunctionSpec(**{"name": name, "python": settings.python or python_here(), **given})
+    check_paths(paths)
+    source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
     access = app.access()
     around = surroundings(access, stack=stack, role=role, bucket=bucket or settings.bucket)
     with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
-        source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
         package = None if spec.image else _package(app, spec, paths, source, folder=folder)
         facts = Functions(access).create(spec, package, around)
     if app.out.as_json:
@@ -181,16 +183,19 @@ def update(
     brought up to this one's.
     """
     from lambdamagic.deploy.managed import Functions, Surroundings, spec_of
+    from lambdamagic.deploy.packages import check_paths
     from lambdamagic.deploy.refresh import same_packages
 
+    given = _given(values)
+    check_paths(paths)
+    wanted = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
     access = app.access()
     functions = Functions(access)
     found = functions.find(name)
-    spec = spec_of(found, _given(values))
+    spec = spec_of(found, given)
     around = Surroundings(str(found.facts.configuration.get("Role", "")), bucket or app.settings().settings.bucket)
     with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
-        source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
-        source = source or same_packages(access, found, bucket=around.bucket)
+        source = wanted or same_packages(access, found, bucket=around.bucket)
         package = None if spec.image else _package(app, spec, paths, source, folder=folder)
         changed = functions.update(spec, package, around, with_code=bool(paths))
     if app.out.as_json:

@@ -49,16 +49,15 @@ def wheel_source(
     """Return what the options ask for; says what of a notebook is left out and why.
 
     Raises:
-        ConfigError: A notebook cannot be read.
-        PackageError: A requirements file is not there.
+        ConfigError: A notebook cannot be read, or a requirements file is not there.
     """
     from lambdamagic.deploy.notebooks import needs_of_notebooks
     from lambdamagic.deploy.wheels import WheelSource
-    from lambdamagic.errors import PackageError
+    from lambdamagic.errors import ConfigError
 
     for file in files:
         if not file.is_file():
-            raise PackageError(f"there is no requirements file {file}", hint="name one with -r FILE")
+            raise ConfigError(f"there is no requirements file {file}", hint="name one with -r FILE")
     if not notebooks:
         return WheelSource(packages, files)
     needs = needs_of_notebooks(notebooks)

@@ -20,3 +20,26 @@ def pairs(values: Iterable[str], option: str) -> dict[str, str]:
             raise click.BadParameter(f"{value!r} is not NAME=VALUE", param_hint=option)
         found[key] = text
     return found
+
+
+def variables(values: Iterable[str]) -> dict[str, str]:
+    """Return what `--env` gave.
+
+    Raises:
+        click.BadParameter: One is not of the form NAME=VALUE.
+        ConfigError: One has a name that is lambdamagic's own.
+    """
+    from lambdamagic.config.load import ENV_PREFIX
+    from lambdamagic.config.settings import SPECS
+    from lambdamagic.errors import ConfigError
+
+    found = pairs(values, "--env")
+    # Settings are the user's also there: code in a function may send jobs to another.
+    settings = {f"{ENV_PREFIX}{name.upper()}" for name in SPECS}
+    for name in found:
+        if name.startswith(ENV_PREFIX) and name not in settings:
+            raise ConfigError(
+                f"{name} is none of the settings, and names that begin with {ENV_PREFIX} are lambdamagic's own",
+                hint="Choose another name for your variable; docs/configuration.md lists the settings",
+            )
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lambdamagic.cli.params import pairs
+from lambdamagic.cli.params import variables
 
 _OPTIONS = [
     click.option("--memory", "memory_mb", type=int, metavar="MB", help="The function's memory, 128 to 10240 (2048)."),
@@ -54,8 +54,9 @@ def wanted_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         click.BadParameter: An environment variable is not of the form NAME=VALUE.
+        ConfigError: One has a name that is lambdamagic's own.
     """
     wanted = {key: value for key, value in given.items() if value not in (None, ())}
     if "environment" in wanted:
-        wanted["environment"] = pairs(wanted["environment"], "--env")
+        wanted["environment"] = variables(wanted["environment"])
     return wanted

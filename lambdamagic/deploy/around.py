@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambdamagic.deploy import checks
 from lambdamagic.deploy.managed import Surroundings
 from lambdamagic.deploy.stack import Stack
-from lambdamagic.errors import DeployError
+from lambdamagic.errors import DeploymentMissingError
 from lambdamagic.storage.s3 import AwsAccess
 
 
@@ -19,7 +19,7 @@ def surroundings(access: AwsAccess, *, stack: str, role: str | None, bucket: str
         bucket: A bucket's name.
 
     Raises:
-        DeployError: No role is given and there is no such deployment.
+        DeploymentMissingError: No role is given and there is no such deployment.
         ConfigError: The role's ARN is none.
     """
     if role is not None:
@@ -27,7 +27,7 @@ def surroundings(access: AwsAccess, *, stack: str, role: str | None, bucket: str
         return Surroundings(role, bucket)
     state = Stack(access, stack).state()
     if state is None or "RoleArn" not in state.outputs:
-        raise DeployError(
+        raise DeploymentMissingError(
             f"a function needs a role, and there is no deployment {stack!r} in {access.region} that has one",
             hint="Run `lambdamagic deploy` first, or name one with --role ARN (see `lambdamagic policy role`)",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ def assemble(
     source: WheelSource,
     folder: Path,
     added: Sequence[str] = (),
+    on_note: Callable[[str], None] = lambda line: None,
 ) -> tuple[StackSpec, PackagedCode | None]:
     """Return the spec of a deployment and its package; None as package if it is made from an image.
 
@@ -36,14 +37,14 @@ def assemble(
         source: The packages; if it is empty those of the last time hold.
         folder: An empty folder for the package.
         added: Requirements beside them.
+        on_note: Is told when a package is put together, as a line for people; what is mistaken is told before.
 
     Raises:
         ConfigError: Something is not as AWS takes it; AWS was asked for the last deployment at most.
         PackageError: The package cannot be put together.
         NotOursError: There is a stack of this name that lambdamagic has not made.
     """
-    given = {**given, "name": name, "python": given.get("python") or python_here()}
-    StackSpec.changed({}, **given)  # what is mistaken is told before AWS is asked anything
+    given = check_wanted(name, given)
     remembered = Deployment.remembered(access, name)
     spec = _with_trigger_key(StackSpec.changed(remembered, **given), remembered)
     if spec.function.image is not None:
@@ -52,6 +53,7 @@ def assemble(
         source = WheelSource(requirements=spec.requirements, constraints=spec.versions if spec.requirements else ())
     if added:
         source = source.with_added(added)
+    on_note(f"putting together what {name} holds ...")
     package = build_package(
         LambdaPlatform(spec.function.python, spec.function.arch),
         source,
@@ -62,6 +64,17 @@ def assemble(
     code = PackagedCode(package)
     versions = code.versions if source else ()
     return replace(spec, requirements=package.holdings.requested, versions=versions), code
+
+
+def check_wanted(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was asked for with its name and Python: what is mistaken is told before AWS is asked anything.
+
+    Raises:
+        ConfigError: Something is not as AWS takes it.
+    """
+    wanted = {**given, "name": name, "python": given.get("python") or python_here()}
+    StackSpec.changed({}, **wanted)
+    return wanted
 
 
 def _with_image_holdings(spec: StackSpec, name: str) -> StackSpec:

@@ -155,8 +155,7 @@ def provide(
         TargetError, DeployError: It cannot be deployed.
     """
     with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
-        on_note(f"putting together what {name} holds ...")
-        spec, code = assemble(access, name, given, source=source, added=added, folder=Path(folder))
+        spec, code = assemble(access, name, given, source=source, added=added, folder=Path(folder), on_note=on_note)
         on_note(f"deploying {name} ...")
         return Deployment(access, spec, code=code, on_event=on_event, on_note=on_note).apply()
 

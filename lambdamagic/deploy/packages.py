@@ -31,7 +31,7 @@ from lambdamagic.deploy.agent import compile_tree, lay_out_agent
 from lambdamagic.deploy.platforms import RUNTIME_DISTRIBUTIONS, LambdaPlatform
 from lambdamagic.deploy.wheels import WheelSource, install_wheels
 from lambdamagic.deploy.zips import ZipFacts, tree, write_zip
-from lambdamagic.errors import PackageError
+from lambdamagic.errors import ConfigError, PackageError, PackageTooLargeError
 from lambdamagic.protocol.holdings import KEY_PREFIX, VARIABLE, Holdings, normal_name, pack, stored_key
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.storage.s3 import AwsAccess
@@ -105,8 +105,11 @@ def build_package(
         prefix: What layers' names begin with.
 
     Raises:
-        PackageError: Something has no wheel, or all is larger than Lambda takes; says what mends it.
+        ConfigError: A path or requirements file is not there, or a requirement cannot be read.
+        PackageError: Something has no wheel.
+        PackageTooLargeError: All is larger than Lambda takes; says what mends it.
     """
+    check_paths(paths)
     agent, wheels, code = folder / "agent", folder / "packages", folder / "code"
     versions = lay_out_agent(agent)
     install_wheels(source, platform, wheels)
@@ -235,13 +238,25 @@ def _requested(source: WheelSource) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*source.requirements, *(line for line in lines if line and line[0] != "-")]))
 
 
-def _collect(paths: Iterable[Path], target: Path) -> None:
+def check_paths(paths: Iterable[Path]) -> None:
+    """Check the user's modules and folders that are to be put in.
+
+    Raises:
+        ConfigError: One is not there, or two have the same name.
+    """
+    names: set[str] = set()
     for path in paths:
         if not path.exists():
-            raise PackageError(f"there is no file or folder {path}", hint="name modules, packages or folders to put in")
+            raise ConfigError(f"there is no file or folder {path}", hint="name modules, packages or folders to put in")
+        name = path.resolve().name
+        if name in names:
+            raise ConfigError(f"two of the paths are called {name!r}", hint="rename one of them")
+        names.add(name)
+
+
+def _collect(paths: Iterable[Path], target: Path) -> None:
+    for path in paths:
         place = target / path.resolve().name
-        if place.exists():
-            raise PackageError(f"two of the paths are called {place.name!r}", hint="rename one of them")
         if path.is_dir():
             shutil.copytree(path, place, ignore=shutil.ignore_patterns(*_DROPPED_FOLDERS, "*.pyc"))
         else:
@@ -267,7 +282,7 @@ def _check_size(package: Package, parts: Sequence[Path]) -> None:
         sizes[top] = sizes.get(top, 0) + path.stat().st_size
     largest = sorted(sizes, key=lambda top: -sizes[top])[:4]
     shown = ", ".join(f"{top} {sizes[top] / _MB:,.0f} MB" for top in largest)
-    raise PackageError(
+    raise PackageTooLargeError(
         f"the function's code is {package.unzipped_bytes / _MB:,.0f} MB unzipped with its layers; Lambda takes "
         f"{UNZIPPED_MAX_BYTES / _MB:.0f} MB (largest: {shown})",
         hint="build an image, which may hold 10 GB: `lambdamagic image build` with the same PATHS, -r, --with or "

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from lambdamagic.deploy.platforms import LambdaPlatform
-from lambdamagic.errors import PackageError
+from lambdamagic.errors import ConfigError, PackageError
 
 Installer = Literal["auto", "uv", "pip"]
 
@@ -30,6 +30,8 @@ _NO_WHEEL = (
     re.compile(r"Because ([\w.-]+?) has no (?:usable )?wheels"),
     re.compile(r"No matching distribution found for ([\w.-]+)"),
 )
+# uv's two ways to say that a requirement is none, and pip's.
+_UNREADABLE = re.compile(r"(?:Failed to parse|Couldn't parse requirement|Invalid requirement)")
 _UNKNOWN = re.compile(r"(?:Because|because) ([\w.-]+) was not found in the package registry")
 
 
@@ -76,6 +78,7 @@ def install_wheels(
         installer: Which tool; `auto` takes uv where it is found.
 
     Raises:
+        ConfigError: A requirements file is not there, or a requirement cannot be read.
         PackageError: Something has no wheel for the platform (each such package is named), versions contradict each
             other, or the index cannot be reached.
     """
@@ -84,11 +87,16 @@ def install_wheels(
         return
     for file in source.files:
         if not file.is_file():
-            raise PackageError(f"there is no requirements file {file}", hint="name one with -r FILE")
+            raise ConfigError(f"there is no requirements file {file}", hint="name one with -r FILE")
     tool = _find_tool(installer)
     output = _run(tool, source, platform, folder)
     if output is None:
         return
+    if _UNREADABLE.search(output):
+        raise ConfigError(
+            f"a requirement cannot be read:\n{_tail(output)}",
+            hint="write it as pip takes it: NAME, NAME==VERSION, a URL, or the path of a wheel",
+        )
     missing = _without_wheel(output)
     if not missing:
         raise PackageError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lambdamagic.errors import (
     BucketMissingError,
+    ConfigError,
     CredentialsError,
     FunctionMissingError,
     InvocationLostError,
@@ -94,6 +95,7 @@ _THROTTLED = {"TooManyRequestsException", "EC2ThrottledException", "ThrottlingEx
 _TOO_LARGE = {"RequestTooLargeException", "SerializedRequestEntityTooLargeException"}
 # "Troubleshoot access denied error messages", IAM user guide.
 _MISSING_RIGHT = re.compile(r"not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?")
+_REGION = ("NoRegionError", "InvalidRegionError")
 _UNREACHABLE = {
     "EndpointConnectionError": "nothing answers there",
     "ConnectTimeoutError": "nothing answered in time",
@@ -145,7 +147,8 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
     if code == "InvalidRequestContentException":
         return ProtocolError(f"{could_not}: Lambda does not accept the event as JSON{said}")
     if code in _UNREACHABLE:
-        return TargetError(f"{could_not}: {_UNREACHABLE[code]}{_at(context)}{said}", hint=_reach_hint(code))
+        kind = ConfigError if code in _REGION else TargetError
+        return kind(f"{could_not}: {_UNREACHABLE[code]}{_at(context)}{said}", hint=_reach_hint(code))
     return None
 
 
@@ -217,7 +220,7 @@ def _at(context: AwsContext) -> str:
 
 
 def _reach_hint(code: str) -> str:
-    if code in ("NoRegionError", "InvalidRegionError"):
+    if code in _REGION:
         return "Name one, such as eu-central-1: with --region, the setting `region`, or AWS_DEFAULT_REGION"
     if code == "SSLError":
         return "If a proxy re-signs TLS here, name its CA file in AWS_CA_BUNDLE"

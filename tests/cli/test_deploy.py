@@ -67,6 +67,9 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
         (("--python", "3.8"), "no runtime for Python 3.8"),
         (("--layer", "numpy"), "arn:aws:lambda"),
         (("--env", "AWS_REGION=x"), "Lambda sets AWS_REGION itself"),
+        (("--env", "LAMBDAMAGIC_HOLDS=x"), "lambdamagic's own"),
+        (("--memory", "64", "-r", "nowhere.txt"), "The nearest is 128"),
+        (("-r", "nowhere.txt"), "no requirements file nowhere.txt"),
         (("--env", "BIG=" + "x" * 5000), "4,096"),
         (("Bad_Name",), "lower-case"),
         (("--image", "python:3.12"), "image push"),
@@ -85,6 +88,36 @@ def test_what_aws_would_refuse(arguments: tuple[str, ...], said: str) -> None:
     done = call("deploy", "--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1", *arguments)
     assert done.status == 4, done.err
     assert said in done.err
+    assert done.err.startswith("lambdamagic: "), "and before a package is put together"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("create", "x", "nowhere.py"), "no file or folder nowhere.py"),
+        (("create", "x", "-r", "nowhere.txt"), "no requirements file nowhere.txt"),
+        (("create", "x", "--env", "LAMBDAMAGIC_HOLDS=x"), "lambdamagic's own"),
+        (("update", "x", "nowhere.py"), "no file or folder nowhere.py"),
+    ],
+)
+def test_what_is_mistaken_of_a_function_of_your_own(command: tuple[str, ...], said: str) -> None:
+    """Is told before AWS is asked."""
+    done = call(*command, "--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1")
+    assert (done.status, said in done.err) == (4, True), done.err
+
+
+def test_a_requirement_that_is_none(account: Account) -> None:
+    """Told as a value that is not valid, with what the tool says of it; a setting may stand in the environment."""
+    done = call("deploy", "--plan", "--with", "num py=!3")
+    assert done.status == 4, done.err
+    assert "a requirement cannot be read" in done.err and "num py=!3" in done.err
+    assert call("template", "cloudformation", "--env", "LAMBDAMAGIC_MAX_COST_USD=1").status == 0
+
+
+def test_no_region(tmp_path: Path) -> None:
+    """A setting that is missing, with how to give it."""
+    done = run(tmp_path, "list", environment={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
+    assert (done.status, "no AWS region is set" in done.err) == (4, True), done.err
 
 
 @pytest.mark.parametrize(
@@ -177,7 +210,7 @@ def test_nothing_of_others_is_touched(deployed: Account) -> None:
 def test_create_needs_a_role(account: Account) -> None:
     """Without a deployment one must be named; a wrong one is told."""
     done = call("create", "alone", "--stack", "no-such-deployment")
-    assert done.status == 1
+    assert done.status == 3
     assert "lambdamagic deploy" in done.err
     assert call("create", "alone", "--role", "me").status == 4
     assert call("create", "alone", "--package", "image").status == 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from lambdamagic.errors import CredentialsError, TargetError
+from lambdamagic.errors import ConfigError, CredentialsError, TargetError
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.storage.proxies import is_loopback
 from lambdamagic.storage.sigv4 import FrozenCredentials
@@ -91,7 +91,8 @@ class AwsAccess:
             **config: Fields of `botocore.config.Config`.
 
         Raises:
-            TargetError: no region is set, or the configuration files are broken.
+            ConfigError: no region is set, or it is none.
+            TargetError: the configuration files are broken.
             CredentialsError: the profile does not exist.
         """
         session = self.session()
@@ -140,11 +141,11 @@ class AwsAccess:
         """The region, as given or as boto3 finds it.
 
         Raises:
-            TargetError: none is set.
+            ConfigError: none is set.
         """
         region = self._region or self.session().region_name
         if region is None:
-            raise TargetError(
+            raise ConfigError(
                 "no AWS region is set",
                 hint="Name one, such as eu-central-1: with --region, the setting `region`, or AWS_DEFAULT_REGION",
             )
