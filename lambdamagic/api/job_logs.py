@@ -27,7 +27,7 @@ def logs_of_job(job: str, *, now: float, function: str | None = None, **where: A
         FunctionMissingError: The function or its log is gone.
         TargetError: The log cannot be read.
     """
-    note = _note(job)
+    note = find_job(job)
     if note is not None and note.where.get("target") == "local":
         raise JobMissingError(f"job {note.job_id} ran on an embedded Lambda, whose logs ended with it")
     if note is None and function is None:
@@ -40,5 +40,10 @@ def logs_of_job(job: str, *, now: float, function: str | None = None, **where: A
     return FunctionLogs(access, group).read(since_s=since_s, job=note.job_id if note is not None else job)
 
 
-def _note(job: str) -> JobNote | None:
+def find_job(job: str) -> JobNote | None:
+    """Return what this user's history has of a job; the latest that fits, or None.
+
+    Args:
+        job: Its id, or the beginning or end of one.
+    """
     return next((note for note in History().all() if note.job_id.startswith(job) or note.job_id.endswith(job)), None)

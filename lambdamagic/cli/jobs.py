@@ -37,7 +37,7 @@ def jobs(app: App, bucket: bool, count: int) -> None:
 def _row(job: JobInfo) -> tuple[str, ...]:
     began = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.started_at)) if job.started_at else ""
     tasks = f"{job.done:,}/{job.task_count:,}" if job.task_count is not None else ""
-    cost = f"{job.cost_usd:.4f} USD" if job.cost_usd else ""
+    cost = f"{job.cost_usd:.6f} USD" if job.cost_usd else ""
     where = str(job.where.get("function") or job.where.get("target") or "")
     return job.job_id, job.label, job.state, tasks, cost, began, job.mode, where
 
@@ -118,7 +118,7 @@ def cost(app: App, since: str) -> None:
     if app.out.as_json:
         app.out.document(dataclasses.asdict(found))
         return
-    rows = [(day.day, f"{day.jobs:,}", f"{day.tasks:,}", f"{day.cost_usd:.4f}") for day in found.days]
+    rows = [(day.day, f"{day.jobs:,}", f"{day.tasks:,}", f"{day.cost_usd:.6f}") for day in found.days]
     app.out.table(("day", "jobs>", "tasks>", "USD>"), rows, empty=f"no job on AWS in the last {since}")
     if rows:
-        app.out.text(f"together {found.cost_usd:.4f} USD for {found.jobs:,} jobs, at list price")
+        app.out.text(f"together {found.cost_usd:.6f} USD for {found.jobs:,} jobs, at list price")

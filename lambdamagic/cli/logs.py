@@ -43,7 +43,21 @@ def logs(app: App, function: str | None, follow: bool, job: str, task: int | Non
     for line in lines:
         _print(app, line)
     if not lines:
+        if job and not (task is not None and found.read(since_s=since_s, job=job)):
+            _require_known(job, found.group)
         app.out.note("no lines; --since looks further back")
+
+
+def _require_known(job: str, group: str) -> None:
+    from lambdamagic.api.job_logs import find_job
+    from lambdamagic.errors import JobMissingError
+
+    if find_job(job) is None:
+        raise JobMissingError(
+            f"no job {job!r} is known: neither the log group {group} nor the history on this machine has it",
+            hint="`lambdamagic jobs` lists those of this machine; --since looks further back in the log, and FUNCTION "
+            "names another function's",
+        )
 
 
 def _print(app: App, line: LogLine) -> None:

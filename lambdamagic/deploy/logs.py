@@ -42,10 +42,14 @@ class FunctionLogs:
         access: The account.
         group: Its log group.
         clock: The time.
+
+    Attributes:
+        group: Its log group.
     """
 
     def __init__(self, access: AwsAccess, group: str, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._access, self._group, self._clock = access, group, clock
+        self.group = group
+        self._access, self._clock = access, clock
 
     def read(self, *, since_s: float, job: str = "", task: int | None = None) -> list[LogLine]:
         """Return lines of the last `since_s` seconds, the oldest first.
@@ -74,10 +78,10 @@ class FunctionLogs:
         from botocore.exceptions import ClientError
 
         lines = []
-        with told(f"read the log {self._group}"), client(self._access, "logs") as logs:
+        with told(f"read the log {self.group}"), client(self._access, "logs") as logs:
             try:
                 pages = logs.get_paginator("filter_log_events").paginate(
-                    logGroupName=self._group, startTime=int(begin * 1000)
+                    logGroupName=self.group, startTime=int(begin * 1000)
                 )
                 for page in pages:
                     for event in page["events"]:
@@ -88,7 +92,7 @@ class FunctionLogs:
             except ClientError as error:
                 if is_code(error, "ResourceNotFoundException"):
                     raise FunctionMissingError(
-                        f"there is no log group {self._group}: nothing has run yet, or it was deleted",
+                        f"there is no log group {self.group}: nothing has run yet, or it was deleted",
                         hint="Run a cell first; `lambdamagic list` shows the functions",
                     ) from error
                 raise

@@ -240,7 +240,13 @@ def test_logs_by_job_and_task(deployed: Account) -> None:
     assert "task number 1" in texts, "it was in the same invocation"
     assert "task number 2" not in texts
     assert {line["job"] for line in lines} == {job}
-    assert call("logs", "--job", "nosuchjob").out == ""
+    unknown = call("logs", "--job", "nosuchjob")
+    assert (unknown.status, unknown.out) == (3, "")
+    assert "no job 'nosuchjob' is known" in unknown.err and "/aws/lambda/lambdamagic" in unknown.err
+    known = call("logs", "--job", job, "--since", "0s")
+    assert (known.status, known.out) == (0, ""), "the history has it"
+    not_its_task = call("logs", "--job", job, "--task", "99")
+    assert (not_its_task.status, not_its_task.out) == (0, "") and "no lines" in not_its_task.err
     assert call("logs", "--since", "soon").status == 4
     assert call("logs", "--task", "1").status == 2
     assert call("logs", "nobody").status == 3
