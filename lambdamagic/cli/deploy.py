@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,12 @@ from lambdamagic.cli.packages import package_options, wheel_source
 from lambdamagic.cli.stack_options import stack_options, wanted_of
 
 if TYPE_CHECKING:
-    from lambdamagic.deploy.deployment import Deployed
+    from lambdamagic.deploy.deployment import Deployed, Deployment
     from lambdamagic.deploy.model import StackSpec
 
 DEFAULT_NAME = "lambdamagic"
+_DOES = {"add": "adds", "modify": "modifies", "remove": "removes"}
+_FUNCTION_KEYS = ("name", "python", "arch", "memory_mb", "timeout_s", "ephemeral_mb", "image")
 
 
 @click.command()
@@ -70,7 +73,7 @@ def deploy(
         if plan_only:
             _show_plan(app, deployment, spec)
             return
-        app.out.note(f"Deploying {name} ...")
+        _foretell(app, deployment, spec)
         done = deployment.apply()
     is_lasting = settings.settings.target != "local"  # the embedded Lambda's next instance knows nothing of this one
     written = None if no_config or not is_lasting else _write_settings(app, done, access.region)
@@ -81,13 +84,19 @@ def _say(app: App, line: str) -> None:
     app.out.note(f"{line[:1].upper()}{line[1:]}")
 
 
-def _show_plan(app: App, deployment: Any, spec: StackSpec) -> None:
+def _show_plan(app: App, deployment: Deployment, spec: StackSpec) -> None:
     from lambdamagic.cli.deploying import changes_document, show_changes
+    from lambdamagic.deploy.calls import identity
+    from lambdamagic.deploy.outline import AT_REST, laid_out, listed, outline
 
     plan = deployment.plan()
+    access = app.access()
+    _, account = identity(access)
     if app.out.as_json:
-        document = {"name": spec.name, "is_new": plan.is_new, "note": plan.note or None}
-        app.out.document({**document, "changes": changes_document(plan.changes)})
+        function = {key: getattr(spec.function, key) for key in _FUNCTION_KEYS}
+        document = {"name": spec.name, "is_new": plan.is_new, "note": plan.note or None, "account": account}
+        document |= {"region": access.region, "function": function, "packages": list(spec.requirements)}
+        app.out.document({**document, "at_rest": AT_REST, "changes": changes_document(plan.changes)})
         return
     if plan.note:
         app.out.text(plan.note)
@@ -95,7 +104,29 @@ def _show_plan(app: App, deployment: Any, spec: StackSpec) -> None:
         app.out.text(f"{spec.name} is as wanted: nothing would change.")
         return
     app.out.text(f"{spec.name}: {'would be made' if plan.is_new else 'would be changed'}")
+    packages = listed(spec.requirements, otherwise="none beside lambdamagic itself")
+    app.out.text(laid_out(outline(spec, account=account, region=access.region, packages=packages, is_new=plan.is_new)))
     show_changes(app.out, plan.changes)
+
+
+def _foretell(app: App, deployment: Deployment, spec: StackSpec) -> None:
+    """Say in one line what is about to be changed."""
+    from lambdamagic.deploy.outline import size_of
+    from lambdamagic.errors import LambdaMagicError
+
+    region = app.access().region
+    try:
+        plan = deployment.plan(with_replacements=False)
+    except LambdaMagicError:
+        app.out.note(f"Deploying {spec.name} in {region} ...")  # which meets the same, and tells it
+        return
+    if plan.is_new:
+        app.out.note(f"Making {spec.name} in {region}: {size_of(spec.function)}; {len(plan.changes)} resources ...")
+    elif plan.changes:
+        named = ", ".join(f"{_DOES[change.action]} {change.resource}" for change in plan.changes)
+        app.out.note(f"Changing {spec.name} in {region}: {named} ...")
+    else:
+        app.out.note(f"Looking whether {spec.name} in {region} is as wanted ...")
 
 
 def _write_settings(app: App, done: Deployed, region: str) -> dict[str, Any]:
@@ -117,6 +148,7 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
     access = app.access()
     inventory = Demolition(access, spec.name).inventory()
     cost = resting_cost(inventory.size_bytes if inventory else 0, has_repository=spec.has_repository)
+    policy = _user_policy(spec, done, access.region)
     overriding = [variable for variable in ("LAMBDAMAGIC_FUNCTION", "LAMBDAMAGIC_BUCKET") if os.environ.get(variable)]
     if app.out.as_json:
         app.out.document(
@@ -127,6 +159,7 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
                 "month_usd_at_rest": round(cost.month_usd, 6),
                 "settings": written,
                 "overridden_by": overriding,
+                "user_policy": policy,
             }
         )
         return
@@ -145,7 +178,26 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
         app.out.text(f"Use it: export LAMBDAMAGIC_FUNCTION={done.function} LAMBDAMAGIC_BUCKET={done.bucket}")
     for variable in overriding:
         app.out.text(f"Mind {variable}={os.environ[variable]}: it goes before the file.")
-    app.out.text("Others need the rights that `lambdamagic policy user` prints.")
+    again = "lambdamagic policy user" if spec.name == DEFAULT_NAME else f"lambdamagic policy user {spec.name}"
+    if done.is_first:
+        app.out.text(f"Who is to use it needs these rights (`{again}` prints them again):")
+        app.out.text(json.dumps(policy, indent=2))
+    else:
+        app.out.text(f"Others need the rights that `{again}` prints.")
+
+
+def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]:
+    from lambdamagic.deploy.policies import user_policy
+
+    _, partition, _, _, account, _ = done.outputs["RoleArn"].split(":", 5)
+    return user_policy(
+        partition=partition,
+        region=region,
+        account_id=account,
+        function=done.function,
+        bucket=done.bucket,
+        kms_key=spec.kms_key,
+    )
 
 
 @click.command()

@@ -61,12 +61,14 @@ class Deployed:
 
     Attributes:
         has_changed: Whether anything was made or changed.
+        is_first: Whether there was no function of this deployment before.
         function: The function's name.
         bucket: The bucket's name.
         outputs: All outputs of the stack.
     """
 
     has_changed: bool
+    is_first: bool
     function: str
     bucket: str
     outputs: Mapping[str, str] = field(default_factory=dict)
@@ -102,8 +104,11 @@ class Deployment:
         self._note = on_note or (lambda line: None)
         self._stack = Stack(access, spec.name, on_event=on_event, clock=clock)
 
-    def plan(self) -> Plan:
+    def plan(self, *, with_replacements: bool = True) -> Plan:
         """Return what `apply` would do. Nothing is changed.
+
+        Args:
+            with_replacements: Whether to let CloudFormation tell what is made anew, by a change set that is deleted.
 
         Raises:
             NotOursError: Something of this name belongs to somebody else.
@@ -121,7 +126,7 @@ class Deployment:
             self._check_names()
         changes = differences(found, wanted, state.parameters, parameters)
         replaced: dict[str, str] = {}
-        if changes and not state.is_busy:
+        if changes and with_replacements and not state.is_busy:
             with suppress(LambdaMagicError):  # without the right to make change sets the plan is as good, but for this
                 replaced = self._stack.replacements(to_text(wanted), parameters)
         note = f"Somebody is changing it right now ({state.status})." if state.is_busy else ""
@@ -148,7 +153,7 @@ class Deployment:
             StackFailedError: CloudFormation gave up; it has undone what it did.
             AwsBusyError: Others keep changing it, or AWS takes too long.
         """
-        has_changed = False
+        has_changed = is_first = False
         wanted = to_text(template(self._spec))
         for _ in range(_ROUNDS):
             state = self._settled()
@@ -157,6 +162,7 @@ class Deployment:
                     has_changed = True
                 continue
             bucket = state.outputs.get("Bucket") or self._spec.bucket or ""
+            is_first = is_first or "FunctionName" not in state.outputs
             if self._code is not None:
                 self._code.upload(self._access, bucket)
             if "FunctionName" not in state.outputs and not self._has_names():
@@ -171,7 +177,9 @@ class Deployment:
                     raise self._stack.failure("change", state)
             elif "FunctionName" not in state.outputs:
                 continue  # somebody else makes just that right now
-            return Deployed(has_changed, state.outputs["FunctionName"], state.outputs["Bucket"], state.outputs)
+            return Deployed(
+                has_changed, is_first, state.outputs["FunctionName"], state.outputs["Bucket"], state.outputs
+            )
         raise AwsBusyError(
             f"the stack {self._spec.name} is being changed by others again and again", hint="Try again later"
         )

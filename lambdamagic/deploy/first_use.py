@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from lambdamagic.deploy.deployment import Deployed, Deployment
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import StackSpec
 from lambdamagic.deploy.notebooks import NotebookNeeds
+from lambdamagic.deploy.outline import laid_out, listed, outline
 from lambdamagic.deploy.stack import OnEvent
 from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import VersionMismatchError
@@ -23,7 +23,6 @@ from lambdamagic.storage.s3 import AwsAccess
 
 DEFAULT_NAME = "lambdamagic"
 _SIZES = ("memory_mb", "timeout_s")
-_WIDTH = 76  # JupyterLab on a small screen
 _FOR_ONE_CELL = "the options given here"
 
 
@@ -85,33 +84,24 @@ class FirstUse:
     @property
     def explanation(self) -> str:
         """What would be made, where, what it costs at rest and what goes in, in some lines."""
-        function = self.spec.function
-        size = f"Python {function.python}, {function.arch}, {function.memory_mb:,} MB, {function.timeout_s} s"
-        rows = [("account", f"{self.account}, {self.region}")]
+        so_far = "none" if self.is_new else "as they are"
+        packages = [f"{name} {version}" for name, version in self.needs.packages.items()]
+        rows = outline(
+            self.spec,
+            account=self.account,
+            region=self.region,
+            packages=listed(packages, otherwise=f"{so_far}: the notebook imports none so far"),
+            is_new=self.is_new,
+        )
         if self.is_new:
-            rows += [
-                ("function", f"{function.name}: {size}"),
-                ("packages", _listed(self.needs.packages) or "none: the notebook imports none so far"),
-                ("besides", "an encrypted bucket, a log group, a role that may write that log and nothing else"),
-                ("at rest", "it costs storage only: packages, logs, and what jobs leave for some days"),
-                ("undo", f"lambdamagic destroy {function.name}"),
-            ]
             title = "No function is there for the target aws. One CloudFormation stack makes it:"
         else:
-            rows += [
-                ("function", f"{function.name}: {size}"),
-                ("packages", _listed(self.needs.packages) or "as they are: the notebook imports none so far"),
-            ]
             title = "There is a deployment of that name already. It would be used:"
         if self.needs.own:
             rows.append(("with jobs", f"your own modules: {', '.join(self.needs.own)}"))
         if self.needs.unknown:
             rows.append(("left out", f"not installed here: {', '.join(self.needs.unknown)}"))
-        lines = [
-            textwrap.fill(text, _WIDTH, initial_indent=f"  {name:<10} ", subsequent_indent=13 * " ")
-            for name, text in rows
-        ]
-        return "\n".join([title, *lines])
+        return f"{title}\n{laid_out(rows)}"
 
     @property
     def question(self) -> str:
@@ -158,7 +148,3 @@ def provide(
         spec, code = assemble(access, name, given, source=source, added=added, folder=Path(folder), on_note=on_note)
         on_note(f"deploying {name} ...")
         return Deployment(access, spec, code=code, on_event=on_event, on_note=on_note).apply()
-
-
-def _listed(packages: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in packages.items())

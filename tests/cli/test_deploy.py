@@ -29,11 +29,20 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
     path.write_text(mine)
     plan = call("deploy", "--plan")
     assert "+ Function" in plan.out
+    region = account.connection.region
+    assert f"account    123456789012, {region}" in plan.out and "512 MB, 300 s" in plan.out
+    assert "storage only" in plan.out and "lambdamagic destroy lambdamagic" in plan.out
+    told = call("deploy", "--plan", "--json").document
+    assert (told["is_new"], told["account"], told["region"]) == (True, "123456789012", region)
+    assert told["function"]["memory_mb"] == 512 and told["packages"] == [] and "storage only" in told["at_rest"]
     assert account.inventory()["functions"] == []
     done = call("deploy")
     assert done.status == 0, done.err
     assert "✓ Function" in done.err
+    assert f"Making lambdamagic in {region}: Python" in done.err
     assert "At rest it costs storage only" in done.out
+    policy = call("policy", "user").document
+    assert json.loads(done.out[done.out.index("{") : done.out.rindex("}") + 1]) == policy
     assert path.read_text().startswith(mine), "the rest of the file is left alone"
     settings = tomllib.loads(path.read_text())
     assert settings["function"] == "lambdamagic"
@@ -42,9 +51,13 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
     assert account.ask("lambda", "get_function_configuration", FunctionName="lambdamagic")["MemorySize"] == 512
 
     again = call("deploy", "--no-config", "--json").document
-    assert (again["changed"], again["settings"]) == (False, None)
+    assert (again["changed"], again["settings"], again["user_policy"]) == (False, None, policy)
+    assert "the rights that `lambdamagic policy user` prints" in call("deploy", "--no-config").out
     changed = call("deploy", "--memory", "1024", "--plan", "--json").document
     assert changed["changes"][0]["properties"] == [{"path": "MemorySize", "before": "512", "after": "1024"}]
+
+    assert "Changing lambdamagic in" in (larger := call("deploy", "--memory", "768")).err, larger.err
+    assert "modifies Function" in larger.err
 
     assert call("destroy", answer="n\n").status == 9
     assert call("destroy").status == 9, "nobody there to answer is no consent"

@@ -1,0 +1,57 @@
+"""What a deployment is, in rows for people: account, function, packages, what it costs at rest. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from lambdamagic.deploy.model import FunctionSpec, StackSpec
+
+Row = tuple[str, str]
+
+AT_REST = "it costs storage only: packages, logs, and what jobs leave for some days"
+_WIDTH = 76  # JupyterLab on a small screen
+
+
+def size_of(function: FunctionSpec) -> str:
+    """Return what a function is made of, and how large it is."""
+    made_of = f"Python {function.python}" if function.image is None else f"image {function.image}"
+    return f"{made_of}, {function.arch}, {function.memory_mb:,} MB, {function.timeout_s} s"
+
+
+def outline(spec: StackSpec, *, account: str, region: str, packages: str, is_new: bool) -> list[Row]:
+    """Return what is made, where and with what; for a new deployment also what it costs at rest, and how it goes.
+
+    Args:
+        spec: What there will be.
+        account: The account's number.
+        region: The region.
+        packages: What the function holds beside lambdamagic, in words.
+        is_new: Whether there is nothing yet.
+    """
+    name = spec.function.name
+    rows = [("account", f"{account}, {region}"), ("function", f"{name}: {size_of(spec.function)}")]
+    if spec.function.image is None:
+        rows.append(("packages", packages))
+    if not is_new:
+        return rows
+    bucket = "an encrypted bucket" if spec.bucket is None else f"the bucket {spec.bucket}, which is there"
+    return [
+        *rows,
+        ("besides", f"{bucket}, a log group, a role that may write that log and nothing else"),
+        ("at rest", AT_REST),
+        ("undo", f"lambdamagic destroy {name}"),
+    ]
+
+
+def listed(packages: Sequence[str], *, otherwise: str) -> str:
+    """Return packages as one text."""
+    return ", ".join(packages) or otherwise
+
+
+def laid_out(rows: Iterable[Row]) -> str:
+    """Return rows as lines that are not too long."""
+    return "\n".join(
+        textwrap.fill(text, _WIDTH, initial_indent=f"  {name:<10} ", subsequent_indent=13 * " ", break_on_hyphens=False)
+        for name, text in rows
+    )
