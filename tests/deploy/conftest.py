@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lambdamagic.deploy.code import PackagedCode
+from lambdamagic.deploy.destroy import Demolition
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
 from lambdamagic.local.launcher import LocalServer
@@ -23,6 +24,15 @@ def account_of_module() -> Iterator[Account]:
 def account(account_of_module: Account) -> Iterator[Account]:
     yield account_of_module
     account_of_module.faults.clear()
+
+
+@pytest.fixture
+def name(account: Account, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A deployment's name of this test's own, taken away in the end."""
+    found = f"t{abs(hash(request.node.name)) % 10**8}"
+    yield found
+    account.faults.clear()
+    Demolition(account.access, found).run(empty_bucket=True)
 
 
 @pytest.fixture(scope="session")

@@ -11,15 +11,6 @@ from lambdamagic.errors import StackFailedError
 from tests.deploy.accounts import Account
 
 
-@pytest.fixture
-def name(account: Account, request: pytest.FixtureRequest) -> Any:
-    """A deployment's name of this test's own, taken away in the end."""
-    found = f"s{abs(hash(request.node.name)) % 10**8}"
-    yield found
-    account.faults.clear()
-    Demolition(account.access, found).run(empty_bucket=True)
-
-
 def test_a_way_back_that_failed_is_gone_to_its_end(account: Account, code: Any, name: str) -> None:
     """UPDATE_ROLLBACK_FAILED: the next run continues the rollback and then makes the change."""
     account.deployment(name, code, memory_mb=512).apply()

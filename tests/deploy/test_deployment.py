@@ -20,15 +20,6 @@ from tests.deploy.accounts import Account
 from tests.local.conftest import package as zipped
 
 
-@pytest.fixture
-def name(account: Account, request: pytest.FixtureRequest) -> Any:
-    """A deployment's name of this test's own, taken away in the end."""
-    found = f"t{abs(hash(request.node.name)) % 10**8}"
-    yield found
-    account.faults.clear()
-    Demolition(account.access, found).run(empty_bucket=True)
-
-
 def run_code(account: Account, function: str, bucket: str, call: Any, *arguments: Any) -> Any:
     from lambdamagic import LambdaExecutor
 
