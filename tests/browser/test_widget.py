@@ -134,6 +134,22 @@ def test_a_busy_kernel_is_told_of(open_widget: Any) -> None:
     assert note.text_content().startswith("Cancelled")
 
 
+def test_failed_tasks_are_retried_by_a_button(open_widget: Any) -> None:
+    """It is there as soon as something has failed, also while the job runs, and says when they run."""
+    pressed: list[str] = []
+    widget = open_widget(actions=Actions(retry_failed=lambda: pressed.append("retry"), is_blocking=False))
+    retry = widget.page.get_by_role("button", name="Retry failed")
+    widget.happens(started(400), sent("000001", 1), ended("000001", 1), outcome(1))
+    widget.update()
+    widget.page.get_by_text("1/400 tasks").wait_for()
+    assert not retry.is_visible()
+    _busy(widget)
+    retry.click()
+    widget.wait_until_said("retry")
+    assert pressed == ["retry"]
+    assert "when the job has ended" in widget.page.locator(".lm-note").text_content()
+
+
 def test_results_are_saved_as_a_file(open_widget: Any) -> None:
     """The table comes from the kernel when it is asked for, and is named after the job."""
     widget = open_widget(actions=Actions(results_csv=lambda: "task,state\n0,done\n"))
