@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from lambdamagic.clock import ManualClock
-from lambdamagic.errors import BucketMissingError, CredentialsError, TargetError
+from lambdamagic.errors import BucketMissingError, ConfigError, CredentialsError, TargetError
 from lambdamagic.local.faults import Faults
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.storage.presigned import Transfer
@@ -178,7 +178,7 @@ def test_no_credentials_at_all(bucket: str, monkeypatch: pytest.MonkeyPatch, tmp
     store = S3ObjectStore(bucket, AwsAccess(access_key_id="a", secret_access_key="b"))
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.delenv("AWS_REGION", raising=False)
-    with pytest.raises(TargetError, match="region") as caught:
+    with pytest.raises(ConfigError, match="no AWS region") as caught:
         store.presign_get("k", 60)
     assert "`region`" in str(caught.value)
     store.close()
