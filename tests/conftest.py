@@ -50,6 +50,7 @@ def _ours() -> list[str]:
 @pytest.fixture(scope="session")
 def open_notebook(own_home: Path) -> Iterator[Any]:
     """The session's notebook; when it is closed nothing of it is left."""
+    from lambdamagic.api import process
     from tests.notebooks import Notebook
 
     main = sys.modules["__main__"]
@@ -57,6 +58,7 @@ def open_notebook(own_home: Path) -> Iterator[Any]:
     found = Notebook()
     yield found
     found.close()
+    process.close()  # what programs share in this process is not the notebook's
     sys.modules["__main__"] = main
     for thread in threading.enumerate():  # idle ones have been told to end, and need a moment for it
         if thread.name.startswith("lambdamagic") and thread.name not in before:
