@@ -13,8 +13,12 @@ from lambdamagic.errors import LocalServerError
 _PREFIX = "lambdamagic-local-"
 
 
-def make_folder(parent: str | None) -> Path:
+def make_folder(parent: str | None) -> tuple[Path, int]:
     """Make a new folder with access for this user only.
+
+    Returns:
+        The folder, and a descriptor that holds its lock, for the keeper. As long as any copy of it is open, no start
+        sweeps the folder.
 
     Raises:
         LocalServerError: The parent does not exist, cannot be written, or is full.
@@ -25,14 +29,21 @@ def make_folder(parent: str | None) -> Path:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
         for name in ("environments", "packages", "tmp"):
             (folder / name).mkdir()
-        # A full disk often still has room for an empty folder, so something is written.
-        (folder / "keeper.lock").write_bytes(b"\0" * 4096)
+        lock = os.open(folder / "keeper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # Before there is anything in it: another start passes empty ones over, and takes one that nobody holds.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # A full disk often still has room for an empty folder, so something is written.
+            os.write(lock, b"\0" * 4096)
+        except OSError:
+            os.close(lock)
+            raise
     except OSError as error:
         raise LocalServerError(
             f"the embedded Lambda cannot write to {base}: {error.strerror or error}",
             hint="Free some space there or choose another place with the folder option.",
         ) from error
-    return folder
+    return folder, lock
 
 
 def sweep(base: Path) -> None:

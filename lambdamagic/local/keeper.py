@@ -6,17 +6,16 @@ socket to the server closes, for whatever reason (a clean stop, `kill -9`, a cra
 that it ever started and removes the instance's folder. If the keeper itself is killed, the kernel kills
 the environments (`PR_SET_PDEATHSIG`) and the server, seeing the socket close, ends too.
 
-It runs as a plain script (`python -I -S keeper.py FD FOLDER`) and so imports nothing of this package; it is
+It runs as a plain script (`python -I -S keeper.py FD LOCK FOLDER`) and so imports nothing of this package; it is
 single-threaded, which is what makes fork and prctl safe here and not in the server.
 
 The protocol is one JSON object a line: `{"spawn": id, "argv", "env", "cwd", "output"}`, `{"kill": id}`,
 answered by `{"started": id, "pid"}`, `{"failed": id, "reason"}` and `{"exited": id, "status", "peak_rss_kb"}`.
 """
-# ruff: noqa: PTH118, PTH123, PTH208 - pathlib would double the start of this script
+# ruff: noqa: PTH123, PTH208 - pathlib would double the start of this script
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import select
@@ -220,10 +219,9 @@ def main() -> None:
     """Serve until the server is gone, then leave nothing behind."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)  # no function may hold, or speak on, the line to the server
-    folder = sys.argv[2]
     # Held as long as the keeper lives: the next start removes folders whose lock nobody holds.
-    lock = os.open(os.path.join(folder, "keeper.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.set_inheritable(int(sys.argv[2]), False)
+    folder = sys.argv[3]
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
     os.set_blocking(wake_write, False)
     os.set_blocking(wake_read, False)

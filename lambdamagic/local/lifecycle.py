@@ -61,13 +61,13 @@ async def serve(options: ServerOptions, *, owner_fd: int | None, announce: Annou
         loop.add_signal_handler(number, ended.set)
     listener = listen(options.port)
     try:
-        folder = make_folder(options.folder)
+        folder, lock = make_folder(options.folder)
     except LocalServerError:
         listener.close()
         raise
     # moto spools large objects to the temporary folder; this one goes when the instance goes.
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
-    processes = await Processes.start(folder, on_lost=ended.set)
+    processes = await Processes.start(folder, lock, on_lost=ended.set)
     port: int = listener.getsockname()[1]
     server = Server(options, folder, processes, port)
     http_server = await loop.create_server(

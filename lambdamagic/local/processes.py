@@ -73,19 +73,20 @@ class Processes(asyncio.Protocol):
         self._keeper: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    async def start(cls, folder: Path, *, on_lost: Callable[[], None]) -> Processes:
-        """Start the keeper for a folder, which it removes when this process is gone."""
+    async def start(cls, folder: Path, lock: int, *, on_lost: Callable[[], None]) -> Processes:
+        """Start the keeper for a folder, which it removes when this process is gone; it takes over the lock."""
         ours, theirs = socket.socketpair()
         processes = cls(on_lost)
         with theirs:
             # Not through asyncio: its child watcher would want a thread. Nobody waits for this one but close().
             processes._keeper = subprocess.Popen(  # noqa: ASYNC220 - returns in ~1 ms
-                [sys.executable, "-I", "-S", str(_KEEPER_SCRIPT), str(theirs.fileno()), str(folder)],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-I", "-S", str(_KEEPER_SCRIPT), str(theirs.fileno()), str(lock), str(folder)],
+                pass_fds=[theirs.fileno(), lock],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        os.close(lock)  # the keeper has it
         ours.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: processes, sock=ours)

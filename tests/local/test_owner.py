@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lambdamagic.local.folders import make_folder, sweep
 from lambdamagic.local.launcher import LocalServer, connection_from_json
 from tests.local.conftest import Account, Processes
 
@@ -138,6 +139,16 @@ def test_a_keeper_that_is_killed_ends_the_instance(tmp_path):
     assert server.connection.folder.exists()
     with LocalServer.start(folder=tmp_path):
         assert not server.connection.folder.exists()
+
+
+def test_a_folder_is_not_swept_before_its_keeper_is_there(tmp_path):
+    """Of two that start at once each finds the lock of the other held, from the first moment to the last."""
+    folder, lock = make_folder(str(tmp_path))
+    sweep(tmp_path)
+    assert folder.exists()
+    os.close(lock)
+    sweep(tmp_path)
+    assert not folder.exists()
 
 
 def test_a_living_instances_folder_is_not_swept(tmp_path):
