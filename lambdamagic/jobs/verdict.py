@@ -85,8 +85,9 @@ def death_of(
     killed = "signal: killed" in message or kind == "Runtime.OutOfMemory"
     # Lambda kills at the limit; the last sample before can be a little below it.
     if killed and (kind == "Runtime.OutOfMemory" or (peak is not None and peak >= 0.9 * memory_mb)):
+        used = "it used all" if peak is None else f"it used {peak:,} MB"
         return OutOfMemoryError(
-            f"the function ran out of memory: it used {peak} MB of its {memory_mb} MB",
+            f"the function ran out of memory: {used} of its {memory_mb:,} MB",
             hint=f"ask for more with --memory (now {memory_mb}, up to 10240)",
             peak_memory_mb=peak,
             memory_mb=memory_mb,
@@ -94,7 +95,7 @@ def death_of(
         )
     if kind in ("Runtime.ExitError", "Runtime.ClientError") or killed:
         how = message.split("Error: ", 1)[-1]
-        used = f" It had used {peak} MB of {memory_mb} MB." if peak else ""
+        used = f" It had used {peak:,} MB of {memory_mb:,} MB." if peak else ""
         return EnvironmentDiedError(
             f"the function's process ended while the code ran ({how}).{used}",
             hint="the code called os._exit, was killed by a signal, or crashed in a C extension; its log: "

@@ -170,8 +170,8 @@ class AwsTarget(Account):
 
     def _variant(self, base: FunctionFacts, wish: FunctionWish, memory_mb: int, timeout_s: int) -> FunctionFacts:
         small = (
-            f"the function {base.name} has {base.memory_mb} MB and {base.timeout_s} s; "
-            f"this job asks for {wish.memory_mb} MB and {wish.timeout_s} s"
+            f"the function {base.name} has {base.memory_mb:,} MB and {base.timeout_s} s; "
+            f"this job asks for {wish.memory_mb:,} MB and {wish.timeout_s} s"
         )
         if self._policy == "never":
             raise ConfigError(small, hint='ask for less with --memory and --timeout, or set variants = "always"')

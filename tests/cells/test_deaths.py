@@ -72,7 +72,7 @@ def test_the_process_ended(notebook, body, how):
     error = notebook.fails(body).error
     assert type(error).__name__ == "EnvironmentDiedError"
     assert how in str(error)
-    assert "MB of 2048 MB" in str(error)
+    assert "MB of 2,048 MB" in str(error)
     assert error.request_id
 
 

@@ -132,7 +132,7 @@ def test_no_and_nobody_to_ask_are_one_clear_error(open_target: Any, access: AwsA
     asked: list[str] = []
     target = open_target(ask=lambda text: asked.append(text) or answer)
     for _ in range(2):
-        with pytest.raises(ConfigError, match="base has 1024 MB and 60 s; this job asks for 5000 MB") as caught:
+        with pytest.raises(ConfigError, match="base has 1,024 MB and 60 s; this job asks for 5,000 MB") as caught:
             target.function_for(_wish(5000))
     assert 'variants = "always"' in (caught.value.hint or "")
     assert len(asked) == (1 if answer is False else 2)
