@@ -58,6 +58,8 @@ def build(
     from lambdamagic.deploy.images import build_derived_image, build_handler_image
     from lambdamagic.deploy.platforms import LambdaPlatform
 
+    if base is not None and not base.strip():
+        raise click.BadParameter("no image is named", param_hint="--base")
     platform = LambdaPlatform(python or python_here(), arch)  # type: ignore[arg-type]  # click checked the choice
     source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
     tool = _found(engine, engine_options)

@@ -142,6 +142,10 @@ def certificate_file() -> Path | None:
     return None
 
 
+#: How the tools say that they could not fetch what an image is built from: buildah and podman, docker and finch.
+_NO_BASE = ("initializing source", "failed to resolve source metadata", "pull access denied", "manifest unknown")
+
+
 def _hint(said: str) -> str | None:
     if "no space left" in said.lower():
         return "free disk space, or remove old images"
@@ -149,4 +153,6 @@ def _hint(said: str) -> str | None:
         return "this machine cannot run programs of the other architecture: install qemu-user-static, or build there"
     if "certificate" in said.lower():
         return "if a proxy re-signs TLS here, name its CA file in PIP_CERT"
+    if any(words in said.lower() for words in _NO_BASE):
+        return "check the name and the network, or build from an image that is here: `--base IMAGE`"
     return None

@@ -100,6 +100,15 @@ def test_it_is_pushed_to_a_real_registry(derived_image: Image, engine: Engine, t
     assert PASSWORD not in repr(login)
 
 
+def test_a_base_that_cannot_be_had(engine: Engine) -> None:
+    """What the tool says is told, with what to do."""
+    with pytest.raises(ImageError, match=r"nowhere\.invalid/base:1") as caught:
+        build_handler_image(
+            engine, "localhost/never:1", LambdaPlatform(PYTHON, "x86_64"), base="nowhere.invalid/base:1"
+        )
+    assert "--base" in (caught.value.hint or "")
+
+
 def test_an_image_that_is_not_ours(base: str, engine: Engine) -> None:
     """It is said before anything is pushed or run."""
     with pytest.raises(ImageError, match="was not built by lambdamagic"):
