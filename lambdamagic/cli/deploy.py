@@ -173,7 +173,8 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
         app.out.text(f"  packages  {', '.join(spec.requirements)}")
     app.out.text(cost.explanation)
     if written is not None:
-        app.out.text(f"Written to {written['file']}: the next %%lambda cell runs there. Nothing else is to be done.")
+        said = "Written to" if written["changed"] else "As it stands in"
+        app.out.text(f"{said} {written['file']}: the next %%lambda cell runs there. Nothing else is to be done.")
     else:
         app.out.text(f"Use it: export LAMBDAMAGIC_FUNCTION={done.function} LAMBDAMAGIC_BUCKET={done.bucket}")
     for variable in overriding:

@@ -14,7 +14,7 @@ from lambdamagic.errors import (
     JobMissingError,
     LambdaMagicError,
     NotOursError,
-    PackageTooLargeError,
+    PackageError,
     ThrottledError,
 )
 
@@ -34,7 +34,7 @@ EXIT_HELP: dict[int, str] = {
     FAILED: "failed, for none of the reasons below",
     USAGE: "the command line is mistaken",
     MISSING: "what was asked for is not there, or does not run",
-    INVALID: "a setting or value is not valid, or a package too large; nothing was changed",
+    INVALID: "a setting or value is not valid, or packages cannot be had or are too large; nothing was changed",
     RIGHTS: "no credentials, or they may not do it",
     CONFLICT: "it is not lambdamagic's; nothing was touched",
     BUSY: "AWS throttled us, or takes longer than our patience; run it again later",
@@ -46,7 +46,7 @@ EXIT_HELP: dict[int, str] = {
 # The first that fits counts, so a subclass stands before its base.
 _BY_KIND: tuple[tuple[type[LambdaMagicError], int], ...] = (
     (ConfigError, INVALID),
-    (PackageTooLargeError, INVALID),
+    (PackageError, INVALID),
     (CredentialsError, RIGHTS),
     (DeploymentMissingError, MISSING),
     (FunctionMissingError, MISSING),

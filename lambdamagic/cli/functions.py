@@ -23,19 +23,26 @@ _PATH = click.Path(path_type=Path)
 
 
 def _size_options(function: Any) -> Any:
-    """Add what create and update share."""
+    """Add what create and update share; what is not given is left as it is, or as `FunctionSpec` has it."""
     options = (
-        click.option("--memory", "memory_mb", type=int, metavar="MB", help="Memory, 128 to 10240."),
-        click.option("--timeout", "timeout_s", type=int, metavar="S", help="Timeout, 1 to 900 seconds."),
-        click.option("--ephemeral", "ephemeral_mb", type=int, metavar="MB", help="The size of /tmp, 512 to 10240."),
+        click.option("--memory", "memory_mb", type=int, metavar="MB", help="Memory, 128 to 10240; a new one: 2048."),
+        click.option("--timeout", "timeout_s", type=int, metavar="S", help="Timeout, 1 to 900 s; a new one: 300."),
+        click.option(
+            "--ephemeral", "ephemeral_mb", type=int, metavar="MB", help="/tmp in MB, 512 to 10240; a new one: 512."
+        ),
         click.option("--layers", multiple=True, metavar="ARN", help="A layer's version. Repeatable, or with commas."),
-        click.option("--python", metavar="3.x", help="Python; by default this one."),
-        click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Architecture."),
+        click.option("--python", metavar="3.x", help="Python; a new one: this one's."),
+        click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Architecture; a new one: x86_64."),
         click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="A variable. Repeatable."),
         click.option("--image", metavar="URI", help="The image in ECR, with --package image."),
-        click.option("--bucket", metavar="NAME", help="Send packages through this bucket."),
         click.option(
-            "--stack", default="lambdamagic", help="The deployment whose role, bucket and log group are used."
+            "--bucket", metavar="NAME", help="Send packages through this bucket; by default the deployment's."
+        ),
+        click.option(
+            "--stack",
+            default="lambdamagic",
+            show_default=True,
+            help="The deployment whose role, bucket and log group are used.",
         ),
     )
     for option in reversed(options):
@@ -57,7 +64,14 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 @click.argument("paths", nargs=-1, type=_PATH)
 @_size_options
 @click.option("--role", metavar="ARN", help="The role that it runs with; by default the deployment's.")
-@click.option("--package", "kind", type=click.Choice(["zip", "image"]), default="zip", help="What it is made of (zip).")
+@click.option(
+    "--package",
+    "kind",
+    type=click.Choice(["zip", "image"]),
+    default="zip",
+    show_default=True,
+    help="What it is made of.",
+)
 @with_common_options
 def create(
     app: App,
@@ -213,7 +227,7 @@ def delete(app: App, name: str, yes: bool) -> None:
     from lambdamagic.deploy.managed import Functions
 
     functions = Functions(app.access())
-    functions.find(name)
+    functions.check_deletable(name)
     if not yes and not click.confirm(f"Delete {name}?", err=True):
         raise click.exceptions.Exit(DECLINED)
     deleted = functions.delete(name)

@@ -72,6 +72,14 @@ def _send(app: App, name: str, payload: str) -> None:
     from lambdamagic.deploy.raw_invoke import send_event
 
     done = send_event(app.access(), name, payload)
+    if done.refusal:
+        app.out.problem(
+            "ProtocolError",
+            f"{name} did not take the event: {done.refusal}",
+            hint=f"{name} is a function for cells: `lambdamagic invoke {name} --code PYTHON`",
+            status=RAN_AND_FAILED,
+        )
+        raise click.exceptions.Exit(RAN_AND_FAILED)
     if app.out.as_json:
         app.out.document({"payload": done.payload, "error": done.error, "log": done.log_tail})
     else:

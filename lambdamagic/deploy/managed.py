@@ -185,14 +185,24 @@ class Functions:
                 changed.append("configuration")
         return tuple(changed)
 
+    def check_deletable(self, name: str) -> ManagedFunction:
+        """Return a function that `delete` would delete.
+
+        Raises:
+            FunctionMissingError: There is none of that name.
+            NotOursError: lambdamagic has not made it, or it is part of a deployment.
+        """
+        found = self.find(name)
+        self._refuse_parts(found, "destroy")
+        return found
+
     def delete(self, name: str) -> list[str]:
         """Delete a function, its variants and its own layers; return what was deleted.
 
         Raises:
             NotOursError: lambdamagic has not made it, or it is part of a deployment.
         """
-        found = self.find(name)
-        self._refuse_parts(found, "destroy")
+        found = self.check_deletable(name)
         deleted = delete_variants(self._access, name)
         with told(f"delete the function {name}", function=name), client(self._access, "lambda") as lambda_:
             lambda_.delete_function(FunctionName=name)

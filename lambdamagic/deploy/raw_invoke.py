@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lambdamagic.deploy.calls import client, told
 from lambdamagic.errors import ConfigError
+from lambdamagic.protocol.envelope import MARK
 from lambdamagic.storage.s3 import AwsAccess
 
 
@@ -24,6 +25,16 @@ class RawAnswer:
     payload: str
     error: str
     log_tail: str
+
+    @property
+    def refusal(self) -> str:
+        """Why one of lambdamagic's functions did not take the event; empty for any other answer."""
+        try:
+            document = json.loads(self.payload)
+        except ValueError:
+            return ""
+        is_refusal = isinstance(document, dict) and MARK in document and document.get("status") == "refused"
+        return str(document.get("detail", "")) if is_refusal else ""
 
 
 def send_event(access: AwsAccess, name: str, payload: str) -> RawAnswer:

@@ -169,8 +169,10 @@ def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
     failed = call("invoke", "own", "--code", "1 / 0", "--json")
     assert failed.status == 8
     assert failed.error["kind"] == "ZeroDivisionError"
-    raw = call("invoke", "own", "--payload", "{}", "--json").document
-    assert "lambdamagic" in raw["payload"]
+    raw = call("invoke", "own", "--payload", "{}", "--json")
+    assert raw.status == 8
+    assert "takes lambdamagic's events" in raw.error["message"]
+    assert "--code" in raw.error["hint"]
 
     assert call("update", "own").out == "own is as wanted: nothing changed\n"
     assert call("update", "own", "--memory", "512", "--json").document["changed"] == ["configuration"]
@@ -182,6 +184,8 @@ def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
     assert call("create", "own").status == 6
     assert call("status", "own", "--json").document["function"]["memory_mb"] == 512
     assert call("delete", "own", answer="no\n").status == 9
+    part = call("delete", "lambdamagic", answer="")
+    assert part.status == 6 and "Delete lambdamagic?" not in part.err
     assert "own" in call("delete", "own", "--yes", "--json").document["deleted"]
     assert [each["name"] for each in call("list", "--json").document["functions"]] == ["lambdamagic"]
     assert {layer.split("-")[0] for layer in deployed.inventory()["layers"]} == {"lambdamagic"}
