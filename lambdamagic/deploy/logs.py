@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.deploy.calls import client, is_code, told
@@ -13,6 +14,8 @@ from lambdamagic.protocol.joblog import JOB_LINE
 from lambdamagic.storage.proxies import is_loopback
 from lambdamagic.storage.s3 import AwsAccess
 
+#: How much later than others an event may be found: environments hand their lines over in batches of their own.
+_LATE_MS = 60_000
 _REQUEST = re.compile(r"RequestId: ([0-9a-f-]{36})")
 
 
@@ -62,31 +65,39 @@ class FunctionLogs:
         Raises:
             FunctionMissingError: There is no such log group: nothing has run yet.
         """
-        return list(_of_job(self._fetch(self._clock.time() - since_s, set()), job, task))
+        with client(self._access, "logs") as logs:
+            found = self._fetch(logs, self._ms_ago(since_s), {})
+        return list(_of_job(found, job, task))
 
     def follow(self, *, since_s: float, job: str = "", task: int | None = None) -> Iterator[LogLine]:
         """Yield lines as they come, until the caller stops."""
-        begin, seen = self._clock.time() - since_s, set[str]()
+        begin_ms, seen = self._ms_ago(since_s), dict[str, int]()
         assign = _Assigner()
-        while True:
-            for line in assign(self._fetch(begin, seen)):
-                if assign.wants(line, job, task):
-                    yield line
-            self._clock.sleep(0.2 if is_loopback(self._access.endpoint_url or "") else 2.0)
+        # One client: a Ctrl-C that comes while objects are taken down is lost, and each client takes many with it.
+        with client(self._access, "logs") as logs:
+            while True:
+                for line in assign(self._fetch(logs, begin_ms, seen)):
+                    if assign.wants(line, job, task):
+                        yield line
+                begin_ms = max([begin_ms, *(at_ms - _LATE_MS for at_ms in seen.values())])
+                seen = {event: at_ms for event, at_ms in seen.items() if at_ms >= begin_ms}
+                self._clock.sleep(0.2 if is_loopback(self._access.endpoint_url or "") else 2.0)
 
-    def _fetch(self, begin: float, seen: set[str]) -> list[LogLine]:
+    def _ms_ago(self, seconds: float) -> int:
+        return int((self._clock.time() - seconds) * 1000)
+
+    def _fetch(self, logs: Any, begin_ms: int, seen: dict[str, int]) -> list[LogLine]:
+        """Return the events since a moment that were not seen before, and note them with their times."""
         from botocore.exceptions import ClientError
 
         lines = []
-        with told(f"read the log {self.group}"), client(self._access, "logs") as logs:
+        with told(f"read the log {self.group}"):
             try:
-                pages = logs.get_paginator("filter_log_events").paginate(
-                    logGroupName=self.group, startTime=int(begin * 1000)
-                )
+                pages = logs.get_paginator("filter_log_events").paginate(logGroupName=self.group, startTime=begin_ms)
                 for page in pages:
                     for event in page["events"]:
                         if event["eventId"] not in seen:
-                            seen.add(event["eventId"])
+                            seen[event["eventId"]] = event["timestamp"]
                             text = event["message"].rstrip("\n")
                             lines.append(LogLine(event["timestamp"] / 1000, event["logStreamName"], text))
             except ClientError as error:

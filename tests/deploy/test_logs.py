@@ -1,0 +1,58 @@
+"""The log of a function, followed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from lambdamagic.clock import ManualClock
+from lambdamagic.deploy.logs import FunctionLogs
+from tests.deploy.accounts import Account
+
+GROUP, STREAM = "/aws/lambda/followed", "environment"
+
+
+class _Ended(Exception):
+    """Nobody looks any more."""
+
+
+class _Clock(ManualClock):
+    """Logs something whenever it is slept by; then nobody looks any more."""
+
+    def __init__(self, account: Account, *batches: list[tuple[int, str]]) -> None:
+        super().__init__(time.time())
+        self._account, self._batches = account, iter(batches)
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        batch = next(self._batches, None)
+        if batch is None:
+            raise _Ended
+        log(self._account, batch)
+
+
+def log(account: Account, batch: list[tuple[int, str]]) -> None:
+    if batch:
+        events = [{"timestamp": at_ms, "message": text} for at_ms, text in sorted(batch)]
+        account.ask("logs", "put_log_events", logGroupName=GROUP, logStreamName=STREAM, logEvents=events)
+
+
+def test_each_line_is_told_once_and_late_ones_too(account: Account) -> None:
+    """What another environment hands over later than the newest is found; what was told is not told again."""
+    now = int(time.time() * 1000)
+    account.ask("logs", "create_log_group", logGroupName=GROUP)
+    account.ask("logs", "create_log_stream", logGroupName=GROUP, logStreamName=STREAM)
+    log(account, [(now - 400_000, "too old"), (now - 200_000, "first"), (now - 199_000, "second")])
+    clock = _Clock(
+        account,
+        [(now - 60_000, "third"), (now - 240_000, "late")],
+        [],
+        [(now, "fourth"), (now - 119_999, "just in time"), (now - 121_000, "too late")],
+        [],
+    )
+    told = []
+    with pytest.raises(_Ended):
+        for line in FunctionLogs(account.access, GROUP, clock=clock).follow(since_s=300):
+            told.append(line.text)
+    assert told == ["first", "second", "late", "third", "just in time", "fourth"]
