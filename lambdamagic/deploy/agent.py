@@ -78,10 +78,12 @@ def compile_tree(folder: Path, platform: LambdaPlatform, shown_as: str) -> bool:
         platform: Whose Python it is.
         shown_as: Where the folder will be in Lambda, for tracebacks.
     """
+    if next(folder.rglob("*.py"), None) is None:
+        return True  # a Python's start is a third of a second on a small machine
     python = find_python(platform.runtime)
     if python is None:
         return False
-    command = [python, "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
+    command = [python, "-S", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     done = subprocess.run(
         [*command, "-s", str(folder), "-p", shown_as, str(folder)],

@@ -118,6 +118,8 @@ class Interpreters:
 def find_python(runtime: str) -> str | None:
     """Return the path of an installed Python of a runtime's version, real and not a pyenv shim."""
     minor = runtime.removeprefix("python")
+    if minor == OWN_VERSION:
+        return sys.executable
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     candidates = [str(path / "bin" / runtime) for path in sorted(pyenv.glob(f"{minor}*"), reverse=True)]
     on_path = shutil.which(runtime)
