@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-oldest lint bench setup image-tools lab browser clean help
@@ -28,7 +29,7 @@ demo: $(STAMP)
 
 # In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
 test: lint image-tools lab browser
-	REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest
+	REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 # What a notebook shows and how it waits, with the oldest Jupyter that is supported; `make test` has the newest.
 OLDEST := .venv-oldest

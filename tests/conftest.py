@@ -16,6 +16,12 @@ import pytest
 _FOREIGN_PREFIXES = ("AWS_", "LAMBDAMAGIC_", "JUPYTER_", "IPYTHON", "MPL")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let workers (`-n 2 --dist loadgroup`) take whole folders: the tests of one share what is slow to start."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(Path(__file__).parent).parts[0]))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Nothing of the machine's configuration is seen, and nothing is left in it."""
@@ -33,18 +39,23 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
-def _ours() -> list[str]:
-    """Return what of lambdamagic is alive in and below this process."""
-    threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("lambdamagic")]
-    children = []
+def _ours() -> dict[int, str]:
+    """Return what of lambdamagic is alive in and below this process, but for what kernels started.
+
+    A kernel that lives on may start its embedded Lambda anew at any time; its own fixture looks after it.
+    """
+    threads = {each.ident or 0: each.name for each in threading.enumerate() if each.name.startswith("lambdamagic")}
+    children = {}
     for child in psutil.Process().children(recursive=True):
         try:
             command = " ".join(child.cmdline())
+            above = [" ".join(each.cmdline()) for each in child.parents()]
         except psutil.Error:
             continue  # it ended while it was looked at
-        if "lambdamagic" in command or "awslambdaric" in command:
-            children.append(command)
-    return threads + children
+        is_ours = "lambdamagic" in command or "awslambdaric" in command
+        if is_ours and not any("ipykernel_launcher" in each for each in [command, *above]):
+            children[child.pid] = command
+    return threads | children
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +72,10 @@ def open_notebook(own_home: Path) -> Iterator[Any]:
     process.close()  # what programs share in this process is not the notebook's
     sys.modules["__main__"] = main
     for thread in threading.enumerate():  # idle ones have been told to end, and need a moment for it
-        if thread.name.startswith("lambdamagic") and thread.name not in before:
+        if thread.name.startswith("lambdamagic") and thread.ident not in before:
             thread.join(timeout=10)
     until = time.monotonic() + 10
-    while (left := [item for item in _ours() if item not in before]) and time.monotonic() < until:
+    while (left := {key: what for key, what in _ours().items() if key not in before}) and time.monotonic() < until:
         time.sleep(0.05)  # a keeper outlives its server by a moment, and is nobody's child to wait for here
     assert not left, f"left behind after the notebook was closed: {left}"
 

@@ -30,7 +30,9 @@ def extension() -> None:
 def _build(kind: str, source: Path, into: Path, **environment: str) -> Path:
     """Build as pip does, with the build requirements of this environment."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(into)]
-    subprocess.run(command, cwd=source, env={**os.environ, **environment}, check=True, capture_output=True, timeout=120)
+    there = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=source, env=there, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
     (built,) = into.iterdir()
     return built
 
