@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import hatch_build
 
@@ -69,6 +70,16 @@ def test_a_function_s_wheel_can_leave_the_extension_out(unpacked: Path, tmp_path
     """Nobody opens JupyterLab in Lambda."""
     wheel = _build("wheel", unpacked, tmp_path / "wheel", LAMBDAMAGIC_LAB="0")
     assert not [name for name in zipfile.ZipFile(wheel).namelist() if "labextensions" in name]
+
+
+def test_a_kernel_that_breaks_the_views_is_not_accepted(unpacked: Path, tmp_path: Path) -> None:
+    """ipykernel 7.0.0 loses what background threads show, so that pip must take another."""
+    wheel = zipfile.ZipFile(_build("wheel", unpacked, tmp_path / "wheel", LAMBDAMAGIC_LAB="0"))
+    about = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    lines = wheel.read(about).decode().splitlines()
+    wanted = [Requirement(line.partition(": ")[2]) for line in lines if line.startswith("Requires-Dist: ipykernel")]
+    assert [each.specifier.contains("7.0.0") for each in wanted] == [False]
+    assert wanted[0].specifier.contains("6.31.0") and wanted[0].specifier.contains("7.1.0")
 
 
 def test_jupyter_finds_the_extension() -> None:
