@@ -42,17 +42,10 @@ class Encoder:
         self._file = io.BytesIO()
         self._buffers: list[memoryview] = []
         self._reducers = Reducers(home)
-        self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, self._take_buffer)
+        self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, _taker(self._buffers))
         self._primed = primed
         if primed:
             self._pickler.memo = {id(value): (number, value) for number, value in enumerate(primed)}
-
-    def _take_buffer(self, buffer: pickle.PickleBuffer) -> bool:
-        raw = buffer.raw()
-        if raw.nbytes < OUT_OF_BAND_MIN_BYTES:
-            return True  # stays in the stream
-        self._buffers.append(raw)
-        return False
 
     def dump(self, value: Any) -> int:
         """Append one part and return how many bytes it took, buffers included.
@@ -98,6 +91,23 @@ class Encoder:
             return []
         by_number = dict(self._pickler.memo.copy().values())
         return [by_number[number] for number in wanted]
+
+
+def _taker(buffers: list[memoryview]) -> Callable[[pickle.PickleBuffer], bool]:
+    """Return what takes large buffers out of the stream.
+
+    No method of the encoder: its pickler would keep it alive, and with it all that it wrote, until the garbage
+    collector comes by.
+    """
+
+    def take(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < OUT_OF_BAND_MIN_BYTES:
+            return True  # stays in the stream
+        buffers.append(raw)
+        return False
+
+    return take
 
 
 class Decoder:
