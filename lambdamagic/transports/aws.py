@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import base64
 import http.client
-import json
 import threading
 from urllib.parse import quote, urlsplit
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.errors import InvocationError, InvocationLostError, TargetError, ThrottledError, UnreachableError
-from lambdamagic.storage.aws_errors import AwsContext, error_of_invoke
+from lambdamagic.errors import InvocationLostError, TargetError, UnreachableError
 from lambdamagic.storage.connections import NETWORK_ERRORS, Connections, NotSentError
+from lambdamagic.storage.invoke_refusal import InvokeRefusal
+from lambdamagic.storage.request_signer import RequestSigner
 from lambdamagic.storage.s3.access import AwsAccess
 from lambdamagic.transports.base import Invocation, InvocationReply
-from lambdamagic.transports.signing import RequestSigner
 
 _MARGIN_S = 20.0  # INIT (10 s, "Lambda runtime environment lifecycle") is not part of the function's timeout
 _EVENT_TIMEOUT_S = 30.0  # only until the event is queued
@@ -123,51 +122,17 @@ class LambdaTransport:
 
     def _reply(self, invocation: Invocation, response: http.client.HTTPResponse, body: bytes) -> InvocationReply:
         headers = response.headers
-        request_id = headers.get("x-amzn-RequestId", "")
         if response.status >= 300:
-            raise self._refusal(invocation, response, body, request_id)
+            refusal = InvokeRefusal.read(response, body)
+            raise refusal.error(invocation.function, where=self._access.endpoint_url or "")
         return InvocationReply(
             status=response.status,
             payload=body,
             function_error=headers.get("X-Amz-Function-Error"),
             log_tail=_decoded(headers.get("X-Amz-Log-Result", "")),
-            request_id=request_id,
+            request_id=headers.get("x-amzn-RequestId", ""),
             executed_version=headers.get("X-Amz-Executed-Version", ""),
         )
-
-    def _refusal(
-        self, invocation: Invocation, response: http.client.HTTPResponse, body: bytes, request_id: str
-    ) -> Exception:
-        code = response.headers.get("x-amzn-ErrorType", "").partition(":")[0]
-        message, body_code = _said(body)
-        context = AwsContext(
-            f"invoke {invocation.function!r}", function=invocation.function, where=self._access.endpoint_url or ""
-        )
-        error = error_of_invoke(code or body_code, status=response.status, message=message, context=context)
-        if isinstance(error, InvocationError):
-            error.request_id = request_id
-        if isinstance(error, ThrottledError):
-            error.retry_after_s = _seconds(response.headers.get("Retry-After", ""))
-        return error
-
-
-def _said(body: bytes) -> tuple[str, str]:
-    """Return the message and the code of an error's body; they are spelled in several ways."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return body[:500].decode("utf-8", "replace"), ""
-    if not isinstance(answer, dict):
-        return "", ""
-    message = answer.get("message") or answer.get("Message") or ""
-    reason = answer.get("Reason")
-    code = str(answer.get("__type") or answer.get("code") or "").rpartition("#")[2]
-    return f"{message} ({reason})" if reason else str(message), code
-
-
-def _seconds(text: str) -> float:
-    """Return what a Retry-After header says; Lambda writes seconds ("Invoke", Lambda API reference), up to a minute."""
-    return min(float(text), 60.0) if text.isascii() and text.isdigit() else 0.0
 
 
 def _decoded(log_result: str) -> str:
