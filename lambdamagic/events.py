@@ -117,6 +117,23 @@ class InvocationFinished:
 
 
 @dataclass(frozen=True)
+class BatchHandedOver:
+    """An invoker handed many events to Lambda's queue; the invocations that these are have events of their own.
+
+    Attributes:
+        invocations: How many.
+        report: Lambda's, of the invoker itself.
+        cost_usd: What the invoker's run costs at list price.
+    """
+
+    job_id: str
+    invocations: int
+    report: Report
+    cost_usd: float
+    at: float
+
+
+@dataclass(frozen=True)
 class TaskFinished:
     """A task has its outcome.
 
@@ -158,6 +175,7 @@ Event: TypeAlias = (
     | InvocationRetried
     | InvocationBackedUp
     | InvocationFinished
+    | BatchHandedOver
     | TaskFinished
     | JobFinished
 )

@@ -12,7 +12,7 @@ from lambdamagic.api.appearance import html_line
 from lambdamagic.api.calls import exception_of
 from lambdamagic.api.launcher import CallStyle, Launcher, name_of
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.events import Event, InvocationFinished
+from lambdamagic.events import BatchHandedOver, Event, InvocationFinished
 from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.job import Arrival, Job
 from lambdamagic.jobs.outcomes import Failure, outcomes
@@ -186,7 +186,7 @@ class MapJob:
         return self
 
     def _listen(self, event: Event) -> None:
-        if isinstance(event, InvocationFinished):
+        if isinstance(event, InvocationFinished | BatchHandedOver):
             self.cost_usd += event.cost_usd
         if self._listener is not None:
             self._listener(event)

@@ -167,6 +167,8 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
     app.out.text(f"{spec.name} {'is deployed' if done.has_changed else 'is as it was: nothing to change'}")
     size = f"{function.runtime}, {function.arch}, {function.memory_mb:,} MB, {function.timeout_s} s"
     app.out.text(f"  function  {done.function} ({size})")
+    if spec.has_invoker:
+        app.out.text(f"  invoker   {done.outputs['InvokerName']} (used by mode event)")
     app.out.text(f"  bucket    {done.bucket}")
     app.out.text(f"  region    {access.region}")
     if spec.function.image is None and spec.requirements:
@@ -198,6 +200,7 @@ def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]
         function=done.function,
         bucket=done.bucket,
         kms_key=spec.kms_key,
+        has_invoker=spec.has_invoker,
     )
 
 

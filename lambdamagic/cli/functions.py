@@ -290,6 +290,8 @@ def status(app: App, name: str | None) -> None:
         )
     else:
         app.out.text("  function  not made yet: run `lambdamagic deploy` again")
+    if "InvokerName" in state.outputs:
+        app.out.text(f"  invoker   {state.outputs['InvokerName']}")
     app.out.text(f"  bucket    {inventory.bucket or state.outputs.get('Bucket')}: {inventory.objects:,} objects")
     app.out.text(cost.explanation)
 

@@ -12,14 +12,25 @@ from lambdamagic.cli.stack_options import stack_options, wanted_of
 
 
 @click.command()
-@click.argument("who", type=click.Choice(["user", "role", "deployer"]))
+@click.argument("who", type=click.Choice(["user", "role", "invoker", "deployer"]))
 @click.argument("name", default="lambdamagic")
 @click.option("--account", metavar="ID", help="The account; by default that of the credentials.")
 @click.option("--bucket", metavar="NAME", help="The bucket; by default the deployment's.")
 @click.option("--kms-key", metavar="ARN", help="The bucket's key, if it has one of its own.")
+@click.option(
+    "--invoker/--no-invoker", "has_invoker", default=None, help="Whether it has an invoker; by default, as deployed."
+)
 @with_common_options
-def policy(app: App, who: str, name: str, account: str | None, bucket: str | None, kms_key: str | None) -> None:
-    """Print the IAM policy that somebody needs: who uses, who deploys, or the function's own role.
+def policy(
+    app: App,
+    who: str,
+    name: str,
+    account: str | None,
+    bucket: str | None,
+    kms_key: str | None,
+    has_invoker: bool | None,
+) -> None:
+    """Print the IAM policy that somebody needs: who uses, who deploys, the function's own role, or its invoker's.
 
     NAME is the deployment's. The output is the policy itself, with or without --json.
     """
@@ -34,6 +45,8 @@ def policy(app: App, who: str, name: str, account: str | None, bucket: str | Non
         document = policies.deployer_policy(**where, name=name, kms_key=kms_key)
     elif who == "role":
         document = policies.role_policy(**where, function=name)
+    elif who == "invoker":
+        document = policies.invoker_policy(**where, function=name)
     else:
         if bucket is None:
             from lambdamagic.deploy.stack import Stack
@@ -41,10 +54,20 @@ def policy(app: App, who: str, name: str, account: str | None, bucket: str | Non
             stack = Stack(access, name)
             state = stack.state()
             bucket = state.outputs.get("Bucket") if state else None
+            if state is not None and has_invoker is None:
+                has_invoker = "InvokerName" in state.outputs
             if state is not None and kms_key is None:
                 kms_key = stack.template().get("Metadata", {}).get("lambdamagic", {}).get("kms_key")
         bucket = bucket or app.settings().settings.bucket or f"{name}-*"
-        document = policies.user_policy(**where, function=name, bucket=bucket, kms_key=kms_key)
+        document = policies.user_policy(
+            partition=partition,
+            region=access.region,
+            account_id=account,
+            function=name,
+            bucket=bucket,
+            kms_key=kms_key,
+            has_invoker=bool(has_invoker),
+        )
     app.out.document(document)
 
 

@@ -38,7 +38,13 @@ _OPTIONS = [
     click.option(
         "--repository/--no-repository", "has_repository", default=None, help="Make an ECR repository for images."
     ),
-    click.option("--permissions-boundary", metavar="ARN", help="Bound the role by this policy."),
+    click.option(
+        "--invoker/--no-invoker",
+        "has_invoker",
+        default=None,
+        help="Make a function that sends many events.",
+    ),
+    click.option("--permissions-boundary", metavar="ARN", help="Bound the roles by this policy."),
 ]
 
 

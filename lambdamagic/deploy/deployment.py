@@ -124,6 +124,8 @@ class Deployment:
         found = self._stack.template()
         if "Function" not in found.get("Resources", {}):
             self._check_names()
+        elif "InvokerFunction" not in found["Resources"]:
+            self._check_invokers_name()
         changes = differences(found, wanted, state.parameters, parameters)
         replaced: dict[str, str] = {}
         if changes and with_replacements and not state.is_busy:
@@ -166,6 +168,8 @@ class Deployment:
             if self._code is not None:
                 self._code.upload(self._access, bucket)
             if "FunctionName" not in state.outputs and not self._has_names():
+                continue
+            if "InvokerName" not in state.outputs and not self._has_invokers_name():
                 continue
             began = self._stack.update(wanted, self._parameters(bucket))
             if began is None:
@@ -238,20 +242,35 @@ class Deployment:
         Raises:
             NotOursError: Somebody else has.
         """
+        return self._is_free(self._check_names, "FunctionName")
+
+    def _has_invokers_name(self) -> bool:
+        """Tell the same of the name that the invoker gets."""
+        return self._is_free(self._check_invokers_name, "InvokerName")
+
+    def _is_free(self, check: Callable[[], None], output: str) -> bool:
         try:
-            self._check_names()
+            check()
         except NotOursError:
             state = self._stack.state()
-            if state is None or not (state.is_busy or "FunctionName" in state.outputs):
+            if state is None or not (state.is_busy or output in state.outputs):
                 raise
             return False
         return True
 
     def _check_names(self) -> None:
         """Make sure that what the stack would make is not there yet, since CloudFormation would fail half-way."""
-        name = self._spec.name
-        if function_tags(self._access, name) is not None:
-            tags = function_tags(self._access, name) or {}
+        self._check_name(self._spec.name)
+        self._check_invokers_name()
+
+    def _check_invokers_name(self) -> None:
+        if self._spec.has_invoker:
+            self._check_name(self._spec.invoker_name)
+
+    def _check_name(self, name: str) -> None:
+        """Make sure that there is neither a function of a name, nor a log group."""
+        tags = function_tags(self._access, name)
+        if tags is not None:
             whose = "`lambdamagic create` made" if TAG in tags else "lambdamagic has not made"
             raise NotOursError(
                 f"there is a function {name!r} that {whose}; nothing was touched",

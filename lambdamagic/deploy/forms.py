@@ -18,6 +18,7 @@ _SAME = (
     "EphemeralStorage",
     "FunctionName",
     "Handler",
+    "ImageConfig",
     "Layers",
     "MemorySize",
     "PackageType",
@@ -44,10 +45,17 @@ def render(spec: StackSpec, form: str) -> str:
 
 
 def sam(source: Json) -> Json:
-    """Return a CloudFormation template as a SAM template: the function and its events become one resource."""
+    """Return a CloudFormation template as a SAM template: each function and its events become one resource."""
     document = copy.deepcopy(source)
     resources = document["Resources"]
-    function, events = resources["Function"], resources.pop("FunctionEvents")
+    for function, events in (("Function", "FunctionEvents"), ("InvokerFunction", "InvokerEvents")):
+        if function in resources:
+            resources[function] = _serverless(resources[function], resources.pop(events))
+    first = {"AWSTemplateFormatVersion": document.pop("AWSTemplateFormatVersion")}
+    return {**first, "Transform": "AWS::Serverless-2016-10-31", **document}
+
+
+def _serverless(function: Json, events: Json) -> Json:
     properties = {key: value for key, value in function["Properties"].items() if key in _SAME}
     code = function["Properties"]["Code"]
     if "ImageUri" in code:
@@ -58,6 +66,4 @@ def sam(source: Json) -> Json:
     properties["EventInvokeConfig"] = {
         key: events["Properties"][key] for key in ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")
     }
-    resources["Function"] = {**function, "Type": "AWS::Serverless::Function", "Properties": properties}
-    first = {"AWSTemplateFormatVersion": document.pop("AWSTemplateFormatVersion")}
-    return {**first, "Transform": "AWS::Serverless-2016-10-31", **document}
+    return {**function, "Type": "AWS::Serverless::Function", "Properties": properties}

@@ -13,8 +13,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdamagic.deploy.model import HANDLER
+from lambdamagic.deploy.model import HANDLER, INVOKER_HANDLER, INVOKER_SUFFIX
 from lambdamagic.errors import BucketMissingError, FunctionMissingError, NotOursError, TargetError
+from lambdamagic.protocol.batch import INVOKER_VARIABLE
 from lambdamagic.protocol.holdings import VARIABLE
 from lambdamagic.protocol.limits import EVENT_AGE_S
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
@@ -164,6 +165,7 @@ class FunctionFacts:
         state: `Active`, or what Lambda says instead.
         held: The variable that tells what it holds; None where there is none, or it may not be read.
         handler: What Lambda calls in it; empty for an image, which may say it itself.
+        invoker: The function that sends it many events at once, as it is to be asked for; empty where there is none.
         configuration: Everything.
     """
 
@@ -175,11 +177,13 @@ class FunctionFacts:
     state: str
     held: str | None
     handler: str
+    invoker: str
     configuration: Mapping[str, Any] = field(repr=False)
 
     @classmethod
     def read(cls, name: str, configuration: Mapping[str, Any]) -> FunctionFacts:
         """Read what GetFunctionConfiguration answered."""
+        variables = (configuration.get("Environment") or {}).get("Variables", {})
         return cls(
             name=name,
             memory_mb=configuration["MemorySize"],
@@ -187,8 +191,9 @@ class FunctionFacts:
             runtime=str(configuration.get("Runtime") or ""),
             arch=(configuration.get("Architectures") or ["x86_64"])[0],
             state=str(configuration.get("State") or "Active"),
-            held=(configuration.get("Environment") or {}).get("Variables", {}).get(VARIABLE),
+            held=variables.get(VARIABLE),
             handler="" if configuration.get("PackageType") == "Image" else str(configuration.get("Handler") or ""),
+            invoker=_invoker_beside(name, variables.get(INVOKER_VARIABLE, "")),
             configuration=configuration,
         )
 
@@ -200,6 +205,11 @@ class FunctionFacts:
         Raises:
             NotOursError: It has another handler; nothing was sent.
         """
+        if self.handler == INVOKER_HANDLER:
+            raise NotOursError(
+                f"the function {self.name} is an invoker, which runs no code itself; nothing was sent",
+                hint=f"set the function that it invokes: {self.name.removesuffix(INVOKER_SUFFIX)}",
+            )
         if self.handler and self.handler != HANDLER:
             raise NotOursError(
                 f"the function {self.name} is not lambdamagic's: its handler is {self.handler}, not {HANDLER}; "
@@ -207,6 +217,15 @@ class FunctionFacts:
                 hint="set one that is (LAMBDAMAGIC_FUNCTION; `lambdamagic list` shows them), or make one with "
                 "`lambdamagic deploy`; an event of its own goes to it with `lambdamagic invoke NAME --payload JSON`",
             )
+
+
+def _invoker_beside(name: str, invoker: str) -> str:
+    """Return an invoker's name in the account and region of its function.
+
+    An event for a version or an alias must go to just that; an invoker's right is on the function.
+    """
+    before, separator, bare = name.rpartition(":function:")
+    return f"{before}{separator}{invoker}" if invoker and ":" not in bare else ""
 
 
 def describe_function(access: AwsAccess, name: str) -> FunctionFacts:

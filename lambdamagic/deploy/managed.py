@@ -9,7 +9,7 @@ from typing import Any
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.deploy.calls import client, is_code, told
 from lambdamagic.deploy.functions import FunctionFacts
-from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, TAG, FunctionSpec
+from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, INVOKER_SUFFIX, INVOKER_TAG, TAG, FunctionSpec
 from lambdamagic.deploy.packages import Package, code_argument, publish_holdings, publish_layer
 from lambdamagic.deploy.pushed import image_variables
 from lambdamagic.deploy.variants import TAG as VARIANT_TAG
@@ -39,7 +39,9 @@ class ManagedFunction:
 
     @property
     def made_by(self) -> str:
-        """What made it: `deploy`, `create`, or `variant of NAME`."""
+        """What made it: `deploy`, `create`, `variant of NAME`, or `invoker of NAME`."""
+        if self.tags.get(TAG) == INVOKER_TAG[TAG]:
+            return f"invoker of {self.facts.name.removesuffix(INVOKER_SUFFIX)}"
         if VARIANT_TAG in self.tags:
             return f"variant of {self.tags[VARIANT_TAG]}"
         return "deploy" if _STACK_TAG in self.tags else "create"

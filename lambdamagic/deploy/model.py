@@ -9,11 +9,16 @@ from typing import Any
 from lambdamagic.deploy import checks
 from lambdamagic.deploy.platforms import Arch, LambdaPlatform
 from lambdamagic.errors import ConfigError
+from lambdamagic.protocol.batch import INVOKER_VARIABLE
 from lambdamagic.protocol.keys import PREFIX
 
 HANDLER = "lambdamagic.remote.handler.handler"
+INVOKER_HANDLER = "lambdamagic.remote.invoker.handler"
+#: What the name of a deployment's invoker has beside the function's.
+INVOKER_SUFFIX = "-invoker"
 TAG = "lambdamagic"
 FUNCTION_TAG = {TAG: "function"}
+INVOKER_TAG = {TAG: "invoker"}
 STACK_TAG = {TAG: "stack"}
 CODE_PREFIX = f"{PREFIX}/packages/"
 TRIGGER_PREFIX = f"{PREFIX}/trigger/"
@@ -95,6 +100,7 @@ class StackSpec:
         blob_days: After how many days values kept to be used again are deleted.
         has_trigger: Whether objects put under `lambdamagic/trigger/` invoke the function.
         has_repository: Whether there is an ECR repository for images.
+        has_invoker: Whether there is a function that hands many events to Lambda's queue in one request.
         permissions_boundary: ARN of a policy that bounds the role, where an organisation asks for one.
         requirements: What the function holds beside lambdamagic, as pip takes it.
         versions: What that was resolved to, as `name==version`, so that a repetition gives the same.
@@ -111,6 +117,7 @@ class StackSpec:
     blob_days: int = 30
     has_trigger: bool = False
     has_repository: bool = False
+    has_invoker: bool = False
     permissions_boundary: str | None = None
     requirements: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
@@ -131,6 +138,7 @@ class StackSpec:
                     "a trigger changes the bucket's notifications, and this bucket is not the stack's own",
                     hint="Leave out --bucket or --trigger",
                 )
+        checks.check_environment(self.variables)
         for what, days in (("--job-days", self.job_days), ("--blob-days", self.blob_days)):
             if days < 1:
                 raise ConfigError(f"{what} {days} would delete what is in use", hint="Give 1 or more")
@@ -139,6 +147,17 @@ class StackSpec:
     def name(self) -> str:
         """The stack's name, which is the function's."""
         return self.function.name
+
+    @property
+    def invoker_name(self) -> str:
+        """The name that the invoker has, where there is one."""
+        return self.name + INVOKER_SUFFIX
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The function's environment variables, with those that its code and its invoker bring along."""
+        invoker = {INVOKER_VARIABLE: self.invoker_name} if self.has_invoker else {}
+        return {**self.function.environment, **self.function.own_environment, **invoker}
 
     def with_code(self, layers: tuple[str, ...], environment: Mapping[str, str]) -> StackSpec:
         """Return the same with what the function's code brings along."""

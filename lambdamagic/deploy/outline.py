@@ -35,10 +35,11 @@ def outline(spec: StackSpec, *, account: str, region: str, packages: str, is_new
         rows.append(("packages", packages))
     if not is_new:
         return rows
+    invoker = f", and {spec.invoker_name}, which may invoke {name} and write its log" if spec.has_invoker else ""
     bucket = "an encrypted bucket" if spec.bucket is None else f"the bucket {spec.bucket}, which is there"
     return [
         *rows,
-        ("besides", f"{bucket}, a log group, a role that may write that log and nothing else"),
+        ("besides", f"{bucket}, a log group, a role that may write that log and nothing else{invoker}"),
         ("at rest", AT_REST),
         ("undo", f"lambdamagic destroy {name}"),
     ]

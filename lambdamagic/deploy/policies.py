@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdamagic.deploy.model import CODE_PREFIX
+from lambdamagic.deploy.model import CODE_PREFIX, INVOKER_SUFFIX
 from lambdamagic.protocol.keys import PREFIX
 
 Json = dict[str, Any]
 
 
 def user_policy(
-    *, partition: str, region: str, account_id: str, function: str, bucket: str, kms_key: str | None = None
+    *,
+    partition: str,
+    region: str,
+    account_id: str,
+    function: str,
+    bucket: str,
+    kms_key: str | None = None,
+    has_invoker: bool = False,
 ) -> Json:
     """Return what a person needs who runs cells on a deployed function.
 
@@ -22,9 +29,11 @@ def user_policy(
         function: Its name.
         bucket: The bucket's name.
         kms_key: The ARN of the bucket's key, if it has one of its own.
+        has_invoker: Whether the function has an invoker.
     """
     arn = f"arn:{partition}:lambda:{region}:{account_id}:function:{function}"
-    group = f"arn:{partition}:logs:{region}:{account_id}:log-group:/aws/lambda/{function}:*"
+    group = f"arn:{partition}:logs:{region}:{account_id}:log-group:/aws/lambda/{function}"
+    groups = [f"{group}:*", f"{group}{INVOKER_SUFFIX}:*"]
     statements: list[Json] = [
         {
             "Sid": "RunJobs",
@@ -34,7 +43,8 @@ def user_policy(
                 "lambda:GetFunctionEventInvokeConfig",
                 "lambda:InvokeFunction",
             ],
-            "Resource": [arn, f"{arn}-py3*"],  # the second: its variants in other sizes
+            # With a pattern: its variants in other sizes.
+            "Resource": [arn, f"{arn}-py3*", *([arn + INVOKER_SUFFIX] if has_invoker else [])],
         },
         {
             "Sid": "KeepValuesAndResults",
@@ -55,7 +65,12 @@ def user_policy(
             "Resource": f"arn:{partition}:s3:::{bucket}",
             "Condition": {"StringLike": {"s3:prefix": f"{PREFIX}/*"}},
         },
-        {"Sid": "ReadLogs", "Effect": "Allow", "Action": "logs:FilterLogEvents", "Resource": group},
+        {
+            "Sid": "ReadLogs",
+            "Effect": "Allow",
+            "Action": "logs:FilterLogEvents",
+            "Resource": groups if has_invoker else groups[0],
+        },
     ]
     if kms_key:
         actions = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -77,6 +92,22 @@ def role_policy(*, partition: str, region: str, account_id: str, function: str) 
         "Version": "2012-10-17",
         "Statement": [_allow("WriteItsLog", "logs", "CreateLogStream PutLogEvents", group)],
     }
+
+
+def invoker_policy(*, partition: str, region: str, account_id: str, function: str) -> Json:
+    """Return what the role of a function's invoker needs: to invoke that function and its variants, and to log.
+
+    Args:
+        partition: `aws`, `aws-cn` or `aws-us-gov`.
+        region: The function's region.
+        account_id: The function's account.
+        function: The name of the function that it invokes.
+    """
+    where = {"partition": partition, "region": region, "account_id": account_id}
+    arn = f"arn:{partition}:lambda:{region}:{account_id}:function:{function}"
+    own = role_policy(**where, function=function + INVOKER_SUFFIX)
+    own["Statement"].append(_allow("InvokeItsFunction", "lambda", "InvokeFunction", [arn, f"{arn}-py3*"]))
+    return own
 
 
 def deployer_policy(*, partition: str, region: str, account_id: str, name: str, kms_key: str | None = None) -> Json:

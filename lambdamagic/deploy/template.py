@@ -5,9 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lambdamagic.deploy.invoker_template import invoker_resources
 from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, TRIGGER_PREFIX, StackSpec
+from lambdamagic.deploy.resources import (
+    layer_id,
+    log_group,
+    no_retries,
+    policy_document,
+    tags,
+    trust_policy,
+    writes_log,
+)
 from lambdamagic.protocol.keys import PREFIX
-from lambdamagic.protocol.limits import EVENT_AGE_S
 
 Json = dict[str, Any]
 
@@ -37,6 +46,9 @@ def template(spec: StackSpec, *, with_function: bool = True) -> Json:
         }
         if spec.has_trigger:
             resources |= _trigger_resources(spec)
+        if spec.has_invoker:
+            resources |= invoker_resources(spec)
+            outputs["InvokerName"] = _output("Sends the function many events at once", {"Ref": "InvokerFunction"})
         if spec.has_repository:
             resources["Repository"] = _repository(spec)
             outputs["RepositoryArn"] = _output("The repository for images", {"Fn::GetAtt": ["Repository", "Arn"]})
@@ -72,10 +84,6 @@ def _output(description: str, value: Any) -> Json:
     return {"Description": description, "Value": value}
 
 
-def _tags(tags: dict[str, str]) -> list[Json]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
 def _bucket(spec: StackSpec, *, has_function: bool) -> Json:
     encryption: Json = {"SSEAlgorithm": "AES256"}
     rule: Json = {"ServerSideEncryptionByDefault": encryption}
@@ -104,7 +112,7 @@ def _bucket(spec: StackSpec, *, has_function: bool) -> Json:
                 },
             ]
         },
-        "Tags": _tags({"lambdamagic": "bucket"}),
+        "Tags": tags({"lambdamagic": "bucket"}),
     }
     resource: Json = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Delete", "UpdateReplacePolicy": "Retain"}
     if spec.has_trigger and has_function:
@@ -143,48 +151,19 @@ def _bucket_policy() -> Json:
 
 def _function_resources(spec: StackSpec) -> Json:
     return {
-        "LogGroup": {
-            "Type": "AWS::Logs::LogGroup",
-            "DeletionPolicy": "Delete",
-            "UpdateReplacePolicy": "Delete",
-            "Properties": {"LogGroupName": f"/aws/lambda/{spec.name}", "RetentionInDays": spec.log_days},
-        },
+        "LogGroup": log_group(spec.name, spec.log_days),
         "FunctionRole": _role(spec),
-        **{_layer_id(kind): _layer(spec, kind) for kind in spec.function.own_layers},
+        **{layer_id(kind): _layer(spec, kind) for kind in spec.function.own_layers},
         "Function": _function(spec),
-        "FunctionEvents": {
-            "Type": "AWS::Lambda::EventInvokeConfig",
-            "Properties": {
-                "FunctionName": {"Ref": "Function"},
-                "Qualifier": "$LATEST",
-                "MaximumRetryAttempts": 0,  # the engine retries; Lambda's own retries would run tasks twice unseen
-                "MaximumEventAgeInSeconds": EVENT_AGE_S,
-            },
-        },
-    }
-
-
-def trust_policy() -> Json:
-    """Return who may take the function's role: Lambda."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
+        "FunctionEvents": no_retries("Function"),
     }
 
 
 def _role(spec: StackSpec) -> Json:
-    statement = {
-        "Sid": "WriteItsLog",
-        "Effect": "Allow",
-        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-        "Resource": {"Fn::GetAtt": ["LogGroup", "Arn"]},
-    }
     properties: Json = {
         "Description": f"What the function {spec.name} may do itself: log",
         "AssumeRolePolicyDocument": trust_policy(),
-        "Policies": [{"PolicyName": "logs", "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}],
+        "Policies": [{"PolicyName": "logs", "PolicyDocument": policy_document(writes_log("LogGroup"))}],
     }
     if spec.function.subnets:
         properties["ManagedPolicyArns"] = [{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/" + VPC_POLICY}]
@@ -203,7 +182,7 @@ def _function(spec: StackSpec) -> Json:
         "MemorySize": function.memory_mb,
         "Timeout": function.timeout_s,
         "EphemeralStorage": {"Size": function.ephemeral_mb},
-        "Tags": _tags(FUNCTION_TAG),
+        "Tags": tags(FUNCTION_TAG),
     }
     if function.image is None:
         properties |= {
@@ -214,12 +193,11 @@ def _function(spec: StackSpec) -> Json:
         }
     else:
         properties |= {"PackageType": "Image", "Code": {"ImageUri": function.image}}
-    own_layers = [{"Ref": _layer_id(kind)} for kind in function.own_layers]
+    own_layers = [{"Ref": layer_id(kind)} for kind in function.own_layers]
     if function.layers or own_layers:
         properties["Layers"] = [*own_layers, *function.layers]
-    variables = {**function.environment, **function.own_environment}
-    if variables:
-        properties["Environment"] = {"Variables": dict(sorted(variables.items()))}
+    if spec.variables:
+        properties["Environment"] = {"Variables": dict(sorted(spec.variables.items()))}
     if function.subnets:
         properties["VpcConfig"] = {
             "SubnetIds": [*function.subnets],
@@ -227,12 +205,10 @@ def _function(spec: StackSpec) -> Json:
         }
     if function.reserved_concurrency is not None:
         properties["ReservedConcurrentExecutions"] = function.reserved_concurrency
-    # Without the group an early invocation would want to make it, which the role may not.
-    return {"Type": "AWS::Lambda::Function", "DependsOn": ["LogGroup"], "Properties": properties}
-
-
-def _layer_id(kind: str) -> str:
-    return f"{kind.title()}Layer"
+    # Without the group an early invocation would want to make it, which the role may not. The invoker is there before
+    # the function says so, and until it no longer does.
+    needs = ["LogGroup", "InvokerFunction"] if spec.has_invoker else ["LogGroup"]
+    return {"Type": "AWS::Lambda::Function", "DependsOn": needs, "Properties": properties}
 
 
 def _layer(spec: StackSpec, kind: str) -> Json:
@@ -296,6 +272,6 @@ def _repository(spec: StackSpec) -> Json:
             "ImageScanningConfiguration": {"ScanOnPush": True},
             "ImageTagMutability": "IMMUTABLE",
             "LifecyclePolicy": {"LifecyclePolicyText": json.dumps({"rules": rules}, sort_keys=True)},
-            "Tags": _tags({"lambdamagic": "repository"}),
+            "Tags": tags({"lambdamagic": "repository"}),
         },
     }

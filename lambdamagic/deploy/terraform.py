@@ -19,15 +19,20 @@ _PLACE = re.compile(r"\$\{([^}]+)\}")
 _REFERENCES = {
     "AWS::AccountId": "data.aws_caller_identity.current.account_id",
     "AWS::Partition": "data.aws_partition.current.partition",
+    "AWS::Region": "data.aws_region.current.name",
     "Bucket": "aws_s3_bucket.bucket.id",
     "Bucket.Arn": "aws_s3_bucket.bucket.arn",
     "Function": "aws_lambda_function.function.function_name",
     "Function.Arn": "aws_lambda_function.function.arn",
     "FunctionRole": "aws_iam_role.function.name",
     "FunctionRole.Arn": "aws_iam_role.function.arn",
+    "InvokerFunction": "aws_lambda_function.invoker.function_name",
+    "InvokerRole": "aws_iam_role.invoker.name",
+    "InvokerRole.Arn": "aws_iam_role.invoker.arn",
     "LogGroup": "aws_cloudwatch_log_group.function.name",
     "Repository.Arn": "aws_ecr_repository.images.arn",
 }
+_DATA = ("aws_caller_identity", "aws_partition", "aws_region")
 # What CloudFormation names itself, beginning with the stack's name.
 _PREFIXED = {"aws_s3_bucket": "bucket_prefix", "aws_iam_role": "name_prefix"}
 _PROVIDER = """\
@@ -50,7 +55,7 @@ def terraform(spec: StackSpec) -> str:
         write("variable", _snake(name), body={"type": Expression("string"), "description": each["Description"]})
         for name, each in source.get("Parameters", {}).items()
     ]
-    parts += [write("data", kind, "current", body={}) for kind in ("aws_caller_identity", "aws_partition")]
+    parts += [write("data", kind, "current", body={}) for kind in _DATA]
     for name, each in source["Resources"].items():
         made = _MAKERS[each["Type"]](name, each["Properties"])
         for kind, label, body in made:
@@ -69,8 +74,8 @@ def _snake(name: str) -> str:
 
 
 def _reference(name: str) -> str:
-    if name == "LogGroup.Arn":
-        return "${aws_cloudwatch_log_group.function.arn}:*"  # CloudFormation's ends so, the provider's does not
+    if name.endswith("LogGroup.Arn"):  # CloudFormation's ends in :*, the provider's does not
+        return f"${{aws_cloudwatch_log_group.{_label(name)}.arn}}:*"
     if name.endswith("Layer"):
         return f"${{aws_lambda_layer_version.{_snake(name).removesuffix('_layer')}.arn}}"
     return "${" + (_REFERENCES.get(name) or f"var.{_snake(name)}") + "}"
@@ -112,6 +117,11 @@ def _policy(document: Json) -> Expression:
     # The intrinsic functions of a policy are the objects with one key that begins with Fn:: or is Ref.
     filled = re.sub(r'\{\s*"(?:Ref|Fn::\w+)":\s*(?:"[^"]*"|\[[^\]]*\])\s*\}', fill, text)
     return Expression(f"jsonencode({filled})")
+
+
+def _label(name: str) -> str:
+    """Return the label of what belongs to a function, by its logical id."""
+    return "invoker" if name.startswith("Invoker") else "function"
 
 
 def _tags(tags: list[Json]) -> Json:
@@ -189,7 +199,7 @@ def _bucket_policy(name: str, properties: Json) -> Iterator[Resource]:
 
 def _log_group(name: str, properties: Json) -> Iterator[Resource]:
     body = {"name": properties["LogGroupName"], "retention_in_days": properties["RetentionInDays"]}
-    yield "aws_cloudwatch_log_group", "function", body
+    yield "aws_cloudwatch_log_group", _label(name), body
 
 
 def _role(name: str, properties: Json) -> Iterator[Resource]:
@@ -199,14 +209,14 @@ def _role(name: str, properties: Json) -> Iterator[Resource]:
     }
     if "PermissionsBoundary" in properties:
         body["permissions_boundary"] = properties["PermissionsBoundary"]
-    yield "aws_iam_role", "function", body
+    yield "aws_iam_role", _label(name), body
     for policy in properties["Policies"]:
         yield (
             "aws_iam_role_policy",
             policy["PolicyName"],
             {
                 "name": policy["PolicyName"],
-                "role": {"Ref": "FunctionRole"},
+                "role": {"Ref": name},
                 "policy": _policy(policy["PolicyDocument"]),
             },
         )
@@ -215,7 +225,7 @@ def _role(name: str, properties: Json) -> Iterator[Resource]:
             "aws_iam_role_policy_attachment",
             f"managed_{number}",
             {
-                "role": {"Ref": "FunctionRole"},
+                "role": {"Ref": name},
                 "policy_arn": arn,
             },
         )
@@ -248,10 +258,12 @@ def _function(name: str, properties: Json) -> Iterator[Resource]:
         "timeout": properties["Timeout"],
         "ephemeral_storage": Block(size=properties["EphemeralStorage"]["Size"]),
         "tags": _tags(properties["Tags"]),
-        "depends_on": [Expression("aws_cloudwatch_log_group.function")],
+        "depends_on": [Expression(f"aws_cloudwatch_log_group.{_label(name)}")],
     }
     if "ImageUri" in code:
         body["image_uri"] = code["ImageUri"]
+        if "ImageConfig" in properties:
+            body["image_config"] = Block(command=properties["ImageConfig"]["Command"])
     else:
         body |= {
             "runtime": properties["Runtime"],
@@ -268,13 +280,13 @@ def _function(name: str, properties: Json) -> Iterator[Resource]:
         body["vpc_config"] = Block(subnet_ids=network["SubnetIds"], security_group_ids=network["SecurityGroupIds"])
     if "ReservedConcurrentExecutions" in properties:
         body["reserved_concurrent_executions"] = properties["ReservedConcurrentExecutions"]
-    yield "aws_lambda_function", "function", body
+    yield "aws_lambda_function", _label(name), body
 
 
 def _events(name: str, properties: Json) -> Iterator[Resource]:
     yield (
         "aws_lambda_function_event_invoke_config",
-        "function",
+        _label(name),
         {
             "function_name": properties["FunctionName"],
             "qualifier": properties["Qualifier"],

@@ -21,6 +21,7 @@ from lambdamagic.doctor.account import (
     client_maker,
 )
 from lambdamagic.doctor.findings import Finding
+from lambdamagic.doctor.invoker import check_invoker
 from lambdamagic.doctor.machine import check_packages, check_python, check_settings
 from lambdamagic.doctor.probe import ProbeResult, run_cell
 from lambdamagic.doctor.reach import Reached, check_clock, check_reach
@@ -48,7 +49,8 @@ def examine(
         access: The account; by default the one that boto3 finds by the settings.
         modules: Modules that the notebook has imported, full names.
         with_round_trip: Whether to run a small cell twice: on AWS two invocations of some milliseconds are billed. Also
-            whether a function that publishes nothing is asked what it holds, by a third.
+            whether a function that publishes nothing is asked what it holds, by a third, and an invoker whether it
+            is there.
         target: An open target to use for that; by default one is opened, and closed again.
     """
     yield check_python()
@@ -99,6 +101,8 @@ def _account(
         if function is not None:
             ask = partial(_told_by, access, function) if may_invoke else lambda: None
             yield from check_parity(function, _fetch(client, settings.bucket), modules, ask=ask)
+            if function.invoker:
+                yield check_invoker(access, function, may_invoke=may_invoke)
         yield check_concurrency(client, function, wanted=settings.max_concurrency)
     if region.state == "failed":
         yield Finding("clock", "skipped", "needs a region")

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from lambdamagic.errors import EnvironmentDiedError, InvocationLostError, LambdaMagicError, ThrottledError
+from lambdamagic.jobs.handover import Handover, OnBatch
 from lambdamagic.jobs.invoke import invoke, send_event, take_stored
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.threads import DaemonThreads
@@ -47,9 +48,15 @@ class Delivery(Protocol):
         ...
 
 
-def delivery_for(spec: JobSpec, threads: DaemonThreads) -> Delivery:
-    """Return the delivery for a job's mode."""
-    return SyncDelivery(spec, threads) if spec.mode == "sync" else EventDelivery(spec, threads)
+def delivery_for(spec: JobSpec, threads: DaemonThreads, on_batch: OnBatch) -> Delivery:
+    """Return the delivery for a job's mode.
+
+    Args:
+        spec: The job.
+        threads: Where blocking calls run.
+        on_batch: Told of each batch that went through an invoker.
+    """
+    return SyncDelivery(spec, threads) if spec.mode == "sync" else EventDelivery(spec, threads, on_batch)
 
 
 class SyncDelivery:
@@ -81,8 +88,9 @@ class EventDelivery:
     signs, because its environment died. Whether the clocks here and there agree does not matter.
     """
 
-    def __init__(self, spec: JobSpec, threads: DaemonThreads) -> None:
+    def __init__(self, spec: JobSpec, threads: DaemonThreads, on_batch: OnBatch) -> None:
         self._spec, self._threads = spec, threads
+        self._handover = Handover(spec, threads, on_batch)
         self._silent_s = life.silent_s(life.every_s(spec.function.timeout_s))
         self._expected: dict[str, _Expected] = {}
         self._poller: asyncio.Task[None] | None = None
@@ -100,9 +108,13 @@ class EventDelivery:
 
         An attempt that was taken twice runs once, since its first sign of life is a claim.
         """
+        has_invoker = self._spec.mode == "event" and (unit.function or self._spec.function).invoker
         for wait_s in (*_SEND_AGAIN_S, None):
             try:
-                await self._call(lambda: send_event(self._spec, unit, attempt_id))
+                if has_invoker:
+                    await self._handover.send(unit, attempt_id)
+                else:
+                    await self._call(lambda: send_event(self._spec, unit, attempt_id))
             except InvocationLostError:
                 if wait_s is None:
                     raise

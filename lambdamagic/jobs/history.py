@@ -114,7 +114,7 @@ class JobFile:
         match event:
             case events.TaskFinished():
                 self._counts["failed" if event.failed else "done"] += 1
-            case events.InvocationFinished():
+            case events.InvocationFinished() | events.BatchHandedOver():
                 self._cost_usd += event.cost_usd
             case events.JobFinished():
                 ended = {"state": event.state, **self._counts, "cost_usd": self._cost_usd, "at": event.at}

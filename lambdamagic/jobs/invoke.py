@@ -34,15 +34,35 @@ def send_event(spec: JobSpec, unit: Unit, attempt_id: str) -> None:
     Raises:
         LambdaMagicError: It was not delivered; see `Transport.invoke`.
     """
-    document = _request(spec, unit, attempt_id, waits=False).to_json()
-    if spec.journal is not None:
-        spec.journal.sent(attempt_id)
-    function = unit.function or spec.function
+    document = event_document(spec, unit, attempt_id)
     if spec.mode == "trigger":
+        function = unit.function or spec.function
         # The job's key is not among what lies in the bucket: the function derives it.
         sealed = seal({**document, "key": ""}, key=spec.trigger_secret, job_id=spec.job_id, attempt_id=attempt_id)
         spec.stager.required().put(trigger_key(function.name, spec.job_id, attempt_id), [sealed])
         return
+    send_document(spec, unit, document)
+
+
+def event_document(spec: JobSpec, unit: Unit, attempt_id: str) -> dict[str, Any]:
+    """Return the event of an invocation whose answer will be stored, and tell the journal that it is about to be sent.
+
+    Raises:
+        LambdaMagicError: Its arguments cannot be encoded or staged.
+    """
+    document = _request(spec, unit, attempt_id, waits=False).to_json()
+    if spec.journal is not None:
+        spec.journal.sent(attempt_id)
+    return document
+
+
+def send_document(spec: JobSpec, unit: Unit, document: dict[str, Any]) -> None:
+    """Hand an event over to Lambda's queue.
+
+    Raises:
+        LambdaMagicError: It was not delivered; see `Transport.invoke`.
+    """
+    function = unit.function or spec.function
     payload = json.dumps(document).encode()
     spec.transport.invoke(Invocation(function.name, payload, kind="Event", timeout_s=function.timeout_s))
 

@@ -46,6 +46,7 @@ class FunctionRef:
         timeout_s: Its timeout.
         arch: Its architecture, `x86_64` or `arm64`, which has a price of its own.
         holdings: What it publishes that it holds; None where it publishes nothing.
+        invoker: The function that sends it many events at once (`remote.invoker`); empty where there is none.
     """
 
     name: str
@@ -53,6 +54,7 @@ class FunctionRef:
     timeout_s: int
     arch: str = "x86_64"
     holdings: Holdings | None = None
+    invoker: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from lambdamagic import events
 from lambdamagic.clock import Clock
 from lambdamagic.errors import CostLimitError, InvocationError
 from lambdamagic.jobs.job import Arrival, Job, Unit
-from lambdamagic.protocol.report import parse_report
+from lambdamagic.protocol.report import Report, parse_report
 
 _LOG_TAILS_KEPT = 20
 
@@ -126,6 +126,14 @@ class Ledger:
                 duration_ms=report.duration_ms,
                 is_cold=report.is_cold,
             )
+
+    def handed_over(self, invocations: int, report: Report) -> None:
+        """Account for a batch of events that went through an invoker: its own run is billed beside theirs."""
+        spec = self._spec
+        cost_usd = spec.prices.invocation_usd(billed_ms=report.billed_ms, memory_mb=report.memory_mb)
+        if spec.budget is not None:
+            spec.budget.spend(cost_usd)
+        self._tell(events.BatchHandedOver(self._id, invocations, report, cost_usd, self._clock.time()))
 
     def _account(
         self,

@@ -45,6 +45,7 @@ from lambdamagic.jobs.policy import (
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.jobs.verdict import timed_out
 from lambdamagic.protocol.keys import attempt_name
+from lambdamagic.protocol.report import Report
 
 EndState = Literal["cancelled", "failed"]
 
@@ -90,7 +91,7 @@ class JobRun:
     ) -> None:
         self.job, self.spec = job, job.spec
         self._threads, self._jitter, self._clock = threads, jitter, clock
-        self._delivery = delivery_for(self.spec, threads)
+        self._delivery = delivery_for(self.spec, threads, self._handed_over)
         self._ledger = Ledger(job, clock)
         self._waiting: deque[Unit] = deque()
         # Throttled, and not to be sent again before a moment; a number of their own orders those of one moment.
@@ -308,6 +309,11 @@ class JobRun:
                 self._losers.add(task)
         self._active[winner] = following = _Flight(flight.unit, flight.history, racing={winner})
         return following
+
+    def _handed_over(self, events: int, report: Report) -> None:
+        """Account for a batch of events that went through an invoker."""
+        self._ledger.handed_over(events, report)
+        self._check_budget()
 
     def _check_budget(self) -> None:
         if self.spec.budget is None or self._fatal is not None:

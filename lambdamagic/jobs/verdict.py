@@ -51,7 +51,7 @@ def read_reply(reply: InvocationReply, *, client: dict[str, Any], memory_mb: int
         raise death_of(document, reply, report, memory_mb=memory_mb, timeout_s=timeout_s)
     response = Response.from_json(document)
     if response.status == "refused":
-        raise _refusal(response)
+        raise refusal_of(response)
     versions.check({**client, "serializers": {}}, response.versions)
     return response
 
@@ -131,7 +131,8 @@ def _stacks_of(log_tail: str) -> str:
     return "\n".join(threads)
 
 
-def _refusal(response: Response) -> LambdaMagicError:
+def refusal_of(response: Response) -> LambdaMagicError:
+    """Return the error of an answer that says that nothing ran."""
     cls = getattr(errors, response.error_kind, ProtocolError)
     if not (isinstance(cls, type) and issubclass(cls, LambdaMagicError)) or cls is ThrottledError:
         cls = ProtocolError

@@ -116,7 +116,9 @@ class AwsTarget(Account):
                     memory_mb, timeout_s = max(memory_mb, facts.memory_mb), max(timeout_s, facts.timeout_s)
                 if (memory_mb, timeout_s) != (facts.memory_mb, facts.timeout_s):
                     facts = self._variant(facts, wish, memory_mb, timeout_s)
-                known = FunctionRef(facts.name, facts.memory_mb, facts.timeout_s, facts.arch, self._holdings(facts))
+                known = FunctionRef(
+                    facts.name, facts.memory_mb, facts.timeout_s, facts.arch, self._holdings(facts), facts.invoker
+                )
                 self._functions[memory_mb, timeout_s] = known
                 self._marks[known.name] = code_mark(facts.configuration)
             return known

@@ -125,7 +125,7 @@ class JobsPanel:
             if entry is None or entry.listener is None:
                 return  # began before this was loaded, or came after its job's end
             entry.listener(event)
-            if isinstance(event, events.InvocationFinished):
+            if isinstance(event, events.InvocationFinished | events.BatchHandedOver):
                 self._cost_usd += event.cost_usd
             if isinstance(event, events.JobFinished):
                 entry.last, entry.listener = entry.listener.snapshot(), None  # the tasks' table goes

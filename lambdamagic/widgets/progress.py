@@ -80,6 +80,7 @@ class ProgressListener:
             events.InvocationRetried: self._retried,
             events.InvocationBackedUp: self._backed_up,
             events.InvocationFinished: self._answered,
+            events.BatchHandedOver: self._handed_over,
             events.TaskFinished: self._finished,
             events.JobFinished: self._ended,
         }
@@ -120,6 +121,10 @@ class ProgressListener:
             progress.peak_memory_mb = max(progress.peak_memory_mb, event.report.peak_memory_mb)
             progress.memory_mb = max(progress.memory_mb, event.report.memory_mb)
         self._tasks.answered(event)
+
+    def _handed_over(self, event: events.BatchHandedOver) -> None:
+        # Billed beside what it hands over; its run time, memory and cold start say nothing about the tasks.
+        self._progress.cost_usd += event.cost_usd
 
     def _finished(self, event: events.TaskFinished) -> None:
         self._tasks.finished(event)

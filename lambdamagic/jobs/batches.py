@@ -1,0 +1,151 @@
+"""One batch of events sent through an invoker, and what became of each. Blocking; runs in a thread."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lambdamagic.errors import (
+    CredentialsError,
+    FunctionMissingError,
+    InvocationError,
+    InvocationLostError,
+    LambdaMagicError,
+    ProtocolError,
+    UnreachableError,
+)
+from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.jobs.verdict import death_of, refusal_of
+from lambdamagic.protocol import versions
+from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, Batch, BatchAnswer, Fate, fitting
+from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.report import Report, parse_report
+from lambdamagic.storage.invoke_refusal import InvokeRefusal
+from lambdamagic.transports.base import Invocation, InvocationReply, Transport
+
+#: The timeout that `lambdamagic deploy` gives an invoker, in seconds.
+INVOKER_TIMEOUT_S = 60
+_MEND = "`lambdamagic deploy NAME --invoker` puts it right, `--no-invoker` goes without"
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What a batch came to.
+
+    Attributes:
+        fates: Of the events that went, in order: of the first ones, where not all fitted in.
+        report: Lambda's, of the invoker.
+    """
+
+    fates: tuple[Fate, ...]
+    report: Report | None = None
+
+
+def hand_over(transport: Transport, function: FunctionRef, documents: Sequence[dict[str, Any]]) -> Handed:
+    """Send events through a function's invoker: as many, from the first on, as one batch takes; none if it takes none.
+
+    Args:
+        transport: Delivers the batch.
+        function: The function that has an invoker.
+        documents: Events of one job, as `Request.to_json` returns them.
+
+    Raises:
+        InvocationLostError: The invoker died, or the connection to it broke: each event may be in the queue, or not.
+            The end of its log is in the error.
+        ThrottledError: The invoker itself found no room. Nothing was sent.
+        LambdaMagicError: It is gone, may not be invoked, or refused. Nothing was sent.
+    """
+    documents = documents[: fitting(documents)]
+    if not documents:
+        return Handed(())
+    numbers = [number for each in documents for number in each["options"].get("tasks", (0,))]
+    tasks = min(numbers), max(numbers)
+    batch = Batch.of(documents, versions=versions.here(), function=_bare(function), tasks=tasks)
+    return _deliver(transport, function, batch)
+
+
+def knock(transport: Transport, function: FunctionRef) -> None:
+    """Send a batch without events to a function's invoker, which says that it is there and understands us; billed.
+
+    Raises:
+        LambdaMagicError: As `hand_over` raises.
+    """
+    _deliver(transport, function, Batch(versions.here(), _bare(function), "", (0, 0), {}, ()))
+
+
+def _bare(function: FunctionRef) -> str:
+    return function.name.rpartition(":function:")[2]
+
+
+def _deliver(transport: Transport, function: FunctionRef, batch: Batch) -> Handed:
+    payload = json.dumps(batch.to_json()).encode()
+    try:
+        reply = transport.invoke(Invocation(function.invoker, payload, want_log_tail=True, timeout_s=INVOKER_TIMEOUT_S))
+    except FunctionMissingError as error:
+        raise FunctionMissingError(
+            f"{function.name} says that it has the invoker {function.invoker}, which cannot be used: {error.message}",
+            hint=_MEND,
+        ) from error
+    return Handed(_read(reply, function, count=len(batch.own)), parse_report(reply.log_tail, reply.request_id))
+
+
+def _read(reply: InvocationReply, function: FunctionRef, *, count: int) -> tuple[Fate, ...]:
+    try:
+        document = json.loads(reply.payload)
+    except ValueError as error:
+        raise ProtocolError(f"the answer of {function.invoker} is no JSON: {reply.payload[:200]!r}") from error
+    if reply.function_error is not None:
+        death = death_of(document, reply, None, memory_mb=0, timeout_s=INVOKER_TIMEOUT_S)
+        if not isinstance(death, InvocationError):  # its handler cannot start: so it will be the next time
+            death.hint = _MEND
+            raise death
+        raise InvocationLostError(
+            f"the invoker {function.invoker} did not come to its end ({death.message}); whether Lambda took its events "
+            "is unknown",
+            request_id=reply.request_id,
+            log_tail=reply.log_tail,
+        )
+    if isinstance(document, dict) and document.get("status") == "refused":
+        refusal = refusal_of(Response.from_json(document))
+        refusal.message = f"{function.invoker} refused a batch: {refusal.message}"
+        refusal.hint = refusal.hint or _MEND
+        raise refusal
+    answer = BatchAnswer.from_json(document)
+    if len(answer.fates) != count:
+        raise ProtocolError(f"{function.invoker} answered {len(answer.fates)} events of {count}", hint=_MEND)
+    return answer.fates
+
+
+def error_of(fate: Fate, function: FunctionRef) -> LambdaMagicError:
+    """Return our error for an event that Lambda did not take: the one that sending it directly would have given.
+
+    Args:
+        fate: What the invoker answered.
+        function: What was to be invoked.
+    """
+    if fate.status == NO_ANSWER and fate.code == LOST:
+        return InvocationLostError(
+            f"whether Lambda took the event is unknown: {function.invoker} lost it ({fate.message})"
+        )
+    if fate.status == NO_ANSWER:
+        return UnreachableError(
+            f"{function.invoker} could not reach Lambda: {fate.message or 'it had no time for the event'}", hint=_MEND
+        )
+    error = InvokeRefusal(fate.status, fate.code, fate.message, fate.retry_after_s).error(function.name)
+    if isinstance(error, CredentialsError):
+        error.message = f"{function.invoker}: {error.message}"
+        error.hint = f"these are the rights of the invoker's role, not yours: {_MEND}"
+    return error
+
+
+def is_left(fate: Fate) -> bool:
+    """Tell whether an event surely was not sent for want of time, so that it goes with the next batch."""
+    return fate.status == NO_ANSWER and fate.code == NOT_SENT and not fate.message
+
+
+def same(error: LambdaMagicError) -> LambdaMagicError:
+    """Return an error for one event of a batch that failed as a whole; each raises one of its own."""
+    return copy.copy(error)
