@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from lambdamagic.errors import EnvironmentDiedError, InvocationLostError, LambdaMagicError, ThrottledError
+from lambdamagic.errors import (
+    EnvironmentDiedError,
+    InvocationLostError,
+    LambdaMagicError,
+    ThrottledError,
+    UnreachableError,
+)
 from lambdamagic.jobs.handover import Handover, OnBatch
 from lambdamagic.jobs.invoke import invoke, send_event, take_stored
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
@@ -93,70 +99,95 @@ class EventDelivery:
         self._handover = Handover(spec, threads, on_batch)
         self._silent_s = life.silent_s(life.every_s(spec.function.timeout_s))
         self._expected: dict[str, _Expected] = {}
+        self._sent_again: set[str] = set()
+        self._kept: set[str] = set()
         self._poller: asyncio.Task[None] | None = None
 
     async def attempt(self, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
         """Send the event, and wait until its answer is found."""
-        if unit.sent_as:
-            # Its client died after it had sent it: the answer is there, or comes.
-            return await self._answer(replace(unit, sent_as=""), unit.sent_as)
-        await self._send(unit, attempt_id)
-        return await self._answer(unit, attempt_id)
+        name = unit.sent_as or attempt_id
+        # From now on, since it may be done before it is known that it was taken.
+        expected = self._expected[name] = _Expected(asyncio.get_running_loop().create_future())
+        try:
+            if unit.sent_as:
+                # Its client died after it had sent it: the answer is there, or comes.
+                unit, is_sure = replace(unit, sent_as=""), True
+            else:
+                is_sure = await self._send(unit, name, expected)
+            await self._wait_for(unit, name, expected, is_sure=is_sure)
+        finally:
+            self._expected.pop(name, None)
+            if expected.stored.done() and not expected.stored.cancelled():
+                expected.stored.exception()  # else asyncio complains of one that nobody came to wait for
+        return await self._call(lambda: take_stored(self._spec, unit, name)), ""
 
-    async def _send(self, unit: Unit, attempt_id: str) -> None:
+    async def _send(self, unit: Unit, attempt_id: str, expected: _Expected) -> bool:
         """Hand the event over; again, under the same name, where it is unknown whether Lambda took it.
 
-        An attempt that was taken twice runs once, since its first sign of life is a claim.
+        An attempt that was taken twice runs once, since its first sign of life is a claim. So what may have been
+        taken gets no other name because Lambda refuses it the second time; False says that it is so.
         """
         has_invoker = self._spec.mode == "event" and (unit.function or self._spec.function).invoker
-        for wait_s in (*_SEND_AGAIN_S, None):
+        lost: InvocationLostError | None = None
+        for wait_s in (0.0, *_SEND_AGAIN_S):
+            await asyncio.sleep(wait_s)
+            if expected.sign is not None or expected.stored.done():
+                return True  # it was taken: it runs, or is done
+            if lost is not None:
+                self._sent_again.add(attempt_id)
             try:
                 if has_invoker:
                     await self._handover.send(unit, attempt_id)
                 else:
                     await self._call(lambda: send_event(self._spec, unit, attempt_id))
-            except InvocationLostError:
-                if wait_s is None:
+            except InvocationLostError as error:
+                lost = error
+            except ThrottledError:
+                if lost is None:
                     raise
-                await asyncio.sleep(wait_s)
+                return False
+            except UnreachableError:
+                if lost is None:
+                    raise
             else:
-                return
+                return True
+        assert lost is not None
+        raise lost
 
-    async def _answer(self, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
-        spec, bound_s = self._spec, self._spec.answer_bound_s
-        loop = asyncio.get_running_loop()
-        expected = self._expected[attempt_id] = _Expected(loop.create_future())
+    async def _wait_for(self, unit: Unit, attempt_id: str, expected: _Expected, *, is_sure: bool) -> None:
+        bound_s = self._spec.answer_bound_s
         if self._poller is None or self._poller.done():
-            self._poller = loop.create_task(self._poll())
+            self._poller = asyncio.get_running_loop().create_task(self._poll())
         try:
             async with asyncio.timeout(bound_s):
-                await self._begun(unit, attempt_id, expected)
+                await self._begun(unit, attempt_id, expected, is_sure=is_sure)
                 await expected.stored
         except TimeoutError:
             raise InvocationLostError(
                 f"an event gave no answer within {bound_s:.0f} s: it was dropped, or Lambda had no room for it",
                 hint="its log tells: %lambda logs",
             ) from None
-        finally:
-            self._expected.pop(attempt_id, None)
-        return await self._call(lambda: take_stored(spec, unit, attempt_id)), ""
 
-    async def _begun(self, unit: Unit, attempt_id: str, expected: _Expected) -> None:
+    async def _begun(self, unit: Unit, attempt_id: str, expected: _Expected, *, is_sure: bool) -> None:
         """Wait for the first sign; send the event again when none comes.
 
         It may wait in Lambda's queue, or have died before it could give one. Sent twice, it runs once: see `_send`.
         """
-        wait_s = patience_s = self._silent_s
+        patience_s = self._silent_s
+        wait_s = patience_s if is_sure else _SEND_AGAIN_S[-1]
         while True:
             await asyncio.wait([expected.stored], timeout=wait_s)
             if expected.sign is not None or expected.stored.done():
                 return
+            self._sent_again.add(attempt_id)
             try:
-                await self._send(unit, attempt_id)
-            except (ThrottledError, InvocationLostError):
-                wait_s = _SEND_AGAIN_S[-1]  # the first may be in the queue all the same
-            else:
+                is_sure = await self._send(unit, attempt_id, expected)
+            except (ThrottledError, InvocationLostError, UnreachableError):
+                is_sure = False  # the first may be in the queue all the same
+            if is_sure:
                 wait_s = patience_s = 2 * patience_s
+            else:
+                wait_s = _SEND_AGAIN_S[-1]
 
     async def _call(self, call: Callable[[], _T]) -> _T:
         found: _T = await asyncio.wrap_future(self._threads.submit(call))
@@ -168,11 +199,15 @@ class EventDelivery:
             await asyncio.sleep(wait_s)
             try:
                 signs = await self._call(lambda: spec.stager.signs_of_life(spec.job_id))
-                done = [attempt for attempt, sign in signs.items() if life.is_done(sign.size_bytes)]
+                done = [
+                    name for name, sign in signs.items() if life.is_done(sign.size_bytes) and name not in self._kept
+                ]
                 for attempt in done:
                     self._found(attempt)
-                if done:
-                    await self._call(partial(self._forget, done))
+                # What was sent again may be delivered yet: it must find the sign, or it would run once more.
+                self._kept |= self._sent_again.intersection(done)
+                if forgotten := [attempt for attempt in done if attempt not in self._kept]:
+                    await self._call(partial(self._forget, forgotten))
                 for attempt in self._silent(signs):
                     if await self._call(partial(spec.stager.has_answer, spec.job_id, attempt)):
                         self._found(attempt)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.campaign import run
+from lambdamagic import LambdaExecutor
 from lambdamagic.api import process
+from lambdamagic.local.faults import FaultRule, Faults
+from lambdamagic.targets.local import LocalTarget
 
 
 @pytest.mark.parametrize(
@@ -26,3 +31,21 @@ def test_every_result_is_right(inline_limit_bytes: int, mode: str, tasks: int) -
     # An event is sent again under its own name, which is no retry; an upload meets no throttling that we would see.
     assert campaign.throttled > 0 or mode == "trigger"
     assert campaign.retried or mode != "sync"
+
+
+def test_an_event_that_may_have_been_taken_runs_once(tmp_path: Path) -> None:
+    """Its connection broke after Lambda had it, and sent again it was throttled: that is no word about the first."""
+    program: dict[str, object] = {"__name__": "__main__"}
+    exec("def work(path):\n    with open(path, 'a') as file:\n        file.write('x')", program)
+    paths = [str(tmp_path / str(number)) for number in range(8)]
+    try:
+        with LambdaExecutor(8, target="local", mode="event", timeout_s=15, memory_mb=256) as executor:
+            executor.submit(abs, 1).result()
+            target = executor._launcher.target()
+            assert isinstance(target, LocalTarget)
+            faults = Faults(target.server.connection)
+            faults.add(FaultRule("drop_after", count=8), FaultRule("throttle", count=8))
+            list(executor.map(program["work"], paths, chunksize=1))  # type: ignore[arg-type]  # it came from exec
+    finally:
+        process.close()
+    assert [Path(path).read_text() for path in paths] == ["x"] * 8
