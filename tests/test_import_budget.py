@@ -41,6 +41,21 @@ def test_what_runs_in_lambda_loads_nothing_heavy():
     assert _loaded(statement, (*HEAVY, "concurrent.futures", "http.client", "urllib.request", "ssl", "tempfile")) == []
 
 
+def test_an_invoker_loads_less_than_what_runs_code():
+    """Neither pickling nor what programs need: it hands bytes on."""
+    statement = "import lambdamagic.remote.invoker"
+    assert _loaded(statement, (*HEAVY, "concurrent.futures", "http.client", "ssl", "lambdamagic.codec.encode")) == []
+    script = (
+        "import os; os.environ.update(AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b')\n"
+        "from lambdamagic.remote import invoker\n"
+        "context = type('C', (), {'get_remaining_time_in_millis': lambda self: 60000})()\n"
+        "assert invoker.handler({}, context)['status'] == 'refused'\ninvoker._Sender()"
+    )
+    assert (
+        _loaded(script, (*HEAVY, "concurrent.futures", "lambdamagic.codec.encode", "lambdamagic.remote.program")) == []
+    )
+
+
 def test_the_errors_and_the_protocol_need_only_themselves():
     """They can be read anywhere."""
     ours = "print(*sorted(name for name in sys.modules if name.startswith('lambdamagic')))"

@@ -28,7 +28,7 @@ from lambdamagic.transports.base import Invocation, InvocationReply, Transport
 
 #: The timeout that `lambdamagic deploy` gives an invoker, in seconds.
 INVOKER_TIMEOUT_S = 60
-_MEND = "`lambdamagic deploy NAME --invoker` puts it right, `--no-invoker` goes without"
+_MEND = "make it anew: `lambdamagic deploy NAME --no-invoker`, which goes without one, and then `--invoker`"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def error_of(fate: Fate, function: FunctionRef) -> LambdaMagicError:
     error = InvokeRefusal(fate.status, fate.code, fate.message, fate.retry_after_s).error(function.name)
     if isinstance(error, CredentialsError):
         error.message = f"{function.invoker}: {error.message}"
-        error.hint = f"these are the rights of the invoker's role, not yours: {_MEND}"
+        error.hint = f"it is the invoker's role that lacks them, not you: {_MEND}"
     return error
 
 

@@ -31,12 +31,15 @@ FULL = spec(
     reserved_concurrency=50,
     has_trigger=True,
     has_repository=True,
+    has_invoker=True,
+    permissions_boundary="arn:aws:iam::123456789012:policy/bounds",
     kms_key=KEY,
 ).with_code(("agent", "packages"), {"LAMBDAMAGIC_HOLDS": "1:x"})
 SPECS = {
     "plain": spec().with_code(("agent",), {}),
     "full": FULL,
     "image": spec(image=IMAGE, has_repository=True),
+    "image with invoker": spec(image=IMAGE, has_invoker=True),
     "own bucket": spec(bucket="ours-already").with_code(("agent",), {}),
 }
 
@@ -61,7 +64,7 @@ def test_a_template_fits_into_a_request() -> None:
     assert len(to_text(template(FULL)).encode()) < 51_200
 
 
-@pytest.mark.parametrize("name", ["plain", "full", "image"])
+@pytest.mark.parametrize("name", ["plain", "full", "image", "image with invoker"])
 def test_sam_becomes_the_same_template(name: str) -> None:
     """AWS's own translator turns the SAM form into the resources of the CloudFormation form."""
     with warnings.catch_warnings():
@@ -84,9 +87,10 @@ def test_sam_becomes_the_same_template(name: str) -> None:
         made = Translator({}, Parser(), boto_session=session).translate(sam(source), parameters)
     resources = made["Resources"]
     events = [each for each in resources.values() if each["Type"] == "AWS::Lambda::EventInvokeConfig"]
-    assert [_settings(each) for each in events] == [_settings(source["Resources"]["FunctionEvents"])]
+    mine = {key: each for key, each in source["Resources"].items() if each["Type"] == "AWS::Lambda::EventInvokeConfig"}
+    assert [_settings(each) for each in events] == [_settings(each) for each in mine.values()]
     for key, wanted in source["Resources"].items():
-        if key == "FunctionEvents":
+        if key in mine:
             continue
         found = resources[key]
         assert found["Type"] == wanted["Type"]
@@ -190,11 +194,51 @@ def test_terraform_says_the_same() -> None:
     notification = _one(found["aws_s3_bucket_notification", "bucket"]["lambda_function"])
     assert notification["filter_prefix"] == "lambdamagic/trigger/"
     assert found["aws_ecr_repository", "images"]["image_tag_mutability"] == "IMMUTABLE"
+    _same_invoker(source, found)
     text = render(FULL, "terraform")
     for action in ("logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "sts:AssumeRole"):
         assert f'"{action}"' in text
     assert '"${aws_cloudwatch_log_group.function.arn}:*"' in text
     assert "aws:SecureTransport" in text
+
+
+def _same_invoker(source: dict[str, Any], found: dict[tuple[str, str], dict[str, Any]]) -> None:
+    function, wanted = found["aws_lambda_function", "invoker"], source["InvokerFunction"]["Properties"]
+    assert function["handler"] == wanted["Handler"] == "lambdamagic.remote.invoker.handler"
+    assert (function["memory_size"], function["timeout"]) == (wanted["MemorySize"], wanted["Timeout"])
+    assert _one(function["environment"])["variables"] == {"LAMBDAMAGIC_INVOKES": "lambdamagic"}
+    assert len(function["layers"]) == len(wanted["Layers"]) == 1
+    assert "aws_iam_role.invoker.arn" in function["role"] and "vpc_config" not in function
+    assert found["aws_cloudwatch_log_group", "invoker"]["retention_in_days"] == 14
+    assert found["aws_lambda_function_event_invoke_config", "invoker"]["maximum_retry_attempts"] == 0
+    assert "aws_iam_role.invoker.name" in found["aws_iam_role_policy", "invoker"]["role"]
+    assert found["aws_iam_role", "invoker"]["permissions_boundary"].endswith(":policy/bounds")
+    text = render(FULL, "terraform")
+    arn = "lambda:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:function:lambdamagic"
+    assert f'{arn}"' in text and f'{arn}-py3*"' in text
+    assert '"${aws_cloudwatch_log_group.invoker.arn}:*"' in text
+
+
+def test_an_invoker_from_an_image() -> None:
+    """The same image with another command, in all forms."""
+    source = template(SPECS["image with invoker"])["Resources"]
+    command = ["lambdamagic.remote.invoker.handler"]
+    assert source["InvokerFunction"]["Properties"]["ImageConfig"] == {"Command": command}
+    function = _terraform("image with invoker")["aws_lambda_function", "invoker"]
+    assert _one(function["image_config"])["command"] == command
+
+
+def test_an_invoker_is_there_only_when_asked_for() -> None:
+    """Without it no resource and no variable; with it what was said stays until it is taken back."""
+    plain, with_one = template(SPECS["plain"]), template(FULL)
+    assert not [each for each in plain["Resources"] if "Invoker" in each]
+    assert "Environment" not in plain["Resources"]["Function"]["Properties"]
+    variables = with_one["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["LAMBDAMAGIC_INVOKER"] == "lambdamagic-invoker"
+    remembered = FULL.remembered()
+    assert StackSpec.changed(remembered, memory_mb=512).has_invoker
+    assert not StackSpec.changed(remembered, has_invoker=False).has_invoker
+    assert "LAMBDAMAGIC_INVOKER" not in remembered["function"]["environment"]
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -226,7 +270,10 @@ def _findings(document: Any) -> list[str]:
 
 
 POLICIES = {
-    "user": policies.user_policy(**WHERE, function="lambdamagic", bucket="lambdamagic-bucket-1", kms_key=KEY),
+    "user": policies.user_policy(
+        **WHERE, function="lambdamagic", bucket="lambdamagic-bucket-1", kms_key=KEY, has_invoker=True
+    ),
+    "invoker": policies.invoker_policy(**WHERE, function="lambdamagic"),
     "role": policies.role_policy(**WHERE, function="lambdamagic"),
     "deployer": policies.deployer_policy(**WHERE, name="lambdamagic", kms_key=KEY),
 }
@@ -273,3 +320,10 @@ def test_the_roles_of_the_template_are_clean() -> None:
     document = policy["PolicyDocument"]
     document["Statement"][0]["Resource"] = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/lambdamagic:*"
     assert _findings(document) == []
+    [policy] = template(FULL)["Resources"]["InvokerRole"]["Properties"]["Policies"]
+    of_template, printed = policy["PolicyDocument"]["Statement"], POLICIES["invoker"]["Statement"]
+    assert [(each["Sid"], each["Action"]) for each in printed[:1]] == [("WriteItsLog", of_template[0]["Action"])]
+    assert printed[1]["Action"] == [of_template[1]["Action"]] == ["lambda:InvokeFunction"]
+    suffixes = [each["Fn::Sub"].rpartition(":")[2] for each in of_template[1]["Resource"]]
+    assert suffixes == [each.rpartition(":")[2] for each in printed[1]["Resource"]]
+    assert suffixes == ["lambdamagic", "lambdamagic-py3*"]

@@ -150,7 +150,7 @@ def test_each_event_keeps_its_own_fate(threads: DaemonThreads) -> None:
     assert [type(each) for each in found[1:7]] == [*kinds, CredentialsError]
     assert found[0] is None and found[7:] == [None] * 9
     assert isinstance(found[1], ThrottledError) and found[1].retry_after_s == 3.0
-    assert "the rights of the invoker's role" in str(found[6]) and "--invoker" in str(found[6])
+    assert "the invoker's role that lacks them" in str(found[6]) and "--invoker" in str(found[6])
 
 
 def test_what_there_was_no_time_for_goes_with_the_next_batch(threads: DaemonThreads) -> None:
