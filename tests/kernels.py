@@ -87,6 +87,15 @@ class Kernel:
             if found["parent_header"].get("msg_id") == message and text in str(found["content"]):
                 return
 
+    def wait_for_update(self, text: str) -> dict[str, Any]:
+        """Wait until a display is updated to something with a text, whichever cell runs; return its MIME bundle."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            found = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
+            if found["msg_type"] == "update_display_data" and text in str(found["content"]["data"]):
+                bundle: dict[str, Any] = found["content"]["data"]
+                return bundle
+
     def interrupt(self) -> None:
         """Interrupt as the stop button does."""
         self._manager.interrupt_kernel()

@@ -32,11 +32,18 @@ MISSING = object()
 class Work(Protocol):
     """What is to be done with a job's arrivals, in the main thread."""
 
-    def conclude(self, arrivals: list[Any], claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-        """Read what arrived and put it into the notebook; return the job's value.
+    def take(self, arrival: Any) -> None:
+        """Read an arrival, maybe while the job still runs; nothing is put into the notebook.
+
+        Raises:
+            Exception: It cannot be read.
+        """
+        ...
+
+    def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+        """Put what arrived into the notebook; return the job's value.
 
         Args:
-            arrivals: What arrived.
             claim: Takes the names that were bound, and returns those that may be put into the namespace.
 
         Raises:

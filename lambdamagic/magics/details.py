@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lambdamagic.api.map_job import NOT_RUN
 from lambdamagic.jobs.job import Arrival
 from lambdamagic.protocol.report import Report
 from lambdamagic.widgets import text
@@ -25,6 +26,8 @@ from lambdamagic.widgets.tasks import TaskState
 #: Invocations whose ids are kept, the latest.
 _KEPT = 20_000
 _OUTPUT, _TRACEBACK = 20_000, 20_000
+#: What a task gave is read in the main thread, while it runs no cell: until then it is not known what it is.
+UNREAD = "(read as soon as no cell runs)"
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 200
@@ -44,6 +47,7 @@ class _Answer:
     tasks: tuple[int, ...]
     request_id: str
     report: Report | None
+    errors: dict[int, str]
 
 
 class JobDetails:
@@ -51,7 +55,7 @@ class JobDetails:
 
     Args:
         listener: Knows the tasks' states and run times.
-        outcome: Returns a task's value, its exception, or None while there is neither.
+        outcome: Returns a task's value, its exception, or `NOT_RUN` while there is neither or it was not read.
         argument: Returns what a task is called with; None when that cannot be told.
     """
 
@@ -69,7 +73,7 @@ class JobDetails:
     def took(self, arrival: Arrival) -> None:
         """Take note of an arrival."""
         tasks = arrival.unit.tasks
-        self._answers.append(_Answer(tasks, arrival.request_id, arrival.report))
+        self._answers.append(_Answer(tasks, arrival.request_id, arrival.report, _errors(arrival)))
         outputs = arrival.response.outputs if arrival.response is not None else getattr(arrival.error, "outputs", [])
         for entry in outputs:
             if entry.get("stream"):
@@ -83,13 +87,13 @@ class JobDetails:
         """Tell of one task."""
         answer = next((kept for kept in reversed(list(self._answers)) if task in kept.tasks), None)
         outcome, state = self._outcome(task), self._state(task)
-        error = outcome if state is TaskState.FAILED and isinstance(outcome, BaseException) else None
+        error = outcome if state is TaskState.FAILED else None
         request_id = answer.request_id if answer is not None else ""
         return TaskDetail(
             argument="" if self._argument is None else short_repr(self._argument(task)),
             output=self.log.of_task(task, _OUTPUT),
-            traceback="" if error is None else _traceback(error),
-            result=short_repr(outcome) if state is TaskState.DONE else "",
+            traceback=self._trace(task, answer, error),
+            result=_result(outcome) if state is TaskState.DONE else "",
             request_id=request_id,
             report="" if answer is None or answer.report is None else _report(answer.report),
             log_query=self._log_query(request_id) if request_id else "",
@@ -110,11 +114,17 @@ class JobDetails:
                     state.name.lower().replace("_", " "),
                     f"{seconds:.6f}" if failed or state is TaskState.DONE else "",
                     "" if self._argument is None else short_repr(self._argument(task)),
-                    short_repr(outcome) if state is TaskState.DONE else "",
-                    short_repr(outcome) if failed else "",
+                    _result(outcome) if state is TaskState.DONE else "",
+                    _result(outcome) if failed else "",
                 )
             )
         return written.getvalue()
+
+    def _trace(self, task: int, answer: _Answer | None, error: Any) -> str:
+        if error is NOT_RUN:
+            line = "" if answer is None else answer.errors.get(task, "")
+            return f"{line}\nTraceback {UNREAD}".lstrip()
+        return _traceback(error) if isinstance(error, BaseException) else ""
 
     def _state(self, task: int) -> TaskState:
         states = self._listener.tasks().states
@@ -125,6 +135,18 @@ class JobDetails:
             f"# CloudWatch Logs Insights, log group /aws/lambda/{self.function}\n"
             f'fields @timestamp, @message | filter @requestId = "{request_id}" | sort @timestamp asc | limit 1000'
         )
+
+
+def _errors(arrival: Arrival) -> dict[int, str]:
+    tasks = arrival.unit.tasks
+    if arrival.error is not None:
+        return dict.fromkeys(tasks, f"{type(arrival.error).__name__}: {arrival.error}")
+    told = arrival.response.tasks if arrival.response is not None else []
+    return {number: task.error for number, task in zip(tasks, told, strict=False) if task.error}
+
+
+def _result(outcome: Any) -> str:
+    return UNREAD if outcome is NOT_RUN else short_repr(outcome)
 
 
 def _traceback(error: BaseException) -> str:

@@ -102,6 +102,9 @@ class BackgroundJob:
         self._has_begun = False
         self._is_end_shown = False
         self._outputs: Any = None
+        self._read = 0
+        self._unreadable: BaseException | None = None
+        self._is_reading_due = self._is_refreshed = False
         if not self.before:
             self._begin()
         threading.Thread(target=self._run, name=f"lambdamagic-bg-{self.job_id}", daemon=True).start()
@@ -134,6 +137,7 @@ class BackgroundJob:
                 self._ended.set()
                 if self._outputs is not None:
                     self._show_outputs()
+            self._read_soon()
             self._on_end()
 
     def _note(self) -> None:
@@ -145,6 +149,37 @@ class BackgroundJob:
         self.usage = None if arrival.response is None else arrival.response.usage
         if self._stops_early and _failed(arrival) and self._runner.job is not None:
             self._runner.job.give_up()
+        self._read_soon()
+
+    def _read_soon(self) -> None:
+        if not self._is_reading_due:
+            self._is_reading_due = True
+            self._background.soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Read what has arrived so far, for the job's views; nothing is put into the notebook."""
+        self._is_reading_due = False
+        if self.spec is not None and self.spec.collects:
+            self._read_all()
+        with self._lock:
+            if self._ended.is_set() and not self._background.is_headless:
+                self._refresh()
+
+    def _read_all(self) -> None:
+        while self._read < len(self.arrivals) and self._unreadable is None:
+            arrival = self.arrivals[self._read]
+            self._read += 1
+            try:
+                self.work.take(arrival)
+            except BaseException as error:  # noqa: BLE001  # objects of the user's are rebuilt: raised when it is settled
+                self._unreadable = error
+
+    def _refresh(self) -> None:
+        """Draw the end again, now that the tracebacks are known: it was drawn when nothing was read yet."""
+        gate = self._runner.gate
+        if gate is not None and gate.is_open and not self._is_refreshed and any(map(_failed, self.arrivals)):
+            self._is_refreshed = True
+            self._runner.showing.close()
 
     @property
     def state(self) -> State:
@@ -239,6 +274,7 @@ class BackgroundJob:
         try:
             if self.spec is not None:
                 self.arrivals = [_fetched(self.spec, arrival) for arrival in self.arrivals]
+            self._read_all()
             self.received_bytes = sum(memoryview(frame).nbytes for each in self.arrivals for frame in each.frames)
         except LambdaMagicError as error:
             self._error = error
@@ -250,9 +286,14 @@ class BackgroundJob:
                 self._error.__cause__ = next((job.failure for job in self.before if job.failure), None)
             if self._error is not None and not (self._stops_early and self.arrivals and not self._is_cancelled):
                 raise self._error
-            self._value = self.work.conclude(self.arrivals, claimed)
+            if self._unreadable is not None:
+                raise self._unreadable
+            self._value = self.work.conclude(claimed)
         except BaseException as error:  # noqa: BLE001  # SystemExit too is the user's, and raised where it is asked for
             self.failure = error
+        with self._lock:
+            if not self._background.is_headless:
+                self._refresh()
         self.arrivals = []
         if self._outputs is not None and self._value is not None:
             self._show_outputs()
@@ -285,6 +326,8 @@ class BackgroundJob:
 
     def show_end(self) -> None:
         """Show again how it ended, as a part of the cell that runs now; once."""
+        if self.spec is not None and self.spec.collects:
+            self._read_all()
         with self._lock:
             if self._outputs is not None and not self._is_end_shown:
                 self._is_end_shown = True

@@ -248,11 +248,9 @@ class MapRun:
             self._finish()
         return self._outcomes()
 
-    def conclude(self, arrivals: list[Arrival], claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-        """Read what arrived of a background map, and return the results."""
+    def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+        """Return the results of a background map, all of whose arrivals were taken."""
         del claim  # a map binds no names
-        for arrival in arrivals:
-            self._take(arrival)
         self._finish()
         return self._outcomes()
 
@@ -347,11 +345,12 @@ class MapRun:
 
     def _receive(self, arrival: Arrival) -> None:
         replay(outputs_of(arrival))
-        self._take(arrival)
+        self.take(arrival)
         if self._failures and self.resolved.settings.on_error == "raise":
             self._raise_first(len(self.results))
 
-    def _take(self, arrival: Arrival) -> None:
+    def take(self, arrival: Arrival) -> None:
+        """Read an arrival and keep its results."""
         if self._known is not None:
             self._known.keep(arrival)
         for task, outcome in outcomes(arrival, self.session.home):

@@ -39,6 +39,7 @@ class CellWork:
     def __init__(self, run: CellRun, program: Program, out: list[str], line: Line | None) -> None:
         self._run, self._out, self.line = run, out, line
         self.program = program
+        self._answer: Arrival | None = None
         self._pictures = Tracker(
             list(program.values.values()),
             memo=dict(enumerate(program.encoder.objects_in_order())),
@@ -52,9 +53,15 @@ class CellWork:
         """What the cell did, once that was read."""
         return self._run.effects
 
-    def conclude(self, arrivals: list[Arrival], claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    def take(self, arrival: Arrival) -> None:
+        """Keep the answer: what it does cannot be told before it is put into the notebook."""
+        self._answer = arrival
+
+    def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
         """Read the answer and put it into the notebook; see `CellRun.conclude`."""
-        return self._run.conclude(arrivals[-1], self.program, self._out, claim, self.line)
+        answer, self._answer = self._answer, None
+        assert answer is not None, "a job that ends without error has had an arrival"
+        return self._run.conclude(answer, self.program, self._out, claim, self.line)
 
     def is_as_sent(self) -> bool:
         """Whether the objects that were sent are still as they were."""

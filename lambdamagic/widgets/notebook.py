@@ -59,11 +59,13 @@ class Shelf:
             while len(self._models) > _RESULTS:
                 self._results.pop(self._models.popitem(last=False)[0], None)
 
-    def ended(self, job_id: str, widget: JobWidget, bundle: dict[str, str]) -> None:
-        """Keep a job's widget and result; the widget before is closed."""
+    def ended(self, job_id: str, widget: JobWidget | None, bundle: dict[str, str]) -> None:
+        """Keep a job's result, and its widget, for which the one before is closed."""
         with self._lock:
             if job_id in self._models:
                 self._results[job_id] = bundle
+            if widget is None:
+                return
             before, self._widget = self._widget, widget
         if before is not None:
             before.close()
@@ -125,6 +127,7 @@ class WidgetView:
         self._listener, self._actions, self._log, self._shelf = listener, actions, log, shelf
         self._widget: JobWidget | None = None
         self._place = place
+        self._has_ended = False
 
     def show(self, progress: Progress, now: float) -> None:
         """Open it, or tell it what changed."""
@@ -147,14 +150,16 @@ class WidgetView:
         self._widget.update(progress, now)
 
     def close(self, progress: Progress, now: float) -> None:
-        """Leave the result in the widget's place."""
+        """Leave the result in the widget's place; again when more is known of it."""
+        if self._widget is None and not self._has_ended:
+            return
+        bundle = final(progress, self._listener, self._actions)
+        self._place.show(bundle)
         if self._widget is not None:
-            bundle = final(progress, self._listener, self._actions)
-            self._place.show(bundle)
             # For a page that was reloaded meanwhile, and still shows the widget.
             self._widget.update(progress, now)
-            self._shelf.ended(progress.job_id, self._widget, bundle)
-            self._widget = None
+        self._shelf.ended(progress.job_id, self._widget, bundle)
+        self._widget, self._has_ended = None, True
 
 
 class CardView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import threading
 
 import pytest
@@ -209,3 +210,29 @@ def test_unloading_stops_what_is_under_way_and_says_so(notebook, gate):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lambdamagic-bg")]
     assert isinstance(notebook.run("x").error, NameError)
     assert notebook.remote("1").value == 1
+
+
+_DIVIDE = "def divide(n):\n    return 60 / (n - 3)\n"
+_ITS_DETAILS = "m._runner._details"
+
+
+def test_a_map_tells_its_results_and_tracebacks_while_no_cell_runs(kernel):
+    """No cell has to be run for it: the result that stays has the traceback, tasks have values, and so has the CSV."""
+    kernel.run(_DIVIDE + "m = %lambda_map --bg --on-error return --chunksize 1 divide range(6)\nm")
+    bundle = kernel.wait_for_update("Traceback of task 3")
+    assert "return 60 / (n - 3)" in bundle["text/html"]
+    assert kernel.run(f"{_ITS_DETAILS}.describe(2).result").value == "'-60.0'"
+    assert "ZeroDivisionError" in kernel.run(f"{_ITS_DETAILS}.describe(3).traceback").value
+    told = kernel.run(f"print({_ITS_DETAILS}.results_csv())").stream("stdout")
+    assert "not run" not in told and "ZeroDivisionError" in told
+
+
+def test_a_cancelled_map_keeps_what_had_come(notebook, gate):
+    """Its results are there for `%lambda last`, as a blocking map's are."""
+    notebook.ok(f"def held(n):\n    if n == 1:\n{textwrap.indent(gate.code, '        ')}\n    return n + 10")
+    job = notebook.ok("m = %lambda_map --bg --chunksize 1 --max-concurrency 1 held range(3)\nm").value
+    gate.reached()
+    job.cancel()
+    job.wait_for_end(30)
+    notebook.ok("'a boundary'")
+    assert notebook.ok("last = %lambda last\nlast.results").value[0] == 10

@@ -6,9 +6,10 @@ import csv
 import io
 from typing import Any
 
+from lambdamagic.api.map_job import NOT_RUN
 from lambdamagic.jobs.job import Arrival, Unit
-from lambdamagic.magics.details import JobDetails, short_repr
-from lambdamagic.protocol.envelope import Response
+from lambdamagic.magics.details import UNREAD, JobDetails, short_repr
+from lambdamagic.protocol.envelope import Response, TaskSummary
 from lambdamagic.protocol.report import Report
 from lambdamagic.widgets.progress import ProgressListener
 from tests.widgets.jobs import outcome, started
@@ -83,3 +84,16 @@ def test_results_as_a_table() -> None:
 def test_reprs_are_short() -> None:
     """Whatever it is, a person can read it."""
     assert len(short_repr({n: list(range(n)) for n in range(1000)})) < 1000
+
+
+def test_what_was_not_read_yet_is_told_as_such() -> None:
+    """A result waits for the main thread; of a failure its type and message are known, and that more will come."""
+    listener = ProgressListener()
+    for event in (started(2), outcome(0), outcome(1, "ValueError: bad")):
+        listener(event)
+    details = JobDetails(listener, lambda task: NOT_RUN)
+    response = Response({}, "done", tasks=[TaskSummary(0.1), TaskSummary(0.1, "ValueError: bad")])
+    details.took(Arrival(Unit((0, 1)), response, [], None, None, "id-8"))
+    assert details.describe(0).result == UNREAD
+    assert details.describe(1).traceback == f"ValueError: bad\nTraceback {UNREAD}"
+    assert "not run" not in details.results_csv()

@@ -25,6 +25,8 @@ _BACKGROUND = {
     "fail": "%%lambda --bg\ncount = int('nothing')",
     "between": "_4.wait_for_end(60)",
     "after": "'not held up'",
+    "map": "def ratio(n):\n    return n / (n - 3)\nm = %lambda_map --bg --on-error return ratio range(8)\nm",
+    "map ended": "m.wait_for_end(60)",
     "late": "%%lambda --bg\nimport time\ntime.sleep(600)\nlate = 1",
     "refused": "count",
 }
@@ -98,5 +100,7 @@ def test_background_jobs_in_a_notebook_that_nobody_looks_at(tmp_path: Path) -> N
     assert "✗ ValueError: invalid literal" in shown["fail"]
     assert "running" not in shown["fail"]
     assert "failed: ValueError" in shown["between"] + shown["after"] and "not held up" in shown["after"]
+    assert "8/8 tasks" in shown["map"]
+    assert "Traceback of task 3" in ran.read_text()
     assert "the end of the notebook stops it" in shown["late"]
     assert "invalid literal for int() with base 10: 'nothing'" in shown["refused"]
