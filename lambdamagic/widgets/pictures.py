@@ -1,4 +1,9 @@
-"""Pictures of a finished job as inline SVG, of a size that does not depend on how many tasks it had.
+"""Pictures of a finished job, of a size that does not depend on how many tasks it had.
+
+Each is an `<img>` that carries its SVG. Inline SVG would follow the page's theme, but does not outlive what others do
+to a notebook's HTML: JupyterLab takes `<svg>` out of notebooks that it does not trust and leaves the words of its axes,
+and where style sheets are taken out (GitHub) all of it is black. Such an image cannot know on what ground it stands, so
+the colours have a contrast of 3 at least on white and on the dark themes' grounds.
 
 A timeline is painted into a raster of lines and columns first, and its runs are drawn then: 100,000 tasks cost no more
 bytes than a hundred.
@@ -7,6 +12,8 @@ bytes than a hundred.
 from __future__ import annotations
 
 import math
+from base64 import b64encode
+from html import escape
 from itertools import groupby
 
 from lambdamagic.widgets import text
@@ -14,12 +21,20 @@ from lambdamagic.widgets.progress import Progress
 from lambdamagic.widgets.tasks import Invocation, TaskState, TaskTable
 
 _WIDTH = 720
+_DONE, _FAILED, _COLD, _SENT, _WORDS = "#2c974b", "#d94848", "#bf7600", "#8b949e", "#6e7681"
+_TRACK = f'fill="{_SENT}" fill-opacity=".3"'
+#: Failures are hatched, so that they are seen without their colour too.
+_HATCHED = (
+    '<defs><pattern id="h" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(35)">'
+    f'<path fill="{_FAILED}" d="M0 0h5v5h-5z"/><path fill="#fff" fill-opacity=".75" d="M0 0h1.4v5h-1.4z"/>'
+    "</pattern></defs>"
+)
 #: The timeline's raster: lines of environments, and columns of time.
 _LINES, _COLUMNS = 16, 240
-_QUEUE, _INIT, _RUN, _FAILED = 1, 2, 3, 4
+_QUEUE, _INIT, _RUN, _FAIL = 1, 2, 3, 4
 #: What painting a kind makes of what lies beneath: it stays where it tells more.
-_OVER = {kind: bytes(max(kind, below) for below in range(256)) for kind in (_QUEUE, _INIT, _RUN, _FAILED)}
-_BINS = 36
+_OVER = {kind: bytes(max(kind, below) for below in range(256)) for kind in (_QUEUE, _INIT, _RUN, _FAIL)}
+_BINS, _TALL = 36, 60
 
 
 def bar(progress: Progress) -> str:
@@ -28,26 +43,13 @@ def bar(progress: Progress) -> str:
     rest = max(0, total - progress.finished_tasks)
     told = f"{progress.finished_tasks:,} of {total:,} tasks: {progress.done:,} done, {progress.failed:,} failed"
     told += f", {rest:,} not run" if rest else ""
-    parts, x = [f'<rect width="{_WIDTH}" height="12" rx="4" class="lmr-fk"/>'], 0.0
-    for count, kind in ((progress.done, "d"), (progress.failed, "f"), (rest, "n")):
-        width = _WIDTH * count / total
-        if not count:
-            continue
-        if kind == "n":
-            # Thin ticks: nothing is there.
-            ticks = "".join(f"M{x + at:.0f} 5h1v2h-1z" for at in range(0, int(width), 8))
-            parts.append(f'<path d="{ticks}" class="lmr-fn"/>')
-        else:
-            parts.append(f'<rect x="{x:.1f}" width="{max(2.0, width):.1f}" height="12" class="lmr-f{kind}"/>')
-        if kind == "f":
-            # Hatched, so that it is seen without its colour too.
-            ticks = "".join(f"M{x + at:.0f} 12l6 -12h2l-6 12z" for at in range(2, int(width) - 8, 9))
-            parts.append(f'<path d="{ticks}" class="lmr-fx"/>')
-        x += width
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} 12" role="img" aria-label="{told}" preserveAspectRatio="none" '
-        f'style="height:12px">{"".join(parts)}</svg>'
-    )
+    parts, x = [f'<rect width="{_WIDTH}" height="12" {_TRACK}/>'], 0.0
+    for count, paint in ((progress.done, _DONE), (progress.failed, "url(#h)")):
+        width = max(2.0, _WIDTH * count / total)
+        if count:
+            parts.append(f'<rect x="{min(x, _WIDTH - width):.1f}" width="{width:.1f}" height="12" fill="{paint}"/>')
+        x += _WIDTH * count / total
+    return _image(_HATCHED + "".join(parts), 12, told)
 
 
 def timeline(tasks: TaskTable, whole_s: float) -> str:
@@ -62,33 +64,40 @@ def timeline(tasks: TaskTable, whole_s: float) -> str:
     for row in rows:
         _paint(lines[int(row.environment) // share], row, tasks, scale)
     tall = 12 if len(lines) <= 8 else 9
-    wide = _WIDTH / _COLUMNS
-    drawn: dict[int, list[str]] = {_QUEUE: [], _INIT: [], _RUN: [], _FAILED: []}
-    shapes = {_QUEUE: (tall // 3, 2), _INIT: (2, tall - 5), _RUN: (0, tall - 2), _FAILED: (0, tall)}
-    for number, line in enumerate(lines):
-        column = 0
-        for kind, run in groupby(line):
-            length = len(list(run))
-            if kind:
-                down, height = shapes[kind]
-                across = length * wide
-                drawn[kind].append(f"M{column * wide:g} {number * tall + down}h{across:g}v{height}h-{across:g}z")
-            column += length
+    #: Of each kind the colour, and how far down in its line it is drawn, how tall.
+    kinds = {
+        _QUEUE: (_SENT, tall // 3, 2),
+        _INIT: (_COLD, 2, tall - 5),
+        _RUN: (_DONE, 0, tall - 2),
+        _FAIL: (_FAILED, 0, tall),
+    }
+    strokes = "".join(_strokes(lines, kind, *kinds[kind], tall) for kind in kinds)
     bottom = len(lines) * tall
-    classes = {_QUEUE: "w", _INIT: "i", _RUN: "d", _FAILED: "f"}
-    paths = "".join(f'<path d="{"".join(d)}" class="lmr-f{classes[kind]}"/>' for kind, d in drawn.items() if d)
-    axis = f'<rect y="{bottom + 1}" width="{_WIDTH}" height="1" class="lmr-fk"/>' + "".join(
-        f'<text x="{at * _WIDTH:g}" y="{bottom + 13}" text-anchor="{anchor}" class="lmr-fq">'
-        f"{'0' if not at else text.duration(at * whole_s)}</text>"
-        for at, anchor in ((0.0, "start"), (0.25, "middle"), (0.5, "middle"), (0.75, "middle"), (1.0, "end"))
-    )
+    axis = f'<rect y="{bottom + 1}" width="{_WIDTH}" height="1" fill="{_SENT}"/>'
+    axis += _labels(bottom + 13, {at: "0" if not at else text.duration(at * whole_s) for at in (0, 0.25, 0.5, 0.75, 1)})
     told = f"{len(rows):,} invocation{'s' if len(rows) != 1 else ''} on {environments:,} execution "
-    told += f"environment{'s' if environments != 1 else ''}"
+    told += f"environment{'s' if environments != 1 else ''} in {text.duration(whole_s)}"
     shared = f", {share} to a line" if share > 1 else ""
+    body = f'<g fill="none" transform="scale({_WIDTH / _COLUMNS:g} 1)">{strokes}</g>{axis}'
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {bottom + 16}" role="img" aria-label="Timeline: {told}">{paths}{axis}</svg>'
-        f'<div class="lmr-q">{told}{shared}: thin while sent, half height for a cold start, full for tasks</div>'
+        _image(body, bottom + 17, f"Timeline, a line for each execution environment, 0 to {text.duration(whole_s)}")
+        + f'<div class="lmr-q">{told}{shared}: thin while sent, half height for a cold start, full for tasks</div>'
     )
+
+
+def _strokes(lines: list[bytearray], kind: int, colour: str, down: float, height: int, tall: int) -> str:
+    """Return one path with the runs of a kind, in columns: a line of its own, as thick as the kind is tall."""
+    drawn = []
+    for number, line in enumerate(lines):
+        column, at = 0, None
+        for found, run in groupby(line):
+            length = len(list(run))
+            if found == kind:
+                drawn.append(f"M{column} {number * tall + down + height / 2:g}" if at is None else f"m{column - at} 0")
+                drawn.append(f"h{length}")
+                at = column + length
+            column += length
+    return f'<path stroke="{colour}" stroke-width="{height}" d="{"".join(drawn)}"/>' if drawn else ""
 
 
 def _paint(line: bytearray, row: Invocation, tasks: TaskTable, scale: float) -> None:
@@ -115,7 +124,7 @@ def _paint(line: bytearray, row: Invocation, tasks: TaskTable, scale: float) -> 
     for task, state in enumerate(states, first):
         until = at + tasks.seconds[task]
         if state == TaskState.FAILED:
-            fill(at, min(until, row.ended), _FAILED)
+            fill(at, min(until, row.ended), _FAIL)
         at = until
 
 
@@ -128,27 +137,45 @@ def durations(tasks: TaskTable) -> str:
     # Equal widths, or equal ratios where the times lie far apart.
     is_log = high / low > 30
     start, stop = (math.log(low), math.log(high)) if is_log else (0.0, high)
-    counts = [0] * _BINS
-    for each in seconds:
-        place = ((math.log(max(each, 1e-6)) if is_log else each) - start) / (stop - start)
-        counts[min(_BINS - 1, max(0, int(place * _BINS)))] += 1
-    highest, wide = max(counts), _WIDTH / _BINS
-    bars = "".join(
-        f'<rect x="{at * wide:g}" y="{60 - max(1.5, 60 * count / highest):.1f}" width="{wide - 2:g}" '
-        f'height="{max(1.5, 60 * count / highest):.1f}" class="lmr-fd"/>'
-        for at, count in enumerate(counts)
-        if count
-    )
-    edges = [(at, start + at * (stop - start)) for at in (0.0, 0.5, 1.0)]
-    labels = "".join(
-        f'<text x="{at * _WIDTH:g}" y="73" text-anchor="{anchor}" class="lmr-fq">'
-        f"{text.duration(math.exp(edge) if is_log else edge)}</text>"
-        for (at, edge), anchor in zip(edges, ("start", "middle", "end"), strict=True)
-    )
+    counts = [[0, 0] for _ in range(_BINS)]
+    for state, each in zip(tasks.states, tasks.seconds, strict=True):
+        if each:
+            place = ((math.log(max(each, 1e-6)) if is_log else each) - start) / (stop - start)
+            counts[min(_BINS - 1, max(0, int(place * _BINS)))][state == TaskState.FAILED] += 1
+    unit, wide = _TALL / max(map(sum, counts)), _WIDTH / _BINS
+    bars = ""
+    for at, (done, failed) in enumerate(counts):
+        y = float(_TALL)
+        for count, paint in ((done, _DONE), (failed, "url(#h)")):
+            if count:
+                tall = max(1.5, unit * count)
+                y -= tall
+                bars += f'<rect x="{at * wide:g}" y="{y:.1f}" width="{wide - 2:g}" height="{tall:.1f}" fill="{paint}"/>'
+    edges = {at: start + at * (stop - start) for at in (0, 0.5, 1)}
+    labels = {at: text.duration(math.exp(edge) if is_log else edge) for at, edge in edges.items()}
     median, p95 = seconds[len(seconds) // 2], seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))]
     told = f"run times: median {text.duration(median)}, 95% within {text.duration(p95)}, longest {text.duration(high)}"
     scale = " (logarithmic axis)" if is_log else ""
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} 76" role="img" aria-label="Histogram of {told}">{bars}{labels}</svg>'
-        f'<div class="lmr-q">{told}{scale}</div>'
+    picture = _image(
+        f"{_HATCHED}{bars}{_labels(_TALL + 13, labels)}",
+        _TALL + 17,
+        f"Histogram of run times, {labels[0]} to {labels[1]}",
     )
+    return f'{picture}<div class="lmr-q">{told}{scale}</div>'
+
+
+def _labels(y: int, labels: dict[float, str]) -> str:
+    """Return the words below an axis, by their places between 0 and 1."""
+    anchors: dict[float, str] = {0: "start", 1: "end"}
+    words = "".join(
+        f'<text x="{at * _WIDTH:g}" y="{y}" text-anchor="{anchors.get(at, "middle")}">{word}</text>'
+        for at, word in labels.items()
+    )
+    return f'<g font-family="system-ui,sans-serif" font-size="11" fill="{_WORDS}">{words}</g>'
+
+
+def _image(body: str, height: int, told: str) -> str:
+    """Return an image that needs no style sheet; `told` is what it says to who does not see it."""
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}">'
+    source = b64encode(f"{svg}{body}</svg>".encode()).decode()
+    return f'<div><img width="{_WIDTH}" alt="{escape(told)}" src="data:image/svg+xml;base64,{source}"></div>'

@@ -1,8 +1,9 @@
 """A finished job as self-contained HTML: what stays in the saved notebook.
 
 No script, and nothing from elsewhere. It has its own surface and colours, light and dark, so that it is read on GitHub,
-in nbviewer, in an exported page and after a restart. Where a page takes style sheets or pictures out, the table and the
-error are still there as text. Whatever the job was, it has at most 100 kB.
+in nbviewer, in an exported page and after a restart. Where a page takes style sheets out (GitHub does, and JupyterLab
+in notebooks that it does not trust) the pictures stay, and the rest reads as text. Whatever the job was, it has at most
+100 kB.
 """
 
 from __future__ import annotations
@@ -18,13 +19,10 @@ from lambdamagic.widgets.tasks import TaskTable
 _LABEL, _MESSAGE, _TRACEBACK, _LINE = 200, 300, 6_000, 400
 _SHOWN_ERRORS = 8
 
-_LIGHT = (
-    "--d:#2c974b;--g:#1a7f37;--f:#c62828;--r:#0b62c4;--n:#69707a;--w:#b4bbc4;--i:#b26a00;--t:#1f2328;--q:#57606a;--k:#e4e7eb;"
-    "--s:#fff;--b:#d4d9de;--e:#f4f6f8"
-)
+_LIGHT = "--g:#1a7f37;--f:#c62828;--n:#69707a;--t:#1f2328;--q:#57606a;--s:#fff;--b:#d4d9de;--e:#f4f6f8;--p:none"
 _DARK = (
-    "--d:#4fbd68;--g:#4fbd68;--f:#ff8078;--r:#6cb0ff;--n:#a2a9b2;--w:#565d66;--i:#f0a63a;--t:#e8eaed;--q:#b6bcc5;--k:#3a3e44;"
-    "--s:#1b1d20;--b:#43484f;--e:#2a2d31"
+    "--g:#4fbd68;--f:#ff8078;--n:#a2a9b2;--t:#e8eaed;--q:#b6bcc5;--s:#1b1d20;--b:#43484f;--e:#2a2d31;"
+    "--p:brightness(1.3)"
 )
 # A page that says which theme it has is believed; of another, the system's wish is.
 _STYLE = f"""<style>
@@ -34,9 +32,9 @@ font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);font-variant-numeric
 @media (prefers-color-scheme:dark){{.lmr{{{_DARK}}}}}
 [data-jp-theme-light=true] .lmr,.vscode-light .lmr{{{_LIGHT}}}
 [data-jp-theme-light=false] .lmr,.vscode-dark .lmr{{{_DARK}}}
-.lmr svg{{display:block;width:100%;height:auto;margin:8px 0 4px}}
+.lmr img{{display:block;width:100%;max-width:none;height:auto;margin:8px 0 4px;filter:var(--p)}}
 .lmr .lmr-l{{font:600 14px/1.6 var(--jp-code-font-family,ui-monospace,monospace);overflow-wrap:anywhere}}
-.lmr .lmr-s{{display:inline-block;margin-left:10px;padding:0 10px;border:1px solid;border-radius:99px;
+.lmr .lmr-s{{display:inline-block;margin-left:6px;padding:0 10px;border:1px solid;border-radius:99px;
 font:600 12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}}
 .lmr .lmr-done{{color:var(--g)}}.lmr .lmr-failed{{color:var(--f)}}.lmr .lmr-cancelled{{color:var(--n)}}
 .lmr .lmr-q{{color:var(--q)}}
@@ -52,8 +50,6 @@ background:none}}
 background:var(--e)!important;
 color:var(--t);font:12px/1.45 var(--jp-code-font-family,ui-monospace,monospace);white-space:pre-wrap;
 overflow-wrap:anywhere}}
-.lmr-fd{{fill:var(--d)}}.lmr-ff{{fill:var(--f)}}.lmr-fn{{fill:var(--n)}}.lmr-fw{{fill:var(--w)}}.lmr-fi{{fill:var(--i)}}
-.lmr-fk{{fill:var(--k)}}.lmr-fx{{fill:var(--s)}}.lmr-fq{{fill:var(--q);font-size:10px}}
 </style>"""
 
 
@@ -72,7 +68,7 @@ def render(progress: Progress, tasks: TaskTable, *, traceback: str = "", can_ret
     label = escape(_cut(progress.label, _LABEL))
     parts = [
         f'{_STYLE}<div class="lmr" role="group" aria-label="Job {label}">',
-        f'<div><span class="lmr-l">λ {label}</span><span class="lmr-s lmr-{escape(progress.state)}">'
+        f'<div><b class="lmr-l">λ {label}</b> <span class="lmr-s lmr-{escape(progress.state)}">'
         f"{SIGNS.get(progress.state, '?')} {escape(progress.state)}</span></div>",
         f'<div class="lmr-q">{escape(" · ".join([*text.pace(progress, now), f"job {progress.job_id}"]))}</div>',
     ]

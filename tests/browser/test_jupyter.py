@@ -16,7 +16,9 @@ import pytest
 
 from tests.browser.axe import violations
 from tests.browser.jupyter import Jupyter
+from tests.browser.test_result import COLOURS
 from tests.cells.conftest import Gate
+from tests.widgets.test_result import _job, _rendered
 
 _SETUP = """\
 %load_ext lambdamagic
@@ -64,9 +66,42 @@ def _finished(page: Any) -> int:
     return int(page.locator(".lm-bar").get_attribute("aria-valuenow"))
 
 
+def _shown(jupyterlab: Jupyter, name: str, html: str) -> Path:
+    """Write a notebook as somebody else has saved it: nobody here has signed its outputs."""
+    path = jupyterlab.write(name, "scores = %lambda_map evaluate candidates")
+    notebook = json.loads(path.read_text())
+    notebook["cells"][0]["outputs"] = [{"output_type": "display_data", "data": {"text/html": html}, "metadata": {}}]
+    path.write_text(json.dumps(notebook))
+    return path
+
+
 def _outputs(path: Path, cell: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(path.read_text())["cells"][cell]["outputs"]
     return found
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_a_notebook_that_came_from_somebody_else_shows_its_results(
+    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None], theme: str
+) -> None:
+    """JupyterLab takes styles and inline SVG out of what it does not trust: pictures and sentences stay."""
+    html = _rendered(*_job(300, error=lambda task: f"E{task % 3}" if task % 8 == 7 else ""), traceback="Traceback …")
+    path = _shown(jupyterlab, f"shared-{theme[11:].lower()}.ipynb", html)
+    page = open_page(strict=False, viewport={"width": 1100, "height": 800})
+    notebook = jupyterlab.open(page, path.name)
+    notebook.theme(theme)
+    assert not page.evaluate("window.jupyterapp.shell.currentWidget.content.widgets[0].model.trusted")
+    shown = notebook.output(0)
+    shown.locator("img").last.wait_for()
+    assert shown.locator(".jp-RenderedHTML").locator("style, svg").count() == 0
+    colours = shown.locator("img").evaluate_all(COLOURS)
+    assert len(colours) == 3
+    assert all(one["green"] > 500 and one["red"] > 50 and one["width"] > 600 for one in colours)
+    lines = shown.inner_text().splitlines()
+    assert "λ evaluate ✗ failed" in lines
+    assert not [line for line in lines if line.startswith("0")], "an axis without its picture"
+    keep(page, f"shared-{theme[11:].lower()}")
+    notebook.theme("JupyterLab Light")
 
 
 def test_two_thousand_tasks_are_watched_and_their_result_stays(

@@ -1,7 +1,8 @@
-"""What stays in the notebook, as a page of its own: on a light and a dark system, and in a themed page."""
+"""What stays in the notebook, as a page of its own: on a light and a dark system, in a themed page, and sanitised."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,15 +11,56 @@ import pytest
 from tests.browser.axe import violations
 from tests.widgets.test_result import _job, _rendered
 
+#: How many pixels of each image are green and red; its size is 0 when it could not be drawn.
+COLOURS = """(images) => images.map((image) => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let [green, red] = [0, 0];
+    for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] > 200 && data[at + 1] > data[at] + 60) green += 1;
+        if (data[at + 3] > 200 && data[at] > data[at + 1] + 60) red += 1;
+    }
+    return { green, red, width: image.clientWidth };
+})"""
+
 
 @pytest.mark.parametrize("theme", ["system light", "system dark", "jupyter light", "jupyter dark"])
 def test_axe_finds_nothing(open_page: Callable[..., Any], theme: str) -> None:
     """Contrast and structure hold wherever it is read; a page that says what theme it has is believed."""
     where, lightness = theme.split()
     page = open_page(color_scheme=lightness if where == "system" else {"light": "dark", "dark": "light"}[lightness])
-    html = _rendered(*_job(300, error=lambda task: f"E{task % 3}" if task % 40 == 7 else ""), traceback="Traceback …")
+    html = _rendered(*_job(300, error=lambda task: f"E{task % 3}" if task % 8 == 7 else ""), traceback="Traceback …")
     body = f' data-jp-theme-light="{str(lightness == "light").lower()}"' if where == "jupyter" else ""
     page.set_content(f'<html lang="en"><title>A result</title><body{body}><main id="all">{html}</main></body></html>')
     assert violations(page, "#all") == []
     ground = page.evaluate("getComputedStyle(document.querySelector('.lmr')).backgroundColor")
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(27, 29, 32)"}[lightness]
+
+
+@pytest.mark.parametrize("taken", ["styles", "styles and pictures"])
+@pytest.mark.parametrize("ground", [("#ffffff", "#1f2328"), ("#0d1117", "#f0f6fc")])
+def test_it_is_whole_where_a_page_takes_its_style_away(
+    open_page: Callable[..., Any], ground: tuple[str, str], taken: str
+) -> None:
+    """Without style sheets, style attributes and classes (GitHub) the pictures have their colours; words never meet."""
+    html = _rendered(*_job(300, error=lambda task: f"E{task % 3}" if task % 8 == 7 else ""), traceback="Traceback …")
+    html = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    html = re.sub(r' (?:class|style|role|tabindex|aria-label)="[^"]*"', "", html)
+    if "pictures" in taken:
+        html = re.sub(r"<img[^>]*>", "", html)
+    page = open_page()
+    back, words = ground
+    body = f'<body style="background:{back};color:{words};font:14px sans-serif"><main>{html}</main></body>'
+    page.set_content(f'<html lang="en"><title>A result</title>{body}</html>')
+    assert violations(page, "main") == []
+    lines = [line.strip() for line in page.locator("main").inner_text().splitlines() if line.strip()]
+    assert lines[0] == "λ evaluate ✗ failed"
+    assert lines[1].startswith("300/300 tasks · 10.0 s · job ")
+    assert lines[-1].startswith("✗ ")
+    if "pictures" not in taken:
+        shown = page.locator("img").evaluate_all(COLOURS)
+        assert len(shown) == 3
+        assert all(one["green"] > 500 and one["red"] > 50 and one["width"] == 720 for one in shown)
