@@ -69,7 +69,7 @@ export class JobsConnection implements IDisposable {
   private _onStatusChanged(_: ISessionContext, status: Kernel.Status): void {
     if (status === 'restarting' || status === 'autorestarting' || status === 'dead') {
       this._comm = null;
-      this.model.clear();
+      this.model.lose();
     } else if (status === 'starting') {
       this._attachTo(this.context.session?.kernel ?? null);
     }
@@ -79,7 +79,7 @@ export class JobsConnection implements IDisposable {
     this._kernel?.removeCommTarget(TARGET, this._onOpen);
     if (this._kernel !== kernel) {
       this._comm = null;
-      this.model.clear();
+      this.model.lose();
     }
     this._kernel = kernel;
     if (kernel !== null && kernel.handleComms) {

@@ -33,6 +33,8 @@ export interface IJob {
   isBilled: boolean;
   /** Whether what failed or did not run can be run again, once the job is over. */
   canRetry: boolean;
+  /** Whether it goes on without its kernel, and another can take it up (modes `event` and `trigger`). */
+  canAttach: boolean;
   /** The id of the widget's model that shows it; empty when none does. */
   view: string;
 }

@@ -55,6 +55,11 @@ export class JobsModel {
     return this._result;
   }
 
+  /** The kernel has ended; these are the jobs that it had, as they were heard of last. */
+  get lost(): ISignal<this, IJob[]> {
+    return this._lost;
+  }
+
   /** Whether lambdamagic is loaded in the kernel. */
   get isConnected(): boolean {
     return this._isConnected;
@@ -155,7 +160,7 @@ export class JobsModel {
     this._changed.emit();
   }
 
-  /** The kernel has gone or was started anew: what it ran is no longer there to be asked for. */
+  /** Another comm, or none: what was known is no longer there to be asked for. */
   clear(): void {
     this._jobs.clear();
     this._asked.clear();
@@ -163,6 +168,13 @@ export class JobsModel {
     this._isConnected = false;
     this._problem = '';
     this._changed.emit();
+  }
+
+  /** The kernel has ended, and nobody follows its jobs any more. */
+  lose(): void {
+    const jobs = this.jobs;
+    this.clear();
+    this._lost.emit(jobs);
   }
 
   private _takeJobs(jobs: IJob[], whole: boolean): IJob[] {
@@ -191,5 +203,6 @@ export class JobsModel {
   private _clockDifference = 0;
   private _changed = new Signal<this, void>(this);
   private _ended = new Signal<this, IJob>(this);
+  private _lost = new Signal<this, IJob[]>(this);
   private _result = new Signal<this, IResultMessage>(this);
 }

@@ -5,7 +5,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { JobsConnection } from './connection';
 import { IJob } from './messages';
-import { putResult } from './outputs';
+import { putLost, putResult } from './outputs';
 
 export class Notebooks {
   constructor(private _tracker: INotebookTracker) {
@@ -65,6 +65,7 @@ export class Notebooks {
     this._connections.set(panel, connection);
     connection.model.changed.connect(() => this._changed.emit());
     connection.model.result.connect((_, result) => putResult(panel, result));
+    connection.model.lost.connect((_, jobs) => putLost(panel, jobs));
     const onContent = (): void => this._changed.emit();
     void panel.context.ready.then(() => panel.model?.contentChanged.connect(onContent));
     connection.model.ended.connect((_, job) => this._ended.emit({ panel, job }));

@@ -1,13 +1,13 @@
-/** What the extension does in a notebook's outputs: the button of a result, and results that a page missed. */
+/** What the extension does in a notebook's outputs: a result's button, results that a page missed, jobs without a kernel. */
 
 import { ICodeCellModel } from '@jupyterlab/cells';
 import { NotebookPanel } from '@jupyterlab/notebook';
 
 import { JobsConnection } from './connection';
-import { IResultMessage } from './messages';
+import { IJob, IResultMessage } from './messages';
 import { isOver } from './model';
 import { element, write } from './row';
-import { retry } from './words';
+import { lost, retry } from './words';
 
 const WIDGET = 'application/vnd.jupyter.widget-view+json';
 /** A result takes its widget's place at once when a job is over; what is not there after this time was missed. */
@@ -60,6 +60,23 @@ export function askForMissed(panel: NotebookPanel, connection: JobsConnection): 
 export function putResult(panel: NotebookPanel, { view, data }: IResultMessage): void {
   for (const [outputs, place] of widgets(panel, view)) {
     outputs.set(place, { output_type: 'display_data', data, metadata: {} });
+  }
+}
+
+/**
+ * Put a last word into the places of widgets whose kernel has ended: nothing more would happen there, and in a saved
+ * notebook there would be an error instead.
+ */
+export function putLost(panel: NotebookPanel, jobs: IJob[]): void {
+  for (const job of jobs) {
+    for (const [outputs, place] of job.view ? widgets(panel, job.view) : []) {
+      const [head, ...rest] = lost(job);
+      const box = element('div', 'lmr-lost');
+      box.setAttribute('style', 'margin: 4px 0');
+      box.append(element('b', '', head), ...rest.map(line => element('div', '', line)));
+      const data = { 'text/html': box.outerHTML, 'text/plain': [head, ...rest].join('\n') };
+      outputs.set(place, { output_type: 'display_data', data, metadata: {} });
+    }
   }
 }
 

@@ -48,6 +48,24 @@ export function retry(job: IJob): string {
   return notRun ? `Run ${count(notRun + job.failed, 'unfinished task')}` : `Retry ${count(job.failed)} failed`;
 }
 
+/** What is left to say of a job when its kernel has ended, in lines; the numbers are the last that were heard. */
+export function lost(job: IJob): string[] {
+  const isOver = job.finishedAt !== null;
+  const numbers = [pace(job), job.tasks !== 1 && job.failed ? `${count(job.failed)} failed` : '', cost(job), `job ${job.id}`];
+  const lines = [
+    `λ ${job.label} ${isOver ? `${SIGNS[job.state]} ${job.state}` : '■ no longer followed'}`,
+    numbers.filter(Boolean).join(' · ')
+  ];
+  if (isOver) {
+    lines.push('The kernel ended before this page had the result.');
+  } else if (job.canAttach) {
+    lines.push(`The kernel ended while the job ran. What was sent goes on: %lambda attach ${job.id} takes it up.`);
+  } else {
+    lines.push('The kernel ended while the job ran: nothing more is sent, and what was sent ends by itself.');
+  }
+  return lines;
+}
+
 /** What else is worth telling, most important first. */
 export function facts(job: IJob): string[] {
   const told: string[] = [];

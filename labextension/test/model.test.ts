@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { FromKernel, IJob, IJobsMessage, isFromKernel, ToKernel } from '../src/messages';
 import { hasOtherMagic, runsOnLambda, toggled } from '../src/magicline';
 import { JobsModel } from '../src/model';
-import { cost, duration, facts, money, pace, retry } from '../src/words';
+import { cost, duration, facts, lost, money, pace, retry } from '../src/words';
 
 const EXAMPLES = join(process.cwd(), '..', 'tests', 'fixtures', 'comm');
 const JOB = '20260101-000000-abcdef01';
@@ -136,6 +136,25 @@ test('a kernel that goes takes its jobs with it', () => {
   const model = told('whole', 'logs');
   model.clear();
   assert.deepEqual([model.jobs, model.isConnected, model.session.jobs], [[], false, 0]);
+});
+
+test('a kernel that ends loses its jobs, and what is said of them is true', () => {
+  const model = told('whole');
+  const gone: string[] = [];
+  model.lost.connect((_, jobs) => gone.push(...jobs.map(job => job.id)));
+  model.clear();
+  assert.deepEqual(gone, [], 'another comm is no end of the kernel');
+  model.take(running({ done: 2 }), 0);
+  model.lose();
+  assert.deepEqual([gone, model.jobs], [[JOB], []]);
+  const job = running({ done: 2, isBilled: false }).jobs[0]!;
+  assert.deepEqual(lost(job).slice(0, 2), [
+    'λ evaluate × 10 ■ no longer followed',
+    `3/4 tasks · 1 failed · $0.0025 on AWS · job ${JOB}`
+  ]);
+  assert.match(lost(job)[2]!, /ends by itself/);
+  assert.match(lost({ ...job, canAttach: true })[2]!, new RegExp(`%lambda attach ${JOB} takes it up`));
+  assert.match(lost({ ...job, state: 'failed', finishedAt: 1010 })[0]!, /✗ failed$/);
 });
 
 test('the latest job of a cell is its badge', () => {

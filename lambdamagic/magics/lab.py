@@ -32,6 +32,7 @@ class LabLink:
 
         self._panel = panel = JobsPanel(self)
         self._stop_listening = EVERY_JOB.add(panel)
+        self._session.shelf.on_opened = panel.touch
         shell.events.register("pre_run_cell", self._cell_begins)
         panel.connect(comm.create_comm(target_name=TARGET))
 
@@ -76,6 +77,11 @@ class LabLink:
             return False
         ran_map.retry()
         return True
+
+    def can_attach(self, job_id: str) -> bool:
+        """Whether a job goes on without this kernel, and another can take it up."""
+        job = find_job(job_id)
+        return job is not None and job.state == "running" and job.spec.mode != "sync"
 
     def view_of(self, job_id: str) -> str:
         """Return the id of the widget that shows a job; empty when none does."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,13 @@ class Shelf:
 
     Their output still asks for the widget: the last one stays open when its job is over, and the latest results are
     there for JupyterLab's extension, which puts them in its place. Thread-safe.
+
+    Attributes:
+        on_opened: Called with the id of each job whose widget has been opened.
     """
 
     def __init__(self) -> None:
+        self.on_opened: Callable[[str], None] = lambda job_id: None
         self._lock = threading.Lock()
         self._widget: JobWidget | None = None
         self._models: OrderedDict[str, str] = OrderedDict()
@@ -58,6 +63,7 @@ class Shelf:
             self._models[job_id] = model_id
             while len(self._models) > _RESULTS:
                 self._results.pop(self._models.popitem(last=False)[0], None)
+        self.on_opened(job_id)
 
     def ended(self, job_id: str, widget: JobWidget | None, bundle: dict[str, str]) -> None:
         """Keep a job's result, and its widget, for which the one before is closed."""

@@ -65,6 +65,9 @@ class Jobs(Protocol):
     def retry(self, job_id: str) -> bool:
         """Run that again; return whether it can be."""
 
+    def can_attach(self, job_id: str) -> bool:
+        """Whether it goes on without this kernel, and another can take it up."""
+
     def view_of(self, job_id: str) -> str:
         """Return the id of the widget that shows it; empty when none does."""
 
@@ -131,6 +134,13 @@ class JobsPanel:
                 entry.last, entry.listener = entry.listener.snapshot(), None  # the tasks' table goes
             self._dirty[event.job_id] = None
             self._changed.notify()
+
+    def touch(self, job_id: str) -> None:
+        """Tell the pages of a job anew: what its kernel knows of it beside its events has changed."""
+        with self._changed:
+            if job_id in self._entries:
+                self._dirty[job_id] = None
+                self._changed.notify()
 
     def _forget_old(self) -> None:
         for job_id in list(self._entries):
@@ -220,8 +230,13 @@ class JobsPanel:
 
     def _facts(self, entry: _Entry, now: float) -> dict[str, Any]:
         progress = entry.progress()
-        can_retry, view = self._jobs.can_retry(progress.job_id), self._jobs.view_of(progress.job_id)
-        return {**job_facts(progress, entry.cell, now), "canRetry": can_retry, "view": view}
+        jobs, job_id = self._jobs, progress.job_id
+        return {
+            **job_facts(progress, entry.cell, now),
+            "canRetry": jobs.can_retry(job_id),
+            "canAttach": jobs.can_attach(job_id),
+            "view": jobs.view_of(job_id),
+        }
 
     def _send(self, message: dict[str, Any]) -> None:
         comm = self._comm

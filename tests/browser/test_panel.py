@@ -5,6 +5,7 @@ PICTURES=folder keeps screenshots there.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ def slow(n):
 _MAP = "scores = %lambda_map --chunksize 5 --max-concurrency 4 evaluate range(200)"
 _CELL = "%%lambda\nbest = max(scores)\nprint('best:', best)"
 _FAILS = "%%lambda\nscores[10_000]"
+_DIES = "import os\nos._exit(1)"
 _SLOW = "%lambda_map --chunksize 1 slow range(8)"
 #: Notes each notification that the browser is asked to show.
 _RECORD = """() => {
@@ -180,6 +182,37 @@ def test_a_job_is_cancelled_after_a_reload_and_forgotten_after_a_restart(
     notebook.wait_until_ready()
     notebook.start(0)
     panel.get_by_text("No jobs yet").wait_for()
+
+
+@pytest.mark.parametrize("end", ["restarted", "died"])
+def test_a_job_whose_kernel_ends_is_left_with_a_last_word(
+    lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None], end: str
+) -> None:
+    """No widget goes on running without its kernel, and the saved notebook has the last that was known."""
+    page, notebook, panel = _open(lab, open_page, _SETUP, f"job = {_SLOW.replace('slow', '--bg slow')}\njob", _DIES)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    notebook.run(0)
+    notebook.start(1)
+    page.locator(".lm-widget", has_text="running").wait_for()
+    panel.locator(".lm-job[data-state=running]").wait_for()
+    if end == "restarted":
+        page.evaluate("void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    else:
+        notebook.start(2)
+    output = notebook.output(1)
+    output.get_by_text("λ slow × 8 ■ no longer followed").wait_for()
+    assert "The kernel ended while the job ran" in output.text_content()
+    assert "0/8 tasks · job 20" in output.text_content()
+    assert page.locator(".lm-widget").count() == 0
+    keep(page, f"kernel-{end}")
+    assert violations(page, ".lmr-lost") == []
+    notebook.save()
+    (path,) = [each for each in lab.notebooks.glob("*.ipynb") if f"{each.name}" in page.title()]
+    saved = json.loads(path.read_text())["cells"][1]["outputs"]
+    assert "vnd.jupyter.widget-view+json" not in json.dumps(saved)
+    assert "no longer followed" in json.dumps(saved)
+    assert not errors
 
 
 def test_what_failed_is_run_again_by_a_button(

@@ -76,6 +76,9 @@ class _Jobs:
     def can_retry(self, job_id: str) -> bool:
         return job_id == JOB and "submit" not in self.asked
 
+    def can_attach(self, job_id: str) -> bool:
+        return False
+
     def retry(self, job_id: str) -> bool:
         self.asked.append(f"retry {job_id}")
         return self.asked.count(f"retry {job_id}") == 1
@@ -207,3 +210,16 @@ def test_old_jobs_are_forgotten_and_their_cost_is_not(panel: JobsPanel, comm: _C
     assert message["jobs"][-1]["id"] == "job-249"
     assert message["session"]["jobs"] == 250
     assert round(message["session"]["costUsd"], 6) == 2.5
+
+
+def test_a_widget_that_was_opened_is_told_at_once(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
+    """A page knows which output shows a job before anything else happens to it: its kernel may die."""
+    jobs.asked.append("submit")  # no widget yet
+    panel(started(4))
+    comm.say(kind="hello")
+    comm.wait_for(lambda message: not message["whole"])
+    assert all(job["view"] == "" for message in comm.sent for job in message["jobs"])
+    jobs.asked.clear()
+    panel.touch(JOB)
+    panel.touch("another")
+    comm.wait_for(lambda message: [job["view"] for job in message["jobs"]] == ["model-1"])

@@ -141,8 +141,16 @@ class Widget {
     this._isVisible = isVisible;
     this._store.watchers += isVisible ? 1 : -1;
     // The kernel sends nothing to a model that nobody sees, and everything when somebody does again.
-    if (this._store.watchers === (isVisible ? 1 : 0)) this._model.send({ kind: "visible", value: isVisible });
+    if (this._store.watchers === (isVisible ? 1 : 0)) this._sendVisible(isVisible);
     if (isVisible) this._draw(null);
+  }
+
+  _sendVisible(value) {
+    try {
+      this._model.send({ kind: "visible", value });
+    } catch {
+      // The kernel has ended, and nobody is there to hear it; the view still has to go.
+    }
   }
 
   _take(content, changed) {
