@@ -44,6 +44,16 @@ export class JobsConnection implements IDisposable {
     }, DEAF_AFTER_MS);
   }
 
+  askForTable(job: string): void {
+    this.model.note(job, { isTableAsked: true, note: '' });
+    this._send({ kind: 'table', job });
+    setTimeout(() => {
+      if (!this._isDisposed && this.model.asked(job).isTableAsked) {
+        this.model.note(job, { note: 'The kernel is busy: the table comes when its cell has ended.' });
+      }
+    }, DEAF_AFTER_MS);
+  }
+
   askForResult(job: string): void {
     this._send({ kind: 'result', job });
   }

@@ -11,7 +11,7 @@ import { drawBadges } from './badges';
 import { lambdaIcon } from './icon';
 import { hasOtherMagic, runsOnLambda, toggled } from './magicline';
 import { Notebooks } from './notebooks';
-import { askForMissed, drawRetries } from './outputs';
+import { askForMissed, drawButtons } from './outputs';
 import { JobsPanel } from './panel';
 import { readSettings } from './settings';
 import { StatusItem } from './status';
@@ -75,7 +75,7 @@ function activate(
         status.setHidden(!hasStatus);
         for (const [notebook, connection] of notebooks.all) {
           drawBadges(notebook, connection.model, settings.showBadges);
-          drawRetries(notebook, connection);
+          drawButtons(notebook, connection);
           askForMissed(notebook, connection);
         }
       });

@@ -33,6 +33,8 @@ export interface IJob {
   isBilled: boolean;
   /** Whether what failed or did not run can be run again, once the job is over. */
   canRetry: boolean;
+  /** Whether there is a table of its tasks to be saved. */
+  hasTable: boolean;
   /** Whether it goes on without its kernel, and another can take it up (modes `event` and `trigger`). */
   canAttach: boolean;
   /** The id of the widget's model that shows it; empty when none does. */
@@ -75,6 +77,13 @@ export interface IRetryingMessage {
   job: string;
 }
 
+/** The tasks of a job as CSV. */
+export interface ITableMessage {
+  kind: 'table';
+  job: string;
+  csv: string;
+}
+
 /** What took the widget's place when the job was over, for a page that was not there. */
 export interface IResultMessage {
   kind: 'result';
@@ -83,12 +92,18 @@ export interface IResultMessage {
   data: { [mimeType: string]: string };
 }
 
-export type FromKernel = IJobsMessage | ILogsMessage | IRefusedMessage | IRetryingMessage | IResultMessage;
+export type FromKernel =
+  | IJobsMessage
+  | ILogsMessage
+  | IRefusedMessage
+  | IRetryingMessage
+  | ITableMessage
+  | IResultMessage;
 
-export type ToKernel = { kind: 'hello' } | { kind: 'logs' | 'cancel' | 'retry' | 'result'; job: string };
+export type ToKernel = { kind: 'hello' } | { kind: 'logs' | 'cancel' | 'retry' | 'table' | 'result'; job: string };
 
 /** Whether something that arrived is a message of ours. */
 export function isFromKernel(data: unknown): data is FromKernel {
   const kind = (data as { kind?: unknown } | null)?.kind;
-  return ['jobs', 'logs', 'refused', 'retrying', 'result'].includes(kind as string);
+  return ['jobs', 'logs', 'refused', 'retrying', 'table', 'result'].includes(kind as string);
 }

@@ -2,7 +2,7 @@
 
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { FromKernel, IJob, IResultMessage, ISession, VERSION } from './messages';
+import { FromKernel, IJob, IResultMessage, ISession, ITableMessage, VERSION } from './messages';
 
 export type Filter = 'all' | 'running' | 'failed';
 
@@ -16,6 +16,8 @@ export interface IAsked {
   note: string;
   /** Whether a retry was sent, and was not refused. */
   isRetried: boolean;
+  /** Whether this page, and not another, asked for the table of its tasks. */
+  isTableAsked: boolean;
   /** Whether it was looked after whether the page has the job's result. */
   isResultKept: boolean;
 }
@@ -26,6 +28,7 @@ const NOTHING_ASKED: Readonly<IAsked> = {
   isLogsOpen: false,
   note: '',
   isRetried: false,
+  isTableAsked: false,
   isResultKept: false
 };
 const NO_SESSION: ISession = { jobs: 0, costUsd: 0, isBilled: false };
@@ -53,6 +56,11 @@ export class JobsModel {
   /** A job's result has come that this page missed. */
   get result(): ISignal<this, IResultMessage> {
     return this._result;
+  }
+
+  /** A table has come that this page asked for. */
+  get table(): ISignal<this, ITableMessage> {
+    return this._table;
   }
 
   /** The kernel has ended; these are the jobs that it had, as they were heard of last. */
@@ -115,6 +123,11 @@ export class JobsModel {
     return job.canRetry && isOver(job) && unfinished(job) > 0 && !this.asked(job.id).isRetried;
   }
 
+  /** Whether a person may save the table of a job's tasks. */
+  canSave(job: IJob): boolean {
+    return job.hasTable && job.done + job.failed > 0 && !this.asked(job.id).isTableAsked;
+  }
+
   job(id: string): IJob | undefined {
     return this._jobs.get(id);
   }
@@ -134,9 +147,15 @@ export class JobsModel {
     if (message.kind === 'logs') {
       this.note(message.job, { logs: message.text });
     } else if (message.kind === 'refused') {
-      this.note(message.job, { isCancelling: false, isRetried: false, note: message.reason });
+      this.note(message.job, { isCancelling: false, isRetried: false, isTableAsked: false, note: message.reason });
     } else if (message.kind === 'retrying') {
       this.note(message.job, { note: '' });
+    } else if (message.kind === 'table') {
+      // The kernel speaks to all pages.
+      if (this.asked(message.job).isTableAsked) {
+        this.note(message.job, { isTableAsked: false, note: '' });
+        this._table.emit(message);
+      }
     } else if (message.kind === 'result') {
       this._result.emit(message);
     } else if (message.version !== VERSION) {
@@ -203,6 +222,7 @@ export class JobsModel {
   private _clockDifference = 0;
   private _changed = new Signal<this, void>(this);
   private _ended = new Signal<this, IJob>(this);
+  private _table = new Signal<this, ITableMessage>(this);
   private _lost = new Signal<this, IJob[]>(this);
   private _result = new Signal<this, IResultMessage>(this);
 }

@@ -6,6 +6,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { JobsConnection } from './connection';
 import { IJob } from './messages';
 import { putLost, putResult } from './outputs';
+import { save } from './save';
 
 export class Notebooks {
   constructor(private _tracker: INotebookTracker) {
@@ -65,6 +66,7 @@ export class Notebooks {
     this._connections.set(panel, connection);
     connection.model.changed.connect(() => this._changed.emit());
     connection.model.result.connect((_, result) => putResult(panel, result));
+    connection.model.table.connect((_, table) => save(`${table.job}.csv`, table.csv));
     connection.model.lost.connect((_, jobs) => putLost(panel, jobs));
     const onContent = (): void => this._changed.emit();
     void panel.context.ready.then(() => panel.model?.contentChanged.connect(onContent));

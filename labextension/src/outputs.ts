@@ -1,4 +1,4 @@
-/** What the extension does in a notebook's outputs: a result's button, results that a page missed, jobs without a kernel. */
+/** What the extension does in a notebook's outputs: a result's buttons, results that a page missed, jobs without a kernel. */
 
 import { ICodeCellModel } from '@jupyterlab/cells';
 import { NotebookPanel } from '@jupyterlab/notebook';
@@ -14,31 +14,39 @@ const WIDGET = 'application/vnd.jupyter.widget-view+json';
 const MISSED_AFTER_MS = 1500;
 
 /**
- * Fill the places that results have for it with a button, as long as the kernel knows their jobs. A saved notebook
- * has the empty places only.
+ * Fill the places that results have for it with buttons, as long as the kernel knows their jobs. A saved notebook has
+ * the empty places only.
  */
-export function drawRetries(panel: NotebookPanel, connection: JobsConnection): void {
+export function drawButtons(panel: NotebookPanel, connection: JobsConnection): void {
   const model = connection.model;
   for (const place of panel.content.node.querySelectorAll<HTMLElement>('.lmr-again[data-job]')) {
     const job = model.job(place.dataset.job ?? '');
     const note = job === undefined ? '' : model.asked(job.id).note;
-    if (job === undefined || !(model.canRetry(job) || note)) {
+    if (job === undefined || !(model.canRetry(job) || job.hasTable || note)) {
       place.replaceChildren();
       continue;
     }
     if (place.firstChild === null) {
-      const button = element('button', 'lm-button');
-      button.type = 'button';
-      button.addEventListener('click', () => connection.retry(job.id));
+      const again = button('', () => connection.retry(job.id));
+      const table = button('CSV', () => connection.askForTable(job.id));
+      table.title = 'Save the table of tasks and results';
       const told = element('span', 'lm-again-note');
       told.setAttribute('role', 'status');
-      place.append(button, told);
+      place.append(again, table, told);
     }
-    const [button, told] = [...place.children] as HTMLElement[];
-    button!.hidden = !model.canRetry(job);
-    write(button!, retry(job));
+    const [again, table, told] = [...place.children] as HTMLElement[];
+    again!.hidden = !model.canRetry(job);
+    write(again!, retry(job));
+    table!.hidden = !model.canSave(job);
     write(told!, note);
   }
+}
+
+function button(text: string, act: () => void): HTMLButtonElement {
+  const made = element('button', 'lm-button', text);
+  made.type = 'button';
+  made.addEventListener('click', act);
+  return made;
 }
 
 /** Ask for the results of jobs that have ended and whose widget is still there: the page was reloaded meanwhile. */

@@ -152,6 +152,7 @@ export class JobsPanel extends Widget {
   private _actions: IActions = {
     cancel: job => this._connection?.cancel(job.id),
     retry: job => this._connection?.retry(job.id),
+    save: job => this._connection?.askForTable(job.id),
     toggleLogs: job => {
       const connection = this._connection;
       const isOpen = connection?.model.asked(job.id).isLogsOpen;

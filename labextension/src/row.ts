@@ -8,6 +8,7 @@ import { cost, count, duration, facts, pace, retry, SIGNS } from './words';
 export interface IActions {
   cancel(job: IJob): void;
   retry(job: IJob): void;
+  save(job: IJob): void;
   toggleLogs(job: IJob): void;
   goToCell(job: IJob): void;
   hasCell(job: IJob): boolean;
@@ -40,6 +41,7 @@ export class JobRow {
   ) {
     this._button(this._cancel, () => actions.cancel(this._job));
     this._button(this._retry, () => actions.retry(this._job));
+    this._button(this._save, () => actions.save(this._job));
     this._button(this._logs, () => actions.toggleLogs(this._job));
     this._button(this._cell, () => actions.goToCell(this._job));
     this._hasCell = () => actions.hasCell(this._job);
@@ -53,7 +55,7 @@ export class JobRow {
     this._text.tabIndex = 0;
     this._text.setAttribute('role', 'region');
     const buttons = element('div', 'lm-job-buttons');
-    buttons.append(this._cell, this._logs, this._retry, this._cancel);
+    buttons.append(this._cell, this._logs, this._save, this._retry, this._cancel);
     this.node.append(head, this._bar, this._pace, this._facts, this._error, this._note, buttons, this._text);
   }
 
@@ -79,6 +81,7 @@ export class JobRow {
     this._cancel.disabled = asked.isCancelling;
     this._retry.hidden = !model.canRetry(job);
     write(this._retry, retry(job));
+    this._save.hidden = !model.canSave(job);
     this._cell.hidden = !this._hasCell();
     write(this._logs, asked.isLogsOpen ? 'Hide logs' : 'Logs');
     this._logs.setAttribute('aria-expanded', String(asked.isLogsOpen));
@@ -89,6 +92,7 @@ export class JobRow {
     for (const [button, what] of [
       [this._cancel, 'Cancel'],
       [this._retry, `${retry(job)} of`],
+      [this._save, 'Save the table of'],
       [this._logs, asked.isLogsOpen ? 'Hide logs of' : 'Logs of'],
       [this._cell, 'Go to the cell of']
     ] as const) {
@@ -132,6 +136,7 @@ export class JobRow {
   private _text = element('pre', 'lm-job-logs');
   private _cancel = element('button', 'lm-button', 'Cancel');
   private _retry = element('button', 'lm-button');
+  private _save = element('button', 'lm-button', 'CSV');
   private _logs = element('button', 'lm-button', 'Logs');
   private _cell = element('button', 'lm-button', 'Go to cell');
 }

@@ -30,7 +30,7 @@ function running(more: Partial<IJob> = {}): IJobsMessage {
 }
 
 test('every example of a kernel message is one', () => {
-  for (const name of ['whole', 'change', 'logs', 'refused', 'retrying', 'result']) {
+  for (const name of ['whole', 'change', 'logs', 'refused', 'retrying', 'table', 'result']) {
     assert.ok(isFromKernel(example(name)), name);
   }
   assert.ok(!isFromKernel({ kind: 'other' }));
@@ -38,7 +38,7 @@ test('every example of a kernel message is one', () => {
 });
 
 test('every kind of message that a page sends has an example', () => {
-  const kinds: ToKernel['kind'][] = ['hello', 'logs', 'cancel', 'retry', 'result'];
+  const kinds: ToKernel['kind'][] = ['hello', 'logs', 'cancel', 'retry', 'table', 'result'];
   assert.deepEqual(
     example<ToKernel[]>('to_kernel').map(message => message.kind),
     kinds
@@ -105,6 +105,23 @@ test('what is unfinished of a job that is over can be run again, once', () => {
   assert.ok(model.canRetry(job), 'it was refused');
   assert.equal(retry({ ...job, failed: 1, done: 3 }), 'Retry 1 failed');
   assert.equal(retry({ ...job, tasks: 2000, failed: 21 }), 'Run 1,999 unfinished tasks');
+});
+
+test('a table is saved by the page that asked for it, and no other', () => {
+  const model = told('whole');
+  const saved: string[] = [];
+  model.table.connect((_, table) => saved.push(table.csv));
+  const job = model.job(JOB)!;
+  assert.ok(model.canSave(job));
+  assert.ok(!model.canSave({ ...job, hasTable: false }), 'a cell has none');
+  assert.ok(!model.canSave({ ...job, done: 0, failed: 0 }), 'nothing is in it');
+  model.take(example('table'), 0);
+  assert.deepEqual(saved, []);
+  model.note(JOB, { isTableAsked: true });
+  assert.ok(!model.canSave(job), 'it is on its way');
+  model.take(example('table'), 0);
+  model.take(example('table'), 0);
+  assert.deepEqual(saved, ['task,state\r\n0,done\r\n']);
 });
 
 test('a result that was missed is handed on', () => {

@@ -78,6 +78,15 @@ class LabLink:
         ran_map.retry()
         return True
 
+    def has_table(self, job_id: str) -> bool:
+        """Whether there is a table of a job's tasks."""
+        return self._kept(job_id) is not None
+
+    def table_of(self, job_id: str) -> str | None:
+        """Return the table of a job's tasks as CSV; None when it is no map, or no longer kept."""
+        kept = self._kept(job_id)
+        return None if kept is None else kept.to_csv()
+
     def can_attach(self, job_id: str) -> bool:
         """Whether a job goes on without this kernel, and another can take it up."""
         job = find_job(job_id)
@@ -92,6 +101,9 @@ class LabLink:
         return self._session.shelf.result_of(job_id)
 
     def _map_of(self, job_id: str) -> RanMap | None:
+        kept = self._kept(job_id)
+        return kept if kept is not None and kept.can_run_again else None
+
+    def _kept(self, job_id: str) -> RanMap | None:
         record = self._session.find(job_id)
-        ran_map = None if record is None else record.map
-        return ran_map if ran_map is not None and ran_map.can_run_again else None
+        return None if record is None else record.map

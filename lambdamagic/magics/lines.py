@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +11,7 @@ from IPython.core.error import UsageError
 
 from lambdamagic.api.appearance import SIGNS
 from lambdamagic.magics.history import history_table
-from lambdamagic.magics.session import JobRecord, Session
+from lambdamagic.magics.session import JobRecord, RanMap, Session
 from lambdamagic.magics.tables import Table
 from lambdamagic.widgets import text
 
@@ -28,7 +29,7 @@ HELP = """\
 %lambda doctor                    check all that jobs need, each with what mends it
 %lambda attach JOB                take up a job of --mode event or trigger whose kernel died
 %lambda last                      the last job: what it did, and for a map its results as far as they came;
-                                  job = %lambda last, then job.resume() or job.retry_failed()
+                                  job = %lambda last, then job.resume(), job.retry_failed() or job.to_csv(path)
 %lambda help                      this text
 
 Options: `%lambda?` and `%lambda_map?` list them. `%%lambda --plan` shows what would be sent, and sends nothing."""
@@ -210,12 +211,29 @@ class LastJob:
         """
         return self._again(failed=True)
 
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Return the table of the last map's tasks as CSV, as the widget's button does.
+
+        A line for each task: its number, state, run time in seconds, and short forms of argument, result and error.
+
+        Args:
+            path: Also written there, as UTF-8.
+
+        Raises:
+            UsageError: It was no map, or its results are no longer kept.
+        """
+        table = self._map("table").to_csv()
+        if path is not None:
+            Path(path).write_text(table, encoding="utf-8", newline="")
+        return table
+
     def _again(self, *, failed: bool) -> list[Any]:
+        return self._map("tasks to run again").again(failed=failed)
+
+    def _map(self, what: str) -> RanMap:
         if self._record.map is None:
-            raise UsageError(
-                f"job {self.job_id} has no tasks to run again: it was no map, or later maps took its place"
-            )
-        return self._record.map.again(failed=failed)
+            raise UsageError(f"job {self.job_id} has no {what}: it was no map, or later maps took its place")
+        return self._record.map
 
     def __repr__(self) -> str:
         progress = self._record.progress

@@ -165,6 +165,11 @@ class MapRun:
         self._wants_retry = True
         self.session.background.soon(self._retry)
 
+    def to_csv(self) -> str:
+        """Return a line for each task: number, state, run time in seconds, argument, result, error. For any thread."""
+        assert self._runner is not None, "it has run"
+        return self._runner.details.results_csv()
+
     def _retry(self) -> None:
         before = self._background
         if not self._wants_retry or (before is not None and not before.has_ended):

@@ -56,7 +56,7 @@ class JobRunner:
         self.job: Job | None = None
         settings = resolved.settings
         listener = ProgressListener()
-        self._details = details = JobDetails(listener, outcome, argument)
+        self.details = details = JobDetails(listener, outcome, argument)
         actions = Actions(
             cancel=self._cancel,
             retry_failed=ran_map.retry if ran_map is not None and ran_map.can_run_again else None,
@@ -161,7 +161,7 @@ class JobRunner:
         """Begin the job, and return what is remembered of it."""
         listeners = Listeners()
         listeners.add(self.showing.listener)
-        self._details.function = spec.function.name
+        self.details.function = spec.function.name
         # Before anything can be told of it: who hears of the job may ask for it at once.
         begun = replace(self.showing.listener.snapshot(), job_id=spec.job_id, label=self.label)
         self.record = JobRecord(begun, self.target.name, spec.function.name, self.place.cell, map=self._map)
@@ -183,7 +183,7 @@ class JobRunner:
             for arrival in job.arrivals(tick):
                 if arrival.error is not None:
                     arrival = replace(arrival, error=self.target.check(arrival.error))
-                self._details.took(arrival)
+                self.details.took(arrival)
                 receive(arrival)
                 tick()
         except KeyboardInterrupt:

@@ -46,6 +46,9 @@ class RanMap(Protocol):
     def retry(self) -> None:
         """Have both run again in the background, once no cell runs. For any thread."""
 
+    def to_csv(self) -> str:
+        """Return the table of its tasks, as the widget's. For any thread."""
+
 
 @dataclass
 class JobRecord:

@@ -35,8 +35,8 @@ def final(progress: Progress, listener: ProgressListener, actions: Actions) -> d
         ((commonest, _),) = progress.errors.most_common(1)
         first = progress.first_failed.get(commonest)
         traceback = actions.describe(first).traceback if first is not None else ""
-    can_retry = actions.retry_failed is not None
-    html = result.render(progress, listener.tasks(), traceback=traceback, can_retry=can_retry)
+    is_kept = actions.results_csv is not None
+    html = result.render(progress, listener.tasks(), traceback=traceback, is_kept=is_kept)
     return {"text/html": html, "text/plain": result.plain(progress)}
 
 

@@ -65,6 +65,12 @@ class Jobs(Protocol):
     def retry(self, job_id: str) -> bool:
         """Run that again; return whether it can be."""
 
+    def has_table(self, job_id: str) -> bool:
+        """Whether there is a table of its tasks."""
+
+    def table_of(self, job_id: str) -> str | None:
+        """Return that table as CSV, if it is kept."""
+
     def can_attach(self, job_id: str) -> bool:
         """Whether it goes on without this kernel, and another can take it up."""
 
@@ -182,6 +188,12 @@ class JobsPanel:
                     self._send({"kind": "retrying", "job": job_id})
                 else:
                     self._refuse("retry", job_id, "What this job was given is no longer kept: run its cell again.")
+            case "table":
+                table = self._jobs.table_of(job_id)
+                if table is None:
+                    self._refuse("table", job_id, "The table of this job is no longer kept.")
+                else:
+                    self._send({"kind": "table", "job": job_id, "csv": table})
             case "result":
                 bundle = self._jobs.result_of(job_id)
                 if bundle is not None:
@@ -234,6 +246,7 @@ class JobsPanel:
         return {
             **job_facts(progress, entry.cell, now),
             "canRetry": jobs.can_retry(job_id),
+            "hasTable": jobs.has_table(job_id),
             "canAttach": jobs.can_attach(job_id),
             "view": jobs.view_of(job_id),
         }

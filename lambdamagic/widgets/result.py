@@ -53,15 +53,15 @@ overflow-wrap:anywhere}}
 </style>"""
 
 
-def render(progress: Progress, tasks: TaskTable, *, traceback: str = "", can_retry: bool = False) -> str:
+def render(progress: Progress, tasks: TaskTable, *, traceback: str = "", is_kept: bool = False) -> str:
     """Return the HTML.
 
     Args:
         progress: The job's end.
         tasks: Its tasks.
         traceback: That of the first failed task, as text.
-        can_retry: Whether what failed can be run again. There is a place then into which JupyterLab's extension puts a
-            button while the kernel knows the job; it is empty, and nothing, everywhere else.
+        is_kept: Whether the kernel keeps what a map's tasks gave. There is a place then into which JupyterLab's
+            extension puts buttons while the kernel knows the job; it is empty, and nothing, everywhere else.
     """
     is_map = progress.task_count != 1
     now = progress.finished_at or progress.started_at
@@ -75,7 +75,7 @@ def render(progress: Progress, tasks: TaskTable, *, traceback: str = "", can_ret
     if is_map:
         parts.append(pictures.bar(progress))
     parts.append(_table(progress))
-    if can_retry and progress.done < (progress.task_count or 0):
+    if is_kept and is_map:
         parts.append(f'<div class="lmr-again" data-job="{escape(progress.job_id)}"></div>')
     if is_map and len(tasks.states) > 1:
         parts.append(pictures.timeline(tasks, progress.elapsed_s(now)))

@@ -241,6 +241,13 @@ def evaluate(n):
     again.wait_for()
     keep(page, "retry-button")
     assert violations(page, ".lmr") == []
+    for place in (page.locator(".lmr").get_by_role("button", name="CSV"), panel.get_by_role("button", name="table of")):
+        with page.expect_download() as download:
+            place.click()
+        lines = Path(download.value.path()).read_text().splitlines()
+        assert lines[0] == "task,state,seconds,argument,result,error"
+        assert len(lines) == 201
+        assert lines[1].endswith("ValueError('no convergence')") and lines[8].endswith(",7,49,")
     notebook.run(2)
     assert "[0, 80, 160]" in notebook.output(2).text_content()
     again.click()

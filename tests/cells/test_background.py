@@ -213,7 +213,7 @@ def test_unloading_stops_what_is_under_way_and_says_so(notebook, gate):
 
 
 _DIVIDE = "def divide(n):\n    return 60 / (n - 3)\n"
-_ITS_DETAILS = "m._runner._details"
+_ITS_DETAILS = "m._runner.details"
 
 
 def test_a_map_tells_its_results_and_tracebacks_while_no_cell_runs(kernel):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 
@@ -94,3 +97,19 @@ def test_the_latest_maps_are_kept(tries):
         tries.ok("%lambda_map abs [-1];")
     kept = "[record.map is not None for record in get_ipython()._lambdamagic.session.history][-6:]"
     assert tries.ok(kept).value == [False, True, True, True, True, True]
+
+
+def test_the_table_of_a_map_is_there_when_it_is_over(notebook, tmp_path):
+    """`%lambda last` gives it, and writes it; a cell has none."""
+    notebook.ok("def f(n):\n    if n == 2:\n        raise ValueError('two')\n    return n * n")
+    notebook.ok("r = %lambda_map --chunksize 1 --on-error return f range(3)")
+    table = notebook.ok(f"job = %lambda last\njob.to_csv({str(tmp_path / 'tasks.csv')!r})").value
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert [(row["task"], row["state"], row["result"], row["error"]) for row in rows] == [
+        ("0", "done", "0", ""),
+        ("1", "done", "1", ""),
+        ("2", "failed", "", "ValueError('two')"),
+    ]
+    assert (tmp_path / "tasks.csv").read_bytes().decode() == table
+    notebook.ok("%%lambda\n1")
+    assert "has no table" in str(notebook.run("job = %lambda last\njob.to_csv()").error)

@@ -76,6 +76,13 @@ class _Jobs:
     def can_retry(self, job_id: str) -> bool:
         return job_id == JOB and "submit" not in self.asked
 
+    def has_table(self, job_id: str) -> bool:
+        return self.can_retry(job_id)
+
+    def table_of(self, job_id: str) -> str | None:
+        self.asked.append(f"table {job_id}")
+        return "task,state\r\n0,done\r\n" if self.has_table(job_id) else None
+
     def can_attach(self, job_id: str) -> bool:
         return False
 
@@ -151,8 +158,8 @@ def test_what_pages_say_is_understood(comm: _Comm) -> None:
     try:
         for message in _example("to_kernel"):
             comm.say(**message)
-        assert jobs.asked == [f"cancel {JOB}", f"retry {JOB}"]
-        assert [message["kind"] for message in comm.sent] == ["jobs", "logs", "retrying", "result"]
+        assert jobs.asked == [f"cancel {JOB}", f"retry {JOB}", f"table {JOB}"]
+        assert [message["kind"] for message in comm.sent] == ["jobs", "logs", "retrying", "table", "result"]
     finally:
         panel.close()
 
@@ -210,6 +217,19 @@ def test_old_jobs_are_forgotten_and_their_cost_is_not(panel: JobsPanel, comm: _C
     assert message["jobs"][-1]["id"] == "job-249"
     assert message["session"]["jobs"] == 250
     assert round(message["session"]["costUsd"], 6) == 2.5
+
+
+def test_a_table_comes_as_in_the_example(panel: JobsPanel, comm: _Comm) -> None:
+    """As CSV, or refused with a reason when it is no longer kept."""
+    comm.say(kind="table", job=JOB)
+    comm.say(kind="table", job="other")
+    assert comm.sent[0] == _example("table")
+    assert comm.sent[1] == {
+        "kind": "refused",
+        "to": "table",
+        "job": "other",
+        "reason": "The table of this job is no longer kept.",
+    }
 
 
 def test_a_widget_that_was_opened_is_told_at_once(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
