@@ -5,7 +5,19 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("imports", "encode", "cell", "embedded", "growth", "map", "faults", "simulate", "concurrency", "views")
+ALL = (
+    "imports",
+    "encode",
+    "cell",
+    "embedded",
+    "growth",
+    "map",
+    "faults",
+    "simulate",
+    "concurrency",
+    "invoker",
+    "views",
+)
 
 
 def main(names: list[str]) -> int:
