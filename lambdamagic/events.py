@@ -1,6 +1,7 @@
 """What happens to a job, as data. Views listen to these and to nothing else.
 
-Events are emitted in order by one thread (the engine's); a listener must be quick and must not raise.
+Events are emitted in order by one thread (the engine's; before a job is given to it, its owner's); a listener must be
+quick and must not raise.
 """
 
 from __future__ import annotations
@@ -13,6 +14,27 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from lambdamagic.protocol.report import Report
+
+
+@dataclass(frozen=True)
+class JobQueued:
+    """A job waits before it can begin.
+
+    Attributes:
+        job_id: Its id.
+        label: What runs, in a few words, for a person.
+        task_count: How many tasks it has; None when that is not known yet.
+        is_behind: Whether it waits for another job.
+        note: What it waits for, for a person; empty where nobody needs to know.
+        at: Seconds since the epoch.
+    """
+
+    job_id: str
+    label: str
+    task_count: int | None
+    is_behind: bool
+    note: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -169,7 +191,8 @@ class JobFinished:
 
 
 Event: TypeAlias = (
-    JobStarted
+    JobQueued
+    | JobStarted
     | InvocationStarted
     | InvocationThrottled
     | InvocationRetried

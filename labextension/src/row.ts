@@ -76,7 +76,7 @@ export class JobRow {
     write(this._pace, told.filter(Boolean).join(' · '));
     write(this._facts, facts(job).join(' · '));
     show(this._error, job.error);
-    show(this._note, asked.note);
+    show(this._note, asked.note || job.note);
     this._cancel.hidden = isOver(job);
     this._cancel.disabled = asked.isCancelling;
     this._retry.hidden = !model.canRetry(job);

@@ -3,7 +3,7 @@
 import { IJob, JobState } from './messages';
 
 /** A sign for each state, since colour alone tells nothing to many. */
-export const SIGNS: Record<JobState, string> = { starting: '…', running: '▶', done: '✓', failed: '✗', cancelled: '■' };
+export const SIGNS: Record<JobState, string> = { queued: '…', starting: '…', running: '▶', done: '✓', failed: '✗', cancelled: '■' };
 
 export function duration(seconds: number): string {
   if (seconds < 0.9995) {
@@ -82,7 +82,9 @@ export function facts(job: IJob): string[] {
     told.push(count(job.coldStarts, 'cold start'));
   }
   const memory = `${count(job.memoryMb)} MB`;
-  told.push(job.peakMemoryMb ? `peak ${count(job.peakMemoryMb)} of ${memory}` : memory);
+  if (job.memoryMb) {
+    told.push(job.peakMemoryMb ? `peak ${count(job.peakMemoryMb)} of ${memory}` : memory); // not known before it begins
+  }
   return told;
 }
 

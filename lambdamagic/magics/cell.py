@@ -144,7 +144,12 @@ class CellRun:
         units = FixedUnits([Unit((0,))])
         is_background = self.arguments.bg
         runner = JobRunner(
-            self.session, self.resolved, _label(body), outcome=lambda task: None, is_background=is_background
+            self.session,
+            self.resolved,
+            _label(body),
+            task_count=1,
+            outcome=lambda task: None,
+            is_background=is_background,
         )
         if is_background:
             job = BackgroundJob(
@@ -152,14 +157,12 @@ class CellRun:
                 runner,
                 CellWork(self, program, out, line),
                 names=_pending_names(self.session, plan, out),
-                prepare=lambda job_id: staged(
-                    runner.prepare("cell", program, units, task_count=1, options=options, job_id=job_id), line
-                ),
+                prepare=lambda: staged(runner.prepare("cell", program, units, options=options), line),
                 before=line.jobs if line else (),
             )
             self.session.background.add(job)
             return job
-        runner.run("cell", program, units, task_count=1, options=options, receive=self._receive)
+        runner.run("cell", program, units, options=options, receive=self._receive)
         arrival = self._arrival
         assert arrival is not None, "a job that ends without error has had an arrival"
         replay(outputs_of(arrival))

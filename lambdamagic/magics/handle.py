@@ -15,10 +15,10 @@ from lambdamagic.codec.earlier import refers_to_earlier
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.errors import BeforeFailedError, JobCancelledError, LambdaMagicError
 from lambdamagic.jobs.invoke import collect
-from lambdamagic.jobs.job import Arrival, JobSpec, new_job_id
+from lambdamagic.jobs.job import Arrival, JobSpec
 from lambdamagic.magics.outputs import outputs_bundle
 from lambdamagic.magics.queueing import LAZY_MIN_BYTES, CellWork
-from lambdamagic.magics.running import JobRunner, replay
+from lambdamagic.magics.running import STARTING, JobRunner, replay
 from lambdamagic.protocol.envelope import Usage
 from lambdamagic.widgets import page, text
 from lambdamagic.widgets.progress import Progress
@@ -33,6 +33,7 @@ _SHOWN_NAMES = 12
 _NOTHING = {"text/html": "", "text/plain": ""}
 #: Stays in the notebook only if the job was never seen to end.
 _UNSEEN = "Still running when this was written: the end of the notebook stops it, unless a cell waits (%lambda wait)."
+_EVERY_S = 0.5
 _ENDS = {"failed": "failed", "cancelled": "was cancelled"}
 
 
@@ -47,7 +48,7 @@ class BackgroundJob:
         work: Reads what arrives.
         names: The names that it may bind.
         before: Jobs that it is queued behind.
-        prepare: Puts it together, given its id; called when those have ended.
+        prepare: Puts it together; called when those have ended.
         stops_early: Whether the first task that fails ends it.
         on_end: Told in the job's thread when it has ended.
 
@@ -67,12 +68,12 @@ class BackgroundJob:
         work: Work,
         *,
         names: Sequence[str],
-        prepare: Callable[[str], JobSpec],
+        prepare: Callable[[], JobSpec],
         before: Sequence[BackgroundJob] = (),
         stops_early: bool = False,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        self.job_id, self.label = new_job_id(), runner.label
+        self.job_id, self.label = runner.job_id, runner.label
         self.names = tuple(names)
         self.number = next(_numbers)
         self.before = tuple(before)
@@ -105,43 +106,79 @@ class BackgroundJob:
         self._read = 0
         self._unreadable: BaseException | None = None
         self._is_reading_due = self._is_refreshed = False
-        if not self.before:
+        self._woken = threading.Event()
+        self._on_ended: list[Callable[[], None]] = []
+        runner.cancel = self.cancel
+        if self.before or runner.opens_slowly:
+            behind = ", ".join(f"job {job.job_id[-8:]} ({job.label})" for job in self.before if not job.has_ended)
+            runner.queue(f"waits for {behind}" if behind else STARTING, is_behind=bool(behind))
+        else:
             self._begin()
         threading.Thread(target=self._run, name=f"lambdamagic-bg-{self.job_id}", daemon=True).start()
 
     def _begin(self) -> None:
-        spec = self.spec = self._prepare(self.job_id)
+        if self._is_cancelled:
+            raise self._cancelled()
+        spec = self.spec = self._prepare()
         with self._lock:
             if self._is_cancelled:
-                raise JobCancelledError(f"job {self.job_id} was cancelled before it began")
+                raise self._cancelled()
             self._runner.start(spec)
             self._has_begun = True
             self._note()
 
+    def _cancelled(self) -> JobCancelledError:
+        return JobCancelledError(f"job {self.job_id} was cancelled before it began")
+
     def _run(self) -> None:
         try:
-            if self.before:
-                for job in self.before:
-                    job.wait_for_end(None)
-                    if job.state != "done":
-                        raise BeforeFailedError(
-                            f"job {job.job_id} ({job.label}), whose result this one reads, {_ENDS[job.state]}"
-                        )
+            if not self._has_begun:
+                self._wait_for_before()
                 self._begin()
             self._runner.follow(self._take, self._note)
         except BaseException as error:  # noqa: BLE001  # a thread's own end: the main thread raises it where it is asked
             self._error = error
         finally:
             with self._lock:
-                self._end_state = self._judged()
+                state = self._end_state = self._judged()
+                if not self._has_begun:
+                    is_failure = state == "failed" and self._error is not None
+                    self._runner.end_unbegun(state, _told_of(self._error) if is_failure else "")
                 self._ended.set()
                 if self._outputs is not None:
                     self._show_outputs()
+                acts, self._on_ended = self._on_ended, []
+            for act in acts:
+                act()
             self._read_soon()
             self._on_end()
 
+    def _wait_for_before(self) -> None:
+        for job in self.before:
+            job.when_ended(self._woken.set)
+        for job in self.before:
+            while not job.has_ended and not self._is_cancelled:
+                self._woken.wait(_EVERY_S)
+                self._woken.clear()
+                self._runner.showing.tick()  # a page that has just loaded its code hears of the job
+            if self._is_cancelled:
+                break  # `_begin` says so
+            if job.state != "done":
+                raise BeforeFailedError(
+                    f"job {job.job_id} ({job.label}), whose result this one reads, {_ENDS[job.state]}"
+                )
+
+    def when_ended(self, act: Callable[[], None]) -> None:
+        """Have something done, at once and in the job's own thread, when it has ended; now if it has."""
+        with self._lock:
+            if not self._ended.is_set():
+                self._on_ended.append(act)
+                return
+        act()
+
     def _note(self) -> None:
-        self._runner.record.progress = self._progress()
+        if self._runner.record is not None:
+            self._runner.record.progress = self._progress()
 
     def _take(self, arrival: Arrival) -> None:
         self.arrivals.append(arrival)
@@ -218,7 +255,7 @@ class BackgroundJob:
     @property
     def is_staged(self) -> bool:
         """Whether its answer goes to the bucket."""
-        return self._runner.target.stager.store is not None and (self.spec is None or not self.spec.collects)
+        return self._runner.has_store and (self.spec is None or not self.spec.collects)
 
     def forget(self) -> None:
         """Let everything go that only jobs behind it needed (for `Background`)."""
@@ -263,6 +300,7 @@ class BackgroundJob:
                 self._is_cancelled = True
             if self._runner.job is not None:
                 self._runner.job.cancel()
+        self._woken.set()
 
     def settle(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Read what it brought (for `Background`)."""
@@ -300,9 +338,8 @@ class BackgroundJob:
 
     def _progress(self) -> Progress:
         progress = self._runner.showing.listener.snapshot()
-        state = self.state
         # A cell that raised is a job that was done as far as the engine goes.
-        return replace(progress, job_id=self.job_id, label=self.label, state=state, task_count=progress.task_count or 1)
+        return replace(progress, state=self.state) if self._has_begun else progress
 
     def show_in_place(self) -> None:
         """Show it live where an earlier job was shown; nothing if that was not shown."""
@@ -339,7 +376,7 @@ class BackgroundJob:
             self._printed = [entry for arrival in self.arrivals for entry in outputs_of(arrival)]
         failure = next((error for arrival in self.arrivals if (error := _error_line(arrival))), "")
         if isinstance(self._error, Exception) and not isinstance(self._error, JobCancelledError):
-            failure = f"{type(self._error).__name__}: {self._error}"
+            failure = _told_of(self._error)
         bundle = outputs_bundle(self._printed, failure, self._value)
         if bundle is not None or self._background.is_headless:
             self._outputs.update(bundle or _NOTHING, raw=True)
@@ -375,6 +412,10 @@ def outputs_of(arrival: Arrival) -> list[dict[str, Any]]:
 
 def _failed(arrival: Arrival) -> bool:
     return arrival.error is not None or bool(_error_line(arrival))
+
+
+def _told_of(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _error_line(arrival: Arrival) -> str:

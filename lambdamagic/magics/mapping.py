@@ -215,12 +215,13 @@ class MapRun:
     ) -> Any:
         settings, program, before = self.resolved.settings, self._program, self._runner
         assert program is not None
-        if before is not None:
+        if before is not None and before.record is not None:
             before.record.map = None  # what can be run again is told by the latest job
         runner = self._runner = JobRunner(
             self.session,
             self.resolved,
             self._label,
+            task_count=count,
             outcome=self._outcome,
             argument=None if self._kept is None else self._kept.__getitem__,
             is_background=is_background,
@@ -228,7 +229,6 @@ class MapRun:
             place=None if before is None else before.place,
         )
         job: dict[str, Any] = {
-            "task_count": count,
             "options": {"serializer": settings.serializer},
             "deaths": 1,
             "is_program_shared": count is None or count > (settings.chunksize or 1),
@@ -241,7 +241,7 @@ class MapRun:
                 runner,
                 self,
                 names=(),
-                prepare=lambda job_id: runner.prepare("map", program, units, **job, job_id=job_id),
+                prepare=lambda: runner.prepare("map", program, units, **job),
                 stops_early=stops_early and settings.on_error == "raise",
                 on_end=self._retry_if_wanted,
             )

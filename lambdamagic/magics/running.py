@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import Any
 
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.errors import CredentialsError, FunctionMissingError, JobCancelledError, LambdaMagicError
-from lambdamagic.events import Listeners
+from lambdamagic.events import EVERY_JOB, JobFinished, JobQueued, Listeners
 from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.encoding import Program
-from lambdamagic.jobs.job import Arrival, Job, JobSpec
+from lambdamagic.jobs.job import Arrival, Job, JobSpec, new_job_id
 from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.details import JobDetails
 from lambdamagic.magics.session import JobRecord, RanMap, Session
@@ -23,6 +26,10 @@ from lambdamagic.widgets.notebook import Place
 from lambdamagic.widgets.progress import ProgressListener
 from lambdamagic.widgets.views import DELAY_S, Front, Gate, Showing, choose_view
 
+#: What a job waits for that is the first of its kernel.
+STARTING = "starting the embedded Lambda …"
+_TICK_S = 0.1
+
 
 class JobRunner:
     """Runs one job for the cell that waits for it.
@@ -31,11 +38,16 @@ class JobRunner:
         session: The notebook's session.
         resolved: The settings in force.
         label: What runs, for a person.
+        task_count: How many tasks it has; None when that is not known yet.
         outcome: Returns a task's value or exception, as far as there is one.
         argument: Returns what a task is called with.
         is_background: Whether the cell ends at once; its view is opened by whoever shows the job, if at all.
         ran_map: The map that it runs for.
         place: Where an earlier job for that map was shown.
+
+    Attributes:
+        job_id: The job's id.
+        cancel: Stops it: for the buttons of its views.
     """
 
     def __init__(
@@ -44,6 +56,7 @@ class JobRunner:
         resolved: ResolvedSettings,
         label: str,
         *,
+        task_count: int | None,
         outcome: Callable[[int], Any],
         argument: Callable[[int], Any] | None = None,
         is_background: bool = False,
@@ -52,13 +65,17 @@ class JobRunner:
     ) -> None:
         self._map, self.place = ran_map, place or Place(session.cell)
         self.session, self.resolved, self.label = session, resolved, label
-        self.target: Target = session.target(resolved)
+        self.job_id, self._task_count = new_job_id(), task_count
         self.job: Job | None = None
+        self.record: JobRecord | None = None
+        self.cancel: Callable[[], None] = self._cancel
         settings = resolved.settings
         listener = ProgressListener()
+        self._listeners = Listeners()
+        self._listeners.add(listener)
         self.details = details = JobDetails(listener, outcome, argument)
         actions = Actions(
-            cancel=self._cancel,
+            cancel=lambda: self.cancel(),
             retry_failed=ran_map.retry if ran_map is not None and ran_map.can_run_again else None,
             describe=details.describe,
             results_csv=details.results_csv,
@@ -78,6 +95,52 @@ class JobRunner:
         if is_background and front == "notebook":
             view = self.gate = Gate(view)
         self.showing = Showing(view, listener, delay_s=0.0 if is_background else DELAY_S)
+        self.opens_slowly = session.opens_slowly(resolved)
+        self._target = None if self.opens_slowly else session.target(resolved)
+        self._listeners.emit(self._queued(STARTING if self.opens_slowly else ""))
+
+    def _queued(self, note: str, *, is_behind: bool = False) -> JobQueued:
+        return JobQueued(self.job_id, self.label, self._task_count, is_behind, note, time.time())
+
+    @property
+    def target(self) -> Target:
+        """Where it runs. Blocks for some seconds where an embedded Lambda has to be started first."""
+        if self._target is None:
+            self._target = self.session.target(self.resolved)
+        return self._target
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a bucket; the embedded Lambda has one."""
+        return self._target is None or self._target.stager.store is not None
+
+    def queue(self, note: str, *, is_behind: bool) -> None:
+        """Tell everybody of the job before it can begin: it waits for something."""
+        event = self._queued(note, is_behind=is_behind)
+        self._listeners.emit(event)
+        self._remember("")
+        EVERY_JOB.emit(event)
+
+    def end_unbegun(self, state: str, error: str) -> None:
+        """Tell everybody that a job that was queued will not begin."""
+        event = JobFinished(self.job_id, state, error, time.time())
+        self._listeners.emit(event)
+        self._remember("").progress = self.showing.listener.snapshot()
+        self.showing.close()
+        EVERY_JOB.emit(event)
+
+    def _remember(self, function: str) -> JobRecord:
+        if self.record is None:
+            self.record = JobRecord(
+                self.showing.listener.snapshot(),
+                self.resolved.settings.resolved_target(),
+                function,
+                self.place.cell,
+                map=self._map,
+            )
+            self.session.remember(self.record)
+        self.record.function = function
+        return self.record
 
     def _cancel(self) -> None:
         if self.job is not None:
@@ -89,7 +152,6 @@ class JobRunner:
         program: Program,
         units: UnitSource,
         *,
-        task_count: int | None,
         options: dict[str, Any],
         receive: Callable[[Arrival], None],
         between: Callable[[], None] = lambda: None,
@@ -104,11 +166,12 @@ class JobRunner:
             KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
             LambdaMagicError: The job could not run or go on.
         """
+        if self.opens_slowly:
+            self._open_shown()
         spec = self.prepare(
             kind,
             program,
             units,
-            task_count=task_count,
             options=options,
             deaths=deaths,
             is_program_shared=is_program_shared,
@@ -125,13 +188,11 @@ class JobRunner:
         program: Program,
         units: UnitSource,
         *,
-        task_count: int | None,
         options: dict[str, Any],
         deaths: int = 0,
         is_program_shared: bool = False,
         cached: tuple[int, ...] = (),
         inputs: Inputs | None = None,
-        job_id: str = "",
     ) -> JobSpec:
         """Put the job together; a large program is staged here.
 
@@ -146,33 +207,54 @@ class JobRunner:
                 units,
                 label=self.label,
                 program=program,
-                task_count=task_count,
+                task_count=self._task_count,
                 options=options,
                 deaths=deaths,
                 is_program_shared=is_program_shared,
                 cached=cached,
                 inputs=inputs,
-                job_id=job_id,
+                job_id=self.job_id,
             )
         except LambdaMagicError as error:
             raise self._checked(error) from error.__cause__
 
     def start(self, spec: JobSpec) -> JobRecord:
         """Begin the job, and return what is remembered of it."""
-        listeners = Listeners()
-        listeners.add(self.showing.listener)
         self.details.function = spec.function.name
         # Before anything can be told of it: who hears of the job may ask for it at once.
-        begun = replace(self.showing.listener.snapshot(), job_id=spec.job_id, label=self.label)
-        self.record = JobRecord(begun, self.target.name, spec.function.name, self.place.cell, map=self._map)
-        self.session.remember(self.record)
-        self.job = self.session.start(spec, listeners)
-        return self.record
+        record = self._remember(spec.function.name)
+        self.job = self.session.start(spec, self._listeners)
+        return record
+
+    def _open_shown(self) -> None:
+        """Open the target in a thread of its own, so that the view can say what takes so long.
+
+        Raises:
+            KeyboardInterrupt: The user stopped it; the target is opened nevertheless, for the next job.
+            LambdaMagicError: It is not usable.
+        """
+        opening: Future[Target] = Future()
+
+        def open_it() -> None:
+            try:
+                opening.set_result(self.target)
+            except BaseException as error:  # noqa: BLE001  # raised in the cell, which waits for it
+                opening.set_exception(error)
+
+        threading.Thread(target=open_it, name="lambdamagic-open", daemon=True).start()
+        try:
+            while not wait([opening], _TICK_S).done:
+                self.showing.tick()
+            opening.result()
+        except BaseException as error:
+            is_stopped = isinstance(error, KeyboardInterrupt)
+            self.end_unbegun("cancelled" if is_stopped else "failed", "" if is_stopped else str(error))
+            raise
 
     def follow(self, receive: Callable[[Arrival], None], between: Callable[[], None] = lambda: None) -> None:
         """Hand over what arrives until the job has ended; see `run`."""
-        job = self.job
-        assert job is not None, "it was started"
+        job, record = self.job, self.record
+        assert job is not None and record is not None, "it was started"
         try:
 
             def tick() -> None:
@@ -200,8 +282,8 @@ class JobRunner:
                 job.give_up()  # what was received could not be used, or was an exception to raise
                 job.wait(2.0)
             self.showing.close()
-            self.record.progress = self.showing.listener.snapshot()
-            self.record.logs = list(job.log_tails)
+            record.progress = self.showing.listener.snapshot()
+            record.logs = list(job.log_tails)
 
     def _checked(self, error: LambdaMagicError) -> Exception:
         """Return the error to raise: that the target itself died, if it did."""

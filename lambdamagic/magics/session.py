@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lambdamagic.codec.home import Home
 from lambdamagic.config import ResolvedSettings, load_settings
+from lambdamagic.errors import TargetError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import Job, JobSpec
@@ -75,6 +77,15 @@ class JobRecord:
 _RESULT_NAME = re.compile(r"_{1,3}|_\d+")
 
 
+def _target_key(resolved: ResolvedSettings) -> tuple[Any, ...]:
+    settings = resolved.settings
+    kind = settings.resolved_target()
+    if kind == "local":
+        return kind, settings.local_port
+    key = (kind, settings.function, settings.bucket, settings.region, settings.profile, settings.endpoint_url)
+    return *key, settings.variants
+
+
 class HiddenNames(Container[str]):
     """Names in the namespace that IPython put there and that the user has not changed, results apart."""
 
@@ -114,6 +125,8 @@ class Session:
         self._given = given
         self._engine: Engine | None = None
         self._targets: dict[tuple[Any, ...], Target] = {}
+        self._opening = threading.RLock()
+        self._is_closed = False
 
     @property
     def front(self) -> Front:
@@ -131,21 +144,27 @@ class Session:
         return load_settings(ipython_config=from_file, config_magic=from_magic, overrides=overrides)
 
     def target(self, resolved: ResolvedSettings) -> Target:
-        """Return the target for the settings, opened at first use; one that has died is opened anew."""
-        settings = resolved.settings
-        kind = settings.resolved_target()
-        if kind == "local":
-            key: tuple[Any, ...] = (kind, settings.local_port)
-        else:
-            key = (kind, settings.function, settings.bucket, settings.region, settings.profile, settings.endpoint_url)
-            key += (settings.variants,)
-        target = self._targets.get(key)
-        if target is not None and not target.is_alive():
-            target.close()
-            target = None
-        if target is None:
-            target = self._targets[key] = open_target(settings, ask=self.ask)
-        return target
+        """Return the target for the settings, opened at first use; one that has died is opened anew. Thread-safe.
+
+        Raises:
+            LambdaMagicError: It is not usable.
+        """
+        settings, key = resolved.settings, _target_key(resolved)
+        with self._opening:
+            target = self._targets.get(key)
+            if target is not None and not target.is_alive():
+                target.close()
+                target = None
+            if target is None:
+                if self._is_closed:
+                    raise TargetError("lambdamagic was unloaded while this job waited for its target")
+                target = self._targets[key] = open_target(settings, ask=self.ask)
+            return target
+
+    def opens_slowly(self, resolved: ResolvedSettings) -> bool:
+        """Whether the target is an embedded Lambda that does not run yet."""
+        target = self._targets.get(_target_key(resolved))
+        return resolved.settings.resolved_target() == "local" and (target is None or not target.is_alive())
 
     @property
     def can_ask(self) -> bool:
@@ -207,9 +226,11 @@ class Session:
     def close(self) -> None:
         """Stop everything that was started. Idempotent."""
         self.shelf.close()
-        for target in self._targets.values():
-            target.close()
-        self._targets.clear()
+        with self._opening:
+            self._is_closed = True
+            for target in self._targets.values():
+                target.close()
+            self._targets.clear()
         if self._engine is not None:
             self._engine.close()
             self._engine = None

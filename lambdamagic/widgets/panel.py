@@ -125,11 +125,14 @@ class JobsPanel:
     def __call__(self, event: events.Event) -> None:
         """Take in an event of any job."""
         with self._changed:
-            if isinstance(event, events.JobStarted):
+            known = self._entries.get(event.job_id)
+            is_new = known is None or known.listener is None  # a job that was attached to may run again under its id
+            if is_new and isinstance(event, events.JobQueued | events.JobStarted):
                 self._entries[event.job_id] = _Entry(self._jobs.cell_of(event.job_id), ProgressListener())
                 self._job_count += 1
-                self._is_billed |= event.is_billed
                 self._forget_old()
+            if isinstance(event, events.JobStarted):
+                self._is_billed |= event.is_billed
             entry = self._entries.get(event.job_id)
             if entry is None or entry.listener is None:
                 return  # began before this was loaded, or came after its job's end
@@ -267,6 +270,7 @@ def job_facts(progress: Progress, cell: str, now: float) -> dict[str, Any]:
         "label": progress.label[:_LABEL],
         "cell": cell,
         "state": progress.state,
+        "note": progress.note,
         "error": (progress.error or (most[0][0] if most else ""))[:_ERROR],
         "tasks": progress.task_count,
         "done": progress.done,
@@ -277,7 +281,7 @@ def job_facts(progress: Progress, cell: str, now: float) -> dict[str, Any]:
         "coldStarts": progress.cold_starts,
         "memoryMb": progress.memory_mb,
         "peakMemoryMb": progress.peak_memory_mb,
-        "startedAt": progress.started_at,
+        "startedAt": progress.started_at or progress.queued_at,
         "finishedAt": progress.finished_at,
         "leftS": None if remaining is None else max(1, round(remaining)),
         "billedMs": progress.billed_ms,

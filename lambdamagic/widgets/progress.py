@@ -17,15 +17,20 @@ _ERRORS_KEPT = 500
 
 @dataclass
 class Progress:
-    """The state of one job as a person wants to see it. Times in seconds since the epoch, billed in milliseconds."""
+    """The state of one job as a person wants to see it. Times in seconds since the epoch, billed in milliseconds.
+
+    A job that waits before it can begin is `queued` behind others or `starting`; `note` says what it waits for.
+    """
 
     job_id: str = ""
     label: str = ""
     task_count: int | None = None
     memory_mb: int = 0
+    queued_at: float = 0.0
     started_at: float = 0.0
     finished_at: float | None = None
     state: str = "starting"
+    note: str = ""
     error: str = ""
     done: int = 0
     failed: int = 0
@@ -74,6 +79,7 @@ class ProgressListener:
         self._progress = Progress()
         self._tasks = TaskTable()
         self._on: dict[type[Any], Callable[[Any], None]] = {
+            events.JobQueued: self._queued,
             events.JobStarted: self._started,
             events.InvocationStarted: self._tasks.sent,
             events.InvocationThrottled: self._throttled,
@@ -92,11 +98,19 @@ class ProgressListener:
             with self._lock:
                 take(event)
 
+    def _queued(self, event: events.JobQueued) -> None:
+        progress = self._progress
+        progress.job_id, progress.label, progress.task_count = event.job_id, event.label, event.task_count
+        progress.queued_at, progress.note = event.at, event.note
+        progress.state = "queued" if event.is_behind else "starting"
+        self._tasks.reach(event.task_count or 0)
+
     def _started(self, event: events.JobStarted) -> None:
         progress = self._progress
         progress.job_id, progress.label = event.job_id, event.label
         progress.task_count, progress.memory_mb = event.task_count, event.memory_mb
         progress.started_at, progress.state = event.at, "running"
+        progress.note = ""
         progress.is_billed = event.is_billed
         self._tasks.started(event)
 
@@ -141,6 +155,7 @@ class ProgressListener:
         self._tasks.ended()
         progress = self._progress
         progress.state, progress.error, progress.finished_at = event.state, event.error, event.at
+        progress.note = ""
         if event.state == "done" and self._tasks.counts[TaskState.FAILED]:
             progress.state = "failed"
 

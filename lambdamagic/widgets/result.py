@@ -70,11 +70,12 @@ def render(progress: Progress, tasks: TaskTable, *, traceback: str = "", is_kept
         f'{_STYLE}<div class="lmr" role="group" aria-label="Job {label}">',
         f'<div><b class="lmr-l">λ {label}</b> <span class="lmr-s lmr-{escape(progress.state)}">'
         f"{SIGNS.get(progress.state, '?')} {escape(progress.state)}</span></div>",
-        f'<div class="lmr-q">{escape(" · ".join([*text.pace(progress, now), f"job {progress.job_id}"]))}</div>',
+        f'<div class="lmr-q">{escape(" · ".join([*_pace(progress, now), f"job {progress.job_id}"]))}</div>',
     ]
     if is_map:
         parts.append(pictures.bar(progress))
-    parts.append(_table(progress))
+    if progress.started_at:
+        parts.append(_table(progress))
     if is_kept and is_map:
         parts.append(f'<div class="lmr-again" data-job="{escape(progress.job_id)}"></div>')
     if is_map and len(tasks.states) > 1:
@@ -83,6 +84,10 @@ def render(progress: Progress, tasks: TaskTable, *, traceback: str = "", is_kept
     parts += _errors(progress, traceback, is_map=is_map)
     parts.append("</div>")
     return "".join(parts)
+
+
+def _pace(progress: Progress, now: float) -> list[str]:
+    return text.pace(progress, now) if progress.started_at else ["nothing ran"]
 
 
 def plain(progress: Progress) -> str:

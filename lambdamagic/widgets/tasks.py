@@ -109,7 +109,7 @@ class TaskTable:
     def started(self, event: events.JobStarted) -> None:
         """Make room for the tasks."""
         self._started_at = event.at
-        self._reach(event.task_count or 0)
+        self.reach(event.task_count or 0)
 
     def sent(self, event: events.InvocationStarted) -> None:
         """Note that an invocation runs."""
@@ -187,7 +187,8 @@ class TaskTable:
         attempt = float(attempt_id) if attempt_id.isdigit() else 0.0
         self.invocations.extend((attempt, tasks[0] if tasks else 0, len(tasks), where, sent, began, ended, init))
 
-    def _reach(self, count: int) -> None:
+    def reach(self, count: int) -> None:
+        """Make room for so many tasks, if there is not."""
         more = count - len(self.states)
         if more > 0:
             self._changed.append([len(self.states), count])
@@ -198,7 +199,7 @@ class TaskTable:
     def _set(self, task: int, state: int) -> None:
         # One task at a time is what a large job does most: this is its price.
         if task >= len(self.states):
-            self._reach(task + 1)
+            self.reach(task + 1)
         counts, changed = self.counts, self._changed
         counts[self.states[task]] -= 1
         counts[state] += 1
@@ -219,7 +220,7 @@ class TaskTable:
             for task in tasks:
                 self._set(task, int(state))
             return
-        self._reach(after)
+        self.reach(after)
         before = self.states[first:after]
         for known in TaskState:
             self.counts[known] -= before.count(known)

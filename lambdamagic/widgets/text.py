@@ -32,7 +32,8 @@ def pace(progress: Progress, now: float) -> list[str]:
         told.append(f"{progress.finished_tasks:,} tasks")
     elif progress.task_count != 1:
         told.append(f"{progress.finished_tasks:,}/{progress.task_count:,} tasks")
-    told.append(duration(progress.elapsed_s(now)))
+    if progress.started_at:
+        told.append(duration(progress.elapsed_s(now)))
     remaining = progress.remaining_s(now)
     if remaining is not None:
         # Whole seconds: an estimate with a decimal would pretend to more, and flicker.
@@ -43,7 +44,7 @@ def pace(progress: Progress, now: float) -> list[str]:
 def details(progress: Progress) -> list[str]:
     """Return what else is worth telling, most important first; never nothing, so that no line comes and goes."""
     is_map = progress.task_count != 1
-    told = []
+    told = [progress.note] if progress.note else []
     if progress.running and is_map and not progress.is_over:
         told.append(f"{progress.running:,} under way")
     if progress.failed and is_map:
@@ -66,7 +67,7 @@ def details(progress: Progress) -> list[str]:
         told.append(f"peak {progress.peak_memory_mb:,} of {progress.memory_mb:,} MB")
     elif progress.memory_mb:
         told.append(f"{progress.memory_mb:,} MB")
-    return told or ["starting"]
+    return told or ["nothing ran" if progress.is_over else "starting"]
 
 
 def facts(progress: Progress, now: float) -> list[str]:

@@ -96,16 +96,17 @@ def _shortened(label: str) -> str:
 
 
 class LogView:
-    """Lines for a pipe or a log: one when it becomes long, then now and then, and one at the end."""
+    """Lines for a pipe or a log: one when it becomes long or begins, then now and then, and one at the end."""
 
     def __init__(self, every_s: float = 30.0) -> None:
         self._every_s = every_s
         self._last: float | None = None
+        self._state = ""
 
     def show(self, progress: Progress, now: float) -> None:
-        """Write a line if the last is old enough."""
-        if self._last is None or now - self._last >= self._every_s:
-            self._last = now
+        """Write a line if the last is old enough, or tells of another state."""
+        if self._last is None or now - self._last >= self._every_s or progress.state != self._state:
+            self._last, self._state = now, progress.state
             self._write(progress, now)
 
     def close(self, progress: Progress, now: float) -> None:
@@ -138,6 +139,7 @@ class Gate:
     def __init__(self, view: View) -> None:
         self._view = view
         self._lock = threading.Lock()
+        self._has_ended = False
         self.is_open = False
 
     def open(self, progress: Progress, now: float) -> None:
@@ -145,6 +147,8 @@ class Gate:
         with self._lock:
             self._view.show(progress, now)
             self.is_open = True
+            if self._has_ended:  # just now, in the other thread
+                self._view.close(progress, now)
 
     def show(self, progress: Progress, now: float) -> None:
         """Draw it again."""
@@ -155,6 +159,7 @@ class Gate:
     def close(self, progress: Progress, now: float) -> None:
         """Draw the end."""
         with self._lock:
+            self._has_ended = True
             if self.is_open:
                 self._view.close(progress, now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdamagic.errors import BeforeFailedError
+from lambdamagic.errors import BeforeFailedError, JobCancelledError
 from tests.cells.conftest import cell
 from tests.cells.test_background import notebook as notebook
 
@@ -114,3 +114,48 @@ def test_cancelling_what_others_wait_for(notebook, gate, which):
         assert notebook.ok("x").value == 1
     assert notebook.run("z").error is not None
     assert second.state in ("cancelled", "failed")
+
+
+def _line(ran):
+    """The one line of `%lambda jobs` that tells of a queued job."""
+    return next(line for line in ran.text.splitlines() if "queued" in line)
+
+
+def test_a_queued_job_says_what_it_waits_for_and_is_among_the_jobs(notebook, gate):
+    """Its repr names the job before it, `%lambda jobs` has it with its tasks."""
+    first = notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1")).value
+    gate.reached()
+    job = notebook.ok(cell("%%lambda --bg", "y = x")).value
+    told = repr(job)
+    assert "y = x  … queued" in told and f"waits for job {first.job_id[-8:]} ({first.label})" in told
+    assert "0 ms" not in told
+    assert job.job_id in _line(notebook.ok("%lambda jobs"))
+    gate.open()
+    assert notebook.ok("y").value == 1
+    assert "queued" not in notebook.ok("%lambda jobs").text
+
+
+def test_a_queued_job_that_is_cancelled_ends_at_once_and_never_runs(notebook, gate):
+    """It does not wait for the one before it, which goes on; the button of its widget does the same."""
+    notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1"))
+    gate.reached()
+    job = notebook.ok(cell("%%lambda --bg", "print('ran')\nz = x")).value
+    job._runner.cancel()
+    assert job.wait_for_end(10) and job.state == "cancelled"
+    row = next(line for line in notebook.ok("%lambda jobs").text.splitlines() if job.job_id in line)
+    assert "■ cancelled" in row
+    gate.open()
+    assert notebook.ok("x").value == 1
+    assert isinstance(notebook.run("z").error, JobCancelledError)
+
+
+def test_the_card_of_a_queued_job_ends_with_it(kernel, gate):
+    """Also if it never began: the job before it fails, and the output that is saved says so."""
+    kernel.run(cell("%%lambda --bg", f"{gate.code}\nx = 1 / 0"))
+    gate.reached()
+    shown = kernel.run(cell("%%lambda --bg", "y = x")).bundles("display_data")[0]
+    assert "y = x" in shown["text/plain"] and "queued" in shown["text/plain"] and "waits for job" in shown["text/plain"]
+    gate.open()
+    ended = kernel.wait_for_update("whose result this one reads, failed")
+    assert "✗ failed" in ended["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" not in ended

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lambdamagic.events import JobFinished, JobQueued, JobStarted
 from lambdamagic.widgets.panel import JobsPanel
 from tests.widgets.jobs import JOB, ended, outcome, over, sent, started
 
@@ -243,3 +244,18 @@ def test_a_widget_that_was_opened_is_told_at_once(panel: JobsPanel, comm: _Comm,
     panel.touch(JOB)
     panel.touch("another")
     comm.wait_for(lambda message: [job["view"] for job in message["jobs"]] == ["model-1"])
+
+
+def test_a_queued_job_is_told_before_it_begins_and_counted_once(panel: JobsPanel, comm: _Comm) -> None:
+    """With what it waits for and since when; if it never begins it is told as ended."""
+    comm.say(kind="hello")
+    panel(JobQueued("q", "b = sum(a)", 1, True, "waits for job 1 (a)", 1000.0))
+    (job,) = comm.wait_for(lambda message: bool(message["jobs"]))["jobs"]
+    assert (job["state"], job["note"], job["startedAt"]) == ("queued", "waits for job 1 (a)", 1000.0)
+    panel(JobStarted("q", "b = sum(a)", 1, 512, False, 1002.0))
+    running = comm.wait_for(lambda message: any(each["state"] == "running" for each in message["jobs"]))
+    assert running["session"]["jobs"] == 1
+    assert running["jobs"][0]["note"] == ""
+    panel(JobQueued("r", "c", 1, True, "waits for job q (b)", 1003.0))
+    panel(JobFinished("r", "cancelled", "", 1004.0))
+    assert comm.wait_for(lambda message: any(each["state"] == "cancelled" for each in message["jobs"]))

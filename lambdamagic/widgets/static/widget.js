@@ -189,7 +189,7 @@ class Widget {
 
   _drawHead(head) {
     const { can, isBlocking } = this._store;
-    const isOver = !["starting", "running"].includes(head.state);
+    const isOver = !["queued", "starting", "running"].includes(head.state);
     say(this._label, head.label);
     this._label.title = head.label;
     say(this._state, `${JOB_SIGNS[head.state] ?? "?"} ${head.state}`);
@@ -197,7 +197,7 @@ class Widget {
     const finished = head.done + head.failed;
     // A cell is one task: there is no way between none and all, and nothing to compare.
     this._root.classList.toggle("lm-single", head.count === 1);
-    const pace = [duration(head.elapsed)];
+    const pace = head.elapsed === null ? [] : [duration(head.elapsed)];
     if (head.count === null) pace.unshift(`${count(finished)} tasks`);
     else if (head.count !== 1) pace.unshift(`${count(finished)}/${count(head.count)} tasks`);
     if (head.left !== null) pace.push(`about ${duration(head.left).replace(".0 s", " s")} left`);
@@ -209,7 +209,7 @@ class Widget {
     this._csv.hidden = !can.csv || !finished;
     this._copy.hidden = !head.job;
     if (!this._noteUntil || performance.now() > this._noteUntil) {
-      say(this._note, isOver ? "" : isBlocking ? "The cell waits for this job: the notebook's stop button ■ cancels it." : "Runs in the background: the notebook is free.");
+      say(this._note, isOver ? "" : head.note ? head.note : isBlocking ? "The cell waits for this job: the notebook's stop button ■ cancels it." : "Runs in the background: the notebook is free.");
     }
     const [errors, printed] = [this._store.errors.length, this._store.printed.length];
     say(this._tabs[3], errors ? `Errors (${count(head.failed)})` : "Errors");
@@ -246,7 +246,7 @@ class Widget {
       ...(head.backups ? [["backups", count(head.backups), ""]] : []),
       ...(head.cached ? [["from before", count(head.cached), ""]] : []),
       ["cold starts", count(head.cold), ""],
-      ["memory peak", head.peak ? `${count(head.peak)} of ${count(head.memory)} MB` : `– of ${count(head.memory)} MB`, head.peak > 0.9 * head.memory ? "failed" : ""],
+      ["memory peak", head.peak ? `${count(head.peak)} of ${count(head.memory)} MB` : head.memory ? `– of ${count(head.memory)} MB` : "–", head.peak > 0.9 * head.memory ? "failed" : ""],
       [head.isBilled ? "cost so far" : "would cost on AWS", head.cost || "–", ""],
     ];
     if (this._facts.children.length !== facts.length) {

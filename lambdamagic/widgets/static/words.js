@@ -19,7 +19,7 @@ export const THROTTLED = 5;
 export const NOT_RUN = 6;
 
 /** The states of a job. */
-export const JOB_SIGNS = { starting: "…", running: "▶", done: "✓", failed: "✗", cancelled: "■" };
+export const JOB_SIGNS = { queued: "…", starting: "…", running: "▶", done: "✓", failed: "✗", cancelled: "■" };
 
 /** @param {number} seconds */
 export function duration(seconds) {

@@ -1,0 +1,24 @@
+"""The first job of a kernel, for which the embedded Lambda has to be started."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from tests.kernels import Kernel
+
+_STARTING = "starting the embedded Lambda"
+
+
+@pytest.mark.parametrize("magic", ["%%lambda", "%%lambda --bg"])
+def test_it_says_that_the_embedded_lambda_is_started(own_home, magic):
+    """The card does so, where the cell waits for it and where it does not; a name that it binds comes all the same."""
+    with closing(Kernel()) as kernel:
+        assert kernel.run("%load_ext lambdamagic").status == "ok"
+        first = kernel.run(f"{magic}\nanswer = 6 * 7")
+        (shown, *_) = first.bundles("display_data")
+        assert "answer = 6 * 7  … starting" in shown["text/plain"] and _STARTING in shown["text/plain"]
+        opened = kernel.run("len(get_ipython()._lambdamagic.session._targets)")
+        assert opened.value == ("0" if "--bg" in magic else "1"), "a background cell does not wait for it"
+        assert kernel.run("answer").value == "42"
