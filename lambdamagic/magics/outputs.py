@@ -6,6 +6,8 @@ from html import escape
 from typing import Any
 
 _MOST_CHARS = 20_000
+#: What is longer may not fit into the height below, also where the page is narrow.
+_LONG_LINES, _LONG_CHARS = 10, 400
 _PRE = (
     "margin:2px 0;max-height:24em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:12.5px;"
     "font-family:var(--jp-code-font-family,ui-monospace,monospace);background:none;color:var(--jp-ui-font-color1,inherit)"
@@ -27,14 +29,12 @@ def outputs_bundle(entries: list[dict[str, Any]], failure: str, value: Any) -> d
         if "stream" in entry:
             text = _cut(entry["text"])
             plain.append(text)
-            html.append(
-                f'<pre style="{_PRE}{";" + _AT_A_RED_EDGE if entry["stream"] == "stderr" else ""}">{escape(text)}</pre>'
-            )
+            html.append(_pre(text, "Error output" if entry["stream"] == "stderr" else "Output"))
         elif "display" in entry:
             _add(html, plain, entry["display"])
     if failure:
         plain.append(f"✗ {failure}\n")
-        html.append(f'<pre style="{_PRE};{_AT_A_RED_EDGE}">✗ {escape(_cut(failure))}</pre>')
+        html.append(_pre(f"✗ {_cut(failure)}", "Error"))
     if value is not None:
         _add(html, plain, _formatted(value))
     return {"text/html": "".join(html), "text/plain": "".join(plain)} if html else None
@@ -58,7 +58,16 @@ def _add(html: list[str], plain: list[str], bundle: dict[str, Any]) -> None:
         data = escape("".join(str(bundle[picture]).split()))
         html.append(f'<img alt="{escape(text)}" style="max-width:100%" src="data:{picture};base64,{data}">')
     else:
-        html.append(f'<pre style="{_PRE}">{escape(text)}</pre>')
+        html.append(_pre(text, "Result"))
+
+
+def _pre(text: str, name: str) -> str:
+    """Return text as it is; what may have to be scrolled is reached by keyboard too, and has a name there."""
+    style = f"{_PRE};{_AT_A_RED_EDGE}" if name.startswith("Error") else _PRE
+    is_long = text.count("\n") > _LONG_LINES or len(text) > _LONG_CHARS
+    # A group and no region: landmarks of one name would stand in the page for each job.
+    reached = f' tabindex="0" role="group" aria-label="{name}"' if is_long else ""
+    return f'<pre style="{style}"{reached}>{escape(text)}</pre>'
 
 
 def _cut(text: str) -> str:

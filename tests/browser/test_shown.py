@@ -26,11 +26,15 @@ def test_axe_finds_nothing(open_page: Callable[..., Any], ground: str) -> None:
     begun = (started(), sent("a", 0, 1), outcome(2), outcome(3, "ValueError: E"))
     entries = [{"stream": "stderr", "text": "a warning"}, {"display": {"text/plain": "1"}}]
     printed = outputs_bundle(entries, "ValueError: E", None)
-    assert printed is not None
+    long = outputs_bundle([{"stream": "stdout", "text": "a line\n" * 500}] * 2, "", "a value " * 500)
+    assert printed is not None and long is not None
     shown = [html_line("evaluate", state, "took 3 s") for state in SIGNS]
     shown += [card.render(after(*begun), START + 4), card.render(after(*begun, over("failed")), START + 10)]
-    shown += [printed["text/html"], _TABLE._repr_html_()]
+    shown += [printed["text/html"], long["text/html"], _TABLE._repr_html_()]
     body = f'<body style="background:{back};color:{text}"><main>{"".join(shown)}</main></body>'
     page = open_page()
     page.set_content(f'<html lang="en"><title>A page</title>{body}</html>')
     assert violations(page, "main") == []
+    page.get_by_role("group", name="Result").focus()
+    page.keyboard.press("End")
+    page.wait_for_function("document.activeElement.scrollTop > 0")

@@ -111,7 +111,12 @@ def test_tasks_are_reached_by_keys(open_widget: Any) -> None:
     assert grid.get_attribute("aria-valuetext") == "Task 0: ✗ failed, 500 ms"
     widget.page.keyboard.press("Enter")
     assert widget.wait_until_said("describe")["task"] == 0
-    assert "item 0" in widget.page.get_by_role("region", name="Task").text_content()
+    detail = widget.page.get_by_role("region", name="Task 0, failed")
+    assert "item 0" in detail.text_content()
+    assert detail.evaluate("(detail) => detail === document.activeElement"), "where one is led is told"
+    widget.page.keyboard.press("Escape")
+    assert not detail.is_visible()
+    assert grid.evaluate("(grid) => grid === document.activeElement")
     widget.page.get_by_role("tab", name="Tasks").focus()
     widget.page.keyboard.press("ArrowRight")
     assert widget.page.get_by_role("tab", name="Timeline").get_attribute("aria-selected") == "true"
@@ -224,6 +229,82 @@ def test_a_hundred_thousand_tasks_are_blocks(open_widget: Any) -> None:
     assert block > 10
     assert said.startswith(f"Tasks {block} to {2 * block - 1}: ")
     assert said.endswith("1 failed")
+
+
+@pytest.mark.parametrize("key", ["Enter", "click"])
+def test_a_block_opens_what_failed_in_it(open_widget: Any, key: str) -> None:
+    """And from there its neighbours, and the next that failed, however many tasks a cell stands for."""
+    widget = open_widget(actions=Actions(describe=lambda task: TaskDetail(argument=f"item {task}")))
+    widget.happens(started(100_000), *(outcome(task, "E" if task in (9, 7_000) else "") for task in range(100_000)))
+    widget.update()
+    page = widget.page
+    assert page.evaluate("widget._grid._block") > 9
+    if key == "click":
+        page.locator(".lm-grid").click(position={"x": 2, "y": 2})
+    else:
+        page.locator(".lm-grid").focus()
+        page.keyboard.press(key)
+    page.get_by_role("region", name="Task 9, failed").wait_for()
+    for button, shown in (
+        ("Previous", "Task 8, done"),
+        ("Next", "Task 9, failed"),
+        ("Next failed", "Task 7,000, failed"),
+    ):
+        page.get_by_role("button", name=button, exact=True).click()
+        detail = page.get_by_role("region", name=shown)
+        detail.wait_for()
+        assert page.get_by_role("button", name=button, exact=True).evaluate("(one) => one === document.activeElement")
+    page.get_by_role("button", name="Next failed").click()
+    page.get_by_role("region", name="Task 9, failed").wait_for()
+
+
+def test_one_failure_in_a_block_is_a_corner_of_its_cell(open_widget: Any) -> None:
+    """Failures of one in a hundred look like few, and are seen; a block of nothing else is crossed."""
+    widget = open_widget()
+    tasks = 40_000
+    widget.happens(
+        started(tasks), *(outcome(task, "E" if task % 100 == 3 or task < 200 else "") for task in range(tasks))
+    )
+    widget.update()
+    page = widget.page
+    red, drawn = page.evaluate("""() => {
+        const canvas = document.querySelector('.lm-grid canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        let [red, drawn] = [0, 0];
+        for (let at = 0; at < data.length; at += 4) {
+            if (data[at + 3] > 200) drawn += 1;
+            if (data[at + 3] > 200 && data[at] > data[at + 1] + 60) red += 1;
+        }
+        return [red, drawn];
+    }""")
+    assert 0.01 < red / drawn < 0.1
+    assert "red corner is the share that failed" in page.locator(".lm-hint").first.text_content()
+
+
+def test_two_failures_among_many_are_seen_in_the_bar(open_widget: Any) -> None:
+    """A segment that would be thinner than a line has two pixels, inside the bar."""
+    widget = open_widget()
+    widget.happens(started(50_000), *(outcome(task, "E" if task < 2 else "") for task in range(50_000)))
+    widget.update()
+    failed, bar = widget.page.locator(".lm-seg-failed").bounding_box(), widget.page.locator(".lm-bar").bounding_box()
+    assert failed["width"] >= 2
+    assert failed["x"] + failed["width"] <= bar["x"] + bar["width"] + 0.1
+
+
+def test_a_narrow_widget_is_drawn_or_left_out(open_widget: Any) -> None:
+    """No width holds the page up, also where cells are blocks, and nothing runs out of the card where there is room."""
+    widget = open_widget(width=300)
+    _busy(widget, 20_000)
+    right = (
+        "Math.max(...[...document.querySelectorAll('.lm-widget *')].map((one) => one.getBoundingClientRect().right))"
+    )
+    card = "document.querySelector('.lm-widget').getBoundingClientRect().right"
+    assert widget.page.evaluate(f"{right} <= {card}")
+    for width in range(60, 32, -1):  # the card's edges take 34
+        widget.page.evaluate(f"document.getElementById('widget').style.width = '{width}px'")
+        widget.page.wait_for_function(
+            f"widget._grid.root.clientWidth === {max(0, width - 34)} && (widget._draw(null), true)", timeout=5_000
+        )
 
 
 def test_a_cell_has_a_head_and_no_grid(open_widget: Any) -> None:

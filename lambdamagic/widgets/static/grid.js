@@ -6,11 +6,13 @@ import { DONE, FAILED, NOT_RUN, RETRYING, RUNNING, STATES, THROTTLED, WAITING, c
 const TALLEST = 232;
 const LARGEST = 16;
 const SMALLEST = 4;
+/** Blocks are worth a closer look: larger cells. No narrower grid than one of them is drawn. */
+const BLOCK_SIDE = 8;
 
 export class Grid {
   /**
    * @param {import("./store.js").Store} store
-   * @param {(task: number) => void} open called with the task that a person wants to see
+   * @param {(task: number, byKeyboard: boolean) => void} open called with the task that a person wants to see
    */
   constructor(store, open) {
     this._store = store;
@@ -41,7 +43,7 @@ export class Grid {
     this.root.addEventListener("pointerleave", () => this._leave());
     this.root.addEventListener("click", (event) => {
       const task = this._taskAt(event);
-      if (task >= 0) this._choose(task);
+      if (task >= 0) this._choose(task, false);
     });
   }
 
@@ -49,14 +51,13 @@ export class Grid {
   layout() {
     const width = Math.floor(this.root.clientWidth);
     const tasks = this._store.taskCount;
-    if (!width || !tasks) return false;
+    if (width < BLOCK_SIDE || !tasks) return false;
     let [side, block] = [LARGEST, 1];
     const fits = () => Math.ceil(Math.ceil(tasks / block) / Math.floor(width / side)) * side <= TALLEST;
     while (side > SMALLEST && !fits()) side -= 1;
     while (!fits()) block += 1;
     if (block > 1) {
-      // Blocks are worth a closer look: larger cells, of more tasks each.
-      side = 8;
+      side = BLOCK_SIDE;
       while (!fits()) block += 1;
     }
     const columns = Math.floor(width / side);
@@ -114,7 +115,7 @@ export class Grid {
     context.drawImage(this._sprites, state * size, 0, size, size, x, y, this._side, this._side);
   }
 
-  /** A block is filled from below with what is done; any failure in it shows, and so does anything that runs. */
+  /** A block is filled from below with what is done; its red corner is the share that failed; what runs shows too. */
   _mixed(context, cell, x, y) {
     const { states } = this._store;
     const tally = new Array(STATES.length).fill(0);
@@ -129,7 +130,19 @@ export class Grid {
       context.fillStyle = this._colours[DONE];
       context.fillRect(x, y + inner - height, inner, height);
     }
-    if (tally[FAILED]) this._sprite(context, FAILED, x, y);
+    if (tally[FAILED] === all) this._sprite(context, FAILED, x, y);
+    else if (tally[FAILED]) this._corner(context, (inner * inner * tally[FAILED]) / all, x, y);
+  }
+
+  /** An area of a block in the colour of failures, set off by a line, and never too small to be seen. */
+  _corner(context, area, x, y) {
+    const inner = this._side - 1;
+    const tall = Math.max(3, Math.ceil(area / inner));
+    const wide = Math.max(3, Math.min(inner, Math.round(area / tall)));
+    context.fillStyle = this._ink;
+    context.fillRect(x, y, Math.min(inner, wide + 1), Math.min(inner, tall + 1));
+    context.fillStyle = this._colours[FAILED];
+    context.fillRect(x, y, wide, tall);
   }
 
   /** Reads the theme's colours, and paints one picture of each state if they are new. */
@@ -140,6 +153,7 @@ export class Grid {
     const palette = [...colours, ink, this._side, this._ratio].join();
     if (palette !== this._painted) {
       this._colours = colours;
+      this._ink = ink;
       const size = this._side * this._ratio;
       this._sprites = document.createElement("canvas");
       this._sprites.width = Math.ceil(size * STATES.length);
@@ -176,7 +190,8 @@ export class Grid {
       const number = this.legend.children[at].querySelector("b");
       if (number.textContent !== count(tally[state.number])) number.textContent = count(tally[state.number]);
     });
-    const per = this._block === 1 ? "One cell is one task." : `One cell is ${count(this._block)} tasks.`;
+    const failed = tally[FAILED] ? " Its red corner is the share that failed." : "";
+    const per = this._block === 1 ? "One cell is one task." : `One cell is ${count(this._block)} tasks.${failed}`;
     const text = `${per} Click one, or use the arrow keys and Enter.`;
     if (this.hint.textContent !== text) this.hint.textContent = text;
   }
@@ -202,7 +217,7 @@ export class Grid {
       ArrowLeft: -step, ArrowRight: step, ArrowUp: -row, ArrowDown: row, PageUp: -5 * row, PageDown: 5 * row,
       Home: -Infinity, End: Infinity,
     };
-    if (event.key === "Enter" || event.key === " ") this._choose(this.at);
+    if (event.key === "Enter" || event.key === " ") this._choose(this.at, true);
     else if (event.key in moves) {
       this.at = Math.max(0, Math.min(this._store.taskCount - 1, this.at + moves[event.key]));
       this._point(this.at, true);
@@ -211,10 +226,26 @@ export class Grid {
     event.stopPropagation(); // the notebook moves from cell to cell with the same keys
   }
 
-  _choose(task) {
+  _choose(task, byKeyboard) {
+    const chosen = this._worst(task);
+    this.at = chosen;
+    this._point(chosen, true);
+    this._open(chosen, byKeyboard);
+  }
+
+  /** Marks a task that is looked at elsewhere. */
+  show(task) {
     this.at = task;
     this._point(task, true);
-    this._open(task);
+    this._tip.hidden = true;
+  }
+
+  /** The task of a cell that is worth a look first: one that failed, else one that is under way, else the first. */
+  _worst(task) {
+    const start = Math.floor(task / this._block) * this._block;
+    const states = this._store.states.subarray(start, Math.min(this._store.taskCount, start + this._block));
+    const found = [FAILED, RETRYING, THROTTLED, RUNNING].map((state) => states.indexOf(state)).find((at) => at >= 0);
+    return start + (found ?? 0);
   }
 
   /** Marks a task's cell and says what it does. */
@@ -247,11 +278,12 @@ export class Grid {
   told(task) {
     const { states, seconds } = this._store;
     if (this._block > 1) {
-      const end = Math.min(states.length, task + this._block);
+      const start = Math.floor(task / this._block) * this._block;
+      const end = Math.min(states.length, start + this._block);
       const tally = new Map();
-      for (let at = task; at < end; at += 1) tally.set(states[at], (tally.get(states[at]) ?? 0) + 1);
+      for (let at = start; at < end; at += 1) tally.set(states[at], (tally.get(states[at]) ?? 0) + 1);
       const parts = [...tally].map(([state, number]) => `${count(number)} ${STATES[state].word}`);
-      return `Tasks ${count(task)} to ${count(end - 1)}: ${parts.join(", ")}`;
+      return `Tasks ${count(start)} to ${count(end - 1)}: ${parts.join(", ")}`;
     }
     const state = states[task];
     const took = state === DONE || state === FAILED ? `, ${duration(seconds[task])}` : "";

@@ -1,5 +1,5 @@
 // The widget: wires the store to the panels, and both to the kernel. See live.py for the messages.
-import { JOB_SIGNS, STATES, count, duration, element, say } from "./words.js";
+import { FAILED, JOB_SIGNS, STATES, count, duration, element, say } from "./words.js";
 import { Store } from "./store.js";
 import { Grid } from "./grid.js";
 import { Timeline } from "./timeline.js";
@@ -86,12 +86,12 @@ class Widget {
     this._facts = element("dl", { class: "lm-facts" });
     this._note = element("p", { class: "lm-note", role: "status" });
     this._spoken = element("div", { class: "lm-unseen", role: "status", "aria-live": "polite" });
-    this._grid = new Grid(store, (task) => this._openTask(task));
+    this._grid = new Grid(store, (task, byKeyboard) => this._openTask(task, byKeyboard));
     this._timeline = new Timeline(store);
     this._durations = new Durations(store);
-    this._errors = new Errors(store, (task) => this._describe(task), (task) => { this._select(0); this._openTask(task); });
+    this._errors = new Errors(store, (task) => this._describe(task), (task) => { this._select(0); this._openTask(task, true); });
     this._output = new Output(store);
-    this._detail = element("section", { class: "lm-detail", "aria-label": "Task", hidden: "" });
+    this._buildDetail();
     const tasks = element("div", {}, this._grid.root, this._grid.legend, this._grid.hint, this._detail);
     this._panels = [
       { name: "Tasks", root: tasks, draw: (changed) => this._grid.draw(changed) },
@@ -119,6 +119,23 @@ class Widget {
       ...this._panels.map((panel) => panel.frame),
     );
     this._select(0);
+  }
+
+  _buildDetail() {
+    const button = (text, act) => element("button", { type: "button", class: "lm-button", text, click: act });
+    const step = (by) => () => this._openTask(this._detailOf + by, false);
+    this._title = element("h4");
+    this._before = button("Previous", step(-1));
+    this._after = button("Next", step(1));
+    this._failing = button("Next failed", () => this._openTask(this._nextFailed(), false));
+    this._told = element("div");
+    const buttons = element("span", { class: "lm-buttons" }, this._before, this._after, this._failing, button("Close", () => this._closeTask()));
+    this._detail = element(
+      "section",
+      { class: "lm-detail", "aria-label": "Task", tabindex: "-1", hidden: "", keydown: (event) => this._detailKey(event) },
+      element("header", {}, this._title, buttons),
+      this._told,
+    );
   }
 
   _watch(root) {
@@ -330,11 +347,36 @@ class Widget {
     this._ask("describe", { task });
   }
 
-  _openTask(task) {
+  /** Shows a task; with `isLed` the person is led there, who would else not know that something has opened below. */
+  _openTask(task, isLed) {
     this._detailOf = task;
     this._showDetail(task, null);
     this._detail.hidden = false;
+    this._grid.show(task);
+    if (isLed) this._detail.focus();
+    else this._detail.scrollIntoView({ block: "nearest" });
     if (this._store.can.describe) this._describe(task);
+  }
+
+  _closeTask() {
+    this._detail.hidden = true;
+    this._detailOf = -1;
+    this._grid.root.focus();
+  }
+
+  _detailKey(event) {
+    if (event.key !== "Escape") return;
+    this._closeTask();
+    event.preventDefault();
+    event.stopPropagation(); // the notebook would leave the cell
+  }
+
+  /** The next task that failed, from the first on again after the last; -1 when no other did. */
+  _nextFailed() {
+    const { states } = this._store;
+    const later = states.indexOf(FAILED, this._detailOf + 1);
+    const found = later >= 0 ? later : states.indexOf(FAILED);
+    return found === this._detailOf ? -1 : found;
   }
 
   _detailed(task, detail) {
@@ -357,9 +399,12 @@ class Widget {
     for (const [name, value] of [["argument", detail?.argument], ["result", detail?.result], ["request id", detail?.request_id], ["report", detail?.report]]) {
       if (value) facts.push([name, value]);
     }
+    say(this._title, `Task ${count(task)}`);
+    this._detail.setAttribute("aria-label", `Task ${count(task)}, ${state.word}`);
+    this._before.disabled = task === 0;
+    this._after.disabled = task >= store.taskCount - 1;
+    this._failing.hidden = this._nextFailed() < 0;
     const parts = [
-      element("header", {}, element("h4", { text: `Task ${count(task)}` }),
-        element("button", { type: "button", class: "lm-button", text: "Close", click: () => { this._detail.hidden = true; this._detailOf = -1; this._grid.root.focus(); } })),
       element("dl", {}, ...facts.map(([name, value]) => element("div", {}, element("dt", { text: name }), element("dd", { text: value })))),
     ];
     const text = (title, value) => parts.push(element("h5", { text: title }), element("pre", { text: value, tabindex: "0", "aria-label": title }));
@@ -368,7 +413,7 @@ class Widget {
     if (detail?.log_query) {
       parts.push(element("button", { type: "button", class: "lm-button", text: "Copy log query", title: detail.log_query, click: () => this._clip(detail.log_query, "the log query") }));
     }
-    this._detail.replaceChildren(...parts);
+    this._told.replaceChildren(...parts);
   }
 
   async _clip(text, what) {
