@@ -37,10 +37,10 @@ test-oldest: browser
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet "pip>=25.1"
 	$(OLDEST)/bin/python -m pip install --quiet --editable . --group dev \
-	  "ipykernel==6.31.*" "jupyterlab==4.2.*" "notebook==7.2.*"
+	  "ipython==8.31.*" "ipykernel==6.31.*" "jupyterlab==4.2.*" "notebook==7.2.*"
 	$(OLDEST)/bin/python hatch_build.py
 	$(OLDEST)/bin/python -m pytest tests/browser tests/cells/test_background.py tests/cells/test_interrupt.py \
-	  tests/cells/test_run_all.py
+	  tests/cells/test_run_all.py tests/cells/test_exceptions.py
 
 # The JupyterLab extension, built if it is older than its sources, and linked into .venv.
 lab: $(STAMP)

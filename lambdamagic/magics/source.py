@@ -42,7 +42,9 @@ def name_cell(shell: InteractiveShell, magic_line: str, body: str, python: str) 
     The first line is the magic's own, so that line numbers are those that the user sees.
     """
     raw = f"{magic_line}\n{body}"
-    filename: str = shell.compile.cache(f"\n{python}", shell.execution_count, raw_code=raw)
+    # The running cell's number: newer IPython counts up before it runs a cell, older after it. The hook knows which.
+    number = shell.displayhook.prompt_count
+    filename: str = shell.compile.cache(f"\n{python}", number, raw_code=raw)
     shown = body if body.count("\n") == python.count("\n") else python
     text = f"{magic_line}\n{shown}"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 
@@ -216,3 +218,16 @@ def test_in_a_real_kernel(kernel):
     text = "\n".join(error["traceback"])
     assert "int" in text
     assert "run_cell_magic" not in text
+
+
+@pytest.mark.parametrize("lead", ["", "helper = lambda: 1 / 0\n"])
+def test_a_traceback_names_its_own_cell(kernel, notebook, lead):
+    """In a kernel and in an IPython without one, whenever they count their cells."""
+    body = f"%%lambda -q\n{lead}{'helper()' if lead else '1 / 0'}"
+    told = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run(body).error["traceback"]))
+    number = kernel.run("len(In) - 2").value
+    assert f"Cell In[{number}], line 2" in told
+    assert set(re.findall(r"In\[(\d+)\]", told)) == {number}
+    told = notebook.run(body).traceback
+    number = notebook.ok("len(In) - 2").value
+    assert set(re.findall(r"In\[(\d+)\]", re.sub(r"\x1b\[[0-9;]*m", "", told))) == {str(number)}
