@@ -1,8 +1,10 @@
-"""Raising in the notebook what was raised on Lambda."""
+"""What is raised in the notebook: what was raised on Lambda, and that the user has stopped something."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lambdamagic.codec.failures import ErrorRecord, reassemble
@@ -28,3 +30,21 @@ def local_exception(shell: InteractiveShell, records: list[ErrorRecord], note: s
     except AttributeError:
         pass  # an exception without attributes shows our frames too
     return error
+
+
+def interrupted(message: str) -> KeyboardInterrupt:
+    """Return the exception of a cell that the user has stopped; it is shown as one line."""
+    error = KeyboardInterrupt(message)
+    error._render_traceback_ = lambda: [f"KeyboardInterrupt: {message}"]  # type: ignore[attr-defined]  # IPython's hook
+    return error
+
+
+@contextlib.contextmanager
+def shown_short_when_stopped() -> Iterator[None]:
+    """Show no frames of ours where the user stops a cell: they say nothing about the user's code."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if hasattr(error, "_render_traceback_"):
+            raise
+        raise interrupted("stopped before it was done") from None

@@ -30,6 +30,7 @@ from lambdamagic.magics.arguments import (
 from lambdamagic.magics.background import Background
 from lambdamagic.magics.cell import CellRun
 from lambdamagic.magics.completion import matcher
+from lambdamagic.magics.failures import shown_short_when_stopped
 from lambdamagic.magics.lab import LabLink
 from lambdamagic.magics.lines import Lines
 from lambdamagic.magics.mapping import MapRun
@@ -108,14 +109,15 @@ class LambdaMagics(_Settings):
         except PrintHelp as help_text:
             print(help_text)  # noqa: T201  # help is what was asked for
             return None
-        run = CellRun(self.session, self.session.settings(overrides(arguments)), arguments)
-        return run.run(
-            f"%%lambda {line}".rstrip(),
-            cell,
-            include=split_names(arguments.input),
-            exclude=split_names(arguments.exclude),
-            out=split_names(arguments.out),
-        )
+        with shown_short_when_stopped():
+            run = CellRun(self.session, self.session.settings(overrides(arguments)), arguments)
+            return run.run(
+                f"%%lambda {line}".rstrip(),
+                cell,
+                include=split_names(arguments.input),
+                exclude=split_names(arguments.exclude),
+                out=split_names(arguments.out),
+            )
 
     @no_var_expand
     @line_cell_magic("lambda_map")
@@ -139,14 +141,15 @@ class LambdaMagics(_Settings):
             print(help_text)  # noqa: T201  # help is what was asked for
             return None
         include, exclude = split_names(arguments.input), split_names(arguments.exclude)
-        run = MapRun(self.session, self.session.settings(overrides(arguments)), arguments)
-        if cell is None:
-            results = run.over_callable(text.rstrip("; "), include=include, exclude=exclude)
-            return None if text.endswith(";") else results
-        if not cell.strip():
-            raise CaptureError("the cell is empty: there is nothing to run", hint="write the loop's body below")
-        results = run.over_body(f"%%lambda_map {line}".rstrip(), text, cell, include=include, exclude=exclude)
-        return None if cell.rstrip().endswith(";") else results
+        with shown_short_when_stopped():
+            run = MapRun(self.session, self.session.settings(overrides(arguments)), arguments)
+            if cell is None:
+                results = run.over_callable(text.rstrip("; "), include=include, exclude=exclude)
+                return None if text.endswith(";") else results
+            if not cell.strip():
+                raise CaptureError("the cell is empty: there is nothing to run", hint="write the loop's body below")
+            results = run.over_body(f"%%lambda_map {line}".rstrip(), text, cell, include=include, exclude=exclude)
+            return None if cell.rstrip().endswith(";") else results
 
     def close(self) -> None:
         """Stop what was started."""

@@ -18,6 +18,7 @@ from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, Job, JobSpec, new_job_id
 from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.details import JobDetails
+from lambdamagic.magics.failures import interrupted
 from lambdamagic.magics.session import JobRecord, RanMap, Session
 from lambdamagic.targets.base import Target
 from lambdamagic.targets.spec import job_spec
@@ -249,6 +250,8 @@ class JobRunner:
         except BaseException as error:
             is_stopped = isinstance(error, KeyboardInterrupt)
             self.end_unbegun("cancelled" if is_stopped else "failed", "" if is_stopped else str(error))
+            if is_stopped:
+                raise interrupted(f"λ {self.label}: stopped before anything was sent") from None
             raise
 
     def follow(self, receive: Callable[[Arrival], None], between: Callable[[], None] = lambda: None) -> None:
@@ -271,8 +274,7 @@ class JobRunner:
         except KeyboardInterrupt:
             job.cancel()
             job.wait(2.0)
-            sys.stderr.write(f"λ {self.label}: cancelled; what still runs on Lambda is told to stop\n")
-            raise
+            raise interrupted(f"λ {self.label}: cancelled; what still runs on Lambda is told to stop") from None
         except JobCancelledError:
             raise
         except LambdaMagicError as error:

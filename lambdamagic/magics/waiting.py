@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdamagic.api.appearance import LINE, MONO
 from lambdamagic.capture import touched_names
+from lambdamagic.magics.failures import interrupted
 from lambdamagic.magics.source import FUTURES
 from lambdamagic.widgets import text
 
@@ -72,12 +73,6 @@ def refuse(token: str) -> None:
     raise _refusals.pop(token)
 
 
-def _stopped(message: str) -> KeyboardInterrupt:
-    error = KeyboardInterrupt(message)
-    error._render_traceback_ = lambda: [f"KeyboardInterrupt: {message}"]  # type: ignore[attr-defined]  # IPython's hook
-    return error
-
-
 def wait_for(session: Session, jobs: Sequence[BackgroundJob], names: Sequence[str], reader: str) -> None:
     """Wait until jobs have ended, and tell what for.
 
@@ -96,7 +91,7 @@ def wait_for(session: Session, jobs: Sequence[BackgroundJob], names: Sequence[st
                         note.show(time.monotonic() - began)
     except KeyboardInterrupt:
         note.close(f"stopped waiting for {note.what}; the job goes on")
-        raise _stopped(f"{reader} stopped waiting for {note.what}; the job goes on") from None
+        raise interrupted(f"{reader} stopped waiting for {note.what}; the job goes on") from None
     note.close(f"waited {text.duration(time.monotonic() - began)} for {note.what}")
 
 
