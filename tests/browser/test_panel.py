@@ -31,7 +31,7 @@ def evaluate(n):
 def slow(n):
     time.sleep(60)"""
 _MAP = "scores = %lambda_map --chunksize 5 --max-concurrency 4 evaluate range(200)"
-_CELL = "%%lambda\nbest = max(scores)\nprint('best:', best)"
+_CELL = "%%lambda\nbest = max(scores)\nprint('best:', best)\nbest"
 _FAILS = "%%lambda\nscores[10_000]"
 _DIES = "import os\nos._exit(1)"
 _SLOW = "%lambda_map --chunksize 1 slow range(8)"
@@ -60,6 +60,24 @@ _LINE_IS = """(line) => {
         toggle();
     }
     return source().split('\\n')[0] === line;
+}"""
+
+
+#: Whether each badge stands below its own cell's number and covers no number, and no cell's code.
+_BADGES_APART = """() => {
+    const box = (node) => {
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        return range.getBoundingClientRect();
+    };
+    const numbers = [...document.querySelectorAll('.jp-InputArea-prompt, .jp-OutputArea-prompt')].map(box);
+    const others = [...numbers, ...[...document.querySelectorAll('.jp-InputArea-editor')].map(box)];
+    const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    return [...document.querySelectorAll('.lm-badge')].every((badge) => {
+        const own = badge.getBoundingClientRect();
+        const number = box(badge.parentElement.querySelector('.jp-InputArea-prompt'));
+        return own.width && own.top - number.bottom < 12 && !others.some((other) => other.width && meet(own, other));
+    });
 }"""
 
 
@@ -147,6 +165,7 @@ def test_the_panel_follows_all_jobs(
     panel.get_by_role("button", name="Hide logs of evaluate").click()
     panel.get_by_role("searchbox").fill("")
     assert page.locator(".lm-badge").evaluate_all("all => all.map(one => one.textContent)") == ["λ ✓", "λ ✓", "λ ✗"]
+    assert page.evaluate(_BADGES_APART)
     assert "3 jobs · " in panel.locator(".lm-panel-total").text_content()
     keep(page, "panel-light")
     notebook.theme("JupyterLab Dark")
