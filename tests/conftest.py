@@ -12,14 +12,21 @@ from typing import Any
 
 import psutil
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 _FOREIGN_PREFIXES = ("AWS_", "LAMBDAMAGIC_", "JUPYTER_", "IPYTHON", "MPL")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let workers (`-n 2 --dist loadgroup`) take whole folders: the tests of one share what is slow to start."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(Path(__file__).parent).parts[0]))
+class _ByFolder(LoadScopeScheduling):
+    """Gives whole folders to workers: the tests of one share what is slow to start, and stay in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.split("/")[1]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Take that scheduler when there are workers (`--numprocesses`)."""
+    return _ByFolder(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -181,8 +181,9 @@ def test_waiting_and_cancelling_by_name(notebook, gate):
 
 def test_the_value_and_the_error_are_the_jobs(notebook):
     """`.result()` gives what the cell shows, or raises; `%lambda wait` raises too."""
-    job = notebook.ok(cell("%%lambda --bg", "print('said')\n6 * 7")).value
-    assert notebook.ok("%lambda wait").stdout == "said\n"
+    started = notebook.ok(cell("%%lambda --bg", "print('said')\n6 * 7"))
+    job, waited = started.value, notebook.ok("%lambda wait")
+    assert started.stdout + waited.stdout == "said\n"
     assert job.result() == 42 and job.state == "done"
     notebook.ok(cell("%%lambda --bg", "raise ValueError('no')"))
     assert isinstance(notebook.run("%lambda wait").error, ValueError)
