@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -36,9 +39,10 @@ def logs(app: App, function: str | None, follow: bool, job: str, task: int | Non
     name = function or app.settings().settings.function or "lambdamagic"
     found = FunctionLogs(access, log_group_of(dict(describe_function(access, name).configuration), name))
     if follow:
-        for line in found.follow(since_s=since_s, job=job, task=task):
-            _print(app, line)
-        return
+        with _interrupts() as has_come:
+            for line in found.follow(since_s=since_s, job=job, task=task, is_over=has_come):
+                _print(app, line)
+        raise KeyboardInterrupt
     lines = found.read(since_s=since_s, job=job, task=task)
     for line in lines:
         _print(app, line)
@@ -46,6 +50,26 @@ def logs(app: App, function: str | None, follow: bool, job: str, task: int | Non
         if job and not (task is not None and found.read(since_s=since_s, job=job)):
             _require_known(job, found.group)
         app.out.note("no lines; --since looks further back")
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Yield what tells whether Ctrl-C was pressed.
+
+    It raises at once, as ever; but Python drops an exception that comes while an object is taken down, and then nobody
+    would end what has no end of its own.
+    """
+    came: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _require_known(job: str, group: str) -> None:

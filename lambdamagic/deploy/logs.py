@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +69,22 @@ class FunctionLogs:
             found = self._fetch(logs, self._ms_ago(since_s), {})
         return list(_of_job(found, job, task))
 
-    def follow(self, *, since_s: float, job: str = "", task: int | None = None) -> Iterator[LogLine]:
-        """Yield lines as they come, until the caller stops."""
+    def follow(
+        self, *, since_s: float, job: str = "", task: int | None = None, is_over: Callable[[], bool] = lambda: False
+    ) -> Iterator[LogLine]:
+        """Yield lines as they come, until the caller stops.
+
+        Args:
+            since_s: How far back the first lines are.
+            job: See `read`.
+            task: See `read`.
+            is_over: Asked before each look; ends this.
+        """
         begin_ms, seen = self._ms_ago(since_s), dict[str, int]()
         assign = _Assigner()
         # One client: a Ctrl-C that comes while objects are taken down is lost, and each client takes many with it.
         with client(self._access, "logs") as logs:
-            while True:
+            while not is_over():
                 for line in assign(self._fetch(logs, begin_ms, seen)):
                     if assign.wants(line, job, task):
                         yield line

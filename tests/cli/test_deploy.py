@@ -298,6 +298,31 @@ def test_logs_are_followed(deployed: Account, tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
+def test_an_interrupt_that_python_drops_ends_it_all_the_same(deployed: Account) -> None:
+    """An exception in `__del__` is printed and forgotten; the Ctrl-C that it was is not."""
+    import subprocess
+    import sys
+
+    program = """
+import os, signal
+from lambdamagic.cli import main
+from lambdamagic.clock import SystemClock
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def sleep(self, seconds):
+    Dying()
+
+SystemClock.sleep = sleep
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program, "logs", "-f"], capture_output=True, text=True, timeout=60)
+    assert "Exception ignored in" in done.stderr
+    assert done.returncode == 130
+
+
 def test_policies_name_what_is_there(deployed: Account) -> None:
     """`policy user` names the deployed bucket; each is a policy that IAM takes."""
     bucket = call("config", "--json").document["bucket"]["value"]
