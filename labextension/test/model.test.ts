@@ -29,6 +29,18 @@ function running(more: Partial<IJob> = {}): IJobsMessage {
   return { ...message, jobs: [job] };
 }
 
+test('what JupyterLab shares is asked for in the versions that the extension works with, not those of its build', () => {
+  const { dependencies, jupyterlab } = JSON.parse(readFileSync('package.json', 'utf-8')) as {
+    dependencies: Record<string, string>;
+    jupyterlab: { sharedPackages: Record<string, { requiredVersion: string }> };
+  };
+  const shared = Object.entries(jupyterlab.sharedPackages).map(([name, { requiredVersion }]) => [name, requiredVersion]);
+  assert.deepEqual(
+    shared,
+    Object.entries(dependencies).filter(([name]) => name.startsWith('@jupyterlab/'))
+  );
+});
+
 test('every example of a kernel message is one', () => {
   for (const name of ['whole', 'change', 'logs', 'refused', 'retrying', 'table', 'result']) {
     assert.ok(isFromKernel(example(name)), name);

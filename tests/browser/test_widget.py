@@ -307,6 +307,36 @@ def test_a_narrow_widget_is_drawn_or_left_out(open_widget: Any) -> None:
         )
 
 
+def test_an_invocation_is_one_bar_in_the_timeline(open_widget: Any) -> None:
+    """What the handler does when its tasks are done leaves no gap; the bar ends where the answer came."""
+    widget = open_widget()
+    widget.happens(
+        started(4), sent("000001", 0), ended("000001", 0), outcome(0)
+    )  # runs from 1.6 s to 3 s, its task 0.5 s
+    widget.update()
+    widget.page.get_by_role("tab", name="Timeline").click()
+    green = widget.page.evaluate("""() => [1.2, 1.8, 2.6, 3.4].map((second) => {
+        const canvas = document.querySelector('canvas[aria-label^=Timeline]');
+        const place = Math.floor((second / widget._store.head.elapsed) * canvas.width);
+        const [red, green, , alpha] = canvas.getContext('2d').getImageData(place, 2, 1, 1).data;
+        return alpha > 200 && green > red + 60;
+    })""")
+    assert green == [False, True, True, False]
+
+
+def test_a_traceback_that_a_busy_kernel_does_not_tell_is_told_of(open_widget: Any) -> None:
+    """The error is there at once, and when its traceback comes is said."""
+    widget = open_widget(actions=Actions(describe=lambda task: TaskDetail(traceback="the lines")), is_deaf=True)
+    _busy(widget)
+    widget.page.get_by_role("tab", name="Errors").click()
+    trace = widget.page.locator(".lm-trace").first
+    assert "ValueError: no number" in trace.text_content()
+    assert "tells it when the cell ends" in trace.text_content()
+    widget.is_deaf = False
+    widget.wait_until_said("describe")
+    assert trace.text_content() == "the lines"
+
+
 def test_a_cell_has_a_head_and_no_grid(open_widget: Any) -> None:
     """One task has no bar, no grid and no timeline; its figures and the way to stop it are there."""
     widget = open_widget(actions=Actions(cancel=lambda: None))

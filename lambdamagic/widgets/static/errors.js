@@ -48,7 +48,8 @@ export class Errors {
       group.first = first;
       group.addEventListener("toggle", () => {
         if (group.open && !trace.textContent) {
-          trace.textContent = this._store.can.describe ? "Asking the kernel for the traceback …" : error;
+          const asked = `${error}\nAsking the kernel for the traceback; one that a cell keeps busy tells it when the cell ends.`;
+          trace.textContent = this._store.can.describe ? asked : error;
           if (this._store.can.describe) this._ask(first);
         }
       });

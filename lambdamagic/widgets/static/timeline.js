@@ -116,6 +116,7 @@ export class Timeline {
       const to = Math.min(end, x(at));
       if (to - from >= NARROWEST) flush(to);
     }
-    if (from === x(row.began) || failed) flush(Math.max(from, Math.min(end, x(at))));
+    // What is left is the handler's own, before its answer is here: part of the last bar, and no gap.
+    if (end - from >= NARROWEST || from === x(row.began) || failed) flush(Math.max(from, end));
   }
 }
