@@ -24,6 +24,7 @@ def notebook(notebook):
 
 def test_a_cell_that_reads_waits_and_another_does_not(kernel, gate):
     """The reader shows what it waits for, and has the value; a cell in between ran while the remote code was held."""
+    kernel.run("%%lambda -q\n0")  # the embedded Lambda runs from here on
     begun = kernel.run(cell("%%lambda --bg", f"{gate.code}\nprint('there')\nmodel = 6 * 7"))
     gate.reached()
     assert "▶ running" in str(begun.bundles("display_data"))
