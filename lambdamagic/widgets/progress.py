@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic import events
+from lambdamagic.widgets.pace import Pace
 from lambdamagic.widgets.tasks import Changes, TaskState, TaskTable
 
 #: Messages told apart; what comes later is counted under its type, so that a million different ones fill no memory.
@@ -48,6 +49,7 @@ class Progress:
     is_billed: bool = True
     errors: Counter[str] = field(default_factory=Counter)
     first_failed: dict[str, int] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def finished_tasks(self) -> int:
@@ -65,10 +67,10 @@ class Progress:
 
     def remaining_s(self, now: float) -> float | None:
         """Seconds that the rest will take at the pace so far; None while that cannot be told."""
-        ran = self.finished_tasks - self.cached
-        if not self.task_count or ran <= 0 or self.is_over:
+        if not self.task_count or self.is_over:
             return None
-        return self.elapsed_s(now) / ran * (self.task_count - self.finished_tasks)
+        waiting = max(0, self.task_count - self.finished_tasks - self.running)
+        return self.pace.remaining_s(waiting, self.elapsed_s(now))
 
 
 class ProgressListener:
@@ -168,6 +170,7 @@ class ProgressListener:
             counts = self._tasks.counts
             copied.done, copied.failed = counts[TaskState.DONE], counts[TaskState.FAILED]
             copied.running = counts[TaskState.RUNNING]
+            copied.pace = self._tasks.pace()
             copied.waiting_again = counts[TaskState.RETRYING] + counts[TaskState.THROTTLED]
             return copied
 

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from lambdamagic import events
+from lambdamagic.widgets.pace import Pace, UnderWay
 
 
 class TaskState(IntEnum):
@@ -102,7 +103,8 @@ class TaskTable:
         self.environments: dict[str, int] = {}
         self.counts = [0] * _STATES
         self._started_at = 0.0
-        self._sent: dict[str, float] = {}
+        self._sent: dict[str, UnderWay] = {}
+        self._pace_seconds, self._pace_tasks, self._slots = 0.0, 0, 0
         # Ranges of tasks, as [first, after the last], in the order in which they changed.
         self._changed: list[list[int]] = []
 
@@ -113,7 +115,8 @@ class TaskTable:
 
     def sent(self, event: events.InvocationStarted) -> None:
         """Note that an invocation runs."""
-        self._sent[event.attempt_id] = at = event.at - self._started_at
+        at = event.at - self._started_at
+        self._sent[event.attempt_id] = UnderWay(at, len(event.tasks))
         self._move(event.tasks, TaskState.RUNNING)
         self._row(event.attempt_id, event.tasks, UNDER_WAY, at, at, at, 0.0)
 
@@ -122,24 +125,33 @@ class TaskTable:
         self._move(tasks, state)
         sent = self._sent.pop(attempt_id, None)
         if sent is not None:
-            self._row(attempt_id, tasks, UNANSWERED, sent, sent, at - self._started_at, 0.0)
+            self._row(attempt_id, tasks, UNANSWERED, sent.at, sent.at, at - self._started_at, 0.0)
 
     def answered(self, event: events.InvocationFinished) -> None:
         """Note when and where an invocation ran."""
         ended = event.at - self._started_at
-        sent = self._sent.pop(event.attempt_id, ended)
+        self._slots = len(self._sent)  # the place of this one is taken again, if there is work
+        known = self._sent.pop(event.attempt_id, None)
+        sent = ended if known is None else known.at
         # The answer's way back is not known apart from the way there: all that is no run time counts as waiting.
         began = max(sent, ended - event.duration_ms / 1000)
         number: float = UNANSWERED  # one that died says what it used, not where it was
         if event.environment_id:
             number = self.environments.setdefault(event.environment_id, len(self.environments))
         init = event.report.init_ms / 1000 if event.report is not None else 0.0
+        self._pace_seconds += max(0.0, ended - sent - init)  # later ones are warm
+        self._pace_tasks += len(event.tasks)
         self._row(event.attempt_id, event.tasks, number, sent, began, ended, min(init, began - sent))
 
     def finished(self, event: events.TaskFinished) -> None:
         """Note a task's outcome."""
         self._set(event.task, _FAILED if event.failed else _DONE)
         self.seconds[event.task] = event.seconds
+
+    def pace(self) -> Pace:
+        """Return what can be told of the job's pace."""
+        each = self._pace_seconds / self._pace_tasks if self._pace_tasks else None
+        return Pace(each, self._slots, tuple(self._sent.values()))
 
     def ended(self) -> None:
         """Nothing more happens: what has no outcome has not run."""

@@ -44,3 +44,29 @@ def after(*happened: events.Event) -> Progress:
     for event in happened:
         listener(event)
     return listener.snapshot()
+
+
+class Timeline:
+    """A job whose invocations have one task each, told up to a moment; times in seconds since its start."""
+
+    def __init__(self, task_count: int) -> None:
+        self._listener = ProgressListener()
+        self._listener(started(task_count))
+
+    def runs(self, task: int, *, sent: float, ended: float, until: float, init_ms: float = 0.0) -> None:
+        """Tell of a task's invocation, as far as it has come until then."""
+        attempt = str(task)
+        self._listener(events.InvocationStarted(JOB, attempt, (task,), START + sent))
+        if ended <= until:
+            ran_ms = (ended - sent) * 1000 - init_ms
+            report = Report("r", ran_ms, ran_ms, 512, 100, init_ms)
+            self._listener(
+                events.InvocationFinished(
+                    JOB, attempt, (task,), report, "env", init_ms > 0, 2, 0.0, ran_ms, START + ended
+                )
+            )
+            self._listener(events.TaskFinished(JOB, task, False, "", ran_ms / 1000, START + ended))
+
+    def progress(self) -> Progress:
+        """Return what a view would see."""
+        return self._listener.snapshot()

@@ -67,11 +67,12 @@ def test_the_end(end: events.JobFinished, outcomes: list[events.TaskFinished], s
 
 
 def test_the_rest_is_told_from_the_pace_so_far() -> None:
-    """Four of ten tasks in eight seconds leave twelve; nothing is told before the first and after the end."""
-    assert after(started(), *(outcome(n) for n in range(4))).remaining_s(START + 8) == pytest.approx(12)
+    """Four tasks one after the other took two seconds each; nothing is told before the first and after the end."""
+    first = (started(), sent("a", 0), ended("a", 0), outcome(0))
+    assert after(*first).remaining_s(START + 3) == pytest.approx(18)
     assert after(started()).remaining_s(START + 8) is None
-    assert after(started(None), outcome(0)).remaining_s(START + 8) is None
-    assert after(started(), outcome(0), over()).remaining_s(START + 8) is None
+    assert after(started(None), *first[1:]).remaining_s(START + 8) is None
+    assert after(*first, over()).remaining_s(START + 8) is None
 
 
 def test_a_snapshot_does_not_change() -> None:

@@ -34,7 +34,7 @@ def test_a_map_under_way() -> None:
     )
     line = text.line(progress, START + 4)
     assert line.startswith(
-        "λ evaluate × 10  ▶ running  2/10 tasks · 4.0 s · about 16 s left · 2 under way · 1 cold start"
+        "λ evaluate × 10  ▶ running  2/10 tasks · 4.0 s · about 6 s left · 2 under way · 1 cold start"
     )
     assert line.endswith("billed 1.5 s · peak 100 of 512 MB")
 
@@ -47,8 +47,8 @@ def test_a_cell_tells_no_tasks() -> None:
 
 def test_a_remaining_time_has_no_decimals() -> None:
     """An estimate does not pretend to more than it knows, and never says that nothing is left."""
-    nearly = after(started(), *(outcome(n) for n in range(9)))
-    assert "about 1 s left" in text.pace(nearly, START + 1.5)
+    nearly = after(started(), sent("a", *range(9)), ended("a", *range(9)), *(outcome(n) for n in range(9)))
+    assert "about 1 s left" in text.pace(nearly, START + 3)
 
 
 def test_trouble_is_told() -> None:
