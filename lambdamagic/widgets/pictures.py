@@ -171,7 +171,7 @@ def _labels(y: int, labels: dict[float, str]) -> str:
         f'<text x="{at * _WIDTH:g}" y="{y}" text-anchor="{anchors.get(at, "middle")}">{word}</text>'
         for at, word in labels.items()
     )
-    return f'<g font-family="system-ui,sans-serif" font-size="11" fill="{_WORDS}">{words}</g>'
+    return f'<g font-family="system-ui,sans-serif" font-size="10" fill="{_WORDS}">{words}</g>'
 
 
 def _image(body: str, height: int, told: str) -> str:

@@ -22,7 +22,7 @@ _SHOWN_ERRORS = 8
 _LIGHT = "--g:#1a7f37;--f:#c62828;--n:#69707a;--t:#1f2328;--q:#57606a;--s:#fff;--b:#d4d9de;--e:#f4f6f8;--p:none"
 _DARK = (
     "--g:#4fbd68;--f:#ff8078;--n:#a2a9b2;--t:#e8eaed;--q:#b6bcc5;--s:#1b1d20;--b:#43484f;--e:#2a2d31;"
-    "--p:brightness(1.3)"
+    "--p:brightness(1.15)"
 )
 # A page that says which theme it has is believed; of another, the system's wish is.
 _STYLE = f"""<style>
