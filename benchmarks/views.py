@@ -1,7 +1,7 @@
-"""What the views of a map cost: the kernel's own time, bytes to the page, and the time of a frame in the browser.
+"""What a map's views and the panel cost: the kernel's time, bytes to the page, and the time of a frame in the browser.
 
-The kernel's share is measured as processor time of the thread that listens and of the one that draws, against the
-wall time of the same job: a difference of two noisy wall times would say nothing about two per cent.
+The kernel's share is measured as processor time of the threads that listen, draw and send, against the wall time of the
+same job: a difference of two noisy wall times would say nothing about two per cent.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import base64
 import json
 import statistics
 import time
+from operator import itemgetter
 from typing import Any
 
 from benchmarks.measure import Comparison, show
 from benchmarks.notebook import Notebook, notebook
+from lambdamagic.events import EVERY_JOB
+from lambdamagic.magics.lab import LabLink
 from lambdamagic.widgets.actions import Actions, OutputLog
 from lambdamagic.widgets.live import JobWidget
+from lambdamagic.widgets.panel import JobsPanel
 from lambdamagic.widgets.progress import ProgressListener
 from lambdamagic.widgets.views import EVERY_S
 
@@ -52,6 +56,50 @@ class _Wire:
         """Nothing is open."""
 
 
+class _PanelWire:
+    """The kernel's end of the panel's comm, with a page behind it or none."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.say: Any = None
+
+    def send(self, data: Any) -> None:
+        """Take a message."""
+        self.sizes.append(len(json.dumps(data)))
+
+    def on_msg(self, callback: Any) -> None:
+        """Keep who hears the page."""
+        self.say = callback
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Panel:
+    """JupyterLab's panel beside a job's own view; notes the processor time of its listener and its thread."""
+
+    def __init__(self, session: Any, *, has_page: bool) -> None:
+        self.wire, self.seconds = _PanelWire(), 0.0
+        self.panel = JobsPanel(LabLink(session))
+        self.panel.connect(self.wire)
+        if has_page:
+            self.wire.say({"content": {"data": {"kind": "hello"}}})
+        self._remove = EVERY_JOB.add(self._hear)
+
+    def _hear(self, event: Any) -> None:
+        began = time.thread_time()
+        self.panel(event)
+        self.seconds += time.thread_time() - began
+
+    def close(self) -> None:
+        """End it, and add what its thread took."""
+        self._remove()
+        sender = self.panel._sender
+        if sender is not None and sender.ident is not None:
+            self.seconds += time.clock_gettime(time.pthread_getcpuclockid(sender.ident))
+        self.panel.close()
+
+
 class _Measured:
     """Listens and draws as a job's view does, and notes the processor time of both."""
 
@@ -78,13 +126,14 @@ class _Measured:
         self.seconds += time.thread_time() - began
 
 
-def _run(book: Notebook) -> tuple[float, _Measured]:
-    """Run the map with the measured view beside it; return its wall time too."""
+def _run(book: Notebook, *, has_page: bool = True) -> tuple[float, _Measured, _Panel]:
+    """Run the map with the measured view and panel beside it; return its wall time too."""
     from lambdamagic.jobs.job import Job
 
     book.shell.user_ns["nap"] = nap
     measured = _Measured()
     session, start, arrivals = book.magics.session, book.magics.session.start, Job.arrivals
+    panel = _Panel(session, has_page=has_page)
 
     def starting(spec: Any, listeners: Any) -> Job:
         listeners.add(measured.hear)
@@ -99,8 +148,9 @@ def _run(book: Notebook) -> tuple[float, _Measured]:
     try:
         began = time.perf_counter()
         book.run(f"_ = %lambda_map nap range({_TASKS})")
-        return time.perf_counter() - began, measured
+        return time.perf_counter() - began, measured, panel
     finally:
+        panel.close()
         session.start, Job.arrivals = start, arrivals  # type: ignore[method-assign]
 
 
@@ -154,12 +204,24 @@ def main() -> list[Comparison]:
     with notebook() as book:
         _run(book)
         rounds = [_run(book) for _ in range(3)]
-    shares = sorted((measured.seconds / wall, measured.seconds, wall) for wall, measured in rounds)
-    share, seconds, wall = shares[1]
-    measured = rounds[-1][1]
+        closed = [_run(book, has_page=False) for _ in range(3)]
+    share, measured, panel, wall = sorted(
+        (((view.seconds + panel.seconds) / wall, view, panel, wall) for wall, view, panel in rounds), key=itemgetter(0)
+    )[1]
+    hidden, _, unseen, quiet = sorted(
+        ((panel.seconds / wall, view, panel, wall) for wall, view, panel in closed), key=itemgetter(0)
+    )[1]
     sizes = measured.wire.sizes
     lines = [
-        Comparison(f"views of {_TASKS:,} tasks of 1 ms", "the job", seconds * 1000, wall * 1000, share, 0.02),
+        Comparison(
+            f"widget and panel of {_TASKS:,} tasks of 1 ms",
+            "the job",
+            (measured.seconds + panel.seconds) * 1000,
+            wall * 1000,
+            share,
+            0.02,
+        ),
+        Comparison("the panel where no page has it", "the job", unseen.seconds * 1000, quiet * 1000, hidden, 0.005),
     ]
     frames = _frames(measured.wire.messages)
     if frames is not None:
@@ -172,6 +234,8 @@ def main() -> list[Comparison]:
     notes = [
         f"to the page: {len(sizes)} messages in {wall:.1f} s, median {statistics.median(sizes) / 1000:.1f} kB, "
         f"largest {max(sizes) / 1000:.1f} kB, together {sum(sizes) / 1000:.0f} kB",
+        f"the widget takes {measured.seconds / wall:.2%} and the panel {panel.seconds / wall:.2%}, which sent "
+        f"{len(panel.wire.sizes)} messages of {statistics.median(panel.wire.sizes) / 1000:.1f} kB",
     ]
     if frames is not None:
         notes.append(

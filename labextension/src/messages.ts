@@ -33,6 +33,8 @@ export interface IJob {
   costUsd: number;
   /** Whether AWS bills it; on the embedded Lambda the cost is what it would be. */
   isBilled: boolean;
+  /** Whether the cost leaves out invocations that were stopped or lost: nobody told what they used. */
+  isAtLeast: boolean;
   /** Whether what failed or did not run can be run again, once the job is over. */
   canRetry: boolean;
   /** Whether there is a table of its tasks to be saved. */
@@ -48,6 +50,7 @@ export interface ISession {
   jobs: number;
   costUsd: number;
   isBilled: boolean;
+  isAtLeast: boolean;
 }
 
 /** Jobs that changed, each whole; with `whole` these are all that there are. */

@@ -31,7 +31,7 @@ const NOTHING_ASKED: Readonly<IAsked> = {
   isTableAsked: false,
   isResultKept: false
 };
-const NO_SESSION: ISession = { jobs: 0, costUsd: 0, isBilled: false };
+const NO_SESSION: ISession = { jobs: 0, costUsd: 0, isBilled: false, isAtLeast: false };
 
 export function isOver(job: IJob): boolean {
   return job.finishedAt !== null;

@@ -88,10 +88,11 @@ export function facts(job: IJob): string[] {
   return told;
 }
 
-/** What a job or a session cost; `on AWS` tells that nobody pays it. */
-export function cost(of: { costUsd: number; isBilled: boolean }): string {
+/** What a job or a session cost, as far as that was told; `on AWS` tells that nobody pays it. */
+export function cost(of: { costUsd: number; isBilled: boolean; isAtLeast: boolean }): string {
   if (!of.costUsd) {
     return '';
   }
-  return of.isBilled ? money(of.costUsd) : `${money(of.costUsd)} on AWS`;
+  const told = `${of.isAtLeast ? 'at least ' : ''}${money(of.costUsd)}`;
+  return of.isBilled ? told : `${told} on AWS`;
 }

@@ -10,6 +10,7 @@ from lambdamagic.widgets.panel import TARGET, JobsPanel
 
 if TYPE_CHECKING:
     from lambdamagic.magics.session import RanMap, Session
+    from lambdamagic.widgets.progress import ProgressListener
 
 
 class LabLink:
@@ -51,6 +52,11 @@ class LabLink:
         """Return the id of the cell that a job belongs to; a program's jobs belong to the one that runs."""
         record = self._session.find(job_id)
         return self._session.cell if record is None else record.cell
+
+    def listener_of(self, job_id: str) -> ProgressListener | None:
+        """Return what follows a job of this notebook while it is under way."""
+        record = self._session.find(job_id)
+        return None if record is None else record.listener
 
     def cancel(self, job_id: str) -> bool:
         """Stop a job; return whether it was still under way."""

@@ -253,7 +253,7 @@ def _row(record: JobRecord, now: float) -> tuple[str, ...]:
         f"{SIGNS.get(progress.state, '?')} {progress.state}",
         f"{progress.finished_tasks:,}/{progress.task_count:,}" if progress.task_count else "",
         text.duration(progress.elapsed_s(now)) if progress.started_at else "",
-        text.duration(progress.billed_ms / 1000) if progress.started_at else "",
+        text.billed(progress) if progress.started_at else "",
         f"{progress.peak_memory_mb:,} MB" if progress.peak_memory_mb else "",
         record.target,
     )

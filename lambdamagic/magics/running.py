@@ -126,7 +126,8 @@ class JobRunner:
         """Tell everybody that a job that was queued will not begin."""
         event = JobFinished(self.job_id, state, error, time.time())
         self._listeners.emit(event)
-        self._remember("").progress = self.showing.listener.snapshot()
+        record = self._remember("")
+        record.progress, record.listener = self.showing.listener.snapshot(), None
         self.showing.close()
         EVERY_JOB.emit(event)
 
@@ -138,6 +139,7 @@ class JobRunner:
                 function,
                 self.place.cell,
                 map=self._map,
+                listener=self.showing.listener,
             )
             self.session.remember(self.record)
         self.record.function = function
@@ -284,7 +286,7 @@ class JobRunner:
                 job.give_up()  # what was received could not be used, or was an exception to raise
                 job.wait(2.0)
             self.showing.close()
-            record.progress = self.showing.listener.snapshot()
+            record.progress, record.listener = self.showing.listener.snapshot(), None
             record.logs = list(job.log_tails)
 
     def _checked(self, error: LambdaMagicError) -> Exception:

@@ -19,7 +19,7 @@ from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import Job, JobSpec
 from lambdamagic.targets import open_target
 from lambdamagic.widgets.notebook import Shelf
-from lambdamagic.widgets.progress import Progress
+from lambdamagic.widgets.progress import Progress, ProgressListener
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -62,6 +62,7 @@ class JobRecord:
         function: The function's name.
         cell: The id of the cell that it belongs to.
         logs: Ends of its invocations' logs.
+        listener: What follows it while it is under way.
         map: The map that it ran for, while that is kept and no later job runs for it.
     """
 
@@ -71,6 +72,7 @@ class JobRecord:
     cell: str = ""
     logs: list[str] = field(default_factory=list)
     map: RanMap | None = None
+    listener: ProgressListener | None = None
 
 
 #: `_`, `__`, `___`, `_12`: results that IPython put into the namespace, and that people use.

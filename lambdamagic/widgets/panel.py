@@ -4,9 +4,10 @@ The kernel opens the comm `lambdamagic.jobs` when the extension is loaded, and a
 there hears it being opened, one that comes later asks the kernel which comms are open, or hears its next message. So a
 kernel without lambdamagic is never asked for a target that it does not know.
 
-Nothing is sent before a page has said `hello`. From then on each message holds what changed, job by job and each job
-whole, so that a page that was reloaded while a cell blocks its kernel has every running job with the next message. The
-messages' examples, which both sides are tested against, are in `tests/fixtures/comm`.
+Nothing is sent before a page has said `hello`, and what a job's own view knows is not kept a second time: where no page
+has a panel this costs next to nothing. From then on each message holds what changed, job by job and each job whole, so
+that a page that was reloaded while a cell blocks its kernel has every running job with the next message. The messages'
+examples, which both sides are tested against, are in `tests/fixtures/comm`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from lambdamagic import events
 from lambdamagic.widgets.heard import hear_in_subshells
 from lambdamagic.widgets.progress import Progress, ProgressListener
+
+_Turn: TypeAlias = events.JobQueued | events.JobStarted | events.JobFinished
+_TURNS = (events.JobQueued, events.JobStarted, events.JobFinished)
 
 TARGET = "lambdamagic.jobs"
 #: Of the messages; a page that knows another says that it is out of date.
@@ -74,6 +78,9 @@ class Jobs(Protocol):
     def can_attach(self, job_id: str) -> bool:
         """Whether it goes on without this kernel, and another can take it up."""
 
+    def listener_of(self, job_id: str) -> ProgressListener | None:
+        """Return what follows it already, told of each event before the panel is; None if nothing does."""
+
     def view_of(self, job_id: str) -> str:
         """Return the id of the widget that shows it; empty when none does."""
 
@@ -87,6 +94,7 @@ class _Entry:
 
     cell: str
     listener: ProgressListener | None
+    is_shared: bool
     last: Progress | None = None
 
     def progress(self) -> Progress:
@@ -116,33 +124,54 @@ class JobsPanel:
         self._changed = threading.Condition()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._dirty: dict[str, None] = {}
-        self._cost_usd, self._job_count = 0.0, 0
-        self._is_billed = False
+        self._job_count, self._is_billed = 0, False
+        #: Of jobs that are no longer remembered.
+        self._gone_usd, self._gone_at_least = 0.0, False
         self._comm: Comm | None = None
         self._sender: threading.Thread | None = None
         self._is_closed = False
 
     def __call__(self, event: events.Event) -> None:
         """Take in an event of any job."""
+        if isinstance(event, _TURNS):
+            self._turn(event)
+            return
+        entry = self._entries.get(event.job_id)
+        if entry is None or entry.listener is None:
+            return  # began before this was loaded, or came after its job's end
+        if not entry.is_shared:
+            entry.listener(event)
+        # Without the lock, since this comes with every task: whoever takes the mark away looks at the job after that.
+        if self._sender is not None and event.job_id not in self._dirty:
+            with self._changed:
+                self._mark(event.job_id)
+
+    def _turn(self, event: _Turn) -> None:
         with self._changed:
-            known = self._entries.get(event.job_id)
-            is_new = known is None or known.listener is None  # a job that was attached to may run again under its id
-            if is_new and isinstance(event, events.JobQueued | events.JobStarted):
-                self._entries[event.job_id] = _Entry(self._jobs.cell_of(event.job_id), ProgressListener())
+            entry = self._entries.get(event.job_id)
+            if not isinstance(event, events.JobFinished) and (entry is None or entry.listener is None):
+                if entry is not None:  # a job that was attached to runs again under its id
+                    self._forget(event.job_id)
+                entry = self._entries[event.job_id] = self._new_entry(event.job_id)
                 self._job_count += 1
                 self._forget_old()
+            if entry is None or entry.listener is None:
+                return
             if isinstance(event, events.JobStarted):
                 self._is_billed |= event.is_billed
-            entry = self._entries.get(event.job_id)
-            if entry is None or entry.listener is None:
-                return  # began before this was loaded, or came after its job's end
-            entry.listener(event)
-            if isinstance(event, events.InvocationFinished | events.BatchHandedOver):
-                self._cost_usd += event.cost_usd
+            if not entry.is_shared:
+                entry.listener(event)
             if isinstance(event, events.JobFinished):
                 entry.last, entry.listener = entry.listener.snapshot(), None  # the tasks' table goes
-            self._dirty[event.job_id] = None
-            self._changed.notify()
+            self._mark(event.job_id)
+
+    def _new_entry(self, job_id: str) -> _Entry:
+        known = self._jobs.listener_of(job_id)
+        return _Entry(self._jobs.cell_of(job_id), known or ProgressListener(), known is not None)
+
+    def _mark(self, job_id: str) -> None:
+        self._dirty[job_id] = None
+        self._changed.notify()
 
     def touch(self, job_id: str) -> None:
         """Tell the pages of a job anew: what its kernel knows of it beside its events has changed."""
@@ -156,7 +185,12 @@ class JobsPanel:
             if len(self._entries) <= _KEPT:
                 return
             if self._entries[job_id].listener is None:
-                del self._entries[job_id]
+                self._forget(job_id)
+
+    def _forget(self, job_id: str) -> None:
+        gone = self._entries.pop(job_id).progress()
+        self._gone_usd += gone.cost_usd
+        self._gone_at_least |= gone.unreported > 0
 
     def connect(self, comm: Comm) -> None:
         """Use an open comm from now on."""
@@ -207,10 +241,10 @@ class JobsPanel:
 
     def _greet(self) -> None:
         with self._changed:
-            message = self._message(list(self._entries), whole=True)
             if self._sender is None and not self._is_closed:
                 self._sender = threading.Thread(target=self._run, name="lambdamagic-panel", daemon=True)
                 self._sender.start()
+            message = self._message(list(self._entries), whole=True)
         self._send(message)
 
     def _run(self) -> None:
@@ -240,7 +274,16 @@ class JobsPanel:
             "whole": whole,
             "now": now,
             "jobs": [self._facts(entry, now) for entry in entries],
-            "session": {"jobs": self._job_count, "costUsd": self._cost_usd, "isBilled": self._is_billed},
+            "session": self._session(),
+        }
+
+    def _session(self) -> dict[str, Any]:
+        known = [entry.progress() for entry in self._entries.values()]
+        return {
+            "jobs": self._job_count,
+            "costUsd": self._gone_usd + sum(progress.cost_usd for progress in known),
+            "isBilled": self._is_billed,
+            "isAtLeast": self._gone_at_least or any(progress.unreported for progress in known),
         }
 
     def _facts(self, entry: _Entry, now: float) -> dict[str, Any]:
@@ -287,4 +330,5 @@ def job_facts(progress: Progress, cell: str, now: float) -> dict[str, Any]:
         "billedMs": progress.billed_ms,
         "costUsd": progress.cost_usd,
         "isBilled": progress.is_billed,
+        "isAtLeast": progress.unreported > 0,
     }

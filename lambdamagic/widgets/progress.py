@@ -21,6 +21,7 @@ class Progress:
     """The state of one job as a person wants to see it. Times in seconds since the epoch, billed in milliseconds.
 
     A job that waits before it can begin is `queued` behind others or `starting`; `note` says what it waits for.
+    Invocations that were stopped or lost are `unreported`: AWS bills them too, and nobody told for how long.
     """
 
     job_id: str = ""
@@ -43,6 +44,7 @@ class Progress:
     backed_up: int = 0
     cached: int = 0
     billed_ms: float = 0.0
+    unreported: int = 0
     peak_memory_mb: int = 0
     s3_requests: int = 0
     cost_usd: float = 0.0
@@ -122,7 +124,8 @@ class ProgressListener:
 
     def _retried(self, event: events.InvocationRetried) -> None:
         self._progress.retried += len(event.tasks)
-        self._tasks.gave_up(event.attempt_id, event.tasks, event.at, TaskState.RETRYING)
+        had_answered = self._tasks.gave_up(event.attempt_id, event.tasks, event.at, TaskState.RETRYING)
+        self._progress.unreported += event.may_have_run and not had_answered
 
     def _backed_up(self, event: events.InvocationBackedUp) -> None:
         self._progress.backed_up += len(event.tasks)
@@ -154,8 +157,8 @@ class ProgressListener:
             errors[error] += 1
 
     def _ended(self, event: events.JobFinished) -> None:
-        self._tasks.ended()
         progress = self._progress
+        progress.unreported += self._tasks.ended()
         progress.state, progress.error, progress.finished_at = event.state, event.error, event.at
         progress.note = ""
         if event.state == "done" and self._tasks.counts[TaskState.FAILED]:

@@ -104,9 +104,9 @@ def plain(progress: Progress) -> str:
 
 
 def _table(progress: Progress) -> str:
-    facts = {"billed": text.duration(progress.billed_ms / 1000)}
+    facts = {"billed": text.billed(progress)}
     if progress.cost_usd:
-        facts["cost" if progress.is_billed else "would cost on AWS"] = text.money(progress.cost_usd)
+        facts["cost" if progress.is_billed else "would cost on AWS"] = text.cost(progress)
     facts["cold starts"] = f"{progress.cold_starts:,}"
     counts = {
         "failed": progress.failed,
@@ -114,6 +114,7 @@ def _table(progress: Progress) -> str:
         "throttled": progress.throttled,
         "backups": progress.backed_up,
         "from before": progress.cached,
+        "stopped or lost": progress.unreported,
     }
     for name, count in counts.items():
         if count and (name != "failed" or progress.task_count != 1):

@@ -120,12 +120,13 @@ class TaskTable:
         self._move(event.tasks, TaskState.RUNNING)
         self._row(event.attempt_id, event.tasks, UNDER_WAY, at, at, at, 0.0)
 
-    def gave_up(self, attempt_id: str, tasks: Sequence[int], at: float, state: TaskState) -> None:
-        """Note that an invocation ended without an outcome, or that tasks are to be run again."""
+    def gave_up(self, attempt_id: str, tasks: Sequence[int], at: float, state: TaskState) -> bool:
+        """Note that an invocation ended without an outcome; return whether it had answered before all the same."""
         self._move(tasks, state)
         sent = self._sent.pop(attempt_id, None)
         if sent is not None:
             self._row(attempt_id, tasks, UNANSWERED, sent.at, sent.at, at - self._started_at, 0.0)
+        return sent is None
 
     def answered(self, event: events.InvocationFinished) -> None:
         """Note when and where an invocation ran."""
@@ -153,11 +154,12 @@ class TaskTable:
         each = self._pace_seconds / self._pace_tasks if self._pace_tasks else None
         return Pace(each, self._slots, tuple(self._sent.values()))
 
-    def ended(self) -> None:
-        """Nothing more happens: what has no outcome has not run."""
+    def ended(self) -> int:
+        """Nothing more happens: what has no outcome has not run. Return how many invocations were under way."""
         self.states = self.states.translate(_AT_THE_END)
         self.counts = [self.states.count(state) for state in TaskState]
         self._changed = [[0, len(self.states)]]
+        return len(self._sent)
 
     def take_changes(self, *, rows_from: int, full: bool = False, most_rows: int = 0) -> Changes:
         """Return what changed since the last call.

@@ -25,6 +25,21 @@ def money(usd: float) -> str:
     return f"${usd:.4f}" if usd < 0.01 else f"${usd:,.2f}"
 
 
+def billed(progress: Progress) -> str:
+    """Return what is billed, as far as that was reported."""
+    return at_least(progress) + duration(progress.billed_ms / 1000)
+
+
+def cost(progress: Progress) -> str:
+    """Return what that costs."""
+    return at_least(progress) + money(progress.cost_usd)
+
+
+def at_least(progress: Progress) -> str:
+    """Return what stands before an amount that leaves out what was stopped or lost: AWS bills that too."""
+    return "at least " if progress.unreported else ""
+
+
 def pace(progress: Progress, now: float) -> list[str]:
     """Return how far it is: what changes all the time."""
     told = []
@@ -59,10 +74,10 @@ def details(progress: Progress) -> list[str]:
         told.append(f"{progress.throttled:,} throttled")
     if progress.cold_starts:
         told.append(f"{progress.cold_starts:,} cold start{'s' if progress.cold_starts != 1 else ''}")
-    if progress.billed_ms:
-        told.append(f"billed {duration(progress.billed_ms / 1000)}")
+    if progress.billed_ms or progress.unreported:
+        told.append(f"billed {billed(progress)}")
     if progress.cost_usd:
-        told.append(money(progress.cost_usd) if progress.is_billed else f"{money(progress.cost_usd)} on AWS")
+        told.append(cost(progress) if progress.is_billed else f"{cost(progress)} on AWS")
     if progress.peak_memory_mb:
         told.append(f"peak {progress.peak_memory_mb:,} of {progress.memory_mb:,} MB")
     elif progress.memory_mb:

@@ -12,6 +12,7 @@ import pytest
 
 from lambdamagic.events import JobFinished, JobQueued, JobStarted
 from lambdamagic.widgets.panel import JobsPanel
+from lambdamagic.widgets.progress import ProgressListener
 from tests.widgets.jobs import JOB, ended, outcome, over, sent, started
 
 _EXAMPLES = Path(__file__).parents[1] / "fixtures" / "comm"
@@ -63,6 +64,10 @@ class _Jobs:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.is_running = False
+        self.listeners: dict[str, ProgressListener] = {}
+
+    def listener_of(self, job_id: str) -> ProgressListener | None:
+        return self.listeners.get(job_id)
 
     def cell_of(self, job_id: str) -> str:
         return "cell-1"
@@ -244,6 +249,33 @@ def test_a_widget_that_was_opened_is_told_at_once(panel: JobsPanel, comm: _Comm,
     panel.touch(JOB)
     panel.touch("another")
     comm.wait_for(lambda message: [job["view"] for job in message["jobs"]] == ["model-1"])
+
+
+def test_what_a_view_follows_is_not_followed_twice(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
+    """The panel tells what the view's own listener knows, and takes in no task itself, with a page or without."""
+    own = jobs.listeners[JOB] = ProgressListener()
+
+    def happens(*happened: Any) -> None:
+        for event in happened:
+            own(event)
+            panel(event)
+
+    happens(started(4), sent("a", 0), outcome(0))
+    comm.say(kind="hello")
+    assert comm.sent[0]["jobs"][0]["done"] == 1
+    happens(ended("a", 0, cost=0.5))
+    told = comm.wait_for(lambda message: message["session"]["costUsd"] == 0.5)
+    assert [job["costUsd"] for job in told["jobs"]] == [0.5]
+    happens(over("cancelled"))
+    assert comm.wait_for(lambda message: [job["state"] for job in message["jobs"]] == ["cancelled"])
+
+
+def test_what_was_stopped_is_not_left_out_of_the_cost_in_silence(panel: JobsPanel, comm: _Comm) -> None:
+    """A job that was cancelled while something ran costs more than what was reported, and so does the session."""
+    for event in (started(4), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.5), over("cancelled")):
+        panel(event)
+    comm.say(kind="hello")
+    assert comm.sent[0]["jobs"][0]["isAtLeast"] and comm.sent[0]["session"]["isAtLeast"]
 
 
 def test_a_queued_job_is_told_before_it_begins_and_counted_once(panel: JobsPanel, comm: _Comm) -> None:

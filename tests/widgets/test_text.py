@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from lambdamagic.widgets import text
-from tests.widgets.jobs import START, after, ended, outcome, over, sent, started
+from lambdamagic import events
+from lambdamagic.widgets import result, text
+from lambdamagic.widgets.tasks import TaskTable
+from tests.widgets.jobs import JOB, START, after, ended, outcome, over, sent, started
 
 
 @pytest.mark.parametrize(
@@ -41,8 +45,8 @@ def test_a_map_under_way() -> None:
 
 def test_a_cell_tells_no_tasks() -> None:
     """A single task is not counted, and its failure is said once."""
-    line = text.line(after(started(1, "fit(X)"), sent("a", 0), outcome(0, "ValueError: x"), over()), START + 20)
-    assert line == "λ fit(X)  ✗ failed  10.0 s · 512 MB"
+    happened = (started(1, "fit(X)"), sent("a", 0), ended("a", 0), outcome(0, "ValueError: x"), over())
+    assert text.line(after(*happened), START + 20) == "λ fit(X)  ✗ failed  10.0 s · billed 1.5 s · peak 100 of 512 MB"
 
 
 def test_a_remaining_time_has_no_decimals() -> None:
@@ -61,3 +65,25 @@ def test_trouble_is_told() -> None:
 def test_there_are_always_details() -> None:
     """The view keeps its second line from the first moment on, so that nothing jumps."""
     assert text.details(after(started(1))) == ["512 MB"]
+
+
+def test_what_was_stopped_is_billed_too() -> None:
+    """What was cancelled while invocations ran is billed by AWS, and nobody told for how long: so it is `at least`."""
+    cancelled = after(started(), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.5), outcome(0), over("cancelled"))
+    told = text.details(cancelled)
+    assert "billed at least 1.5 s" in told and "at least $0.50" in told
+    assert "at least" not in " ".join(text.details(after(started(), sent("a", 0), ended("a", 0), over()))), (
+        "all reported"
+    )
+    nothing = after(started(1), sent("a", 0), over("cancelled"))
+    assert "billed at least 0 ms" in text.details(nothing)
+    html = result.render(nothing, TaskTable())
+    assert "at least 0 ms" in html and "stopped or lost" in html
+
+
+def test_what_may_have_run_and_was_lost_is_billed_too() -> None:
+    """An invocation whose answer was lost may be billed; one that was throttled, or answered before, adds nothing."""
+    lost = events.InvocationRetried(JOB, "a", (0,), "lost", True, 1.0, START + 2)
+    assert after(started(), sent("a", 0), lost).unreported == 1
+    assert after(started(), sent("a", 0), ended("a", 0), lost).unreported == 0
+    assert after(started(), sent("a", 0), replace(lost, may_have_run=False)).unreported == 0
