@@ -7,6 +7,7 @@ no request and knows no botocore.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from lambdamagic.storage.sigv4 import ALGORITHM, FrozenCredentials, SigV4, time_stamp
@@ -78,5 +79,7 @@ class UrlSigner:
         return f"{self._origin}{path}?{canonical_query}&X-Amz-Signature={signature}"
 
 
+@lru_cache(maxsize=256)
 def _quote(text: str) -> str:
+    """Quote a name or value. A session token has a thousand characters, and stands in each URL of the session."""
     return quote(text, safe=_UNRESERVED)
