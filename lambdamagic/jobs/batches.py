@@ -87,7 +87,7 @@ def _deliver(transport: Transport, function: FunctionRef, batch: Batch) -> Hande
     except FunctionMissingError as error:
         raise FunctionMissingError(
             f"{function.name} says that it has the invoker {function.invoker}, which cannot be used: {error.message}",
-            hint=_MEND,
+            hint=f"{_MEND}; if somebody took it away meanwhile, a new session (kernel, program) sends events directly",
         ) from error
     return Handed(_read(reply, function, count=len(batch.own)), parse_report(reply.log_tail, reply.request_id))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lambdamagic import events
+from lambdamagic.protocol.report import Report
 from lambdamagic.widgets.progress import ProgressListener
 from tests.widgets.jobs import JOB, START, after, ended, outcome, over, sent, started
 
@@ -32,6 +33,15 @@ def test_reports_add_up() -> None:
     )
     assert (progress.billed_ms, progress.cold_starts, progress.s3_requests) == (3000.0, 1, 4)
     assert (progress.peak_memory_mb, progress.cost_usd, progress.running) == (120, 0.75, 0)
+
+
+def test_what_an_invoker_costs_is_told_and_its_run_is_none_of_the_tasks() -> None:
+    """Its price is in the sum; its billed time, memory and cold start are not those of the tasks' invocations."""
+    of_invoker = Report("i", 300.0, 700.0, 1024, 40, 400.0)
+    handed = events.BatchHandedOver(JOB, 2, of_invoker, 0.25, START + 2)
+    progress = after(started(), sent("a", 0), sent("b", 1), handed, ended("a", 0, cost=0.5), outcome(0))
+    assert (progress.cost_usd, progress.billed_ms, progress.cold_starts) == (0.75, 1500.0, 0)
+    assert (progress.memory_mb, progress.peak_memory_mb, progress.running) == (512, 100, 1)
 
 
 def test_what_is_throttled_or_retried_is_not_under_way() -> None:
