@@ -93,32 +93,38 @@ class Handover:
         await waiting.taken
 
     def _look(self, line: _Line) -> None:
-        """Send what can be sent now."""
-        if line.alarm is not None:
-            line.alarm.cancel()
-            line.alarm = None
-        line.waiting = [each for each in line.waiting if not each.taken.done()]  # cancelled meanwhile
+        """Send what can be sent now. Called for each event, so that it decides by counts where it can."""
         loop = asyncio.get_running_loop()
-        now = loop.time()
         while line.waiting:
+            now, count = loop.time(), len(line.waiting)
             ready_at = line.waiting[0].since + _LINGER_S
-            if line.preparing and len(line.waiting) < BATCH_MAX_EVENTS and now < ready_at:
-                line.alarm = loop.call_at(ready_at, self._look, line)
+            if line.preparing and count < BATCH_MAX_EVENTS and now < ready_at:
+                if line.alarm is None:
+                    line.alarm = loop.call_at(ready_at, self._wake, line)
                 return
-            if len(line.waiting) < _LEAST or now < line.direct_until:
+            goes_directly = count < _LEAST or now < line.direct_until
+            if not goes_directly and line.under_way == _BATCHES:
+                return  # the end of a batch looks again
+            line.waiting = [each for each in line.waiting if not each.taken.done()]  # cancelled meanwhile
+            if goes_directly:
                 few, line.waiting = line.waiting, []
                 for each in few:
                     self._start(self._send_directly(each))
                 return
-            free = _BATCHES - line.under_way
-            if not free:
-                return  # the end of a batch looks again
-            # Spread over the batches that may go now: two halves take half the time.
-            batches = min(free, len(line.waiting) // _LEAST)
-            most = min(BATCH_MAX_EVENTS, math.ceil(len(line.waiting) / batches))
-            batch, line.waiting = line.waiting[:most], line.waiting[most:]
-            line.under_way += 1
-            self._start(self._carry(line, batch))
+            if len(line.waiting) == count:
+                self._start_batch(line)
+
+    def _wake(self, line: _Line) -> None:
+        line.alarm = None
+        self._look(line)
+
+    def _start_batch(self, line: _Line) -> None:
+        # Spread over the batches that may go now: two halves take half the time.
+        batches = min(_BATCHES - line.under_way, len(line.waiting) // _LEAST)
+        most = min(BATCH_MAX_EVENTS, math.ceil(len(line.waiting) / batches))
+        batch, line.waiting = line.waiting[:most], line.waiting[most:]
+        line.under_way += 1
+        self._start(self._carry(line, batch))
 
     def _start(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
