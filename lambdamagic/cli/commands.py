@@ -34,7 +34,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "policy": _entry(
             "rights",
             "policy",
-            "Print the IAM policy that somebody needs: who uses, who deploys, the function's own role, or its invoker's.",
+            "Print the IAM policy that somebody needs: who uses, who deploys, the function's role, or its invoker's.",
         ),
         "template": _entry(
             "rights", "template", "Print what `lambdamagic deploy` makes, as a template for other tools."

@@ -30,7 +30,7 @@ def policy(
     kms_key: str | None,
     has_invoker: bool | None,
 ) -> None:
-    """Print the IAM policy that somebody needs: who uses, who deploys, the function's own role, or its invoker's.
+    """Print the IAM policy that somebody needs: who uses, who deploys, the function's role, or its invoker's.
 
     NAME is the deployment's. The output is the policy itself, with or without --json.
     """
