@@ -33,6 +33,8 @@ _T = TypeVar("_T")
 _SOONEST_S, _LATEST_S = 0.1, 3.0
 #: Waits before an event is sent again whose connection broke.
 _SEND_AGAIN_S = (0.1, 0.4, 1.6)
+#: How often it is looked, each half of `_LATEST_S` apart, whether what was lost each time has begun all the same.
+_LOOKS = 4
 #: INIT and the way of the answer into the bucket.
 _MARGIN_S = 30.0
 
@@ -152,12 +154,26 @@ class EventDelivery:
             else:
                 return True
         assert lost is not None
+        if await self._has_begun(expected):
+            return True
         raise lost
+
+    async def _has_begun(self, expected: _Expected) -> bool:
+        """Look for a sign of an attempt that was lost each time it was sent: it gets another name only without one."""
+        self._watch()
+        for _ in range(_LOOKS):
+            await asyncio.wait([expected.stored], timeout=_LATEST_S / 2)
+            if expected.sign is not None or expected.stored.done():
+                return True
+        return False
+
+    def _watch(self) -> None:
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.get_running_loop().create_task(self._poll())
 
     async def _wait_for(self, unit: Unit, attempt_id: str, expected: _Expected, *, is_sure: bool) -> None:
         bound_s = self._spec.answer_bound_s
-        if self._poller is None or self._poller.done():
-            self._poller = asyncio.get_running_loop().create_task(self._poll())
+        self._watch()
         try:
             async with asyncio.timeout(bound_s):
                 await self._begun(unit, attempt_id, expected, is_sure=is_sure)

@@ -130,13 +130,11 @@ def test_whatever_goes_wrong_nothing_is_lost_and_nothing_runs_twice(
     account.faults.add(
         FaultRule("kill", function=INVOKER, count=1, delay_s=0.05),
         FaultRule("drop_after", function=INVOKER, count=1, skip=1),
-        FaultRule("throttle", function=INVOKER, count=1, skip=3),
-        FaultRule("throttle", function=NAME, count=None, fraction=0.2, seed=1),
-        FaultRule("error", function=NAME, count=None, fraction=0.1, seed=2),
-        FaultRule("drop_after", function=NAME, count=None, fraction=0.1, seed=3),
-        FaultRule("duplicate", function=NAME, count=None, fraction=0.1, seed=4),
+        FaultRule("throttle", function=NAME, count=9, skip=4),
+        FaultRule("error", function=NAME, count=5, skip=4),
+        FaultRule("drop_after", function=NAME, count=5, skip=4),
+        FaultRule("duplicate", function=NAME, count=5, skip=4),
     )
-
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(WORK, namespace)
     results, _, told = run(functools.partial(namespace["work"], str(tmp_path)), range(TASKS))
