@@ -1,14 +1,16 @@
 /** What the extension does in a notebook's outputs: a result's buttons, results that a page missed, jobs without a kernel. */
 
-import { ICodeCellModel } from '@jupyterlab/cells';
+import { Cell, ICodeCellModel } from '@jupyterlab/cells';
 import { NotebookPanel } from '@jupyterlab/notebook';
 
 import { JobsConnection } from './connection';
 import { IJob, IResultMessage } from './messages';
 import { isOver } from './model';
 import { element, write } from './row';
-import { lost, retry } from './words';
+import { loading, lost, retry } from './words';
 
+/** What stands in a widget's place until it is there. */
+const LOADING = 'Loading widget...';
 const WIDGET = 'application/vnd.jupyter.widget-view+json';
 /** A result takes its widget's place at once when a job is over; what is not there after this time was missed. */
 const MISSED_AFTER_MS = 1500;
@@ -64,6 +66,29 @@ export function askForMissed(panel: NotebookPanel, connection: JobsConnection): 
   }
 }
 
+/**
+ * Say how far jobs are whose widgets a page that was reloaded cannot load: a kernel that a cell keeps busy does not tell
+ * it what widgets there are, but goes on to tell of its jobs.
+ */
+export function drawLoading(panel: NotebookPanel, { model }: JobsConnection): void {
+  for (const job of model.jobs) {
+    if (isOver(job) || !job.view) {
+      continue;
+    }
+    for (const cell of showing(panel, job.view)) {
+      for (const node of cell.node.querySelectorAll<HTMLElement>('.jp-OutputArea-output')) {
+        if (node.textContent === LOADING) {
+          node.dataset.lambdamagic = job.id;
+        }
+        // As soon as the widget is there, the place is its own.
+        if (node.dataset.lambdamagic === job.id && node.firstElementChild === null) {
+          write(node, loading(job, model.elapsed(job, Date.now())));
+        }
+      }
+    }
+  }
+}
+
 /** Put a result that has come into the place of its job's widget. */
 export function putResult(panel: NotebookPanel, { view, data }: IResultMessage): void {
   for (const [outputs, place] of widgets(panel, view)) {
@@ -90,15 +115,22 @@ export function putLost(panel: NotebookPanel, jobs: IJob[]): void {
 
 /** Where a notebook's outputs show a widget. */
 function widgets(panel: NotebookPanel, view: string): [ICodeCellModel['outputs'], number][] {
+  return panel.content.widgets.flatMap(cell => places(cell, view));
+}
+
+/** The cells whose outputs show a widget. */
+function showing(panel: NotebookPanel, view: string): Cell[] {
+  return panel.content.widgets.filter(cell => places(cell, view).length > 0);
+}
+
+function places(cell: Cell, view: string): [ICodeCellModel['outputs'], number][] {
   const found: [ICodeCellModel['outputs'], number][] = [];
-  for (const cell of panel.content.widgets) {
-    if (cell.model.type === 'code') {
-      const outputs = (cell.model as ICodeCellModel).outputs;
-      for (let place = 0; place < outputs.length; place++) {
-        const shown = outputs.get(place).data[WIDGET] as { model_id?: string } | undefined;
-        if (shown?.model_id === view) {
-          found.push([outputs, place]);
-        }
+  if (cell.model.type === 'code') {
+    const outputs = (cell.model as ICodeCellModel).outputs;
+    for (let place = 0; place < outputs.length; place++) {
+      const shown = outputs.get(place).data[WIDGET] as { model_id?: string } | undefined;
+      if (shown?.model_id === view) {
+        found.push([outputs, place]);
       }
     }
   }

@@ -48,6 +48,13 @@ export function retry(job: IJob): string {
   return notRun ? `Run ${count(notRun + job.failed, 'unfinished task')}` : `Retry ${count(job.failed)} failed`;
 }
 
+/** What stands in the place of a running job's widget that this page cannot load yet. */
+export function loading(job: IJob, elapsedS: number): string {
+  const numbers = [pace(job), duration(elapsedS), job.tasks !== 1 && job.failed ? `${count(job.failed)} failed` : ''];
+  const far = numbers.filter(Boolean).join(' · ');
+  return `λ ${job.label} ${SIGNS[job.state]} ${job.state} · ${far}. The page was reloaded: the rest is shown when the cell ends.`;
+}
+
 /** What is left to say of a job when its kernel has ended, in lines; the numbers are the last that were heard. */
 export function lost(job: IJob): string[] {
   const isOver = job.finishedAt !== null;

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { FromKernel, IJob, IJobsMessage, isFromKernel, ToKernel } from '../src/messages';
 import { hasOtherMagic, runsOnLambda, toggled } from '../src/magicline';
 import { JobsModel } from '../src/model';
-import { cost, duration, facts, lost, money, pace, retry } from '../src/words';
+import { cost, duration, facts, loading, lost, money, pace, retry } from '../src/words';
 
 const EXAMPLES = join(process.cwd(), '..', 'tests', 'fixtures', 'comm');
 const JOB = '20260101-000000-abcdef01';
@@ -184,6 +184,11 @@ test('a kernel that ends loses its jobs, and what is said of them is true', () =
   assert.match(lost(job)[2]!, /ends by itself/);
   assert.match(lost({ ...job, canAttach: true })[2]!, new RegExp(`%lambda attach ${JOB} takes it up`));
   assert.match(lost({ ...job, state: 'failed', finishedAt: 1010 })[0]!, /✗ failed$/);
+});
+
+test('how far a job is stands where its widget cannot be loaded', () => {
+  const told = loading(running({ done: 2 }).jobs[0]!, 12);
+  assert.match(told, /^λ evaluate × 10 ▶ running · 3\/4 tasks · 12\.0 s · 1 failed\. The page was reloaded/);
 });
 
 test('the latest job of a cell is its badge', () => {

@@ -15,6 +15,7 @@ import ipykernel
 import pytest
 
 from tests.browser.axe import violations
+from tests.browser.extension import is_installed
 from tests.browser.jupyter import Jupyter
 from tests.browser.test_result import COLOURS
 from tests.cells.conftest import Gate
@@ -159,6 +160,9 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
     notebook.save()
     page.reload()
     notebook.wait_until_known()
+    if is_installed():
+        notebook.output(1).get_by_text("λ slow × 20 ▶ running · 0/20 tasks").wait_for()
+        keep(page, "reloaded-meanwhile")
     notebook.interrupt()
     notebook.wait_until_ready()
     page.locator(".lmr", has_text="cancelled").wait_for()
