@@ -60,10 +60,10 @@ class LabLink:
 
     def cancel(self, job_id: str) -> bool:
         """Stop a job; return whether it was still under way."""
-        for waiting in self._session.background.jobs:
-            if waiting.job_id == job_id and not waiting.has_ended:
-                waiting.cancel()  # it may not have begun, and be no job of an engine yet
-                return True
+        record = self._session.find(job_id)
+        if record is not None and (cancel := record.cancel) is not None:
+            cancel()  # it may not have begun, and be no job of an engine yet
+            return True
         job = find_job(job_id)
         if job is None or job.state != "running":
             return False

@@ -70,6 +70,7 @@ class JobRunner:
         self.job: Job | None = None
         self.record: JobRecord | None = None
         self.cancel: Callable[[], None] = self._cancel
+        self._is_cancelled = False
         settings = resolved.settings
         listener = ProgressListener()
         self._listeners = Listeners()
@@ -126,8 +127,7 @@ class JobRunner:
         """Tell everybody that a job that was queued will not begin."""
         event = JobFinished(self.job_id, state, error, time.time())
         self._listeners.emit(event)
-        record = self._remember("")
-        record.progress, record.listener = self.showing.listener.snapshot(), None
+        self._remember("").end(self.showing.listener.snapshot())
         self.showing.close()
         EVERY_JOB.emit(event)
 
@@ -140,12 +140,14 @@ class JobRunner:
                 self.place.cell,
                 map=self._map,
                 listener=self.showing.listener,
+                cancel=lambda: self.cancel(),
             )
             self.session.remember(self.record)
         self.record.function = function
         return self.record
 
     def _cancel(self) -> None:
+        self._is_cancelled = True
         if self.job is not None:
             self.job.cancel()
 
@@ -169,19 +171,25 @@ class JobRunner:
             KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
             LambdaMagicError: The job could not run or go on.
         """
-        if self.opens_slowly:
-            self._open_shown()
-        spec = self.prepare(
-            kind,
-            program,
-            units,
-            options=options,
-            deaths=deaths,
-            is_program_shared=is_program_shared,
-            cached=cached,
-            inputs=inputs,
-        )
-        record = self.start(spec)
+        try:
+            if self.opens_slowly:
+                self._open_shown()
+            spec = self.prepare(
+                kind,
+                program,
+                units,
+                options=options,
+                deaths=deaths,
+                is_program_shared=is_program_shared,
+                cached=cached,
+                inputs=inputs,
+            )
+            record = self.start(spec)
+        except BaseException as error:
+            if self.record is not None and self.job is None:
+                is_stopped = isinstance(error, KeyboardInterrupt | JobCancelledError)
+                self.end_unbegun("cancelled" if is_stopped else "failed", "" if is_stopped else str(error))
+            raise
         self.follow(receive, between)
         return record
 
@@ -234,8 +242,10 @@ class JobRunner:
 
         Raises:
             KeyboardInterrupt: The user stopped it; the target is opened nevertheless, for the next job.
+            JobCancelledError: The user did so by a button.
             LambdaMagicError: It is not usable.
         """
+        self.queue(STARTING, is_behind=False)
         opening: Future[Target] = Future()
 
         def open_it() -> None:
@@ -248,13 +258,11 @@ class JobRunner:
         try:
             while not wait([opening], _TICK_S).done:
                 self.showing.tick()
+                if self._is_cancelled:
+                    raise JobCancelledError(f"job {self.job_id} was cancelled before it began")
             opening.result()
-        except BaseException as error:
-            is_stopped = isinstance(error, KeyboardInterrupt)
-            self.end_unbegun("cancelled" if is_stopped else "failed", "" if is_stopped else str(error))
-            if is_stopped:
-                raise interrupted(f"λ {self.label}: stopped before anything was sent") from None
-            raise
+        except KeyboardInterrupt:
+            raise interrupted(f"λ {self.label}: stopped before anything was sent") from None
 
     def follow(self, receive: Callable[[Arrival], None], between: Callable[[], None] = lambda: None) -> None:
         """Hand over what arrives until the job has ended; see `run`."""
@@ -286,7 +294,7 @@ class JobRunner:
                 job.give_up()  # what was received could not be used, or was an exception to raise
                 job.wait(2.0)
             self.showing.close()
-            record.progress, record.listener = self.showing.listener.snapshot(), None
+            record.end(self.showing.listener.snapshot())
             record.logs = list(job.log_tails)
 
     def _checked(self, error: LambdaMagicError) -> Exception:

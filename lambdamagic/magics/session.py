@@ -63,6 +63,7 @@ class JobRecord:
         cell: The id of the cell that it belongs to.
         logs: Ends of its invocations' logs.
         listener: What follows it while it is under way.
+        cancel: Stops it, while it is under way.
         map: The map that it ran for, while that is kept and no later job runs for it.
     """
 
@@ -73,6 +74,11 @@ class JobRecord:
     logs: list[str] = field(default_factory=list)
     map: RanMap | None = None
     listener: ProgressListener | None = None
+    cancel: Callable[[], None] | None = None
+
+    def end(self, progress: Progress) -> None:
+        """Keep its final state, and let go what only a job under way has."""
+        self.progress, self.listener, self.cancel = progress, None, None
 
 
 #: `_`, `__`, `___`, `_12`: results that IPython put into the namespace, and that people use.

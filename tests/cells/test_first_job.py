@@ -22,3 +22,18 @@ def test_it_says_that_the_embedded_lambda_is_started(own_home, magic):
         opened = kernel.run("len(get_ipython()._lambdamagic.session._targets)")
         assert opened.value == ("0" if "--bg" in magic else "1"), "a background cell does not wait for it"
         assert kernel.run("answer").value == "42"
+
+
+def test_it_can_be_stopped_while_the_embedded_lambda_is_started(own_home):
+    """The cell ends at once with one line, its card as cancelled, and the next cell has the embedded Lambda."""
+    with closing(Kernel()) as kernel:
+        assert kernel.run("%load_ext lambdamagic").status == "ok"
+        message = kernel.send("%%lambda\nimport time\ntime.sleep(60)")
+        kernel.wait_for_text(message, _STARTING)
+        kernel.interrupt()
+        replied = kernel.finish(message)
+        assert replied.error["ename"] == "KeyboardInterrupt"
+        assert [line.count("\n") for line in replied.error["traceback"]] == [0]
+        assert "■ cancelled" in replied.bundles("update_display_data")[-1]["text/plain"]
+        assert kernel.run("%%lambda -q\n6 * 7").value == "42"
+        assert "■ cancelled" in kernel.run("%lambda jobs").value
