@@ -30,7 +30,13 @@ MISSING = object()
 
 
 class Work(Protocol):
-    """What is to be done with a job's arrivals, in the main thread."""
+    """What is to be done with a job's arrivals, in the main thread.
+
+    Attributes:
+        is_shown: Whether its value, or its failure, is shown below its card; a map's card tells of both itself.
+    """
+
+    is_shown: bool
 
     def take(self, arrival: Any) -> None:
         """Read an arrival, maybe while the job still runs; nothing is put into the notebook.

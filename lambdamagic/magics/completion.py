@@ -40,7 +40,7 @@ def matcher(session: Session, methods: dict[str, Callable[..., Any]]) -> Callabl
             words.pop()  # the one that is being written
         if found["magic"] == "lambda" and found["percent"] == "%":
             return _result(_of_line(session, words), context.token, kind="keyword")
-        return _result(_of_run(session, methods[found["magic"]], words, context), context.token, kind="param")
+        return _result(_of_run(session, methods[found["magic"]], found, words, context), context.token, kind="param")
 
     found: Callable[..., Any] = lambdamagic
     return found
@@ -58,7 +58,7 @@ def _of_line(session: Session, words: list[str]) -> Iterable[str]:
 
 
 def _of_run(
-    session: Session, method: Callable[..., Any], words: list[str], context: CompletionContext
+    session: Session, method: Callable[..., Any], found: re.Match[str], words: list[str], context: CompletionContext
 ) -> Iterable[str]:
     parser = method.parser  # type: ignore[attr-defined]  # magic_arguments puts it there
     takes_value = option_strings(parser)
@@ -73,7 +73,25 @@ def _of_run(
         return option_choices(parser).get(before, ())
     if context.token.startswith("-"):
         return [name for name in takes_value if name not in words]
+    if found["magic"] == "lambda_map":
+        return _of_map(session, words, takes_value, is_cell=found["percent"] == "%%")
     return ()
+
+
+def _of_map(session: Session, words: list[str], takes_value: dict[str, bool], *, is_cell: bool) -> Iterable[str]:
+    """Return the notebook's callables where the map's is expected, and behind it what is none."""
+    if is_cell:
+        is_first = False
+        if "in" not in words:
+            return ()
+    else:
+        is_first = all(
+            word.startswith("-") or takes_value.get(before, False)
+            for before, word in zip(["", *words], words, strict=False)
+        )
+    space = session.shell.user_ns
+    own = [name for name in tuple(space) if name not in session.hidden and not name.startswith("_")]
+    return [name for name in own if callable(space[name]) == is_first]
 
 
 def _bound_in(body: str) -> list[str]:

@@ -333,7 +333,7 @@ class BackgroundJob:
             if not self._background.is_headless:
                 self._refresh()
         self.arrivals = []
-        if self._outputs is not None and self._value is not None:
+        if self._outputs is not None and self._value is not None and self.work.is_shown:
             self._show_outputs()
 
     def _progress(self) -> Progress:
@@ -374,10 +374,11 @@ class BackgroundJob:
     def _show_outputs(self) -> None:
         if self._printed is None:
             self._printed = [entry for arrival in self.arrivals for entry in outputs_of(arrival)]
-        failure = next((error for arrival in self.arrivals if (error := _error_line(arrival))), "")
+        is_shown = self.work.is_shown
+        failure = next((error for arrival in self.arrivals if (error := _error_line(arrival))), "") if is_shown else ""
         if isinstance(self._error, Exception) and not isinstance(self._error, JobCancelledError):
             failure = _told_of(self._error)
-        bundle = outputs_bundle(self._printed, failure, self._value)
+        bundle = outputs_bundle(self._printed, failure, self._value if is_shown else None)
         if bundle is not None or self._background.is_headless:
             self._outputs.update(bundle or _NOTHING, raw=True)
 

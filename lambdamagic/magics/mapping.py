@@ -50,6 +50,8 @@ class MapRun:
         arguments: The magic's parsed options.
     """
 
+    is_shown = False
+
     def __init__(self, session: Session, resolved: ResolvedSettings, arguments: Any) -> None:
         self.session, self.resolved, self.arguments = session, resolved, arguments
         self.results: list[Any] = []

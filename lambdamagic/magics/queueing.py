@@ -36,6 +36,8 @@ class CellWork:
         line: The jobs that it is queued behind.
     """
 
+    is_shown = True
+
     def __init__(self, run: CellRun, program: Program, out: list[str], line: Line | None) -> None:
         self._run, self._out, self.line = run, out, line
         self.program = program

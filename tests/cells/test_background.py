@@ -223,6 +223,7 @@ def test_a_map_tells_its_results_and_tracebacks_while_no_cell_runs(kernel):
     kernel.run(_DIVIDE + "m = %lambda_map --bg --on-error return --chunksize 1 divide range(6)\nm")
     bundle = kernel.wait_for_update("Traceback of task 3")
     assert "return 60 / (n - 3)" in bundle["text/html"]
+    assert not any("-20.0" in str(shown) for shown in kernel.run("m.has_ended").bundles("update_display_data"))
     assert kernel.run(f"{_ITS_DETAILS}.describe(2).result").value == "'-60.0'"
     assert "ZeroDivisionError" in kernel.run(f"{_ITS_DETAILS}.describe(3).traceback").value
     told = kernel.run(f"print({_ITS_DETAILS}.results_csv())").stream("stdout")

@@ -17,15 +17,19 @@ from tests.cells.conftest import cell
         ("scores = %lambda_map --on", ["--on-error"]),
         ("%%lambda --serializer d", ["dill"]),
         ("%lambda_map --on-error ", ["raise", "return"]),
-        ("%%lambda -i train", ["train_x", "train_y"]),
-        ("%%lambda --exclude train_x,train", ["train_x", "train_y"]),
+        ("%%lambda -i train_", ["train_x", "train_y"]),
+        ("%%lambda --exclude train_x,train_", ["train_x", "train_y"]),
+        ("%lambda_map tr", ["train"]),
+        ("r = %lambda_map --chunksize 2 --backups trai", ["train"]),
+        ("%lambda_map train tr", ["train_x", "train_y"]),
+        ("%%lambda_map x in trai", ["train_x", "train_y"]),
         ("%lambda conf", ["config"]),
         ("%lambda wait ", ["all"]),
     ],
 )
 def test_what_tab_offers(kernel, code, offered):
     """Options, their choices, names after those that take names, and subcommands."""
-    kernel.run("train_x, train_y = 1, 2")
+    kernel.run("train_x, train_y = 1, 2\ndef train(x):\n    return x")
     assert kernel.completed(code) == offered
 
 
