@@ -138,7 +138,7 @@ export class JobsModel {
 
   /** Seconds from a job's start to its end, or to `nowMs` of this page's clock, which may differ from the kernel's. */
   elapsed(job: IJob, nowMs: number): number {
-    const now = nowMs / 1000 + this._clockDifference;
+    const now = nowMs / 1000 + (this._clockDifference ?? 0);
     return Math.max(0, (job.finishedAt ?? now) - job.startedAt);
   }
 
@@ -164,7 +164,8 @@ export class JobsModel {
       this._changed.emit();
     } else {
       this._session = message.session;
-      this._clockDifference = message.now - nowMs / 1000;
+      // A message may have waited for a page that was reloaded; the one that waited least tells the clocks' difference.
+      this._clockDifference = Math.max(this._clockDifference ?? -Infinity, message.now - nowMs / 1000);
       this._isConnected = true;
       this._problem = '';
       const ended = this._takeJobs(message.jobs, message.whole);
@@ -184,6 +185,7 @@ export class JobsModel {
     this._jobs.clear();
     this._asked.clear();
     this._session = NO_SESSION;
+    this._clockDifference = null;
     this._isConnected = false;
     this._problem = '';
     this._changed.emit();
@@ -219,7 +221,7 @@ export class JobsModel {
   private _session = NO_SESSION;
   private _isConnected = false;
   private _problem = '';
-  private _clockDifference = 0;
+  private _clockDifference: number | null = null;
   private _changed = new Signal<this, void>(this);
   private _ended = new Signal<this, IJob>(this);
   private _table = new Signal<this, ITableMessage>(this);

@@ -153,6 +153,17 @@ test('times go by the kernel’s clock, whatever the page’s says', () => {
   assert.equal(model.elapsed({ ...job, finishedAt: 1010 }, 5_001_500), 10);
 });
 
+test('a message that waited for the page sets no clock back', () => {
+  const model = new JobsModel();
+  model.take(running(), 5_004_000);
+  const job = model.jobs[0]!;
+  assert.equal(model.elapsed(job, 5_004_000), 20, 'all that is known');
+  model.take({ ...running(), now: 1024.5 }, 5_004_500);
+  assert.equal(model.elapsed(job, 5_004_500), 24.5);
+  model.take({ ...running(), now: 1021 }, 5_005_000);
+  assert.equal(model.elapsed(job, 5_005_000), 25);
+});
+
 test('a version that is not known is a problem that says what to do', () => {
   const model = told('whole');
   model.take({ ...example<IJobsMessage>('whole'), version: 99 }, 0);
