@@ -194,6 +194,7 @@ class Environment:
             result = await running.done
         finally:
             running.timer.cancel()
+            self._logs.end(log)
             self._running = None
             self.last_used = time.monotonic()
         log.duration_ms = (time.perf_counter() - running.began) * 1000
@@ -291,6 +292,8 @@ class Environment:
             payload=running.invocation.payload,
         )
         running.delivered = deliver(task)
+        if running.delivered:
+            self._logs.begin(self._stream, running.log)
 
     def _drain(self) -> None:
         if self._output is not None:

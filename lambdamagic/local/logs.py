@@ -32,6 +32,7 @@ class InvocationLog:
         status: What REPORT adds: "", "timeout", or "error".
         error_type: Follows a status of "error".
         note: A line of Lambda's own between output and END, e.g. that the task timed out.
+        told: How many of its events CloudWatch Logs has been given.
     """
 
     request_id: str
@@ -47,22 +48,32 @@ class InvocationLog:
     error_type: str = ""
     note: str = ""
     runtime: str = ""
+    told: int = 0
+
+    def events_so_far(self) -> list[tuple[int, str]]:
+        """Return the events of an invocation that runs: those with which `events` will begin."""
+        output = self.output
+        return self._begun(output[: output.rfind(b"\n") + 1])
 
     def events(self) -> list[tuple[int, str]]:
         """Return the log events: milliseconds of Unix time and text."""
+        ended = int(self.started_at * 1000) + int(self.duration_ms)
+        found = self._begun(self.output)
+        if self.note:
+            found.append((ended, self.note))
+        found.append((ended, f"END RequestId: {self.request_id}\n"))
+        found.append((ended, self.report()))
+        return found
+
+    def _begun(self, output: bytes) -> list[tuple[int, str]]:
         began = int(self.started_at * 1000)
-        ended = began + int(self.duration_ms)
         found: list[tuple[int, str]] = []
         if self.init_ms is not None:
             init_began = began - int(self.init_ms)
             found.append((init_began, f"INIT_START Runtime Version: {self.runtime}\t\n"))
             found.extend((init_began, line) for line in _lines(self.init_output))
         found.append((began, f"START RequestId: {self.request_id} Version: {self.version}\n"))
-        found.extend((began, line) for line in _lines(self.output))
-        if self.note:
-            found.append((ended, self.note))
-        found.append((ended, f"END RequestId: {self.request_id}\n"))
-        found.append((ended, self.report()))
+        found.extend((began, line) for line in _lines(output))
         return found
 
     def report(self) -> str:
@@ -127,8 +138,17 @@ class LogBuffer:
         self._region = region
         self._waiting: deque[tuple[LogStream, InvocationLog]] = deque()
         self._waiting_bytes = 0
+        self._running: dict[int, tuple[LogStream, InvocationLog]] = {}
         self._lock = threading.Lock()
         self.dropped = 0
+
+    def begin(self, stream: LogStream, log: InvocationLog) -> None:
+        """Let what an invocation has logged so far be seen while it runs."""
+        self._running[id(log)] = stream, log
+
+    def end(self, log: InvocationLog) -> None:
+        """Note that an invocation no longer runs; `append` follows where it came to a result."""
+        self._running.pop(id(log), None)
 
     def append(self, stream: LogStream, log: InvocationLog) -> None:
         """Keep one record; the oldest ones go when too many wait, as nobody has asked for any of them."""
@@ -142,7 +162,7 @@ class LogBuffer:
     def flush(self) -> None:
         """Write what waits into moto. Runs in a thread, before any request to CloudWatch Logs."""
         with self._lock:
-            if not self._waiting:
+            if not self._waiting and not self._running:
                 return
             from moto.logs.models import logs_backends
 
@@ -150,13 +170,17 @@ class LogBuffer:
             while self._waiting:
                 stream, log = self._waiting.popleft()
                 self._waiting_bytes -= len(log.output) + len(log.init_output) + _RECORD_OVERHEAD_BYTES
-                _write(backend, stream, log)
+                _write(backend, stream, log, log.events())
+            for stream, log in list(self._running.values()):
+                _write(backend, stream, log, log.events_so_far())
 
 
-def _write(backend: Any, stream: LogStream, log: InvocationLog) -> None:
+def _write(backend: Any, stream: LogStream, log: InvocationLog, so_far: list[tuple[int, str]]) -> None:
     backend.ensure_log_group(stream.group)
     streams = backend.groups[stream.group].streams
     if stream.name not in streams:
         backend.create_log_stream(stream.group, stream.name)
-    events = [{"timestamp": at, "message": text.rstrip("\n")} for at, text in log.events()]
-    backend.put_log_events(stream.group, stream.name, events)
+    events = [{"timestamp": at, "message": text.rstrip("\n")} for at, text in so_far[log.told :]]
+    if events:
+        backend.put_log_events(stream.group, stream.name, events)
+        log.told = len(so_far)

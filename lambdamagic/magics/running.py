@@ -19,11 +19,12 @@ from lambdamagic.jobs.job import Arrival, Job, JobSpec, new_job_id
 from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.details import JobDetails
 from lambdamagic.magics.failures import interrupted
+from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.magics.session import JobRecord, RanMap, Session
 from lambdamagic.targets.base import Target
 from lambdamagic.targets.spec import job_spec
 from lambdamagic.widgets.actions import Actions
-from lambdamagic.widgets.notebook import Place
+from lambdamagic.widgets.notebook import Place, WidgetView
 from lambdamagic.widgets.progress import ProgressListener
 from lambdamagic.widgets.views import DELAY_S, Front, Gate, Showing, choose_view
 
@@ -94,6 +95,9 @@ class JobRunner:
         view = choose_view(
             front, listener, wanted=wanted, actions=actions, log=details.log, shelf=session.shelf, place=self.place
         )
+        self._live: LiveOutput | None = None
+        if isinstance(view, WidgetView):
+            self._live = LiveOutput(self.job_id, details.log, lambda clock: self.target.logs(details.function, clock))
         if is_background and front == "notebook":
             view = self.gate = Gate(view)
         self.showing = Showing(view, listener, delay_s=0.0 if is_background else DELAY_S)
@@ -272,6 +276,8 @@ class JobRunner:
 
             def tick() -> None:
                 self.showing.tick()
+                if self._live is not None:
+                    self._live.tick()
                 between()
 
             between()
@@ -279,6 +285,8 @@ class JobRunner:
                 if arrival.error is not None:
                     arrival = replace(arrival, error=self.target.check(arrival.error))
                 self.details.took(arrival)
+                if self._live is not None:
+                    self._live.arrived(arrival.request_id)
                 receive(arrival)
                 tick()
         except KeyboardInterrupt:
@@ -293,6 +301,8 @@ class JobRunner:
             if job.state == "running":
                 job.give_up()  # what was received could not be used, or was an exception to raise
                 job.wait(2.0)
+            if self._live is not None:
+                self._live.stop()
             self.showing.close()
             record.end(self.showing.listener.snapshot())
             record.logs = list(job.log_tails)

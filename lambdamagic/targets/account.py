@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from lambdamagic.deploy.functions import forbid_event_retries
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.deploy.functions import describe_function, forbid_event_retries
+from lambdamagic.deploy.logs import FunctionLogs, log_group_of
 from lambdamagic.deploy.triggers import trigger_secret
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
@@ -74,6 +76,11 @@ class Account:
             if function not in self._secrets:
                 self._secrets[function] = trigger_secret(self.access, function)
             return self._secrets[function]
+
+    def logs(self, function: str, clock: Clock = SYSTEM_CLOCK) -> FunctionLogs:
+        """Return a function's log, in the log group that the function says."""
+        group = log_group_of(dict(describe_function(self.access, function).configuration), function)
+        return FunctionLogs(self.access, group, clock=clock)
 
     def close(self) -> None:
         """Close connections. Idempotent."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.deploy.logs import FunctionLogs
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol.holdings import Holdings
@@ -111,6 +113,14 @@ class Target(Protocol):
         Raises:
             ConfigError: The function takes none.
             TargetError: It cannot be found out.
+        """
+        ...
+
+    def logs(self, function: str, clock: Clock = SYSTEM_CLOCK) -> FunctionLogs:
+        """Return a function's log; the clock says how often it is looked at when it is followed.
+
+        Raises:
+            TargetError: The function cannot be looked at.
         """
         ...
 

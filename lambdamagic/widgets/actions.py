@@ -69,9 +69,16 @@ class Printed:
 
 
 class OutputLog:
-    """What a job prints, the latest of it. Thread-safe."""
+    """What a job prints, the latest of it. Thread-safe.
+
+    Attributes:
+        now: What those of its invocations have printed so far that have not answered yet; replaced as a whole.
+        is_watched: Whether somebody looks at it.
+    """
 
     def __init__(self, limit_chars: int = _LOG_CHARS) -> None:
+        self.now = ""
+        self.is_watched = False
         self._limit = limit_chars
         self._lock = threading.Lock()
         self._entries: deque[Printed] = deque()

@@ -81,9 +81,11 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
         self._esm, self._css = page_code(), page_style()
         super().__init__(key=secrets.token_hex(8))
         self._listener, self._actions, self._log = listener, actions, log
+        log.is_watched = True  # until a page says that nobody can see it; a kernel that is busy does not hear that
         self._updates = 0
         self._rows_sent = 0
         self._log_sent = 0
+        self._now_sent = ""
         self._errors_sent: list[list[Any]] = []
         self._is_heard = False
         self._is_visible = True
@@ -127,6 +129,8 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
             }
             content["blocking"] = actions.is_blocking
         self._log_sent, printed = self._log.since(self._log_sent, _CHARS)
+        if whole or self._log.now != self._now_sent:
+            content["now"] = self._now_sent = self._log.now
         if printed:
             content["printed"] = [[entry.first, entry.count, entry.stream, entry.text] for entry in printed]
         buffers = [changes.ranges.tobytes(), changes.states, changes.seconds.tobytes(), changes.invocations.tobytes()]
@@ -138,7 +142,7 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
                 self._is_heard = True
                 self._look()
             case "visible":
-                self._is_visible = bool(content.get("value"))
+                self._is_visible = self._log.is_watched = bool(content.get("value"))
                 if self._is_visible:
                     self._look()
             case "describe":

@@ -183,11 +183,11 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
 def test_a_cell_waits_for_one_in_the_background(
     jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
-    """The job is shown live below its own cell; the reader says what it waits for, and the result is saved."""
+    """The job is shown live below its own cell, with what it has printed; the reader says what it waits for."""
     gate = Gate()
     cells = (
         "%load_ext lambdamagic",
-        f"%%lambda --bg\nmodel = list(range(5))\n{gate.code}\nprint('fitted')\nlen(model)",
+        f"%%lambda --bg\nmodel = list(range(5))\nprint('fitting')\n{gate.code}\nprint('fitted')\nlen(model)",
         "'not held up'",
         "sum(model)",
     )
@@ -203,6 +203,7 @@ def test_a_cell_waits_for_one_in_the_background(
         assert "not held up" in notebook.output(2).text_content()
         notebook.start(3)
         notebook.output(3).get_by_text("waiting for model from").wait_for()
+        page.locator(".lm-now:visible pre", has_text="fitting").wait_for()
         keep(page, "background-waiting")
         gate.open()
         notebook.output(3).get_by_text("10", exact=True).wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 
 
 def _messages(account, name):
@@ -80,3 +81,24 @@ def test_a_large_output_does_not_block_the_function(account):
     group = f"/aws/lambda/{name}"
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern="")
     assert sum(event["message"] == "y" * 100 for page in pages for event in page["events"]) == 3000
+
+
+def test_what_runs_is_in_the_log_before_it_ends(account):
+    """Each line once: those that were there stay, the others follow, and half a line waits for its end."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(20)
+        wait = f"__import__('socket').create_connection(('127.0.0.1', {door.getsockname()[1]})).recv(1)"
+        name = account.deploy(
+            "def handler(e, c):\n    print('whole')\n    print('ha', end='', flush=True)\n"
+            f"    {wait}\n    print('lf')\n"
+        )
+        account.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+        with door.accept()[0]:
+            lines = _messages(account, name)
+            assert lines[-1] == "whole" and lines[-2].startswith("START RequestId: ")
+    while not (lines := _messages(account, name))[-1].startswith("REPORT "):
+        pass  # the test's own time limit bounds it
+    assert [line for line in lines if not line.startswith(("INIT_START", "START", "END", "REPORT"))] == [
+        "whole",
+        "half",
+    ]

@@ -173,3 +173,16 @@ def test_the_end_is_told(page: _Page) -> None:
     page.says(kind="ready")
     head = page.line.sent[-1][0]["head"]
     assert (head["state"], head["running"], head["done"], head["failed"]) == ("cancelled", 0, 1, 1)
+
+
+def test_what_runs_has_printed_is_sent_when_it_changes(page: _Page) -> None:
+    """Whole, since its beginning goes; whether a page looks is known to who reads it."""
+    page.says(kind="ready")
+    assert page.log.is_watched and page.line.sent[-1][0]["now"] == ""
+    page.happens(started(3))
+    page.log.now = "step 1"
+    first, second = page.update(), page.update()
+    assert first is not None and first[0]["now"] == "step 1"
+    assert second is None or "now" not in second[0]
+    page.says(kind="visible", value=False)
+    assert not page.log.is_watched

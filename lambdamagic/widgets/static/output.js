@@ -4,6 +4,27 @@ import { count, element } from "./words.js";
 /** Lines shown at once; more are there, and are found by searching. */
 const SHOWN = 600;
 
+/** What runs has printed so far; it goes when the answers come, which have all of it. */
+export class Now {
+  /** @param {import("./store.js").Store} store */
+  constructor(store) {
+    this._store = store;
+    this._text = element("pre", { class: "lm-output", tabindex: "0", "aria-label": "Printed so far by what runs" });
+    this.root = element("div", { class: "lm-now", hidden: "" }, element("div", { class: "lm-hint", text: "Printed so far by what runs, from the log" }), this._text);
+    this._drawn = "";
+  }
+
+  draw() {
+    const { now } = this._store;
+    if (now === this._drawn) return;
+    this._drawn = now;
+    const isAtEnd = this._text.scrollTop + this._text.clientHeight >= this._text.scrollHeight - 8;
+    this._text.textContent = this._store.head?.count === 1 ? now.replace(/^── .*\n/, "") : now;
+    this.root.hidden = !now;
+    if (isAtEnd) this._text.scrollTop = this._text.scrollHeight;
+  }
+}
+
 export class Output {
   /** @param {import("./store.js").Store} store */
   constructor(store) {
@@ -12,13 +33,15 @@ export class Output {
     this._task = element("input", { type: "number", min: "0", placeholder: "all tasks", "aria-label": "Only this task", input: () => this.draw(true) });
     this._note = element("span", { class: "lm-hint" });
     this._lines = element("pre", { class: "lm-output", tabindex: "0", "aria-label": "Output" });
-    this.root = element("div", {}, element("div", { class: "lm-filters" }, this._search, this._task, this._note), this._lines);
+    this._now = new Now(store);
+    this.root = element("div", {}, element("div", { class: "lm-filters" }, this._search, this._task, this._note), this._lines, this._now.root);
     this._drawn = -1;
   }
 
   /** @param {boolean} isOther whether the filters changed */
   draw(isOther = false) {
     const store = this._store;
+    this._now.draw();
     if (!isOther && this._drawn === store.printedCount) return;
     this._drawn = store.printedCount;
     const words = this._search.value.toLowerCase();
@@ -45,6 +68,6 @@ export class Output {
     const filtered = words || task >= 0;
     this._note.textContent = store.printed.length
       ? `${count(found.length)} ${filtered ? "matching " : ""}line${found.length === 1 ? "" : "s"}${more}`
-      : "Nothing was printed yet; output comes with each invocation's answer.";
+      : "No invocation that has answered printed anything.";
   }
 }

@@ -29,6 +29,8 @@ export class Store {
     /** @type {[string, number, number][]} */ this.errors = [];
     /** @type {{first: number, count: number, stream: string, text: string}[]} */ this.printed = [];
     this.printedCount = 0;
+    /** What has been printed by what has not answered yet. */
+    this.now = "";
     /** Counts up whenever tasks or invocations change. */
     this.version = 0;
     this.isReady = false;
@@ -76,6 +78,7 @@ export class Store {
       this.printedCount = 0;
     }
     if (content.errors) this.errors = content.errors;
+    if (content.now !== undefined) this.now = content.now;
     for (const [first, count, stream, text] of content.printed ?? []) this._print(first, count, stream, text);
     const ranges = new Uint32Array(bytesOf(buffers[0]).buffer);
     const states = bytesOf(buffers[1]);

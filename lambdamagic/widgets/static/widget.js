@@ -5,7 +5,7 @@ import { Grid } from "./grid.js";
 import { Timeline } from "./timeline.js";
 import { Durations } from "./durations.js";
 import { Errors } from "./errors.js";
-import { Output } from "./output.js";
+import { Now, Output } from "./output.js";
 
 /** How long the kernel may take to answer before the person is told that it is busy, in milliseconds. */
 const PATIENCE = 1500;
@@ -91,6 +91,7 @@ class Widget {
     this._durations = new Durations(store);
     this._errors = new Errors(store, (task) => this._describe(task), (task) => { this._select(0); this._openTask(task, true); });
     this._output = new Output(store);
+    this._now = new Now(store); // a cell has no tabs
     this._buildDetail();
     const tasks = element("div", {}, this._grid.root, this._grid.legend, this._grid.hint, this._detail);
     this._panels = [
@@ -114,7 +115,7 @@ class Widget {
     root.append(
       element("div", { class: "lm-head" }, element("span", { class: "lm-sign", text: "λ", "aria-hidden": "true" }), this._label, this._state,
         element("span", { class: "lm-buttons" }, this._retry, this._csv, this._copy, this._cancel)),
-      this._pace, this._bar, this._facts, this._note, this._spoken,
+      this._pace, this._bar, this._facts, this._note, this._spoken, this._now.root,
       element("div", { class: "lm-tabs", role: "tablist", "aria-label": "Views of the job" }, ...this._tabs),
       ...this._panels.map((panel) => panel.frame),
     );
@@ -193,6 +194,7 @@ class Widget {
     if (!head || !this._isVisible) return;
     const began = performance.now();
     this._drawHead(head);
+    if (head.count === 1) this._now.draw();
     const panel = this._panels[this._selected];
     // What is dear to draw is drawn seldom: never more than a fifth of the page's time.
     if (changed === null || this._selected === 0 || began >= (this._nextAt ?? 0)) {
@@ -228,7 +230,7 @@ class Widget {
     if (!this._noteUntil || performance.now() > this._noteUntil) {
       say(this._note, isOver ? "" : head.note ? head.note : isBlocking ? "The cell waits for this job: the notebook's stop button ■ cancels it." : "Runs in the background: the notebook is free.");
     }
-    const [errors, printed] = [this._store.errors.length, this._store.printed.length];
+    const [errors, printed] = [this._store.errors.length, this._store.printed.length || this._store.now];
     say(this._tabs[3], errors ? `Errors (${count(head.failed)})` : "Errors");
     say(this._tabs[4], printed ? "Output •" : "Output");
     if (printed) this._tabs[4].setAttribute("aria-label", "Output, there is some");
