@@ -29,7 +29,7 @@ demo: $(STAMP)
 
 # In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
 test: lint image-tools lab browser
-	REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest --numprocesses $(WORKERS)
+	REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 
 # What a notebook shows and how it waits, with the oldest Jupyter that is supported; `make test` has the newest.
 OLDEST := .venv-oldest

