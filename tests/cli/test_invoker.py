@@ -29,7 +29,8 @@ TASKS, CHUNK = 240, 5
 
 WORK = """
 def work(folder, number):
-    with open(f"{folder}/{number}", "a") as file:
+    import io  # `open` is IPython's own where an earlier test's notebook is `__main__`
+    with io.open(f"{folder}/{number}", "a") as file:
         file.write("x")
     return number * number
 """

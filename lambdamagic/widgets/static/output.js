@@ -10,7 +10,7 @@ export class Now {
   constructor(store) {
     this._store = store;
     this._text = element("pre", { class: "lm-output", tabindex: "0", "aria-label": "Printed so far by what runs" });
-    this.root = element("div", { class: "lm-now", hidden: "" }, element("div", { class: "lm-hint", text: "Printed so far by what runs, from the log" }), this._text);
+    this.root = element("div", { class: "lm-now", hidden: "" }, element("div", { class: "lm-now-head", text: "Printed so far by what runs, from the log" }), this._text);
     this._drawn = "";
   }
 
