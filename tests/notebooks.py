@@ -85,6 +85,7 @@ class Notebook:
         config = Config()
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "nocolor"
+        RecordingShell.clear_instance()
         InteractiveShell.clear_instance()  # whatever shell an earlier test of this process left
         self.shell: Any = RecordingShell.instance(config=config)
         assert self.run("%load_ext lambdamagic").error is None
