@@ -12,8 +12,10 @@ import threading, psutil, sys
 from tests.notebooks import Notebook
 n = Notebook()
 def ours():
-    threads = [t.name for t in threading.enumerate() if t.name.startswith('lambdamagic')]
-    return threads, len(psutil.Process().children(recursive=True))
+    threads = [t for t in threading.enumerate() if t.name.startswith('lambdamagic')]
+    for thread in threads:  # idle ones have been told to end, and need a moment for it
+        thread.join(10)
+    return [t.name for t in threads if t.is_alive()], len(psutil.Process().children(recursive=True))
 print(n.remote('x = 1\\nx').value)
 magics = n.shell.magics_manager.magics
 print(sorted(k for k in magics['cell'] if 'lambda' in k), sorted(k for k in magics['line'] if 'lambda' in k))
