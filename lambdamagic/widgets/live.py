@@ -93,9 +93,9 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
         self._sending = threading.Lock()
         self.on_msg(self._on_message)
 
-    def send(self, content: dict[str, Any], buffers: list[Any] | None = None) -> None:
-        """Send to the page, and stay heard."""
-        super().send(content, buffers)
+    def open(self) -> None:
+        """Open the comm, and be heard on it."""
+        super().open()
         if self.comm is not None:
             hear_in_subshells(self.comm)
 

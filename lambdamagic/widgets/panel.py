@@ -195,6 +195,7 @@ class JobsPanel:
     def connect(self, comm: Comm) -> None:
         """Use an open comm from now on."""
         self._comm = comm
+        hear_in_subshells(comm)
         comm.on_msg(self._on_message)
 
     def close(self) -> None:
@@ -301,7 +302,6 @@ class JobsPanel:
         comm = self._comm
         if comm is not None:
             comm.send(message)
-            hear_in_subshells(comm)
 
 
 def job_facts(progress: Progress, cell: str, now: float) -> dict[str, Any]:
