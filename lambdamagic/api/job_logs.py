@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdamagic.deploy.functions import describe_function
-from lambdamagic.deploy.logs import FunctionLogs, LogLine, log_group_of
+from lambdamagic.deploy.logs import FunctionLogs, LogLine
 from lambdamagic.errors import JobMissingError
 from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.storage.s3 import AwsAccess
@@ -35,9 +34,8 @@ def logs_of_job(job: str, *, now: float, function: str | None = None, **where: A
     told = {**where, **(note.where if note is not None else {})}
     name = str(told.get("function") or function)
     access = AwsAccess(**{key: told.get(key) for key in ("region", "profile", "endpoint_url")})
-    group = log_group_of(dict(describe_function(access, name).configuration), name)
     since_s = now - note.started_at + _BEFORE_S if note is not None else 7 * 86_400.0
-    return FunctionLogs(access, group).read(since_s=since_s, job=note.job_id if note is not None else job)
+    return FunctionLogs.of(access, name).read(since_s=since_s, job=note.job_id if note is not None else job)
 
 
 def find_job(job: str) -> JobNote | None:

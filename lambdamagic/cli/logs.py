@@ -29,15 +29,14 @@ def logs(app: App, function: str | None, follow: bool, job: str, task: int | Non
     FUNCTION is by default the one in the settings. With --json each line is a JSON document of its own.
     """
     from lambdamagic.config.ages import parse_age
-    from lambdamagic.deploy.functions import describe_function
-    from lambdamagic.deploy.logs import FunctionLogs, log_group_of
+    from lambdamagic.deploy.logs import FunctionLogs
 
     if task is not None and not job:
         raise click.UsageError("--task goes with --job")
     since_s = parse_age(since or ("1w" if job else "1h"))
     access = app.access()
     name = function or app.settings().settings.function or "lambdamagic"
-    found = FunctionLogs(access, log_group_of(dict(describe_function(access, name).configuration), name))
+    found = FunctionLogs.of(access, name)
     if follow:
         with _interrupts() as has_come:
             for line in found.follow(since_s=since_s, job=job, task=task, is_over=has_come):

@@ -9,6 +9,7 @@ from typing import Any
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.functions import describe_function
 from lambdamagic.errors import FunctionMissingError
 from lambdamagic.protocol.joblog import JOB_LINE
 from lambdamagic.storage.proxies import is_loopback
@@ -53,6 +54,18 @@ class FunctionLogs:
     def __init__(self, access: AwsAccess, group: str, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.group = group
         self._access, self._clock = access, clock
+
+    @classmethod
+    def of(cls, access: AwsAccess, function: str, *, clock: Clock = SYSTEM_CLOCK) -> FunctionLogs:
+        """Return a function's log, which is in the log group that its configuration names.
+
+        Raises:
+            FunctionMissingError: There is no such function.
+            TargetError: It cannot be looked at.
+        """
+        configuration = describe_function(access, function).configuration
+        logging = configuration.get("LoggingConfig") or {}
+        return cls(access, str(logging.get("LogGroup") or f"/aws/lambda/{function}"), clock=clock)
 
     def read(self, *, since_s: float, job: str = "", task: int | None = None) -> list[LogLine]:
         """Return lines of the last `since_s` seconds, the oldest first.
@@ -156,10 +169,3 @@ class _Assigner:
 def _of_job(lines: list[LogLine], job: str, task: int | None) -> Iterator[LogLine]:
     assign = _Assigner()
     return (line for line in [*assign(lines)] if assign.wants(line, job, task))
-
-
-def log_group_of(configuration: dict[str, object], name: str) -> str:
-    """Return the log group of a function, from its configuration."""
-    logging = configuration.get("LoggingConfig")
-    group = logging.get("LogGroup") if isinstance(logging, dict) else None
-    return str(group or f"/aws/lambda/{name}")

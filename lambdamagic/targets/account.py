@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.functions import describe_function, forbid_event_retries
-from lambdamagic.deploy.logs import FunctionLogs, log_group_of
+from lambdamagic.deploy.functions import forbid_event_retries
+from lambdamagic.deploy.logs import FunctionLogs
 from lambdamagic.deploy.triggers import trigger_secret
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
@@ -78,9 +78,8 @@ class Account:
             return self._secrets[function]
 
     def logs(self, function: str, clock: Clock = SYSTEM_CLOCK) -> FunctionLogs:
-        """Return a function's log, in the log group that the function says."""
-        group = log_group_of(dict(describe_function(self.access, function).configuration), function)
-        return FunctionLogs(self.access, group, clock=clock)
+        """Return a function's log."""
+        return FunctionLogs.of(self.access, function, clock=clock)
 
     def close(self) -> None:
         """Close connections. Idempotent."""
