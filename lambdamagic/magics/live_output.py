@@ -6,10 +6,10 @@ that somebody looks at, of a job that has brought nothing for a while, and never
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from lambdamagic.clock import SystemClock
 from lambdamagic.deploy.logs import FunctionLogs, LogLine
@@ -19,14 +19,24 @@ from lambdamagic.widgets.actions import OutputLog
 
 #: A job that brings answers needs no log.
 QUIET_S = 2.0
-#: Between two looks at least: CloudWatch Logs takes five FilterLogEvents a second of an account ("CloudWatch Logs
-#: quotas"), which others need too.
+#: Between two looks at least: CloudWatch Logs takes five FilterLogEvents a second of an account in a Region (AWS
+#: Knowledge Center, "How do I determine throttling in my CloudWatch logs?"), which others need too.
 _EVERY_S = 2.0
 #: A look that takes long is followed by a rest of so many times as long.
 _REST = 20
 _INVOCATIONS, _LINES, _CHARS = 8, 60, 6_000
-#: What Lambda itself writes ("Lambda log levels and event messages", AWS Lambda Developer Guide).
-_LAMBDAS_OWN = re.compile(r"^(START|END|REPORT|INIT_START|INIT_REPORT|RESTORE_START|RESTORE_REPORT) ")
+
+
+@dataclass
+class _Invocation:
+    """One under way: which tasks it has, in words, and the latest of what it printed."""
+
+    head: str
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
+
+    def told(self, most_chars: int) -> str:
+        text = "\n".join(self.lines)
+        return self.head + (text if len(text) <= most_chars else "…" + text[-most_chars:])
 
 
 class LiveOutput:
@@ -36,13 +46,16 @@ class LiveOutput:
         job_id: The job.
         log: Where what runs is shown.
         open_logs: Returns the function's log, read by the clock that is given; blocks.
+        is_single: Whether it is one task, whose lines need no heading.
     """
 
-    def __init__(self, job_id: str, log: OutputLog, open_logs: Callable[[SystemClock], FunctionLogs]) -> None:
-        self._job_id, self._log, self._open_logs = job_id, log, open_logs
-        self._clock = _Pace(self._is_wanted)
+    def __init__(
+        self, job_id: str, log: OutputLog, open_logs: Callable[[SystemClock], FunctionLogs], *, is_single: bool = False
+    ) -> None:
+        self._job_id, self._log, self._open_logs, self._is_single = job_id, log, open_logs, is_single
+        self._clock = _Pace(self._is_wanted, self._show)
         self._lock = threading.Lock()
-        self._running: OrderedDict[str, deque[str]] = OrderedDict()
+        self._running: OrderedDict[str, _Invocation] = OrderedDict()
         self._thread: threading.Thread | None = None
 
     def arrived(self, request_id: str) -> None:
@@ -93,42 +106,37 @@ class LiveOutput:
                 if stopped.is_set():
                     return
                 self._take(line)
+
+    def _show(self) -> None:
+        with self._lock:
+            if not self._clock.stopped.is_set():
                 self._log.now = self._told()
 
     def _take(self, line: LogLine) -> None:
-        if line.text.startswith(("END ", "REPORT ")):
+        # These two words of Lambda's own are told from a program's by the id, which no program prints there.
+        if line.text.startswith((f"END RequestId: {line.request_id}", f"REPORT RequestId: {line.request_id}")):
             self._running.pop(line.request_id, None)
             return
         named = JOB_LINE.search(line.text)
         if named:
             first, last = named["first"], named["last"]
-            head = f"── task {first}" if first == last else f"── tasks {first} to {last}"
-            self._running[line.request_id] = deque([head], maxlen=_LINES)
+            head = f"── task {first}\n" if first == last else f"── tasks {first} to {last}\n"
+            self._running[line.request_id] = _Invocation("" if self._is_single else head)
             while len(self._running) > _INVOCATIONS:
                 self._running.popitem(last=False)
-        elif line.request_id in self._running and not _LAMBDAS_OWN.match(line.text):
-            lines = self._running[line.request_id]
-            if len(lines) == _LINES:
-                del lines[1]  # the first says whose they are
-            lines.append(line.text)
+        elif line.request_id in self._running:
+            self._running[line.request_id].lines.append(line.text)
 
     def _told(self) -> str:
-        running = [lines for lines in self._running.values() if len(lines) > 1]
-        each = _CHARS // max(1, len(running))
-        return "\n".join(_end_of(list(lines), each) for lines in running)
-
-
-def _end_of(lines: list[str], most_chars: int) -> str:
-    """Return the head and as much of the end as there is room for."""
-    text = "\n".join(lines[1:])
-    return f"{lines[0]}\n{text if len(text) <= most_chars else '…' + text[-most_chars:]}"
+        running = [each for each in self._running.values() if each.lines]
+        return "\n".join(each.told(_CHARS // len(running)) for each in running)
 
 
 class _Pace(SystemClock):
     """Lets the log be read when it is wanted, and seldom where that takes long."""
 
-    def __init__(self, is_wanted: Callable[[], bool]) -> None:
-        self._is_wanted = is_wanted
+    def __init__(self, is_wanted: Callable[[], bool], show: Callable[[], None]) -> None:
+        self._is_wanted, self._show = is_wanted, show
         self.stopped = threading.Event()
         self.began = self.moved_at = self._woke = self.monotonic()
 
@@ -137,7 +145,8 @@ class _Pace(SystemClock):
         self._woke = self.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Rest after a look until the next is wanted."""
+        """Show what a look has found, and rest until the next is wanted."""
+        self._show()
         took_s = self.monotonic() - self._woke
         self.stopped.wait(max(seconds, _EVERY_S, _REST * took_s))
         while not self._is_wanted() and not self.stopped.wait(_EVERY_S / 4):

@@ -97,7 +97,12 @@ class JobRunner:
         )
         self._live: LiveOutput | None = None
         if isinstance(view, WidgetView):
-            self._live = LiveOutput(self.job_id, details.log, lambda clock: self.target.logs(details.function, clock))
+            self._live = LiveOutput(
+                self.job_id,
+                details.log,
+                lambda clock: self.target.logs(details.function, clock),
+                is_single=task_count == 1,
+            )
         if is_background and front == "notebook":
             view = self.gate = Gate(view)
         self.showing = Showing(view, listener, delay_s=0.0 if is_background else DELAY_S)

@@ -88,7 +88,6 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
         self._now_sent = ""
         self._errors_sent: list[list[Any]] = []
         self._is_heard = False
-        self._is_visible = True
         # A page is answered in a thread of its own where the kernel has subshells.
         self._sending = threading.Lock()
         self.on_msg(self._on_message)
@@ -101,7 +100,7 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
 
     def update(self, progress: Progress, now: float) -> None:
         """Send what changed; nothing if nobody looks."""
-        if not self._is_visible:
+        if not self._log.is_watched:
             return
         self._updates += 1
         self._tell(progress, now, whole=not self._is_heard and self._updates in _WHOLE_AT)
@@ -142,8 +141,8 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
                 self._is_heard = True
                 self._look()
             case "visible":
-                self._is_visible = self._log.is_watched = bool(content.get("value"))
-                if self._is_visible:
+                self._log.is_watched = bool(content.get("value"))
+                if self._log.is_watched:
                     self._look()
             case "describe":
                 self._describe(int(content.get("task", -1)))

@@ -10,17 +10,20 @@ from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.widgets.actions import OutputLog
 
 
-def _wait_for(what: Callable[[], bool]) -> None:
-    """Wait for what another process does; the test's own time limit is further away."""
+def _watch(live: LiveOutput, log: OutputLog, what: Callable[[], bool]) -> None:
+    """Look on, as a cell that waits does, until that is shown; the test's own time limit is further away."""
+    log.is_watched = True
     until = time.monotonic() + 60
     while not what():
-        assert time.monotonic() < until, "it did not come"
+        assert time.monotonic() < until, f"it did not come: {log.now!r}"
+        live.tick()
         time.sleep(0.05)
 
 
 def test_what_runs_is_shown_before_it_answers(notebook, gate):
-    """The lines of each invocation under way, and none of Lambda's own; they go when its answer is there."""
-    notebook.ok("def step(n):\n    print('step', n)\n    if n == 1:\n        " + gate.code + "\n    return n")
+    """The lines of each invocation under way, and none of Lambda's own, though they begin alike; not what has ended."""
+    printing = "    print('step', n)\n    print('END of a step\\nREPORT ready')\n"
+    notebook.ok(f"def step(n):\n{printing}    if n == 1:\n        {gate.code}\n    return n")
     job = notebook.ok("job = %lambda_map --bg --chunksize 1 step range(2)\njob").value
     gate.reached()
     session = notebook.session
@@ -29,11 +32,7 @@ def test_what_runs_is_shown_before_it_answers(notebook, gate):
     live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock))
     live.tick()
     assert log.now == "", "nobody looks"
-    log.is_watched = True
-    live._clock.moved_at -= 60.0  # quiet for long
-    live.tick()
-    _wait_for(lambda: "step 1" in log.now)
-    assert log.now == "── task 1\nstep 1", "what has ended is no longer there"
+    _watch(live, log, lambda: log.now == "── task 1\nstep 1\nEND of a step\nREPORT ready")
     live.stop()
     assert log.now == ""
     gate.open()
@@ -48,10 +47,7 @@ def test_a_log_that_cannot_be_read_is_told(notebook):
 
     log = OutputLog()
     live = LiveOutput("nobody", log, refused)
-    log.is_watched = True
-    live._clock.moved_at -= 60.0
-    live.tick()
-    _wait_for(lambda: log.now != "")
+    _watch(live, log, lambda: log.now != "")
     assert log.now == "What runs cannot be followed: these credentials may not do that"
     live.stop()
     assert log.now == ""

@@ -19,7 +19,7 @@ export class Now {
     if (now === this._drawn) return;
     this._drawn = now;
     const isAtEnd = this._text.scrollTop + this._text.clientHeight >= this._text.scrollHeight - 8;
-    this._text.textContent = this._store.head?.count === 1 ? now.replace(/^── .*\n/, "") : now;
+    this._text.textContent = now;
     this.root.hidden = !now;
     if (isAtEnd) this._text.scrollTop = this._text.scrollHeight;
   }
