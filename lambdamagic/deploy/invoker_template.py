@@ -14,15 +14,13 @@ from lambdamagic.deploy.resources import (
     trust_policy,
     writes_log,
 )
-from lambdamagic.protocol.batch import INVOKES_VARIABLE
+from lambdamagic.protocol.batch import INVOKES_VARIABLE, TIMEOUT_S
 
 Json = dict[str, Any]
 
 #: It signs requests for some tenths of a second: its processor share grows with its memory ("Configure Lambda function
 #: memory"), so that a smaller one costs as much and takes longer.
 MEMORY_MB = 1024
-#: As `jobs.batches.INVOKER_TIMEOUT_S` has it. 250 events take a second; what is left bears an endpoint that is slow.
-TIMEOUT_S = 60
 
 
 def invoker_resources(spec: StackSpec) -> Json:

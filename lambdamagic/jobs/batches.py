@@ -20,14 +20,12 @@ from lambdamagic.errors import (
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.verdict import death_of, refusal_of
 from lambdamagic.protocol import versions
-from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, Batch, BatchAnswer, Fate, fitting
+from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, TIMEOUT_S, Batch, BatchAnswer, Fate, fitting
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.report import Report, parse_report
 from lambdamagic.storage.invoke_refusal import InvokeRefusal
 from lambdamagic.transports.base import Invocation, InvocationReply, Transport
 
-#: The timeout that `lambdamagic deploy` gives an invoker, in seconds.
-INVOKER_TIMEOUT_S = 60
 _MEND = "make it anew: `lambdamagic deploy NAME --no-invoker`, which goes without one, and then `--invoker`"
 
 
@@ -83,7 +81,7 @@ def _bare(function: FunctionRef) -> str:
 def _deliver(transport: Transport, function: FunctionRef, batch: Batch) -> Handed:
     payload = json.dumps(batch.to_json()).encode()
     try:
-        reply = transport.invoke(Invocation(function.invoker, payload, want_log_tail=True, timeout_s=INVOKER_TIMEOUT_S))
+        reply = transport.invoke(Invocation(function.invoker, payload, want_log_tail=True, timeout_s=TIMEOUT_S))
     except FunctionMissingError as error:
         raise FunctionMissingError(
             f"{function.name} says that it has the invoker {function.invoker}, which cannot be used: {error.message}",
@@ -98,7 +96,7 @@ def _read(reply: InvocationReply, function: FunctionRef, *, count: int) -> tuple
     except ValueError as error:
         raise ProtocolError(f"the answer of {function.invoker} is no JSON: {reply.payload[:200]!r}") from error
     if reply.function_error is not None:
-        death = death_of(document, reply, None, memory_mb=0, timeout_s=INVOKER_TIMEOUT_S)
+        death = death_of(document, reply, None, memory_mb=0, timeout_s=TIMEOUT_S)
         if not isinstance(death, InvocationError):  # its handler cannot start: so it will be the next time
             death.hint = _MEND
             raise death

@@ -28,6 +28,8 @@ INVOKER_VARIABLE = "LAMBDAMAGIC_INVOKER"
 #: Lambda's runtime gives the invoker the whole request at once, and half a second or so goes by for 250 of them: what
 #: is lost with it when it dies stays small, and several batches of one map are under way together.
 BATCH_MAX_EVENTS = 250
+#: The timeout of an invoker, in seconds: those take it a second or so, and what is left bears an endpoint that is slow.
+TIMEOUT_S = 60
 #: Before it is packed. Text that zlib cannot shorten (Base64 of something random) grows back to its length by our own.
 BATCH_MAX_BYTES = SYNC_PAYLOAD_MAX_BYTES - 8 * ENVELOPE_ALLOWANCE_BYTES
 _ZLIB_LEVEL = 1
