@@ -177,8 +177,7 @@ class JobsPanel:
         """Tell the pages of a job anew: what its kernel knows of it beside its events has changed."""
         with self._changed:
             if job_id in self._entries:
-                self._dirty[job_id] = None
-                self._changed.notify()
+                self._mark(job_id)
 
     def _forget_old(self) -> None:
         for job_id in list(self._entries):
