@@ -17,6 +17,7 @@ from typing import Any
 
 from lambdamagic.api.map_job import NOT_RUN
 from lambdamagic.jobs.job import Arrival
+from lambdamagic.magics.arrivals import outputs_of
 from lambdamagic.protocol.report import Report
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import OutputLog, Printed, TaskDetail
@@ -74,8 +75,7 @@ class JobDetails:
         """Take note of an arrival."""
         tasks = arrival.unit.tasks
         self._answers.append(_Answer(tasks, arrival.request_id, arrival.report, _errors(arrival)))
-        outputs = arrival.response.outputs if arrival.response is not None else getattr(arrival.error, "outputs", [])
-        for entry in outputs:
+        for entry in outputs_of(arrival):
             if entry.get("stream"):
                 place = entry.get("task")
                 if place is None or place >= len(tasks):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from lambdamagic.codec.earlier import refers_to_earlier
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.errors import BeforeFailedError, JobCancelledError, LambdaMagicError
-from lambdamagic.jobs.invoke import collect
 from lambdamagic.jobs.job import Arrival, JobSpec
+from lambdamagic.magics.arrivals import error_line, fetched, has_failed, outputs_of, told
 from lambdamagic.magics.outputs import outputs_bundle
 from lambdamagic.magics.queueing import LAZY_MIN_BYTES, CellWork
 from lambdamagic.magics.running import STARTING, JobRunner, replay
@@ -143,7 +143,7 @@ class BackgroundJob:
                 state = self._end_state = self._judged()
                 if not self._has_begun:
                     is_failure = state == "failed" and self._error is not None
-                    self._runner.end_unbegun(state, _told_of(self._error) if is_failure else "")
+                    self._runner.end_unbegun(state, told(self._error) if is_failure else "")
                 self._ended.set()
                 if self._outputs is not None:
                     self._show_outputs()
@@ -184,7 +184,7 @@ class BackgroundJob:
         self.arrivals.append(arrival)
         self.answer = arrival
         self.usage = None if arrival.response is None else arrival.response.usage
-        if self._stops_early and _failed(arrival) and self._runner.job is not None:
+        if self._stops_early and has_failed(arrival) and self._runner.job is not None:
             self._runner.job.give_up()
         self._read_soon()
 
@@ -214,7 +214,7 @@ class BackgroundJob:
     def _refresh(self) -> None:
         """Draw the end again, now that the tracebacks are known: it was drawn when nothing was read yet."""
         gate = self._runner.gate
-        if gate is not None and gate.is_open and not self._is_refreshed and any(map(_failed, self.arrivals)):
+        if gate is not None and gate.is_open and not self._is_refreshed and any(map(has_failed, self.arrivals)):
             self._is_refreshed = True
             self._runner.showing.close()
 
@@ -228,7 +228,7 @@ class BackgroundJob:
     def _judged(self) -> State:
         if self._is_cancelled or (isinstance(self._error, JobCancelledError) and not self._stops_early):
             return "cancelled"
-        return "failed" if self._error is not None or any(map(_failed, self.arrivals)) else "done"
+        return "failed" if self._error is not None or any(map(has_failed, self.arrivals)) else "done"
 
     @property
     def has_ended(self) -> bool:
@@ -311,7 +311,7 @@ class BackgroundJob:
 
         try:
             if self.spec is not None:
-                self.arrivals = [_fetched(self.spec, arrival) for arrival in self.arrivals]
+                self.arrivals = [fetched(self.spec, arrival) for arrival in self.arrivals]
             self._read_all()
             self.received_bytes = sum(memoryview(frame).nbytes for each in self.arrivals for frame in each.frames)
         except LambdaMagicError as error:
@@ -375,9 +375,9 @@ class BackgroundJob:
         if self._printed is None:
             self._printed = [entry for arrival in self.arrivals for entry in outputs_of(arrival)]
         is_shown = self.work.is_shown
-        failure = next((error for arrival in self.arrivals if (error := _error_line(arrival))), "") if is_shown else ""
+        failure = next((error for arrival in self.arrivals if (error := error_line(arrival))), "") if is_shown else ""
         if isinstance(self._error, Exception) and not isinstance(self._error, JobCancelledError):
-            failure = _told_of(self._error)
+            failure = told(self._error)
         bundle = outputs_bundle(self._printed, failure, self._value if is_shown else None)
         if bundle is not None or self._background.is_headless:
             self._outputs.update(bundle or _NOTHING, raw=True)
@@ -395,32 +395,3 @@ class BackgroundJob:
         quiet = "font-size:12px;opacity:.75;margin:-2px 0 4px;padding-left:15px;overflow-wrap:anywhere"
         card = page.render(self._progress(), time.time())
         return f'{card}<div style="{quiet}">{escape(self._told())}</div>'
-
-
-def _fetched(spec: JobSpec, arrival: Arrival) -> Arrival:
-    response = arrival.response
-    if response is None or arrival.frames or spec.collects:
-        return arrival
-    return replace(arrival, frames=collect(spec, response, arrival.attempt_id))
-
-
-def outputs_of(arrival: Arrival) -> list[dict[str, Any]]:
-    """Return what an invocation printed and displayed."""
-    if arrival.response is not None:
-        return arrival.response.outputs
-    return list(getattr(arrival.error, "outputs", ()))
-
-
-def _failed(arrival: Arrival) -> bool:
-    return arrival.error is not None or bool(_error_line(arrival))
-
-
-def _told_of(error: BaseException | None) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _error_line(arrival: Arrival) -> str:
-    if arrival.response is None:
-        return ""
-    tasks = zip(arrival.unit.tasks, arrival.response.tasks, strict=False)
-    return next((task.error for number, task in tasks if task.error and number not in arrival.superseded), "")

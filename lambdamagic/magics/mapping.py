@@ -28,9 +28,10 @@ from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.selected import SelectedTasks, runs_of, units_of
 from lambdamagic.jobs.sources import ChunkedItems, Renumbered, UnitSource
+from lambdamagic.magics.arrivals import outputs_of
 from lambdamagic.magics.cell import names_read, plan_body
 from lambdamagic.magics.failures import local_exception
-from lambdamagic.magics.handle import BackgroundJob, outputs_of
+from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.map_syntax import split_call, split_loop
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.running import JobRunner, ready, replay, tell
