@@ -87,10 +87,11 @@ class Launcher:
             CaptureError: It cannot be sent.
             ParityError: The function lacks what it imports.
         """
-        home = process.home()
+        home, hidden = process.home(), process.hidden()
         # Looked at as one value: the plan follows containers and instances to the code that they hold.
-        plan = plan_callable((fn, holding), home.namespace, cell_dir=Path.cwd())  # type: ignore[arg-type]
-        program = encode_program(home, plan, serializer=self.settings.serializer, fn=fn)
+        looked_at: Any = (fn, holding)
+        plan = plan_callable(looked_at, home.namespace, hidden=hidden, cell_dir=Path.cwd())
+        program = encode_program(home, plan, serializer=self.settings.serializer, fn=fn, hidden=hidden)
         fitting_function(self._options.resolved, self.target(), program)
         return program
 

@@ -7,8 +7,10 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lambdamagic.capture.hidden import HiddenNames
 from lambdamagic.codec.home import Home
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.targets import open_target
@@ -56,6 +58,15 @@ def home() -> Home:
         if shared.home is None or shared.home.namespace is not namespace:
             shared.home = Home(namespace)
         return shared.home
+
+
+def hidden() -> Container[str]:
+    """Return the names of `__main__` that a notebook put there, such as its own `open`; none outside of one."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = None if get_ipython is None else get_ipython()
+    if shell is None or shell.user_ns is not sys.modules["__main__"].__dict__:
+        return ()
+    return HiddenNames(shell)
 
 
 def engine() -> Engine:

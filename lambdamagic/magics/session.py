@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lambdamagic.capture.hidden import HiddenNames
 from lambdamagic.codec.home import Home
 from lambdamagic.config import ResolvedSettings, load_settings
 from lambdamagic.errors import TargetError
@@ -81,10 +81,6 @@ class JobRecord:
         self.progress, self.listener, self.cancel = progress, None, None
 
 
-#: `_`, `__`, `___`, `_12`: results that IPython put into the namespace, and that people use.
-_RESULT_NAME = re.compile(r"_{1,3}|_\d+")
-
-
 def _target_key(resolved: ResolvedSettings) -> tuple[Any, ...]:
     settings = resolved.settings
     kind = settings.resolved_target()
@@ -92,19 +88,6 @@ def _target_key(resolved: ResolvedSettings) -> tuple[Any, ...]:
         return kind, settings.local_port
     key = (kind, settings.function, settings.bucket, settings.region, settings.profile, settings.endpoint_url)
     return *key, settings.variants
-
-
-class HiddenNames(Container[str]):
-    """Names in the namespace that IPython put there and that the user has not changed, results apart."""
-
-    def __init__(self, shell: InteractiveShell) -> None:
-        self._shell = shell
-
-    def __contains__(self, name: object) -> bool:
-        hidden: Mapping[Any, Any] = self._shell.user_ns_hidden
-        if name not in hidden or self._shell.user_ns.get(name) is not hidden[name]:
-            return False
-        return not (isinstance(name, str) and _RESULT_NAME.fullmatch(name))
 
 
 class Session:

@@ -184,6 +184,17 @@ def test_an_executor_is_told_too(deployed):
     assert _sent(deployed) == before
 
 
+def test_ipythons_own_open_is_not_the_users(notebook, tmp_path):
+    """IPython has an `open` of its own among the notebook's names: a program's function that opens a file is spared."""
+    path = tmp_path / "greeting.txt"
+    path.write_text("hello")
+    notebook.ok("from lambdamagic import LambdaExecutor\ndef read(path):\n    return open(path).read(), str(open)")
+    assert "IPython" in notebook.ok("open").value.__code__.co_filename
+    call = f"executor.submit(read, {str(path)!r}).result(60)"
+    seen = notebook.ok(f"with LambdaExecutor() as executor:\n    found = {call}\nfound")
+    assert seen.value == ("hello", "<built-in function open>")
+
+
 def test_the_embedded_lambda_has_what_the_notebook_has(notebook):
     """Nothing is compared there: it is the same environment."""
     assert notebook.remote("import sklearn\nsklearn.__name__").value == "sklearn"
