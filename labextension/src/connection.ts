@@ -5,7 +5,7 @@ import { Kernel, KernelMessage } from '@jupyterlab/services';
 import { IDisposable } from '@lumino/disposable';
 
 import { isFromKernel, TARGET, ToKernel } from './messages';
-import { JobsModel } from './model';
+import { IAsked, JobsModel } from './model';
 
 /** When nothing was heard so long after a cancel, the kernel is busy and hears no message. */
 const DEAF_AFTER_MS = 2500;
@@ -25,33 +25,19 @@ export class JobsConnection implements IDisposable {
   }
 
   cancel(job: string): void {
-    this.model.note(job, { isCancelling: true, note: '' });
-    this._send({ kind: 'cancel', job });
-    setTimeout(() => {
-      if (!this._isDisposed && this.model.asked(job).isCancelling) {
-        this.model.note(job, { note: 'The kernel is busy with the cell: its stop button ■ cancels the job.' });
-      }
-    }, DEAF_AFTER_MS);
+    const busy = 'The kernel is busy with the cell: its stop button ■ cancels the job.';
+    this._ask({ kind: 'cancel', job }, { isCancelling: true, note: '' }, asked => asked.isCancelling, busy);
   }
 
   retry(job: string): void {
-    this.model.note(job, { isRetried: true, note: 'Asking the kernel…' });
-    this._send({ kind: 'retry', job });
-    setTimeout(() => {
-      if (!this._isDisposed && this.model.asked(job).isRetried && this.model.asked(job).note) {
-        this.model.note(job, { note: 'The kernel is busy: they run again when its cell has ended.' });
-      }
-    }, DEAF_AFTER_MS);
+    const busy = 'The kernel is busy: they run again when its cell has ended.';
+    const isWaited = (asked: IAsked) => asked.isRetried && asked.note !== '';
+    this._ask({ kind: 'retry', job }, { isRetried: true, note: 'Asking the kernel…' }, isWaited, busy);
   }
 
   askForTable(job: string): void {
-    this.model.note(job, { isTableAsked: true, note: '' });
-    this._send({ kind: 'table', job });
-    setTimeout(() => {
-      if (!this._isDisposed && this.model.asked(job).isTableAsked) {
-        this.model.note(job, { note: 'The kernel is busy: the table comes when its cell has ended.' });
-      }
-    }, DEAF_AFTER_MS);
+    const busy = 'The kernel is busy: the table comes when its cell has ended.';
+    this._ask({ kind: 'table', job }, { isTableAsked: true, note: '' }, asked => asked.isTableAsked, busy);
   }
 
   askForResult(job: string): void {
@@ -148,6 +134,22 @@ export class JobsConnection implements IDisposable {
       }
     };
     this._send({ kind: 'hello' });
+  }
+
+  /** Asks for something that the person waits for, and says so if the kernel does not answer. */
+  private _ask(
+    message: ToKernel & { job: string },
+    note: Partial<IAsked>,
+    isWaited: (asked: IAsked) => boolean,
+    busy: string
+  ): void {
+    this.model.note(message.job, note);
+    this._send(message);
+    setTimeout(() => {
+      if (!this._isDisposed && isWaited(this.model.asked(message.job))) {
+        this.model.note(message.job, { note: busy });
+      }
+    }, DEAF_AFTER_MS);
   }
 
   private _send(message: ToKernel): void {
