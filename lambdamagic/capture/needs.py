@@ -44,6 +44,19 @@ class _Use(NamedTuple):
     line: int  # of the cell's statement that brings it about: the order of captured names
 
 
+class _Stars:
+    """Star imports, each resolved once."""
+
+    def __init__(self, names_of: Callable[[StarImport, Path | None], StarNames], cell_dir: Path | None) -> None:
+        self._names_of, self._cell_dir = names_of, cell_dir
+        self.known: dict[StarImport, StarNames] = {}
+
+    def names(self, star: StarImport) -> StarNames:
+        if star not in self.known:
+            self.known[star] = self._names_of(star, self._cell_dir)
+        return self.known[star]
+
+
 class Needs:
     """Collects what one cell or callable needs.
 
@@ -72,8 +85,7 @@ class Needs:
         self._captured_imports: list[Import] = []
         self._captured: dict[str, _Use] = {}
         self._used: dict[str, int] = {}  # the names that are read, with a line
-        self._names_of_star = star
-        self._stars: dict[StarImport, StarNames] = {}
+        self._stars = _Stars(star, cell_dir)
         self._reaches: dict[str, Reach] = {}
         self._functions: dict[int, FunctionType] = {}
         self._modules: dict[str, str] = {}
@@ -100,11 +112,13 @@ class Needs:
         strict_withs: frozenset[int] = frozenset()
         if "with" in cell.source:
             strict_withs = lines_that_do_not_swallow(cell.tree, self._namespace, gone, self._hidden)
+        stars = self._stars
         flow = self._flow = Flow(
             cell.code,
             Scope.MODULE,
             gone=gone,
-            star=lambda star: self._star(star).sure,
+            # Without `self`: a ring of references would keep the namespace's values until the garbage collector comes.
+            star=lambda star: stars.names(star).sure,
             strict_withs=strict_withs,
         )
         points = list(flow.points())
@@ -114,7 +128,7 @@ class Needs:
             for summary in summaries:
                 self.totals.include(summary)
             if isinstance(event, StarImport):
-                for name in self._star(event).sure | self._star(event).maybe:
+                for name in stars.names(event).sure | stars.names(event).maybe:
                     self.totals.stores.setdefault(name, event.line)
         for (event, state), summaries in zip(points, inner, strict=True):
             line = event.line
@@ -130,7 +144,7 @@ class Needs:
 
     def unresolved(self, cell: Cell, gone: Sequence[str]) -> dict[str, int]:
         """Return the names that the cell surely evaluates and that exist nowhere, with their lines."""
-        if self.totals.dynamic or self._stars:
+        if self.totals.dynamic or self._stars.known:
             return {}
         known = {*gone, *self.totals.stores, *self._captured_stores, *MODULE_NAMES}
         return {
@@ -151,11 +165,6 @@ class Needs:
             summary = summarise(fn.__code__, Scope.FUNCTION, self._transform)
             for use in _uses(summary, f"by function {fn.__qualname__}", 0):
                 self._need(use, State(0, 0))
-
-    def _star(self, star: StarImport) -> StarNames:
-        if star not in self._stars:
-            self._stars[star] = self._names_of_star(star, self._cell_dir)
-        return self._stars[star]
 
     def _need(self, first: _Use, state: State) -> None:
         """Take what a use at a point needs: the name, and what the code behind it reads in turn."""

@@ -144,6 +144,7 @@ class BackgroundJob:
                 if not self._has_begun:
                     is_failure = state == "failed" and self._error is not None
                     self._runner.end_unbegun(state, told(self._error) if is_failure else "")
+                del self._prepare  # it holds what was sent
                 self._ended.set()
                 if self._outputs is not None:
                     self._show_outputs()

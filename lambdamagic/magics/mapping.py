@@ -265,6 +265,8 @@ class MapRun:
     def _finish(self) -> None:
         if self._known is not None:
             self._known.flush()
+        if not self._failures and not any(result is NOT_RUN for result in self.results):
+            self._program = None  # nothing is left to be run again, and what it captured may be large
 
     def _outcomes(self) -> list[Any]:
         for notice in self.session.home.take_notices():

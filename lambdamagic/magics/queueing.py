@@ -40,15 +40,21 @@ class CellWork:
 
     def __init__(self, run: CellRun, program: Program, out: list[str], line: Line | None) -> None:
         self._run, self._out, self.line = run, out, line
-        self.program = program
+        self._program: Program | None = program
         self._answer: Arrival | None = None
-        self._pictures = Tracker(
+        self._pictures: Tracker | None = Tracker(
             list(program.values.values()),
             memo=dict(enumerate(program.encoder.objects_in_order())),
             home=run.session.home,
             pristine={},
             digest=lambda value: b"",  # DataFrames and the like would have to be pickled to be compared
         )
+
+    @property
+    def program(self) -> Program:
+        """What was sent; not after `forget`."""
+        assert self._program is not None, "nobody needs it any more"
+        return self._program
 
     @property
     def effects(self) -> Effects | None:
@@ -67,11 +73,11 @@ class CellWork:
 
     def is_as_sent(self) -> bool:
         """Whether the objects that were sent are still as they were."""
-        return self._pictures.changes() == ([], [])
+        return self._pictures is not None and self._pictures.changes() == ([], [])
 
     def forget(self) -> None:
-        """Let everything go that only jobs behind this one needed."""
-        self._run.effects = None
+        """Let everything go that only jobs behind this one needed, what was sent among it: it may be large."""
+        self._run.effects = self._program = self._pictures = None
 
 
 class Line:
