@@ -101,8 +101,6 @@ class EventDelivery:
         self._handover = Handover(spec, threads, on_batch)
         self._silent_s = life.silent_s(life.every_s(spec.function.timeout_s))
         self._expected: dict[str, _Expected] = {}
-        self._sent_again: set[str] = set()
-        self._kept: set[str] = set()
         self._poller: asyncio.Task[None] | None = None
 
     async def attempt(self, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
@@ -126,8 +124,8 @@ class EventDelivery:
     async def _send(self, unit: Unit, attempt_id: str, expected: _Expected) -> bool:
         """Hand the event over; again, under the same name, where it is unknown whether Lambda took it.
 
-        An attempt that was taken twice runs once, since its first sign of life is a claim. So what may have been
-        taken gets no other name because Lambda refuses it the second time; False says that it is so.
+        An attempt that was taken twice runs once (`remote.beacon`). So what may have been taken gets no other name
+        because Lambda refuses it the second time; False says that it is so.
         """
         has_invoker = self._spec.mode == "event" and (unit.function or self._spec.function).invoker
         lost: InvocationLostError | None = None
@@ -135,8 +133,6 @@ class EventDelivery:
             await asyncio.sleep(wait_s)
             if expected.sign is not None or expected.stored.done():
                 return True  # it was taken: it runs, or is done
-            if lost is not None:
-                self._sent_again.add(attempt_id)
             try:
                 if has_invoker:
                     await self._handover.send(unit, attempt_id)
@@ -195,7 +191,6 @@ class EventDelivery:
             await asyncio.wait([expected.stored], timeout=wait_s)
             if expected.sign is not None or expected.stored.done():
                 return
-            self._sent_again.add(attempt_id)
             try:
                 is_sure = await self._send(unit, attempt_id, expected)
             except (ThrottledError, InvocationLostError, UnreachableError):
@@ -215,15 +210,11 @@ class EventDelivery:
             await asyncio.sleep(wait_s)
             try:
                 signs = await self._call(lambda: spec.stager.signs_of_life(spec.job_id))
-                done = [
-                    name for name, sign in signs.items() if life.is_done(sign.size_bytes) and name not in self._kept
-                ]
+                done = [attempt for attempt, sign in signs.items() if life.is_done(sign.size_bytes)]
                 for attempt in done:
                     self._found(attempt)
-                # What was sent again may be delivered yet: it must find the sign, or it would run once more.
-                self._kept |= self._sent_again.intersection(done)
-                if forgotten := [attempt for attempt in done if attempt not in self._kept]:
-                    await self._call(partial(self._forget, forgotten))
+                if done:
+                    await self._call(partial(self._forget, done))
                 for attempt in self._silent(signs):
                     if await self._call(partial(spec.stager.has_answer, spec.job_id, attempt)):
                         self._found(attempt)

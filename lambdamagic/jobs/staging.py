@@ -171,8 +171,9 @@ class Stager:
     def live(self, job_id: str, attempt_id: str, every_s: float) -> Live:
         """Return permission for the function to show that it runs."""
         store, name = self.required(), keys.live_key(job_id, attempt_id)
-        put_url = store.presign_put(name, PRESIGN_EXPIRES_S)
-        return Live(put_url, store.presign_get(name, PRESIGN_EXPIRES_S), every_s)
+        put_url, get_url = store.presign_put(name, PRESIGN_EXPIRES_S), store.presign_get(name, PRESIGN_EXPIRES_S)
+        answer_url = store.presign_get(keys.answer_key(job_id, attempt_id), PRESIGN_EXPIRES_S)
+        return Live(put_url, get_url, answer_url, every_s)
 
     def signs_of_life(self, job_id: str) -> dict[str, ObjectInfo]:
         """Return the sign of each attempt that has begun and was not read yet; one LIST for up to 1,000."""

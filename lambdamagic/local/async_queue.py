@@ -65,10 +65,10 @@ class AsyncQueue:
     def put(self, function: FunctionVersion, invocation: Invocation, fault: Fault | None = None) -> None:
         """Accept an event; a fault may let its environment die, or deliver it twice."""
         kill_after_s = fault.delay_s if fault is not None and fault.kind == "kill" else None
-        copies = 2 if fault is not None and fault.kind == "duplicate" else 1
-        for _ in range(copies):
+        delays_s = [0.0, fault.delay_s] if fault is not None and fault.kind == "duplicate" else [0.0]
+        for delay_s in delays_s:
             event = _Event(function, invocation, time.time(), kill_after_s)
-            task = asyncio.get_running_loop().create_task(self._work(event))
+            task = asyncio.get_running_loop().create_task(self._work(event, delay_s))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -78,7 +78,8 @@ class AsyncQueue:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _work(self, event: _Event) -> None:
+    async def _work(self, event: _Event, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
         while True:
             if time.time() - event.accepted_at > event.function.max_event_age_s * self._time_factor:
                 await self._tell(event, "EventAgeExceeded", None)

@@ -52,7 +52,8 @@ class FaultRule:
             beginning of the path.
         code: For `api_error`: AWS's error code.
         status: The HTTP status of `error` and `s3_error`.
-        delay_s: For `s3_delay`: how long the answer waits; for `kill`: how long the task may run before.
+        delay_s: For `s3_delay`: how long the answer waits; for `kill`: how long the task may run before; for
+            `duplicate` of an event: how long the second delivery waits.
     """
 
     kind: str

@@ -34,16 +34,18 @@ class Live:
     Attributes:
         put_url: Presigned PUT.
         get_url: Presigned GET of the same object: who has begun may have to find out that it was itself.
+        answer_url: Presigned GET of the answer: where there is one, another delivery of the event is done.
         every_s: How often the sign is given again.
     """
 
     put_url: str
     get_url: str
+    answer_url: str
     every_s: float
 
     def to_json(self) -> list[Any]:
         """Return the event's form."""
-        return [self.put_url, self.get_url, self.every_s]
+        return [self.put_url, self.get_url, self.answer_url, self.every_s]
 
     @classmethod
     def from_json(cls, document: Any) -> Live:
@@ -52,8 +54,8 @@ class Live:
         Raises:
             TypeError, ValueError: It is none.
         """
-        put_url, get_url, every_s = document
-        return cls(put_url, get_url, float(every_s))
+        put_url, get_url, answer_url, every_s = document
+        return cls(put_url, get_url, answer_url, float(every_s))
 
 
 @dataclass(frozen=True)

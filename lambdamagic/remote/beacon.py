@@ -1,7 +1,8 @@
 """Shows that an invocation is under way, to a client that waits for no response.
 
 An environment that dies says nothing to anybody when it was invoked by an event: the client sees its sign of life stop.
-The first sign is also a claim: Lambda may deliver an event twice, and the second delivery finds the sign there.
+The first sign is also a claim: Lambda may deliver an event twice, and the second delivery finds the sign there, or, if
+the client has read and deleted it meanwhile, the answer.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Beacon:
         self._thread: threading.Thread | None = None
 
     def begin(self) -> bool:
-        """Give the first sign and go on in a thread; False if another delivery of this event has begun."""
+        """Give the first sign and go on in a thread; False if another delivery of this event has begun, or is done."""
         from lambdamagic.storage.presigned import fetch, upload
 
         try:
@@ -45,8 +46,22 @@ class Beacon:
             # Else S3 is unwell: the run goes on, and the client waits longer.
         except TargetError:
             pass  # as above
+        else:
+            # After the sign: the answer is stored before the last sign, and that is deleted only when it was read.
+            if self._is_answered():
+                self.end()
+                return False
         self._thread = threading.Thread(target=self._go_on, name="lambdamagic-beacon", daemon=True)
         self._thread.start()
+        return True
+
+    def _is_answered(self) -> bool:
+        from lambdamagic.storage.presigned import fetch
+
+        try:
+            fetch(self._live.answer_url)
+        except (FileNotFoundError, TargetError):
+            return False
         return True
 
     def _go_on(self) -> None:

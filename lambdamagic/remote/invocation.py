@@ -61,7 +61,7 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
 
     beacon = Beacon(Live.from_json(event["live"])) if event.get("live") else None
     if beacon is not None and not beacon.begin():
-        return {MARK: versions.here(), "stored": False, "reason": "another delivery of this event has begun"}
+        return {MARK: versions.here(), "stored": False, "reason": "another delivery of this event has begun or is done"}
     document = _answer(event, context, state, began=began, is_cold=is_cold)
     key = base64.b64decode(event["key"])
     upload(event["answer"], [seal(document, key=key, job_id=event["job"], attempt_id=event["attempt"])])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -49,3 +51,27 @@ def test_an_event_that_may_have_been_taken_runs_once(tmp_path: Path) -> None:
     finally:
         process.close()
     assert [Path(path).read_text() for path in paths] == ["x"] * 8
+
+
+@pytest.mark.parametrize("mode", ["event", "trigger"])
+def test_an_event_that_comes_again_when_it_is_done_runs_once(mode: Literal["event", "trigger"], tmp_path: Path) -> None:
+    """Its sign of life has been read and deleted by then: the second delivery finds the answer."""
+    program: dict[str, Any] = {"__name__": "__main__"}
+    exec("def work(path):\n    import io\n    with io.open(path, 'a') as file:\n        file.write('x')", program)
+    try:
+        with LambdaExecutor(2, target="local", mode=mode, timeout_s=15, memory_mb=256) as executor:
+            executor.submit(abs, 1).result()
+            target = executor._launcher.target()
+            assert isinstance(target, LocalTarget)
+            faults = Faults(target.server.connection)
+            before = sum(faults.stats()["results"].values())
+            faults.duplicate(delay_s=3.0)
+            job = executor.start_map(program["work"], [str(tmp_path / "ran")])
+            assert job.result(timeout=60) == [None]
+            until = time.monotonic() + 60
+            while sum(faults.stats()["results"].values()) < before + 2:
+                assert time.monotonic() < until, "it did not come again"
+                time.sleep(0.05)  # nobody is told of a second delivery
+    finally:
+        process.close()
+    assert (tmp_path / "ran").read_text() == "x"
