@@ -4,7 +4,7 @@ import { Widget } from '@lumino/widgets';
 
 import { JobsModel } from './model';
 import { element, write } from './row';
-import { cost, count } from './words';
+import { cost, underWay } from './words';
 
 export class StatusItem extends Widget {
   constructor(open: () => void) {
@@ -21,9 +21,7 @@ export class StatusItem extends Widget {
     if (model === undefined || !model.session.jobs) {
       return false;
     }
-    const running = model.runningTasks || model.runningJobs;
-    const told = [running ? `λ ${count(running, 'task')} running` : 'λ idle', cost(model.session)];
-    write(this._button, told.filter(Boolean).join(' · '));
+    write(this._button, [`λ ${underWay(model)}`, cost(model.session)].filter(Boolean).join(' · '));
     return true;
   }
 

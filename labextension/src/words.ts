@@ -100,6 +100,18 @@ export function cost(of: { costUsd: number; isBilled: boolean; isAtLeast: boolea
   if (!of.costUsd) {
     return '';
   }
-  const told = `${of.isAtLeast ? 'at least ' : ''}${money(of.costUsd)}`;
+  // At least less than something would tell nothing.
+  const told = !of.isAtLeast ? money(of.costUsd) : `at least ${of.costUsd < 0.0001 ? '$0' : money(of.costUsd)}`;
   return of.isBilled ? told : `${told} on AWS`;
+}
+
+/** What of a notebook runs, in few words: its tasks, or its jobs while they have none, or what waits to begin. */
+export function underWay(model: { runningTasks: number; jobs: readonly IJob[] }): string {
+  if (model.runningTasks) {
+    return `${count(model.runningTasks, 'task')} running`;
+  }
+  const states = model.jobs.map(job => job.state);
+  const waiting = states.filter(state => state === 'queued').length;
+  const running = states.filter(state => state === 'running' || state === 'starting').length;
+  return running ? `${count(running, 'job')} running` : waiting ? `${count(waiting, 'job')} waiting` : 'idle';
 }

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { FromKernel, IJob, IJobsMessage, isFromKernel, ToKernel } from '../src/messages';
 import { hasOtherMagic, runsOnLambda, toggled } from '../src/magicline';
 import { JobsModel } from '../src/model';
-import { cost, duration, facts, loading, lost, money, pace, retry } from '../src/words';
+import { cost, duration, facts, loading, lost, money, pace, retry, underWay } from '../src/words';
 
 const EXAMPLES = join(process.cwd(), '..', 'tests', 'fixtures', 'comm');
 const JOB = '20260101-000000-abcdef01';
@@ -236,4 +236,14 @@ test('numbers are told as in the widget', () => {
   assert.equal(pace(job), '1,203/2,000 tasks');
   assert.deepEqual(facts(job), ['3 failed', '4 retried', '1 cold start', 'peak 100 of 512 MB']);
   assert.equal(cost(job), '$0.0025 on AWS');
+  assert.equal(cost({ ...job, isAtLeast: true }), 'at least $0.0025 on AWS');
+  assert.equal(cost({ ...job, isAtLeast: true, costUsd: 0.00001 }), 'at least $0 on AWS');
+});
+
+test('the status bar tells what runs: tasks, or jobs that have none just now, or what waits', () => {
+  const jobs = (...states: IJob['state'][]): IJob[] => states.map(state => ({ ...running().jobs[0]!, state }));
+  assert.equal(underWay({ runningTasks: 12, jobs: jobs('running', 'queued') }), '12 tasks running');
+  assert.equal(underWay({ runningTasks: 0, jobs: jobs('starting', 'queued', 'done') }), '1 job running');
+  assert.equal(underWay({ runningTasks: 0, jobs: jobs('queued', 'queued', 'failed') }), '2 jobs waiting');
+  assert.equal(underWay({ runningTasks: 0, jobs: jobs('done') }), 'idle');
 });

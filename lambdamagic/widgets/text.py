@@ -32,6 +32,8 @@ def billed(progress: Progress) -> str:
 
 def cost(progress: Progress) -> str:
     """Return what that costs."""
+    if progress.unreported and progress.cost_usd < 0.0001:
+        return "at least $0"  # at least less than something would tell nothing
     return at_least(progress) + money(progress.cost_usd)
 
 

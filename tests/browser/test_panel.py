@@ -347,6 +347,7 @@ def test_settings_take_effect_at_once_and_a_hidden_page_is_told_of_a_long_job(
     page.wait_for_function(_LINE_IS, arg="%%lambda --memory 1024")
 
     notebook.run(1)
+    page.wait_for_function("document.querySelectorAll('.lm-job[data-state=done]').length === 2")  # told of its end
     page.evaluate(_HIDE, True)
     notebook.run(2)
     notebook.run(1)
