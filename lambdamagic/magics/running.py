@@ -239,12 +239,23 @@ class JobRunner:
             raise self._checked(error) from error.__cause__
 
     def start(self, spec: JobSpec) -> JobRecord:
-        """Begin the job, and return what is remembered of it."""
+        """Begin the job, and return what is remembered of it.
+
+        Raises:
+            JobCancelledError: The user has cancelled it: nothing was sent.
+        """
         self.details.function = spec.function.name
         # Before anything can be told of it: who hears of the job may ask for it at once.
         record = self._remember(spec.function.name)
+        self._check_cancelled()
         self.job = self.session.start(spec, self._listeners)
+        if self._is_cancelled:  # in between, by a button, which is heard in another thread
+            self.job.cancel()
         return record
+
+    def _check_cancelled(self) -> None:
+        if self._is_cancelled:
+            raise JobCancelledError(f"job {self.job_id} was cancelled before it began")
 
     def _open_shown(self) -> None:
         """Open the target in a thread of its own, so that the view can say what takes so long.
@@ -267,8 +278,7 @@ class JobRunner:
         try:
             while not wait([opening], _TICK_S).done:
                 self.showing.tick()
-                if self._is_cancelled:
-                    raise JobCancelledError(f"job {self.job_id} was cancelled before it began")
+                self._check_cancelled()
             opening.result()
         except KeyboardInterrupt:
             raise interrupted(f"λ {self.label}: stopped before anything was sent") from None

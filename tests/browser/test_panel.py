@@ -213,7 +213,7 @@ def test_a_job_whose_kernel_ends_is_left_with_a_last_word(
     page.on("pageerror", lambda error: errors.append(str(error)))
     notebook.run(0)
     notebook.start(1)
-    page.locator(".lm-widget", has_text="running").wait_for()
+    page.locator(".lm-widget:has(.lm-state-running)").wait_for()
     panel.locator(".lm-job[data-state=running]").wait_for()
     if end == "restarted":
         page.evaluate("void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")

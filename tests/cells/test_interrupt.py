@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
+from lambdamagic.errors import JobCancelledError
+from lambdamagic.magics.running import JobRunner
+from lambdamagic.magics.session import Session
 from tests.local.conftest import REPORT
 
 
@@ -61,3 +66,27 @@ def work(i):
     assert [*map(str.count, replied.error["traceback"], "\n")] == [0], "one line, and none of our frames"
     assert kernel.run("last = %lambda last\nlast.results").value == "['done', <not run>, <not run>, <not run>]"
     assert kernel.run("%%lambda -q\n5").value == "5"
+
+
+@pytest.mark.parametrize("moment", ["it is prepared", "it is started"])
+def test_a_button_is_heard_at_any_moment_before_the_job_begins(moment, notebook, monkeypatch):
+    """Buttons are heard in a thread of their own, also while the first job's target has just been opened."""
+    prepare, start, runners = JobRunner.prepare, Session.start, []
+
+    def prepare_meanwhile(runner, *args, **more):
+        runners.append(runner)
+        if moment == "it is prepared":
+            runner.cancel()
+        return prepare(runner, *args, **more)
+
+    def start_meanwhile(session, *args):
+        job = start(session, *args)
+        if moment == "it is started":
+            runners[-1].cancel()
+        return job
+
+    monkeypatch.setattr(JobRunner, "prepare", prepare_meanwhile)
+    monkeypatch.setattr(Session, "start", start_meanwhile)
+    stopped = notebook.run("%%lambda\nimport time\ntime.sleep(60)")
+    assert isinstance(stopped.error, JobCancelledError)
+    assert notebook.session.history[-1].progress.state == "cancelled"
