@@ -278,6 +278,7 @@ def evaluate(n):
     panel.get_by_role("button", name="Retry 3 failed of evaluate").click()
     page.locator(".lmr", has_text="✓ done").wait_for()
     page.wait_for_function("document.querySelectorAll('.lm-job').length === 3")
+    panel.locator(".lm-job[data-state=done]").wait_for()  # the panel hears of it by itself
     assert jobs.first.get_attribute("data-state") == "done"
     assert page.get_by_role("button", name="Retry").count() == 0
     assert "200/200 tasks" in page.locator(".lmr").text_content()
