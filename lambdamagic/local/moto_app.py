@@ -13,6 +13,7 @@ import re
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
@@ -44,6 +45,7 @@ class MotoApp:
         self._account_id = account_id
         self._routes: dict[str, _Routes] = {}
         self._lock = threading.RLock()
+        self._conditional = threading.Lock()
         self._on_load = on_load or {}
 
     def load(self, service: str) -> None:
@@ -70,7 +72,9 @@ class MotoApp:
             self.load(service)
         for pattern, handler in self._routes[service]:
             if pattern.match(request.path):
-                with notifications.during(request):
+                # moto looks whether an object is there and then writes it, and requests run in several threads.
+                alone = self._conditional if _is_conditional_write(request) else nullcontext()
+                with alone, notifications.during(request):
                     return self._call(handler, request)
         raise AwsError(404, "UnknownOperationException", f"{service} has no {request.method} {request.path}")
 
@@ -113,6 +117,12 @@ class MotoApp:
             raise AwsError(500, "InternalFailure", f"moto failed: {type(error).__name__}: {error}") from error
         content = body.encode() if isinstance(body, str) else bytes(body)
         return Response(int(status), _headers(headers, request, content), content)
+
+
+def _is_conditional_write(request: Request) -> bool:
+    """Return whether it writes only if ... ("Conditional writes", S3 user guide): of two at once one must lose."""
+    headers = request.headers
+    return request.method in ("PUT", "POST") and ("if-none-match" in headers or "if-match" in headers)
 
 
 def _headers(headers: dict[str, Any], request: Request, content: bytes) -> list[tuple[str, str]]:
