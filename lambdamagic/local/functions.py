@@ -155,6 +155,12 @@ class FunctionCatalog:
             region=self._region,
         )
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a function of this name."""
+        from moto.awslambda.utils import get_backend
+
+        return name in get_backend(self._account_id, self._region)._lambdas._functions
+
     def role_name(self, name: str) -> str:
         """Return the name of the role that a function has now; empty if the function is gone."""
         from moto.awslambda.utils import get_backend

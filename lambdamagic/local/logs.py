@@ -11,6 +11,7 @@ import math
 import secrets
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -120,22 +121,34 @@ def timeout_note(request_id: str, timeout_s: float, at: float) -> str:
 class LogStream:
     """Where one environment's log goes."""
 
-    group: str
+    function_name: str
     name: str
+
+    @property
+    def group(self) -> str:
+        """The log group of the function."""
+        return f"/aws/lambda/{self.function_name}"
 
     @classmethod
     def create(cls, function_name: str, version: str, now: float) -> LogStream:
         """Return a new stream, named as Lambda names them."""
         day = datetime.fromtimestamp(now, UTC).strftime("%Y/%m/%d")
-        return cls(f"/aws/lambda/{function_name}", f"{day}/[{version}]{secrets.token_hex(16)}")
+        return cls(function_name, f"{day}/[{version}]{secrets.token_hex(16)}")
 
 
 class LogBuffer:
-    """Keeps records until CloudWatch Logs is asked. Appended to by the loop, emptied by moto's threads."""
+    """Keeps records until CloudWatch Logs is asked. Appended to by the loop, emptied by moto's threads.
 
-    def __init__(self, *, account_id: str, region: str) -> None:
+    Args:
+        account_id: Whose log groups they are.
+        region: Where these are.
+        has_function: Tells in moto's threads whether there is a function of this name.
+    """
+
+    def __init__(self, *, account_id: str, region: str, has_function: Callable[[str], bool]) -> None:
         self._account_id = account_id
         self._region = region
+        self._has_function = has_function
         self._waiting: deque[tuple[LogStream, InvocationLog]] = deque()
         self._waiting_bytes = 0
         self._running: dict[int, tuple[LogStream, InvocationLog]] = {}
@@ -170,17 +183,18 @@ class LogBuffer:
             while self._waiting:
                 stream, log = self._waiting.popleft()
                 self._waiting_bytes -= len(log.output) + len(log.init_output) + _RECORD_OVERHEAD_BYTES
-                _write(backend, stream, log, log.events())
+                self._write(backend, stream, log, log.events())
             for stream, log in list(self._running.values()):
-                _write(backend, stream, log, log.events_so_far())
+                self._write(backend, stream, log, log.events_so_far())
 
-
-def _write(backend: Any, stream: LogStream, log: InvocationLog, so_far: list[tuple[int, str]]) -> None:
-    backend.ensure_log_group(stream.group)
-    streams = backend.groups[stream.group].streams
-    if stream.name not in streams:
-        backend.create_log_stream(stream.group, stream.name)
-    events = [{"timestamp": at, "message": text.rstrip("\n")} for at, text in so_far[log.told :]]
-    if events:
-        backend.put_log_events(stream.group, stream.name, events)
-        log.told = len(so_far)
+    def _write(self, backend: Any, stream: LogStream, log: InvocationLog, so_far: list[tuple[int, str]]) -> None:
+        if stream.group not in backend.groups and not self._has_function(stream.function_name):
+            return  # function and group were deleted while it ran: it must not bring the group back
+        backend.ensure_log_group(stream.group)
+        streams = backend.groups[stream.group].streams
+        if stream.name not in streams:
+            backend.create_log_stream(stream.group, stream.name)
+        events = [{"timestamp": at, "message": text.rstrip("\n")} for at, text in so_far[log.told :]]
+        if events:
+            backend.put_log_events(stream.group, stream.name, events)
+            log.told = len(so_far)

@@ -51,7 +51,8 @@ class Server:
         self._executor = ThreadPoolExecutor(_MOTO_THREADS, thread_name_prefix="moto")
         self._stats = Stats()
         self._faults = FaultPlan()
-        self._logs = LogBuffer(account_id=DEFAULT_ACCOUNT_ID, region=options.region)
+        catalog = FunctionCatalog(account_id=DEFAULT_ACCOUNT_ID, region=options.region)
+        self._logs = LogBuffer(account_id=DEFAULT_ACCOUNT_ID, region=options.region, has_function=catalog.has)
         self._authenticator = Authenticator(now=time.time)
         self._authenticator.add(Credential(options.access_key_id, options.secret_access_key))
         loop = asyncio.get_running_loop()
@@ -74,7 +75,7 @@ class Server:
             init_timeout_s=options.init_timeout_s,
         )
         self._registry = FunctionRegistry(
-            FunctionCatalog(account_id=DEFAULT_ACCOUNT_ID, region=options.region),
+            catalog,
             BlueprintMaker(
                 folder,
                 endpoint_url=f"http://{HOST}:{port}",
@@ -246,7 +247,8 @@ class Server:
             elif service == "lambda":
                 control_plane.validate(request)
             loop = asyncio.get_running_loop()
-            if service in ("logs", "cloudformation"):  # what was logged is there before a group is deleted
+            # What was logged is there before a group, or the function whose it is, is deleted.
+            if service in ("logs", "cloudformation") or (service == "lambda" and request.method == "DELETE"):
                 await loop.run_in_executor(self._executor, self._logs.flush)
             response = await loop.run_in_executor(self._executor, self._answer_checked, signer, request)
             if control_plane.changes_functions(service, request):

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
+import time
+
+import pytest
+from moto.logs.models import logs_backends
+
+from lambdamagic.local.logs import InvocationLog, LogBuffer, LogStream
+from lambdamagic.local.options import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
 
 
 def _messages(account, name):
@@ -102,3 +109,49 @@ def test_what_runs_is_in_the_log_before_it_ends(account):
         "whole",
         "half",
     ]
+
+
+def test_the_log_of_a_deleted_function_stays(account):
+    """What it had logged can be read after it is gone, also if nobody had asked before."""
+    name = account.deploy("def handler(e, c):\n    print('once')\n")
+    account.invoke(name)
+    account.functions.delete_function(FunctionName=name)
+    assert "once" in _messages(account, name)
+
+
+@pytest.fixture
+def groups():
+    backend = logs_backends[DEFAULT_ACCOUNT_ID][DEFAULT_REGION]
+    backend.reset()
+    yield backend.groups
+    backend.reset()
+
+
+@pytest.mark.parametrize(
+    ("deleted", "is_there"), [(("function", "group"), False), (("function",), True), (("group",), True)]
+)
+def test_a_task_that_outlives_its_function_and_its_log_group_does_not_bring_the_group_back(groups, deleted, is_there):
+    """Where one of the two is left, what it logs is kept as on AWS."""
+    functions = {"f"}
+    buffer = LogBuffer(
+        account_id=DEFAULT_ACCOUNT_ID, region=DEFAULT_REGION, has_function=lambda name: name in functions
+    )
+    now = time.time()
+    stream, log = LogStream.create("f", "$LATEST", now), InvocationLog("id", "$LATEST", now, output=b"before\n")
+    buffer.begin(stream, log)
+    buffer.flush()
+    assert list(groups) == ["/aws/lambda/f"]
+    if "function" in deleted:
+        functions.clear()
+    if "group" in deleted:
+        groups.clear()
+    log.output += b"after\n"
+    buffer.flush()
+    buffer.end(log)
+    buffer.append(stream, log)
+    buffer.flush()
+    assert list(groups) == (["/aws/lambda/f"] if is_there else [])
+    if is_there:
+        told = [event.message for event in groups["/aws/lambda/f"].streams[stream.name].events]
+        assert "after" in told
+        assert told[-1].startswith("REPORT ")
