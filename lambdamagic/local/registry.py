@@ -41,8 +41,8 @@ class FunctionRegistry:
         self._blueprints: dict[tuple[Any, ...], asyncio.Task[Blueprint]] = {}
         self._credentials: dict[str, Credential] = {}
         self._names: dict[str, str] = {}  # of functions, by their keys
-        self._generation = 0
-        self._refreshing = asyncio.Lock()
+        # Held while moto is read and what was found is kept: a refresh would else miss, and end, what it did not see.
+        self._reading = asyncio.Lock()
 
     def known(self, reference: str, qualifier: str | None) -> FunctionVersion | None:
         """Return a function that has been looked up since the last change, without waiting."""
@@ -59,10 +59,12 @@ class FunctionRegistry:
             name, own_qualifier = parse_reference(reference, qualifier, region=self._region)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._executor, self._load_moto)
-            generation = self._generation
-            function = await loop.run_in_executor(self._executor, self._catalog.read, name, own_qualifier)
-            if generation == self._generation:  # else it may have been changed since it was read
-                self._functions[(reference, qualifier)] = function
+            async with self._reading:
+                function = self._functions.get((reference, qualifier))
+                if function is None:
+                    function = await loop.run_in_executor(self._executor, self._catalog.read, name, own_qualifier)
+                    # If it is being changed at this moment, the refresh that follows the change reads it anew.
+                    self._functions[(reference, qualifier)] = function
         return function
 
     async def blueprint(self, function: FunctionVersion) -> Blueprint:
@@ -91,8 +93,7 @@ class FunctionRegistry:
 
     async def refresh(self) -> None:
         """Read everything anew after the control plane changed something, and retire what is no longer so."""
-        self._generation += 1
-        async with self._refreshing:
+        async with self._reading:
             await self._read_all()
 
     async def _read_all(self) -> None:
