@@ -188,7 +188,7 @@ class Environment:
         running.timer = loop.call_later(self.function.timeout_s, self.kill, "timeout")
         if self._exit is not None:
             self._finish_dead()
-        elif self._deliver is not None:
+        elif self._deliver is not None and self.is_alive:  # else its end, which is near, says that it took nothing
             self._hand_over()
         try:
             result = await running.done
@@ -249,7 +249,7 @@ class Environment:
             self._init.ms = (time.perf_counter() - self._init.began) * 1000
             self._drain()
             self._init.ended.set_result(None)
-        if self._running is not None and not self._running.delivered:
+        if self._running is not None and not self._running.delivered and self.is_alive:
             self._hand_over()
 
     def on_result(self, request_id: str, payload: bytes, *, is_error: bool) -> Refusal | None:
