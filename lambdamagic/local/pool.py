@@ -150,13 +150,16 @@ class Pool:
             else:
                 self._stats.warm_starts += 1
             self._work.set()
+            fault = None
             if kill_after_s is not None:
-                asyncio.get_running_loop().call_later(kill_after_s, environment.kill, "fault")
+                fault = asyncio.get_running_loop().call_later(kill_after_s, environment.kill, "fault")
             try:
                 result, log = await environment.run(invocation)
             except NotDelivered:
                 continue
             finally:
+                if fault is not None:
+                    fault.cancel()  # it is meant for this task and none that follows it
                 self._give_back(environment)
             return Completed(result, log, was_cold)
         raise LocalServerError(f"environments of {function.name} die before they take a task")

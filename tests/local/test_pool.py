@@ -142,3 +142,43 @@ def test_a_task_whose_environment_was_killed_under_it_gets_another(rig):
         rig.processes.close()
 
     run(work)
+
+
+def test_a_scripted_kill_is_not_for_the_next_task(rig):
+    """One that was to come after the end of its task never comes."""
+
+    async def work():
+        pool, version = rig.pool(), function("f")
+        first = rig.run(pool, version, kill_after_s=60.0)
+        environment = await rig.begun(1)
+        rig.processes.be_ready(environment)
+        await rig.delivered(1)
+        rig.processes.answer(environment)
+        await first
+        second = rig.run(pool, version)
+        await rig.delivered(2)
+        await pass_by(61.0)
+        assert rig.processes.killed == []
+        rig.processes.answer(environment)
+        assert not (await second).was_cold
+        rig.processes.close()
+
+    run(work)
+
+
+def test_a_scripted_kill_comes_while_its_task_runs(rig):
+    """So long after the task was taken as was asked for."""
+
+    async def work():
+        pool = rig.pool()
+        running = rig.run(pool, function("f"), kill_after_s=60.0)
+        environment = await rig.begun(1)
+        rig.processes.be_ready(environment)
+        await rig.delivered(1)
+        assert rig.processes.killed == []
+        await pass_by(61.0)
+        assert rig.processes.killed == [environment]
+        rig.processes.end(environment)
+        assert (await running).result.is_error
+
+    run(work)
