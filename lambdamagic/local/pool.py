@@ -192,7 +192,9 @@ class Pool:
         while idle:
             # The last used first: the others age and expire.
             environment = idle.pop()
-            if environment.is_alive and environment.function.fingerprint == function.fingerprint:
+            if environment.function.fingerprint != function.fingerprint:
+                environment.kill("retired")  # made for one who had read the function before it was changed
+            elif environment.is_alive:
                 return environment
         return None
 

@@ -182,3 +182,23 @@ def test_a_scripted_kill_comes_while_its_task_runs(rig):
         assert (await running).result.is_error
 
     run(work)
+
+
+def test_an_environment_that_nobody_can_use_any_more_is_killed(rig):
+    """Made by an invocation that had read the function before its update, it must not stay in the way."""
+
+    async def work():
+        pool = rig.pool()
+        for number, version in enumerate((function("f"), function("f", code_digest="new")), 1):
+            running = rig.run(pool, version)
+            environment = await rig.begun(number)
+            rig.processes.be_ready(environment)
+            await rig.delivered(number)
+            rig.processes.answer(environment)
+            assert (await running).was_cold
+        assert rig.processes.killed == [rig.processes.begun[0]]
+        rig.processes.end(rig.processes.begun[0])
+        assert pool.live == 1
+        rig.processes.close()
+
+    run(work)
