@@ -37,7 +37,11 @@ def install(refuse: Refuse) -> None:
 
     stack_resources.complete_moto()
     stack, backend = models.Stack, models.CloudFormationBackend
-    parsed_outputs = stack.outputs.fget
+    parsed_outputs, made_by_moto = stack.outputs.fget, backend.create_stack
+
+    def create_stack(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with LOCK:  # moto looks whether the name is taken, reads the template, and only then keeps the stack
+            return made_by_moto(self, *args, **kwargs)
 
     def create_resources(self: Any) -> None:
         self.status = "CREATE_IN_PROGRESS"
@@ -46,9 +50,7 @@ def install(refuse: Refuse) -> None:
     def update(
         self: Any, template: str, role_arn: Any = None, parameters: Any = None, tags: dict[str, str] | None = None
     ) -> None:
-        _refuse_if_busy(self)
-        self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
-        self.status = "UPDATE_IN_PROGRESS"
+        _begin(self, "UPDATE_IN_PROGRESS")
         if tags is not None:
             self.tags = tags
         _in_background(self, lambda: _update(self, template, parameters or {}, refuse))
@@ -56,20 +58,18 @@ def install(refuse: Refuse) -> None:
     def delete_stack(self: Any, name_or_stack_id: str) -> None:
         for found in list(self.stacks.values()):
             if name_or_stack_id in (found.name, found.stack_id):
-                _refuse_if_busy(found)
-                found._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
-                found.status = "DELETE_IN_PROGRESS"
+                _begin(found, "DELETE_IN_PROGRESS")
                 _in_background(found, partial(_delete, self, found, refuse))
 
     def continue_update_rollback(self: Any) -> Any:
         found = self.cloudformation_backend.get_stack(self._get_param("StackName"))
-        unfinished = getattr(found, "unfinished_rollback", None)
-        if found.status != "UPDATE_ROLLBACK_FAILED" or unfinished is None:
-            from moto.cloudformation.exceptions import ValidationError
+        with LOCK:
+            unfinished = getattr(found, "unfinished_rollback", None)
+            if found.status != "UPDATE_ROLLBACK_FAILED" or unfinished is None:
+                from moto.cloudformation.exceptions import ValidationError
 
-            raise ValidationError(found.stack_id, message=f"Stack:{found.stack_id} is in {found.status} state")
-        found._add_stack_event("UPDATE_ROLLBACK_IN_PROGRESS", resource_status_reason="User Initiated")
-        found.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+                raise ValidationError(found.stack_id, message=f"Stack:{found.stack_id} is in {found.status} state")
+            _begin(found, "UPDATE_ROLLBACK_IN_PROGRESS")
         _in_background(found, lambda: _roll_back(found, unfinished, refuse))
         return ActionResult({})
 
@@ -77,7 +77,8 @@ def install(refuse: Refuse) -> None:
     # While resources are being made, looking at a stack must not make them: moto's map does.
     stack.outputs = property(lambda self: parsed_outputs(self) if self.status in _WHOLE else None)
     stack.stack_resources = property(lambda self: [made for _, made in _made(self)])
-    stack.create_resources, stack.update, backend.delete_stack = create_resources, update, delete_stack
+    stack.create_resources, stack.update = create_resources, update
+    backend.create_stack, backend.delete_stack = create_stack, delete_stack
 
 
 def _in_background(stack: Any, work: Callable[[], None]) -> None:
@@ -92,12 +93,16 @@ def _in_background(stack: Any, work: Callable[[], None]) -> None:
     threading.Thread(target=in_callers_name, name=f"stack-{stack.name}", daemon=True).start()
 
 
-def _refuse_if_busy(stack: Any) -> None:
-    if stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
-        from moto.cloudformation.exceptions import ValidationError
+def _begin(stack: Any, status: str) -> None:
+    """Let a stack be in a status from now on, unless it is busy: of two that ask at once one is refused."""
+    with LOCK:
+        if stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
+            from moto.cloudformation.exceptions import ValidationError
 
-        text = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
-        raise ValidationError(stack.stack_id, message=text)
+            text = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+            raise ValidationError(stack.stack_id, message=text)
+        stack._add_stack_event(status, resource_status_reason="User Initiated")
+        stack.status = status
 
 
 def _made(stack: Any) -> Iterator[tuple[str, Any]]:

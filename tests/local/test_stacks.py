@@ -1,0 +1,102 @@
+"""CloudFormation's stacks, on moto in this process, whose threads can be held where they would meet."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
+from moto.cloudformation.models import Stack, cloudformation_backends
+
+from lambdamagic.local import stacks
+from lambdamagic.local.options import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
+
+TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/g"}}}})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed():
+    stacks.install(lambda name, doing: None)
+
+
+@pytest.fixture
+def backend():
+    found = cloudformation_backends[DEFAULT_ACCOUNT_ID][DEFAULT_REGION]
+    yield found
+    _settle()
+    found.reset()
+
+
+def _settle():
+    for thread in threading.enumerate():
+        if thread.name.startswith("stack-"):
+            thread.join(30)
+
+
+class Meeting:
+    """Lets who comes wait a moment for another who does."""
+
+    def __init__(self):
+        self._both = threading.Barrier(2)
+
+    def come(self):
+        try:
+            self._both.wait(0.3)
+        except threading.BrokenBarrierError:
+            pass  # nobody else has come as far
+
+
+class Events(list):
+    """A stack's events: who begins a change meets another here, and no change ends before it is let."""
+
+    def __init__(self, before):
+        super().__init__(before)
+        self.let_end = threading.Event()
+        self._meeting = Meeting()
+
+    def append(self, event):
+        if threading.current_thread().name.startswith("stack-"):
+            self.let_end.wait(30)
+        else:
+            self._meeting.come()
+        super().append(event)
+
+
+def _refused(*calls):
+    """Make calls at once and return the errors of those that were refused."""
+    with ThreadPoolExecutor(len(calls)) as threads:
+        made = [threads.submit(call) for call in calls]
+        return [error for error in (future.exception() for future in made) if error is not None]
+
+
+def test_of_two_stacks_of_one_name_one_is_made(backend, monkeypatch):
+    """The other is refused as on AWS, however close they come."""
+    meeting, parse = Meeting(), Stack._parse_template
+
+    def held(self):
+        meeting.come()
+        parse(self)
+
+    monkeypatch.setattr(Stack, "_parse_template", held)
+    (error,) = _refused(*[lambda: backend.create_stack("s", TEMPLATE, {})] * 2)
+    assert isinstance(error, AlreadyExistsException)
+    assert len(backend.stacks) == 1
+
+
+@pytest.mark.parametrize("other", ["update", "delete"])
+def test_of_two_changes_of_a_stack_one_is_begun(backend, other):
+    """The other is told that the stack is busy."""
+    stack = backend.create_stack("s", TEMPLATE, {})
+    _settle()
+    stack.events = Events(stack.events)
+
+    def update():
+        backend.update_stack("s", TEMPLATE, None, [], None)
+
+    errors = _refused(update, update if other == "update" else lambda: backend.delete_stack("s"))
+    stack.events.let_end.set()
+    (error,) = errors
+    assert isinstance(error, ValidationError)
+    assert "can not be updated" in str(error.message)
