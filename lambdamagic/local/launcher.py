@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from lambdamagic.errors import LocalServerError
-from lambdamagic.local.options import DEFAULT_REGION, ServerOptions, default_concurrency
+from lambdamagic.local.options import CLOSE_TIMEOUT_S, DEFAULT_REGION, ServerOptions, default_concurrency
 
-STOP_TIMEOUT_S = 8.0
+STOP_TIMEOUT_S = 2 * CLOSE_TIMEOUT_S + 5.0  # more than the server takes for its work, its keeper and the way out
 _DEATH_LINES = 15
 
 

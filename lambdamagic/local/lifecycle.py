@@ -15,13 +15,12 @@ from typing import Any
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.folders import make_folder
 from lambdamagic.local.http_server import HttpConnection
-from lambdamagic.local.options import DEFAULT_ACCOUNT_ID, ServerOptions
+from lambdamagic.local.options import CLOSE_TIMEOUT_S, DEFAULT_ACCOUNT_ID, ServerOptions
 from lambdamagic.local.owner import OwnerWatch
 from lambdamagic.local.processes import Processes
 from lambdamagic.local.server import HOST, Server
 
 Announce = Callable[[dict[str, Any]], None]
-_CLOSE_TIMEOUT_S = 5.0
 
 
 def listen(port: int) -> socket.socket:
@@ -93,9 +92,9 @@ async def serve(options: ServerOptions, *, owner_fd: int | None, announce: Annou
         watch.close()
         http_server.close()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await server.close()
-        await processes.close(_CLOSE_TIMEOUT_S)
+        await processes.close(CLOSE_TIMEOUT_S)
 
 
 def clean_environment() -> None:

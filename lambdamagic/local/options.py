@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT_ID = "123456789012"  # moto's own default account
+CLOSE_TIMEOUT_S = 5.0  # what a server that ends gives its running work, and then its keeper, each
 
 
 def default_concurrency() -> int:
