@@ -65,7 +65,7 @@ def account() -> Iterator[Account]:
             Runtime=f"python{OWN_VERSION}",
             Handler="app.handler",
             Role=role,
-            Timeout=2,
+            Timeout=5,
             MemorySize=256,
             Code={"ZipFile": content.getvalue()},
         )

@@ -80,7 +80,7 @@ def test_an_event_is_only_queued(transport: LambdaTransport) -> None:
     [
         ("raise", "ValueError", "as asked"),
         ("exit", "Runtime.ExitError", "exit status 3"),
-        ("hang", "Sandbox.Timedout", "timed out after 2.00 seconds"),
+        ("hang", "Sandbox.Timedout", "timed out after 5.00 seconds"),
         ("large", "Function.ResponseSizeTooLarge", "exceeded"),
     ],
 )
@@ -282,7 +282,7 @@ def test_closing_frees_who_waits(account: Account) -> None:
 
     thread = threading.Thread(target=wait)
     thread.start()
-    # `hang` sleeps for 60 s and is killed after 2: whichever comes first, the request or the close, the wait ends.
+    # `hang` sleeps for 60 s and is killed after 5: whichever comes first, the request or the close, the wait ends.
     transport.close()
     transport.close()
     thread.join(30)
