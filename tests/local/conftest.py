@@ -154,7 +154,7 @@ class Processes:
     def __init__(self, pids: list[int]) -> None:
         self._descriptors = {os.pidfd_open(pid): pid for pid in pids}
 
-    def wait(self, timeout_s: float = 3.0) -> list[int]:
+    def wait(self, timeout_s: float = 30.0) -> list[int]:
         """Return those that are still there when the time is up."""
         deadline = time.monotonic() + timeout_s
         while self._descriptors:
@@ -179,7 +179,7 @@ class Mailbox:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
 
-    def receive(self, timeout_s: float = 20.0) -> Any:
+    def receive(self, timeout_s: float = 60.0) -> Any:
         self._listener.settimeout(timeout_s)
         connection, _ = self._listener.accept()
         with connection, connection.makefile("rb") as stream:

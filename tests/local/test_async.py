@@ -82,9 +82,12 @@ def _queue(account, name):
 
 
 def _receive(account, url):
-    """Wait for one message; SQS's own long poll is the wait."""
-    messages = account.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=10).get("Messages", [])
-    return json.loads(messages[0]["Body"])
+    """Wait for one message for a minute; SQS's own long poll is the wait."""
+    for _ in range(6):
+        messages = account.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=10).get("Messages", [])
+        if messages:
+            return json.loads(messages[0]["Body"])
+    raise AssertionError("no message came")
 
 
 def test_a_failure_is_recorded_in_its_destination(account, tmp_path, mailbox):

@@ -31,10 +31,10 @@ class Held:
         self._open = []
 
     def wait(self, count: int) -> None:
-        self._listener.settimeout(20)
+        self._listener.settimeout(60)
         for _ in range(count):
             connection, _ = self._listener.accept()
-            connection.settimeout(20)
+            connection.settimeout(60)
             assert connection.makefile("rb").readline()
             self._open.append(connection)
 

@@ -132,7 +132,7 @@ def test_an_idle_environment_expires(own_account, mailbox):
     account.invoke(name, mailbox.port)
     connection, _ = mailbox._listener.accept()
     with connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         assert connection.recv(1) == b""
 
 

@@ -56,7 +56,7 @@ def test_a_deleted_functions_environments_die(account, mailbox):
     connection, _ = mailbox._listener.accept()
     account.functions.delete_function(FunctionName=name)
     with connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         assert connection.recv(1) == b""
     with pytest.raises(account.functions.exceptions.ResourceNotFoundException):
         account.invoke(name)

@@ -126,7 +126,7 @@ def test_the_foreground_command_prints_how_to_use_it(tmp_path):
         assert answer.strip() == "123456789012"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []

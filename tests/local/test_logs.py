@@ -93,7 +93,7 @@ def test_a_large_output_does_not_block_the_function(account):
 def test_what_runs_is_in_the_log_before_it_ends(account):
     """Each line once: those that were there stay, the others follow, and half a line waits for its end."""
     with socket.create_server(("127.0.0.1", 0)) as door:
-        door.settimeout(20)
+        door.settimeout(60)
         wait = f"__import__('socket').create_connection(('127.0.0.1', {door.getsockname()[1]})).recv(1)"
         name = account.deploy(
             "def handler(e, c):\n    print('whole')\n    print('ha', end='', flush=True)\n"
