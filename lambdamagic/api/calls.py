@@ -116,7 +116,8 @@ class Calls:
         """Cancel all that was not sent yet."""
         for unit in self._submissions.drop_waiting():
             with self._lock:
-                futures = [self._futures.pop(number) for number in unit.tasks]
+                # None left where the job has failed meanwhile: all who waited have heard of it.
+                futures = [found for number in unit.tasks if (found := self._futures.pop(number, None)) is not None]
             for future in futures:
                 future.cancel()
                 future.set_running_or_notify_cancel()  # tells those who wait for it

@@ -80,6 +80,7 @@ class MapJob:
         self._outcomes: dict[int, Any] = dict(known or {})
         self._job: Job | None = None
         self._job_id = ""
+        self._wants_cancel = False
         self._state: State = "done"
         self._error: BaseException | None = None
 
@@ -139,8 +140,11 @@ class MapJob:
 
     def cancel(self) -> None:
         """Send no more, and tell running tasks to stop; what has its outcome is kept. Idempotent."""
-        if self._job is not None:
-            self._job.cancel()
+        with self._changed:
+            self._wants_cancel = self._state == "running"
+            job = self._job
+        if job is not None:
+            job.cancel()
 
     def resume(self) -> MapJob:
         """Run the tasks that have no outcome (cancelled, or lost with the job), and return this job.
@@ -169,7 +173,7 @@ class MapJob:
             if not tasks:
                 return self
             before = self._state
-            self._state, self._error = "running", None
+            self._state, self._error, self._wants_cancel = "running", None, False
         try:
             job = self._work.launch(sorted(tasks), self._listen)
         except BaseException:
@@ -180,6 +184,9 @@ class MapJob:
             self._job, self._job_id = job, job.job_id
             for number in tasks:
                 self._outcomes.pop(number, None)
+            wants_cancel = self._wants_cancel
+        if wants_cancel:
+            job.cancel()  # `cancel` came while it was being sent, and met the job before
         thread = threading.Thread(target=self._collect, args=(job,), name="lambdamagic-collector", daemon=True)
         thread.start()
         process.finish_before_exit(self)

@@ -15,7 +15,6 @@ from typing import Any, Protocol, TypeVar
 from lambdamagic.errors import (
     EnvironmentDiedError,
     InvocationLostError,
-    LambdaMagicError,
     ThrottledError,
     UnreachableError,
 )
@@ -220,7 +219,7 @@ class EventDelivery:
                         self._found(attempt)
                     else:
                         self._died(attempt)
-            except LambdaMagicError as error:
+            except Exception as error:  # noqa: BLE001  # an engine's own failure must end the job, not hang it
                 self._fail_all(error)
                 return
             wait_s = _SOONEST_S if done else min(_LATEST_S, wait_s * 1.5)

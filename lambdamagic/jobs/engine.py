@@ -7,6 +7,7 @@ AWS and no view.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import threading
 import weakref
@@ -54,17 +55,18 @@ class Engine:
         """Begin a job and return it at once."""
         if spec.journal is not None:
             listeners.add(spec.journal)
-        job = _known[spec.job_id] = Job(spec, listeners, self._clock)
+        job = Job(spec, listeners, self._clock)
         listeners.add(EVERY_JOB.emit)
         loop = self._running_loop()
         run = JobRun(job, self._threads, self._jitter, self._clock)
 
         def stop(state: EndState) -> None:
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the engine was closed, and the job ended with it
                 loop.call_soon_threadsafe(run.stop, state)
 
         job._cancel = lambda: stop("cancelled")
         job._give_up = lambda: stop("failed")
+        _known[spec.job_id] = job  # from now on somebody else may cancel it
         with self._lock:
             self._jobs.add(job)
         loop.call_soon_threadsafe(run.begin)

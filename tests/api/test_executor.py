@@ -162,7 +162,9 @@ def test_only_chosen_exceptions_are_retried(define, tmp_path):
 def test_more_memory_after_too_little(define):
     """The call that ran out of memory is run again on a larger function, and nothing else is."""
     told = []
-    take = define("def take(mb):\n    return len(bytearray(b'x') * (mb << 20)) >> 20")
+    # Long enough in memory for the server to see it, however busy the machine is.
+    wait = "__import__('time').sleep(3 if mb > 256 else 0)"
+    take = define(f"def take(mb):\n    held = bytearray(b'x') * (mb << 20)\n    {wait}\n    return len(held) >> 20")
     with LambdaExecutor(max_workers=2, memory_mb=256, retry_memory=1024) as executor:
         executor.add_listener(told.append)
         assert list(executor.map(take, [1, 400, 2], chunksize=3)) == [1, 400, 2]
@@ -206,6 +208,19 @@ def test_a_killed_server_ends_all_futures(gate, tmp_path):
         with pytest.raises(LocalServerError):
             next(results)
         assert executor.submit(abs, -1).result() == 1
+
+
+def test_an_executor_whose_server_died_can_be_shut_down(gate):
+    """Also with calls that were never sent: they have ended with it."""
+    from lambdamagic.api import process
+    from lambdamagic.api.options import Access
+    from lambdamagic.config import load_settings
+
+    executor = LambdaExecutor(max_workers=1, memory_mb=512)
+    calls = [executor.submit(Path.read_text, gate.path), *(executor.submit(abs, number) for number in range(3))]
+    os.kill(process.target(load_settings().settings, Access()).server.connection.pid, signal.SIGKILL)
+    assert {type(call.exception(60)) for call in calls} == {LocalServerError}
+    executor.shutdown(cancel_futures=True)
 
 
 def test_finished_futures_are_not_kept(lambda_executor):

@@ -52,6 +52,8 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(home))
         patch.chdir(home)
+        # Batches are made when all is ready, however long a loaded machine takes for that.
+        patch.setattr("lambdamagic.jobs.handover._LINGER_S", 20.0)
         found = Account(server)
         for variable, value in server.connection.environment().items():
             patch.setenv(variable, value)

@@ -49,6 +49,12 @@ def threads() -> Iterator[DaemonThreads]:
     made.close()
 
 
+@pytest.fixture(autouse=True)
+def all_are_ready_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches are made when all is ready, however long a loaded machine takes for that."""
+    monkeypatch.setattr("lambdamagic.jobs.handover._LINGER_S", 20.0)
+
+
 class Told:
     """What an invoker and its function were told."""
 
