@@ -80,8 +80,8 @@ def open_notebook(own_home: Path) -> Iterator[Any]:
     sys.modules["__main__"] = main
     for thread in threading.enumerate():  # idle ones have been told to end, and need a moment for it
         if thread.name.startswith("lambdamagic") and thread.ident not in before:
-            thread.join(timeout=10)
-    until = time.monotonic() + 10
+            thread.join(timeout=60)
+    until = time.monotonic() + 60
     while (left := {key: what for key, what in _ours().items() if key not in before}) and time.monotonic() < until:
         time.sleep(0.05)  # a keeper outlives its server by a moment, and is nobody's child to wait for here
     assert not left, f"left behind after the notebook was closed: {left}"
@@ -109,7 +109,7 @@ def open_kernel(own_home: Path) -> Iterator[Any]:
     yield found
     children = below.children(recursive=True)
     found.close()
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive, f"left behind after the kernel ended: {alive}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_client.manager import KernelManager
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 150.0
 
 
 @dataclass
@@ -55,6 +55,7 @@ class Kernel:
         self._client = self._manager.client()
         self._client.start_channels()
         self._client.wait_for_ready(timeout=_PATIENCE_S)
+        self._updates: list[dict[str, Any]] = []
 
     @property
     def pid(self) -> int:
@@ -63,6 +64,7 @@ class Kernel:
 
     def send(self, code: str) -> str:
         """Send a cell and return its message id."""
+        self._updates = []
         return self._client.execute(textwrap.dedent(code).lstrip("\n"))
 
     def run_asked(self, code: str, answer: str | None) -> tuple[Replied, str]:
@@ -88,13 +90,19 @@ class Kernel:
                 return
 
     def wait_for_update(self, text: str) -> dict[str, Any]:
-        """Wait until a display is updated to something with a text, whichever cell runs; return its MIME bundle."""
+        """Wait until a display is updated to something with a text, whichever cell runs; return its MIME bundle.
+
+        What the latest cell itself brought counts too.
+        """
+        for bundle in self._updates:
+            if text in str(bundle):
+                return bundle
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             found = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
             if found["msg_type"] == "update_display_data" and text in str(found["content"]["data"]):
-                bundle: dict[str, Any] = found["content"]["data"]
-                return bundle
+                found_now: dict[str, Any] = found["content"]["data"]
+                return found_now
 
     def interrupt(self) -> None:
         """Interrupt as the stop button does."""
@@ -106,9 +114,11 @@ class Kernel:
         deadline = began + _PATIENCE_S
         while True:
             found = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
+            content = found["content"]
+            if found["msg_type"] == "update_display_data":
+                self._updates.append(content["data"])
             if found["parent_header"].get("msg_id") != message:
                 continue
-            content = found["content"]
             if found["msg_type"] == "status" and content["execution_state"] == "idle":
                 break
             replied.messages.append((found["msg_type"], content))

@@ -14,6 +14,8 @@ const LOADING = 'Loading widget...';
 const WIDGET = 'application/vnd.jupyter.widget-view+json';
 /** A result takes its widget's place at once when a job is over; what is not there after this time was missed. */
 const MISSED_AFTER_MS = 1500;
+/** For about so long it is asked for, at growing distances. */
+const ASKED_FOR_MS = 60_000;
 
 /**
  * Fill the places that results have for it with buttons, as long as the kernel knows their jobs. A saved notebook has
@@ -57,13 +59,21 @@ export function askForMissed(panel: NotebookPanel, connection: JobsConnection): 
   for (const job of model.jobs) {
     if (isOver(job) && job.view && !model.asked(job.id).isResultKept) {
       model.note(job.id, { isResultKept: true });
-      setTimeout(() => {
-        if (!panel.isDisposed && widgets(panel, job.view).length > 0) {
-          connection.askForResult(job.id);
-        }
-      }, MISSED_AFTER_MS);
+      askFor(panel, connection, job, MISSED_AFTER_MS);
     }
   }
+}
+
+/** The kernel has no result before the cell has read all that came, and answers nothing until then: so again, later. */
+function askFor(panel: NotebookPanel, connection: JobsConnection, job: IJob, afterMs: number): void {
+  setTimeout(() => {
+    if (!panel.isDisposed && widgets(panel, job.view).length > 0) {
+      connection.askForResult(job.id);
+      if (afterMs < ASKED_FOR_MS) {
+        askFor(panel, connection, job, 2 * afterMs);
+      }
+    }
+  }, afterMs);
 }
 
 /**

@@ -297,10 +297,12 @@ class BackgroundJob:
     def cancel(self) -> None:
         """Stop it; returns at once."""
         with self._lock:
-            if not self._ended.is_set():
+            job = self._runner.job
+            # What has been done is not cancelled, though its end may not have been taken in yet.
+            if not self._ended.is_set() and (job is None or job.state == "running"):
                 self._is_cancelled = True
-            if self._runner.job is not None:
-                self._runner.job.cancel()
+            if job is not None:
+                job.cancel()
         self._woken.set()
 
     def settle(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -346,7 +348,7 @@ class BackgroundJob:
         """Show it live where an earlier job was shown; nothing if that was not shown."""
         with self._lock:
             gate = self._runner.gate
-            if gate is not None and self._runner.place.is_taken and not self._ended.is_set():
+            if gate is not None and self._runner.place.is_taken:
                 gate.open(self._progress(), time.time())
 
     def _ipython_display_(self) -> None:

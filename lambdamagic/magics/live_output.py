@@ -139,6 +139,7 @@ class _Pace(SystemClock):
         self._is_wanted, self._show = is_wanted, show
         self.stopped = threading.Event()
         self.began = self.moved_at = self._woke = self.monotonic()
+        self._has_looked = False
 
     def look_begins(self) -> None:
         """Take the time of a look from here."""
@@ -147,7 +148,9 @@ class _Pace(SystemClock):
     def sleep(self, seconds: float) -> None:
         """Show what a look has found, and rest until the next is wanted."""
         self._show()
-        took_s = self.monotonic() - self._woke
+        # The first look makes a client, which takes as long as many looks.
+        took_s = self.monotonic() - self._woke if self._has_looked else 0.0
+        self._has_looked = True
         self.stopped.wait(max(seconds, _EVERY_S, _REST * took_s))
         while not self._is_wanted() and not self.stopped.wait(_EVERY_S / 4):
             pass

@@ -103,11 +103,8 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
         if not self._log.is_watched:
             return
         self._updates += 1
-        self._tell(progress, now, whole=not self._is_heard and self._updates in _WHOLE_AT)
-
-    def _tell(self, progress: Progress, now: float, *, whole: bool) -> None:
         with self._sending:
-            self._tell_changes(progress, now, whole=whole)
+            self._tell_changes(progress, now, whole=not self._is_heard and self._updates in _WHOLE_AT)
 
     def _tell_changes(self, progress: Progress, now: float, *, whole: bool) -> None:
         changes = self._listener.take_changes(rows_from=self._rows_sent, full=whole, most_rows=_ROWS)
@@ -150,7 +147,8 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
                 self._act(wanted)
 
     def _look(self) -> None:
-        self._tell(self._listener.snapshot(), time.time(), whole=True)
+        with self._sending:  # what was told after this picture was taken must not come before it
+            self._tell_changes(self._listener.snapshot(), time.time(), whole=True)
 
     def _describe(self, task: int) -> None:
         describe = self._actions.describe

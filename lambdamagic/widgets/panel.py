@@ -122,6 +122,8 @@ class JobsPanel:
     ) -> None:
         self._jobs, self._every_s, self._alive_s = jobs, every_s, alive_s
         self._changed = threading.Condition()
+        #: Held from making a message to its sending: an older one must not come after a newer one.
+        self._sending = threading.Lock()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._dirty: dict[str, None] = {}
         self._job_count, self._is_billed = 0, False
@@ -244,21 +246,25 @@ class JobsPanel:
             if self._sender is None and not self._is_closed:
                 self._sender = threading.Thread(target=self._run, name="lambdamagic-panel", daemon=True)
                 self._sender.start()
-            message = self._message(list(self._entries), whole=True)
-        self._send(message)
+        with self._sending:
+            with self._changed:
+                message = self._message(list(self._entries), whole=True)
+            self._send(message)
 
     def _run(self) -> None:
         """Send what changed, and now and then what runs, until closed."""
         while True:
             with self._changed:
                 happened = self._changed.wait_for(lambda: self._dirty or self._is_closed, timeout=self._alive_s)
-                if self._is_closed:
-                    return
-                changed, self._dirty = self._dirty, {}
-                told = [job_id for job_id in changed if job_id in self._entries] if happened else self._running()
-                message = self._message(told, whole=False)
-            if told:
-                self._send(message)
+            with self._sending:
+                with self._changed:
+                    if self._is_closed:
+                        return
+                    changed, self._dirty = self._dirty, {}
+                    told = [job_id for job_id in changed if job_id in self._entries] if happened else self._running()
+                    message = self._message(told, whole=False)
+                if told:
+                    self._send(message)
             with self._changed:
                 self._changed.wait_for(lambda: self._is_closed, timeout=self._every_s)
 

@@ -49,7 +49,7 @@ def open_page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable
         context = browser.new_context(**{"viewport": {"width": 1000, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         if strict:
             page.on("pageerror", lambda error: problems.append(str(error)))
             page.on("console", note)

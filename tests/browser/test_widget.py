@@ -178,7 +178,7 @@ def test_a_view_that_is_not_seen_says_so(open_widget: Any) -> None:
     assert len(widget.line.sizes) == sent_before
     widget.page.evaluate("document.getElementById('widget').style.display = ''")
     assert widget.wait_until_said("visible")["value"] is True
-    assert widget.page.locator(".lm-pace").text_content().startswith("202/400")
+    widget.page.wait_for_function("document.querySelector('.lm-pace').textContent.startsWith('202/400')")
     widget.page.evaluate("window.close()")
     assert widget.wait_until_said("visible")["value"] is False
 
@@ -303,7 +303,7 @@ def test_a_narrow_widget_is_drawn_or_left_out(open_widget: Any) -> None:
     for width in range(60, 32, -1):  # the card's edges take 34
         widget.page.evaluate(f"document.getElementById('widget').style.width = '{width}px'")
         widget.page.wait_for_function(
-            f"widget._grid.root.clientWidth === {max(0, width - 34)} && (widget._draw(null), true)", timeout=5_000
+            f"widget._grid.root.clientWidth === {max(0, width - 34)} && (widget._draw(null), true)"
         )
 
 

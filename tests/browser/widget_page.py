@@ -97,7 +97,7 @@ class WidgetPage:
 
     def wait_until_said(self, kind: str) -> dict[str, Any]:
         """Wait until the page has said something of this kind, let it be heard, and return it."""
-        for _ in range(300):
+        for _ in range(6000):
             found = next((content for content in self._unheard if content["kind"] == kind), None)
             if found is not None:
                 self.listen()

@@ -34,7 +34,7 @@ class Gate:
 
     def reached(self) -> None:
         """Wait until some remote code has come to the gate."""
-        self._listener.settimeout(20.0)
+        self._listener.settimeout(120.0)
         self._waiting.append(self._listener.accept()[0])
 
     def open(self) -> None:

@@ -209,7 +209,10 @@ def test_unloading_stops_what_is_under_way_and_says_so(notebook, gate):
     gate.reached()
     ran = notebook.ok("%reload_ext lambdamagic")
     assert "1 background job stopped, what they would have brought is lost" in ran.stderr
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lambdamagic-bg")]
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("lambdamagic-bg")]
+    for thread in threads:
+        thread.join(60)
+    assert not [thread for thread in threads if thread.is_alive()]
     assert isinstance(notebook.run("x").error, NameError)
     assert notebook.remote("1").value == 1
 

