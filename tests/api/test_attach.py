@@ -126,7 +126,7 @@ def test_a_finished_job_is_read_again(deployed: Any, tmp_path: Path) -> None:
     """Its results stay in the bucket; a failed task can be run again, and only that one runs."""
     (tmp_path / "go").touch()
     client, job_id = _start(tmp_path, mode="event", gated=100)
-    client.communicate(timeout=60)
+    client.communicate(timeout=200)
     job = lambdamagic.attach(job_id)
     assert job.wait(60)
     assert job.missing == []
@@ -141,7 +141,7 @@ def test_nobody_who_writes_to_the_bucket_can_plant_a_result(deployed: Any, tmp_p
     """A manifest or an answer of somebody else's is refused before anything is unpickled."""
     (tmp_path / "go").touch()
     client, job_id = _start(tmp_path, mode="event", gated=100)
-    client.communicate(timeout=60)
+    client.communicate(timeout=200)
     store = deployed.stager.required()
     manifest = bytes(store.get(keys.manifest_key(job_id)))
     store.put(keys.manifest_key(job_id), [manifest.replace(b'\\"label\\": \\"work\\"', b'\\"label\\": \\"evil\\"')])
@@ -155,7 +155,7 @@ def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path
         lambdamagic.attach("nothing")
     (tmp_path / "go").touch()
     client, job_id = _start(tmp_path, mode="event", gated=100)
-    client.communicate(timeout=60)
+    client.communicate(timeout=200)
     (History().folder / f"{job_id}.jsonl").unlink()
     listed = [info for info in lambdamagic.list_jobs(bucket=True) if info.job_id == job_id]
     assert [(info.state, info.is_attachable) for info in listed] == [("done", False)], "its line is there"

@@ -34,8 +34,9 @@ def log(tmp_path, define):
 
 
 @pytest.fixture
-def store():
-    """The bucket behind the executors; what was kept is gone afterwards."""
+def store(monkeypatch):
+    """The bucket behind the executors; what was kept is gone afterwards. It is written at a map's end only."""
+    monkeypatch.setattr("lambdamagic.jobs.memo._FLUSH_S", 1e9)
     found = process.target(load_settings().settings, Access()).stager.store
     yield found
     found.delete([info.key for info in found.list(keys.cache_prefix())])

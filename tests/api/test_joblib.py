@@ -93,7 +93,7 @@ def test_grid_search_ships_its_data_once(faults):
     assert search.best_params_ == {"alpha": 0.1}
     counted = faults.stats()
     assert counted["requests"]["s3"]["PutObject"] == 1
-    assert counted["requests"]["s3"]["GetObject"] <= 2
+    assert counted["requests"]["s3"]["GetObject"] <= 4  # one of them now and then looks for the sign to stop
     assert counted["requests"]["lambda"]["Invoke"] > 2
 
 
@@ -109,12 +109,12 @@ def test_batch_sizes(batch_size, faults):
 def test_a_generator_that_is_left(tmp_path):
     """Closing it drops what has not begun, and the next Parallel works."""
     results = Parallel(return_as="generator", batch_size=1, pre_dispatch=2)(
-        delayed(Path.touch)(tmp_path / str(n)) for n in range(40)
+        delayed(Path.touch)(tmp_path / str(n)) for n in range(400)
     )
     next(results)
     with pytest.warns(UserWarning, match="have been cancelled"):  # joblib's own
         results.close()
-    assert len(list(tmp_path.iterdir())) < 40
+    assert len(list(tmp_path.iterdir())) < 400
     assert Parallel()(delayed(abs)(-n) for n in range(3)) == [0, 1, 2]
 
 
@@ -127,10 +127,10 @@ def test_an_exception_in_a_generator():
 
 def test_an_exception_drops_the_rest(tmp_path):
     """What has not begun when a task fails is not run."""
-    calls = [delayed(int)("x"), *(delayed(Path.touch)(tmp_path / str(n)) for n in range(60))]
+    calls = [delayed(int)("x"), *(delayed(Path.touch)(tmp_path / str(n)) for n in range(600))]
     with pytest.raises(ValueError, match="x"):
         Parallel(batch_size=1, pre_dispatch="2*n_jobs")(calls)
-    assert len(list(tmp_path.iterdir())) < 60
+    assert len(list(tmp_path.iterdir())) < 600
 
 
 def test_one_parallel_for_many_calls():

@@ -48,7 +48,8 @@ def test_an_array_travels_once_and_is_loaded_once_per_environment(faults, define
     reference = lambdamagic.put(array)
     expected = [total(array, number) for number in range(50)]
     counted = Counted()
-    with LambdaExecutor(max_workers=2, memory_mb=2048) as executor:
+    # A size of its own: environments that earlier tests have left would be others than these two.
+    with LambdaExecutor(max_workers=2, memory_mb=3000) as executor:
         executor.add_listener(counted)
         faults.stats(reset=True)
         assert list(executor.map(total, [reference] * 50, range(50), chunksize=5)) == expected

@@ -58,7 +58,7 @@ def run(home: Path, *arguments: str, environment: dict[str, str] | None = None, 
         env={**inherited, **own, **(environment or {})},
         cwd=home,
         input=answer,
-        timeout=90,
+        timeout=240,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

@@ -290,7 +290,7 @@ def test_logs_are_followed(deployed: Account, tmp_path: Path) -> None:
             if "followed" in line:
                 break
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
         process.wait()

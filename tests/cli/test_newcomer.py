@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from lambdamagic.local.launcher import LocalServer
 from tests.cli.calling import run
 from tests.deploy.accounts import Account
@@ -25,6 +27,7 @@ answer + 1
 """  # blank lines end a cell in this kind of prompt
 
 
+@pytest.mark.timeout(900)
 def test_from_credentials_to_a_cell_and_back(tmp_path: Path) -> None:
     """Three commands and a cell; known beforehand: the credentials. Not a role, bucket, image, layer or setting."""
     commands = []

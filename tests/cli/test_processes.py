@@ -135,6 +135,7 @@ def test_help_and_mistakes(person: tuple[Path, dict[str, str]]) -> None:
     assert not wrong
 
 
+@pytest.mark.timeout(900)  # two dozen processes, two of which make packages
 def test_what_they_are_for(person: tuple[Path, dict[str, str]]) -> None:
     """From credentials to a deployment, a function of one's own, and back to nothing."""
     home, known = person

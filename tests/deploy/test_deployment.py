@@ -185,7 +185,7 @@ def test_two_at_once(account: Account, code: Any, name: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert [type(result).__name__ for result in results] == ["Deployed", "Deployed"], results
     assert len({result.bucket for result in results}) == 1
 

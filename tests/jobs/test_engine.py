@@ -352,7 +352,7 @@ def test_cancelling(engine):
     assert started.wait(20)
     job.cancel()
     job.cancel()
-    assert job.wait(5)
+    assert job.wait(60)
     values, error = collect(job)
     release.set()
     assert values == {}

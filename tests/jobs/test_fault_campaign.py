@@ -38,7 +38,7 @@ def test_every_result_is_right(inline_limit_bytes: int, mode: str, tasks: int) -
 def test_an_event_that_may_have_been_taken_runs_once(tmp_path: Path) -> None:
     """Its connection broke after Lambda had it, and sent again it was throttled: that is no word about the first."""
     program: dict[str, object] = {"__name__": "__main__"}
-    exec("def work(path):\n    with open(path, 'a') as file:\n        file.write('x')", program)
+    exec("def work(path):\n    import io\n    with io.open(path, 'a') as file:\n        file.write('x')", program)
     paths = [str(tmp_path / str(number)) for number in range(8)]
     try:
         with LambdaExecutor(8, target="local", mode="event", timeout_s=15, memory_mb=256) as executor:
