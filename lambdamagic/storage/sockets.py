@@ -56,7 +56,11 @@ class Dialer:
             raise
         sock: socket.socket = connection.sock
         connection.sock = None  # the socket is ours now; http.client already set TCP_NODELAY
-        _keep_alive(sock)
+        try:
+            _keep_alive(sock)
+        except OSError:
+            sock.close()
+            raise
         return sock
 
     def _context(self) -> ssl.SSLContext:

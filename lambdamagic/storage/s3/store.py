@@ -60,6 +60,7 @@ class S3ObjectStore:
         self._own_transfer = transfer
         self._own_signer: UrlSigner | None = None
         self._own_client: S3Client | None = None
+        self._is_closed = False
 
     @property
     def bucket(self) -> str:
@@ -138,8 +139,9 @@ class S3ObjectStore:
         return self._sign("PUT", key, expires_s)
 
     def close(self) -> None:
-        """Close connections and end threads. Idempotent."""
+        """Close connections and end threads; what is asked for later raises TargetError. Idempotent."""
         with self._lock:
+            self._is_closed = True
             transfer, self._own_transfer = self._own_transfer, None
             client, self._own_client = self._own_client, None
         if transfer is not None:
@@ -175,6 +177,7 @@ class S3ObjectStore:
 
     def _transfer(self) -> Transfer:
         with self._lock:
+            self._check_open()
             if self._own_transfer is None:
                 # The CA file is looked up only where TLS is spoken: it costs the import of boto3.
                 plain = (self._access.endpoint_url or "").startswith("http://")
@@ -184,6 +187,7 @@ class S3ObjectStore:
 
     def _client(self) -> S3Client:
         with self._lock:
+            self._check_open()
             if self._own_client is None:
                 client: S3Client = self._make_client("path" if self._access.endpoint_url else "auto")
                 host = urlsplit(client.meta.endpoint_url).hostname or ""
@@ -193,6 +197,11 @@ class S3ObjectStore:
                     client = self._make_client("path")
                 self._own_client = client
             return self._own_client
+
+    def _check_open(self) -> None:
+        # A job's last words may come when its target is closed: a connection opened for them would stay for ever.
+        if self._is_closed:
+            raise TargetError(f"the store of bucket {self._bucket!r} was closed")
 
     def _make_client(self, addressing_style: str) -> S3Client:
         client: S3Client = self._access.client(
