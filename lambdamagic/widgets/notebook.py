@@ -117,9 +117,11 @@ class Place:
     def show(self, bundle: dict[str, Any]) -> None:
         """Show a MIME bundle: below the present cell the first time, from then on there."""
         if self._handle is None:
-            from IPython.display import display
+            from IPython.display import DisplayHandle
 
-            self._handle = display(bundle, raw=True, display_id=True)
+            # Known before it is shown: who is interrupted in between must be able to show the end there.
+            self._handle = DisplayHandle()
+            self._handle.display(bundle, raw=True)
         else:
             self._handle.update(bundle, raw=True)
 
