@@ -115,6 +115,22 @@ class NotebookPage:
             f"{_SESSION}?.isReady && {_SESSION}.session?.kernel?.status === 'idle'", timeout=_PATIENCE_S * 1000
         )
 
+    def wait_until_restarted(self) -> None:
+        """Wait until a kernel that is restarted has nothing to do.
+
+        What it says first of its status may be said before the server listens to it again: so it is asked, which makes
+        it tell, until it was heard.
+        """
+        self.page.wait_for_function(
+            f"""() => {{
+                const kernel = {_SESSION}.session.kernel;
+                if (kernel.status !== 'idle') kernel.requestKernelInfo().catch(() => null);
+                return kernel.status === 'idle';
+            }}""",
+            polling=500,
+            timeout=_PATIENCE_S * 1000,
+        )
+
     def wait_until_known(self) -> None:
         """Wait until the page is connected to its kernel, which may be busy: what it does is not known then."""
         self.page.wait_for_function(
