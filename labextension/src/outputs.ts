@@ -14,8 +14,8 @@ const LOADING = 'Loading widget...';
 const WIDGET = 'application/vnd.jupyter.widget-view+json';
 /** A result takes its widget's place at once when a job is over; what is not there after this time was missed. */
 const MISSED_AFTER_MS = 1500;
-/** For about so long it is asked for, at growing distances. */
-const ASKED_FOR_MS = 60_000;
+/** It is asked for at growing distances, until one of them is as long as this. */
+const LONGEST_WAIT_MS = 60_000;
 
 /**
  * Fill the places that results have for it with buttons, as long as the kernel knows their jobs. A saved notebook has
@@ -69,7 +69,7 @@ function askFor(panel: NotebookPanel, connection: JobsConnection, job: IJob, aft
   setTimeout(() => {
     if (!panel.isDisposed && widgets(panel, job.view).length > 0) {
       connection.askForResult(job.id);
-      if (afterMs < ASKED_FOR_MS) {
+      if (afterMs < LONGEST_WAIT_MS) {
         askFor(panel, connection, job, 2 * afterMs);
       }
     }

@@ -21,8 +21,11 @@ export function duration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${padded(minutes % 60)} min`;
 }
 
+/** Less is told as less than this. */
+const LEAST_USD = 0.0001;
+
 export function money(usd: number): string {
-  if (usd < 0.0001) {
+  if (usd < LEAST_USD) {
     return usd > 0 ? '< $0.0001' : '$0';
   }
   return usd < 0.01 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`;
@@ -101,7 +104,7 @@ export function cost(of: { costUsd: number; isBilled: boolean; isAtLeast: boolea
     return '';
   }
   // At least less than something would tell nothing.
-  const told = !of.isAtLeast ? money(of.costUsd) : `at least ${of.costUsd < 0.0001 ? '$0' : money(of.costUsd)}`;
+  const told = !of.isAtLeast ? money(of.costUsd) : `at least ${of.costUsd < LEAST_USD ? '$0' : money(of.costUsd)}`;
   return of.isBilled ? told : `${told} on AWS`;
 }
 

@@ -18,9 +18,13 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+#: Less is told as less than this.
+_LEAST_USD = 0.0001
+
+
 def money(usd: float) -> str:
     """Return an amount in dollars with two figures that count."""
-    if usd < 0.0001:
+    if usd < _LEAST_USD:
         return "< $0.0001"
     return f"${usd:.4f}" if usd < 0.01 else f"${usd:,.2f}"
 
@@ -32,7 +36,7 @@ def billed(progress: Progress) -> str:
 
 def cost(progress: Progress) -> str:
     """Return what that costs."""
-    if progress.unreported and progress.cost_usd < 0.0001:
+    if progress.unreported and progress.cost_usd < _LEAST_USD:
         return "at least $0"  # at least less than something would tell nothing
     return at_least(progress) + money(progress.cost_usd)
 

@@ -236,6 +236,26 @@ def test_an_event_that_no_batch_takes_is_sent_by_itself(threads: DaemonThreads) 
     assert sorted(told.batched + told.directly) == names("a", 40)
 
 
+def test_who_is_not_ready_for_long_holds_nobody_up(threads: DaemonThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a moment those are sent that are ready; the other one goes when it is."""
+    monkeypatch.setattr("lambdamagic.jobs.handover._LINGER_S", 0.05)
+    told, others_went = Told(all_taken), threading.Event()
+
+    def answer(invocation: Invocation) -> InvocationReply:
+        others_went.set()
+        return told(invocation)
+
+    def unit(number: int) -> Unit:
+        def placed() -> Payload:
+            assert number or others_went.wait(20)
+            return Payload((), b"x")
+
+        return Unit((number,), placed=placed)
+
+    assert send(threads, FakeTransport(then=answer), 40, units=unit) == [None] * 40
+    assert sorted(told.batched + told.directly) == names("a", 40)
+
+
 def test_what_is_cancelled_while_it_waits_is_not_sent(threads: DaemonThreads) -> None:
     """A job that is cancelled while its events wait for a batch sends them no more."""
     release, begun, ready = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
