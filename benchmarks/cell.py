@@ -70,7 +70,7 @@ def cold(book: Notebook) -> Comparison:
 
     return compare(
         "INIT of our handler",
-        lambda: init_ms("lambdamagic.remote.handler.handler", None),
+        lambda: init_ms("lambdamagic.worker.handler.handler", None),
         "INIT of an echo handler",
         lambda: init_ms("echo.handler", "def handler(event, context):\n    return event\n"),
         goal=1.3,

@@ -68,7 +68,7 @@ class _Stub:
 def _threads(url: str) -> None:
     """Invoke by the product's own transport and threads."""
     from lambdamagic.jobs.threads import DaemonThreads
-    from lambdamagic.storage.s3 import AwsAccess
+    from lambdamagic.aws.access import AwsAccess
     from lambdamagic.transports.aws import LambdaTransport
     from lambdamagic.transports.base import Invocation
 

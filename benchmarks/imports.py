@@ -35,7 +35,7 @@ def main() -> list[Comparison]:
         ),
         compare(
             "all of the handler's code",
-            lambda: _fresh("import lambdamagic.remote.invocation"),
+            lambda: _fresh("import lambdamagic.worker.invocation"),
             "import awslambdaric.bootstrap",
             lambda: _fresh("import awslambdaric.bootstrap"),
             goal=None,

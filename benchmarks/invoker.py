@@ -36,7 +36,8 @@ from lambdamagic.protocol import versions
 from lambdamagic.protocol.batch import INVOKES_VARIABLE
 from lambdamagic.protocol.payload import inline_payload
 from lambdamagic.protocol.report import Report
-from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.storage.s3 import S3ObjectStore
 from lambdamagic.transports.aws import LambdaTransport
 
 _EVENTS, _PROGRAM_BYTES, _ROUNDS = 1000, 20_000, 2

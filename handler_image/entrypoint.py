@@ -8,4 +8,4 @@ sys.path.insert(0, os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
 from awslambdaric.__main__ import main
 
 if __name__ == "__main__":
-    main(["awslambdaric", *(sys.argv[1:] or ["lambdamagic.remote.handler.handler"])])
+    main(["awslambdaric", *(sys.argv[1:] or ["lambdamagic.worker.handler.handler"])])

@@ -76,14 +76,12 @@ _WHERE = {
     "cache_clear": ("lambdamagic.api.executor", "cache_clear"),
     "put": ("lambdamagic.api.reference", "put"),
     "RemoteFunction": ("lambdamagic.api.remote_function", "RemoteFunction"),
+    "remote": ("lambdamagic.api.remote_function", "remote"),
     "register_joblib": ("lambdamagic.api.joblib_backend", "register"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "remote":
-        # The decorator and the package of what runs in Lambda are one object; see that package.
-        return importlib.import_module("lambdamagic.remote")
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _WHERE[name]

@@ -37,22 +37,22 @@ def test_importing_the_package_loads_nothing_heavy(statement):
 
 def test_what_runs_in_lambda_loads_nothing_heavy():
     """A cold start pays for every import: no boto3, no notebook, no event loop."""
-    statement = "import lambdamagic.remote.handler\nimport lambdamagic.remote.invocation"
+    statement = "import lambdamagic.worker.handler\nimport lambdamagic.worker.invocation"
     assert _loaded(statement, (*HEAVY, "concurrent.futures", "http.client", "urllib.request", "ssl", "tempfile")) == []
 
 
 def test_an_invoker_loads_less_than_what_runs_code():
     """Neither pickling nor what programs need: it hands bytes on."""
-    statement = "import lambdamagic.remote.invoker"
+    statement = "import lambdamagic.worker.invoker"
     assert _loaded(statement, (*HEAVY, "concurrent.futures", "http.client", "ssl", "lambdamagic.codec.encode")) == []
     script = (
         "import os; os.environ.update(AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b')\n"
-        "from lambdamagic.remote import invoker\n"
+        "from lambdamagic.worker import invoker\n"
         "context = type('C', (), {'get_remaining_time_in_millis': lambda self: 60000})()\n"
         "assert invoker.handler({}, context)['status'] == 'refused'\ninvoker._Sender()"
     )
     assert (
-        _loaded(script, (*HEAVY, "concurrent.futures", "lambdamagic.codec.encode", "lambdamagic.remote.program")) == []
+        _loaded(script, (*HEAVY, "concurrent.futures", "lambdamagic.codec.encode", "lambdamagic.worker.program")) == []
     )
 
 

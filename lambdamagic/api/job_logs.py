@@ -7,7 +7,7 @@ from typing import Any
 from lambdamagic.deploy.logs import FunctionLogs, LogLine
 from lambdamagic.errors import JobMissingError
 from lambdamagic.jobs.history import History, JobNote
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 _BEFORE_S = 120.0  # clocks differ
 

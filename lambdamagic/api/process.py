@@ -108,7 +108,7 @@ def is_open(endpoint_url: str) -> bool:
 
 
 def _account(settings: Settings, access: Access) -> Any:
-    from lambdamagic.storage.s3 import AwsAccess
+    from lambdamagic.aws.access import AwsAccess
 
     return AwsAccess(
         region=settings.region,

@@ -12,7 +12,7 @@ from lambdamagic.cli.output import Output
 
 if TYPE_CHECKING:
     from lambdamagic.config import ResolvedSettings
-    from lambdamagic.storage.s3 import AwsAccess
+    from lambdamagic.aws.access import AwsAccess
 
 
 class App:
@@ -55,7 +55,7 @@ class App:
             ConfigError: A setting is not valid.
             LocalServerError: The target is `local`, and no shared embedded Lambda runs.
         """
-        from lambdamagic.storage.s3 import AwsAccess
+        from lambdamagic.aws.access import AwsAccess
 
         settings = self.settings().settings
         if settings.target == "local":

@@ -6,7 +6,7 @@ from lambdamagic.deploy import checks
 from lambdamagic.deploy.managed import Surroundings
 from lambdamagic.deploy.stack import Stack
 from lambdamagic.errors import DeploymentMissingError
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 
 def surroundings(access: AwsAccess, *, stack: str, role: str | None, bucket: str | None) -> Surroundings:

@@ -15,7 +15,7 @@ from lambdamagic.deploy.model import StackSpec
 from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
 from lambdamagic.deploy.pushed import image_variables
 from lambdamagic.deploy.triggers import VARIABLE
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 
 def assemble(

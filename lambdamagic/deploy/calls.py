@@ -8,7 +8,7 @@ from typing import Any
 
 from lambdamagic.errors import AwsBusyError, CredentialsError
 from lambdamagic.storage.aws_errors import AwsContext, code_of, error_from_botocore, missing_right
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 # "Common errors" of the services' API references, and S3's.
 _THROTTLED = {

@@ -6,7 +6,7 @@ from lambdamagic.deploy.calls import client, is_code, told
 from lambdamagic.deploy.packages import Package, package_key, upload
 from lambdamagic.deploy.template import layer_parameter
 from lambdamagic.protocol.holdings import VARIABLE, pack, stored_key
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 
 class PackagedCode:

@@ -14,7 +14,7 @@ from lambdamagic.deploy.model import TAG, StackSpec
 from lambdamagic.deploy.stack import OnEvent, Stack, StackState
 from lambdamagic.deploy.template import template, to_text
 from lambdamagic.errors import AwsBusyError, LambdaMagicError, NotOursError
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 _ROUNDS = 8
 _UNUSABLE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS")

@@ -10,7 +10,7 @@ from lambdamagic.deploy.managed import delete_variants
 from lambdamagic.deploy.stack import OnEvent, Stack
 from lambdamagic.errors import AwsBusyError
 from lambdamagic.protocol.keys import PREFIX
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 _ROUNDS = 4
 

@@ -19,7 +19,7 @@ from lambdamagic.deploy.outline import laid_out, listed, outline
 from lambdamagic.deploy.stack import OnEvent
 from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import VersionMismatchError
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 DEFAULT_NAME = "lambdamagic"
 _SIZES = ("memory_mb", "timeout_s")

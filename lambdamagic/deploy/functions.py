@@ -19,7 +19,7 @@ from lambdamagic.protocol.batch import INVOKER_VARIABLE
 from lambdamagic.protocol.holdings import VARIABLE
 from lambdamagic.protocol.limits import EVENT_AGE_S
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 ROLE_NAME = "lambdamagic-function"
 TAGS = {"lambdamagic": "function"}

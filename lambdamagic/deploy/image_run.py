@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from lambdamagic.deploy.engines import Engine
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 _PROGRAM = Path(__file__).with_name("image_process.py")
 _REPOSITORY = "lambdamagic-image-test"

@@ -13,7 +13,7 @@ from lambdamagic.deploy.functions import describe_function
 from lambdamagic.errors import FunctionMissingError
 from lambdamagic.protocol.joblog import JOB_LINE
 from lambdamagic.storage.proxies import is_loopback
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 #: How much later than others an event may be found: environments hand their lines over in batches of their own.
 _LATE_MS = 60_000

@@ -16,7 +16,7 @@ from lambdamagic.deploy.variants import TAG as VARIANT_TAG
 from lambdamagic.errors import AwsBusyError, DeployError, FunctionMissingError, NotOursError
 from lambdamagic.protocol.limits import EVENT_AGE_S
 from lambdamagic.storage.proxies import is_loopback
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 _READY_TIMEOUT_S = 180.0
 _IMAGE_CHANGE = "lambdamagic update {name} --image URI"

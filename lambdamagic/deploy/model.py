@@ -12,8 +12,8 @@ from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.batch import INVOKER_VARIABLE
 from lambdamagic.protocol.keys import PREFIX
 
-HANDLER = "lambdamagic.remote.handler.handler"
-INVOKER_HANDLER = "lambdamagic.remote.invoker.handler"
+HANDLER = "lambdamagic.worker.handler.handler"
+INVOKER_HANDLER = "lambdamagic.worker.invoker.handler"
 #: What the name of a deployment's invoker has beside the function's.
 INVOKER_SUFFIX = "-invoker"
 TAG = "lambdamagic"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lambdamagic.deploy.calls import client, told
 from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.envelope import MARK
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS
 from lambdamagic.deploy.managed import ManagedFunction
 from lambdamagic.deploy.packages import WheelSource
 from lambdamagic.protocol.holdings import unpack
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 
 def same_packages(access: AwsAccess, function: ManagedFunction, *, bucket: str | None) -> WheelSource:

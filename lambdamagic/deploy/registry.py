@@ -13,7 +13,7 @@ from pathlib import Path
 from lambdamagic.deploy.engines import Engine
 from lambdamagic.errors import ImageError
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 TAGS = [{"Key": "lambdamagic", "Value": "repository"}]
 

@@ -14,7 +14,7 @@ from lambdamagic.deploy.model import STACK_TAG, TAG
 from lambdamagic.errors import AwsBusyError, NotOursError, StackFailedError
 from lambdamagic.storage.aws_errors import missing_right
 from lambdamagic.storage.proxies import is_loopback
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 _POLL_S = 2.0
 _LOCAL_POLL_S = 0.05

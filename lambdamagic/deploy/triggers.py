@@ -9,7 +9,7 @@ from lambdamagic.deploy.functions import describe_function
 from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.keys import trigger_prefix
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 #: The function's environment variable that holds the secret, as hexadecimal text; see `remote.trigger`.
 VARIABLE = "LAMBDAMAGIC_TRIGGER_KEY"

@@ -16,7 +16,7 @@ from lambdamagic.deploy.zips import facts_of
 from lambdamagic.errors import CredentialsError, FunctionMissingError, LambdaMagicError, PackageError, TargetError
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.storage.base import TransferError
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 TAG = "lambdamagic:variant-of"
 _READY_TIMEOUT_S = 120

@@ -16,7 +16,7 @@ from lambdamagic.errors import LambdaMagicError
 from lambdamagic.protocol import PROTOCOL_VERSION
 from lambdamagic.protocol.holdings import Holdings, unpack
 from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 Client = Callable[[str], Any]
 

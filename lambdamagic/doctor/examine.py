@@ -28,7 +28,7 @@ from lambdamagic.doctor.reach import Reached, check_clock, check_reach
 from lambdamagic.doctor.rights import check_rights
 from lambdamagic.errors import LambdaMagicError
 from lambdamagic.protocol.holdings import Holdings
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.targets import open_target
 from lambdamagic.targets.base import Target
 from lambdamagic.transports.aws import LambdaTransport

@@ -15,7 +15,7 @@ from lambdamagic.deploy.parity import check_base
 from lambdamagic.doctor.probe import run_cell
 from lambdamagic.errors import ImageError
 from lambdamagic.local.launcher import LocalServer
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.targets.aws import AwsTarget
 
 _FUNCTION, _BUCKET = "lambdamagic-image-test", "lambdamagic-image-test"

@@ -9,7 +9,7 @@ from lambdamagic.doctor.findings import Finding
 from lambdamagic.errors import LambdaMagicError
 from lambdamagic.jobs.batches import knock
 from lambdamagic.jobs.job import FunctionRef
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.transports.aws import LambdaTransport
 
 

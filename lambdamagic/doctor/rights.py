@@ -12,7 +12,7 @@ from typing import Any
 from lambdamagic.deploy.policies import user_policy
 from lambdamagic.doctor.findings import Finding
 from lambdamagic.errors import LambdaMagicError
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 _MEND = "ask whoever manages the account for the policy that `lambdamagic policy user` prints"
 

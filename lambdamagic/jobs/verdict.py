@@ -121,7 +121,7 @@ def _stacks_of(log_tail: str) -> str:
     for name, frames in _FAULTHANDLER.findall(log_tail):
         lines: list[str] = []
         for filename, number, function in reversed(_FAULTHANDLER_FRAME.findall(frames)):
-            if any(part in filename for part in ("/lambdamagic/remote/", "/awslambdaric/")):
+            if any(part in filename for part in ("/lambdamagic/worker/", "/awslambdaric/")):
                 lines.clear()  # the user's own frames come after ours
                 continue
             source = linecache.getline(filename, int(number)).strip()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lambdamagic.config import Settings
     from lambdamagic.deploy.deployment import Deployed
     from lambdamagic.deploy.notebooks import NotebookNeeds
-    from lambdamagic.storage.s3 import AwsAccess
+    from lambdamagic.aws.access import AwsAccess
 
 
 def deploy(session: Session, words: list[str]) -> Table:
@@ -69,7 +69,7 @@ def needs_of_session(session: Session, imports: Iterable[str] = ()) -> NotebookN
 
 def access_of(settings: Settings) -> AwsAccess:
     """Return the account that the settings lead to."""
-    from lambdamagic.storage.s3 import AwsAccess
+    from lambdamagic.aws.access import AwsAccess
 
     return AwsAccess(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url)
 

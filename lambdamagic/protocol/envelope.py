@@ -292,7 +292,7 @@ class Response:
             raise ProtocolError(
                 f"the function gave an answer that is not lambdamagic's: {_shape(document)}",
                 hint="name a function that lambdamagic made (`lambdamagic list` shows them), or one whose handler is "
-                "lambdamagic.remote.handler.handler",
+                "lambdamagic.worker.handler.handler",
             ) from error
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lambdamagic.config import Settings
-    from lambdamagic.storage.s3 import AwsAccess
+    from lambdamagic.aws.access import AwsAccess
     from lambdamagic.targets.aws import Ask
     from lambdamagic.targets.base import Target
 

@@ -10,7 +10,8 @@ from lambdamagic.deploy.functions import forbid_event_retries
 from lambdamagic.deploy.logs import FunctionLogs
 from lambdamagic.deploy.triggers import trigger_secret
 from lambdamagic.jobs.staging import Stager
-from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.storage.s3 import S3ObjectStore
 from lambdamagic.transports.aws import LambdaTransport
 from lambdamagic.transports.base import Transport
 

@@ -14,7 +14,7 @@ from lambdamagic.deploy.variants import VariantMaker
 from lambdamagic.errors import ConfigError, FunctionMissingError, LambdaMagicError, VersionMismatchError
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.protocol.holdings import Holdings, unpack
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.targets.account import Account
 from lambdamagic.targets.base import FunctionWish
 

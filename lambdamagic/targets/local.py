@@ -12,7 +12,7 @@ from lambdamagic.errors import InvocationLostError, LocalServerError, TargetErro
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.local.options import default_concurrency
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.targets.account import Account
 from lambdamagic.targets.base import FunctionWish
 

@@ -293,7 +293,7 @@ def test_options_of_covalent():
 
 def test_a_credentials_file_is_this_executors_own(tmp_path):
     """Its keys are used, and the process's environment is not touched."""
-    from lambdamagic.storage.s3 import AwsAccess
+    from lambdamagic.aws.access import AwsAccess
 
     file = tmp_path / "credentials"
     file.write_text("[default]\naws_access_key_id = mine\naws_secret_access_key = secret\n")

@@ -73,18 +73,19 @@ def test_wrong_options(define):
         add(1)
 
 
-def test_the_package_and_the_decorator_are_one():
-    """Whichever is imported first."""
-    import lambdamagic.remote.handler
+def test_importing_what_runs_in_lambda_leaves_the_decorator_alone():
+    """`lambdamagic.remote` is the decorator, whatever else was imported."""
+    import lambdamagic.api.remote_function
+    import lambdamagic.worker.handler
 
-    assert callable(lambdamagic.remote)
-    assert lambdamagic.remote.handler.__name__ == "lambdamagic.remote.handler"
+    assert lambdamagic.remote is lambdamagic.api.remote_function.remote
+    assert lambdamagic.worker.handler.__name__ == "lambdamagic.worker.handler"
 
 
 def test_importing_is_light():
     """No public name is loaded before it is asked for."""
     heavy = ("boto3", "IPython", "ipywidgets", "numpy", "joblib", "lambdamagic.api.executor")
-    program = f"import lambdamagic, lambdamagic.remote, sys; print([name for name in {heavy} if name in sys.modules])"
+    program = f"import lambdamagic, sys; print([name for name in {heavy} if name in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
     assert set(lambdamagic.__all__) <= set(dir(lambdamagic))

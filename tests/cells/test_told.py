@@ -15,7 +15,7 @@ from tests.local.conftest import package
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 _OLD = """
-from lambdamagic.remote import handler as today
+from lambdamagic.worker import handler as today
 
 def handler(event, context):
     event.pop("tell", None)  # what a lambdamagic that does not know the question makes of it

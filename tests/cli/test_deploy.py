@@ -339,7 +339,7 @@ def test_policies_name_what_is_there(deployed: Account) -> None:
 def test_templates_are_printed_or_written(form: str, tmp_path: Path) -> None:
     """Without any account."""
     printed = call("template", form).out
-    assert "lambdamagic.remote.handler.handler" in printed
+    assert "lambdamagic.worker.handler.handler" in printed
     file = tmp_path / "out"
     assert call("template", form, "-o", str(file)).status == 0
     assert file.read_text() == printed

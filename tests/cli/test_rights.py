@@ -15,7 +15,7 @@ from lambdamagic import LambdaExecutor, remote
 from lambdamagic.api import process
 from lambdamagic.errors import LambdaMagicError
 from lambdamagic.local.launcher import LocalServer
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from tests.cli.calling import Done, call
 from tests.deploy.accounts import Account
 

@@ -22,9 +22,9 @@ from lambdamagic.jobs.outcomes import outcomes
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Request, Response
 from lambdamagic.protocol.payload import inline_payload
-from lambdamagic.remote.blobs import BlobCache
-from lambdamagic.remote.program import Program
-from lambdamagic.remote.shared import SharedObjects
+from lambdamagic.worker.blobs import BlobCache
+from lambdamagic.worker.program import Program
+from lambdamagic.worker.shared import SharedObjects
 from tests.codec.conversations import Conversation, run
 
 _PYTHON = f"py{sys.version_info.major}{sys.version_info.minor}"

@@ -11,7 +11,7 @@ from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import StackSpec
 from lambdamagic.local.faults import Faults
 from lambdamagic.local.launcher import LocalServer
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 
 class Account:

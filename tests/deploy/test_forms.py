@@ -204,7 +204,7 @@ def test_terraform_says_the_same() -> None:
 
 def _same_invoker(source: dict[str, Any], found: dict[tuple[str, str], dict[str, Any]]) -> None:
     function, wanted = found["aws_lambda_function", "invoker"], source["InvokerFunction"]["Properties"]
-    assert function["handler"] == wanted["Handler"] == "lambdamagic.remote.invoker.handler"
+    assert function["handler"] == wanted["Handler"] == "lambdamagic.worker.invoker.handler"
     assert (function["memory_size"], function["timeout"]) == (wanted["MemorySize"], wanted["Timeout"])
     assert _one(function["environment"])["variables"] == {"LAMBDAMAGIC_INVOKES": "lambdamagic"}
     assert len(function["layers"]) == len(wanted["Layers"]) == 1
@@ -222,7 +222,7 @@ def _same_invoker(source: dict[str, Any], found: dict[tuple[str, str], dict[str,
 def test_an_invoker_from_an_image() -> None:
     """The same image with another command, in all forms."""
     source = template(SPECS["image with invoker"])["Resources"]
-    command = ["lambdamagic.remote.invoker.handler"]
+    command = ["lambdamagic.worker.invoker.handler"]
     assert source["InvokerFunction"]["Properties"]["ImageConfig"] == {"Command": command}
     function = _terraform("image with invoker")["aws_lambda_function", "invoker"]
     assert _one(function["image_config"])["command"] == command

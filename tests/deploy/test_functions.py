@@ -8,7 +8,7 @@ import pytest
 
 from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket
 from lambdamagic.errors import TargetError
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def function(server: LocalServer, package: bytes) -> str:
         FunctionName="by-hand",
         Runtime=f"python{HERE}",
         Role=role,
-        Handler="lambdamagic.remote.handler.handler",
+        Handler="lambdamagic.worker.handler.handler",
         Code={"ZipFile": package},
         MemorySize=512,
         Timeout=60,
@@ -126,7 +126,7 @@ def test_a_cell_runs_from_the_package(account: Settings, function: str) -> None:
     target = AwsTarget(_settings(account, function=function, bucket="by-hand"))
     try:
         bound = _run(
-            target, "import lambdamagic.remote as r, os\nsize = len(large)\nback = large[:-1]\nwhere = r.__file__"
+            target, "import lambdamagic.worker as r, os\nsize = len(large)\nback = large[:-1]\nwhere = r.__file__"
         )
     finally:
         target.close()

@@ -28,7 +28,7 @@ from lambdamagic.deploy.zips import write_zip
 from lambdamagic.errors import BucketMissingError, ConfigError, PackageError
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack, stored_key, unpack
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from tests.deploy.wheels import make_sdist, make_wheel
 
 HERE = LambdaPlatform(python_here())
@@ -132,11 +132,11 @@ def test_the_agent_is_enough_for_the_handler(index: Path, tmp_path: Path) -> Non
     with zipfile.ZipFile(package.layers[0].zip.path) as archive:
         archive.extractall(tmp_path / "opt")
     code = (
-        "import sys, pkgutil, importlib, lambdamagic.remote.handler\n"
-        "import lambdamagic.remote, lambdamagic.codec, lambdamagic.storage, lambdamagic.protocol\n"
-        "for package in (lambdamagic.remote, lambdamagic.codec, lambdamagic.storage, lambdamagic.protocol):\n"
+        "import sys, pkgutil, importlib, lambdamagic.worker.handler\n"
+        "import lambdamagic.worker, lambdamagic.codec, lambdamagic.storage, lambdamagic.aws, lambdamagic.protocol\n"
+        "for package in (lambdamagic.worker, lambdamagic.codec, lambdamagic.storage, lambdamagic.aws, lambdamagic.protocol):\n"
         "    for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
-        "        if found.name not in ('lambdamagic.remote.figures', 'lambdamagic.remote.shell'):\n"
+        "        if found.name not in ('lambdamagic.worker.figures', 'lambdamagic.worker.shell'):\n"
         "            importlib.import_module(found.name)\n"  # those two load with matplotlib and IPython, if at all
         "import dill, cloudpickle\n"
         "assert all(module.__file__.startswith(sys.argv[1]) for name, module in sys.modules.items()\n"
@@ -297,4 +297,4 @@ def test_a_zip_file_says_its_unzipped_size(tmp_path: Path) -> None:
     """Which is what Lambda's limit is about."""
     facts = write_zip(tmp_path / "x.zip", [("a", b"0" * 1000), ("b", b"1" * 10)])
     assert facts.unzipped_bytes == 1010 and zipfile.ZipFile(io.BytesIO(facts.path.read_bytes())).testzip() is None
-    assert HANDLER == "lambdamagic.remote.handler.handler"
+    assert HANDLER == "lambdamagic.worker.handler.handler"

@@ -10,7 +10,7 @@ import pytest
 
 from lambdamagic.deploy.registry import ecr_login, ensure_repository
 from lambdamagic.local.launcher import LocalServer
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 
 
 @pytest.fixture(scope="module")

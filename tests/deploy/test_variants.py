@@ -26,7 +26,7 @@ from lambdamagic.deploy.variants import TAG, variants_of
 from lambdamagic.errors import ConfigError, PackageError, TargetError, VersionMismatchError
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.targets.aws import AwsTarget
 from lambdamagic.targets.base import FunctionWish
 from tests.deploy.image_functions import MANIFEST

@@ -25,7 +25,7 @@ from lambdamagic.doctor.reach import check_clock, check_reach, reach
 from lambdamagic.local.faults import Faults
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from tests.deploy.image_functions import make_image_function
 from tests.doctor.scripted import clock_that_is_off, iam_that_denies
 

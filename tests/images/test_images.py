@@ -37,14 +37,14 @@ def test_it_holds_what_runs_in_lambda_and_says_so(handler_image: Image, engine: 
     assert not {"boto3", "ipython", "moto", "click", "rich"} & set(holdings.packages)
     container = engine.run(["from", "--pull-never", handler_image.name], doing="look").strip()
     try:
-        code = "import lambdamagic.remote.invocation as i, os; print(os.getuid(), i.__file__)"
+        code = "import lambdamagic.worker.invocation as i, os; print(os.getuid(), i.__file__)"
         run = ["run", *engine.isolation, "--user", "65534:65534", container, "--", "python3", "-c", code]
         run[1:1] = ["--env", "PYTHONPATH=/var/task"]
         said = engine.run(run, doing="run as nobody")
         listed = engine.run(["run", *engine.isolation, container, "--", "ls", "/var/task/lambdamagic"], doing="list")
     finally:
         engine.run(["rm", container], doing="remove")
-    assert said.strip() == "65534 /var/task/lambdamagic/remote/invocation.py"
+    assert said.strip() == "65534 /var/task/lambdamagic/worker/invocation.py"
     assert not {"magics", "jobs", "local", "deploy", "cli"} & set(listed.split())
 
 

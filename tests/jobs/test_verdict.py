@@ -49,7 +49,7 @@ TOO_LARGE = {
 }
 NO_MODULE = {
     "errorType": "Runtime.ImportModuleError",
-    "errorMessage": "Unable to import module 'lambdamagic.remote.handler': No module named 'lambdamagic'",
+    "errorMessage": "Unable to import module 'lambdamagic.worker.handler': No module named 'lambdamagic'",
 }
 UNKNOWN = {"errorType": "SomethingNew", "errorMessage": "what?"}
 
@@ -96,12 +96,12 @@ def test_stacks_of_faulthandler_in_the_log():
     log = (
         "Timeout (0:00:02.900000)!\n"
         "Thread 0x00007f01 (most recent call first):\n"
-        '  File "/opt/python/lambdamagic/remote/watchdog.py", line 90 in _watch\n'
+        '  File "/opt/python/lambdamagic/worker/watchdog.py", line 90 in _watch\n'
         "\n"
         "Thread 0x00007f02 (most recent call first):\n"
         '  File "<cell-of-verdicts>", line 3 in slow\n'
         '  File "<cell-of-verdicts>", line 5 in <module>\n'
-        '  File "/opt/python/lambdamagic/remote/execution.py", line 40 in run_code\n'
+        '  File "/opt/python/lambdamagic/worker/execution.py", line 40 in run_code\n'
         '  File "/var/lang/awslambdaric/bootstrap.py", line 400 in run\n'
     )
     with pytest.raises(FunctionTimedOutError) as caught:

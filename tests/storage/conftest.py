@@ -15,7 +15,8 @@ from lambdamagic.local.launcher import LocalConnection, LocalServer
 from lambdamagic.storage.base import ObjectStore, UrlTransfer
 from lambdamagic.storage.memory import MemoryObjectStore
 from lambdamagic.storage.presigned import Transfer, Tuning
-from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.storage.s3 import S3ObjectStore
 
 _names = itertools.count(1)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from lambdamagic.errors import TargetError
-from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.storage.s3 import S3ObjectStore
 
 _ACCESS = AwsAccess(
     region="us-east-1", endpoint_url="http://127.0.0.1:9", access_key_id="key", secret_access_key="secret"

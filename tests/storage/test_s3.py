@@ -15,7 +15,8 @@ from lambdamagic.local.faults import Faults
 from lambdamagic.local.launcher import LocalServer
 from lambdamagic.storage.presigned import Transfer
 from lambdamagic.storage.retry import RetryPolicy
-from lambdamagic.storage.s3 import AwsAccess, S3ObjectStore
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.storage.s3 import S3ObjectStore
 from lambdamagic.storage.s3.multipart import cut
 from lambdamagic.storage.signer import UrlSigner
 

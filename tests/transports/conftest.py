@@ -12,7 +12,7 @@ import pytest
 from lambdamagic.local.faults import Faults
 from lambdamagic.local.interpreters import OWN_VERSION
 from lambdamagic.local.launcher import LocalConnection, LocalServer
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.transports.aws import LambdaTransport
 
 CODE = """

@@ -22,7 +22,7 @@ from lambdamagic.errors import (
     UnreachableError,
 )
 from lambdamagic.local.faults import Faults
-from lambdamagic.storage.s3 import AwsAccess
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.transports import Invocation
 from lambdamagic.transports.aws import LambdaTransport
 from tests.storage.scripted import DROP, ScriptedServer, Step

@@ -13,10 +13,10 @@ from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.picklers import PICKLING_ERRORS
 from lambdamagic.errors import ResultError
 from lambdamagic.protocol.envelope import Request, TaskSummary
-from lambdamagic.remote.blobs import BlobCache, read_frames
-from lambdamagic.remote.execution import Environment, run_code
-from lambdamagic.remote.program import Program, collection_paused
-from lambdamagic.remote.watchdog import Interrupted
+from lambdamagic.worker.blobs import BlobCache, read_frames
+from lambdamagic.worker.execution import Environment, run_code
+from lambdamagic.worker.program import Program, collection_paused
+from lambdamagic.worker.watchdog import Interrupted
 
 
 def failed_summary(seconds: float, records: list[ErrorRecord], request: Request) -> TaskSummary:

@@ -1,6 +1,6 @@
 """A matplotlib backend without a window: figures become PNGs in the cell, as the kernel's inline backend shows them.
 
-Chosen by `MPLBACKEND=module://lambdamagic.remote.figures`; nothing here is imported unless matplotlib is.
+Chosen by `MPLBACKEND=module://lambdamagic.worker.figures`; nothing here is imported unless matplotlib is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from lambdamagic.remote import displays
+from lambdamagic.worker import displays
 
 
 class FigureManager(FigureManagerBase):

@@ -1,4 +1,4 @@
-"""The invoker's entry point, `lambdamagic.remote.invoker.handler`: hands a batch of events to Lambda's queue.
+"""The invoker's entry point, `lambdamagic.worker.invoker.handler`: hands a batch of events to Lambda's queue.
 
 Its role may invoke one function and that function's variants. It refuses every other name besides, reads no program and
 runs no code of a user's, and tries nothing again: what became of each event is answered, and the client decides.

@@ -11,7 +11,7 @@ from typing import Any
 from lambdamagic.codec.encode import Decoder
 from lambdamagic.codec.home import Home
 from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef
-from lambdamagic.remote.blobs import BlobCache
+from lambdamagic.worker.blobs import BlobCache
 
 #: How much of the environment's memory they may take: the rest is the task's.
 _KEEP_FRACTION = 0.25

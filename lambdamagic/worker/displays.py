@@ -10,7 +10,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.remote.outputs import Outputs
+from lambdamagic.worker.outputs import Outputs
 
 #: Set for the time of a run: shows a matplotlib figure in the cell. It is here and not in `figures`, which imports
 #: matplotlib, because it must be set before the user's code first calls `plt.show()`.
@@ -89,7 +89,7 @@ def _figure_png(value: Any) -> str | None:
     cls = type(value)
     if cls.__name__ != "Figure" or not cls.__module__.startswith("matplotlib."):
         return None
-    from lambdamagic.remote.figures import png
+    from lambdamagic.worker.figures import png
 
     return base64.b64encode(png(value)).decode("ascii")
 

@@ -20,15 +20,15 @@ from lambdamagic.protocol.envelope import MARK, TELL, Live, Request, Response, T
 from lambdamagic.protocol.joblog import job_line
 from lambdamagic.protocol.limits import SYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.protocol.stored import seal
-from lambdamagic.remote.blobs import BlobCache, deliver
-from lambdamagic.remote.cell import run_cell
-from lambdamagic.remote.execution import Environment
-from lambdamagic.remote.handler import environment_id
-from lambdamagic.remote.mapper import Chunk
-from lambdamagic.remote.program import Program
-from lambdamagic.remote.shared import SharedObjects
-from lambdamagic.remote.trigger import is_notification, requests_of
-from lambdamagic.remote.watchdog import Interrupted, Watchdog
+from lambdamagic.worker.blobs import BlobCache, deliver
+from lambdamagic.worker.cell import run_cell
+from lambdamagic.worker.execution import Environment
+from lambdamagic.worker.handler import environment_id
+from lambdamagic.worker.mapper import Chunk
+from lambdamagic.worker.program import Program
+from lambdamagic.worker.shared import SharedObjects
+from lambdamagic.worker.trigger import is_notification, requests_of
+from lambdamagic.worker.watchdog import Interrupted, Watchdog
 
 #: Outputs (pictures, long logs) above this do not ride in the answer's JSON but in the payload's last frame.
 OUTPUTS_INLINE_MAX_BYTES = 256 * 1024
@@ -51,12 +51,12 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
         ]
         return answers[-1]
     if isinstance(event, dict) and MARK in event and event.get(TELL) == "holdings":  # whichever version asks
-        from lambdamagic.remote.holdings import tell
+        from lambdamagic.worker.holdings import tell
 
         return tell()
     if not isinstance(event, dict) or not event.get("answer"):
         return _answer(event, context, state, began=began, is_cold=is_cold)
-    from lambdamagic.remote.beacon import Beacon
+    from lambdamagic.worker.beacon import Beacon
     from lambdamagic.storage.presigned import upload
 
     beacon = Beacon(Live.from_json(event["live"])) if event.get("live") else None

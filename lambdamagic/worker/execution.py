@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic.codec.failures import ErrorRecord, describe, render
-from lambdamagic.remote import displays
-from lambdamagic.remote.displays import make_display
-from lambdamagic.remote.outputs import CapturedStreams, Outputs
-from lambdamagic.remote.program import Program, builtins_of_a_cell
-from lambdamagic.remote.shell import RemoteShell
+from lambdamagic.worker import displays
+from lambdamagic.worker.displays import make_display
+from lambdamagic.worker.outputs import CapturedStreams, Outputs
+from lambdamagic.worker.program import Program, builtins_of_a_cell
+from lambdamagic.worker.shell import RemoteShell
 
 #: Frames of these files at the top of a traceback are ours.
 INTERNAL = (
@@ -32,7 +32,7 @@ INTERNAL = (
     "<frozen importlib",
 )
 
-os.environ.setdefault("MPLBACKEND", "module://lambdamagic.remote.figures")
+os.environ.setdefault("MPLBACKEND", "module://lambdamagic.worker.figures")
 
 
 def run_code(code: types.CodeType, namespace: dict[str, Any]) -> None:
@@ -156,12 +156,12 @@ class Environment:
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is None:
             return
-        from lambdamagic.remote import figures
+        from lambdamagic.worker import figures
 
         figures.show()
 
     def _on_figure(self, figure: Any) -> None:
-        from lambdamagic.remote.figures import png
+        from lambdamagic.worker.figures import png
 
         data = {"image/png": base64.b64encode(png(figure)).decode("ascii"), "text/plain": repr(figure)}
         self.outputs.display(data, {})

@@ -1,6 +1,6 @@
 """What this environment holds: asked of a function, or, as JSON, of an image while it is built.
 
-The latter is `python -m lambdamagic.remote.holdings`.
+The latter is `python -m lambdamagic.worker.holdings`.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from lambdamagic.codec.answer import NO_VALUE, Answer, digest_of, write_answer
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.tracking import Tracker
 from lambdamagic.protocol.envelope import Request
-from lambdamagic.remote.displays import mime_bundle
-from lambdamagic.remote.execution import Environment, run_code
-from lambdamagic.remote.program import OWN_NAMES, Program
-from lambdamagic.remote.watchdog import Interrupted
+from lambdamagic.worker.displays import mime_bundle
+from lambdamagic.worker.execution import Environment, run_code
+from lambdamagic.worker.program import OWN_NAMES, Program
+from lambdamagic.worker.watchdog import Interrupted
 
 
 def run_cell(request: Request, program: Program, environment: Environment) -> Answer:

@@ -19,9 +19,9 @@ from lambdamagic.codec.encode import Decoder, unpack_numbers
 from lambdamagic.codec.home import Home
 from lambdamagic.protocol.envelope import Before, Request
 from lambdamagic.protocol.payload import FrameRef, Payload, split_frames
-from lambdamagic.remote.blobs import BlobCache, read_frames
-from lambdamagic.remote.ownmodules import importable
-from lambdamagic.remote.shared import SharedObjects, SharedReader
+from lambdamagic.worker.blobs import BlobCache, read_frames
+from lambdamagic.worker.ownmodules import importable
+from lambdamagic.worker.shared import SharedObjects, SharedReader
 
 #: Names that a fresh `__main__` has by itself.
 OWN_NAMES = frozenset(

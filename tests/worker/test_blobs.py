@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from lambdamagic.protocol.payload import FrameRef
-from lambdamagic.remote.blobs import BlobCache
+from lambdamagic.worker.blobs import BlobCache
 
 
 def test_a_kept_blob_that_was_written_to_is_not_read(tmp_path):

@@ -1,0 +1,1 @@
+"""What runs inside Lambda. Nothing here imports the notebook's side."""
