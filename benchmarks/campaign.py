@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from lambdamagic import events
 from lambdamagic.api.executor import LambdaExecutor
-from lambdamagic.local.faults import FaultRule, Faults
-from lambdamagic.targets.local import LocalTarget
+from lambdamagic.local.testing.faults import FaultRule, Faults
+from lambdamagic.targets.local_target import LocalTarget
 
 
 def work(number: int) -> tuple[int, int]:

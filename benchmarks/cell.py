@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.measure import Comparison, compare, show
 from benchmarks.notebook import Notebook, notebook
 from lambdamagic.jobs.encoding import encode_program
-from lambdamagic.local.faults import Faults
+from lambdamagic.local.testing.faults import Faults
 from lambdamagic.magics.cell import plan_body
 from lambdamagic.protocol.report import parse_report
 

@@ -67,15 +67,15 @@ class _Stub:
 
 def _threads(url: str) -> None:
     """Invoke by the product's own transport and threads."""
-    from lambdamagic.jobs.threads import DaemonThreads
     from lambdamagic.aws.access import AwsAccess
-    from lambdamagic.transports.aws import LambdaTransport
-    from lambdamagic.transports.base import Invocation
+    from lambdamagic.jobs.threads import DaemonThreads
+    from lambdamagic.transports.lambda_api import LambdaTransport
+    from lambdamagic.transports.transport import InvokeCall
 
     access = AwsAccess(region=_REGION, endpoint_url=url, access_key_id="AKIA", secret_access_key="secret")
     transport = LambdaTransport(access, max_connections=_REQUESTS)
     threads = DaemonThreads(_REQUESTS, "bench")
-    futures = [threads.submit(lambda: transport.invoke(Invocation("f", _PAYLOAD))) for _ in range(_REQUESTS)]
+    futures = [threads.submit(lambda: transport.invoke(InvokeCall("f", _PAYLOAD))) for _ in range(_REQUESTS)]
     assert all(future.result().status == 200 for future in futures)
     transport.close()
     threads.close()

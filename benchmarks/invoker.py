@@ -22,6 +22,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from benchmarks.line import far_line
 from benchmarks.measure import Comparison, compare, show
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.functions import FunctionMaker, python_here
 from lambdamagic.deploy.model import INVOKER_HANDLER
 from lambdamagic.jobs.handover import Handover
@@ -31,14 +32,13 @@ from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.batch import INVOKES_VARIABLE
 from lambdamagic.protocol.payload import inline_payload
 from lambdamagic.protocol.report import Report
-from lambdamagic.aws.access import AwsAccess
 from lambdamagic.storage.s3 import S3ObjectStore
-from lambdamagic.transports.aws import LambdaTransport
+from lambdamagic.transports.lambda_api import LambdaTransport
 
 _EVENTS, _PROGRAM_BYTES, _ROUNDS = 1000, 20_000, 2
 

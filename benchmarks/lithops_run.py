@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from lambdamagic.local.faults import Faults
+from lambdamagic.local.testing.faults import Faults
 
 _BOUND_S = 300.0
 _COUNTING_BOUND_S = 90.0

@@ -12,7 +12,7 @@ from benchmarks import lithops_run
 from benchmarks.measure import Comparison, compare, show
 from benchmarks.notebook import Notebook, notebook
 from lambdamagic.jobs.prices import S3_READ_USD, S3_WRITE_USD, Prices
-from lambdamagic.local.faults import Faults
+from lambdamagic.local.testing.faults import Faults
 from lambdamagic.widgets.text import money
 
 _TASKS = 1_000

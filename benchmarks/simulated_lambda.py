@@ -28,7 +28,7 @@ from lambdamagic.errors import ThrottledError
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response, TaskSummary, Usage
 from lambdamagic.protocol.payload import Payload, inline_payload
-from lambdamagic.transports.base import Invocation, InvocationReply
+from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class SimulatedLambda:
         self.executed = self.throttled = self.invocations = 0
         self.busy_s = 0.0
 
-    def invoke(self, invocation: Invocation) -> InvocationReply:
+    def invoke(self, invocation: InvokeCall) -> InvocationReply:
         """Run the tasks: each item is a number of seconds."""
         nature, way_s = self._nature, self._round_trip_s()
         is_cold = self._idle == 0
@@ -119,7 +119,7 @@ class SimulatedLambda:
     def _round_trip_s(self) -> float:
         return self._nature.round_trip_s * self._random.lognormvariate(0.0, 0.6)
 
-    def _items(self, invocation: Invocation) -> list[float]:
+    def _items(self, invocation: InvokeCall) -> list[float]:
         document = json.loads(invocation.payload)
         items = Payload.from_json(document["items"])
         found: list[float] = Decoder(items.inline_segments(), self._home).load()

@@ -21,7 +21,7 @@ from lambdamagic.widgets.actions import Actions, OutputLog
 from lambdamagic.widgets.live import JobWidget
 from lambdamagic.widgets.panel import JobsPanel
 from lambdamagic.widgets.progress import ProgressListener
-from lambdamagic.widgets.views import EVERY_S
+from lambdamagic.widgets.showing import EVERY_S
 
 _TASKS = 10_000
 _FRAME_MS = 16.0

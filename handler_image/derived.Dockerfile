@@ -12,6 +12,6 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=pip \
     python3 -m pip install --no-cache-dir --disable-pip-version-check \
       --target "${LAMBDA_TASK_ROOT}" -r /tmp/lambdamagic/requirements.txt -c /tmp/lambdamagic/constraints.txt \
     && rm -r /tmp/lambdamagic \
-    && PYTHONPATH="${LAMBDA_TASK_ROOT}" python3 -m lambdamagic.worker.holdings > "${LAMBDA_TASK_ROOT}/lambdamagic-holdings.json" \
+    && PYTHONPATH="${LAMBDA_TASK_ROOT}" python3 -m lambdamagic.worker.list_holdings > "${LAMBDA_TASK_ROOT}/lambdamagic-holdings.json" \
     && chmod -R a+rX "${LAMBDA_TASK_ROOT}"
 COPY code/ ${LAMBDA_TASK_ROOT}/

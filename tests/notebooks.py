@@ -15,8 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from lambdamagic.local.faults import Faults
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
+from lambdamagic.local.testing.faults import Faults
 
 
 @dataclass

@@ -26,7 +26,7 @@ from lambdamagic.targets.spec import job_spec
 if TYPE_CHECKING:
     from lambdamagic.api.options import Options
     from lambdamagic.codec.home import Home
-    from lambdamagic.targets.base import Target
+    from lambdamagic.targets.target import Target
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdamagic.deploy.logs import FunctionLogs, LogLine
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.deploy.function_logs import FunctionLogs, LogLine
 from lambdamagic.errors import JobMissingError
 from lambdamagic.jobs.history import History, JobNote
-from lambdamagic.aws.access import AwsAccess
 
 _BEFORE_S = 120.0  # clocks differ
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lambdamagic.jobs.durable import Inputs
     from lambdamagic.jobs.ledger import Budget
     from lambdamagic.jobs.sources import UnitSource
-    from lambdamagic.targets.base import Target
+    from lambdamagic.targets.target import Target
 
 #: Says for an array whether it travels as a shared object.
 Share = Callable[[Any], Shared | None]

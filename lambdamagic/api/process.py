@@ -18,7 +18,7 @@ from lambdamagic.targets import open_target
 if TYPE_CHECKING:
     from lambdamagic.api.options import Access
     from lambdamagic.config import Settings
-    from lambdamagic.targets.base import Target
+    from lambdamagic.targets.target import Target
 
 
 class Pending(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lambdamagic.capture.cell import compile_cell
+from lambdamagic.capture.cell_code import compile_cell
 from lambdamagic.capture.ipython_calls import refuse_unsupported
 from lambdamagic.capture.needs import Needs
 from lambdamagic.capture.plan import CallablePlan, CapturePlan

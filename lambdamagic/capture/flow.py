@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import CodeType
 from typing import NamedTuple
 
-from lambdamagic.capture.events import (
+from lambdamagic.capture.name_events import (
     Define,
     Delete,
     Event,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import NamedTuple
 
-from lambdamagic.capture.events import Embedded
+from lambdamagic.capture.name_events import Embedded
 from lambdamagic.errors import UnsupportedInCellError
 
 SUPPORTED_LINE_MAGICS = frozenset({"time", "timeit", "pwd", "cd", "env", "matplotlib", "pip"})
@@ -24,14 +24,14 @@ _OPTIONS = re.compile(r"(?:\s*(?:--[\w-]+|-[nrpv]\s*\S+|-[tcqo]+)(?=\s|$))*\s*")
 _DOLLAR = re.compile(r"\$(\$?)([A-Za-z_]\w*)")
 
 
-class Piece(NamedTuple):
+class EmbeddedCode(NamedTuple):
     """Code found as text; binds says whether the names that it stores become the cell's."""
 
     code: CodeType
     binds: bool
 
 
-def pieces_of(call: Embedded, transform: Callable[[str], str]) -> list[Piece]:
+def pieces_of(call: Embedded, transform: Callable[[str], str]) -> list[EmbeddedCode]:
     """Return the code that the call carries as text. What is no valid Python is left to fail when it runs.
 
     Args:
@@ -72,7 +72,7 @@ def refuse_unsupported(call: Embedded) -> None:
     )
 
 
-def _compiled(text: str, mode: str, line: int, binds: bool = True) -> Iterator[Piece]:
+def _compiled(text: str, mode: str, line: int, binds: bool = True) -> Iterator[EmbeddedCode]:
     with warnings.catch_warnings():
         # Python warns when the text really runs; once is enough.
         warnings.simplefilter("ignore")
@@ -83,10 +83,10 @@ def _compiled(text: str, mode: str, line: int, binds: bool = True) -> Iterator[P
             )
         except (SyntaxError, ValueError):
             return
-    yield Piece(code, binds)
+    yield EmbeddedCode(code, binds)
 
 
-def _interpolated(text: str, line: int) -> Iterator[Piece]:
+def _interpolated(text: str, line: int) -> Iterator[EmbeddedCode]:
     """What IPython evaluates within a command's text: {expression} and $name."""
     try:
         fields = [(name, spec) for _, name, spec, _ in string.Formatter().parse(text) if name]

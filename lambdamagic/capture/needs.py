@@ -15,12 +15,12 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from lambdamagic.capture.cell import Cell
+from lambdamagic.capture.cell_code import Cell
 from lambdamagic.capture.certain import surely_evaluated
 from lambdamagic.capture.closure import Reach, reach
-from lambdamagic.capture.events import Define, Delete, Import, Read, StarImport
 from lambdamagic.capture.flow import Flow, Scope, State
 from lambdamagic.capture.modules import contents, own_modules
+from lambdamagic.capture.name_events import Define, Delete, Import, Read, StarImport
 from lambdamagic.capture.plan import CallablePlan, CapturedName
 from lambdamagic.capture.star import StarNames, star_names
 from lambdamagic.capture.summary import Summary, Transform, nested_summaries, summarise

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lambdamagic.capture.events import StarImport
 from lambdamagic.capture.modules import contents, find_spec
+from lambdamagic.capture.name_events import StarImport
 from lambdamagic.errors import UnsupportedInCellError
 
 

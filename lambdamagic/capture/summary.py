@@ -12,7 +12,9 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, TypeAlias
 
-from lambdamagic.capture.events import (
+from lambdamagic.capture.flow import Flow, Scope
+from lambdamagic.capture.ipython_calls import EmbeddedCode, pieces_of
+from lambdamagic.capture.name_events import (
     Define,
     Delete,
     Embedded,
@@ -26,8 +28,6 @@ from lambdamagic.capture.events import (
     generic_function_name,
     lines_of,
 )
-from lambdamagic.capture.flow import Flow, Scope
-from lambdamagic.capture.ipython_calls import Piece, pieces_of
 
 Transform: TypeAlias = Callable[[str], str]
 
@@ -142,7 +142,7 @@ def _summarise(code: CodeType, scope: Scope, transform: Transform, shallow: bool
     return result
 
 
-def _summary_of_piece(piece: Piece, scope: Scope, transform: Transform) -> Summary:
+def _summary_of_piece(piece: EmbeddedCode, scope: Scope, transform: Transform) -> Summary:
     inner = Scope.MODULE if scope is Scope.MODULE and piece.binds else Scope.CLASS
     return summarise(piece.code, inner, transform)
 

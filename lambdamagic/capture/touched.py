@@ -9,8 +9,8 @@ from collections.abc import Collection, Container, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lambdamagic.capture.cell import Cell
-from lambdamagic.capture.events import StarImport
+from lambdamagic.capture.cell_code import Cell
+from lambdamagic.capture.name_events import StarImport
 from lambdamagic.capture.needs import Needs
 from lambdamagic.capture.star import StarNames, star_names
 from lambdamagic.capture.summary import Transform

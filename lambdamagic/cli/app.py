@@ -11,8 +11,8 @@ import click
 from lambdamagic.cli.output import Output
 
 if TYPE_CHECKING:
-    from lambdamagic.config import ResolvedSettings
     from lambdamagic.aws.access import AwsAccess
+    from lambdamagic.config import ResolvedSettings
 
 
 class App:
@@ -60,7 +60,7 @@ class App:
         settings = self.settings().settings
         if settings.target == "local":
             from lambdamagic.errors import LocalServerError
-            from lambdamagic.local.shared import shared_status
+            from lambdamagic.local.shared_server import shared_status
 
             found = shared_status()
             if found.connection is None or not found.is_running:

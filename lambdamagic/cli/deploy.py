@@ -11,7 +11,7 @@ import click
 
 from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.exits import DECLINED
-from lambdamagic.cli.packages import package_options, wheel_source
+from lambdamagic.cli.package_options import package_options, wheel_source
 from lambdamagic.cli.stack_options import stack_options, wanted_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def deploy(
     import tempfile
     from functools import partial
 
-    from lambdamagic.cli.deploying import EventLines
+    from lambdamagic.cli.deployment_output import EventLines
     from lambdamagic.deploy.assemble import assemble, check_wanted
     from lambdamagic.deploy.deployment import Deployment
 
@@ -85,8 +85,8 @@ def _say(app: App, line: str) -> None:
 
 
 def _show_plan(app: App, deployment: Deployment, spec: StackSpec) -> None:
-    from lambdamagic.cli.deploying import changes_document, show_changes
-    from lambdamagic.deploy.calls import identity
+    from lambdamagic.cli.deployment_output import changes_document, show_changes
+    from lambdamagic.deploy.aws_calls import identity
     from lambdamagic.deploy.outline import AT_REST, laid_out, listed, outline
 
     plan = deployment.plan()
@@ -211,7 +211,7 @@ def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]
 @with_common_options
 def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
     """Take away what `lambdamagic deploy` made, after asking."""
-    from lambdamagic.cli.deploying import EventLines
+    from lambdamagic.cli.deployment_output import EventLines
     from lambdamagic.deploy.destroy import Demolition
     from lambdamagic.errors import NotOursError
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from lambdamagic.cli.app import App, with_common_options
-from lambdamagic.cli.packages import package_options, wheel_source
+from lambdamagic.cli.package_options import package_options, wheel_source
 
 if TYPE_CHECKING:
-    from lambdamagic.deploy.engines import Engine
+    from lambdamagic.deploy.container_tools import ContainerTool
     from lambdamagic.deploy.images import Image
 
 _engine = click.option(
@@ -90,9 +90,9 @@ def push(
     app: App, name: str, repository: str, tag: str | None, engine: str | None, engine_options: tuple[str, ...]
 ) -> None:
     """Push an image to ECR: make the repository, sign in, tag, push; print the URI that a function is made of."""
+    from lambdamagic.deploy.image_registry import ecr_login, ensure_repository, push_image
     from lambdamagic.deploy.images import inspect_image
     from lambdamagic.deploy.pushed import note_pushed
-    from lambdamagic.deploy.registry import ecr_login, ensure_repository, push_image
 
     tool = _found(engine, engine_options)
     holdings = inspect_image(tool, name).holdings  # what is pushed must be one of ours
@@ -119,7 +119,7 @@ def push(
 @with_common_options
 def try_(app: App, name: str, engine: str | None, engine_options: tuple[str, ...]) -> None:
     """Run a real cell in an image: its entry point against the embedded Lambda's Runtime API."""
-    from lambdamagic.doctor.images import try_image
+    from lambdamagic.doctor.image_checks import try_image
 
     tool = _found(engine, engine_options)
     seen = try_image(tool, name)
@@ -131,8 +131,8 @@ def try_(app: App, name: str, engine: str | None, engine_options: tuple[str, ...
     app.out.text(f"INIT {seen.init_ms:,.0f} ms (with {tool.name}'s start), the cell {seen.elapsed_s * 1000:,.0f} ms")
 
 
-def _found(engine: str | None, options: tuple[str, ...]) -> Engine:
-    from lambdamagic.deploy.engines import find_engine
+def _found(engine: str | None, options: tuple[str, ...]) -> ContainerTool:
+    from lambdamagic.deploy.container_tools import find_engine
 
     return find_engine(engine, options=options)  # type: ignore[arg-type]  # click checked the choice
 

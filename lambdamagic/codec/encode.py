@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from lambdamagic.codec.array_views import shared_memory
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import AnyPickler, make_pickler
 from lambdamagic.codec.reducers import Reducers
 from lambdamagic.codec.shared import Shared
-from lambdamagic.codec.views import shared_memory
 
 
 class Encoder:

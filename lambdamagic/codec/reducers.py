@@ -19,7 +19,8 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.codec import rebuild, views
+from lambdamagic.codec import array_views as views
+from lambdamagic.codec import rebuild
 from lambdamagic.codec.containers import PICKLING_HOOKS, container_base, content_of
 from lambdamagic.codec.home import Home, is_importable
 from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared, Written

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy import checks
 from lambdamagic.deploy.managed import Surroundings
 from lambdamagic.deploy.stack import Stack
 from lambdamagic.errors import DeploymentMissingError
-from lambdamagic.aws.access import AwsAccess
 
 
 def surroundings(access: AwsAccess, *, stack: str, role: str | None, bucket: str | None) -> Surroundings:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.deploy.aws_calls import client, is_code, told
 from lambdamagic.deploy.packages import Package, package_key, upload
 from lambdamagic.deploy.template import layer_parameter
 from lambdamagic.protocol.holdings import VARIABLE, pack, stored_key
-from lambdamagic.aws.access import AwsAccess
 
 
 class PackagedCode:

@@ -7,14 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.aws_calls import client, is_code, told
 from lambdamagic.deploy.differences import Change, differences
 from lambdamagic.deploy.model import TAG, StackSpec
 from lambdamagic.deploy.stack import OnEvent, Stack, StackState
 from lambdamagic.deploy.template import template, to_text
 from lambdamagic.errors import AwsBusyError, LambdaMagicError, NotOursError
-from lambdamagic.aws.access import AwsAccess
 
 _ROUNDS = 8
 _UNUSABLE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS")

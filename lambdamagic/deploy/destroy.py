@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.aws_calls import client, is_code, told
 from lambdamagic.deploy.managed import delete_variants
 from lambdamagic.deploy.stack import OnEvent, Stack
 from lambdamagic.errors import AwsBusyError
 from lambdamagic.protocol.keys import PREFIX
-from lambdamagic.aws.access import AwsAccess
 
 _ROUNDS = 4
 

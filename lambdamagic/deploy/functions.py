@@ -13,13 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.deploy.model import HANDLER, INVOKER_HANDLER, INVOKER_SUFFIX
 from lambdamagic.errors import BucketMissingError, FunctionMissingError, NotOursError, TargetError
 from lambdamagic.protocol.batch import INVOKER_VARIABLE
 from lambdamagic.protocol.holdings import VARIABLE
 from lambdamagic.protocol.limits import EVENT_AGE_S
-from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.aws.access import AwsAccess
 
 ROLE_NAME = "lambdamagic-function"
 TAGS = {"lambdamagic": "function"}

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from lambdamagic.deploy.engines import Engine
 from lambdamagic.aws.access import AwsAccess
+from lambdamagic.deploy.container_tools import ContainerTool
 
 _PROGRAM = Path(__file__).with_name("image_process.py")
 _REPOSITORY = "lambdamagic-image-test"
@@ -30,7 +30,7 @@ _MANIFEST = {
 
 
 @contextmanager
-def image_command(engine: Engine, name: str) -> Iterator[tuple[str, ...]]:
+def image_command(engine: ContainerTool, name: str) -> Iterator[tuple[str, ...]]:
     """Give what the embedded Lambda's `image_command` takes, so that functions of package type Image run this image.
 
     The image shares this machine's network, where the Runtime API is. With docker, podman and finch it runs as this

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import lambdamagic
 from lambdamagic.deploy.agent import PICKLERS, write_agent_wheel
-from lambdamagic.deploy.engines import Engine, certificate_file
+from lambdamagic.deploy.container_tools import ContainerTool, certificate_file
 from lambdamagic.deploy.platforms import LambdaPlatform
 from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import ImageError, ImageMissingError
@@ -41,7 +41,7 @@ class Image:
     """
 
     name: str
-    engine: Engine
+    engine: ContainerTool
     holdings: Holdings
     size_bytes: int
 
@@ -72,7 +72,7 @@ def write_context(folder: Path) -> None:
 
 
 def build_handler_image(
-    engine: Engine,
+    engine: ContainerTool,
     name: str,
     platform: LambdaPlatform,
     *,
@@ -99,7 +99,7 @@ def build_handler_image(
 
 
 def build_derived_image(
-    engine: Engine,
+    engine: ContainerTool,
     name: str,
     platform: LambdaPlatform,
     source: WheelSource,
@@ -141,7 +141,7 @@ def build_derived_image(
 
 
 def _build(
-    engine: Engine,
+    engine: ContainerTool,
     name: str,
     folder: Path,
     platform: LambdaPlatform,
@@ -167,7 +167,7 @@ def _pip_configuration() -> Path | None:
     return Path(value) if value and value != os.devnull and Path(value).is_file() else None
 
 
-def inspect_image(engine: Engine, name: str) -> Image:
+def inspect_image(engine: ContainerTool, name: str) -> Image:
     """Look into an image that is there.
 
     Raises:
@@ -185,7 +185,7 @@ def inspect_image(engine: Engine, name: str) -> Image:
 
 
 @contextmanager
-def _container(engine: Engine, name: str) -> Iterator[str]:
+def _container(engine: ContainerTool, name: str) -> Iterator[str]:
     """A container of an image that does not run."""
     command = ["from", "--pull-never"] if engine.name == "buildah" else ["create", "--pull", "never"]
     try:
@@ -204,7 +204,7 @@ def _container(engine: Engine, name: str) -> Iterator[str]:
         engine.run(["rm", container], doing=f"remove the container {container}")
 
 
-def _read_file(engine: Engine, container: str) -> str:
+def _read_file(engine: ContainerTool, container: str) -> str:
     if engine.name == "buildah":
         root = engine.run(["mount", container], doing="look into the image").strip()
         try:
@@ -230,7 +230,7 @@ def _not_ours(name: str) -> ImageError:
     )
 
 
-def _size(engine: Engine, name: str) -> int:
+def _size(engine: ContainerTool, name: str) -> int:
     if engine.name == "buildah":
         found = json.loads(engine.run(["images", "--json", name], doing=f"measure the image {name}"))
         text = str(found[0]["size"])

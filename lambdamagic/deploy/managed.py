@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.aws_calls import client, is_code, told
 from lambdamagic.deploy.functions import FunctionFacts
 from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, INVOKER_SUFFIX, INVOKER_TAG, TAG, FunctionSpec
 from lambdamagic.deploy.packages import Package, code_argument, publish_holdings, publish_layer
@@ -15,8 +17,6 @@ from lambdamagic.deploy.pushed import image_variables
 from lambdamagic.deploy.variants import TAG as VARIANT_TAG
 from lambdamagic.errors import AwsBusyError, DeployError, FunctionMissingError, NotOursError
 from lambdamagic.protocol.limits import EVENT_AGE_S
-from lambdamagic.storage.proxies import is_loopback
-from lambdamagic.aws.access import AwsAccess
 
 _READY_TIMEOUT_S = 180.0
 _IMAGE_CHANGE = "lambdamagic update {name} --image URI"

@@ -27,14 +27,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lambdamagic
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.deploy.agent import compile_tree, lay_out_agent
 from lambdamagic.deploy.platforms import RUNTIME_DISTRIBUTIONS, LambdaPlatform
 from lambdamagic.deploy.wheels import WheelSource, install_wheels
 from lambdamagic.deploy.zips import ZipFacts, tree, write_zip
 from lambdamagic.errors import ConfigError, PackageError, PackageTooLargeError
 from lambdamagic.protocol.holdings import KEY_PREFIX, VARIABLE, Holdings, normal_name, pack, stored_key
-from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.aws.access import AwsAccess
 
 _MB = 1024 * 1024  # as Lambda counts
 DIRECT_MAX_BYTES = 50 * _MB  # "Lambda quotas": a zip file sent to the API itself

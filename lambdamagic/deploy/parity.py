@@ -17,7 +17,7 @@ Strictness = Literal["versions", "missing", "off"]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Mismatch:
     """One distribution that differs.
 
     Attributes:
@@ -36,7 +36,7 @@ class Difference:
         return f"{self.name} is {self.here} here and {self.there} there"
 
 
-def differences(modules: Iterable[str], holdings: Holdings) -> list[Difference]:
+def differences(modules: Iterable[str], holdings: Holdings) -> list[Mismatch]:
     """Compare what modules need with what a function holds.
 
     A distribution differs when it is missing, or its major or minor version is another one: a patch release is taken
@@ -54,9 +54,9 @@ def differences(modules: Iterable[str], holdings: Holdings) -> list[Difference]:
                 continue  # AWS's runtime brings it
             if holdings.modules and _modules_of(name, wanted) <= {*holdings.modules}:
                 continue  # its metadata was left out of the package
-            found.append(Difference(name, here, None))
+            found.append(Mismatch(name, here, None))
         elif _minor(here) != _minor(there):
-            found.append(Difference(name, here, there))
+            found.append(Mismatch(name, here, there))
     return found
 
 

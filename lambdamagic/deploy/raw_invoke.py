@@ -6,10 +6,10 @@ import base64
 import json
 from dataclasses import dataclass
 
-from lambdamagic.deploy.calls import client, told
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.deploy.aws_calls import client, told
 from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.envelope import MARK
-from lambdamagic.aws.access import AwsAccess
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lambdamagic.deploy.calls import client, told
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.deploy.aws_calls import client, told
 from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS
 from lambdamagic.deploy.managed import ManagedFunction
 from lambdamagic.deploy.packages import WheelSource
 from lambdamagic.protocol.holdings import unpack
-from lambdamagic.aws.access import AwsAccess
 
 
 def same_packages(access: AwsAccess, function: ManagedFunction, *, bucket: str | None) -> WheelSource:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.aws_errors import missing_right
+from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.calls import client, is_code, told
+from lambdamagic.deploy.aws_calls import client, is_code, told
 from lambdamagic.deploy.model import STACK_TAG, TAG
 from lambdamagic.errors import AwsBusyError, NotOursError, StackFailedError
-from lambdamagic.storage.aws_errors import missing_right
-from lambdamagic.storage.proxies import is_loopback
-from lambdamagic.aws.access import AwsAccess
 
 _POLL_S = 2.0
 _LOCAL_POLL_S = 0.05

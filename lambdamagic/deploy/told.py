@@ -20,7 +20,7 @@ import platformdirs
 
 from lambdamagic.errors import LambdaMagicError, ProtocolError
 from lambdamagic.protocol.holdings import Holdings, holdings_event, read_told
-from lambdamagic.transports.base import Invocation, Transport
+from lambdamagic.transports.transport import InvokeCall, Transport
 
 _PATIENCE_S = 60.0
 
@@ -57,7 +57,7 @@ def told_holdings(transport: Transport, function: str, *, mark: str | None, time
             return Holdings.from_json(kept) if kept else None
     event = json.dumps(holdings_event()).encode()
     try:
-        reply = transport.invoke(Invocation(function, event, timeout_s=min(timeout_s, _PATIENCE_S)))
+        reply = transport.invoke(InvokeCall(function, event, timeout_s=min(timeout_s, _PATIENCE_S)))
     except LambdaMagicError:
         return None  # the job meets the same, and tells it better
     holdings = None

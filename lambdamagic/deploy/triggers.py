@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.deploy.functions import describe_function
 from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.keys import trigger_prefix
-from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.aws.access import AwsAccess
 
 #: The function's environment variable that holds the secret, as hexadecimal text; see `remote.trigger`.
 VARIABLE = "LAMBDAMAGIC_TRIGGER_KEY"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.deploy.functions import TAGS, FunctionFacts, variant_name
 from lambdamagic.deploy.packages import code_argument, key_of_code
 from lambdamagic.deploy.zips import facts_of
 from lambdamagic.errors import CredentialsError, FunctionMissingError, LambdaMagicError, PackageError, TargetError
-from lambdamagic.storage.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.storage.base import TransferError
-from lambdamagic.aws.access import AwsAccess
+from lambdamagic.storage.object_store import TransferError
 
 TAG = "lambdamagic:variant-of"
 _READY_TIMEOUT_S = 120

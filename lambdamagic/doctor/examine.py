@@ -7,10 +7,11 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.functions import FunctionFacts
 from lambdamagic.deploy.told import code_mark, told_holdings
-from lambdamagic.doctor.account import (
+from lambdamagic.doctor.account_checks import (
     check_bucket,
     check_concurrency,
     check_credentials,
@@ -21,17 +22,16 @@ from lambdamagic.doctor.account import (
     client_maker,
 )
 from lambdamagic.doctor.findings import Finding
-from lambdamagic.doctor.invoker import check_invoker
-from lambdamagic.doctor.machine import check_packages, check_python, check_settings
+from lambdamagic.doctor.invoker_checks import check_invoker
+from lambdamagic.doctor.machine_checks import check_packages, check_python, check_settings
 from lambdamagic.doctor.probe import ProbeResult, run_cell
 from lambdamagic.doctor.reach import Reached, check_clock, check_reach
-from lambdamagic.doctor.rights import check_rights
+from lambdamagic.doctor.rights_checks import check_rights
 from lambdamagic.errors import LambdaMagicError
 from lambdamagic.protocol.holdings import Holdings
-from lambdamagic.aws.access import AwsAccess
 from lambdamagic.targets import open_target
-from lambdamagic.targets.base import Target
-from lambdamagic.transports.aws import LambdaTransport
+from lambdamagic.targets.target import Target
+from lambdamagic.transports.lambda_api import LambdaTransport
 
 
 def examine(

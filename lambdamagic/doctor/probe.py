@@ -18,8 +18,8 @@ from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import Unit
 from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.protocol.report import Report
-from lambdamagic.targets.base import Target
 from lambdamagic.targets.spec import job_spec
+from lambdamagic.targets.target import Target
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.doctor.findings import Finding
-from lambdamagic.storage.proxies import is_loopback
 
 TIMEOUT_S = 8.0
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lambdamagic.aws.invoke_refusal import InvokeRefusal
 from lambdamagic.errors import (
     CredentialsError,
     FunctionMissingError,
@@ -23,8 +24,7 @@ from lambdamagic.protocol import versions
 from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, TIMEOUT_S, Batch, BatchAnswer, Fate, fitting
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.report import Report, parse_report
-from lambdamagic.storage.invoke_refusal import InvokeRefusal
-from lambdamagic.transports.base import Invocation, InvocationReply, Transport
+from lambdamagic.transports.transport import InvocationReply, InvokeCall, Transport
 
 _MEND = "make it anew: `lambdamagic deploy NAME --no-invoker`, which goes without one, and then `--invoker`"
 
@@ -81,7 +81,7 @@ def _bare(function: FunctionRef) -> str:
 def _deliver(transport: Transport, function: FunctionRef, batch: Batch) -> Handed:
     payload = json.dumps(batch.to_json()).encode()
     try:
-        reply = transport.invoke(Invocation(function.invoker, payload, want_log_tail=True, timeout_s=TIMEOUT_S))
+        reply = transport.invoke(InvokeCall(function.invoker, payload, want_log_tail=True, timeout_s=TIMEOUT_S))
     except FunctionMissingError as error:
         raise FunctionMissingError(
             f"{function.name} says that it has the invoker {function.invoker}, which cannot be used: {error.message}",

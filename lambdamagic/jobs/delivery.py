@@ -24,7 +24,7 @@ from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.protocol import life
 from lambdamagic.protocol.limits import EVENT_AGE_S
-from lambdamagic.storage.base import ObjectInfo
+from lambdamagic.storage.object_store import ObjectInfo
 
 _T = TypeVar("_T")
 

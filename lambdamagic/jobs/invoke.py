@@ -13,7 +13,7 @@ from lambdamagic.protocol.keys import trigger_key
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import parse_report
 from lambdamagic.protocol.stored import seal
-from lambdamagic.transports.base import Invocation, InvocationReply
+from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
 
 def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
@@ -24,7 +24,7 @@ def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
     """
     payload = json.dumps(_request(spec, unit, attempt_id, waits=True).to_json()).encode()
     function = unit.function or spec.function
-    reply = spec.transport.invoke(Invocation(function.name, payload, want_log_tail=True, timeout_s=function.timeout_s))
+    reply = spec.transport.invoke(InvokeCall(function.name, payload, want_log_tail=True, timeout_s=function.timeout_s))
     return arrival_of(spec, unit, attempt_id, reply), reply.log_tail
 
 
@@ -64,7 +64,7 @@ def send_document(spec: JobSpec, unit: Unit, document: dict[str, Any]) -> None:
     """
     function = unit.function or spec.function
     payload = json.dumps(document).encode()
-    spec.transport.invoke(Invocation(function.name, payload, kind="Event", timeout_s=function.timeout_s))
+    spec.transport.invoke(InvokeCall(function.name, payload, kind="Event", timeout_s=function.timeout_s))
 
 
 def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:

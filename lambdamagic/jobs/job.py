@@ -22,7 +22,7 @@ from lambdamagic.protocol.holdings import Holdings
 from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import Report
-from lambdamagic.transports.base import Transport
+from lambdamagic.transports.transport import Transport
 
 if TYPE_CHECKING:
     from lambdamagic.jobs.ledger import Budget

@@ -27,7 +27,7 @@ from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, new_job_id
 from lambdamagic.protocol import keys, versions
 from lambdamagic.protocol.payload import FrameRef, split_frames
-from lambdamagic.storage.base import ObjectStore
+from lambdamagic.storage.object_store import ObjectStore
 
 #: What is kept in memory before it is written: few large objects cost less than many small ones.
 _FLUSH_BYTES = 8 << 20

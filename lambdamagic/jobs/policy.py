@@ -48,7 +48,7 @@ class RetryPolicy:
 
 
 @dataclass
-class History:
+class AttemptHistory:
     """What one piece of work has been through."""
 
     throttled: int = 0
@@ -60,7 +60,7 @@ class History:
 
 
 def wait_before_retry(
-    policy: RetryPolicy, error: Exception, history: History, *, now: float, jitter: float
+    policy: RetryPolicy, error: Exception, history: AttemptHistory, *, now: float, jitter: float
 ) -> float | None:
     """Return the seconds to wait before the next attempt, or None to give up. Throttling: see `bears_throttling`.
 
@@ -103,7 +103,7 @@ def larger_memory_mb(policy: RetryPolicy, error: Exception, memory_mb: int) -> i
     return min(2 * memory_mb, policy.memory_cap_mb)
 
 
-def bears_throttling(policy: RetryPolicy, history: History, *, now: float, last_success: float) -> bool:
+def bears_throttling(policy: RetryPolicy, history: AttemptHistory, *, now: float, last_success: float) -> bool:
     """Tell whether work that was refused is to be sent again.
 
     Args:
@@ -122,7 +122,7 @@ def backoff_s(policy: RetryPolicy, attempt: int, jitter: float) -> float:
     return full * (0.5 + 0.5 * jitter)
 
 
-def note(history: History, error: Exception, now: float) -> None:
+def note(history: AttemptHistory, error: Exception, now: float) -> None:
     """Count a failure."""
     if isinstance(error, ThrottledError):
         history.throttled += 1

@@ -35,7 +35,7 @@ from lambdamagic.jobs.delivery import delivery_for
 from lambdamagic.jobs.job import Arrival, Job, Unit
 from lambdamagic.jobs.ledger import Ledger
 from lambdamagic.jobs.policy import (
-    History,
+    AttemptHistory,
     bears_throttling,
     larger_memory_mb,
     note,
@@ -68,7 +68,7 @@ class _Flight:
     """
 
     unit: Unit
-    history: History
+    history: AttemptHistory
     racers: int = 1
     is_over: bool = False
     began: float | None = None
@@ -97,7 +97,7 @@ class JobRun:
         # Throttled, and not to be sent again before a moment; a number of their own orders those of one moment.
         self._resting: list[tuple[float, int, Unit]] = []
         # Only of tasks that have failed before, or are on their way: memory does not grow with what is done.
-        self._histories: dict[tuple[int, ...], History] = {}
+        self._histories: dict[tuple[int, ...], AttemptHistory] = {}
         self._active: dict[asyncio.Task[None], _Flight] = {}
         # Attempts whose outcome came from another: nobody waits for them, but what they cost is told if they end.
         self._losers: set[asyncio.Task[None]] = set()
@@ -178,7 +178,7 @@ class JobRun:
                 if self.spec.backups:
                     self._back_up(left, now)
                 return
-            history = self._histories.pop(unit.tasks, None) or History()
+            history = self._histories.pop(unit.tasks, None) or AttemptHistory()
             self._start(_Flight(unit, history), now)
 
     @property
@@ -384,7 +384,7 @@ class JobRun:
             self._fatal = error
         return None
 
-    def _settle(self, arrival: Arrival, attempt_id: str, history: History) -> bool:
+    def _settle(self, arrival: Arrival, attempt_id: str, history: AttemptHistory) -> bool:
         """Keep what is done, and send again what the policy says; return whether this unit needs no other attempt."""
         unit, response = arrival.unit, arrival.response
         assert response is not None
@@ -413,7 +413,7 @@ class JobRun:
                 self._again(unit, unfinished[1:], "the deadline came before it ran")
         return True
 
-    def _again(self, unit: Unit, tasks: tuple[int, ...], reason: str, history: History | None = None) -> None:
+    def _again(self, unit: Unit, tasks: tuple[int, ...], reason: str, history: AttemptHistory | None = None) -> None:
         """Queue a part of a unit."""
         assert unit.part is not None
         self._waiting.append(unit.part(tasks))

@@ -16,7 +16,7 @@ from lambdamagic.protocol.envelope import Live, Response, Upload
 from lambdamagic.protocol.limits import INLINE_MAX_BYTES, PRESIGN_EXPIRES_S
 from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef, signed_text, split_frames
 from lambdamagic.protocol.stored import unseal
-from lambdamagic.storage.base import ObjectInfo, ObjectStore
+from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
 
 #: A blob of at least this size is worth asking for before it is sent: another session may have sent it.
 _ASK_MIN_BYTES = 8 << 20

@@ -21,7 +21,7 @@ from lambdamagic.errors import (
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.report import Report, parse_report
-from lambdamagic.transports.base import InvocationReply
+from lambdamagic.transports.transport import InvocationReply
 
 _STACKS = re.compile(r"lambdamagic stacks at the deadline:\n(.*?)(?:\nlambdamagic end of stacks|\Z)", re.DOTALL)
 # What faulthandler writes: `Thread 0x7f... (most recent call first):` and one line for each frame.

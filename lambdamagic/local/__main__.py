@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from lambdamagic.errors import LocalServerError
-from lambdamagic.local.options import DEFAULT_REGION, ServerOptions, default_concurrency
+from lambdamagic.local.server.server_options import DEFAULT_REGION, ServerOptions, default_concurrency
 
 
 def main() -> int:
@@ -53,7 +53,7 @@ def _run_child() -> int:
 
 def _run(options: ServerOptions, *, owner_fd: int | None, announce: Any) -> int:
     # Here and not above: `--help` and a mistaken option need none of it.
-    from lambdamagic.local.lifecycle import run
+    from lambdamagic.local.server.lifecycle import run
 
     try:
         run(options, owner_fd=owner_fd, announce=announce)

@@ -9,11 +9,11 @@ from lambdamagic.api.attach import StoredWork, attachable, take_up
 from lambdamagic.api.map_job import MapJob
 from lambdamagic.codec.answer import Effects, read_answer
 from lambdamagic.codec.encode import unpack_numbers
-from lambdamagic.magics.failures import local_exception
+from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.running import replay, tell
 from lambdamagic.magics.session import Session
 from lambdamagic.widgets.progress import ProgressListener
-from lambdamagic.widgets.views import Showing, choose_view
+from lambdamagic.widgets.showing import Showing, choose_view
 
 _EVERY_S = 0.1
 

@@ -19,10 +19,10 @@ from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.magics.arrivals import outputs_of
-from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.queueing import CellWork, Line, staged
+from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.running import JobRunner, ready, replay, tell
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.source import FUTURES, name_cell, python_of

@@ -14,14 +14,14 @@ from types import MappingProxyType
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.checks import check_stack_name
 from lambdamagic.deploy.deployment import Deployed
-from lambdamagic.deploy.first_use import DEFAULT_NAME, FirstUse, provide
+from lambdamagic.deploy.first_deployment import DEFAULT_NAME, FirstUse, provide
 from lambdamagic.deploy.stack import StackEvent
 from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import ConfigError, CredentialsError, FunctionMissingError, ParityError
 from lambdamagic.jobs.encoding import Program
-from lambdamagic.magics.deploying import access_of, needs_of_session, overriding_notes, write_deployed
+from lambdamagic.magics.deploy_line import access_of, needs_of_session, overriding_notes, write_deployed
 from lambdamagic.magics.session import Session
-from lambdamagic.targets.account import Account
+from lambdamagic.targets.account_target import Account
 from lambdamagic.targets.spec import fitting_function
 
 _MADE_HERE = "the deployment made for this cell"

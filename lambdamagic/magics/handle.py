@@ -16,7 +16,7 @@ from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.errors import BeforeFailedError, JobCancelledError, LambdaMagicError
 from lambdamagic.jobs.job import Arrival, JobSpec
 from lambdamagic.magics.arrivals import error_line, fetched, has_failed, outputs_of, told
-from lambdamagic.magics.outputs import outputs_bundle
+from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.magics.queueing import LAZY_MIN_BYTES, CellWork
 from lambdamagic.magics.running import STARTING, JobRunner, replay
 from lambdamagic.protocol.envelope import Usage

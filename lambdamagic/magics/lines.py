@@ -10,7 +10,7 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from lambdamagic.api.appearance import SIGNS
-from lambdamagic.magics.history import history_table
+from lambdamagic.magics.job_history import history_table
 from lambdamagic.magics.session import JobRecord, RanMap, Session
 from lambdamagic.magics.tables import Table
 from lambdamagic.widgets import text
@@ -119,7 +119,7 @@ class Lines:
             job.cancel()
 
     def _deploy(self, words: list[str]) -> Table:
-        from lambdamagic.magics.deploying import deploy
+        from lambdamagic.magics.deploy_line import deploy
 
         return deploy(self._session, words)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lambdamagic.clock import SystemClock
-from lambdamagic.deploy.logs import FunctionLogs, LogLine
+from lambdamagic.deploy.function_logs import FunctionLogs, LogLine
 from lambdamagic.errors import FunctionMissingError
 from lambdamagic.protocol.joblog import JOB_LINE
 from lambdamagic.widgets.actions import OutputLog

@@ -30,10 +30,10 @@ from lambdamagic.magics.arguments import (
 from lambdamagic.magics.background import Background
 from lambdamagic.magics.cell import CellRun
 from lambdamagic.magics.completion import matcher
-from lambdamagic.magics.failures import shown_short_when_stopped
 from lambdamagic.magics.lab import LabLink
 from lambdamagic.magics.lines import Lines
 from lambdamagic.magics.mapping import MapRun
+from lambdamagic.magics.remote_errors import shown_short_when_stopped
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.waiting import WaitingCells
 

@@ -30,10 +30,10 @@ from lambdamagic.jobs.selected import SelectedTasks, runs_of, units_of
 from lambdamagic.jobs.sources import ChunkedItems, Renumbered, UnitSource
 from lambdamagic.magics.arrivals import outputs_of
 from lambdamagic.magics.cell import names_read, plan_body
-from lambdamagic.magics.failures import local_exception
 from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.map_syntax import split_call, split_loop
 from lambdamagic.magics.plan_view import plan_table
+from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.running import JobRunner, ready, replay, tell
 from lambdamagic.magics.session import Session
 from lambdamagic.targets.secret import cache_secret

@@ -18,15 +18,15 @@ from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, Job, JobSpec, new_job_id
 from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.details import JobDetails
-from lambdamagic.magics.failures import interrupted
 from lambdamagic.magics.live_output import LiveOutput
+from lambdamagic.magics.remote_errors import interrupted
 from lambdamagic.magics.session import JobRecord, RanMap, Session
-from lambdamagic.targets.base import Target
 from lambdamagic.targets.spec import job_spec
+from lambdamagic.targets.target import Target
 from lambdamagic.widgets.actions import Actions
-from lambdamagic.widgets.notebook import Place, WidgetView
+from lambdamagic.widgets.notebook import DisplayPlace, WidgetView
 from lambdamagic.widgets.progress import ProgressListener
-from lambdamagic.widgets.views import DELAY_S, Front, Gate, Showing, choose_view
+from lambdamagic.widgets.showing import DELAY_S, Front, Gate, Showing, choose_view
 
 #: What a job waits for that is the first of its kernel.
 STARTING = "starting the embedded Lambda …"
@@ -63,9 +63,9 @@ class JobRunner:
         argument: Callable[[int], Any] | None = None,
         is_background: bool = False,
         ran_map: RanMap | None = None,
-        place: Place | None = None,
+        place: DisplayPlace | None = None,
     ) -> None:
-        self._map, self.place = ran_map, place or Place(session.cell)
+        self._map, self.place = ran_map, place or DisplayPlace(session.cell)
         self.session, self.resolved, self.label = session, resolved, label
         self.job_id, self._task_count = new_job_id(), task_count
         self.job: Job | None = None

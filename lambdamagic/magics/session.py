@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from lambdamagic.magics.background import Background
-    from lambdamagic.targets.base import Target
-    from lambdamagic.widgets.views import Front
+    from lambdamagic.targets.target import Target
+    from lambdamagic.widgets.showing import Front
 
 _HISTORY = 200
 #: So many maps keep their items and results, the latest: they can be large.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdamagic.api.appearance import LINE, MONO
 from lambdamagic.capture import touched_names
-from lambdamagic.magics.failures import interrupted
+from lambdamagic.magics.remote_errors import interrupted
 from lambdamagic.magics.source import FUTURES
 from lambdamagic.widgets import text
 

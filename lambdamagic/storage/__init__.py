@@ -1,5 +1,5 @@
 """The object-store seam.
 
-Import what is needed from its module: `base` (the protocols), `presigned` (the worker's side), `s3` (the notebook's),
-`memory` (the fake). Nothing is imported here, since the worker pays for every module.
+Import what is needed from its module: `object_store` (the protocols), `presigned` (the worker's side), `s3` (the
+notebook's), `memory_store` (the fake). Nothing is imported here, since the worker pays for every module.
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable
 
+from lambdamagic.aws.connections import CHUNK_BYTES, Connections
 from lambdamagic.errors import IntegrityError
-from lambdamagic.storage.connections import CHUNK_BYTES, Connections
 from lambdamagic.storage.refusals import ERROR_BODY_BYTES, expect, object_name
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from lambdamagic.errors import IntegrityError
-from lambdamagic.storage.base import Hasher
+from lambdamagic.storage.object_store import Hasher
 
 _INLINE_BYTES = 256 << 10  # a thread costs more than hashing this much
 _PIECE_BYTES = 1 << 20  # few wake-ups, and an error is noticed within 3 ms

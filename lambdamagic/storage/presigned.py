@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from lambdamagic.aws.connections import NETWORK_ERRORS, Connections
+from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import IntegrityError
-from lambdamagic.storage.base import Hasher, Segment, byte_views
-from lambdamagic.storage.connections import NETWORK_ERRORS, Connections
 from lambdamagic.storage.download import Piece, total_size
 from lambdamagic.storage.hashing import Digest, HashBehind
+from lambdamagic.storage.object_store import Hasher, Segment, byte_views
 from lambdamagic.storage.parallel import Parallel
-from lambdamagic.storage.proxies import is_loopback
 from lambdamagic.storage.refusals import ERROR_BODY_BYTES, Refused, error_of, expect, object_name
-from lambdamagic.storage.retry import RetryPolicy, is_transient
+from lambdamagic.storage.retry import TransferRetry, is_transient
 
 _T = TypeVar("_T")
 
@@ -67,13 +67,13 @@ class Transfer:
         self,
         *,
         tuning: Tuning | None = None,
-        retry: RetryPolicy | None = None,
+        retry: TransferRetry | None = None,
         clock: Clock = SYSTEM_CLOCK,
         jitter: Callable[[], float] = random.random,
         connections: Connections | None = None,
     ) -> None:
         self.tuning = tuning or Tuning()
-        self._retry = retry or RetryPolicy()
+        self._retry = retry or TransferRetry()
         self._clock = clock
         self._jitter = jitter
         self._connections = connections or Connections()

@@ -9,9 +9,9 @@ import http.client
 import re
 from urllib.parse import unquote, urlsplit
 
+from lambdamagic.aws.aws_errors import AwsContext, error_from_code
 from lambdamagic.errors import LambdaMagicError, TargetError
-from lambdamagic.storage.aws_errors import AwsContext, error_from_code
-from lambdamagic.storage.base import TransferError
+from lambdamagic.storage.object_store import TransferError
 
 ERROR_BODY_BYTES = 64 << 10
 """How much of an error's body is read."""

@@ -11,7 +11,7 @@ _TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "Se
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class TransferRetry:
     """How patient a transfer is.
 
     Attributes:

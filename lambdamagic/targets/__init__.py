@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lambdamagic.config import Settings
     from lambdamagic.aws.access import AwsAccess
-    from lambdamagic.targets.aws import Ask
-    from lambdamagic.targets.base import Target
+    from lambdamagic.config import Settings
+    from lambdamagic.targets.aws_target import Ask
+    from lambdamagic.targets.target import Target
 
 
 def open_target(settings: Settings, access: AwsAccess | None = None, *, ask: Ask | None = None) -> Target:
@@ -23,9 +23,9 @@ def open_target(settings: Settings, access: AwsAccess | None = None, *, ask: Ask
         TargetError: It is not usable.
     """
     if settings.resolved_target() == "aws":
-        from lambdamagic.targets.aws import AwsTarget
+        from lambdamagic.targets.aws_target import AwsTarget
 
         return AwsTarget(settings, access, ask=ask)
-    from lambdamagic.targets.local import LocalTarget
+    from lambdamagic.targets.local_target import LocalTarget
 
     return LocalTarget(settings)

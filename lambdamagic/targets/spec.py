@@ -25,7 +25,7 @@ from lambdamagic.protocol import versions
 from lambdamagic.protocol.keys import triggered_job_key
 from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
-from lambdamagic.targets.base import FunctionWish, Target
+from lambdamagic.targets.target import FunctionWish, Target
 from lambdamagic.transports.descriptors import room_for
 
 _MAP_LOSSES = 4

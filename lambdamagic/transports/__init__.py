@@ -1,5 +1,5 @@
-"""The invoke seam: `base` (the protocol), `aws` (Lambda's Invoke), `fake` (scripted, for tests)."""
+"""The invoke seam: `transport` (the protocol), `lambda_api` (Lambda's Invoke), `fake` (scripted, for tests)."""
 
-from lambdamagic.transports.base import Invocation, InvocationKind, InvocationReply, Transport
+from lambdamagic.transports.transport import InvocationKind, InvocationReply, InvokeCall, Transport
 
-__all__ = ["Invocation", "InvocationKind", "InvocationReply", "Transport"]
+__all__ = ["InvocationKind", "InvocationReply", "InvokeCall", "Transport"]

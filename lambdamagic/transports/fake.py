@@ -6,9 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from lambdamagic.transports.base import Invocation, InvocationReply
+from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
-Step = InvocationReply | Exception | Callable[[Invocation], InvocationReply]
+Step = InvocationReply | Exception | Callable[[InvokeCall], InvocationReply]
 """What one invocation meets: a reply, an error to raise, or a function to ask."""
 
 
@@ -26,7 +26,7 @@ class FakeTransport:
     """
 
     def __init__(self, script: Iterable[Step] = (), *, then: Step | None = None) -> None:
-        self.invocations: list[Invocation] = []
+        self.invocations: list[InvokeCall] = []
         self.most_at_once = 0
         self.closed = False
         self._script = deque(script)
@@ -39,7 +39,7 @@ class FakeTransport:
         """How many invocations were delivered."""
         return len(self.invocations)
 
-    def invoke(self, invocation: Invocation) -> InvocationReply:
+    def invoke(self, invocation: InvokeCall) -> InvocationReply:
         """Note the invocation and play the script's next step."""
         with self._lock:
             self.invocations.append(invocation)
@@ -67,7 +67,7 @@ def failed(error_type: str, message: str) -> InvocationReply:
     return InvocationReply(200, payload, "Unhandled", request_id="fake", executed_version="$LATEST")
 
 
-def _echo(invocation: Invocation) -> InvocationReply:
+def _echo(invocation: InvokeCall) -> InvocationReply:
     if invocation.kind == "Event":
         return InvocationReply(202, b"", request_id="fake")
     return InvocationReply(200, invocation.payload, request_id="fake", executed_version="$LATEST")

@@ -96,7 +96,7 @@ class Shelf:
             before.close()
 
 
-class Place:
+class DisplayPlace:
     """Where in a notebook a job is shown: one display, which is updated in place.
 
     A job that runs another's tasks again takes its place.
@@ -130,7 +130,7 @@ class WidgetView:
     """The live widget; when the job is over the result takes its place."""
 
     def __init__(
-        self, listener: ProgressListener, actions: Actions, log: OutputLog, shelf: Shelf, place: Place
+        self, listener: ProgressListener, actions: Actions, log: OutputLog, shelf: Shelf, place: DisplayPlace
     ) -> None:
         self._listener, self._actions, self._log, self._shelf = listener, actions, log, shelf
         self._widget: JobWidget | None = None
@@ -173,7 +173,7 @@ class WidgetView:
 class CardView:
     """HTML with a plain-text twin, updated in place through a display id."""
 
-    def __init__(self, listener: ProgressListener, actions: Actions, place: Place) -> None:
+    def __init__(self, listener: ProgressListener, actions: Actions, place: DisplayPlace) -> None:
         self._listener, self._actions, self._place = listener, actions, place
         self._is_shown = False
 

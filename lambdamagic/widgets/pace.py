@@ -21,7 +21,7 @@ class UnderWay(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pace:
+class RemainingTime:
     """What is known of it.
 
     Attributes:

@@ -18,7 +18,7 @@ from itertools import groupby
 
 from lambdamagic.widgets import text
 from lambdamagic.widgets.progress import Progress
-from lambdamagic.widgets.tasks import Invocation, TaskState, TaskTable
+from lambdamagic.widgets.tasks import InvocationRow, TaskGrid, TaskState
 
 _WIDTH = 720
 _DONE, _FAILED, _COLD, _SENT, _WORDS = "#2c974b", "#d94848", "#bf7600", "#8b949e", "#6e7681"
@@ -52,7 +52,7 @@ def bar(progress: Progress) -> str:
     return _image(_HATCHED + "".join(parts), 12, told)
 
 
-def timeline(tasks: TaskTable, whole_s: float) -> str:
+def timeline(tasks: TaskGrid, whole_s: float) -> str:
     """Return what ran on which execution environment when; empty when nothing came to an answer."""
     rows = tasks.rows()
     environments = len(tasks.environments)
@@ -100,7 +100,7 @@ def _strokes(lines: list[bytearray], kind: int, colour: str, down: float, height
     return f'<path stroke="{colour}" stroke-width="{height}" d="{"".join(drawn)}"/>' if drawn else ""
 
 
-def _paint(line: bytearray, row: Invocation, tasks: TaskTable, scale: float) -> None:
+def _paint(line: bytearray, row: InvocationRow, tasks: TaskGrid, scale: float) -> None:
     last = _COLUMNS - 1
 
     def column(seconds: float) -> int:
@@ -128,7 +128,7 @@ def _paint(line: bytearray, row: Invocation, tasks: TaskTable, scale: float) -> 
         at = until
 
 
-def durations(tasks: TaskTable) -> str:
+def durations(tasks: TaskGrid) -> str:
     """Return the histogram of run times; empty when no task, or only one, has run to its end."""
     seconds = sorted(filter(None, tasks.seconds))  # what has not ended, or was known before, has none
     if len(seconds) < 2:

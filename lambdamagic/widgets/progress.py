@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic import events
-from lambdamagic.widgets.pace import Pace
-from lambdamagic.widgets.tasks import Changes, TaskState, TaskTable
+from lambdamagic.widgets.pace import RemainingTime
+from lambdamagic.widgets.tasks import Changes, TaskGrid, TaskState
 
 #: Messages told apart; what comes later is counted under its type, so that a million different ones fill no memory.
 _ERRORS_KEPT = 500
@@ -51,7 +51,7 @@ class Progress:
     is_billed: bool = True
     errors: Counter[str] = field(default_factory=Counter)
     first_failed: dict[str, int] = field(default_factory=dict)
-    pace: Pace = field(default_factory=Pace)
+    pace: RemainingTime = field(default_factory=RemainingTime)
 
     @property
     def finished_tasks(self) -> int:
@@ -76,12 +76,12 @@ class Progress:
 
 
 class ProgressListener:
-    """Keeps a `Progress` and a `TaskTable` up to date; called by the engine's thread, read by the view's."""
+    """Keeps a `Progress` and a `TaskGrid` up to date; called by the engine's thread, read by the view's."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._progress = Progress()
-        self._tasks = TaskTable()
+        self._tasks = TaskGrid()
         self._on: dict[type[Any], Callable[[Any], None]] = {
             events.JobQueued: self._queued,
             events.JobStarted: self._started,
@@ -178,14 +178,14 @@ class ProgressListener:
             return copied
 
     def take_changes(self, *, rows_from: int = 0, full: bool = False, most_rows: int = 0) -> Changes:
-        """Return what changed in the tasks since the last call; see `TaskTable.take_changes`."""
+        """Return what changed in the tasks since the last call; see `TaskGrid.take_changes`."""
         with self._lock:
             return self._tasks.take_changes(rows_from=rows_from, full=full, most_rows=most_rows)
 
-    def tasks(self) -> TaskTable:
+    def tasks(self) -> TaskGrid:
         """Return the tasks of a job that is over, or a picture of them as they are now."""
         with self._lock:
-            copied = TaskTable()
+            copied = TaskGrid()
             copied.states, copied.seconds = self._tasks.states[:], self._tasks.seconds[:]
             copied.invocations, copied.counts = self._tasks.invocations[:], list(self._tasks.counts)
             copied.environments = dict(self._tasks.environments)

@@ -13,7 +13,7 @@ from html import escape
 from lambdamagic.api.appearance import SIGNS
 from lambdamagic.widgets import pictures, text
 from lambdamagic.widgets.progress import Progress
-from lambdamagic.widgets.tasks import TaskTable
+from lambdamagic.widgets.tasks import TaskGrid
 
 #: What of the user's own text is kept, in characters. Escaping makes one character six at most.
 _LABEL, _MESSAGE, _TRACEBACK, _LINE = 200, 300, 6_000, 400
@@ -53,7 +53,7 @@ overflow-wrap:anywhere}}
 </style>"""
 
 
-def render(progress: Progress, tasks: TaskTable, *, traceback: str = "", is_kept: bool = False) -> str:
+def render(progress: Progress, tasks: TaskGrid, *, traceback: str = "", is_kept: bool = False) -> str:
     """Return the HTML.
 
     Args:

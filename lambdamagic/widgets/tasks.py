@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from lambdamagic import events
-from lambdamagic.widgets.pace import Pace, UnderWay
+from lambdamagic.widgets.pace import RemainingTime, UnderWay
 
 
 class TaskState(IntEnum):
@@ -39,8 +39,8 @@ _AT_THE_END += bytes(range(_STATES, 256))
 UNDER_WAY, UNANSWERED = -1.0, -2.0
 
 
-class Invocation(NamedTuple):
-    """One row of `TaskTable.invocations`; times in seconds since the job's start.
+class InvocationRow(NamedTuple):
+    """One row of `TaskGrid.invocations`; times in seconds since the job's start.
 
     Attributes:
         attempt: Its number.
@@ -63,7 +63,7 @@ class Invocation(NamedTuple):
     init: float
 
 
-WIDTH = len(Invocation._fields)
+WIDTH = len(InvocationRow._fields)
 #: Rows kept, 13 MB; a timeline of more would show nothing that one of these does not.
 _ROWS_KEPT = 200_000
 
@@ -76,7 +76,7 @@ class Changes:
         ranges: Pairs of a first task and a count (unsigned 32-bit).
         states: The states of the tasks in those ranges, one byte each.
         seconds: Run times of those among them that are done or failed (32-bit floats).
-        invocations: Rows as in `Invocation` (32-bit floats).
+        invocations: Rows as in `InvocationRow` (32-bit floats).
         is_full: Whether this is everything there is, and not a difference.
     """
 
@@ -93,7 +93,7 @@ class Changes:
         return 4 * words + len(self.states)
 
 
-class TaskTable:
+class TaskGrid:
     """The tasks of one job. Not thread-safe: whoever owns it (`ProgressListener`) holds a lock."""
 
     def __init__(self) -> None:
@@ -149,10 +149,10 @@ class TaskTable:
         self._set(event.task, _FAILED if event.failed else _DONE)
         self.seconds[event.task] = event.seconds
 
-    def pace(self) -> Pace:
+    def pace(self) -> RemainingTime:
         """Return what can be told of the job's pace."""
         each = self._pace_seconds / self._pace_tasks if self._pace_tasks else None
-        return Pace(each, self._slots, tuple(self._sent.values()))
+        return RemainingTime(each, self._slots, tuple(self._sent.values()))
 
     def ended(self) -> int:
         """Nothing more happens: what has no outcome has not run. Return how many invocations were under way."""
@@ -187,10 +187,10 @@ class TaskTable:
         stop = start + most_rows * WIDTH if most_rows and not full else len(self.invocations)
         return Changes(ranges, bytes(states), seconds, self.invocations[start:stop], full)
 
-    def rows(self) -> list[Invocation]:
+    def rows(self) -> list[InvocationRow]:
         """Return the invocations that were answered."""
         flat = self.invocations
-        rows = (Invocation(*flat[start : start + WIDTH]) for start in range(0, len(flat), WIDTH))
+        rows = (InvocationRow(*flat[start : start + WIDTH]) for start in range(0, len(flat), WIDTH))
         return [row for row in rows if row.environment >= 0]
 
     def _row(

@@ -12,7 +12,7 @@ import threading
 from lambdamagic.errors import TargetError
 from lambdamagic.protocol.envelope import Live
 from lambdamagic.protocol.life import DONE, beat, new_sign
-from lambdamagic.storage.base import TransferError
+from lambdamagic.storage.object_store import TransferError
 
 
 class Beacon:

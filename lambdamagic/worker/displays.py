@@ -10,7 +10,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.worker.outputs import Outputs
+from lambdamagic.worker.recorder import Outputs
 
 #: Set for the time of a run: shows a matplotlib figure in the cell. It is here and not in `figures`, which imports
 #: matplotlib, because it must be set before the user's code first calls `plt.show()`.

@@ -20,8 +20,8 @@ from typing import Any
 from lambdamagic.codec.failures import ErrorRecord, describe, render
 from lambdamagic.worker import displays
 from lambdamagic.worker.displays import make_display
-from lambdamagic.worker.outputs import CapturedStreams, Outputs
-from lambdamagic.worker.program import Program, builtins_of_a_cell
+from lambdamagic.worker.program import LoadedProgram, builtins_of_a_cell
+from lambdamagic.worker.recorder import CapturedStreams, Outputs
 from lambdamagic.worker.shell import RemoteShell
 
 #: Frames of these files at the top of a traceback are ours.
@@ -83,10 +83,10 @@ def _interpreter_kept() -> Iterator[None]:
                 os.dup2(kept, descriptor)
 
 
-class Environment:
+class CellSurroundings:
     """Everything around user code, for the time of one invocation."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: LoadedProgram) -> None:
         self._program = program
         self.outputs = Outputs()
         self._display = make_display(self.outputs)

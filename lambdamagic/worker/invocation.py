@@ -21,12 +21,12 @@ from lambdamagic.protocol.joblog import job_line
 from lambdamagic.protocol.limits import SYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.protocol.stored import seal
 from lambdamagic.worker.blobs import BlobCache, deliver
-from lambdamagic.worker.cell import run_cell
-from lambdamagic.worker.execution import Environment
+from lambdamagic.worker.cell_body import run_cell
+from lambdamagic.worker.execution import CellSurroundings
 from lambdamagic.worker.handler import environment_id
 from lambdamagic.worker.mapper import Chunk
-from lambdamagic.worker.program import Program
-from lambdamagic.worker.shared import SharedObjects
+from lambdamagic.worker.program import LoadedProgram
+from lambdamagic.worker.shared_objects import SharedObjects
 from lambdamagic.worker.trigger import is_notification, requests_of
 from lambdamagic.worker.watchdog import Interrupted, Watchdog
 
@@ -51,13 +51,13 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
         ]
         return answers[-1]
     if isinstance(event, dict) and MARK in event and event.get(TELL) == "holdings":  # whichever version asks
-        from lambdamagic.worker.holdings import tell
+        from lambdamagic.worker.list_holdings import tell
 
         return tell()
     if not isinstance(event, dict) or not event.get("answer"):
         return _answer(event, context, state, began=began, is_cold=is_cold)
-    from lambdamagic.worker.beacon import Beacon
     from lambdamagic.storage.presigned import upload
+    from lambdamagic.worker.beacon import Beacon
 
     beacon = Beacon(Live.from_json(event["live"])) if event.get("live") else None
     if beacon is not None and not beacon.begin():
@@ -128,7 +128,7 @@ def _answer(event: Any, context: Any, state: dict[str, Any], *, began: float, is
 def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Response, Frames | None]:
     here = versions.here()
     program = _program(request, state, cache)
-    environment = Environment(program)
+    environment = CellSurroundings(program)
     if request.kind == "map":
         chunk = Chunk(request, program, environment, cache)
         chunk.run()
@@ -151,17 +151,17 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
     return done, answer.frames
 
 
-def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> Program:
+def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> LoadedProgram:
     """Return the job's program; the chunks of one map find it read already."""
     kept = state.get("program")
     if kept is not None:
         known, program = kept
         if known == (request.job_id, request.options.get("program_id")) and request.kind == "map":
-            found: Program = program
+            found: LoadedProgram = program
             return found
         program.close()
         del state["program"]
-    program = Program(request, cache, state.setdefault("shared", SharedObjects()))
+    program = LoadedProgram(request, cache, state.setdefault("shared", SharedObjects()))
     state["program"] = ((request.job_id, request.options.get("program_id")), program)
     return program
 

@@ -12,9 +12,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lambdamagic.aws.connections import Connections
+    from lambdamagic.aws.request_signer import RequestSigner
     from lambdamagic.protocol.batch import Batch, Fate
-    from lambdamagic.storage.connections import Connections
-    from lambdamagic.storage.request_signer import RequestSigner
 
 #: Requests to Lambda at once: more than the processor share of 1,024 MB can sign while they wait.
 _THREADS = 16
@@ -119,8 +119,8 @@ class _Sender:
     """Lambda's Invoke for events; keeps connections from batch to batch. Thread-safe."""
 
     def __init__(self) -> None:
-        from lambdamagic.storage.connections import Connections
-        from lambdamagic.storage.request_signer import RequestSigner
+        from lambdamagic.aws.connections import Connections
+        from lambdamagic.aws.request_signer import RequestSigner
 
         region = os.environ.get("AWS_REGION", "us-east-1")
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
@@ -134,9 +134,9 @@ class _Sender:
 
     def send(self, function: str, payload: bytes) -> Fate:
         """Hand one event over and return what became of it."""
+        from lambdamagic.aws.connections import NETWORK_ERRORS, NotSentError
+        from lambdamagic.aws.invoke_refusal import InvokeRefusal
         from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, Fate
-        from lambdamagic.storage.connections import NETWORK_ERRORS, NotSentError
-        from lambdamagic.storage.invoke_refusal import InvokeRefusal
 
         url = f"{self._endpoint}/2015-03-31/functions/{function}/invocations"
         headers = self._signer.sign("POST", url, "", {"X-Amz-Invocation-Type": "Event"}, payload)

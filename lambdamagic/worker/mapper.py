@@ -14,8 +14,8 @@ from lambdamagic.codec.picklers import PICKLING_ERRORS
 from lambdamagic.errors import ResultError
 from lambdamagic.protocol.envelope import Request, TaskSummary
 from lambdamagic.worker.blobs import BlobCache, read_frames
-from lambdamagic.worker.execution import Environment, run_code
-from lambdamagic.worker.program import Program, collection_paused
+from lambdamagic.worker.execution import CellSurroundings, run_code
+from lambdamagic.worker.program import LoadedProgram, collection_paused
 from lambdamagic.worker.watchdog import Interrupted
 
 
@@ -34,7 +34,9 @@ class Chunk:
         interrupted: The reason why the rest did not run, or None.
     """
 
-    def __init__(self, request: Request, program: Program, environment: Environment, cache: BlobCache) -> None:
+    def __init__(
+        self, request: Request, program: LoadedProgram, environment: CellSurroundings, cache: BlobCache
+    ) -> None:
         self._request, self._program, self._environment = request, program, environment
         self.outcomes: list[dict[str, Any]] = []
         self.interrupted: Interrupted | None = None

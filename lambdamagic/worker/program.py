@@ -21,7 +21,7 @@ from lambdamagic.protocol.envelope import Before, Request
 from lambdamagic.protocol.payload import FrameRef, Payload, split_frames
 from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.ownmodules import importable
-from lambdamagic.worker.shared import SharedObjects, SharedReader
+from lambdamagic.worker.shared_objects import SharedObjects, SharedReader
 
 #: Names that a fresh `__main__` has by itself.
 OWN_NAMES = frozenset(
@@ -30,7 +30,7 @@ OWN_NAMES = frozenset(
 )
 
 
-class Program:
+class LoadedProgram:
     """One job's code and captured names, living in a `__main__` of its own.
 
     Attributes:

@@ -72,7 +72,7 @@ class _RoleCredentials:
 
 def _signed_url(bucket: str, key: str) -> str:
     """Return a URL to read the object with, signed with the role's credentials; boto3 need not be there."""
-    from lambdamagic.storage.signer import UrlSigner
+    from lambdamagic.aws.url_signer import UrlSigner
 
     region = os.environ.get("AWS_REGION", "us-east-1")
     credentials = _RoleCredentials()

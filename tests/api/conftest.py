@@ -17,7 +17,7 @@ from lambdamagic import LambdaExecutor, LambdaPool
 from lambdamagic.api import process
 from lambdamagic.api.options import Access
 from lambdamagic.config import load_settings
-from lambdamagic.local.faults import Faults
+from lambdamagic.local.testing.faults import Faults
 
 _SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with threads is deprecated
 

@@ -21,7 +21,7 @@ from lambdamagic.config import load_settings
 from lambdamagic.errors import IntegrityError, JobMissingError
 from lambdamagic.jobs.history import History
 from lambdamagic.protocol import keys
-from lambdamagic.targets.local import LocalTarget
+from lambdamagic.targets.local_target import LocalTarget
 
 _CLIENT = """
 import sys, time
@@ -57,7 +57,7 @@ def deployed(local_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
     """A deployed function and a bucket, as an account has them: the embedded Lambda of another process plays it."""
     target = process.target(load_settings().settings, Access())
     assert isinstance(target, LocalTarget)
-    from lambdamagic.targets.base import FunctionWish
+    from lambdamagic.targets.target import FunctionWish
 
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     function = target.function_for(FunctionWish(256, 30, python))

@@ -12,8 +12,8 @@ from lambdamagic.api.map_job import MapJob
 from lambdamagic.events import Event
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import Job
-from lambdamagic.transports.base import Invocation, InvocationReply
 from lambdamagic.transports.fake import FakeTransport
+from lambdamagic.transports.transport import InvocationReply, InvokeCall
 from tests.jobs.functions import answering, start
 
 
@@ -39,7 +39,7 @@ class _Work:
             self.meanwhile()
         return start(self._engine, FakeTransport(then=self._slow if self._launched > 1 else _fails), list(tasks))
 
-    def _slow(self, invocation: Invocation) -> InvocationReply:
+    def _slow(self, invocation: InvokeCall) -> InvocationReply:
         self._release.wait(60)
         return _fails(invocation)
 

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from tests.deploy.accounts import Account
 from tests.deploy.wheels import make_wheel
 from tests.kernels import Kernel

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from tests.deploy.accounts import Account
 
 

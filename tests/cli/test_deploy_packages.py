@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from tests.deploy.wheels import make_wheel
 
 _AS_TEXT: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 150, "check": False}
@@ -89,7 +89,7 @@ def test_a_notebooks_packages_are_put_in_and_others_are_told(machine, tmp_path: 
     """What it imports is there, in the version of here; what is added to a cell later is told, and the told command
     mends it."""
     environment, server = machine
-    from lambdamagic.local.faults import Faults
+    from lambdamagic.local.testing.faults import Faults
 
     folder = tmp_path / "work"
     folder.mkdir()

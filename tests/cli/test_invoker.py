@@ -15,8 +15,8 @@ import pytest
 from lambdamagic import LambdaExecutor, events
 from lambdamagic.api import process
 from lambdamagic.errors import CredentialsError, FunctionMissingError, NotOursError
-from lambdamagic.local.faults import FaultRule
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
+from lambdamagic.local.testing.faults import FaultRule
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.batch import Batch
 from tests.cli.calling import Done, call

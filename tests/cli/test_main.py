@@ -36,7 +36,7 @@ def test_the_help_page_imports_no_command(tmp_path: Path) -> None:
     code = (
         "import sys, atexit\n"
         "atexit.register(lambda: print(*(m for m in sys.modules if m in ('boto3', 'botocore', 'rich', 'moto')"
-        " or m == 'lambdamagic.cli.local'), file=sys.stderr))\n"
+        " or m == 'lambdamagic.cli.local_commands'), file=sys.stderr))\n"
         "from lambdamagic.cli import main; main(['--help'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

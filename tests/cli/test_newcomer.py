@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from tests.cli.calling import run
 from tests.deploy.accounts import Account
 

@@ -11,7 +11,7 @@ import pytest
 
 from lambdamagic.cli.exits import INVALID, MISSING, USAGE
 from lambdamagic.deploy.functions import python_here
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol.holdings import Holdings
 from tests.cli.calling import Done, run
 from tests.cli.test_main import ALL

@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from lambdamagic import LambdaExecutor, remote
 from lambdamagic.api import process
-from lambdamagic.errors import LambdaMagicError
-from lambdamagic.local.launcher import LocalServer
 from lambdamagic.aws.access import AwsAccess
+from lambdamagic.errors import LambdaMagicError
+from lambdamagic.local.local_server import LocalServer
 from tests.cli.calling import Done, call
 from tests.deploy.accounts import Account
 

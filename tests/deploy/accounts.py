@@ -6,12 +6,12 @@ import json
 from contextlib import closing
 from typing import Any
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.deployment import Deployment
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import StackSpec
-from lambdamagic.local.faults import Faults
-from lambdamagic.local.launcher import LocalServer
-from lambdamagic.aws.access import AwsAccess
+from lambdamagic.local.local_server import LocalServer
+from lambdamagic.local.testing.faults import Faults
 
 
 class Account:

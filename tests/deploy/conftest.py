@@ -10,7 +10,7 @@ from lambdamagic.deploy.code import PackagedCode
 from lambdamagic.deploy.destroy import Demolition
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from tests.deploy.accounts import Account
 
 

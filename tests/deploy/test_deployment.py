@@ -291,8 +291,8 @@ def test_a_bucket_that_is_there_already(account: Account, code: Any, name: str) 
 def test_variants_go_with_it(account: Account, code: Any, name: str) -> None:
     """A variant in another size is no part of the stack, and goes with it all the same."""
     done = account.deployment(name, code, memory_mb=512, timeout_s=30).apply()
-    from lambdamagic.targets.aws import AwsTarget
-    from lambdamagic.targets.base import FunctionWish
+    from lambdamagic.targets.aws_target import AwsTarget
+    from lambdamagic.targets.target import FunctionWish
 
     settings = Settings(target="aws", function=done.function, bucket=done.bucket, variants="always")
     target = AwsTarget(settings, account.access)

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket
 from lambdamagic.errors import TargetError
-from lambdamagic.aws.access import AwsAccess
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lambdamagic.clock import ManualClock
-from lambdamagic.deploy.logs import FunctionLogs
+from lambdamagic.deploy.function_logs import FunctionLogs
 from tests.deploy.accounts import Account
 
 GROUP, STREAM = "/aws/lambda/followed", "environment"

@@ -23,9 +23,9 @@ from lambdamagic.jobs.encoding import encode_program
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import JobSpec, Unit
 from lambdamagic.jobs.sources import FixedUnits
-from lambdamagic.local.launcher import LocalServer
-from lambdamagic.targets.aws import AwsTarget
-from lambdamagic.targets.base import FunctionWish
+from lambdamagic.local.local_server import LocalServer
+from lambdamagic.targets.aws_target import AwsTarget
+from lambdamagic.targets.target import FunctionWish
 
 ROOT = Path(__file__).parents[2]
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import HANDLER
 from lambdamagic.deploy.packages import (
@@ -26,9 +27,8 @@ from lambdamagic.deploy.packages import (
 from lambdamagic.deploy.wheels import install_wheels
 from lambdamagic.deploy.zips import write_zip
 from lambdamagic.errors import BucketMissingError, ConfigError, PackageError
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack, stored_key, unpack
-from lambdamagic.aws.access import AwsAccess
 from tests.deploy.wheels import make_sdist, make_wheel
 
 HERE = LambdaPlatform(python_here())
@@ -134,7 +134,8 @@ def test_the_agent_is_enough_for_the_handler(index: Path, tmp_path: Path) -> Non
     code = (
         "import sys, pkgutil, importlib, lambdamagic.worker.handler\n"
         "import lambdamagic.worker, lambdamagic.codec, lambdamagic.storage, lambdamagic.aws, lambdamagic.protocol\n"
-        "for package in (lambdamagic.worker, lambdamagic.codec, lambdamagic.storage, lambdamagic.aws, lambdamagic.protocol):\n"
+        "l = lambdamagic\n"
+        "for package in (l.worker, l.codec, l.storage, l.aws, l.protocol):\n"
         "    for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "        if found.name not in ('lambdamagic.worker.figures', 'lambdamagic.worker.shell'):\n"
         "            importlib.import_module(found.name)\n"  # those two load with matplotlib and IPython, if at all

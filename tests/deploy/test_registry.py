@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from lambdamagic.deploy.registry import ecr_login, ensure_repository
-from lambdamagic.local.launcher import LocalServer
 from lambdamagic.aws.access import AwsAccess
+from lambdamagic.deploy.image_registry import ecr_login, ensure_repository
+from lambdamagic.local.local_server import LocalServer
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import Settings
 from lambdamagic.deploy.functions import python_here, variant_name
 from lambdamagic.deploy.model import HANDLER
@@ -24,11 +25,10 @@ from lambdamagic.deploy.packages import (
 )
 from lambdamagic.deploy.variants import TAG, variants_of
 from lambdamagic.errors import ConfigError, PackageError, TargetError, VersionMismatchError
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
-from lambdamagic.aws.access import AwsAccess
-from lambdamagic.targets.aws import AwsTarget
-from lambdamagic.targets.base import FunctionWish
+from lambdamagic.targets.aws_target import AwsTarget
+from lambdamagic.targets.target import FunctionWish
 from tests.deploy.image_functions import MANIFEST
 
 HERE = python_here()

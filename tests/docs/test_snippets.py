@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from tests.docs.snippets import PAGES, ROOT, Block, all_blocks, blocks_of
 
 BLOCKS = all_blocks()

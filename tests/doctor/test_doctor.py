@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import ResolvedSettings, Settings
 from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.installed import distributions_of
@@ -22,10 +23,9 @@ from lambdamagic.deploy.model import HANDLER
 from lambdamagic.doctor.examine import examine
 from lambdamagic.doctor.findings import Finding
 from lambdamagic.doctor.reach import check_clock, check_reach, reach
-from lambdamagic.local.faults import Faults
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
+from lambdamagic.local.testing.faults import Faults
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
-from lambdamagic.aws.access import AwsAccess
 from tests.deploy.image_functions import make_image_function
 from tests.doctor.scripted import clock_that_is_off, iam_that_denies
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambdamagic.deploy.engines import Engine, find_engine
+from lambdamagic.deploy.container_tools import ContainerTool, find_engine
 from lambdamagic.deploy.images import Image, build_derived_image, build_handler_image
 from lambdamagic.deploy.platforms import LambdaPlatform
 from lambdamagic.deploy.wheels import WheelSource
@@ -27,7 +27,7 @@ def _cannot(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerTool]:
     """buildah, with nothing in its store."""
     missing = [name for name in ("buildah", "debootstrap") if shutil.which(name) is None]
     if missing:
@@ -44,7 +44,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def base(engine: Engine) -> str:
+def base(engine: ContainerTool) -> str:
     """Debian with Python and pip."""
     made = engine.run(["from", "scratch"], doing="make a container").strip()
     engine.run(["add", made, str(base_tar(_CACHE)), "/"], doing="add Debian")
@@ -53,13 +53,13 @@ def base(engine: Engine) -> str:
 
 
 @pytest.fixture(scope="session")
-def handler_image(engine: Engine, base: str) -> Image:
+def handler_image(engine: ContainerTool, base: str) -> Image:
     """The function's image."""
     return build_handler_image(engine, "localhost/lambdamagic:test", LambdaPlatform(PYTHON), base=base)
 
 
 @pytest.fixture(scope="session")
-def derived_image(engine: Engine, handler_image: Image, tmp_path_factory: pytest.TempPathFactory) -> Image:
+def derived_image(engine: ContainerTool, handler_image: Image, tmp_path_factory: pytest.TempPathFactory) -> Image:
     """One with NumPy and a module of the user's."""
     own = tmp_path_factory.mktemp("own") / "ownmodule.py"
     own.write_text("import numpy\n\ndef solve(n):\n    return numpy.linalg.solve(numpy.eye(n) * 4, numpy.ones(n))\n")

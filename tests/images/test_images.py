@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from lambdamagic.deploy.engines import Engine, find_engine
+from lambdamagic.deploy.container_tools import ContainerTool, find_engine
 from lambdamagic.deploy.functions import python_here
+from lambdamagic.deploy.image_registry import Login, push_image
 from lambdamagic.deploy.images import Image, build_handler_image, inspect_image
 from lambdamagic.deploy.platforms import LambdaPlatform
-from lambdamagic.deploy.registry import Login, push_image
-from lambdamagic.doctor.images import try_image
+from lambdamagic.doctor.image_checks import try_image
 from lambdamagic.errors import ImageError, ImageMissingError
 from tests.images.base import PYTHON
 from tests.images.registry import PASSWORD, USER, registry
@@ -29,7 +29,7 @@ same_python = pytest.mark.skipif(
 )
 
 
-def test_it_holds_what_runs_in_lambda_and_says_so(handler_image: Image, engine: Engine) -> None:
+def test_it_holds_what_runs_in_lambda_and_says_so(handler_image: Image, engine: ContainerTool) -> None:
     """The runtime client, the picklers and our own part; nothing of the notebook's side. Any user may read it."""
     holdings = handler_image.holdings
     assert holdings.kind == "image" and holdings.python == PYTHON
@@ -48,7 +48,7 @@ def test_it_holds_what_runs_in_lambda_and_says_so(handler_image: Image, engine: 
     assert not {"magics", "jobs", "local", "deploy", "cli"} & set(listed.split())
 
 
-def test_packages_lie_in_a_layer_of_their_own(derived_image: Image, handler_image: Image, engine: Engine) -> None:
+def test_packages_lie_in_their_own_layer(derived_image: Image, handler_image: Image, engine: ContainerTool) -> None:
     """The derived image adds to the other's layers, so a push sends only what is new."""
     layers = {}
     for image in (handler_image, derived_image):
@@ -60,7 +60,7 @@ def test_packages_lie_in_a_layer_of_their_own(derived_image: Image, handler_imag
 
 
 @same_python
-def test_a_cell_runs_in_the_image(derived_image: Image, engine: Engine) -> None:
+def test_a_cell_runs_in_the_image(derived_image: Image, engine: ContainerTool) -> None:
     """Its own entry point against the embedded Lambda's Runtime API; NumPy of the image does real work."""
     source = (
         "import ownmodule, numpy\nwhere = numpy.__file__\nfound = float(ownmodule.solve(50).sum())\n"
@@ -73,7 +73,7 @@ def test_a_cell_runs_in_the_image(derived_image: Image, engine: Engine) -> None:
     assert 0 < seen.init_ms < 60_000
 
 
-def test_it_is_pushed_to_a_real_registry(derived_image: Image, engine: Engine, tmp_path: Path) -> None:
+def test_it_is_pushed_to_a_real_registry(derived_image: Image, engine: ContainerTool, tmp_path: Path) -> None:
     """Signed in by a password through standard input; the digest that comes back is the registry's."""
     if shutil.which("docker-registry") is None:
         pytest.skip("docker-registry is not installed (`make image-tools`)")
@@ -100,7 +100,7 @@ def test_it_is_pushed_to_a_real_registry(derived_image: Image, engine: Engine, t
     assert PASSWORD not in repr(login)
 
 
-def test_a_base_that_cannot_be_had(engine: Engine) -> None:
+def test_a_base_that_cannot_be_had(engine: ContainerTool) -> None:
     """What the tool says is told, with what to do."""
     with pytest.raises(ImageError, match=r"nowhere\.invalid/base:1") as caught:
         build_handler_image(
@@ -109,7 +109,7 @@ def test_a_base_that_cannot_be_had(engine: Engine) -> None:
     assert "--base" in (caught.value.hint or "")
 
 
-def test_an_image_that_is_not_ours(base: str, engine: Engine) -> None:
+def test_an_image_that_is_not_ours(base: str, engine: ContainerTool) -> None:
     """It is said before anything is pushed or run."""
     with pytest.raises(ImageError, match="was not built by lambdamagic"):
         inspect_image(engine, base)
@@ -118,13 +118,13 @@ def test_an_image_that_is_not_ours(base: str, engine: Engine) -> None:
     assert "`lambdamagic image build --tag localhost/nowhere:1`" in (caught.value.hint or "")
 
 
-def test_a_build_that_fails_says_what_the_tool_said(engine: Engine) -> None:
+def test_a_build_that_fails_says_what_the_tool_said(engine: ContainerTool) -> None:
     """The end of its output, with its status."""
     with pytest.raises(ImageError, match="could not build the image"):
         build_handler_image(engine, "localhost/x:1", LambdaPlatform(PYTHON), base="localhost/not-there:1")
 
 
-def test_the_commands(derived_image: Image, engine: Engine) -> None:
+def test_the_commands(derived_image: Image, engine: ContainerTool) -> None:
     """`lambdamagic image build` and `test` as processes, with buildah's own store."""
     options = [f"--engine-option={option}" for option in engine.command[1:]]
     command = ["image", "build", "--engine", "buildah", *options, "--base", "localhost/debian:python"]

@@ -20,13 +20,13 @@ from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Request, Response, TaskSummary
 from lambdamagic.protocol.payload import Payload, inline_payload
-from lambdamagic.transports.base import Invocation, InvocationReply
 from lambdamagic.transports.fake import FakeTransport
+from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
 HOME = Home({"__name__": "__main__", "__builtins__": builtins})
 
 
-def items_of(invocation: Invocation) -> list[Any]:
+def items_of(invocation: InvokeCall) -> list[Any]:
     """Return the items that an invocation carries."""
     request = Request.from_json(json.loads(invocation.payload))
     assert request.items is not None
@@ -34,10 +34,10 @@ def items_of(invocation: Invocation) -> list[Any]:
     return found
 
 
-def answering(fn: Callable[[Any], Any]) -> Callable[[Invocation], InvocationReply]:
+def answering(fn: Callable[[Any], Any]) -> Callable[[InvokeCall], InvocationReply]:
     """Return what runs `fn` for each item; its exceptions are outcomes, its InvocationReply is the whole answer."""
 
-    def answer(invocation: Invocation) -> InvocationReply:
+    def answer(invocation: InvokeCall) -> InvocationReply:
         encoder, summaries = Encoder(HOME), []
         for item in items_of(invocation):
             try:

@@ -14,10 +14,10 @@ from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.payload import inline_payload
-from lambdamagic.storage.base import ObjectInfo
-from lambdamagic.storage.memory import MemoryObjectStore
-from lambdamagic.transports.base import InvocationReply
+from lambdamagic.storage.memory_store import MemoryObjectStore
+from lambdamagic.storage.object_store import ObjectInfo
 from lambdamagic.transports.fake import FakeTransport
+from lambdamagic.transports.transport import InvocationReply
 
 
 class _Unlisted(MemoryObjectStore):

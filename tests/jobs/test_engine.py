@@ -32,8 +32,8 @@ from lambdamagic.jobs.sources import Submissions
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.payload import Payload
-from lambdamagic.transports.base import InvocationReply
 from lambdamagic.transports.fake import FakeTransport, failed
+from lambdamagic.transports.transport import InvocationReply
 from tests.jobs.functions import HOME, answering, items_of, reply, start
 
 DIED = failed("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: exit status 1")

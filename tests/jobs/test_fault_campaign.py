@@ -11,8 +11,8 @@ import pytest
 from benchmarks.campaign import run
 from lambdamagic import LambdaExecutor
 from lambdamagic.api import process
-from lambdamagic.local.faults import FaultRule, Faults
-from lambdamagic.targets.local import LocalTarget
+from lambdamagic.local.testing.faults import FaultRule, Faults
+from lambdamagic.targets.local_target import LocalTarget
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.limits import ASYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.protocol.payload import Payload, inline_payload
 from lambdamagic.protocol.report import Report
-from lambdamagic.storage.memory import MemoryObjectStore
-from lambdamagic.transports.base import Invocation, InvocationReply
+from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.transports.fake import FakeTransport
+from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
 REPORT = (
     "REPORT RequestId: r\tDuration: 90.00 ms\tBilled Duration: 100 ms\tMemory Size: 1024 MB\tMax Memory Used: 30 MB\t"
@@ -68,7 +68,7 @@ class Told:
         """All attempts that stood in batches."""
         return [attempt for batch in self.batches for attempt in batch]
 
-    def __call__(self, invocation: Invocation) -> InvocationReply:
+    def __call__(self, invocation: InvokeCall) -> InvocationReply:
         document = json.loads(invocation.payload)
         if invocation.kind == "Event":
             assert invocation.function == "f"
@@ -241,7 +241,7 @@ def test_who_is_not_ready_for_long_holds_nobody_up(threads: DaemonThreads, monke
     monkeypatch.setattr("lambdamagic.jobs.handover._LINGER_S", 0.05)
     told, others_went = Told(all_taken), threading.Event()
 
-    def answer(invocation: Invocation) -> InvocationReply:
+    def answer(invocation: InvokeCall) -> InvocationReply:
         others_went.set()
         return told(invocation)
 

@@ -12,11 +12,11 @@ from lambdamagic.errors import (
     OutOfMemoryError,
     ThrottledError,
 )
-from lambdamagic.jobs.policy import History, RetryPolicy, backoff_s, bears_throttling, note, wait_before_retry
+from lambdamagic.jobs.policy import AttemptHistory, RetryPolicy, backoff_s, bears_throttling, note, wait_before_retry
 
 
 def _waits(policy, error, times, now=0.0):
-    history = History()
+    history = AttemptHistory()
     waits = []
     for _ in range(times):
         note(history, error, now)
@@ -34,7 +34,7 @@ def test_waits_double_up_to_the_cap():
 def test_throttling_is_borne_while_something_is_taken():
     """Patience counts from the first refusal or from the job's last success, whichever is later."""
     policy = RetryPolicy(throttle_patience_s=10.0)
-    history = History()
+    history = AttemptHistory()
     for second in range(11):
         note(history, ThrottledError("429"), float(second))
         assert bears_throttling(policy, history, now=float(second), last_success=float("-inf"))

@@ -16,8 +16,8 @@ from lambdamagic.jobs.ledger import Budget
 from lambdamagic.jobs.policy import RetryPolicy, larger_memory_mb, wants_retry
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.report import Report
-from lambdamagic.transports.base import InvocationReply
 from lambdamagic.transports.fake import FakeTransport, failed
+from lambdamagic.transports.transport import InvocationReply
 from tests.jobs.functions import answering, items_of, start
 from tests.jobs.test_engine import DIED, collect
 

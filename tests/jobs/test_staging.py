@@ -8,8 +8,8 @@ from lambdamagic.clock import ManualClock
 from lambdamagic.codec.frames import Frames
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol.limits import PRESIGN_EXPIRES_S
-from lambdamagic.storage.base import TransferError
-from lambdamagic.storage.memory import MemoryObjectStore
+from lambdamagic.storage.memory_store import MemoryObjectStore
+from lambdamagic.storage.object_store import TransferError
 
 
 def test_a_job_outlives_the_permissions_of_its_program():

@@ -18,7 +18,7 @@ from lambdamagic.errors import (
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
-from lambdamagic.transports.base import InvocationReply
+from lambdamagic.transports.transport import InvocationReply
 
 REPORT = (
     "REPORT RequestId: r-1\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\t"

@@ -18,8 +18,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from lambdamagic.local.interpreters import OWN_VERSION
-from lambdamagic.local.launcher import LocalConnection, LocalServer
+from lambdamagic.local.environments.interpreters import OWN_VERSION
+from lambdamagic.local.local_server import LocalConnection, LocalServer
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 _names = itertools.count(1)

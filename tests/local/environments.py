@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lambdamagic.local.environment import Blueprint, Environment, Invocation
-from lambdamagic.local.functions import FunctionVersion
-from lambdamagic.local.invoke import new_request_id
-from lambdamagic.local.logs import LogBuffer
-from lambdamagic.local.processes import ProcessExit
-from lambdamagic.local.runtime_api import Task
+from lambdamagic.local.control.log_streams import LogBuffer
+from lambdamagic.local.environments.environment import Blueprint, Environment, Invocation
+from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.invoke_api import new_request_id
+from lambdamagic.local.environments.processes import ProcessExit
+from lambdamagic.local.environments.runtime_api import Task
 
 KILLED = ProcessExit(9)
 

@@ -182,7 +182,7 @@ def test_a_functions_key_has_its_roles_rights(account: Any) -> None:
         """
     import textwrap
 
-    from lambdamagic.local.interpreters import OWN_VERSION
+    from lambdamagic.local.environments.interpreters import OWN_VERSION
     from tests.local.conftest import package
 
     account.functions.create_function(

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from moto.s3.models import S3Backend, s3_backends
 
-from lambdamagic.local.http_server import Request
-from lambdamagic.local.moto_app import MotoApp
-from lambdamagic.local.options import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
+from lambdamagic.local.control.moto_app import MotoApp
+from lambdamagic.local.server.http_server import HttpRequest
+from lambdamagic.local.server.server_options import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
 
 BUCKET = "conditional"
 SIGNED = "AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/s3/aws4_request"  # moto only looks whether there is one
@@ -42,7 +42,7 @@ def meeting(monkeypatch):
 
 def _send(app, method, query="", *, body=b"", **headers):
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = Request(method, f"/{BUCKET}/key", query, {"host": "127.0.0.1", "authorization": SIGNED, **sent}, body)
+    request = HttpRequest(method, f"/{BUCKET}/key", query, {"host": "127.0.0.1", "authorization": SIGNED, **sent}, body)
     return app.answer("s3", request)
 
 

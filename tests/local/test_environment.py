@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdamagic.local.interpreters import OWN_VERSION, find_python
+from lambdamagic.local.environments.interpreters import OWN_VERSION, find_python
 from tests.local.conftest import package
 
 DUMP = """

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from lambdamagic.errors import LocalServerError
-from lambdamagic.local.faults import FaultRule, Faults
+from lambdamagic.local.testing.faults import FaultRule, Faults
 from tests.local.conftest import ECHO, REPORT
 
 

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdamagic.local.interpreters import OWN_VERSION
+from lambdamagic.local.environments.interpreters import OWN_VERSION
 from tests.local.conftest import ECHO, package
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from lambdamagic.errors import LocalServerError
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
 from tests.local.conftest import ECHO, Account, Processes
 
 
@@ -106,7 +106,7 @@ def test_starting_from_a_thread_that_ends_leaves_it_running(tmp_path):
 def test_importing_the_launcher_is_light():
     """No moto, no event loop, no boto3 and no botocore come with it."""
     code = (
-        "import sys, lambdamagic.local.launcher\n"
+        "import sys, lambdamagic.local.local_server\n"
         "heavy = {'moto', 'boto3', 'botocore', 'asyncio', 'uvloop', 'httptools', 'psutil', 'IPython'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

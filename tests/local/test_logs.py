@@ -9,8 +9,8 @@ import time
 import pytest
 from moto.logs.models import logs_backends
 
-from lambdamagic.local.logs import InvocationLog, LogBuffer, LogStream
-from lambdamagic.local.options import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
+from lambdamagic.local.control.log_streams import InvocationLog, LogBuffer, LogStream
+from lambdamagic.local.server.server_options import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
 
 
 def _messages(account, name):

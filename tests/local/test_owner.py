@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lambdamagic.local.folders import make_folder, sweep
-from lambdamagic.local.launcher import LocalServer, connection_from_json
+from lambdamagic.local.local_server import LocalServer, connection_from_json
+from lambdamagic.local.server.folders import make_folder, sweep
 from tests.local.conftest import Account, Processes
 
 OWNER = """
 import sys, os, time
 from pathlib import Path
-from lambdamagic.local.launcher import LocalServer, connection_to_json
+from lambdamagic.local.local_server import LocalServer, connection_to_json
 server = LocalServer.start(folder=Path(sys.argv[1]))
 if sys.argv[2] == "fork" and os.fork() == 0:
     time.sleep(60)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdamagic.local.policy_language import Decision, decide
+from lambdamagic.local.rights.policy_language import Decision, decide
 
 OBJECT = "arn:aws:s3:::b/dir/k.txt"
 

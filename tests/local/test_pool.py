@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from lambdamagic.local.environment import Environment, NotDelivered
-from lambdamagic.local.pool import Pool
-from lambdamagic.local.stats import Stats
+from lambdamagic.local.environments.environment import Environment, NotDelivered
+from lambdamagic.local.environments.environment_pool import Pool
+from lambdamagic.local.testing.stats import Stats
 from tests.local.environments import ScriptedProcesses, blueprint, function, invocation, log_buffer, until
 
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lambdamagic.local.aws_errors import AwsError
-from lambdamagic.local.functions import not_found
-from lambdamagic.local.registry import FunctionRegistry
+from lambdamagic.local.environments.function_registry import FunctionRegistry
+from lambdamagic.local.environments.function_versions import not_found
+from lambdamagic.local.server.error_bodies import AwsError
 from tests.local.environments import function
 
 LONGEST_S = 30.0

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from lambdamagic.errors import LocalServerError
-from lambdamagic.local.shared import shared_status, start_shared, stop_shared
+from lambdamagic.local.shared_server import shared_status, start_shared, stop_shared
 from tests.local.conftest import Account, Processes
 
 
@@ -24,7 +24,7 @@ def test_it_is_started_once_and_outlives_its_starter(folder):
     """A second start returns the first's connection; another process can use it."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from lambdamagic.local.shared import start_shared\n"
+        "from lambdamagic.local.shared_server import start_shared\n"
         "print(start_shared(folder=Path(sys.argv[1])).connection.pid)"
     )
     pid = int(subprocess.check_output([sys.executable, "-c", code, str(folder)], text=True))

@@ -10,8 +10,8 @@ import pytest
 from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
 from moto.cloudformation.models import Stack, cloudformation_backends
 
-from lambdamagic.local import stacks
-from lambdamagic.local.options import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
+from lambdamagic.local.control import stacks
+from lambdamagic.local.server.server_options import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
 
 TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/g"}}}})
 

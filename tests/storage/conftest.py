@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.local.faults import Faults
-from lambdamagic.local.launcher import LocalConnection, LocalServer
-from lambdamagic.storage.base import ObjectStore, UrlTransfer
-from lambdamagic.storage.memory import MemoryObjectStore
-from lambdamagic.storage.presigned import Transfer, Tuning
 from lambdamagic.aws.access import AwsAccess
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.local.local_server import LocalConnection, LocalServer
+from lambdamagic.local.testing.faults import Faults
+from lambdamagic.storage.memory_store import MemoryObjectStore
+from lambdamagic.storage.object_store import ObjectStore, UrlTransfer
+from lambdamagic.storage.presigned import Transfer, Tuning
 from lambdamagic.storage.s3 import S3ObjectStore
 
 _names = itertools.count(1)

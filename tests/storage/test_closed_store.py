@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lambdamagic.errors import TargetError
 from lambdamagic.aws.access import AwsAccess
+from lambdamagic.errors import TargetError
 from lambdamagic.storage.s3 import S3ObjectStore
 
 _ACCESS = AwsAccess(

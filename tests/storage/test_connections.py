@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lambdamagic.storage.connections import Connections, NotSentError, chunks
-from lambdamagic.storage.proxies import proxy_authorization, proxy_for
+from lambdamagic.aws.connections import Connections, NotSentError, chunks
+from lambdamagic.aws.proxies import proxy_authorization, proxy_for
 
 from .scripted import DROP, ScriptedServer, Step
 

@@ -6,8 +6,8 @@ import pytest
 
 from lambdamagic.clock import ManualClock
 from lambdamagic.errors import BucketMissingError, TargetError
-from lambdamagic.storage.base import TransferError
-from lambdamagic.storage.memory import MemoryObjectStore
+from lambdamagic.storage.memory_store import MemoryObjectStore
+from lambdamagic.storage.object_store import TransferError
 
 
 def test_requests_are_counted() -> None:

@@ -10,7 +10,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from lambdamagic.storage.request_signer import RequestSigner
+from lambdamagic.aws.request_signer import RequestSigner
 
 
 @pytest.mark.parametrize("token", [None, "session/token+=="])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lambdamagic.storage.retry import RetryPolicy, is_transient
+from lambdamagic.storage.retry import TransferRetry, is_transient
 
-POLICY = RetryPolicy(attempts=5, base_s=1.0, cap_s=3.0, patience_s=10.0)
+POLICY = TransferRetry(attempts=5, base_s=1.0, cap_s=3.0, patience_s=10.0)
 
 
 @pytest.mark.parametrize(

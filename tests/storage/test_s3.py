@@ -9,16 +9,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.url_signer import UrlSigner
 from lambdamagic.clock import ManualClock
 from lambdamagic.errors import BucketMissingError, ConfigError, CredentialsError, TargetError
-from lambdamagic.local.faults import Faults
-from lambdamagic.local.launcher import LocalServer
+from lambdamagic.local.local_server import LocalServer
+from lambdamagic.local.testing.faults import Faults
 from lambdamagic.storage.presigned import Transfer
-from lambdamagic.storage.retry import RetryPolicy
-from lambdamagic.aws.access import AwsAccess
+from lambdamagic.storage.retry import TransferRetry
 from lambdamagic.storage.s3 import S3ObjectStore
 from lambdamagic.storage.s3.multipart import cut
-from lambdamagic.storage.signer import UrlSigner
 
 from .conftest import PARTS, access_to
 
@@ -94,7 +94,7 @@ def test_a_slow_down_is_waited_out(s3_store: Make, faults: Faults) -> None:
 def test_patience_ends(s3_store: Make, faults: Faults) -> None:
     """When S3 refuses to the end, the error says how often it was asked and with what answer."""
     clock = ManualClock()
-    hasty = Transfer(clock=clock, retry=RetryPolicy(attempts=3))
+    hasty = Transfer(clock=clock, retry=TransferRetry(attempts=3))
     store = s3_store()
     faults.refuse_s3(count=None)
     with pytest.raises(TargetError, match=r"in 3 attempts.*503 SlowDown"):
@@ -266,6 +266,6 @@ def test_importing_the_worker_side_is_light() -> None:
     code = "import sys, lambdamagic.storage.presigned; print(*sys.modules)"
     loaded = {*subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()}
     assert not {"boto3", "botocore", "urllib3", "urllib.request", "concurrent.futures", "asyncio"} & loaded
-    code = "import sys, lambdamagic.storage.s3, lambdamagic.transports.aws; print(*sys.modules)"
+    code = "import sys, lambdamagic.storage.s3, lambdamagic.transports.lambda_api; print(*sys.modules)"
     loaded = {*subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()}
     assert not {"boto3", "botocore"} & loaded

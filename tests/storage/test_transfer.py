@@ -12,9 +12,9 @@ import pytest
 from lambdamagic.clock import ManualClock
 from lambdamagic.errors import BucketMissingError, CredentialsError, IntegrityError
 from lambdamagic.storage import presigned
-from lambdamagic.storage.base import TransferError
+from lambdamagic.storage.object_store import TransferError
 from lambdamagic.storage.presigned import Transfer, Tuning
-from lambdamagic.storage.retry import RetryPolicy
+from lambdamagic.storage.retry import TransferRetry
 
 from .scripted import DROP, ScriptedServer, Step, error
 
@@ -80,7 +80,9 @@ def test_a_broken_read_goes_on_where_it_broke(transfer: Transfer, known: bool) -
     rest = Step(206, body[1000:], {**etag, "Content-Range": f"bytes 1000-{size - 1}/{size}"})
     seen = hashlib.sha256()
     small = Transfer(
-        clock=ManualClock(), tuning=Tuning(threshold_bytes=1 << 20, split_loopback=True), retry=RetryPolicy(attempts=2)
+        clock=ManualClock(),
+        tuning=Tuning(threshold_bytes=1 << 20, split_loopback=True),
+        retry=TransferRetry(attempts=2),
     )
     with ScriptedServer(first, rest) as server:
         assert small.fetch(f"{server.url}/bucket/k", size if known else None, hasher=seen) == body
@@ -97,7 +99,7 @@ def test_progress_renews_the_patience(clock: ManualClock) -> None:
         rest = BODY[done:]
         steps.append(Step(206, rest, {"Content-Range": f"bytes {done}-{len(BODY) - 1}/{len(BODY)}"}, drop_after=1000))
     steps.append(Step(206, BODY[9000:], {"Content-Range": f"bytes 9000-{len(BODY) - 1}/{len(BODY)}"}))
-    stubborn = Transfer(clock=clock, retry=RetryPolicy(attempts=2))
+    stubborn = Transfer(clock=clock, retry=TransferRetry(attempts=2))
     with ScriptedServer(*steps) as server:
         assert stubborn.fetch(f"{server.url}/bucket/k", len(BODY)) == BODY
     stubborn.close()
@@ -211,7 +213,7 @@ def test_closing_wakes_who_waits() -> None:
             arrived.set()
             return bool(client.recv(1 << 16))
 
-    moved = Transfer(retry=RetryPolicy(attempts=1))
+    moved = Transfer(retry=TransferRetry(attempts=1))
 
     def wait(url: str) -> None:
         try:

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from lambdamagic.config import Settings
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.targets.aws import AwsTarget
+from lambdamagic.config import Settings
+from lambdamagic.targets.aws_target import AwsTarget
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from lambdamagic.errors import ConfigError
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.jobs.staging import Stager
-from lambdamagic.storage.memory import MemoryObjectStore
-from lambdamagic.targets.base import FunctionWish
+from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.targets.spec import job_spec
+from lambdamagic.targets.target import FunctionWish
 from lambdamagic.transports.fake import FakeTransport
 
 

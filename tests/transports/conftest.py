@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from lambdamagic.local.faults import Faults
-from lambdamagic.local.interpreters import OWN_VERSION
-from lambdamagic.local.launcher import LocalConnection, LocalServer
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.transports.aws import LambdaTransport
+from lambdamagic.local.environments.interpreters import OWN_VERSION
+from lambdamagic.local.local_server import LocalConnection, LocalServer
+from lambdamagic.local.testing.faults import Faults
+from lambdamagic.transports.lambda_api import LambdaTransport
 
 CODE = """
 import os, time

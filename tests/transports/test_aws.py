@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lambdamagic.aws.access import AwsAccess
 from lambdamagic.errors import (
     CredentialsError,
     FunctionMissingError,
@@ -21,10 +22,9 @@ from lambdamagic.errors import (
     ThrottledError,
     UnreachableError,
 )
-from lambdamagic.local.faults import Faults
-from lambdamagic.aws.access import AwsAccess
-from lambdamagic.transports import Invocation
-from lambdamagic.transports.aws import LambdaTransport
+from lambdamagic.local.testing.faults import Faults
+from lambdamagic.transports import InvokeCall
+from lambdamagic.transports.lambda_api import LambdaTransport
 from tests.storage.scripted import DROP, ScriptedServer, Step
 
 from .conftest import Account, access_to
@@ -38,7 +38,7 @@ def payload(value: object) -> bytes:
 
 def test_a_reply_comes_back(transport: LambdaTransport) -> None:
     """A function's value, its request id and version come back; without being asked for, no log does."""
-    reply = transport.invoke(Invocation("f", payload({"a": "ü"})))
+    reply = transport.invoke(InvokeCall("f", payload({"a": "ü"})))
     assert reply.status == 200
     assert reply.function_error is None
     assert json.loads(reply.payload) == {"got": {"a": "ü"}, "id": reply.request_id}
@@ -48,7 +48,7 @@ def test_a_reply_comes_back(transport: LambdaTransport) -> None:
 
 def test_the_log_tail_is_text(transport: LambdaTransport) -> None:
     """The log's end comes back decoded when it is asked for."""
-    reply = transport.invoke(Invocation("f", b"1", want_log_tail=True))
+    reply = transport.invoke(InvokeCall("f", b"1", want_log_tail=True))
     assert "hällo 1" in reply.log_tail
     assert f"REPORT RequestId: {reply.request_id}" in reply.log_tail
 
@@ -59,18 +59,18 @@ def test_the_log_tail_is_text(transport: LambdaTransport) -> None:
 )
 def test_versions_and_aliases(transport: LambdaTransport, function: str, qualifier: str | None, version: str) -> None:
     """A version or alias is reached by the qualifier or in the name, signed correctly each time."""
-    assert transport.invoke(Invocation(function, b"1", qualifier=qualifier)).executed_version == version
+    assert transport.invoke(InvokeCall(function, b"1", qualifier=qualifier)).executed_version == version
 
 
 def test_functions_by_arn(transport: LambdaTransport, account: Account) -> None:
     """A whole ARN, whose colons are quoted twice in the signature, names the function."""
-    assert transport.invoke(Invocation(account.arn, b"1")).status == 200
-    assert transport.invoke(Invocation(f"{account.arn}:prod", b"1")).executed_version == "1"
+    assert transport.invoke(InvokeCall(account.arn, b"1")).status == 200
+    assert transport.invoke(InvokeCall(f"{account.arn}:prod", b"1")).executed_version == "1"
 
 
 def test_an_event_is_only_queued(transport: LambdaTransport) -> None:
     """An asynchronous invocation returns when it is queued, with its id."""
-    reply = transport.invoke(Invocation("f", b"1", kind="Event"))
+    reply = transport.invoke(InvokeCall("f", b"1", kind="Event"))
     assert (reply.status, reply.payload, reply.function_error) == (202, b"", None)
     assert reply.request_id
 
@@ -86,7 +86,7 @@ def test_an_event_is_only_queued(transport: LambdaTransport) -> None:
 )
 def test_a_functions_failure_is_a_reply(transport: LambdaTransport, event: str, error_type: str, message: str) -> None:
     """What the function did is for the engine to judge: it is a reply with the error in it, never an exception."""
-    reply = transport.invoke(Invocation("f", payload(event), want_log_tail=True))
+    reply = transport.invoke(InvokeCall("f", payload(event), want_log_tail=True))
     assert reply.function_error == "Unhandled"
     failure = json.loads(reply.payload)
     assert failure["errorType"] == error_type
@@ -96,7 +96,7 @@ def test_a_functions_failure_is_a_reply(transport: LambdaTransport, event: str, 
 
 def test_a_missing_function(transport: LambdaTransport) -> None:
     """A function that does not exist is named, with what to do."""
-    for invocation in (Invocation("nobody", b"1"), Invocation("f", b"1", qualifier="none")):
+    for invocation in (InvokeCall("nobody", b"1"), InvokeCall("f", b"1", qualifier="none")):
         with pytest.raises(FunctionMissingError, match="there is no function") as caught:
             transport.invoke(invocation)
         assert "lambdamagic deploy" in str(caught.value)
@@ -106,14 +106,14 @@ def test_a_missing_function(transport: LambdaTransport) -> None:
 def test_too_large_a_payload(transport: LambdaTransport, kind: str, size: int) -> None:
     """An event over Lambda's limit is refused, and it is known that nothing ran."""
     with pytest.raises(PayloadTooLargeError) as caught:
-        transport.invoke(Invocation("f", b'"' + b"x" * (size - 2) + b'"', kind=kind))
+        transport.invoke(InvokeCall("f", b'"' + b"x" * (size - 2) + b'"', kind=kind))
     assert not caught.value.may_have_run
 
 
 def test_no_json(transport: LambdaTransport) -> None:
     """An event that is no JSON is the client's own mistake."""
     with pytest.raises(ProtocolError, match="JSON"):
-        transport.invoke(Invocation("f", b"{"))
+        transport.invoke(InvokeCall("f", b"{"))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_wrong_credentials(account: Account, changes: dict[str, str], what: str)
     """A wrong key and a wrong secret are told apart."""
     refused = LambdaTransport(access_to(account.connection, **changes))
     with pytest.raises(CredentialsError, match=what):
-        refused.invoke(Invocation("f", b"1"))
+        refused.invoke(InvokeCall("f", b"1"))
     refused.close()
 
 
@@ -135,30 +135,30 @@ def test_throttled(transport: LambdaTransport, faults: Faults) -> None:
     """429 is raised at once and not waited out here, with AWS's reason; nothing ran."""
     faults.throttle(function="f")
     with pytest.raises(ThrottledError, match="ConcurrentInvocationLimitExceeded") as caught:
-        transport.invoke(Invocation("f", b"1"))
+        transport.invoke(InvokeCall("f", b"1"))
     assert not caught.value.may_have_run
     assert caught.value.retry_after_s == 1.0  # Lambda's header Retry-After
-    assert transport.invoke(Invocation("f", b"1")).status == 200
+    assert transport.invoke(InvokeCall("f", b"1")).status == 200
 
 
 def test_an_internal_error_leaves_it_open(transport: LambdaTransport, faults: Faults) -> None:
     """Lambda's own 500 does not say whether the code ran, and neither do we."""
     faults.fail(status=500, function="f")
     with pytest.raises(InvocationLostError, match="unknown") as caught:
-        transport.invoke(Invocation("f", b"1"))
+        transport.invoke(InvokeCall("f", b"1"))
     assert caught.value.may_have_run
 
 
 @pytest.mark.parametrize("after_running", [False, True])
 def test_a_dropped_connection_leaves_it_open(transport: LambdaTransport, faults: Faults, after_running: bool) -> None:
     """When no answer comes the invocation is lost, and is not sent again by anything below the engine."""
-    transport.invoke(Invocation("f", b"1"))
+    transport.invoke(InvokeCall("f", b"1"))
     faults.stats(reset=True)
     faults.drop(after_running=after_running, function="f")
     with pytest.raises(InvocationLostError):
-        transport.invoke(Invocation("f", b"1"))
+        transport.invoke(InvokeCall("f", b"1"))
     assert faults.armed() == []
-    assert transport.invoke(Invocation("f", b"1")).status == 200
+    assert transport.invoke(InvokeCall("f", b"1")).status == 200
 
 
 def refusal(status: int, code: str, message: str = "as scripted") -> Step:
@@ -192,7 +192,7 @@ def test_every_refusal_is_one_of_ours(transport_to: To, step: Step, kind: type[L
     """AWS's documented errors become our tree's, once, with what was said; nothing is tried again."""
     with ScriptedServer(step) as server:
         with pytest.raises(kind) as caught:
-            transport_to(server.url).invoke(Invocation("f", b"1"))
+            transport_to(server.url).invoke(InvokeCall("f", b"1"))
         assert type(caught.value) is kind
         assert says in str(caught.value)
         assert len(server.requests) == 1
@@ -204,7 +204,7 @@ def test_what_is_sent(transport_to: To) -> None:
     """The request is the documented one: path, kind, log type, and a signature over them."""
     log = base64.b64encode("ä tail".encode()[1:]).decode()
     with ScriptedServer(Step(headers={"X-Amz-Log-Result": log, "X-Amz-Function-Error": "Handled"})) as server:
-        reply = transport_to(server.url).invoke(Invocation("f:x", b"{}", qualifier="a$b", want_log_tail=True))
+        reply = transport_to(server.url).invoke(InvokeCall("f:x", b"{}", qualifier="a$b", want_log_tail=True))
         request = server.requests[0]
     assert (request.method, request.body) == ("POST", b"{}")
     assert request.target == "/2015-03-31/functions/f%3Ax/invocations?Qualifier=a%24b"
@@ -226,7 +226,7 @@ def test_a_session_token_is_signed_too() -> None:
             session_token="token",
         )
         made = LambdaTransport(access)
-        made.invoke(Invocation("f", b"1"))
+        made.invoke(InvokeCall("f", b"1"))
         made.close()
         assert server.requests[0].headers["x-amz-security-token"] == "token"
         assert "x-amz-security-token" in server.requests[0].headers["authorization"]
@@ -237,7 +237,7 @@ def test_nobody_answers(transport_to: To) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         with pytest.raises(UnreachableError, match="nothing was sent"):
-            transport_to(f"http://127.0.0.1:{holder.getsockname()[1]}").invoke(Invocation("f", b"1"))
+            transport_to(f"http://127.0.0.1:{holder.getsockname()[1]}").invoke(InvokeCall("f", b"1"))
 
 
 def test_a_lost_answer(transport_to: To) -> None:
@@ -246,8 +246,8 @@ def test_a_lost_answer(transport_to: To) -> None:
         transport = transport_to(server.url)
         for _ in range(2):
             with pytest.raises(InvocationLostError, match="unknown"):
-                transport.invoke(Invocation("f", b"1"))
-        assert transport.invoke(Invocation("f", b"1")).payload == b"1"
+                transport.invoke(InvokeCall("f", b"1"))
+        assert transport.invoke(InvokeCall("f", b"1")).payload == b"1"
         assert len(server.requests) == 3
 
 
@@ -258,7 +258,7 @@ def test_many_threads_share_it(transport_to: To) -> None:
         answers: list[bytes] = []
 
         def work() -> None:
-            answers.extend(transport.invoke(Invocation("f", b"1")).payload for _ in range(10))
+            answers.extend(transport.invoke(InvokeCall("f", b"1")).payload for _ in range(10))
 
         threads = [threading.Thread(target=work) for _ in range(16)]
         for thread in threads:
@@ -276,7 +276,7 @@ def test_closing_frees_who_waits(account: Account) -> None:
 
     def wait() -> None:
         try:
-            transport.invoke(Invocation("f", b'"hang"'))
+            transport.invoke(InvokeCall("f", b'"hang"'))
         except LambdaMagicError as exc:
             failures.append(exc)
 
@@ -289,7 +289,7 @@ def test_closing_frees_who_waits(account: Account) -> None:
     assert not thread.is_alive()
     assert isinstance(failures[0], InvocationLostError | TargetError)
     with pytest.raises(TargetError, match="closed"):
-        transport.invoke(Invocation("f", b"1"))
+        transport.invoke(InvokeCall("f", b"1"))
 
 
 def test_the_endpoint_is_boto3s(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,7 +300,7 @@ def test_the_endpoint_is_boto3s(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
         transport = LambdaTransport(AwsAccess())
-        assert transport.invoke(Invocation("f", b"1")).payload == b"1"
+        assert transport.invoke(InvokeCall("f", b"1")).payload == b"1"
         transport.close()
         assert "AKIAFROMENVIRONMENT/" in server.requests[0].headers["authorization"]
         assert "/eu-west-3/lambda/" in server.requests[0].headers["authorization"]

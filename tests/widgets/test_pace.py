@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from lambdamagic.widgets.pace import Pace, UnderWay
+from lambdamagic.widgets.pace import RemainingTime, UnderWay
 from tests.widgets.jobs import START, Timeline
 
 
@@ -23,7 +23,7 @@ def test_waves_of_equal_tasks(at: int) -> None:
 
 def test_it_falls_as_time_passes() -> None:
     """Within a wave nothing ends, and yet it is told second by second that less is left."""
-    pace = Pace(60.0, 10, tuple(UnderWay(60.0, 1) for _ in range(10)))
+    pace = RemainingTime(60.0, 10, tuple(UnderWay(60.0, 1) for _ in range(10)))
     told = [pace.remaining_s(80, at) for at in range(61, 113)]
     assert all(earlier - later == pytest.approx(1) for earlier, later in itertools.pairwise(told) if earlier and later)
 
@@ -31,15 +31,15 @@ def test_it_falls_as_time_passes() -> None:
 def test_the_last_ones() -> None:
     """When nothing waits, what ends last counts; five that wait behind ten that run take a whole task more."""
     running = (UnderWay(0.0, 1), UnderWay(40.0, 1))
-    assert Pace(60.0, 2, running).remaining_s(0, 50.0) == pytest.approx(50)
+    assert RemainingTime(60.0, 2, running).remaining_s(0, 50.0) == pytest.approx(50)
     ten = tuple(UnderWay(0.0, 1) for _ in range(10))
-    assert Pace(60.0, 10, ten).remaining_s(5, 30.0) == pytest.approx(90)
+    assert RemainingTime(60.0, 10, ten).remaining_s(5, 30.0) == pytest.approx(90)
 
 
 def test_chunks_and_what_is_overdue() -> None:
     """A chunk takes as long as its tasks together; one that takes longer than all before may take some more."""
-    assert Pace(2.0, 1, (UnderWay(0.0, 5),)).remaining_s(0, 4.0) == pytest.approx(6)
-    assert Pace(2.0, 1, (UnderWay(0.0, 1),)).remaining_s(0, 100.0) == pytest.approx(10)
+    assert RemainingTime(2.0, 1, (UnderWay(0.0, 5),)).remaining_s(0, 4.0) == pytest.approx(6)
+    assert RemainingTime(2.0, 1, (UnderWay(0.0, 1),)).remaining_s(0, 100.0) == pytest.approx(10)
 
 
 def test_a_cold_start_is_not_taken_for_the_pace() -> None:

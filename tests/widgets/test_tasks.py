@@ -8,7 +8,7 @@ import pytest
 
 from lambdamagic import events
 from lambdamagic.widgets.progress import ProgressListener
-from lambdamagic.widgets.tasks import UNDER_WAY, WIDTH, Changes, Invocation, TaskState, TaskTable
+from lambdamagic.widgets.tasks import UNDER_WAY, WIDTH, Changes, InvocationRow, TaskGrid, TaskState
 from tests.widgets.jobs import JOB, START, ended, outcome, over, sent, started
 
 
@@ -18,7 +18,7 @@ class Copy:
     def __init__(self) -> None:
         self.states = bytearray()
         self.seconds: dict[int, float] = {}
-        self.rows: list[Invocation] = []
+        self.rows: list[InvocationRow] = []
 
     def apply(self, changes: Changes) -> None:
         if changes.is_full:
@@ -33,7 +33,7 @@ class Copy:
         assert next(states, None) is None
         assert next(seconds, None) is None
         flat = changes.invocations
-        self.rows += [Invocation(*flat[at : at + WIDTH]) for at in range(0, len(flat), WIDTH)]
+        self.rows += [InvocationRow(*flat[at : at + WIDTH]) for at in range(0, len(flat), WIDTH)]
 
 
 def _happens(rng: random.Random, count: int) -> list[events.Event]:
@@ -91,7 +91,7 @@ def test_counts_are_those_of_the_states() -> None:
 
 def test_an_invocation_is_placed_in_time() -> None:
     """Sent, begun after its way and its cold start, ended; in seconds since the job's start."""
-    table = TaskTable()
+    table = TaskGrid()
     table.started(started())
     table.sent(sent("000001", 0, 1))
     assert table.invocations[3] == UNDER_WAY

@@ -8,7 +8,7 @@ import pytest
 
 from lambdamagic import events
 from lambdamagic.widgets import result, text
-from lambdamagic.widgets.tasks import TaskTable
+from lambdamagic.widgets.tasks import TaskGrid
 from tests.widgets.jobs import JOB, START, after, ended, outcome, over, sent, started
 
 
@@ -79,7 +79,7 @@ def test_what_was_stopped_is_billed_too() -> None:
     assert "billed at least 0 ms" in text.details(nothing)
     little = after(started(), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.00001), over("cancelled"))
     assert "at least $0" in text.details(little), "at least less than something would tell nothing"
-    html = result.render(nothing, TaskTable())
+    html = result.render(nothing, TaskGrid())
     assert "at least 0 ms" in html and "stopped or lost" in html
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lambdamagic.widgets import views
+from lambdamagic.widgets import showing as views
 from lambdamagic.widgets.actions import Actions
-from lambdamagic.widgets.notebook import CardView, HeadlessView, Place, WidgetView
+from lambdamagic.widgets.notebook import CardView, DisplayPlace, HeadlessView, WidgetView
 from lambdamagic.widgets.progress import Progress, ProgressListener
-from lambdamagic.widgets.views import LogView, NoView, Showing, TerminalView, choose_view
+from lambdamagic.widgets.showing import LogView, NoView, Showing, TerminalView, choose_view
 from tests.widgets.jobs import START, after, ended, outcome, over, sent, started
 
 
@@ -116,7 +116,7 @@ def _listener(*happened: Any) -> ProgressListener:
 def test_without_widgets_a_notebook_has_html_and_text_in_one_place(notebook: Any) -> None:
     """The card is drawn again in the same output, and the result takes its place."""
     listener = _listener(started(), sent("a", 0))
-    notebook.names["view"] = CardView(listener, Actions(), Place())
+    notebook.names["view"] = CardView(listener, Actions(), DisplayPlace())
     notebook.names["states"] = [listener.snapshot(), after(started(), *map(outcome, range(10)), over())]
     ran = notebook.ok("view.show(states[0], 1001.0); view.show(states[0], 1002.0); view.close(states[1], 1003.0)")
     (bundle,) = ran.displays

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambdamagic.worker.shared import SharedObjects
+from lambdamagic.worker.shared_objects import SharedObjects
 
 
 def test_those_not_used_for_longest_go_first():

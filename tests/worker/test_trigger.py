@@ -12,10 +12,10 @@ import pytest
 
 from lambdamagic import LambdaExecutor
 from lambdamagic.api import process
-from lambdamagic.local.faults import Faults
+from lambdamagic.local.testing.faults import Faults
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.stored import seal
-from lambdamagic.targets.local import LocalTarget
+from lambdamagic.targets.local_target import LocalTarget
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.aws_errors import AwsContext, code_of, error_from_botocore
+from lambdamagic.aws.connections import Connections
+from lambdamagic.aws.url_signer import UrlSigner
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import TargetError
-from lambdamagic.storage.aws_errors import AwsContext, code_of, error_from_botocore
-from lambdamagic.storage.base import OCTETS, Hasher, ObjectInfo, Segment, byte_views, object_missing
-from lambdamagic.storage.connections import Connections
+from lambdamagic.storage.object_store import OCTETS, Hasher, ObjectInfo, Segment, byte_views, object_missing
 from lambdamagic.storage.presigned import Transfer, Tuning
-from lambdamagic.storage.s3.access import AwsAccess
 from lambdamagic.storage.s3.multipart import put_in_parts
-from lambdamagic.storage.signer import UrlSigner
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -1,0 +1,1 @@
+"""Speaking to AWS: connections, signing, credentials, and what its refusals mean."""

@@ -1,0 +1,74 @@
+"""`lambdamagic local start|stop|status`: an embedded Lambda that outlives the command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.exits import MISSING
+
+if TYPE_CHECKING:
+    from lambdamagic.local.local_server import LocalConnection
+
+
+@click.group()
+def local() -> None:
+    """The embedded Lambda: a server on this machine that speaks AWS's APIs.
+
+    Notebooks start one of their own; this is for other programs, such as the AWS CLI.
+    """
+
+
+def _show(app: App, connection: LocalConnection) -> None:
+    if app.out.as_json:
+        app.out.document({"pid": connection.pid, **connection.environment()})
+        return
+    app.out.text(f"# the embedded Lambda runs at {connection.endpoint_url} (pid {connection.pid})")
+    for name, value in connection.environment().items():
+        app.out.text(f"export {name}={value}")
+
+
+@local.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--concurrency", type=click.IntRange(1, 10_000), help="Invocations that may run at once.")
+@with_common_options
+def start(app: App, port: int, concurrency: int | None) -> None:
+    """Start it, or find the one that runs; print the environment that leads any AWS SDK to it."""
+    from lambdamagic.local.shared_server import start_shared
+
+    started = start_shared(port=port, concurrency=concurrency)
+    if started.was_running:
+        app.out.note("# it was running already")
+    _show(app, started.connection)
+
+
+@local.command()
+@with_common_options
+def stop(app: App) -> None:
+    """Stop it."""
+    from lambdamagic.local.shared_server import stop_shared
+
+    was_running = stop_shared()
+    if app.out.as_json:
+        app.out.document({"was_running": was_running})
+    else:
+        app.out.text("stopped" if was_running else "it was not running")
+
+
+@local.command()
+@with_common_options
+def status(app: App) -> None:
+    """Say whether it runs; exit status 3 when it does not."""
+    from lambdamagic.local.shared_server import shared_status
+
+    found = shared_status()
+    if found.connection is None or not found.is_running:
+        if app.out.as_json:
+            app.out.document({"pid": None})
+        else:
+            app.out.text("it is not running")
+            app.out.note("`lambdamagic local start` starts it; notebooks need none, they start one of their own")
+        raise click.exceptions.Exit(MISSING)
+    _show(app, found.connection)

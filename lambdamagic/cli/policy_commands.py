@@ -1,0 +1,106 @@
+"""`lambdamagic policy` and `lambdamagic template`: what can be put into an account by other hands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.stack_options import stack_options, wanted_of
+
+
+@click.command()
+@click.argument("who", type=click.Choice(["user", "role", "invoker", "deployer"]))
+@click.argument("name", default="lambdamagic")
+@click.option("--account", metavar="ID", help="The account; by default that of the credentials.")
+@click.option("--bucket", metavar="NAME", help="The bucket; by default the deployment's.")
+@click.option("--kms-key", metavar="ARN", help="The bucket's key, if it has one of its own.")
+@click.option(
+    "--invoker/--no-invoker", "has_invoker", default=None, help="Whether it has an invoker; by default, as deployed."
+)
+@with_common_options
+def policy(
+    app: App,
+    who: str,
+    name: str,
+    account: str | None,
+    bucket: str | None,
+    kms_key: str | None,
+    has_invoker: bool | None,
+) -> None:
+    """Print the IAM policy that somebody needs: who uses, who deploys, the function's role, or its invoker's.
+
+    NAME is the deployment's. The output is the policy itself, with or without --json.
+    """
+    from lambdamagic.deploy import policies
+    from lambdamagic.deploy.aws_calls import identity
+
+    access = app.access()
+    partition, account = ("aws", account) if account else identity(access)
+    where = {"partition": partition, "region": access.region, "account_id": account}
+    document: dict[str, Any]
+    if who == "deployer":
+        document = policies.deployer_policy(**where, name=name, kms_key=kms_key)
+    elif who == "role":
+        document = policies.role_policy(**where, function=name)
+    elif who == "invoker":
+        document = policies.invoker_policy(**where, function=name)
+    else:
+        if bucket is None:
+            from lambdamagic.deploy.stack import Stack
+
+            stack = Stack(access, name)
+            state = stack.state()
+            bucket = state.outputs.get("Bucket") if state else None
+            if state is not None and has_invoker is None:
+                has_invoker = "InvokerName" in state.outputs
+            if state is not None and kms_key is None:
+                kms_key = stack.template().get("Metadata", {}).get("lambdamagic", {}).get("kms_key")
+        bucket = bucket or app.settings().settings.bucket or f"{name}-*"
+        document = policies.user_policy(
+            partition=partition,
+            region=access.region,
+            account_id=account,
+            function=name,
+            bucket=bucket,
+            kms_key=kms_key,
+            has_invoker=bool(has_invoker),
+        )
+    app.out.document(document)
+
+
+@click.command()
+@click.argument("form", type=click.Choice(["cloudformation", "sam", "terraform"]))
+@click.argument("name", default="lambdamagic")
+@stack_options
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write it into a file.")
+@with_common_options
+def template(app: App, form: str, name: str, output: Path | None, **given: Any) -> None:
+    """Print what `lambdamagic deploy` makes, as a template for other tools.
+
+    Where the package is stands in its parameters (variables); `lambdamagic deploy --plan` needs none of this.
+    """
+    from lambdamagic.deploy.forms import render
+    from lambdamagic.deploy.functions import python_here
+    from lambdamagic.deploy.model import StackSpec
+
+    wanted = wanted_of(given)
+    wanted.setdefault("python", app.settings().settings.python or python_here())
+    layers = () if wanted.get("image") else ("agent",)
+    spec = StackSpec.changed({}, name=name, **wanted).with_code(layers, {})
+    text = render(spec, form)
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise click.FileError(str(output), f"{error.strerror}; name a file in a folder that is there") from error
+        if app.out.as_json:
+            app.out.document({"form": form, "file": str(output)})
+        else:
+            app.out.text(f"written to {output}")
+    elif app.out.as_json:
+        app.out.document({"form": form, "template": text})
+    else:
+        click.echo(text, nl=False)

@@ -1,0 +1,82 @@
+"""Calls of AWS's control plane: clients that are patient, and errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.aws_errors import AwsContext, code_of, error_from_botocore, missing_right
+from lambdamagic.errors import AwsBusyError, CredentialsError
+
+# "Common errors" of the services' API references, and S3's.
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SlowDown",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_ATTEMPTS = 5
+
+
+@contextmanager
+def client(access: AwsAccess, service: str) -> Iterator[Any]:
+    """Yield a client that tries again for up to half a minute when it is throttled, closed at the end."""
+    with closing(access.client(service, retries={"mode": "standard", "total_max_attempts": _ATTEMPTS})) as made:
+        yield made
+
+
+@contextmanager
+def told(doing: str, *, function: str = "", bucket: str = "") -> Iterator[None]:
+    """Turn boto3's exceptions into ours.
+
+    Args:
+        doing: A phrase that continues "could not".
+        function: The function in question.
+        bucket: The bucket in question.
+
+    Raises:
+        AwsBusyError: AWS throttled us to the end of our patience.
+        CredentialsError: There are none, or they may not do it.
+        TargetError: Anything else.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        code, _, said = code_of(error)
+        if code in _THROTTLED:
+            raise AwsBusyError(
+                f"could not {doing}: AWS throttled the request {_ATTEMPTS} times ({code})",
+                hint="Run the command again in a while: it goes on where it stopped",
+            ) from error
+        if code in _DENIED:
+            missing = missing_right(said)
+            lacking = "" if missing is None else f": they lack {missing[0]} on {missing[1]}"
+            raise CredentialsError(
+                f"could not {doing}: these credentials may not do that{lacking} (AWS: {code}: {said})",
+                hint="Ask for the rights that `lambdamagic policy deployer` prints (to use: `lambdamagic policy user`)",
+            ) from error
+        raise error_from_botocore(error, AwsContext(doing, function=function, bucket=bucket)) from error
+
+
+def is_code(error: Exception, *codes: str) -> bool:
+    """Tell whether AWS answered with one of these error codes."""
+    return code_of(error)[0] in codes
+
+
+def identity(access: AwsAccess) -> tuple[str, str]:
+    """Return the partition and the account that the credentials belong to.
+
+    Raises:
+        CredentialsError: There are none, or AWS does not know them.
+    """
+    with told("ask whose credentials these are"), client(access, "sts") as sts:
+        found = sts.get_caller_identity()
+    return str(found["Arn"]).split(":")[1], str(found["Account"])

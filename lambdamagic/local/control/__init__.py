@@ -1,0 +1,1 @@
+"""The control plane: moto, with what it lacks."""

@@ -1,0 +1,93 @@
+"""What moto's Lambda control plane lacks: limits of values, and the states that a function goes through."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from lambdamagic.local.server.error_bodies import AwsError
+from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
+
+FUNCTIONS_PATH = "/2015-03-31/functions"
+ACCOUNT_PATH = "/2016-08-19/account-settings"
+_CODE = re.compile(r"^/2015-03-31/functions/[^/]+/(code|configuration)/?$")
+# "Lambda quotas" and the CreateFunction reference: memory in MB, timeout in s, ephemeral storage in MB.
+_RANGES = (("MemorySize", "memorySize", 128, 10240), ("Timeout", "timeout", 1, 900))
+
+
+def changes_functions(service: str, request: HttpRequest) -> bool:
+    """Return whether a request may change what functions are."""
+    return service == "cloudformation" or (service == "lambda" and request.method != "GET")
+
+
+def validate(request: HttpRequest) -> None:
+    """Refuse values out of AWS's limits, in AWS's words.
+
+    Raises:
+        AwsError: Memory or timeout is out of range.
+    """
+    is_create = request.method == "POST" and request.path.rstrip("/") == FUNCTIONS_PATH
+    match = _CODE.match(request.path)
+    is_update = request.method == "PUT" and match is not None and match[1] == "configuration"
+    if not (is_create or is_update) or not request.body:
+        return
+    try:
+        values = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return  # moto answers what is not JSON
+    if not isinstance(values, dict):
+        raise AwsError(400, "SerializationException", "Start of structure or map found where not expected.")
+    for member, name, low, high in _RANGES:
+        value = values.get(member)
+        if isinstance(value, int) and not low <= value <= high:
+            bound = f"greater than or equal to {low}" if value < low else f"less than or equal to {high}"
+            text = (
+                f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
+                f"Member must have value {bound}"
+            )
+            raise AwsError(400, "ValidationException", text)
+
+
+def with_states(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Return moto's answer with the state that AWS reports right after a change.
+
+    AWS answers a create with Pending and an update with InProgress, and is done some moments later. Here the
+    change is complete when the answer arrives, so the next look at the function finds it Active.
+    """
+    if response.status not in (200, 201):
+        return response
+    if request.method == "POST" and request.path.rstrip("/") == FUNCTIONS_PATH:
+        extra: dict[str, Any] = {
+            "State": "Pending",
+            "StateReason": "The function is being created.",
+            "StateReasonCode": "Creating",
+        }
+    elif request.method == "PUT" and _CODE.match(request.path):
+        extra = {
+            "LastUpdateStatus": "InProgress",
+            "LastUpdateStatusReason": "The function is being created.",
+            "LastUpdateStatusReasonCode": "Creating",
+        }
+    else:
+        return response
+    values = json.loads(response.body)
+    if "FunctionArn" not in values:
+        return response
+    headers = [
+        (name, value) for name, value in response.headers if name.lower() not in ("content-length", "x-amz-crc32")
+    ]
+    return HttpResponse(response.status, headers, json.dumps({**values, **extra}).encode())
+
+
+def account_settings(concurrency: int, *, reserved: int) -> HttpResponse:
+    """Return what GetAccountSettings answers: the instance's quota stands for the account's."""
+    limits = {
+        "TotalCodeSize": 75 * 1024**3,  # "Lambda quotas", like the other two
+        "CodeSizeUnzipped": 250 * 1024**2,
+        "CodeSizeZipped": 50 * 1024**2,
+        "ConcurrentExecutions": concurrency,
+        "UnreservedConcurrentExecutions": max(0, concurrency - reserved),
+    }
+    document = {"AccountLimit": limits, "AccountUsage": {"TotalCodeSize": 0, "FunctionCount": 0}}
+    return HttpResponse(200, (("content-type", "application/json"),), json.dumps(document).encode())

@@ -1,0 +1,219 @@
+"""CloudFormation as it behaves: resource by resource, with events, in the background, and back again on failure.
+
+moto makes a whole stack while it answers the request, knows no rollback, and makes what is missing whenever somebody
+looks. Here a thread of its own does one resource after the other, so that a client sees IN_PROGRESS, can be killed
+in between, and meets ROLLBACK_COMPLETE, UPDATE_ROLLBACK_COMPLETE and DELETE_FAILED as on AWS.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import copy
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lambdamagic.local.control.stack_order import in_order, references
+from lambdamagic.local.control.stack_steps import LOCK, Refuse, change, make, take_away
+
+_WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+
+
+def install(refuse: Refuse) -> None:
+    """Give moto's stacks this behaviour.
+
+    Args:
+        refuse: Called with a resource's logical id and `CREATE`, `UPDATE` or `DELETE` before that is done; returns why
+            it must fail, or None.
+    """
+    from moto.cloudformation import models
+    from moto.cloudformation.responses import CloudFormationResponse
+    from moto.core.responses import ActionResult
+
+    from lambdamagic.local.control import stack_resources
+
+    stack_resources.complete_moto()
+    stack, backend = models.Stack, models.CloudFormationBackend
+    parsed_outputs, made_by_moto = stack.outputs.fget, backend.create_stack
+
+    def create_stack(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with LOCK:  # moto looks whether the name is taken, reads the template, and only then keeps the stack
+            return made_by_moto(self, *args, **kwargs)
+
+    def create_resources(self: Any) -> None:
+        self.status = "CREATE_IN_PROGRESS"
+        _in_background(self, lambda: _create(self, refuse))
+
+    def update(
+        self: Any, template: str, role_arn: Any = None, parameters: Any = None, tags: dict[str, str] | None = None
+    ) -> None:
+        _begin(self, "UPDATE_IN_PROGRESS")
+        if tags is not None:
+            self.tags = tags
+        _in_background(self, lambda: _update(self, template, parameters or {}, refuse))
+
+    def delete_stack(self: Any, name_or_stack_id: str) -> None:
+        for found in list(self.stacks.values()):
+            if name_or_stack_id in (found.name, found.stack_id):
+                _begin(found, "DELETE_IN_PROGRESS")
+                _in_background(found, partial(_delete, self, found, refuse))
+
+    def continue_update_rollback(self: Any) -> Any:
+        found = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+        with LOCK:
+            unfinished = getattr(found, "unfinished_rollback", None)
+            if found.status != "UPDATE_ROLLBACK_FAILED" or unfinished is None:
+                from moto.cloudformation.exceptions import ValidationError
+
+                raise ValidationError(found.stack_id, message=f"Stack:{found.stack_id} is in {found.status} state")
+            _begin(found, "UPDATE_ROLLBACK_IN_PROGRESS")
+        _in_background(found, lambda: _roll_back(found, unfinished, refuse))
+        return ActionResult({})
+
+    CloudFormationResponse.continue_update_rollback = continue_update_rollback
+    # While resources are being made, looking at a stack must not make them: moto's map does.
+    stack.outputs = property(lambda self: parsed_outputs(self) if self.status in _WHOLE else None)
+    stack.stack_resources = property(lambda self: [made for _, made in _made(self)])
+    stack.create_resources, stack.update = create_resources, update
+    backend.create_stack, backend.delete_stack = create_stack, delete_stack
+
+
+def _in_background(stack: Any, work: Callable[[], None]) -> None:
+    def guarded() -> None:
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - a mistake here must end the work, or who waits for it waits for ever
+            traceback.print_exc()
+            _end(stack, stack.status.replace("IN_PROGRESS", "FAILED"))
+
+    in_callers_name = partial(contextvars.copy_context().run, guarded)
+    threading.Thread(target=in_callers_name, name=f"stack-{stack.name}", daemon=True).start()
+
+
+def _begin(stack: Any, status: str) -> None:
+    """Let a stack be in a status from now on, unless it is busy: of two that ask at once one is refused."""
+    with LOCK:
+        if stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
+            from moto.cloudformation.exceptions import ValidationError
+
+            text = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+            raise ValidationError(stack.stack_id, message=text)
+        stack._add_stack_event(status, resource_status_reason="User Initiated")
+        stack.status = status
+
+
+def _made(stack: Any) -> Iterator[tuple[str, Any]]:
+    parsed = stack.resource_map._parsed_resources
+    for name in list(stack.resource_map._resource_json_map):
+        if parsed.get(name) is not None:
+            yield name, parsed[name]
+
+
+@dataclass(frozen=True)
+class _Rollback:
+    """What an update that failed has to undo: the template and parameters from before, and what it had begun with."""
+
+    resources: dict[str, Any]
+    template: str
+    parameters: dict[str, Any]
+    added: list[str]
+    changed: list[str]
+
+
+def _create(stack: Any, refuse: Refuse) -> None:
+    try:
+        for name in in_order(stack.template_dict["Resources"]):
+            make(stack, name, refuse)
+    except Exception:  # noqa: BLE001 - whatever moto raises for a resource is a failed resource, and told as its event
+        stack._add_stack_event("ROLLBACK_IN_PROGRESS", resource_status_reason="A resource failed to create.")
+        stack.status = "ROLLBACK_IN_PROGRESS"
+        is_clean = _delete_resources(stack, refuse)
+        _end(stack, "ROLLBACK_COMPLETE" if is_clean else "ROLLBACK_FAILED")
+        return
+    stack.description = stack.template_dict.get("Description")
+    _end(stack, "CREATE_COMPLETE")
+
+
+def _update(stack: Any, template: str, parameters: dict[str, Any], refuse: Refuse) -> None:
+    old = copy.deepcopy(stack.template_dict)["Resources"]
+    before = _Rollback(old, stack.template, dict(stack.parameters), [], [])
+    resources = stack.resource_map
+    stack.template = template
+    stack._parse_template()
+    new = stack.template_dict["Resources"]
+    changed_parameters = {name for name, _ in set(parameters.items()) ^ set(before.parameters.items())}
+    _load(stack, parameters)
+    try:
+        for name in in_order(new):
+            if name not in old:
+                before.added.append(name)
+                make(stack, name, refuse)
+            elif new[name] != old[name] or changed_parameters & references(new[name]):
+                before.changed.append(name)
+                change(stack, name, new[name], refuse)
+    except Exception:  # noqa: BLE001 - as in _create
+        stack._add_stack_event("UPDATE_ROLLBACK_IN_PROGRESS", resource_status_reason="A resource failed to update.")
+        stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        for name in reversed(before.added):
+            take_away(stack, name, refuse)
+        stack.template = before.template
+        stack._parse_template()
+        _load(stack, before.parameters)
+        _roll_back(stack, before, refuse)
+        return
+    for name in reversed(in_order(old)):
+        if name not in new:
+            resources._resource_json_map = {**new, name: old[name]}
+            take_away(stack, name, refuse)
+    resources._resource_json_map = new
+    stack.output_map = stack._create_output_map()
+    _end(stack, "UPDATE_COMPLETE")
+
+
+def _roll_back(stack: Any, before: _Rollback, refuse: Refuse) -> None:
+    """Change back what an update changed, if need be in several attempts (ContinueUpdateRollback)."""
+    try:
+        for name in reversed(before.changed):
+            change(stack, name, before.resources[name], refuse)
+    except Exception:  # noqa: BLE001 - as in _create
+        stack.unfinished_rollback = before
+        _end(stack, "UPDATE_ROLLBACK_FAILED")
+        return
+    stack.unfinished_rollback = None
+    _end(stack, "UPDATE_ROLLBACK_COMPLETE")
+
+
+def _load(stack: Any, parameters: dict[str, Any]) -> None:
+    resources = stack.resource_map
+    resources._template = stack.template_dict
+    resources._resource_json_map = stack.template_dict["Resources"]
+    resources.input_parameters = stack.parameters = parameters
+    resources.resolved_parameters = {}
+    resources.load_parameters()
+    resources.load_conditions()
+    stack.output_map = stack._create_output_map()
+
+
+def _delete(backend: Any, stack: Any, refuse: Refuse) -> None:
+    if not _delete_resources(stack, refuse):
+        _end(stack, "DELETE_FAILED")
+        return
+    with LOCK:
+        backend.stacks.pop(stack.stack_id, None)
+        backend.deleted_stacks[stack.stack_id] = stack
+    _end(stack, "DELETE_COMPLETE")
+
+
+def _delete_resources(stack: Any, refuse: Refuse) -> bool:
+    """Delete what is there; return whether all of it could be."""
+    order = in_order(stack.resource_map._resource_json_map)
+    done = [take_away(stack, name, refuse) for name in reversed(order)]  # all of them, whatever becomes of one
+    return all(done)
+
+
+def _end(stack: Any, status: str) -> None:
+    stack._add_stack_event(status)
+    stack.status = status

@@ -1,0 +1,1 @@
+"""Execution environments: their processes, the Runtime API, and which of them runs an invocation."""

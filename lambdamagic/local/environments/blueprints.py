@@ -1,0 +1,80 @@
+"""From a function version to what starts its environments: program, environment variables, folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lambdamagic.local.environments.environment import Blueprint
+from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.interpreters import Interpreters, package_folder
+from lambdamagic.local.environments.unpacking import PackageStore
+from lambdamagic.local.server.auth import Credential
+
+
+class BlueprintMaker:
+    """Makes blueprints; blocking, since it unpacks archives and may install a Python."""
+
+    def __init__(
+        self, folder: Path, *, endpoint_url: str, interpreters: Interpreters, image_command: tuple[str, ...] = ()
+    ) -> None:
+        self._folder = folder
+        self._endpoint_url = endpoint_url
+        self._interpreters = interpreters
+        self._image_command = image_command
+        self._packages = PackageStore(folder / "packages")
+
+    def make(self, function: FunctionVersion, credential: Credential) -> Blueprint:
+        """Unpack what the function needs and return how it is started.
+
+        Raises:
+            AwsError: Its runtime is not available.
+            LocalServerError: Its package cannot be unpacked.
+        """
+        interpreter = self._interpreters.for_runtime(function.runtime)
+        task_root = self._packages.task_root(function)
+        layers = self._packages.layer_roots(function)
+        # As in Lambda: "python/lib/python3.x/site-packages" and "python" of every layer.
+        lib = f"python/lib/{function.runtime}/site-packages"
+        python_path = [str(root / part) for root in layers for part in ("python", lib) if (root / part).is_dir()]
+        python_path.append(str(package_folder(self._folder)))
+        if interpreter.is_own and os.environ.get("PYTHONPATH"):
+            python_path.append(os.environ["PYTHONPATH"])  # what the notebook can import, the function can
+        binaries = [str(root / "bin") for root in layers if (root / "bin").is_dir()]
+        libraries = [str(root / "lib") for root in layers if (root / "lib").is_dir()]
+        reserved = {
+            "_HANDLER": function.handler,
+            "AWS_ACCESS_KEY_ID": credential.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": credential.secret_access_key,
+            "AWS_SESSION_TOKEN": credential.session_token or "",
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_REGION": function.region,
+            "AWS_ENDPOINT_URL": self._endpoint_url,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "LAMBDA_RUNTIME_DIR": str(Path(interpreter.executable).parent),
+            "LAMBDA_TASK_ROOT": str(task_root),
+        }
+        changeable = {
+            "LANG": "en_US.UTF-8",
+            "LD_LIBRARY_PATH": ":".join([str(task_root / "lib"), str(task_root), *libraries]),
+            "PATH": ":".join([str(Path(interpreter.executable).parent), "/usr/local/bin:/usr/bin:/bin", *binaries]),
+            "PYTHONDONTWRITEBYTECODE": "1",  # /var/task is read-only on AWS
+            "TZ": ":UTC",
+            **dict(function.variables),
+        }
+        own_path = changeable.get("PYTHONPATH")
+        changeable["PYTHONPATH"] = ":".join([*([own_path] if own_path else []), *python_path])
+        argv = [interpreter.executable, "-m", "awslambdaric", function.handler]
+        if function.package_type == "Image" and self._image_command:
+            argv = [*self._image_command, *([function.handler] if function.handler else [])]
+        return Blueprint(
+            argv=argv,
+            variables={**changeable, **reserved},
+            task_root=task_root,
+            runtime=f"python:{interpreter.version}",
+        )

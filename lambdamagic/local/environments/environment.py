@@ -1,0 +1,345 @@
+"""One execution environment: a real process of AWS's runtime client, from INIT to its end.
+
+It knows its process, its Runtime API and its limits. It does not know who invokes, how many environments
+there are, or what a client is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lambdamagic.local.control.log_streams import MAX_OUTPUT_BYTES, InvocationLog, LogBuffer, LogStream, timeout_note
+from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.output_pipe import OutputPipe
+from lambdamagic.local.environments.processes import Processes, ProcessExit
+from lambdamagic.local.environments.resident_memory import peak_rss_mb
+from lambdamagic.local.environments.results import (
+    MAX_RESPONSE_BYTES,
+    Result,
+    exit_error,
+    response_too_large,
+    task_timed_out,
+)
+from lambdamagic.local.environments.runtime_api import Refusal, RuntimeApi, Task
+from lambdamagic.local.server.peers import is_own_peer
+
+_ids = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """How an environment's process is started; computed once a function version."""
+
+    argv: list[str]
+    variables: dict[str, str]
+    task_root: Path
+    runtime: str
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One task given to an environment."""
+
+    request_id: str
+    payload: bytes
+    invoked_arn: str
+    client_context: str | None = None
+    trace_id: str = "Root=1-00000000-000000000000000000000000;Sampled=0"
+
+
+@dataclass(slots=True)
+class _Running:
+    invocation: Invocation
+    done: asyncio.Future[Result]
+    log: InvocationLog
+    began: float
+    delivered: bool = False
+    timer: asyncio.TimerHandle | None = None
+
+
+@dataclass(slots=True)
+class _Init:
+    began: float
+    ended: asyncio.Future[Result | None]
+    request_id: str = ""
+    output: bytearray = field(default_factory=bytearray)
+    ms: float | None = None
+
+
+class NotDelivered(Exception):
+    """The environment died before it took the task, so another one may run it."""
+
+
+class Environment:
+    """A process that runs one invocation at a time. Lives in the event loop."""
+
+    def __init__(
+        self,
+        function: FunctionVersion,
+        blueprint: Blueprint,
+        *,
+        folder: Path,
+        processes: Processes,
+        logs: LogBuffer,
+        init_timeout_s: float,
+        on_end: Callable[[Environment], None],
+    ) -> None:
+        self.function = function
+        self.identity = f"{next(_ids)}-{secrets.token_hex(4)}"
+        self.pid: int | None = None
+        self.peak_memory_mb = 0
+        self.function_is_current = True
+        self.last_used = time.monotonic()
+        self._blueprint = blueprint
+        self._folder = folder / self.identity
+        self._processes = processes
+        self._logs = logs
+        self._init_timeout_s = init_timeout_s
+        self._on_end = on_end
+        self._api = RuntimeApi(self, lambda transport: is_own_peer(transport, pid=self.pid))
+        self._stream = LogStream.create(function.name, function.version, time.time())
+        self._init = _Init(0.0, asyncio.get_running_loop().create_future())
+        self._deliver: Callable[[Task], bool] | None = None
+        self._running: _Running | None = None
+        self._output: OutputPipe | None = None
+        self._exit: ProcessExit | None = None
+        self._kill_reason = ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process may still take a task."""
+        return self._exit is None and not self._kill_reason
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has a task or is still in INIT."""
+        return self._running is not None or not self._init.ended.done()
+
+    async def start(self, request_id: str) -> Result | None:
+        """Start the process and wait for the end of INIT; return why it failed, if it did.
+
+        Args:
+            request_id: Of the invocation that waits for it, named in errors.
+
+        Raises:
+            TimeoutError: INIT took longer than Lambda gives it; the process has been killed.
+            LocalServerError: The process could not be started.
+        """
+        temporary = self._folder / "tmp"
+        temporary.mkdir(parents=True)
+        self._output = OutputPipe(self._folder / "output", self._keep)
+        await self._api.open()
+        self._init.began = time.perf_counter()
+        self._init.request_id = request_id
+        env = {
+            **self._blueprint.variables,
+            "AWS_LAMBDA_RUNTIME_API": self._api.address,
+            "AWS_LAMBDA_LOG_STREAM_NAME": self._stream.name,
+            "LAMBDAMAGIC_ENVIRONMENT_ID": self.identity,
+            "TMPDIR": str(temporary),
+            "HOME": str(temporary),
+        }
+        self.pid = await self._processes.spawn(
+            self.identity,
+            argv=self._blueprint.argv,
+            env=env,
+            cwd=self._blueprint.task_root,
+            output=self._output.path,
+            on_exit=self._on_exit,
+        )
+        try:
+            async with asyncio.timeout(self._init_timeout_s):
+                return await asyncio.shield(self._init.ended)
+        except TimeoutError:
+            self.kill("init timeout")
+            raise
+
+    async def run(self, invocation: Invocation) -> tuple[Result, InvocationLog]:
+        """Run one task to its end, whatever that is.
+
+        Raises:
+            NotDelivered: The process had died before it took the task.
+        """
+        loop = asyncio.get_running_loop()
+        log = InvocationLog(
+            request_id=invocation.request_id,
+            version=self.function.version,
+            started_at=time.time(),
+            memory_mb=self.function.memory_mb,
+            runtime=self._blueprint.runtime,
+        )
+        running = _Running(invocation, loop.create_future(), log, time.perf_counter())
+        self._running = running
+        if self._init.ms is not None:
+            log.init_ms, self._init.ms = self._init.ms, None
+            log.init_output = bytes(self._init.output)
+            self._init.output.clear()
+        elif self._init.output:
+            # Written by a thread between two tasks; a frozen environment of AWS's would write it now.
+            log.output = bytes(self._init.output)
+            self._init.output.clear()
+        running.timer = loop.call_later(self.function.timeout_s, self.kill, "timeout")
+        if self._exit is not None:
+            self._finish_dead()
+        elif self._deliver is not None and self.is_alive:  # else its end, which is near, says that it took nothing
+            self._hand_over()
+        try:
+            result = await running.done
+        finally:
+            running.timer.cancel()
+            self._logs.end(log)
+            self._running = None
+            self.last_used = time.monotonic()
+        log.duration_ms = (time.perf_counter() - running.began) * 1000
+        if self._kill_reason == "timeout":
+            log.duration_ms = max(log.duration_ms, self.function.timeout_s * 1000.0)
+        if self.pid is not None and self._exit is None:
+            self.peak_memory_mb = max(self.peak_memory_mb, peak_rss_mb(self.pid))
+        log.peak_memory_mb = min(self.peak_memory_mb, self.function.memory_mb)
+        self._logs.append(self._stream, log)
+        return result, log
+
+    def log_failed_init(self, request_id: str, result: Result) -> InvocationLog:
+        """Record an INIT that failed as the invocation that asked for it sees it."""
+        log = InvocationLog(
+            request_id=request_id,
+            version=self.function.version,
+            started_at=time.time(),
+            output=bytes(self._init.output),
+            duration_ms=(time.perf_counter() - self._init.began) * 1000,
+            memory_mb=self.function.memory_mb,
+            peak_memory_mb=self.peak_memory_mb,
+            status=result.status,
+            error_type=result.error_type,
+            note=result.note,
+        )
+        self._logs.append(self._stream, log)
+        return log
+
+    def kill(self, reason: str) -> None:
+        """Kill the process; what runs in it ends with the error that belongs to the reason."""
+        if self.is_alive:
+            self._kill_reason = reason
+            self._processes.kill(self.identity)
+
+    def discard(self) -> None:
+        """Give up what was opened for a process that never started."""
+        self._api.close()
+        self._close_output()
+
+    def note_memory(self, used_mb: int) -> None:
+        """Take note of what the process tree uses; it is killed when that is too much."""
+        self.peak_memory_mb = max(self.peak_memory_mb, used_mb)
+        if used_mb > self.function.memory_mb:
+            self.kill("memory")
+
+    # What the runtime says.
+
+    def on_next(self, deliver: Callable[[Task], bool]) -> None:
+        """Runtime API: INIT is over, or the last task is."""
+        self._deliver = deliver
+        if not self._init.ended.done():
+            self._init.ms = (time.perf_counter() - self._init.began) * 1000
+            self._drain()
+            self._init.ended.set_result(None)
+        if self._running is not None and not self._running.delivered and self.is_alive:
+            self._hand_over()
+
+    def on_result(self, request_id: str, payload: bytes, *, is_error: bool) -> Refusal | None:
+        """Runtime API: the task has a result."""
+        running = self._running
+        if running is None or running.invocation.request_id != request_id or not running.delivered:
+            return Refusal(400, "InvalidRequestID", "Invalid request ID")
+        self._drain()
+        if running.done.done():
+            return None
+        if len(payload) > MAX_RESPONSE_BYTES:
+            running.log.status, running.log.error_type = "error", "Function.ResponseSizeTooLarge"
+            running.done.set_result(response_too_large())
+            text = f"Exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
+            return Refusal(413, "RequestEntityTooLarge", text)
+        running.done.set_result(Result(payload, is_error=is_error))
+        return None
+
+    def on_init_error(self, payload: bytes) -> None:
+        """Runtime API: the handler could not be loaded. The runtime ends by itself."""
+        self._drain()
+        if not self._init.ended.done():
+            self._init.ended.set_result(Result(payload, is_error=True, status="error", error_type="Runtime.InitError"))
+
+    # Its own parts.
+
+    def _hand_over(self) -> None:
+        running, deliver = self._running, self._deliver
+        assert running is not None
+        assert deliver is not None
+        self._deliver = None
+        running.log.started_at = time.time()
+        running.began = time.perf_counter()
+        task = Task(
+            request_id=running.invocation.request_id,
+            invoked_arn=running.invocation.invoked_arn,
+            deadline_ms=int((running.log.started_at + self.function.timeout_s) * 1000),
+            trace_id=running.invocation.trace_id,
+            client_context=running.invocation.client_context,
+            payload=running.invocation.payload,
+        )
+        running.delivered = deliver(task)
+        if running.delivered:
+            self._logs.begin(self._stream, running.log)
+
+    def _drain(self) -> None:
+        if self._output is not None:
+            self._output.drain()
+
+    def _keep(self, data: bytes) -> None:
+        if self._running is not None:
+            log = self._running.log
+            if len(log.output) < MAX_OUTPUT_BYTES:
+                log.output += data
+        elif len(self._init.output) < MAX_OUTPUT_BYTES:
+            self._init.output += data  # INIT, or a thread between two tasks: told with the next one
+
+    def _on_exit(self, ended: ProcessExit) -> None:
+        self._exit = ended
+        self._drain()
+        self._close_output()
+        self._api.close()
+        self._deliver = None
+        self.peak_memory_mb = max(self.peak_memory_mb, -(-ended.peak_rss_kb // 1024))
+        if not self._init.ended.done():
+            self._init.ended.set_result(exit_error(self._init.request_id, ended, self._kill_reason))
+        if self._running is not None:
+            self._finish_dead()
+        asyncio.get_running_loop().run_in_executor(None, shutil.rmtree, self._folder, True)
+        self._on_end(self)
+
+    def _finish_dead(self) -> None:
+        running = self._running
+        assert running is not None
+        assert self._exit is not None
+        if running.done.done():
+            return
+        if not running.delivered and self._kill_reason not in ("timeout", "memory"):
+            running.done.set_exception(NotDelivered())
+            return
+        request_id = running.invocation.request_id
+        if self._kill_reason == "timeout":
+            result = task_timed_out(request_id, self.function.timeout_s)
+            running.log.note = timeout_note(request_id, self.function.timeout_s, time.time())
+        else:
+            result = exit_error(request_id, self._exit, self._kill_reason)
+            running.log.note = result.note
+        running.log.status, running.log.error_type = result.status, result.error_type
+        running.done.set_result(result)
+
+    def _close_output(self) -> None:
+        if self._output is not None:
+            self._output.close()

@@ -1,0 +1,180 @@
+"""The Invoke API: `POST /2015-03-31/functions/NAME/invocations`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import secrets
+import uuid
+from urllib.parse import unquote
+
+from lambdamagic.errors import LocalServerError
+from lambdamagic.local.environments.async_queue import AsyncQueue
+from lambdamagic.local.environments.environment import Invocation
+from lambdamagic.local.environments.environment_pool import Completed, Pool
+from lambdamagic.local.environments.function_registry import FunctionRegistry
+from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.results import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
+from lambdamagic.local.server.error_bodies import AwsError, render
+from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
+from lambdamagic.local.testing.faults import FaultPlan
+from lambdamagic.local.testing.stats import Stats
+
+INVOKE_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
+_INVOCATION_TYPES = ("RequestResponse", "Event", "DryRun")
+_MAX_CLIENT_CONTEXT_BYTES = 3583  # "ClientContext: up to 3,583 bytes of base64-encoded data", Invoke API reference
+
+
+class InvokeApi:
+    """Answers Invoke. Lives in the event loop."""
+
+    def __init__(
+        self, registry: FunctionRegistry, *, pool: Pool, queue: AsyncQueue, stats: Stats, faults: FaultPlan
+    ) -> None:
+        self._registry = registry
+        self._pool = pool
+        self._queue = queue
+        self._stats = stats
+        self._faults = faults
+
+    async def answer(self, request: HttpRequest, reply: Reply) -> None:
+        """Answer one verified Invoke request."""
+        try:
+            response = await self._respond(request, reply)
+        except AwsError as error:
+            self._stats.results["throttled" if error.status == 429 else "refused"] += 1
+            response = render(error, "lambda")
+        except (LocalServerError, OSError) as error:
+            self._stats.results["refused"] += 1
+            response = render(AwsError(500, "ServiceException", str(error)), "lambda")
+        if response is not None:
+            reply.send(response)
+
+    async def _respond(self, request: HttpRequest, reply: Reply) -> HttpResponse | None:
+        match = INVOKE_PATH.match(request.path)
+        assert match is not None
+        reference = unquote(match[1]) if "%" in match[1] else match[1]
+        invocation_type = request.headers.get("x-amz-invocation-type", "RequestResponse")
+        payload = request.body or b"{}"
+        function = self._registry.known(reference, _qualifier(request.query))
+        if function is None:
+            function = await self._registry.find(reference, _qualifier(request.query))
+        _validate(invocation_type, payload)
+        fault = self._faults.draw_invoke(function.name) if self._faults.is_active else None
+        if fault is not None and fault.raises is not None:
+            raise fault.raises
+        if fault is not None and fault.kind == "drop_before":
+            reply.drop()
+            return None
+        request_id = new_request_id()
+        headers = request.headers
+        if invocation_type == "DryRun":
+            return HttpResponse(204, (("x-amzn-RequestId", request_id), ("X-Amz-Executed-Version", function.version)))
+        invocation = Invocation(
+            request_id=request_id,
+            payload=payload,
+            invoked_arn=function.invoked_arn,
+            client_context=_client_context(headers.get("x-amz-client-context")),
+            trace_id=headers.get("x-amzn-trace-id") or _new_trace_id(),
+        )
+        if invocation_type == "Event":
+            self._queue.put(function, invocation, fault)
+            if fault is not None and fault.kind == "drop_after":
+                reply.drop()
+                return None
+            return HttpResponse(202, (("x-amzn-RequestId", request_id), ("X-Amz-Executed-Version", function.version)))
+        kill_after_s = fault.delay_s if fault is not None and fault.kind == "kill" else None
+        completed = await self.run(function, invocation, kill_after_s=kill_after_s)
+        if fault is not None and fault.kind == "duplicate":
+            completed = await self.run(function, invocation)
+        if fault is not None and fault.kind == "drop_after":
+            reply.drop()
+            return None
+        return _response(completed, function, request_id, wants_tail=headers.get("x-amz-log-type") == "Tail")
+
+    async def run(
+        self, function: FunctionVersion, invocation: Invocation, *, kill_after_s: float | None = None
+    ) -> Completed:
+        """Run one invocation now, or refuse it.
+
+        Raises:
+            AwsError: It is throttled, or its runtime is not available.
+            LocalServerError: No environment could be made.
+        """
+        self._pool.admit(function)
+        try:
+            blueprint = await self._registry.blueprint(function)
+            completed = await self._pool.run(function, blueprint, invocation, kill_after_s=kill_after_s)
+        finally:
+            self._pool.leave(function)
+        self._stats.results["function_error" if completed.result.is_error else "ok"] += 1
+        return completed
+
+
+def _response(completed: Completed, function: FunctionVersion, request_id: str, *, wants_tail: bool) -> HttpResponse:
+    headers = [
+        ("content-type", "application/json"),
+        ("x-amzn-RequestId", request_id),
+        ("X-Amz-Executed-Version", function.version),
+    ]
+    if completed.result.is_error:
+        headers.append(("X-Amz-Function-Error", "Unhandled"))
+    if wants_tail:
+        headers.append(("X-Amz-Log-Result", completed.log.tail()))
+    return HttpResponse(200, headers, completed.result.payload)
+
+
+def _qualifier(query: str) -> str | None:
+    if not query:
+        return None
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if name == "Qualifier":
+            return unquote(value)
+    return None
+
+
+def _validate(invocation_type: str, payload: bytes) -> None:
+    if invocation_type not in _INVOCATION_TYPES:
+        text = (
+            f"1 validation error detected: Value '{invocation_type}' at 'invocationType' failed to satisfy "
+            "constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
+        )
+        raise AwsError(400, "ValidationException", text)
+    if invocation_type == "Event" and len(payload) > MAX_EVENT_BYTES:
+        text = f"{len(payload)} byte payload is too large for the Event invocation type (limit {MAX_EVENT_BYTES} bytes)"
+        raise AwsError(413, "RequestEntityTooLargeException", text)
+    if len(payload) > MAX_REQUEST_BYTES:
+        text = f"Request must be smaller than {MAX_REQUEST_BYTES} bytes for the InvokeFunction operation"
+        raise AwsError(413, "RequestEntityTooLargeException", text)
+    try:
+        json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        text = f"Could not parse request body into json: Could not parse payload into json: {error}"
+        raise AwsError(400, "InvalidRequestContentException", text) from None
+
+
+def _client_context(encoded: str | None) -> str | None:
+    if not encoded:
+        return None
+    try:
+        if len(encoded) > _MAX_CLIENT_CONTEXT_BYTES:
+            raise ValueError(f"longer than {_MAX_CLIENT_CONTEXT_BYTES} bytes")
+        text = base64.b64decode(encoded, validate=True).decode()
+        # One line of ASCII, since it travels to the runtime as a header.
+        return json.dumps(json.loads(text))
+    except (ValueError, RecursionError, binascii.Error) as error:
+        text = f"Client context must be a valid Base64-encoded JSON object: {error}"
+        raise AwsError(400, "InvalidRequestContentException", text) from None
+
+
+def new_request_id() -> str:
+    """Return an id in Lambda's form, unguessable: it is also what a runtime names its result by."""
+    return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+
+
+def _new_trace_id() -> str:
+    random = secrets.token_hex(16)
+    return f"Root=1-{random[:8]}-{random[8:]};Sampled=0"

@@ -1,0 +1,63 @@
+"""What an invocation ends with, in Lambda's own words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from lambdamagic.local.environments.processes import ProcessExit
+
+# "Lambda quotas": invocation payload, 6 MB each for request and response (synchronous). Lambda's own messages
+# name 6,291,456 bytes for the request and 6,291,556 for the response.
+MAX_REQUEST_BYTES = 6_291_456
+MAX_RESPONSE_BYTES = 6_291_556
+# Raised from 256 KB in October 2025: "AWS Lambda increases maximum payload size from 256 KB to 1 MB for
+# asynchronous invocations".
+MAX_EVENT_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer of an invocation.
+
+    Attributes:
+        payload: The response, or the error as JSON.
+        is_error: Whether it is a function error (`X-Amz-Function-Error: Unhandled`).
+        status: What the REPORT line says of it.
+        error_type: What the REPORT line calls it.
+        note: What Lambda logs about it.
+    """
+
+    payload: bytes
+    is_error: bool = False
+    status: str = ""
+    error_type: str = ""
+    note: str = ""
+
+
+def _error(error_type: str, message: str, *, status: str, report_type: str = "", note: str = "") -> Result:
+    payload = json.dumps({"errorType": error_type, "errorMessage": message}, separators=(",", ":")).encode()
+    return Result(payload, is_error=True, status=status, error_type=report_type, note=note)
+
+
+def task_timed_out(request_id: str, timeout_s: float) -> Result:
+    """The function's timeout passed and its environment was killed."""
+    message = f"RequestId: {request_id} Error: Task timed out after {timeout_s:.2f} seconds"
+    return _error("Sandbox.Timedout", message, status="timeout")
+
+
+def exit_error(request_id: str, ended: ProcessExit, kill_reason: str) -> Result:
+    """The runtime's process ended before there was a result."""
+    how = ended.describe()
+    text = f"Runtime exited with error: {how}" if how else "Runtime exited without providing a reason"
+    message = f"RequestId: {request_id} Error: {text}"
+    report_type = "Runtime.OutOfMemory" if kill_reason == "memory" else "Runtime.ExitError"
+    note = f"{message}\nRuntime.ExitError\n"
+    return _error("Runtime.ExitError", message, status="error", report_type=report_type, note=note)
+
+
+def response_too_large() -> Result:
+    """The function returned more than Lambda carries."""
+    message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
+    report_type = "Function.ResponseSizeTooLarge"
+    return _error(report_type, message, status="error", report_type=report_type)

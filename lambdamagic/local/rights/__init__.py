@@ -1,0 +1,1 @@
+"""Which calls the policies of IAM allow."""

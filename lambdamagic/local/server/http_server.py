@@ -1,0 +1,291 @@
+"""HTTP/1.1 for both faces of the instance: httptools parses, this writes answers in one segment.
+
+A request is handed over whole. That suits what is served (invocations of at most 6 MB and S3 objects that
+moto keeps whole anyway) and costs a fraction of a general ASGI server per request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import lru_cache
+from typing import cast
+
+import httptools
+
+Headers = Iterable[tuple[str, str]]
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
+_UNKNOWN_BODY_BYTES = 1 << 20
+_MAX_HEAD_BYTES = 1 << 16  # AWS's front ends refuse far less; nothing is signed yet when a head is read
+_MAX_HEADERS = 256
+_MAX_WAITING = 32  # pipelined requests of one connection; above it, nothing more is read from it
+_ONE_SEGMENT_BYTES = 1 << 16  # above it, copying head and body together costs more than a second write
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """A whole request as it arrived.
+
+    Attributes:
+        method: The method, upper case.
+        path: The path as sent, still percent-encoded.
+        query: The query string as sent, without its question mark.
+        headers: Lower-case names; repeated headers are joined by a comma, as signatures want them.
+        body: The bytes of the body, chunked transfer coding undone.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class HttpResponse:
+    """What is answered; `content-length` is added by the writer."""
+
+    status: int = 200
+    headers: Headers = ()
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class Reply:
+    """The right to answer one request, once."""
+
+    _connection: HttpConnection
+    _request: HttpRequest
+    _answered: bool = field(default=False)
+
+    def send(self, response: HttpResponse) -> None:
+        """Write the answer; a connection that has gone meanwhile is ignored."""
+        if not self._answered:
+            self._answered = True
+            self._connection.write(self._request, response)
+
+    def drop(self) -> None:
+        """Close the connection without an answer, as a fault."""
+        self._answered = True
+        self._connection.abort()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the peer is still there."""
+        return self._connection.is_open
+
+
+Handler = Callable[[HttpRequest, Reply], None]
+
+
+class HttpConnection(asyncio.Protocol):
+    """One keep-alive connection; requests are answered in the order in which they came."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        admits: Callable[[asyncio.Transport], bool] | None = None,
+        on_lost: Callable[[], None] | None = None,
+        on_open: Callable[[HttpConnection], None] | None = None,
+        admits_body: Callable[[dict[str, str], str], bool] | None = None,
+    ) -> None:
+        self._handler = handler
+        self._admits = admits
+        self._on_lost = on_lost
+        self._on_open = on_open
+        self._admits_body = admits_body
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[HttpRequest, bool]] = deque()
+        self._busy = False
+        self._is_in_next = False
+        self._keep_alive = True
+        self._is_in_head = True
+        self._has_begun = False
+        self._head_bytes = 0
+        self._is_write_full = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer can still reach the peer."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, unless the peer is not who may speak here."""
+        self._transport = cast(asyncio.Transport, transport)
+        if self._admits is not None and not self._admits(self._transport):
+            self.abort()
+        elif self._on_open is not None:
+            self._on_open(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection; answers that come later go nowhere."""
+        self._transport = None
+        if self._on_lost is not None:
+            self._on_lost()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, which calls the `on_` methods."""
+        self._has_begun = False
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._refuse(b"400 Bad Request")
+            return
+        if self._is_in_head and not self._has_begun:
+            # The parser keeps an unfinished header for as long as it grows, and so does `_headers`.
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES:
+                self._refuse(b"431 Request Header Fields Too Large")
+                return
+        # Not from within the parser, which would take a mistake of ours for one of the peer's.
+        self._next()
+        self._read_or_wait()
+
+    def pause_writing(self) -> None:
+        """Answers pile up since the peer does not read them: it need not ask for more."""
+        self._is_write_full = True
+        self._read_or_wait()
+
+    def resume_writing(self) -> None:
+        """The peer has read its answers."""
+        self._is_write_full = False
+        self._read_or_wait()
+
+    def _read_or_wait(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._is_write_full or len(self._waiting) >= _MAX_WAITING:
+            transport.pause_reading()
+        elif not transport.is_reading():
+            transport.resume_reading()
+
+    def _refuse(self, status: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            self._transport.close()
+
+    def _next(self) -> None:
+        # A loop and not a call from `write`: a peer may send thousands of requests at once.
+        if self._is_in_next:
+            return
+        self._is_in_next = True
+        try:
+            while self._waiting and not self._busy:
+                self._busy = True
+                request, self._keep_alive = self._waiting.popleft()
+                self._handler(request, Reply(self, request))
+        finally:
+            self._is_in_next = False
+
+    def on_message_begin(self) -> None:
+        """Parser: a request begins."""
+        self._is_in_head = self._has_begun = True
+        self._head_bytes = 0
+        self._header_count = 0
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._chunks: list[bytes] = []
+
+    def on_url(self, url: bytes) -> None:
+        """Parser: a piece of the request target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Parser: one header; too many are an error of the peer's, as the parser then says."""
+        self._header_count += 1
+        if self._header_count > _MAX_HEADERS:
+            raise ValueError("too many headers")
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        """Parser: the headers are there; a client that asks whether to go on is told to."""
+        self._is_in_head = False
+        if self._admits_body is not None and self._is_large() and not self._admits_body(self._headers, self._url()):
+            # A body is kept whole in memory, so it is taken only from those who may at all be answered.
+            self._refuse(b"403 Forbidden")
+            return
+        if self._headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _is_large(self) -> bool:
+        length = self._headers.get("content-length", "")
+        return int(length) > _UNKNOWN_BODY_BYTES if length.isdigit() else "transfer-encoding" in self._headers
+
+    def _url(self) -> str:
+        return self._target.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        """Parser: a piece of the body."""
+        if self.is_open:
+            self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        """Parser: the request is whole."""
+        chunks = self._chunks
+        target = self._target.decode("latin-1")
+        if not target.startswith("/"):  # the absolute form, which proxies use
+            target = "/" + target.partition("://")[2].partition("/")[2]
+        path, _, query = target.partition("?")
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._chunks = []
+        request = HttpRequest(self._parser.get_method().decode("ascii"), path, query, self._headers, body)
+        self._is_in_head = self._has_begun = True  # these bytes were the body's
+        self._waiting.append((request, self._parser.should_keep_alive()))
+
+    def write(self, request: HttpRequest, response: HttpResponse) -> None:
+        """Write one answer and turn to the next request that waits."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        body = response.body
+        lines = [_STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} \r\n"]
+        has_length = False
+        for name, value in response.headers:
+            if name.lower() == "date":
+                continue
+            lines.append(f"{name}: {value}\r\n")
+            has_length = has_length or name.lower() == "content-length"
+        if not has_length and response.status not in (204, 304):
+            lines.append(f"content-length: {len(body)}\r\n")
+        lines.append(f"date: {_date(int(time.time()))}\r\n")  # clients tell a wrong clock of their own from it
+        if not self._keep_alive:
+            lines.append("connection: close\r\n")
+        lines.append("\r\n")
+        text = "".join(lines)
+        try:
+            head = text.encode("latin-1")
+        except UnicodeEncodeError:  # moto puts names of objects, in any script, into headers
+            head = text.encode("utf-8", "replace")
+        if request.method == "HEAD" or not body:
+            transport.write(head)
+        elif len(body) <= _ONE_SEGMENT_BYTES:
+            transport.write(head + body)
+        else:
+            transport.writelines([head, body])
+        if not self._keep_alive:
+            transport.close()
+        else:
+            self._busy = False
+            if self._waiting:
+                self._next()
+                self._read_or_wait()
+
+
+@lru_cache(maxsize=1)
+def _date(now: int) -> str:
+    return formatdate(now, usegmt=True)

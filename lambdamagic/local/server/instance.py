@@ -1,0 +1,341 @@
+"""Puts the parts of an instance together, and routes each request to the part that answers it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lambdamagic.local.control import control_plane, notifications
+from lambdamagic.local.control.control_plane import ACCOUNT_PATH, account_settings
+from lambdamagic.local.control.log_streams import LogBuffer
+from lambdamagic.local.control.moto_app import LIKELY_SERVICES, MotoApp
+from lambdamagic.local.environments.async_queue import AsyncQueue
+from lambdamagic.local.environments.blueprints import BlueprintMaker
+from lambdamagic.local.environments.environment import Invocation
+from lambdamagic.local.environments.environment_pool import Pool
+from lambdamagic.local.environments.function_registry import FunctionRegistry
+from lambdamagic.local.environments.function_versions import FunctionCatalog
+from lambdamagic.local.environments.interpreters import Interpreters
+from lambdamagic.local.environments.invoke_api import INVOKE_PATH, InvokeApi, new_request_id
+from lambdamagic.local.environments.processes import Processes
+from lambdamagic.local.rights.access_control import AccessControl
+from lambdamagic.local.server import auth_errors
+from lambdamagic.local.server.auth import Authenticator, Credential, Signer, check_body
+from lambdamagic.local.server.chunked import decode_chunked
+from lambdamagic.local.server.error_bodies import AwsError, render
+from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
+from lambdamagic.local.server.server_options import DEFAULT_ACCOUNT_ID, ServerOptions
+from lambdamagic.local.testing.faults import FAULTS_PATH, HELD_PATH, STATS_PATH, FaultPlan
+from lambdamagic.local.testing.stats import Stats, operation_of
+
+HOST = "127.0.0.1"
+_MOTO_THREADS = 8
+_LARGE_BODY_BYTES = 1 << 18
+
+
+class Server:
+    """One instance. Lives in the event loop."""
+
+    def __init__(self, options: ServerOptions, folder: Path, processes: Processes, port: int) -> None:
+        self._options = options
+        self._port = port
+        self._hosts = {f"{HOST}:{port}", f"localhost:{port}"}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._executor = ThreadPoolExecutor(_MOTO_THREADS, thread_name_prefix="moto")
+        self._stats = Stats()
+        self._faults = FaultPlan()
+        catalog = FunctionCatalog(account_id=DEFAULT_ACCOUNT_ID, region=options.region)
+        self._logs = LogBuffer(account_id=DEFAULT_ACCOUNT_ID, region=options.region, has_function=catalog.has)
+        self._authenticator = Authenticator(now=time.time)
+        self._authenticator.add(Credential(options.access_key_id, options.secret_access_key))
+        loop = asyncio.get_running_loop()
+        self._moto = MotoApp(
+            account_id=DEFAULT_ACCOUNT_ID,
+            on_load={
+                "s3": partial(notifications.install_for_s3, partial(_from_thread, loop, self._on_event)),
+                "lambda": partial(notifications.install_for_others, partial(_from_thread, loop, self._on_event)),
+                "cloudformation": partial(_install_stacks, self._faults.draw_stack),
+            },
+        )
+        self._authenticator.look_up = self._moto.credential
+        self._pool = Pool(
+            folder=folder / "environments",
+            processes=processes,
+            logs=self._logs,
+            stats=self._stats,
+            concurrency=options.concurrency,
+            idle_expiry_s=options.idle_expiry_s,
+            init_timeout_s=options.init_timeout_s,
+        )
+        self._registry = FunctionRegistry(
+            catalog,
+            BlueprintMaker(
+                folder,
+                endpoint_url=f"http://{HOST}:{port}",
+                interpreters=Interpreters(),
+                image_command=options.image_command,
+            ),
+            pool=self._pool,
+            authenticator=self._authenticator,
+            executor=self._executor,
+            load_moto=partial(self._moto.load, "lambda"),
+            region=options.region,
+        )
+        self._access = AccessControl(account_id=DEFAULT_ACCOUNT_ID, role_of=self._registry.role_of)
+        self._access.trust(options.access_key_id)
+        self._queue = AsyncQueue(
+            retry_delays_s=options.retry_delays_s,
+            time_factor=options.time_factor,
+            executor=self._executor,
+            send_message=self._send_message,
+        )
+        self._invoke = InvokeApi(
+            self._registry, pool=self._pool, queue=self._queue, stats=self._stats, faults=self._faults
+        )
+        self._queue.run = self._invoke.run
+        self._queue.find = self._registry.find
+
+    def start(self) -> None:
+        """Begin the background work: watch environments, and import what will be asked for."""
+        self._pool.start()
+        for service in LIKELY_SERVICES:
+            self._executor.submit(self._moto.load, service)
+
+    async def close(self) -> None:
+        """End what runs, bounded in time."""
+        await self._queue.close()
+        self._pool.close()
+        for task in list(self._tasks):
+            task.cancel()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def handle(self, request: HttpRequest, reply: Reply) -> None:
+        """Answer one request; what takes time goes on in a task."""
+        if request.path == "/health" and request.method == "GET":
+            reply.send(HttpResponse(200, (("content-type", "application/json"),), b'{"status":"ok"}'))
+            return
+        service = ""
+        try:
+            self._check_host(request)
+            signer = self._authenticator.verify(request)
+            service = signer.service
+            if service == "lambda" and request.method == "POST" and INVOKE_PATH.match(request.path):
+                self._check_region(signer)
+                self._stats.count("lambda", "Invoke")
+                work = self._invoke.answer(request, reply)
+                if self._access.is_restricted(signer.access_key_id):
+                    work = self._if_allowed(work, signer, request, reply=reply)
+                self._spawn(self._guarded(work, reply, service))
+                return
+            if request.path == HELD_PATH:
+                self._spawn(self._guarded(self._tell_when_held(signer, reply), reply, service))
+                return
+            if request.path.startswith("/_lambdamagic/"):
+                reply.send(self._admin(request, signer))
+                return
+        except AwsError as error:
+            reply.send(render(error, service or auth_errors.service_of(request)))
+            return
+        except Exception:  # noqa: BLE001 - a mistake of ours in one request must be told, and not end the server
+            traceback.print_exc()
+            reply.send(render(AwsError(500, "InternalFailure", "The embedded Lambda failed."), service or "lambda"))
+            return
+        self._spawn(self._guarded(self._answer_from_moto(signer, request, reply), reply, service))
+
+    async def _if_allowed(
+        self, work: Coroutine[Any, Any, None], signer: Signer, request: HttpRequest, *, reply: Reply
+    ) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._check, signer, request)
+        except AwsError as error:
+            work.close()
+            reply.send(render(error, signer.service))
+        else:
+            await work
+
+    def _check(self, signer: Signer, request: HttpRequest) -> None:
+        with self._access.checked(signer.access_key_id, signer.region, signer.service, request):
+            return
+
+    def _answer_checked(self, signer: Signer, request: HttpRequest) -> HttpResponse:
+        with self._access.checked(signer.access_key_id, signer.region, signer.service, request) as checked:
+            if signer.service == "lambda" and request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
+                return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
+            return checked.answer(partial(self._moto.answer, signer.service), request)
+
+    def admits_body(self, headers: dict[str, str], target: str) -> bool:
+        """Return whether a large body may be sent at all: not by somebody who names no key of ours."""
+        return self._authenticator.knows_key_in(headers.get("authorization", target))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], reply: Reply, service: str) -> None:
+        """Answer 500 for a mistake of ours, which would else leave the caller waiting."""
+        try:
+            await work
+        except Exception:  # noqa: BLE001 - a mistake in one request must be told, and not end the server
+            traceback.print_exc()
+            reply.send(render(AwsError(500, "InternalFailure", "The embedded Lambda failed."), service))
+
+    def _check_host(self, request: HttpRequest) -> None:
+        """Refuse names that are not ours: a web page may point its own name at 127.0.0.1 (DNS rebinding)."""
+        host = request.headers.get("host", "")
+        if host in self._hosts:
+            return
+        bucket, _, rest = host.partition(".localhost:")
+        if rest == str(self._port) and bucket:
+            return
+        raise AwsError(421, "InvalidHost", "This host name does not belong to the embedded Lambda.")
+
+    def _check_region(self, signer: Signer) -> None:
+        if signer.region != self._options.region:
+            raise auth_errors.wrong_region(signer.service, self._options.region)
+
+    def _admin(self, request: HttpRequest, signer: Signer) -> HttpResponse:
+        """Scripted faults and counters: for the owner's key only, a function's key may not."""
+        self._check_owner(signer)
+        answer: Any
+        if request.path == FAULTS_PATH:
+            if request.method == "PUT":
+                self._faults.replace(json.loads(request.body))
+            answer = self._faults.as_list()
+        elif request.path == STATS_PATH:
+            answer = {**self._stats.as_dict(live_environments=self._pool.live), "waiting_events": self._queue.waiting}
+            if request.method == "POST":
+                self._stats.reset()
+        else:
+            raise AwsError(404, "UnknownOperationException", f"There is no {request.path}.")
+        return HttpResponse(200, (("content-type", "application/json"),), json.dumps(answer).encode())
+
+    def _check_owner(self, signer: Signer) -> None:
+        if signer.access_key_id != self._options.access_key_id:
+            raise AwsError(403, "AccessDeniedException", "Only the owner of the instance may do that.")
+
+    async def _tell_when_held(self, signer: Signer, reply: Reply) -> None:
+        try:
+            self._check_owner(signer)
+        except AwsError as error:
+            reply.send(render(error, "lambda"))
+            return
+        await self._faults.until_held()
+        reply.send(HttpResponse(200, (("content-type", "application/json"),), b"true"))
+
+    async def _answer_from_moto(self, signer: Signer, request: HttpRequest, reply: Reply) -> None:
+        service = signer.service
+        try:
+            await self._verify_body(signer, request)
+            operation = operation_of(service, request)
+            self._stats.count(service, operation)
+            if self._faults.is_active:
+                refused = self._faults.draw_api(service, operation)
+                if refused is not None:
+                    raise refused
+            if service == "s3":
+                _virtual_host_to_path(request)
+                if self._faults.is_active and await self._s3_fault(operation, reply):
+                    return
+            elif service == "lambda":
+                control_plane.validate(request)
+            loop = asyncio.get_running_loop()
+            # What was logged is there before a group, or the function whose it is, is deleted.
+            if service in ("logs", "cloudformation") or (service == "lambda" and request.method == "DELETE"):
+                await loop.run_in_executor(self._executor, self._logs.flush)
+            response = await loop.run_in_executor(self._executor, self._answer_checked, signer, request)
+            if control_plane.changes_functions(service, request):
+                await self._registry.refresh()
+                response = control_plane.with_states(request, response)
+            if self._faults.is_active:
+                await self._faults.hold_back(service, operation)
+        except AwsError as error:
+            response = render(error, service)
+        reply.send(response)
+
+    async def _verify_body(self, signer: Signer, request: HttpRequest) -> None:
+        """Compare the body with what was signed, a large one in a thread, as hashing 100 MB takes 0.2 s."""
+        loop = asyncio.get_running_loop()
+        if signer.digest is not None:
+            if len(request.body) < _LARGE_BODY_BYTES:
+                check_body(request.body, signer.digest)
+            else:
+                await loop.run_in_executor(self._executor, check_body, request.body, signer.digest)
+        elif signer.streaming is not None:
+            request.body = await loop.run_in_executor(self._executor, decode_chunked, request.body, signer.streaming)
+            _forget_chunking(request)
+
+    async def _s3_fault(self, operation: str, reply: Reply) -> bool:
+        """Act out a scripted fault; return whether the request is done with."""
+        fault = self._faults.draw_s3(operation)
+        if fault is None:
+            return False
+        if fault.raises is not None:
+            raise fault.raises
+        if fault.kind == "s3_drop":
+            reply.drop()
+            return True
+        await asyncio.sleep(fault.delay_s)
+        return False
+
+    def _on_event(self, function_arn: str, payload: bytes) -> None:
+        self._spawn(self._queue_event(function_arn, payload))
+
+    async def _queue_event(self, function_arn: str, payload: bytes) -> None:
+        try:
+            function = await self._registry.find(function_arn, None)
+        except AwsError as error:
+            sys.stderr.write(f"an event found no function: {error.text}\n")
+            return
+        fault = self._faults.draw_event(function.name) if self._faults.is_active else None
+        self._queue.put(function, Invocation(new_request_id(), payload, function.invoked_arn), fault)
+
+    def _send_message(self, arn: str, record: dict[str, Any]) -> None:
+        """Deliver an asynchronous invocation's record; SQS is the destination that there is."""
+        if ":sqs:" not in arn:
+            sys.stderr.write(f"destination {arn} is not an SQS queue; the record is lost\n")
+            return
+        self._moto.load("sqs")
+        from moto.core.exceptions import ServiceException
+        from moto.sqs.models import sqs_backends
+
+        _, _, _, region, account_id, queue = arn.split(":", 5)
+        try:
+            sqs_backends[account_id][region].send_message(queue, json.dumps(record))
+        except ServiceException as error:
+            sys.stderr.write(f"the record for {arn} is lost: {error}\n")
+
+
+def _install_stacks(refuse: Callable[[str, str], str | None]) -> None:
+    from lambdamagic.local.control import stacks
+
+    stacks.install(refuse)
+
+
+def _from_thread(loop: asyncio.AbstractEventLoop, call: Any, *args: Any) -> None:
+    loop.call_soon_threadsafe(call, *args)
+
+
+def _virtual_host_to_path(request: HttpRequest) -> None:
+    bucket, found, _ = request.headers.get("host", "").partition(".localhost:")
+    if found:
+        request.path = f"/{bucket}{request.path}"
+
+
+def _forget_chunking(request: HttpRequest) -> None:
+    headers = request.headers
+    encodings = [e.strip() for e in headers.pop("content-encoding", "").split(",")]
+    kept = ",".join(e for e in encodings if e and e != "aws-chunked")
+    if kept:
+        headers["content-encoding"] = kept
+    headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
+    for name in ("x-amz-trailer", "x-amz-decoded-content-length", "transfer-encoding"):
+        headers.pop(name, None)

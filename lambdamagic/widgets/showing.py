@@ -1,0 +1,236 @@
+"""Showing progress where the user is: in a notebook, in a terminal, in a log.
+
+A view is driven by the thread that waits for the job, never by a thread of its own: only so does everything land in
+the right cell on every version of the kernel.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from lambdamagic.api.appearance import SIGNS
+from lambdamagic.widgets import text
+from lambdamagic.widgets.actions import Actions, OutputLog
+from lambdamagic.widgets.notebook import CardView, DisplayPlace, HeadlessView, Shelf, WidgetView, has_widgets
+from lambdamagic.widgets.progress import Progress, ProgressListener
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+
+#: Quick jobs show nothing but their result.
+DELAY_S = 0.6
+#: How often a view is drawn, in seconds.
+EVERY_S = 0.15
+#: Who looks: a notebook's front end, a notebook that runs without one, a terminal or a pipe, or nobody.
+Front = Literal["notebook", "headless", "terminal", "nobody"]
+#: More of a label would leave no room for the rest in a terminal of 80 columns.
+_LABEL_WIDTH = 28
+_STYLES = {"running": "blue", "done": "green", "failed": "red", "cancelled": "yellow"}
+
+
+class View(Protocol):
+    """Something that can show progress."""
+
+    def show(self, progress: Progress, now: float) -> None:
+        """Draw the present state."""
+
+    def close(self, progress: Progress, now: float) -> None:
+        """Draw the final state, if it was ever drawn or something went wrong."""
+
+
+class TerminalView:
+    """A bar and a line of details on stderr."""
+
+    def __init__(self) -> None:
+        self._live: Live | None = None
+
+    def show(self, progress: Progress, now: float) -> None:
+        """Draw, or draw again."""
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(file=sys.stderr), auto_refresh=False)
+            self._live.start()
+        self._live.update(_drawn(progress, now), refresh=True)
+
+    def close(self, progress: Progress, now: float) -> None:
+        """Draw the end and give the terminal back."""
+        if self._live is not None:
+            self.show(progress, now)
+            self._live.stop()
+            self._live = None
+
+
+def _drawn(progress: Progress, now: float) -> RenderableType:
+    """Return two lines, each cut where the terminal ends; `Text` takes brackets of the user's code as they are."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    cells: list[RenderableType] = [
+        Text(f"λ {_shortened(progress.label)}", style="bold"),
+        Text(f"{SIGNS.get(progress.state, '?')} {progress.state}", style=_STYLES.get(progress.state, "")),
+    ]
+    if progress.task_count is not None and progress.task_count != 1:
+        cells.append(ProgressBar(total=max(1, progress.task_count), completed=progress.finished_tasks, width=20))
+    cells.append(Text(" · ".join(text.pace(progress, now))))
+    line = Table.grid(padding=(0, 2))
+    for position, cell in enumerate(cells):
+        # Where there is little room, the label and the bar become shorter, not the state and the pace.
+        width = cell.cell_len if isinstance(cell, Text) and position else None
+        line.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
+    line.add_row(*cells)
+    details = Text("  " + " · ".join(text.details(progress)), style="dim", no_wrap=True, overflow="ellipsis")
+    return Group(line, details)
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LABEL_WIDTH else label[: _LABEL_WIDTH - 1] + "…"
+
+
+class LogView:
+    """Lines for a pipe or a log: one when it becomes long or begins, then now and then, and one at the end."""
+
+    def __init__(self, every_s: float = 30.0) -> None:
+        self._every_s = every_s
+        self._last: float | None = None
+        self._state = ""
+
+    def show(self, progress: Progress, now: float) -> None:
+        """Write a line if the last is old enough, or tells of another state."""
+        if self._last is None or now - self._last >= self._every_s or progress.state != self._state:
+            self._last, self._state = now, progress.state
+            self._write(progress, now)
+
+    def close(self, progress: Progress, now: float) -> None:
+        """Write the last line."""
+        if self._last is not None:
+            self._write(progress, now)
+
+    def _write(self, progress: Progress, now: float) -> None:
+        sys.stderr.write(text.line(progress, now) + "\n")
+        sys.stderr.flush()
+
+
+class NoView:
+    """Shows nothing."""
+
+    def show(self, progress: Progress, now: float) -> None:
+        """Do nothing."""
+
+    def close(self, progress: Progress, now: float) -> None:
+        """Do nothing."""
+
+
+class Gate:
+    """A view that another thread drives once it was opened; until then it is not shown.
+
+    Args:
+        view: The view.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._lock = threading.Lock()
+        self._has_ended = False
+        self.is_open = False
+
+    def open(self, progress: Progress, now: float) -> None:
+        """Draw it for the first time: to be called by the cell whose output it is."""
+        with self._lock:
+            self._view.show(progress, now)
+            self.is_open = True
+            if self._has_ended:  # just now, in the other thread
+                self._view.close(progress, now)
+
+    def show(self, progress: Progress, now: float) -> None:
+        """Draw it again."""
+        with self._lock:
+            if self.is_open:
+                self._view.show(progress, now)
+
+    def close(self, progress: Progress, now: float) -> None:
+        """Draw the end."""
+        with self._lock:
+            self._has_ended = True
+            if self.is_open:
+                self._view.close(progress, now)
+
+
+def choose_view(
+    front: Front,
+    listener: ProgressListener,
+    *,
+    wanted: str = "auto",
+    actions: Actions | None = None,
+    log: OutputLog | None = None,
+    shelf: Shelf | None = None,
+    place: DisplayPlace | None = None,
+) -> View:
+    """Return the view for where the code runs.
+
+    Args:
+        front: Who looks.
+        listener: What will be known of the job.
+        wanted: The setting `view`.
+        actions: What can be done with the job.
+        log: What it prints.
+        shelf: Where the widget goes when the job is over.
+        place: Where an earlier job was shown that this one goes on with.
+    """
+    if front == "nobody":
+        return NoView()
+    if front == "terminal":
+        return TerminalView() if sys.stderr.isatty() and wanted != "text" else LogView()
+    if wanted == "text":
+        return LogView()
+    actions, place = actions or Actions(), place or DisplayPlace()
+    if front == "headless":
+        return HeadlessView(listener, actions, LogView())
+    if wanted != "html" and has_widgets():
+        return WidgetView(listener, actions, log or OutputLog(), shelf or Shelf(), place)
+    return CardView(listener, actions, place)
+
+
+class Showing:
+    """Drives a view while a job runs.
+
+    Args:
+        view: What to drive.
+        listener: What it shows; to be told of the job's events.
+        delay_s: How long a job must run before it is shown.
+        monotonic: The clock that says when to draw.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        listener: ProgressListener,
+        *,
+        delay_s: float = DELAY_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._view, self._delay_s, self._monotonic = view, delay_s, monotonic
+        self.listener = listener
+        self._began: float | None = None
+        self._drawn = 0.0
+
+    def tick(self) -> None:
+        """Draw if it is time to; called often by whoever waits for the job."""
+        now = self._monotonic()
+        if self._began is None:
+            self._began = now  # not before: opening the target is no part of the job
+        if now - self._began >= self._delay_s and now - self._drawn >= EVERY_S:
+            self._drawn = now
+            self._view.show(self.listener.snapshot(), time.time())
+
+    def close(self) -> None:
+        """Draw the end."""
+        self._view.close(self.listener.snapshot(), time.time())

@@ -1,0 +1,62 @@
+"""One cell, run in the namespace that came with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdamagic.codec.answer import NO_VALUE, Answer, digest_of, write_answer
+from lambdamagic.codec.failures import ErrorRecord
+from lambdamagic.codec.tracking import Tracker
+from lambdamagic.protocol.envelope import Request
+from lambdamagic.worker.displays import mime_bundle
+from lambdamagic.worker.execution import CellSurroundings, run_code
+from lambdamagic.worker.program import OWN_NAMES, LoadedProgram
+from lambdamagic.worker.watchdog import Interrupted
+
+
+def run_cell(request: Request, program: LoadedProgram, environment: CellSurroundings) -> Answer:
+    """Run the cell and write down what it changed.
+
+    Options of the request: `out` (names to return, or null for all), `mutations` (whether changes in place come
+    back), `serializer`.
+
+    Raises:
+        Interrupted: The deadline came, or the client gave up.
+    """
+    header, options = program.header, request.options
+    namespace = program.main.__dict__
+    tracker = Tracker(
+        [value for name, value in program.captured.items() if name not in header["deleted_only"]],
+        memo=program.memo(),
+        home=program.home,
+        pristine=program.pristine,
+        digest=digest_of(program.home),
+        shared=program.shared.found.values(),
+    )
+    error: list[ErrorRecord] | None = None
+    value: Any = NO_VALUE
+    with environment.active():
+        try:
+            run_code(header["code"], namespace)
+            if header["value_name"]:
+                value = namespace.pop(header["value_name"], NO_VALUE)
+        except Interrupted:
+            raise
+        except BaseException as raised:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too are the user's to see
+            error = environment.failure(raised)
+            namespace.pop(header["value_name"] or "", None)
+    with program.current():
+        answer = write_answer(
+            program.home,
+            tracker,
+            captured=program.captured,
+            ignored=OWN_NAMES,
+            wanted=options.get("out"),
+            value=value,
+            error=error,
+            serializer=options.get("serializer", "auto"),
+            mutations=options.get("mutations", True),
+        )
+    if any(lost.what == "the shown value" for lost in answer.lost):
+        environment.outputs.display(*mime_bundle(value))
+    return answer
