@@ -168,6 +168,6 @@ def all_stacks(main: int) -> str:
 
 
 def _user_part(stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
-    ours = f"{os.sep}lambdamagic{os.sep}remote{os.sep}"
+    ours = f"{os.sep}lambdamagic{os.sep}worker{os.sep}"
     last = max((number for number, frame in enumerate(stack) if ours in frame.filename), default=-1)
     return list(stack)[last + 1 :]
