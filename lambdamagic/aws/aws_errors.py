@@ -77,14 +77,19 @@ _BUCKET = {
     "NoSuchBucket": ("does not exist", "Create it, or set the setting `bucket` to one that exists"),
     "InvalidBucketName": ("is not a valid bucket name", "Set the setting `bucket` to an existing bucket"),
     "AllAccessDisabled": ("has been disabled by AWS", "Set the setting `bucket` to another bucket"),
-    "PermanentRedirect": ("is in another region", "Set the setting `region` to the bucket's region"),
-    "AuthorizationHeaderMalformed": ("is in another region", "Set the setting `region` to the bucket's region"),
-    "AuthorizationQueryParametersError": ("is in another region", "Set the setting `region` to the bucket's region"),
-    "IllegalLocationConstraintException": (
-        "is in another region",
-        "Set the setting `region` to the bucket's region",
+    **dict.fromkeys(
+        (
+            "PermanentRedirect",
+            "TemporaryRedirect",  # of a new bucket, as long as not every region knows it ("Request routing")
+            "AuthorizationHeaderMalformed",
+            "AuthorizationQueryParametersError",
+            "IllegalLocationConstraintException",
+        ),
+        ("is in another region", "Set the setting `region` to the bucket's region"),
     ),
 }
+#: How an answer names the region that a bucket is in.
+_BUCKET_REGION = re.compile(r"(?:expecting '|bucket is in )([a-z]{2,4}(?:-[a-z]+)+-\d+)")
 _FUNCTION_NOT_READY = {
     "ResourceConflictException",
     "ResourceNotReadyException",
@@ -127,6 +132,9 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
         return CredentialsError(f"{could_not}: {_CREDENTIALS[code]}{said}", hint=hint)
     if code in _BUCKET:
         what, hint = _BUCKET[code]
+        region = _BUCKET_REGION.search(message)
+        if region is not None:
+            hint = f"Set the setting `region` to {region[1]}"
         return BucketMissingError(f"{could_not}: the bucket {context.bucket!r} {what}{said}", hint=hint)
     if code in ("AccessDenied", "AccessDeniedException") or (status == 403 and not code):
         return _access_denied(could_not, said, context)

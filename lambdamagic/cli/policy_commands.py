@@ -34,11 +34,12 @@ def policy(
 
     NAME is the deployment's. The output is the policy itself, with or without --json.
     """
+    from lambdamagic.aws.partitions import partition_of
     from lambdamagic.deploy import policies
     from lambdamagic.deploy.aws_calls import identity
 
     access = app.access()
-    partition, account = ("aws", account) if account else identity(access)
+    partition, account = (partition_of(access.region).name, account) if account else identity(access)
     where = {"partition": partition, "region": access.region, "account_id": account}
     document: dict[str, Any]
     if who == "deployer":

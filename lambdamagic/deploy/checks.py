@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from lambdamagic.aws.partitions import PARTITIONS
 from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.limits import MEMORY_MAX_MB, MEMORY_MIN_MB, TIMEOUT_MAX_S, TIMEOUT_MIN_S
 
@@ -26,7 +27,8 @@ _POLICY = re.compile(r"arn:(aws[a-zA-Z-]*)?:iam::(\d{12}|aws):policy/[a-zA-Z_0-9
 _NETWORK_ID = {"subnet": re.compile(r"subnet-[0-9a-z]+"), "security group": re.compile(r"sg-[0-9a-zA-Z]+")}  # VpcConfig
 _VARIABLE = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")  # API reference, Environment
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 User Guide, "General purpose bucket naming rules"
-_IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+(:[\w.-]+|@sha256:[0-9a-f]{64})")
+_SUFFIXES = "|".join(re.escape(partition.dns_suffix) for partition in PARTITIONS)
+_IMAGE = re.compile(rf"\d{{12}}\.dkr\.ecr\.[a-z0-9-]+\.({_SUFFIXES})/[a-z0-9._/-]+(:[\w.-]+|@sha256:[0-9a-f]{{64}})")
 _RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288)
 _RETENTION_MAX_DAYS = 3653
 

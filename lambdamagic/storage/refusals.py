@@ -10,6 +10,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from lambdamagic.aws.aws_errors import AwsContext, error_from_code
+from lambdamagic.aws.partitions import is_aws_host
 from lambdamagic.errors import LambdaMagicError, TargetError
 from lambdamagic.storage.object_store import TransferError
 
@@ -38,6 +39,9 @@ def expect(response: http.client.HTTPResponse, statuses: tuple[int, ...], url: s
     code, message = _tag("Code", text), _tag("Message", text)
     if response.status == 404 and code in ("NoSuchKey", ""):
         raise FileNotFoundError(f"there is no object {object_name(url)!r}")
+    region = response.headers.get("x-amz-bucket-region") or _tag("Region", text)
+    if region:
+        message += f" (the bucket is in {region})"
     raise Refused(response.status, code, message or response.reason)
 
 
@@ -75,8 +79,9 @@ def object_name(url: str) -> str:
 def bucket_of(url: str) -> str:
     """Return the bucket of a URL of ours: the host's first labels on AWS, else the path's first part."""
     parts = urlsplit(url)
-    host, _, rest = (parts.hostname or "").partition(".s3.")
-    return host if rest.endswith(("amazonaws.com", "amazonaws.com.cn")) else parts.path.lstrip("/").partition("/")[0]
+    host = parts.hostname or ""
+    found = re.fullmatch(r"(.+)\.s3(-fips)?\..+", host) if is_aws_host(host) else None
+    return found[1] if found else parts.path.lstrip("/").partition("/")[0]
 
 
 def _tag(name: str, text: str) -> str:

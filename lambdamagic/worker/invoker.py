@@ -120,16 +120,16 @@ class _Sender:
 
     def __init__(self) -> None:
         from lambdamagic.aws.connections import Connections
+        from lambdamagic.aws.partitions import Endpoints
         from lambdamagic.aws.request_signer import RequestSigner
 
-        region = os.environ.get("AWS_REGION", "us-east-1")
-        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        endpoints = Endpoints.of_environment(os.environ)
         endpoint = os.environ.get("AWS_ENDPOINT_URL_LAMBDA") or os.environ.get("AWS_ENDPOINT_URL")
-        self._endpoint = (endpoint or f"https://lambda.{region}.{suffix}").rstrip("/")
+        self._endpoint = (endpoint or endpoints.service_url("lambda")).rstrip("/")
         self._connections: Connections = Connections(connect_timeout_s=_CONNECT_TIMEOUT_S, max_idle=_THREADS)
         credentials = _RoleCredentials()
         self._signer: RequestSigner = RequestSigner(
-            region=region, service="lambda", credentials=lambda: credentials, now=time.time
+            region=endpoints.region, service="lambda", credentials=lambda: credentials, now=time.time
         )
 
     def send(self, function: str, payload: bytes) -> Fate:

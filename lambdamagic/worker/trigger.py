@@ -72,17 +72,15 @@ class _RoleCredentials:
 
 def _signed_url(bucket: str, key: str) -> str:
     """Return a URL to read the object with, signed with the role's credentials; boto3 need not be there."""
+    from lambdamagic.aws.partitions import Endpoints
     from lambdamagic.aws.url_signer import UrlSigner
 
-    region = os.environ.get("AWS_REGION", "us-east-1")
+    endpoints = Endpoints.of_environment(os.environ)
     credentials = _RoleCredentials()
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    # A bucket with dots in its name is no host that TLS could vouch for.
-    path_style = f"https://s3.{region}.{suffix}/{bucket}" if "." in bucket else f"https://{bucket}.s3.{region}.{suffix}"
     signer = UrlSigner(
-        base_url=f"{endpoint.rstrip('/')}/{bucket}" if endpoint else path_style,
-        region=region,
+        base_url=f"{endpoint.rstrip('/')}/{bucket}" if endpoint else endpoints.bucket_url(bucket),
+        region=endpoints.region,
         credentials=lambda: credentials,
         now=time.time,
     )

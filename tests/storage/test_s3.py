@@ -218,7 +218,11 @@ def test_urls_are_those_that_botocore_makes(
         region=region, endpoint_url=endpoint, access_key_id="AKIA", secret_access_key="secret", session_token=token
     )
     key = "lambdamagic/blobs/ü nï+%~(1)"
-    client = access.client("s3", signature_version="s3v4", s3={"addressing_style": "path" if endpoint else "auto"})
+    client = access.client(
+        "s3",
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if endpoint else "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
     operation = "get_object" if method == "GET" else "put_object"
     theirs = urlsplit(client.generate_presigned_url(operation, {"Bucket": bucket, "Key": key}, ExpiresIn=77))
     client.close()

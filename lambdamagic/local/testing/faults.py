@@ -50,7 +50,8 @@ class FaultRule:
             `cloudformation`.
         operation: Only this operation, e.g. `GetObject`; None is all. Lambda's are `PUT /2015-03-31/...`: method and
             beginning of the path.
-        code: For `api_error`: AWS's error code.
+        code: AWS's error code, for `api_error` and `s3_error`; by default one that fits.
+        text: The message, for the same.
         status: The HTTP status of `error` and `s3_error`.
         delay_s: For `s3_delay`: how long the answer waits; for `kill`: how long the task may run before; for
             `duplicate` of an event: how long the second delivery waits.
@@ -64,7 +65,8 @@ class FaultRule:
     operation: str | None = None
     skip: int = 0
     service: str | None = None
-    code: str = "Throttling"
+    code: str = ""
+    text: str = ""
     status: int = 500
     delay_s: float = 0.0
 
@@ -158,8 +160,9 @@ class FaultPlan:
                 raises = None
                 if rule.kind == "s3_error":
                     status = 503 if rule.status == 500 else rule.status
-                    code = "SlowDown" if status == 503 else "InternalError"
-                    raises = AwsError(status, code, "Please reduce your request rate.")
+                    code = rule.code or ("SlowDown" if status == 503 else "InternalError")
+                    text = rule.text or "Please reduce your request rate."
+                    raises = AwsError(status, code, text)
                 return Fault(rule.kind, rule.delay_s, raises)
         return None
 
@@ -174,7 +177,9 @@ class FaultPlan:
                 and armed.hits()
             ):
                 self._forget_spent()
-                return AwsError(rule.status, rule.code, "Rate exceeded" if "hrottl" in rule.code else "scripted")
+                code = rule.code or "Throttling"
+                text = rule.text or ("Rate exceeded" if "hrottl" in code else "scripted")
+                return AwsError(rule.status, code, text)
         return None
 
     async def hold_back(self, service: str, operation: str) -> None:
@@ -259,7 +264,7 @@ class Faults:
         self.add(FaultRule("duplicate", count=count, **more))
 
     def refuse_s3(self, *, count: int | None = 1, **more: Any) -> None:
-        """Answer S3 requests with 503 SlowDown."""
+        """Answer S3 requests with 503 SlowDown, or with the `status`, `code` and `text` given."""
         self.add(FaultRule("s3_error", count=count, **more))
 
     def slow_s3(self, *, delay_s: float, count: int | None = None, **more: Any) -> None:

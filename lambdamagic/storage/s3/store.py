@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.aws.aws_errors import AwsContext, code_of, error_from_botocore
 from lambdamagic.aws.connections import Connections
+from lambdamagic.aws.partitions import is_aws_host
 from lambdamagic.aws.url_signer import UrlSigner
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import TargetError
@@ -167,7 +168,7 @@ class S3ObjectStore:
         return self._own_signer
 
     def _base_url(self) -> str:
-        """Return where the bucket's keys are, by boto3's own rules (partitions, FIPS, dual stack, dotted names)."""
+        """Return where the bucket's keys are, by boto3's own rules: they know the profile's FIPS and dual stack."""
         if self._access.endpoint_url:
             return f"{self._access.endpoint_url.rstrip('/')}/{self._bucket}"
         with self._translated("find the bucket's endpoint"):
@@ -189,9 +190,10 @@ class S3ObjectStore:
         with self._lock:
             self._check_open()
             if self._own_client is None:
-                client: S3Client = self._make_client("path" if self._access.endpoint_url else "auto")
+                # Style "auto" would sign URLs for the global host, whatever the region; see `Endpoints.bucket_url`.
+                client: S3Client = self._make_client("path" if self._access.endpoint_url else "virtual")
                 host = urlsplit(client.meta.endpoint_url).hostname or ""
-                if not self._access.endpoint_url and not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+                if not self._access.endpoint_url and not is_aws_host(host):
                     # An endpoint from AWS_ENDPOINT_URL or the profile seldom has a host for every bucket.
                     client.close()
                     client = self._make_client("path")
@@ -207,7 +209,7 @@ class S3ObjectStore:
         client: S3Client = self._access.client(
             "s3",
             signature_version="s3v4",
-            s3={"addressing_style": addressing_style},
+            s3={"addressing_style": addressing_style, "us_east_1_regional_endpoint": "regional"},
             retries={"mode": "standard", "total_max_attempts": 5},
             max_pool_connections=self._tuning.parallel,
             # Objects are named by their sha256 or signed: botocore's CRC32 would be a second pass for nothing.
