@@ -70,11 +70,13 @@ class BlueprintMaker:
         own_path = changeable.get("PYTHONPATH")
         changeable["PYTHONPATH"] = ":".join([*([own_path] if own_path else []), *python_path])
         argv = [interpreter.executable, "-m", "awslambdaric", function.handler]
-        if function.package_type == "Image" and self._image_command:
+        is_container = function.package_type == "Image" and bool(self._image_command)
+        if is_container:
             argv = [*self._image_command, *([function.handler] if function.handler else [])]
         return Blueprint(
             argv=argv,
             variables={**changeable, **reserved},
             task_root=task_root,
             runtime=f"python:{interpreter.version}",
+            is_container=is_container,
         )

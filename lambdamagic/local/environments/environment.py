@@ -28,19 +28,24 @@ from lambdamagic.local.environments.results import (
     task_timed_out,
 )
 from lambdamagic.local.environments.runtime_api import Refusal, RuntimeApi, Task
-from lambdamagic.local.server.peers import is_own_peer
+from lambdamagic.local.server.peers import is_process
 
 _ids = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """How an environment's process is started; computed once a function version."""
+    """How an environment's process is started; computed once a function version.
+
+    Attributes:
+        is_container: The process is a container tool's client, and the runtime is started by another process.
+    """
 
     argv: list[str]
     variables: dict[str, str]
     task_root: Path
     runtime: str
+    is_container: bool = False
 
 
 @dataclass(slots=True)
@@ -103,7 +108,7 @@ class Environment:
         self._logs = logs
         self._init_timeout_s = init_timeout_s
         self._on_end = on_end
-        self._api = RuntimeApi(self, lambda transport: is_own_peer(transport, pid=self.pid))
+        self._api = RuntimeApi(self, self._is_runtime)
         self._stream = LogStream.create(function.name, function.version, time.time())
         self._init = _Init(0.0, asyncio.get_running_loop().create_future())
         self._deliver: Callable[[Task], bool] | None = None
@@ -154,6 +159,7 @@ class Environment:
             output=self._output.path,
             on_exit=self._on_exit,
         )
+        self._api.admit()
         try:
             async with asyncio.timeout(self._init_timeout_s):
                 return await asyncio.shield(self._init.ended)
@@ -275,6 +281,10 @@ class Environment:
             self._init.ended.set_result(Result(payload, is_error=True, status="error", error_type="Runtime.InitError"))
 
     # Its own parts.
+
+    def _is_runtime(self, transport: asyncio.Transport) -> bool:
+        assert self.pid is not None
+        return self._blueprint.is_container or is_process(transport, self.pid)
 
     def _hand_over(self) -> None:
         running, deliver = self._running, self._deliver

@@ -6,16 +6,20 @@ It turns HTTP into four calls on a `RuntimeSide` and knows nothing of what an in
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Protocol
 
 from lambdamagic.local.server.http_server import HttpConnection, HttpRequest, HttpResponse, Reply
+from lambdamagic.local.server.peers import is_own_user
 
 _PREFIX = "/2018-06-01/runtime/"
 _JSON = ("content-type", "application/json")
 _ACCEPTED = HttpResponse(202, (_JSON,), b'{"status":"OK"}')
+_FORBIDDEN = HttpResponse(403, (_JSON,), b'{"errorMessage":"Forbidden","errorType":"AccessDenied"}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +78,42 @@ class Refusal:
 
 
 class RuntimeApi:
-    """Listens for one environment's runtime on a port of its own."""
+    """Listens for one environment's runtime on an address of its own.
 
-    def __init__(self, side: RuntimeSide, admits: Callable[[asyncio.Transport], bool]) -> None:
+    A web page can reach loopback ports too. It is kept out three times: the address is random in all of 127.0.0.0/8
+    (Linux), a request must name that address and nothing that only browsers send, and the process at the other end
+    must be the environment's.
+
+    Args:
+        side: Answers the calls.
+        is_ours: Whether the process at the other end of a connection is the environment's; asked once `admit` was
+            called, since a runtime may speak before the server knows its process id.
+    """
+
+    def __init__(self, side: RuntimeSide, is_ours: Callable[[asyncio.Transport], bool]) -> None:
         self._side = side
-        self._admits = admits
+        self._is_ours = is_ours
+        self._is_admitting = False
+        self._early: list[tuple[HttpRequest, Reply]] = []
+        self._known: set[asyncio.Transport] = set()
         self._server: asyncio.AbstractServer | None = None
         self._connections: list[HttpConnection] = []
         self.address = ""
 
     async def open(self) -> None:
-        """Begin to listen on a free port of 127.0.0.1."""
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        """Begin to listen on a free port."""
+        listener = _listener()
+        host, port = listener.getsockname()
+        self.address = f"{host}:{port}"
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=listener)
+
+    def admit(self) -> None:
+        """Answer from now on, and what was asked before."""
+        self._is_admitting = True
+        early, self._early = self._early, []
+        for request, reply in early:
+            self._handle(request, reply)
 
     def close(self) -> None:
         """Stop listening and cut what is connected."""
@@ -98,11 +122,41 @@ class RuntimeApi:
         for connection in self._connections:
             connection.abort()
         self._connections.clear()
+        self._known.clear()
+        self._early.clear()
 
     def _connection(self) -> HttpConnection:
-        return HttpConnection(self._handle, admits=self._admits, on_open=self._connections.append)
+        return HttpConnection(
+            self._handle,
+            admits=is_own_user,
+            on_open=self._connections.append,
+            admits_body=lambda headers, target: self._is_from_program(headers),
+        )
+
+    def _is_from_program(self, headers: dict[str, str]) -> bool:
+        """Return whether a request names this very address, and no browser marked it."""
+        is_marked = "origin" in headers or any(name.startswith("sec-fetch-") for name in headers)
+        return headers.get("host") == self.address and not is_marked
 
     def _handle(self, request: HttpRequest, reply: Reply) -> None:
+        if not self._is_from_program(request.headers):
+            reply.send(_FORBIDDEN)
+        elif not self._is_admitting:
+            self._early.append((request, reply))
+        elif not self._knows(reply.transport):
+            reply.send(_FORBIDDEN)
+        else:
+            self._answer(request, reply)
+
+    def _knows(self, transport: asyncio.Transport | None) -> bool:
+        if transport is None or transport in self._known:
+            return transport is not None
+        if not self._is_ours(transport):
+            return False
+        self._known.add(transport)
+        return True
+
+    def _answer(self, request: HttpRequest, reply: Reply) -> None:
         path = request.path
         if not path.startswith(_PREFIX):
             reply.send(HttpResponse(404))
@@ -118,6 +172,16 @@ class RuntimeApi:
             self._side.on_init_error(request.body)
         else:
             reply.send(HttpResponse(404))
+
+
+def _listener() -> socket.socket:
+    """Return a socket at a random loopback address; macOS has but one, and asks whose process it is at any rate."""
+    listener = socket.socket()
+    try:
+        listener.bind((str(IPv4Address((127 << 24) + 1 + secrets.randbelow((1 << 24) - 2))), 0))
+    except OSError:
+        listener.bind(("127.0.0.1", 0))
+    return listener
 
 
 def _deliver(reply: Reply, task: Task) -> bool:

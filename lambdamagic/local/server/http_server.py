@@ -75,6 +75,11 @@ class Reply:
         self._connection.abort()
 
     @property
+    def transport(self) -> asyncio.Transport | None:
+        """The connection that the request came by, while it lives."""
+        return self._connection.transport
+
+    @property
     def is_connected(self) -> bool:
         """Whether the peer is still there."""
         return self._connection.is_open
@@ -100,7 +105,7 @@ class HttpConnection(asyncio.Protocol):
         self._on_lost = on_lost
         self._on_open = on_open
         self._admits_body = admits_body
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[HttpRequest, bool]] = deque()
         self._busy = False
@@ -114,26 +119,26 @@ class HttpConnection(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether an answer can still reach the peer."""
-        return self._transport is not None and not self._transport.is_closing()
+        return self.transport is not None and not self.transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, unless the peer is not who may speak here."""
-        self._transport = cast(asyncio.Transport, transport)
-        if self._admits is not None and not self._admits(self._transport):
+        self.transport = cast(asyncio.Transport, transport)
+        if self._admits is not None and not self._admits(self.transport):
             self.abort()
         elif self._on_open is not None:
             self._on_open(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection; answers that come later go nowhere."""
-        self._transport = None
+        self.transport = None
         if self._on_lost is not None:
             self._on_lost()
 
     def abort(self) -> None:
         """Close at once."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the `on_` methods."""
@@ -164,7 +169,7 @@ class HttpConnection(asyncio.Protocol):
         self._read_or_wait()
 
     def _read_or_wait(self) -> None:
-        transport = self._transport
+        transport = self.transport
         if transport is None or transport.is_closing():
             return
         if self._is_write_full or len(self._waiting) >= _MAX_WAITING:
@@ -173,9 +178,9 @@ class HttpConnection(asyncio.Protocol):
             transport.resume_reading()
 
     def _refuse(self, status: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.close()
 
     def _next(self) -> None:
         # A loop and not a call from `write`: a peer may send thousands of requests at once.
@@ -219,8 +224,8 @@ class HttpConnection(asyncio.Protocol):
             # A body is kept whole in memory, so it is taken only from those who may at all be answered.
             self._refuse(b"403 Forbidden")
             return
-        if self._headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._headers.get("expect", "").lower() == "100-continue" and self.transport is not None:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _is_large(self) -> bool:
         length = self._headers.get("content-length", "")
@@ -249,7 +254,7 @@ class HttpConnection(asyncio.Protocol):
 
     def write(self, request: HttpRequest, response: HttpResponse) -> None:
         """Write one answer and turn to the next request that waits."""
-        transport = self._transport
+        transport = self.transport
         if transport is None or transport.is_closing():
             return
         body = response.body
