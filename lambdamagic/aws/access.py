@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.aws.sigv4 import FrozenCredentials
+from lambdamagic.aws.whole_responses import require_whole_responses
 from lambdamagic.errors import ConfigError, CredentialsError, TargetError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class AwsAccess:
 
         with self._lock:  # making a client is not thread-safe, using it is ("Multithreading", boto3 guide)
             try:
-                return session.client(
+                client: Any = session.client(
                     service,  # type: ignore[call-overload]  # the stubs know literal names only
                     endpoint_url=self.endpoint_url,
                     config=Config(**config),
@@ -113,6 +114,8 @@ class AwsAccess:
                 raise error_from_botocore(exc, AwsContext(f"make a client for {service}")) from exc
             except ValueError as exc:
                 raise TargetError(f"could not make a client for {service}: {exc}") from exc
+        require_whole_responses(client)
+        return client
 
     def credentials(self) -> FrozenCredentials:
         """Return the credentials as they are now; temporary ones are renewed when they are about to expire.

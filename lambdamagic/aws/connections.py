@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 from lambdamagic.aws.proxies import proxy_authorization, proxy_for
@@ -138,7 +139,7 @@ class Connections:
     def _send(
         self, sock: socket.socket, method: str, head: bytes, body: Sequence[memoryview], timeout_s: float
     ) -> http.client.HTTPResponse:
-        response = http.client.HTTPResponse(sock, method=method)
+        response = _Response(sock, method=method)
         try:
             sock.settimeout(timeout_s)
             try:
@@ -195,6 +196,42 @@ class Connections:
                     kept.append((sock, time.monotonic()))
                     return
         sock.close()
+
+
+class _Response(http.client.HTTPResponse):
+    """A response whose head must be whole: `http.client` takes the end of a cut connection for the end of the head."""
+
+    def begin(self) -> None:
+        """Read the head.
+
+        Raises:
+            http.client.RemoteDisconnected: the connection broke within it, or it does not say where its body ends.
+        """
+        whole = self.fp
+        self.fp = _Head(whole)  # type: ignore[assignment]  # `begin` reads lines only
+        try:
+            super().begin()
+        finally:
+            if self.fp is not None:
+                self.fp = whole
+        if self.length is None and not self.chunked:
+            raise http.client.RemoteDisconnected("the response tells neither its length nor its chunks")
+
+
+class _Head:
+    """The lines of a response's head; a line that was cut off is an error."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._has_begun = False
+        self.close = stream.close
+
+    def readline(self, limit: int) -> bytes:
+        line = self._stream.readline(limit)
+        if not line.endswith(b"\n") and len(line) < limit and (line or self._has_begun):
+            raise http.client.RemoteDisconnected("the connection broke within the response's head")
+        self._has_begun = True
+        return line
 
 
 def chunks(views: Sequence[memoryview]) -> Iterator[memoryview | bytes]:

@@ -22,6 +22,7 @@ from lambdamagic.errors import (
     EnvironmentDiedError,
     FunctionTimedOutError,
     InvocationError,
+    InvocationLostError,
     JobCancelledError,
     LambdaMagicError,
     OutOfMemoryError,
@@ -288,7 +289,16 @@ class JobRun:
         self._ledger.started(unit, attempt_id)
         if flight.racers == 1:
             flight.began = began
-        arrival, tail = await self._delivery.attempt(unit, attempt_id)
+        try:
+            arrival, tail = await self._delivery.attempt(unit, attempt_id)
+        except LambdaMagicError:
+            raise
+        except Exception as error:
+            # Whatever it is, it is this attempt's: the other tasks have nothing to do with it.
+            raise InvocationLostError(
+                f"an attempt failed in a way that was not foreseen ({type(error).__name__}: {error}); "
+                "whether its code ran is unknown"
+            ) from error
         arrival = replace(arrival, elapsed_s=self._clock.monotonic() - began)
         self._ledger.ended(arrival, attempt_id, tail)
         self._check_budget()
@@ -351,8 +361,9 @@ class JobRun:
             return None
         try:
             function = await asyncio.wrap_future(self._threads.submit(lambda: resize(wanted_mb)))
-        except LambdaMagicError as refused:
-            error.hint = f"it was to be run again with {wanted_mb:,} MB, but {refused.message}"
+        except Exception as refused:  # noqa: BLE001  # it is the unit's that the function could not be made
+            why = refused.message if isinstance(refused, LambdaMagicError) else repr(refused)
+            error.hint = f"it was to be run again with {wanted_mb:,} MB, but {why}"
             return None
         reason = f"out of memory at {now_mb:,} MB; again with {function.memory_mb:,} MB"
         self._ledger.retried(unit.tasks, reason, attempt_id=attempt_id, memory_mb=function.memory_mb)

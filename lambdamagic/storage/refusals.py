@@ -32,10 +32,14 @@ def expect(response: http.client.HTTPResponse, statuses: tuple[int, ...], url: s
     Raises:
         FileNotFoundError: there is no such object.
         Refused: anything else.
+        http.client.IncompleteRead: the connection broke before the error's end.
     """
     if response.status in statuses:
         return
-    text = response.read(ERROR_BODY_BYTES).decode("utf-8", "replace")
+    body = response.read(ERROR_BODY_BYTES)
+    if len(body) < ERROR_BODY_BYTES and response.length:
+        raise http.client.IncompleteRead(body, response.length)  # what it lacks may be the code
+    text = body.decode("utf-8", "replace")
     code, message = _tag("Code", text), _tag("Message", text)
     if response.status == 404 and code in ("NoSuchKey", ""):
         raise FileNotFoundError(f"there is no object {object_name(url)!r}")

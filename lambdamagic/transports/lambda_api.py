@@ -136,5 +136,8 @@ class LambdaTransport:
 
 
 def _decoded(log_result: str) -> str:
-    # The tail is cut at 4 KiB, perhaps inside of a character.
-    return base64.b64decode(log_result).decode("utf-8", "replace")
+    # The tail is cut at 4 KiB, perhaps inside of a character. An answer is not lost for want of its log.
+    try:
+        return base64.b64decode(log_result).decode("utf-8", "replace")
+    except ValueError:
+        return ""

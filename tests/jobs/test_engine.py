@@ -315,15 +315,30 @@ def test_answers_of_another_shape(engine, answer):
     assert type(error) is ProtocolError
 
 
-def test_an_exception_of_the_transport_itself(engine):
-    """A bug there ends the job with it."""
+@pytest.mark.parametrize("bug", [RuntimeError("a bug"), OSError(5, "no disk"), KeyError("UploadId"), MemoryError()])
+def test_what_was_not_foreseen_is_one_attempts(engine, bug):
+    """It is tried again as a lost invocation is, and the other tasks go on."""
+    transport = FakeTransport([bug, bug], then=answering(lambda x: x))
+    values, error = collect(start(engine, transport, range(20)))
+    assert (values, error) == ({x: x for x in range(20)}, None)
+    assert transport.attempts == 22
+
+
+def test_what_was_not_foreseen_and_does_not_pass_is_its_tasks(engine):
+    """The task says what it was; the job and its other tasks are done."""
 
     def broken(invocation):
-        raise RuntimeError("a bug")
+        if items_of(invocation) == [3]:
+            raise RuntimeError("a bug")
+        return answering(lambda x: x)(invocation)
 
-    values, error = collect(start(engine, FakeTransport(then=broken), [1, 2]))
-    assert values == {}
-    assert type(error) is RuntimeError
+    values, error = collect(start(engine, FakeTransport(then=broken), range(5)))
+    assert error is None
+    failed_task = values.pop(3)
+    assert values == {0: 0, 1: 1, 2: 2, 4: 4}
+    assert type(failed_task) is InvocationLostError
+    assert "RuntimeError: a bug" in str(failed_task)
+    assert isinstance(failed_task.__cause__, RuntimeError)
 
 
 def test_an_item_that_cannot_be_sent_fails_alone(engine):

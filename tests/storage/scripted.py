@@ -28,6 +28,7 @@ class Step:
         status: Of the answer.
         body: Of the answer.
         headers: Of the answer, beside Content-Length.
+        cut_head: Close the connection after so many bytes of the answer's head.
         drop_after: Close the connection after so many bytes of the answer's body; -1 before any answer.
         close: Close the connection after the answer, without having said so.
         ignore_body: Answer without having read the request's body, and close.
@@ -36,6 +37,7 @@ class Step:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    cut_head: int | None = None
     drop_after: int | None = None
     close: bool = False
     ignore_body: bool = False
@@ -145,6 +147,9 @@ class ScriptedServer:
             return False
         fields = {"Content-Length": str(len(step.body)), **step.headers}
         head = f"HTTP/1.1 {step.status} Scripted\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items()) + "\r\n"
+        if step.cut_head is not None:
+            client.sendall(head.encode("latin-1")[: step.cut_head])
+            return False
         content = b"" if line[0] == "HEAD" else step.body[: step.drop_after]
         client.sendall(head.encode("latin-1") + content)
         return step.drop_after is None and not step.close and not step.ignore_body

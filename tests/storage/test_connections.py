@@ -195,6 +195,60 @@ def test_an_unread_answer_closes_its_connection(pool: Connections) -> None:
         assert server.connections == 2
 
 
+HEAD = 'HTTP/1.1 200 Scripted\r\nContent-Length: 5\r\nETag: "a"\r\nX-Amz-Log-Result: bG9n\r\n\r\n'
+HEADERS = {"ETag": '"a"', "X-Amz-Log-Result": "bG9n"}
+
+
+def test_a_head_that_is_cut_anywhere_is_a_broken_connection(pool: Connections) -> None:
+    """`http.client` would take what had come for the whole head: no header, no length, half a value."""
+    cuts = [Step(body=b"hello", headers=HEADERS, cut_head=length) for length in range(len(HEAD))]
+    with ScriptedServer(*cuts, Step(body=b"hello", headers=HEADERS)) as server:
+        for _ in cuts:
+            with pytest.raises(ConnectionError) as caught:
+                post(pool, f"{server.url}/")
+            assert not isinstance(caught.value, NotSentError)
+        assert post(pool, f"{server.url}/") == b"hello"
+        assert len(server.requests) == len(cuts) + 1
+
+
+def test_a_head_that_is_cut_on_a_kept_connection_is_asked_for_again(pool: Connections) -> None:
+    """But for a POST, which may have had its effect."""
+    with ScriptedServer(Step(body=b"a"), Step(cut_head=30), Step(body=b"b")) as server:
+        assert get(pool, f"{server.url}/") == b"a"
+        assert get(pool, f"{server.url}/") == b"b"
+
+
+class Endless(ScriptedServer):
+    """Answers with a head that does not say where the body ends, as HTTP/1.0 had it."""
+
+    def _answer(self, client, reader) -> bool:
+        while reader.readline().strip():
+            pass
+        client.sendall(b"HTTP/1.1 200 OK\r\nETag: a\r\n\r\nhello")
+        return False
+
+
+def test_a_response_that_does_not_say_how_long_it_is_is_a_broken_connection(pool: Connections) -> None:
+    """Its end could not be told from a connection that broke."""
+    with Endless() as server, pytest.raises(ConnectionError, match="neither its length nor its chunks"):
+        get(pool, f"{server.url}/")
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+def test_a_response_without_a_body_needs_no_length(pool: Connections, method: str, status: int) -> None:
+    """It ends with its head."""
+
+    class Bare(ScriptedServer):
+        def _answer(self, client, reader) -> bool:
+            while reader.readline().strip():
+                pass
+            client.sendall(f"HTTP/1.1 {status} X\r\nETag: a\r\n\r\n".encode())
+            return True
+
+    with Bare() as server, pool.exchange(method, f"{server.url}/") as response:
+        assert response.status == status
+
+
 def test_headers_cannot_break_the_line(pool: Connections) -> None:
     """A header's value with a line break is refused: it would be a header of its own."""
     with (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -21,6 +21,7 @@ from lambdamagic.storage.s3 import S3ObjectStore
 from lambdamagic.storage.s3.multipart import cut
 
 from .conftest import PARTS, access_to
+from .scripted import DROP, ScriptedServer, Step
 
 Make = Callable[..., S3ObjectStore]
 
@@ -111,6 +112,48 @@ def test_proxies_are_not_for_this_machine(s3_store: Make, monkeypatch: pytest.Mo
     store = s3_store()
     store.put("k", [b"x"])
     assert [info.key for info in store.list("")] == ["k"]
+
+
+@pytest.fixture
+def scripted_store() -> Iterator[Callable[[ScriptedServer], S3ObjectStore]]:
+    """Make stores whose S3 is a script."""
+    made = []
+
+    def make(server: ScriptedServer) -> S3ObjectStore:
+        access = AwsAccess(region="eu-central-1", endpoint_url=server.url, access_key_id="a", secret_access_key="s")
+        made.append(S3ObjectStore("b", access))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+LISTING = (
+    b"<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated><Contents><Key>k</Key><Size>1</Size>"
+    b"<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents></ListBucketResult>"
+)
+
+
+CUTS = [Step(body=LISTING, cut_head=length) for length in (17, 30, 40, 41, 44)]
+
+
+@pytest.mark.parametrize("cut", [Step(body=LISTING, drop_after=0), Step(body=LISTING, drop_after=50), *CUTS, DROP])
+def test_a_listing_that_was_cut_is_not_an_empty_one(scripted_store, cut: Step) -> None:
+    """botocore would read a response that broke within its head as no objects, and tasks would run again."""
+    with ScriptedServer(cut, cut, Step(body=LISTING)) as server:
+        assert [info.key for info in scripted_store(server).list("")] == ["k"]
+        assert len(server.requests) == 3
+
+
+def test_listings_that_are_always_cut_are_our_own_error(scripted_store) -> None:
+    """After some attempts it is a TargetError that says what broke."""
+    with ScriptedServer(*[Step(body=LISTING, cut_head=20)] * 10) as server:
+        store = scripted_store(server)
+        with pytest.raises(TargetError, match="before the response was whole"):
+            list(store.list(""))
+        with pytest.raises(TargetError, match="before the response was whole"):
+            store.delete(["k"])
 
 
 def test_deleting_goes_in_batches(s3_store: Make, faults: Faults) -> None:

@@ -68,6 +68,24 @@ def test_a_dropped_request_is_sent_again(transfer: Transfer, clock: ManualClock)
     assert all(0 <= wait < bound for wait, bound in zip(clock.sleeps, (0.1, 0.2), strict=True))
 
 
+@pytest.mark.parametrize("size", [1, None])
+def test_a_cut_head_is_a_dropped_request(transfer: Transfer, size: int | None) -> None:
+    """It is asked for again; it was once an object without a length, which ended the job."""
+    cuts = [Step(body=b"a", headers={"ETag": '"v1"'}, cut_head=length) for length in (5, 18, 25, 40)]
+    with ScriptedServer(*cuts, Step(body=b"a")) as server:
+        assert transfer.fetch(f"{server.url}/bucket/k", size) == b"a"
+    with ScriptedServer(*cuts, Step()) as server:
+        transfer.upload(f"{server.url}/bucket/k", [b"a"])
+
+
+def test_an_error_that_was_cut_is_asked_for_again(transfer: Transfer) -> None:
+    """Half an error lacks its code: a missing bucket would look like a missing object."""
+    whole = error(404, "NoSuchBucket")
+    half = Step(404, whole.body, drop_after=10)
+    with ScriptedServer(half, whole) as server, pytest.raises(BucketMissingError):
+        transfer.fetch(f"{server.url}/bucket/k", 1)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_broken_read_goes_on_where_it_broke(transfer: Transfer, known: bool) -> None:
     """After half the body the rest alone is asked for, of the same object, and the digest is of the whole."""
