@@ -29,7 +29,6 @@ from lambdamagic.jobs.handover import Handover
 from lambdamagic.jobs.invoke import send_event
 from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
 from lambdamagic.jobs.prices import Prices
-from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.local.local_server import LocalServer
@@ -37,6 +36,7 @@ from lambdamagic.protocol import versions
 from lambdamagic.protocol.batch import INVOKES_VARIABLE
 from lambdamagic.protocol.payload import inline_payload
 from lambdamagic.protocol.report import Report
+from lambdamagic.runs.sources import Units
 from lambdamagic.storage.s3 import S3ObjectStore
 from lambdamagic.transports.lambda_api import LambdaTransport
 
@@ -102,7 +102,7 @@ def _hand_over(
         stager=Stager(S3ObjectStore("bucket", access)),
         program=inline_payload([os.urandom(_PROGRAM_BYTES)]),
         versions=versions.here(),
-        units=FixedUnits(()),
+        units=Units(()),
         task_count=_EVENTS,
         mode="event",
     )

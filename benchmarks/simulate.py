@@ -21,10 +21,10 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.job import FunctionRef, Job, JobSpec
 from lambdamagic.jobs.outcomes import encode_items, outcomes
 from lambdamagic.jobs.run import JobRun
-from lambdamagic.jobs.sources import ChunkedItems
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.payload import Payload
+from lambdamagic.runs.sources import ChunkedItems, Sizing
 
 _TIMEOUT_S, _LIMIT_BYTES = 900, 4_000_000
 _GOAL = 1.1
@@ -85,10 +85,9 @@ def simulate(
         program=Payload(()),
         versions=versions.here(),
         units=ChunkedItems(
-            durations,
             lambda chunk, first: encode_items(home, chunk, first, "auto"),
-            timeout_s=_TIMEOUT_S,
-            limit_bytes=_LIMIT_BYTES,
+            Sizing(_TIMEOUT_S, _LIMIT_BYTES),
+            durations,
         ),
         task_count=len(durations),
         max_concurrency=concurrency,

@@ -18,10 +18,10 @@ from lambdamagic.jobs.history import KEPT, History, JobNote
 from lambdamagic.jobs.invoke import take_stored
 from lambdamagic.jobs.job import Arrival, Job, JobSpec
 from lambdamagic.jobs.outcomes import Failure, outcomes
-from lambdamagic.jobs.selected import SelectedTasks
-from lambdamagic.jobs.stored_job import StoredItems, StoredJob, read_frames, read_stored_job
 from lambdamagic.protocol import keys
-from lambdamagic.targets.spec import job_spec
+from lambdamagic.runs.sources import ChunkedTasks, Sizing
+from lambdamagic.runs.spec import RunRequest, job_spec
+from lambdamagic.runs.stored import StoredItems, StoredJob, read_frames, read_stored_job
 
 if TYPE_CHECKING:
     from lambdamagic.api.options import Options
@@ -266,7 +266,7 @@ class StoredWork:
         return None
 
     def _nothing_to_do(self) -> JobSpec:
-        return self._spec(SelectedTasks([], self._items.make, timeout_s=1, limit_bytes=1))
+        return self._spec(ChunkedTasks(self._items.make, Sizing(1, 1)))
 
     def _outcomes(self) -> dict[int, Any]:
         spec, found = self._nothing_to_do(), dict[int, Any]()
@@ -285,19 +285,16 @@ class StoredWork:
 
     def launch(self, tasks: Sequence[int], listener: Callable[[Event], None]) -> Job:
         """Go on with some tasks."""
-        settings = self._resolved.settings
         if self._is_taken_up:
             self.stored = read_stored_job(self._target.stager, find_note(self._note.job_id))
         under_way = [] if self._is_taken_up else self.stored.under_way(tasks)
         self._is_taken_up = True
         sent = {task for attempt in under_way for task in keys.read_attempt_name(attempt)[1]}
-        source = SelectedTasks(
-            self._items.runs(task for task in tasks if task not in sent),
+        source = ChunkedTasks(
             self._items.make,
-            timeout_s=settings.timeout_s,
-            limit_bytes=settings.inline_limit_bytes,
-            chunksize=settings.chunksize,
-            first=[self._items.make(keys.read_attempt_name(each)[1], sent_as=each) for each in under_way],
+            Sizing.of(self._resolved.settings),
+            self._items.runs(task for task in tasks if task not in sent),
+            units=[self._items.make(keys.read_attempt_name(each)[1], sent_as=each) for each in under_way],
         )
         # Its client may have been told to stop; those who run for us must not find that.
         self._target.stager.required().delete([keys.cancel_key(self._note.job_id)])
@@ -306,19 +303,12 @@ class StoredWork:
         listeners.add(listener)
         return process.engine().start(replace(spec, journal=History().begin(self._note)), listeners)
 
-    def _spec(self, source: SelectedTasks) -> JobSpec:
+    def _spec(self, source: ChunkedTasks) -> JobSpec:
         manifest = self.stored.manifest
         spec = job_spec(
             self._resolved,
             self._target,
-            "map" if manifest.kind == "map" else "cell",
-            source,
-            label=manifest.label,
-            program=None,
-            task_count=self.stored.task_count,
-            options=manifest.options,
-            deaths=1,
-            is_program_shared=True,
+            RunRequest("map" if manifest.kind == "map" else "cell", manifest.label, source, self.stored.task_count),
         )
         return replace(
             spec,
@@ -327,6 +317,7 @@ class StoredWork:
             options=manifest.options,
             job_id=self._note.job_id,
             key=self._note.key,
+            policy=replace(spec.policy, deaths=1),
             attempts_before=self.stored.attempts_before,
             journal=None,
         )

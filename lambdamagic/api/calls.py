@@ -17,11 +17,11 @@ from lambdamagic.errors import JobCancelledError
 from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.jobs.memo import Memo
 from lambdamagic.jobs.outcomes import Failure, outcomes
-from lambdamagic.jobs.sources import Submissions
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol.limits import PRESIGN_EXPIRES_S
 from lambdamagic.protocol.payload import Payload
-from lambdamagic.targets.spec import SHARED_PROGRAM_LIMIT_BYTES
+from lambdamagic.runs.sources import Units
+from lambdamagic.runs.spec import SHARED_PROGRAM_LIMIT_BYTES
 
 _PROGRAMS_KEPT = 64
 
@@ -47,7 +47,7 @@ class Calls:
         self._next = 0
         self._is_over = False
         self._programs: OrderedDict[str, _PlacedProgram] = OrderedDict()
-        self._submissions = Submissions()
+        self._submissions = Units(is_open=True)
         self._job = launcher.start(self._submissions, label="submit", style="call", program=None, task_count=None)
         self._thread = threading.Thread(target=self._collect, name="lambdamagic-collector", daemon=True)
         self._thread.start()

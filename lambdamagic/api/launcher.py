@@ -18,8 +18,8 @@ from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import Job
 from lambdamagic.jobs.memo import Memo, callable_key, clear
 from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.runs.spec import RunRequest, budget_of, concurrency, fitting_function, job_spec
 from lambdamagic.targets.secret import cache_secret
-from lambdamagic.targets.spec import budget_of, concurrency, fitting_function, job_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from lambdamagic.api.options import Options
     from lambdamagic.codec.frames import Frames
     from lambdamagic.config import Settings
-    from lambdamagic.jobs.durable import Inputs
-    from lambdamagic.jobs.ledger import Budget
-    from lambdamagic.jobs.sources import UnitSource
+    from lambdamagic.jobs.budget import Budget
+    from lambdamagic.jobs.job import UnitSource
+    from lambdamagic.runs.durable import Keep
     from lambdamagic.targets.target import Target
 
 #: Says for an array whether it travels as a shared object.
@@ -145,7 +145,7 @@ class Launcher:
         program: Program | None,
         task_count: int | None,
         cached: tuple[int, ...] = (),
-        inputs: Inputs | None = None,
+        keep: Callable[[Keep], None] | None = None,
         listener: Listener | None = None,
     ) -> Job:
         """Begin a map job.
@@ -157,7 +157,7 @@ class Launcher:
             program: What all units run; None if each brings its own.
             task_count: How many tasks there are, if that is known.
             cached: Tasks whose outcomes are known already.
-            inputs: The tasks' arguments, where another process may take the job up again.
+            keep: Hands the tasks' arguments over, where another process may take the job up again.
             listener: Told of this job's events, beside the others.
 
         Raises:
@@ -166,21 +166,18 @@ class Launcher:
         resolved, target = self._options.resolved, self.target()
         if self._budget is None and resolved.origin("max_cost_usd") != "default":
             self._budget = budget_of(resolved, target)  # what the program set is for all its jobs together
-        spec = job_spec(
-            resolved,
-            target,
+        request = RunRequest(
             "map",
+            label,
             units,
-            label=label,
-            program=program,
-            task_count=task_count,
+            task_count,
+            program,
             options={style: True},
-            deaths=1,
-            is_program_shared=True,
             cached=cached,
             budget=self._budget,
-            inputs=inputs,
+            keep=keep,
         )
+        spec = job_spec(resolved, target, request)
         listeners = Listeners()
         for each in [*self.listeners, *([listener] if listener is not None else [])]:
             listeners.add(each)

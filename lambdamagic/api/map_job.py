@@ -13,10 +13,9 @@ from lambdamagic.api.calls import exception_of
 from lambdamagic.api.launcher import CallStyle, Launcher, name_of
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import BatchHandedOver, Event, InvocationFinished
-from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.job import Arrival, Job
 from lambdamagic.jobs.outcomes import Failure, outcomes
-from lambdamagic.jobs.selected import SelectedTasks, runs_of, units_of
+from lambdamagic.runs.sources import ChunkedItems, Sizing, runs_of
 
 State = Literal["running", "done", "failed", "cancelled"]
 
@@ -263,29 +262,22 @@ class ItemsAtHand:
     ) -> None:
         self.label = name_of(fn)
         self._launcher, self._items, self._style = launcher, items, style
-        self._chunksize = chunksize or launcher.settings.chunksize
+        self._chunksize = chunksize
         self._target = launcher.target()
         self._program = launcher.encode(fn, items)
 
     def launch(self, tasks: Sequence[int], listener: Callable[[Event], None]) -> Job:
         """Begin to run some tasks."""
-        settings = self._launcher.settings
-        # Another process could not know of the outcomes that the others have here.
-        inputs = Inputs(self._launcher.encode_items, self._items) if len(tasks) == len(self._items) else None
-        source = SelectedTasks(
-            runs_of(tasks),
-            units_of(self._items, self._launcher.encode_items),
-            timeout_s=settings.timeout_s,
-            limit_bytes=settings.inline_limit_bytes,
-            chunksize=self._chunksize,
-        )
+        sizing = Sizing.of(self._launcher.settings, self._chunksize)
+        source = ChunkedItems(self._launcher.encode_items, sizing, self._items, runs=runs_of(tasks))
         return self._launcher.start(
             source,
             label=self.label,
             style=self._style,
             program=self._program,
             task_count=len(tasks),
-            inputs=inputs,
+            # Another process could not know of the outcomes that the others have here.
+            keep=source.keep if len(tasks) == len(self._items) else None,
             listener=listener,
         )
 

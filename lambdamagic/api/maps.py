@@ -13,14 +13,12 @@ from typing import Any, Protocol
 from lambdamagic import events
 from lambdamagic.api import process
 from lambdamagic.api.calls import exception_of
-from lambdamagic.api.feed import Feed
 from lambdamagic.api.launcher import CallStyle, Launcher, name_of
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.job import Arrival, Job
 from lambdamagic.jobs.memo import KnownTasks, arguments_of
 from lambdamagic.jobs.outcomes import Failure, outcomes
-from lambdamagic.jobs.sources import Renumbered, UnitSource
+from lambdamagic.runs.sources import ChunkedItems, Sizing, runs_of
 
 #: How many items of an iterable without a length are sent ahead of the results that were taken.
 LOOK_AHEAD = 10_000
@@ -76,7 +74,6 @@ class MapRun:
         window: int | None,
         holding: Any = None,
     ) -> None:
-        settings = launcher.settings
         self._launcher, self._items, self._sink = launcher, items, sink
         sink.run = self
         self._lock = threading.Lock()
@@ -88,13 +85,8 @@ class MapRun:
         self._known: KnownTasks | None = None
         self.fed = 0
         first = list(items if window is None else islice(items, window))
-        inputs = Inputs(launcher.encode_items, first if window is None else None)
-        self.feed = Feed(
-            inputs.encode,
-            timeout_s=settings.timeout_s,
-            limit_bytes=settings.inline_limit_bytes,
-            chunksize=chunksize or settings.chunksize,
-        )
+        sizing = Sizing.of(launcher.settings, chunksize)
+        self.feed = ChunkedItems(launcher.encode_items, sizing, joins=launcher.settings.cache)
         if not first:
             self._is_open = False
             sink.ended(None)
@@ -102,23 +94,21 @@ class MapRun:
         self._target = launcher.target()
         program = launcher.encode(fn, first if holding is None else holding)
         memo = launcher.memo(fn, program)
-        units: UnitSource = self.feed
         if memo is not None:
             self._known = KnownTasks(memo, arguments_of(style))
-            units = Renumbered(self.feed, self._known.numbers)
         cached = self._feed(first)
         if window is None:
             self.close()
         count = len(first) if window is None else None
         self._job = launcher.start(
-            units,
+            self.feed,
             label=name_of(fn),
             style=style,
             program=program,
             task_count=count,
             cached=cached,
             # What is known already has no place among the attempts that another process could read.
-            inputs=inputs if self._known is None else None,
+            keep=self.feed.keep if self._known is None else None,
         )
         self._thread = threading.Thread(target=self._collect, name="lambdamagic-collector", daemon=True)
         self._thread.start()
@@ -146,12 +136,12 @@ class MapRun:
         """Send items, but for those whose outcomes are known; return the tasks of these."""
         start, self.fed = self.fed, self.fed + len(items)
         if self._known is None:
-            self.feed.put(items)
+            self.feed.put_items(items, [range(start, self.fed)] if items else [])
             return ()
         left, found = self._known.part(items, start)
         if found:
             self._sink.arrived(found)
-        self.feed.put(left)
+        self.feed.put_items([items[task - start] for task in left], runs_of(left))
         return tuple(found)
 
     def pull_rest(self) -> None:
@@ -182,7 +172,7 @@ class MapRun:
         if self.was_taken_from:
             return  # somebody left a loop over it: as meant
         warnings.warn(
-            f"the results of a map over an iterable without a length were thrown away: {self.feed.fed:,} of its items "
+            f"the results of a map over an iterable without a length were thrown away: {self.fed:,} of its items "
             "were pulled, those that had not begun are not run; take the results, or give a list",
             RuntimeWarning,
             stacklevel=2,

@@ -16,9 +16,9 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.encoding import encode_program
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import Unit
-from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.protocol.report import Report
-from lambdamagic.targets.spec import job_spec
+from lambdamagic.runs.sources import Units
+from lambdamagic.runs.spec import RunRequest, job_spec
 from lambdamagic.targets.target import Target
 
 
@@ -61,14 +61,15 @@ def run_cell(target: Target, resolved: ResolvedSettings, source: str, **names: A
         spec = job_spec(
             resolved,
             target,
-            "cell",
-            FixedUnits([Unit((0,))]),
-            label="probe",
-            program=program,
-            task_count=1,
-            options={"out": None, "mutations": True},
-            deaths=0,
-            is_program_shared=False,
+            RunRequest(
+                "cell",
+                "probe",
+                Units([Unit((0,))]),
+                1,
+                program,
+                options={"out": None, "mutations": True},
+                is_program_shared=False,
+            ),
         )
         began = time.perf_counter()
         job = engine.start(spec, Listeners())

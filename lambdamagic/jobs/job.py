@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.codec.frames import Frames
 from lambdamagic.events import Event, Listeners
+from lambdamagic.jobs.budget import Budget
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.staging import Stager
@@ -23,10 +24,6 @@ from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import Report
 from lambdamagic.transports.transport import Transport
-
-if TYPE_CHECKING:
-    from lambdamagic.jobs.ledger import Budget
-    from lambdamagic.jobs.sources import UnitSource
 
 State = Literal["running", "done", "failed", "cancelled"]
 
@@ -180,6 +177,31 @@ class Arrival:
     superseded: frozenset[int] = frozenset()
     elapsed_s: float = 0.0
     attempt_id: str = ""
+
+
+class UnitSource(Protocol):
+    """Gives units to the engine, which calls from its own thread."""
+
+    def take(self, slots: int) -> Unit | None:
+        """Return the next unit, or None when there is none now.
+
+        Args:
+            slots: How many invocations may be under way at once.
+        """
+        ...
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether there will never be another."""
+        ...
+
+    def learn(self, arrival: Arrival) -> None:
+        """Hear how an invocation ended."""
+        ...
+
+    def on_more(self, wake: Callable[[], None]) -> None:
+        """Call `wake`, from any thread, when there is more after there was none."""
+        ...
 
 
 class Job:

@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from lambdamagic import events
 from lambdamagic.clock import Clock
-from lambdamagic.errors import CostLimitError, InvocationError
+from lambdamagic.errors import InvocationError
 from lambdamagic.jobs.job import Arrival, Job, Unit
 from lambdamagic.protocol.report import Report, parse_report
 
 _LOG_TAILS_KEPT = 20
-
-
-class Budget:
-    """What may be spent, by one job or by all jobs of an executor. Thread-safe.
-
-    Args:
-        limit_usd: US dollars at list price.
-    """
-
-    def __init__(self, limit_usd: float) -> None:
-        self.limit_usd = limit_usd
-        self._lock = threading.Lock()
-        self._spent_usd = 0.0
-
-    @property
-    def spent_usd(self) -> float:
-        """What was spent so far."""
-        return self._spent_usd
-
-    def spend(self, cost_usd: float) -> None:
-        """Note a cost."""
-        with self._lock:
-            self._spent_usd += cost_usd
-
-    def check(self) -> None:
-        """Return if something is left.
-
-        Raises:
-            CostLimitError: Nothing is.
-        """
-        if self._spent_usd >= self.limit_usd:
-            raise CostLimitError(
-                f"{self._spent_usd:.2f} dollars were spent at list price, of the {self.limit_usd:.2f} that may be",
-                hint="raise it with --max-cost or the setting max_cost_usd (0 sets no limit); what is done is kept",
-            )
 
 
 class Ledger:

@@ -259,18 +259,14 @@ class KnownTasks:
     Args:
         memo: What is known of the callable.
         arguments: Returns an item's arguments and keyword arguments.
-
-    Attributes:
-        numbers: Numbers of the tasks that are to run, in order; see `sources.Renumbered`.
     """
 
     def __init__(self, memo: Memo, arguments: Callable[[Any], tuple[Sequence[Any], Mapping[str, Any]]]) -> None:
         self._memo, self._arguments = memo, arguments
         self._keys: dict[int, str | None] = {}
-        self.numbers: list[int] = []
 
-    def part(self, items: Sequence[Any], start: int) -> tuple[list[Any], dict[int, Any]]:
-        """Return the items that are to run, and the known values by the numbers of their tasks.
+    def part(self, items: Sequence[Any], start: int) -> tuple[list[int], dict[int, Any]]:
+        """Return the tasks that are to run, and the known values of the others.
 
         Args:
             items: The next items.
@@ -281,10 +277,9 @@ class KnownTasks:
         """
         task_keys = [self._memo.key_of(*self._arguments(item)) for item in items]
         found = self._memo.find(task_keys)
-        left = [position for position in range(len(items)) if position not in found]
-        self._keys.update((start + position, task_keys[position]) for position in left)
-        self.numbers.extend(start + position for position in left)
-        return [items[position] for position in left], {start + position: value for position, value in found.items()}
+        left = [start + position for position in range(len(items)) if position not in found]
+        self._keys.update((task, task_keys[task - start]) for task in left)
+        return left, {start + position: value for position, value in found.items()}
 
     def keep(self, arrival: Arrival) -> None:
         """Keep the values of an invocation."""

@@ -17,7 +17,6 @@ from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.estimate import cell_estimate
 from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.jobs.prices import Prices
-from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.magics.arrivals import outputs_of
 from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.plan_view import plan_table
@@ -26,6 +25,8 @@ from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.running import JobRunner, ready, replay, tell
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.source import FUTURES, name_cell, python_of
+from lambdamagic.runs.sources import Units
+from lambdamagic.runs.spec import RunRequest
 
 
 def plan_body(
@@ -142,12 +143,13 @@ class CellRun:
             return plan_table(plan, program, inline_limit_bytes=settings.inline_limit_bytes, where=where, more=[cost])
         options = {"out": out or None, "mutations": not self.arguments.no_mutations, "serializer": settings.serializer}
         self.resolved = ready(self.session, self.resolved, program)
-        units = FixedUnits([Unit((0,))])
+        label = _label(body)
+        request = RunRequest("cell", label, Units([Unit((0,))]), 1, program, options=options, is_program_shared=False)
         is_background = self.arguments.bg
         runner = JobRunner(
             self.session,
             self.resolved,
-            _label(body),
+            label,
             task_count=1,
             outcome=lambda task: None,
             is_background=is_background,
@@ -158,12 +160,12 @@ class CellRun:
                 runner,
                 CellWork(self, program, out, line),
                 names=_pending_names(self.session, plan, out),
-                prepare=lambda: staged(runner.prepare("cell", program, units, options=options), line),
+                prepare=lambda: staged(runner.prepare(request), line),
                 before=line.jobs if line else (),
             )
             self.session.background.add(job)
             return job
-        runner.run("cell", program, units, options=options, receive=self._receive)
+        runner.run(request, self._receive)
         arrival = self._arrival
         assert arrival is not None, "a job that ends without error has had an arrival"
         replay(outputs_of(arrival))

@@ -21,8 +21,8 @@ from lambdamagic.errors import ConfigError, CredentialsError, FunctionMissingErr
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.magics.deploy_line import access_of, needs_of_session, overriding_notes, write_deployed
 from lambdamagic.magics.session import Session
+from lambdamagic.runs.spec import fitting_function
 from lambdamagic.targets.account_target import Account
-from lambdamagic.targets.spec import fitting_function
 
 _MADE_HERE = "the deployment made for this cell"
 _SETTING = 'deploy = "always" (LAMBDAMAGIC_DEPLOY=always, or %config LambdaMagics.deploy = "always")'

@@ -10,7 +10,6 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from lambdamagic.api.feed import Feed
 from lambdamagic.api.map_job import NOT_RUN
 from lambdamagic.api.maps import LOOK_AHEAD
 from lambdamagic.capture import plan_callable
@@ -19,15 +18,12 @@ from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.frames import Frames
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.events import TaskFinished
-from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.estimate import map_estimate
 from lambdamagic.jobs.job import Arrival
 from lambdamagic.jobs.memo import KnownTasks, Memo, arguments_of, callable_key
 from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.prices import Prices
-from lambdamagic.jobs.selected import SelectedTasks, runs_of, units_of
-from lambdamagic.jobs.sources import ChunkedItems, Renumbered, UnitSource
 from lambdamagic.magics.arrivals import outputs_of
 from lambdamagic.magics.cell import names_read, plan_body
 from lambdamagic.magics.handle import BackgroundJob
@@ -36,6 +32,9 @@ from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.running import JobRunner, ready, replay, tell
 from lambdamagic.magics.session import Session
+from lambdamagic.runs.durable import Keep
+from lambdamagic.runs.sources import ChunkedItems, Sizing, runs_of
+from lambdamagic.runs.spec import RunRequest
 from lambdamagic.targets.secret import cache_secret
 
 #: For how long items of an iterator are pulled before results are looked at again.
@@ -140,15 +139,15 @@ class MapRun:
         self.resolved = ready(self.session, self.resolved, program)
         known = self._known = self._known_tasks(program, fn)
         self._program, self._label = program, what
-        inputs = Inputs(self._encode, items if isinstance(items, Sequence) else None)
-        units = self._units(items, inputs)
+        units = self._units(items)
         if not self.results:
             return self.results
         count = None
         if isinstance(items, Sequence):
             self._kept, count, self._label = items, len(items), f"{what} × {len(items):,}"
         # What is known already has no place among the attempts that another process could read.
-        return self._go(units, count, inputs if known is None else None, is_background=self.arguments.bg)
+        keep = units.keep if known is None else None
+        return self._go(units, count, keep, is_background=self.arguments.bg)
 
     def again(self, *, failed: bool) -> list[Any]:
         """Run the tasks that have no result, and those that failed if they are asked for; return all results.
@@ -193,7 +192,7 @@ class MapRun:
         if self._wants_retry:
             self.session.background.soon(self._retry)
 
-    def _unfinished(self, *, failed: bool) -> UnitSource | None:
+    def _unfinished(self, *, failed: bool) -> ChunkedItems | None:
         """Return the work of the tasks that are to run again; to a view the others are known already."""
         assert self._kept is not None, "their items are there"
         tasks = [task for task, result in enumerate(self.results) if result is NOT_RUN]
@@ -205,13 +204,13 @@ class MapRun:
             self.results[task] = NOT_RUN
         chosen = set(tasks)
         self._known, self._cached = None, tuple(n for n in range(len(self.results)) if n not in chosen)
-        return SelectedTasks(runs_of(tasks), units_of(self._kept, self._encode), **self._sizes())
+        return ChunkedItems(self._encode, self._sizing, self._kept, runs=runs_of(tasks))
 
     def _go(
         self,
-        units: UnitSource,
+        units: ChunkedItems,
         count: int | None,
-        inputs: Inputs | None,
+        keep: Callable[[Keep], None] | None,
         *,
         is_background: bool = False,
         stops_early: bool = True,
@@ -231,27 +230,30 @@ class MapRun:
             ran_map=self,
             place=None if before is None else before.place,
         )
-        job: dict[str, Any] = {
-            "options": {"serializer": settings.serializer},
-            "deaths": 1,
-            "is_program_shared": count is None or count > (settings.chunksize or 1),
-            "cached": self._cached,
-            "inputs": inputs,
-        }
+        request = RunRequest(
+            "map",
+            self._label,
+            units,
+            count,
+            program,
+            is_program_shared=count is None or count > (settings.chunksize or 1),
+            cached=self._cached,
+            keep=keep,
+        )
         if is_background:
             self._background = BackgroundJob(
                 self.session.background,
                 runner,
                 self,
                 names=(),
-                prepare=lambda: runner.prepare("map", program, units, **job),
+                prepare=lambda: runner.prepare(request),
                 stops_early=stops_early and settings.on_error == "raise",
                 on_end=self._retry_if_wanted,
             )
             self.session.background.add(self._background)
             return self._background
         try:
-            runner.run("map", program, units, receive=self._receive, between=self._pull_more, **job)
+            runner.run(request, self._receive, self._pull_more)
         finally:
             self._finish()
         return self._outcomes()
@@ -278,24 +280,21 @@ class MapRun:
     def _encode(self, chunk: Sequence[Any], start: int) -> Frames:
         return encode_items(self.session.home, chunk, start, self.resolved.settings.serializer)
 
-    def _sizes(self) -> Any:
-        settings = self.resolved.settings
-        return {
-            "timeout_s": settings.timeout_s,
-            "limit_bytes": settings.inline_limit_bytes,
-            "chunksize": settings.chunksize,
-        }
+    @property
+    def _sizing(self) -> Sizing:
+        return Sizing.of(self.resolved.settings)
 
-    def _units(self, items: Sequence[Any] | Iterator[Any], inputs: Inputs) -> UnitSource:
+    def _units(self, items: Sequence[Any] | Iterator[Any]) -> ChunkedItems:
         """Return the job's work. An iterator is pulled in the waiting thread, a while at a time."""
+        joins = self._known is not None
         if isinstance(items, Sequence):
-            left = self._to_run(items)
-            return self._renumbered(ChunkedItems(left, self._encode, **self._sizes()))
-        feed = Feed(inputs.encode, **self._sizes())
+            return ChunkedItems(self._encode, self._sizing, items, runs=self._to_run(items), joins=joins)
+        feed = ChunkedItems(self._encode, self._sizing, joins=joins)
 
         def pull_one() -> None:
             found = list(islice(items, 1))
-            feed.put(self._to_run(found))
+            if runs := self._to_run(found):
+                feed.put_items(found, runs)
             if not found:
                 feed.close()
 
@@ -306,17 +305,14 @@ class MapRun:
 
         self._pull_more = pull
         pull_one()  # the rest may depend on what comes of it
-        return self._renumbered(feed)
+        return feed
 
-    def _renumbered(self, units: UnitSource) -> UnitSource:
-        return units if self._known is None else Renumbered(units, self._known.numbers)
-
-    def _to_run(self, items: Sequence[Any]) -> Sequence[Any]:
-        """Take in the next items and return those whose outcomes are not known."""
+    def _to_run(self, items: Sequence[Any]) -> list[range]:
+        """Take in the next items and return the tasks whose outcomes are not known."""
         start = len(self.results)
         self.results += [NOT_RUN] * len(items)
         if self._known is None or not items:
-            return items
+            return [range(start, start + len(items))] if items else []
         left, found = self._known.part(items, start)
         for task, value in found.items():
             self.results[task] = value
@@ -326,7 +322,7 @@ class MapRun:
         else:
             for task in found:
                 job.listeners.emit(TaskFinished(job.job_id, task, False, "", 0.0, time.time(), True))
-        return left
+        return runs_of(left)
 
     def _known_tasks(self, program: Program, fn: Any) -> KnownTasks | None:
         if not self.resolved.settings.cache:

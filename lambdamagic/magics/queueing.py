@@ -16,7 +16,7 @@ from lambdamagic.codec.tracking import Tracker
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, JobSpec
 from lambdamagic.protocol.envelope import Before
-from lambdamagic.targets.spec import SHARED_PROGRAM_LIMIT_BYTES
+from lambdamagic.runs.spec import SHARED_PROGRAM_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from lambdamagic.magics.cell import CellRun

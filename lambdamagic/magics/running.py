@@ -13,15 +13,13 @@ from typing import Any
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.errors import CredentialsError, FunctionMissingError, JobCancelledError, LambdaMagicError
 from lambdamagic.events import EVERY_JOB, JobFinished, JobQueued, Listeners
-from lambdamagic.jobs.durable import Inputs
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, Job, JobSpec, new_job_id
-from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.magics.details import JobDetails
 from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.magics.remote_errors import interrupted
 from lambdamagic.magics.session import JobRecord, RanMap, Session
-from lambdamagic.targets.spec import job_spec
+from lambdamagic.runs.spec import RunRequest, job_spec
 from lambdamagic.targets.target import Target
 from lambdamagic.widgets.actions import Actions
 from lambdamagic.widgets.notebook import DisplayPlace, WidgetView
@@ -162,17 +160,9 @@ class JobRunner:
 
     def run(
         self,
-        kind: Any,
-        program: Program,
-        units: UnitSource,
-        *,
-        options: dict[str, Any],
+        request: RunRequest,
         receive: Callable[[Arrival], None],
         between: Callable[[], None] = lambda: None,
-        deaths: int = 0,
-        is_program_shared: bool = False,
-        cached: tuple[int, ...] = (),
-        inputs: Inputs | None = None,
     ) -> JobRecord:
         """Run the job and hand over what arrives; `between` is called by the waiting thread now and then.
 
@@ -183,17 +173,7 @@ class JobRunner:
         try:
             if self.opens_slowly:
                 self._open_shown()
-            spec = self.prepare(
-                kind,
-                program,
-                units,
-                options=options,
-                deaths=deaths,
-                is_program_shared=is_program_shared,
-                cached=cached,
-                inputs=inputs,
-            )
-            record = self.start(spec)
+            record = self.start(self.prepare(request))
         except BaseException as error:
             if self.record is not None and self.job is None:
                 is_stopped = isinstance(error, KeyboardInterrupt | JobCancelledError)
@@ -202,39 +182,14 @@ class JobRunner:
         self.follow(receive, between)
         return record
 
-    def prepare(
-        self,
-        kind: Any,
-        program: Program,
-        units: UnitSource,
-        *,
-        options: dict[str, Any],
-        deaths: int = 0,
-        is_program_shared: bool = False,
-        cached: tuple[int, ...] = (),
-        inputs: Inputs | None = None,
-    ) -> JobSpec:
+    def prepare(self, request: RunRequest) -> JobSpec:
         """Put the job together; a large program is staged here.
 
         Raises:
             LambdaMagicError: The job could not run.
         """
         try:
-            return job_spec(
-                self.resolved,
-                self.target,
-                kind,
-                units,
-                label=self.label,
-                program=program,
-                task_count=self._task_count,
-                options=options,
-                deaths=deaths,
-                is_program_shared=is_program_shared,
-                cached=cached,
-                inputs=inputs,
-                job_id=self.job_id,
-            )
+            return job_spec(self.resolved, self.target, replace(request, job_id=self.job_id))
         except LambdaMagicError as error:
             raise self._checked(error) from error.__cause__
 

@@ -22,8 +22,8 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.encoding import encode_program
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import JobSpec, Unit
-from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.local.local_server import LocalServer
+from lambdamagic.runs.sources import Units
 from lambdamagic.targets.aws_target import AwsTarget
 from lambdamagic.targets.target import FunctionWish
 
@@ -108,7 +108,7 @@ def _run(target: AwsTarget, source: str) -> dict[str, object]:
         stager=target.stager,
         program=target.stager.place(program.frames),
         versions=program.versions,
-        units=FixedUnits([Unit((0,))]),
+        units=Units([Unit((0,))]),
         task_count=1,
         inline_limit_bytes=4_000_000,
     )

@@ -12,14 +12,14 @@ from lambdamagic.codec.failures import describe
 from lambdamagic.codec.home import Home
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.engine import Engine
-from lambdamagic.jobs.job import FunctionRef, Job, JobSpec
+from lambdamagic.jobs.job import FunctionRef, Job, JobSpec, UnitSource
 from lambdamagic.jobs.outcomes import encode_items
 from lambdamagic.jobs.policy import RetryPolicy
-from lambdamagic.jobs.sources import ChunkedItems, UnitSource
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Request, Response, TaskSummary
 from lambdamagic.protocol.payload import Payload, inline_payload
+from lambdamagic.runs.sources import ChunkedItems, Sizing
 from lambdamagic.transports.fake import FakeTransport
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
@@ -85,11 +85,9 @@ def start(
         versions=versions.here(),
         units=units
         or ChunkedItems(
-            items,
             lambda chunk, first: encode_items(HOME, chunk, first, "auto"),
-            timeout_s=3,
-            limit_bytes=1_000_000,
-            chunksize=chunksize,
+            Sizing(timeout_s=3, limit_bytes=1_000_000, chunksize=chunksize),
+            items,
         ),
         task_count=len(items),
         policy=policy or RetryPolicy(base_s=0.001, cap_s=0.002),

@@ -9,11 +9,11 @@ import pytest
 
 from lambdamagic.jobs.delivery import EventDelivery
 from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
-from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.payload import inline_payload
+from lambdamagic.runs.sources import Units
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.storage.object_store import ObjectInfo
 from lambdamagic.transports.fake import FakeTransport
@@ -37,7 +37,7 @@ def test_a_failure_that_nobody_foresaw_ends_the_attempt() -> None:
         stager=Stager(_Unlisted("bucket")),
         program=inline_payload([b"program"]),
         versions=versions.here(),
-        units=FixedUnits(()),
+        units=Units(()),
         task_count=None,
         mode="event",
         answer_bound_s=600.0,

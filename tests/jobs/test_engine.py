@@ -28,10 +28,10 @@ from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import Unit
 from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.policy import RetryPolicy
-from lambdamagic.jobs.sources import Submissions
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.payload import Payload
+from lambdamagic.runs.sources import Units
 from lambdamagic.transports.fake import FakeTransport, failed
 from lambdamagic.transports.transport import InvocationReply
 from tests.jobs.functions import HOME, answering, items_of, reply, start
@@ -152,7 +152,7 @@ def test_a_call_that_is_never_taken_fails_alone(engine):
     """Throttling beyond patience is that call's failure; the executor's job goes on."""
     transport = FakeTransport(then=ThrottledError("429"))
     policy = RetryPolicy(throttle_patience_s=0.02)
-    submissions = Submissions()
+    submissions = Units(is_open=True)
     job = start(engine, transport, [], policy=policy, units=submissions)
     submissions.put(Unit((0,), lambda: encode_items(HOME, [1], 0, "auto"), program=lambda: Payload(())))
     arrivals = job.arrivals()

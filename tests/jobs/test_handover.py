@@ -23,7 +23,6 @@ from lambdamagic.errors import (
 from lambdamagic.events import Event
 from lambdamagic.jobs.handover import Handover
 from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
-from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.protocol import versions
@@ -32,6 +31,7 @@ from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.limits import ASYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.protocol.payload import Payload, inline_payload
 from lambdamagic.protocol.report import Report
+from lambdamagic.runs.sources import Units
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.transports.fake import FakeTransport
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
@@ -96,7 +96,7 @@ def job(transport: FakeTransport, **more: Any) -> JobSpec:
         stager=Stager(MemoryObjectStore("bucket")),
         program=inline_payload([b"program"]),
         versions=versions.here(),
-        units=FixedUnits(()),
+        units=Units(()),
         task_count=None,
         mode="event",
         **more,

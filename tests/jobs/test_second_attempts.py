@@ -10,9 +10,9 @@ import pytest
 from lambdamagic import events
 from lambdamagic.errors import ConfigError, CostLimitError, EnvironmentDiedError, OutOfMemoryError
 from lambdamagic.events import Listeners
+from lambdamagic.jobs.budget import Budget
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import FunctionRef
-from lambdamagic.jobs.ledger import Budget
 from lambdamagic.jobs.policy import RetryPolicy, larger_memory_mb, wants_retry
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.report import Report

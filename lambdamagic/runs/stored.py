@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.errors import JobMissingError
 from lambdamagic.jobs.history import JobNote
 from lambdamagic.jobs.job import Unit
-from lambdamagic.jobs.selected import runs_of
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.manifest import Manifest, unseal_block
 from lambdamagic.protocol.payload import Payload
+from lambdamagic.runs.sources import runs_of
 
 _BLOCKS_KEPT = 8
 
@@ -119,11 +119,11 @@ class StoredItems:
             found += runs_of(mine)
         return found
 
-    def make(self, tasks: range, *, sent_as: str = "") -> Unit:
+    def make(self, tasks: Sequence[int], *, sent_as: str = "") -> Unit:
         """Return the unit of some neighbours that lie in one block."""
         if self._stored.manifest.kind == "cell":
             return Unit((0,), sent_as=sent_as)
-        block = next(each for each in self._stored.blocks if tasks.start in each and tasks[-1] in each)
+        block = next(each for each in self._stored.blocks if tasks[0] in each and tasks[-1] in each)
 
         def part(some: tuple[int, ...]) -> Unit:
             return self.make(range(some[0], some[-1] + 1))
@@ -132,7 +132,7 @@ class StoredItems:
             tuple(tasks),
             part=part if len(tasks) > 1 else None,
             placed=self._placed(block),
-            pick=(tasks.start - block.start, len(tasks)),
+            pick=(tasks[0] - block.start, len(tasks)),
             sent_as=sent_as,
         )
 

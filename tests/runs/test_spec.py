@@ -9,10 +9,10 @@ import pytest
 from lambdamagic.config import load_settings
 from lambdamagic.errors import ConfigError
 from lambdamagic.jobs.job import FunctionRef
-from lambdamagic.jobs.sources import FixedUnits
 from lambdamagic.jobs.staging import Stager
+from lambdamagic.runs.sources import Units
+from lambdamagic.runs.spec import RunRequest, job_spec
 from lambdamagic.storage.memory_store import MemoryObjectStore
-from lambdamagic.targets.spec import job_spec
 from lambdamagic.targets.target import FunctionWish
 from lambdamagic.transports.fake import FakeTransport
 
@@ -56,14 +56,7 @@ def _spec(kind: Any, target: _Target, **overrides: Any) -> Any:
     return job_spec(
         load_settings(environ={}, overrides=overrides),
         target,
-        kind,
-        FixedUnits([]),
-        label="test",
-        program=None,
-        task_count=1,
-        options={},
-        deaths=0,
-        is_program_shared=False,
+        RunRequest(kind, "test", Units(), 1, is_program_shared=False),
     )
 
 

@@ -7,7 +7,7 @@ goes into the history of this user, never into the bucket.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,47 +17,21 @@ from lambdamagic.jobs.job import JobSpec
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
-from lambdamagic.protocol.manifest import BLOCK_TASKS, Manifest, seal_block
+from lambdamagic.protocol.manifest import Manifest, seal_block
 from lambdamagic.protocol.payload import Payload
 
-_Encode = Callable[[Sequence[Any], int], Frames]
+#: Takes the arguments of some tasks.
+Keep = Callable[[range, Frames], None]
 
 
-class Inputs:
-    """The arguments of a map's tasks on their way to bytes.
-
-    Args:
-        encode: Encodes some items whose first has the given number.
-        items: All of them; None for a stream, of which only what was sent can be kept.
-    """
-
-    def __init__(self, encode: _Encode, items: Sequence[Any] | None) -> None:
-        self._encode, self.items = encode, items
-        self._keep: Callable[[range, Frames], None] | None = None
-
-    def encode(self, chunk: Sequence[Any], start: int) -> Frames:
-        """Encode a chunk, and keep it if it has to be kept as it is sent."""
-        frames = self._encode(chunk, start)
-        if self._keep is not None:
-            self._keep(range(start, start + len(chunk)), frames)
-        return frames
-
-    def keep(self, keep: Callable[[range, Frames], None]) -> None:
-        """Hand all items over to `keep` in blocks, or, of a stream, each chunk when it is encoded."""
-        if self.items is None:
-            self._keep = keep
-            return
-        for start in range(0, len(self.items), BLOCK_TASKS):
-            block = self.items[start : start + BLOCK_TASKS]
-            keep(range(start, start + len(block)), self._encode(block, start))
-
-
-def make_durable(spec: JobSpec, inputs: Inputs | None, where: dict[str, Any], history: History) -> JobSpec:
+def make_durable(
+    spec: JobSpec, keep: Callable[[Keep], None] | None, where: dict[str, Any], history: History
+) -> JobSpec:
     """Store what is needed to take a job up again, and return the job with its journal.
 
     Args:
         spec: The job.
-        inputs: Its tasks' arguments; None for a cell.
+        keep: Hands its tasks' arguments over; None for a cell.
         where: What finds it again; see `JobNote.where`.
         history: Where the job's key is kept.
 
@@ -67,8 +41,8 @@ def make_durable(spec: JobSpec, inputs: Inputs | None, where: dict[str, Any], hi
         OSError: The history cannot be written.
     """
     store = spec.stager.required()
-    if inputs is not None:
-        inputs.keep(lambda tasks, frames: _keep_block(spec, tasks, frames))
+    if keep is not None:
+        keep(lambda tasks, frames: _keep_block(spec, tasks, frames))
     now = time.time()
     manifest = Manifest(
         job_id=spec.job_id,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from lambdamagic.config import ResolvedSettings
@@ -12,19 +13,18 @@ from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.installed import distributions_of
 from lambdamagic.deploy.parity import Strictness, check_parity
 from lambdamagic.errors import ConfigError, ParityError
+from lambdamagic.jobs.budget import Budget
 from lambdamagic.jobs.delivery import answer_bound_s
-from lambdamagic.jobs.durable import Inputs, make_durable
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.history import History, JobNote
-from lambdamagic.jobs.job import FunctionRef, JobSpec, new_job_id
-from lambdamagic.jobs.ledger import Budget
+from lambdamagic.jobs.job import FunctionRef, JobSpec, UnitSource, new_job_id
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
-from lambdamagic.jobs.sources import UnitSource
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.keys import triggered_job_key
 from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
+from lambdamagic.runs.durable import Keep, make_durable
 from lambdamagic.targets.target import FunctionWish, Target
 from lambdamagic.transports.descriptors import room_for
 
@@ -95,40 +95,46 @@ def budget_of(resolved: ResolvedSettings, target: Target) -> Budget | None:
     return Budget(limit_usd) if limit_usd and (target.is_billed or is_asked_for) else None
 
 
-def job_spec(
-    resolved: ResolvedSettings,
-    target: Target,
-    kind: Literal["cell", "map"],
-    units: UnitSource,
-    *,
-    label: str,
-    program: Program | None,
-    task_count: int | None,
-    options: dict[str, Any],
-    deaths: int,
-    is_program_shared: bool,
-    budget: Budget | None = None,
-    cached: tuple[int, ...] = (),
-    inputs: Inputs | None = None,
-    job_id: str = "",
-) -> JobSpec:
+@dataclass(frozen=True)
+class RunRequest:
+    """What is to be run.
+
+    Attributes:
+        kind: `cell` or `map`.
+        label: What runs, for a person.
+        units: Where its work comes from.
+        task_count: How many tasks there are, if that is known.
+        program: What all units run; None if each brings its own.
+        function: The function that fits it, where that was looked up already.
+        options: What the remote side is told, beside the settings.
+        is_program_shared: Whether many invocations run the program.
+        cached: Tasks whose outcomes are known already.
+        keep: Hands over the tasks' arguments, where another process may take the job up again.
+        budget: What it may spend together with other jobs; by default its own, see `budget_of`.
+        job_id: Its id, where that is known already.
+    """
+
+    kind: Literal["cell", "map"]
+    label: str
+    units: UnitSource
+    task_count: int | None
+    program: Program | None = None
+    function: FunctionRef | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    is_program_shared: bool = True
+    cached: tuple[int, ...] = ()
+    keep: Callable[[Keep], None] | None = None
+    budget: Budget | None = None
+    job_id: str = ""
+
+
+def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) -> JobSpec:
     """Put a job together; the program is staged here if it is large.
 
     Args:
         resolved: The settings in force.
         target: Where it runs.
-        kind: `cell` or `map`.
-        units: Where its work comes from.
-        label: What runs, for a person.
-        program: What all units run; None if each brings its own.
-        task_count: How many tasks there are, if that is known.
-        options: What the remote side is told, beside the settings.
-        deaths: Further attempts of a task whose environment died.
-        is_program_shared: Whether many invocations run the program.
-        cached: Tasks whose outcomes are known already.
-        inputs: The tasks' arguments, where another process may take the job up again.
-        job_id: Its id, where that is known already.
-        budget: What it may spend together with other jobs; by default one of its own, see `budget_of`.
+        request: What is to be run.
 
     Raises:
         ConfigError: Settings contradict each other.
@@ -138,7 +144,8 @@ def job_spec(
     settings = resolved.settings
     if settings.retry_on and not settings.retries:
         raise ConfigError("retry_on has no effect without retries", hint="say how often: retries=2, or --retries 2")
-    function = fitting_function(resolved, target, program)
+    program, is_map = request.program, request.kind == "map"
+    function = request.function or fitting_function(resolved, target, program)
     mode: Literal["sync", "event", "trigger"] = "sync"
     if settings.mode == "event" or settings.mode == "trigger":
         mode = settings.mode
@@ -154,31 +161,31 @@ def job_spec(
     if mode != "sync":
         target.prepare_events(function.name)
         limit = min(limit, EVENT_INLINE_MAX_BYTES)
-    if is_program_shared:
+    if request.is_program_shared:
         limit = min(limit, SHARED_PROGRAM_LIMIT_BYTES)
     spec = JobSpec(
-        kind=kind,
-        label=label,
+        kind=request.kind,
+        label=request.label,
         function=function,
         transport=target.transport,
         stager=target.stager,
         program=Payload(()) if program is None else target.stager.place(program.frames, limit_bytes=limit),
         versions=versions.here() if program is None else program.versions,
-        units=units,
-        task_count=task_count,
-        cached=cached,
+        units=request.units,
+        task_count=request.task_count,
+        cached=request.cached,
         options={
             "serializer": settings.serializer,
             **({"retry_on": True} if settings.retry_on else {}),
-            **options,
+            **request.options,
         },
         policy=RetryPolicy(
             user_errors=settings.retries,
             retry_on=tuple(name.strip() for name in (settings.retry_on or "").split(",") if name.strip()),
             memory_cap_mb=settings.retry_memory_mb or 0,
-            deaths=deaths,
+            deaths=1 if is_map else 0,
             # A cell may do what must not be done twice; tasks of a map are taken to be fit for it, and say so.
-            losses=max(_MAP_LOSSES, settings.retries) if kind == "map" else settings.retries,
+            losses=max(_MAP_LOSSES, settings.retries) if is_map else settings.retries,
         ),
         max_concurrency=concurrency(resolved, target),
         inline_limit_bytes=settings.inline_limit_bytes,
@@ -187,10 +194,10 @@ def job_spec(
         answer_bound_s=answer_bound_s(function.timeout_s),
         prices=Prices.of(target.region, function.arch),
         is_billed=target.is_billed,
-        backups=settings.backups and kind == "map",
-        budget=budget or budget_of(resolved, target),
+        backups=settings.backups and is_map,
+        budget=request.budget or budget_of(resolved, target),
         resize=resize if mode != "trigger" else None,
-        job_id=job_id or new_job_id(),
+        job_id=request.job_id or new_job_id(),
     )
     if mode == "trigger":
         spec = replace(spec, key=triggered_job_key(secret, spec.job_id))
@@ -200,7 +207,7 @@ def job_spec(
         "memory_mb": function.memory_mb,
         "timeout_s": function.timeout_s,
     }
-    if mode != "sync" and program is not None and (kind == "cell" or inputs is not None):
-        return make_durable(spec, inputs, where, History())
-    note = JobNote(spec.job_id, label, mode, where, task_count, time.time())
+    if mode != "sync" and program is not None and (not is_map or request.keep is not None):
+        return make_durable(spec, request.keep, where, History())
+    note = JobNote(spec.job_id, spec.label, mode, where, spec.task_count, time.time())
     return replace(spec, journal=History().begin(note))
