@@ -123,7 +123,7 @@ class EventDelivery:
     async def _send(self, unit: Unit, attempt_id: str, expected: _Expected) -> bool:
         """Hand the event over; again, under the same name, where it is unknown whether Lambda took it.
 
-        An attempt that was taken twice runs once (`remote.beacon`). So what may have been taken gets no other name
+        An attempt that was taken twice runs once (`worker.beacon`). So what may have been taken gets no other name
         because Lambda refuses it the second time; False says that it is so.
         """
         has_invoker = self._spec.mode == "event" and (unit.function or self._spec.function).invoker
