@@ -11,6 +11,7 @@ ALL = (
     "cell",
     "embedded",
     "growth",
+    "memory",
     "map",
     "faults",
     "simulate",

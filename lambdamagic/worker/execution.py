@@ -176,4 +176,7 @@ class CellSurroundings:
                     replace(frame, filename=aliases.get(frame.filename, frame.filename)) for frame in record.frames
                 ]
             records[0].text = render(records)
+        for record in records:
+            if record.exception is not None:  # its frames would keep all that the code had in hand
+                record.exception.__traceback__ = None
         return records

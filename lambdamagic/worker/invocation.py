@@ -25,6 +25,7 @@ from lambdamagic.worker.cell_body import run_cell
 from lambdamagic.worker.execution import CellSurroundings
 from lambdamagic.worker.handler import environment_id
 from lambdamagic.worker.mapper import Chunk
+from lambdamagic.worker.memory import Memory
 from lambdamagic.worker.program import LoadedProgram
 from lambdamagic.worker.shared_objects import SharedObjects
 from lambdamagic.worker.trigger import is_notification, requests_of
@@ -71,6 +72,15 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
 
 
 def _answer(event: Any, context: Any, state: dict[str, Any], *, began: float, is_cold: bool) -> dict[str, Any]:
+    """Run one event, return the answer's document, and keep nothing of the job."""
+    try:
+        return _run_event(event, context, state, began=began, is_cold=is_cold)
+    finally:
+        if "memory" in state:
+            state["memory"].settle()
+
+
+def _run_event(event: Any, context: Any, state: dict[str, Any], *, began: float, is_cold: bool) -> dict[str, Any]:
     """Run one event and return the answer's document.
 
     Args:
@@ -92,6 +102,8 @@ def _answer(event: Any, context: Any, state: dict[str, Any], *, began: float, is
     first, last = request.options.get("tasks", (0, 0))
     # By this line `lambdamagic logs --job` finds what a job left in CloudWatch Logs.
     print(job_line(request.job_id, request.attempt_id, first, last), flush=True)  # noqa: T201  # stdout is the log
+    if "memory" not in state:
+        state["memory"] = Memory()
     cache: BlobCache = state.setdefault("cache", BlobCache())
     cache.fetched_bytes = cache.requests = 0
     watchdog: Watchdog = state.setdefault("watchdog", Watchdog())
@@ -130,7 +142,7 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
     program = _program(request, state, cache)
     environment = CellSurroundings(program)
     if request.kind == "map":
-        chunk = Chunk(request, program, environment, cache)
+        chunk = Chunk(request, program, environment, cache, state["memory"])
         chunk.run()
         status: Any = "done" if chunk.interrupted is None else chunk.interrupted.reason
         frames = chunk.frames()
@@ -160,7 +172,8 @@ def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> Loade
             found: LoadedProgram = program
             return found
         program.close()
-        del state["program"]
+        del state["program"], kept, program
+        state["memory"].settle()
     program = LoadedProgram(request, cache, state.setdefault("shared", SharedObjects()))
     state["program"] = ((request.job_id, request.options.get("program_id")), program)
     return program

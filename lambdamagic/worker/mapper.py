@@ -15,6 +15,7 @@ from lambdamagic.errors import ResultError
 from lambdamagic.protocol.envelope import Request, TaskSummary
 from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.execution import CellSurroundings, run_code
+from lambdamagic.worker.memory import TASK_SLACK_BYTES, Memory
 from lambdamagic.worker.program import LoadedProgram, collection_paused
 from lambdamagic.worker.watchdog import Interrupted
 
@@ -35,9 +36,14 @@ class Chunk:
     """
 
     def __init__(
-        self, request: Request, program: LoadedProgram, environment: CellSurroundings, cache: BlobCache
+        self,
+        request: Request,
+        program: LoadedProgram,
+        environment: CellSurroundings,
+        cache: BlobCache,
+        memory: Memory,
     ) -> None:
-        self._request, self._program, self._environment = request, program, environment
+        self._request, self._program, self._environment, self._memory = request, program, environment, memory
         self.outcomes: list[dict[str, Any]] = []
         self.interrupted: Interrupted | None = None
         self._cache = cache
@@ -69,6 +75,8 @@ class Chunk:
                     outcome = {"error": self._environment.failure(error)}
                 outcome["seconds"] = time.perf_counter() - began
                 self.outcomes.append(outcome)
+                value = None
+                self._memory.settle(TASK_SLACK_BYTES)
 
     def _call(self) -> Callable[[Any], Any]:
         fn, header, options = self._program.fn, self._program.header, self._request.options

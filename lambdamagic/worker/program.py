@@ -20,6 +20,7 @@ from lambdamagic.codec.home import Home
 from lambdamagic.protocol.envelope import Before, Request
 from lambdamagic.protocol.payload import FrameRef, Payload, split_frames
 from lambdamagic.worker.blobs import BlobCache, read_frames
+from lambdamagic.worker.memory import end_threads_in
 from lambdamagic.worker.ownmodules import importable
 from lambdamagic.worker.shared_objects import SharedObjects, SharedReader
 
@@ -51,6 +52,9 @@ class LoadedProgram:
         self.captured: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
         self.fn: Callable[..., Any] | None = None
+        self.header: dict[str, Any] = {}
+        self.memo: Callable[[], dict[int, Any]] = dict
+        self.pristine: dict[tuple[int, int], Any] = {}
         try:
             self._read(request, cache)
         except BaseException:
@@ -65,7 +69,7 @@ class LoadedProgram:
                 primed = self._repeat(before, cache, primed, answers)
             frames = read_frames(request.program, cache)
             self.header, decoder = self._load(request.program, frames, primed)
-        self.memo: Callable[[], dict[int, Any]] = lambda: {**numbered_as_earlier(answers), **decoder.memo()}
+        self.memo = lambda: {**numbered_as_earlier(answers), **decoder.memo()}
         self.pristine = {
             _address(buffer): kept
             for ref, buffer in zip(request.program.own_frames[1:], frames[1:], strict=True)
@@ -124,10 +128,16 @@ class LoadedProgram:
             sys.modules["__main__"] = before
 
     def close(self) -> None:
-        """Forget sources and modules."""
+        """Forget everything: sources, modules, and the namespace, whose functions would keep it alive."""
         for filename in self._sources:
             linecache.cache.pop(filename, None)
         self._stack.close()
+        namespace = self.main.__dict__
+        end_threads_in(namespace)
+        namespace.clear()
+        self.captured.clear()
+        self.header, self.fn, self.memo, self.pristine = {}, None, dict, {}
+        self.shared.forget()
 
 
 def _address(buffer: bytearray) -> tuple[int, int]:

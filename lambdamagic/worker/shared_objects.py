@@ -64,6 +64,11 @@ class SharedReader:
         self._of_home: dict[str, Any] = {}
         self.found: dict[str, Any] = {}
 
+    def forget(self) -> None:
+        """Let go of what was found; the environment's own objects stay with it."""
+        self.found.clear()
+        self._of_home.clear()
+
     @contextlib.contextmanager
     def reading(self, payload: Payload) -> Iterator[None]:
         """Resolve what the payload refers to, while the context is open."""

@@ -75,7 +75,7 @@ class Watchdog:
 
     def stop(self, run: _Run) -> None:
         """End the watch. After this no interrupt is raised any more."""
-        run.is_over = True
+        run.end()
         faulthandler.cancel_dump_traceback_later()
         with self._wake:
             self._run = None
@@ -128,6 +128,11 @@ class _Run:
         self._interrupts += 1
         signal.pthread_kill(self._main, signal.SIGUSR2)
 
+    def end(self) -> None:
+        """Raise no interrupt any more, and hold nothing of the job: the signal's handler keeps this object."""
+        self.is_over = True
+        self.next_cancel_check, self._is_cancelled = float("inf"), None
+
     def on_signal(self, *_: object) -> None:
         """Run in the main thread, between two of its instructions."""
         if not self.is_over and self.reason:
@@ -141,8 +146,10 @@ class _Run:
 
     def check_cancelled(self, now: float) -> None:
         """Ask whether the client gave up."""
-        assert self._is_cancelled is not None
-        if self._is_cancelled():
+        is_cancelled = self._is_cancelled
+        if is_cancelled is None:
+            return  # the run has ended meanwhile
+        if is_cancelled():
             self.next_cancel_check = now + 0.5
             self.interrupt("cancelled")
         else:
