@@ -18,7 +18,7 @@ from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.jobs.memo import Memo
 from lambdamagic.jobs.outcomes import Failure, outcomes
 from lambdamagic.jobs.staging import Stager
-from lambdamagic.protocol.limits import PRESIGN_EXPIRES_S
+from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.runs.sources import Units
 from lambdamagic.runs.spec import SHARED_PROGRAM_LIMIT_BYTES

@@ -28,27 +28,29 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "destroy": _entry("deploy", "destroy", "Take away what `lambdamagic deploy` made, after asking."),
         "image": _entry("image", "image", "The function as a container image: build it, push it to ECR, try it here."),
         "status": _entry(
-            "functions", "status", "Show how a deployment is: stack, function, bucket, and what it costs at rest."
+            "function_commands",
+            "status",
+            "Show how a deployment is: stack, function, bucket, and what it costs at rest.",
         ),
-        "logs": _entry("logs", "logs", "Print what functions logged, from CloudWatch Logs."),
+        "logs": _entry("logs_command", "logs", "Print what functions logged, from CloudWatch Logs."),
         "policy": _entry(
-            "rights",
+            "policy_commands",
             "policy",
             "Print the IAM policy that somebody needs: who uses, who deploys, the function's role, or its invoker's.",
         ),
         "template": _entry(
-            "rights", "template", "Print what `lambdamagic deploy` makes, as a template for other tools."
+            "policy_commands", "template", "Print what `lambdamagic deploy` makes, as a template for other tools."
         ),
     },
     "Run": {
-        "invoke": _entry("running", "invoke", "Run Python on a function, or send it an event."),
+        "invoke": _entry("invoke_commands", "invoke", "Run Python on a function, or send it an event."),
         "warm": _entry(
-            "running",
+            "invoke_commands",
             "warm",
             "Have N execution environments ready, so that the next jobs begin without cold starts.",
         ),
         "demo": _entry(
-            "running",
+            "invoke_commands",
             "demo",
             "Estimate pi with 16 tasks in parallel: on the deployed function, or on an embedded Lambda of its own.",
         ),
@@ -66,11 +68,13 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "cost": _entry("jobs", "cost", "Add up what this user's jobs cost at list price, day by day."),
     },
     "Functions of your own": {
-        "create": _entry("functions", "create", "Make a function of your own, beside the deployed one."),
-        "list": _entry("functions", "list_functions", "List the functions that lambdamagic made."),
-        "update": _entry("functions", "update", "Change a function that `lambdamagic create` made: only what differs."),
+        "create": _entry("function_commands", "create", "Make a function of your own, beside the deployed one."),
+        "list": _entry("function_commands", "list_functions", "List the functions that lambdamagic made."),
+        "update": _entry(
+            "function_commands", "update", "Change a function that `lambdamagic create` made: only what differs."
+        ),
         "delete": _entry(
-            "functions",
+            "function_commands",
             "delete",
             "Delete a function that `lambdamagic create` made, with its variants and layers.",
         ),
@@ -78,8 +82,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "This machine": {
         "doctor": _entry("doctor", "doctor", "Check all that jobs need, in order, each with what mends it."),
         "config": _entry("config", "config", "Show the settings in force, and where each comes from."),
-        "local": _entry("local", "local", "The embedded Lambda: a server on this machine that speaks AWS's APIs."),
-        "completion": _entry("completion", "completion", "Print a script that completes words in a shell."),
+        "local": _entry(
+            "local_commands", "local", "The embedded Lambda: a server on this machine that speaks AWS's APIs."
+        ),
+        "completion": _entry("shell_completion", "completion", "Print a script that completes words in a shell."),
     },
 }
 

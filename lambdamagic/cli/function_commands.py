@@ -11,7 +11,8 @@ import click
 from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.exits import DECLINED
 from lambdamagic.cli.package_options import package_options, wheel_source
-from lambdamagic.cli.params import variables
+from lambdamagic.cli.params import size_option, variables
+from lambdamagic.limits import AWS_LAMBDA
 
 if TYPE_CHECKING:
     from lambdamagic.deploy.managed import ManagedFunction
@@ -25,11 +26,9 @@ _PATH = click.Path(path_type=Path)
 def _size_options(function: Any) -> Any:
     """Add what create and update share; what is not given is left as it is, or as `FunctionSpec` has it."""
     options = (
-        click.option("--memory", "memory_mb", type=int, metavar="MB", help="Memory, 128 to 10240; a new one: 2048."),
-        click.option("--timeout", "timeout_s", type=int, metavar="S", help="Timeout, 1 to 900 s; a new one: 300."),
-        click.option(
-            "--ephemeral", "ephemeral_mb", type=int, metavar="MB", help="/tmp in MB, 512 to 10240; a new one: 512."
-        ),
+        size_option("--memory", "memory_mb", "MB", f"Memory, {AWS_LAMBDA.memory_mb}; a new one: 2048."),
+        size_option("--timeout", "timeout_s", "S", f"Timeout, {AWS_LAMBDA.timeout_s}; a new one: 300."),
+        size_option("--ephemeral", "ephemeral_mb", "MB", f"/tmp, {AWS_LAMBDA.ephemeral_mb}; a new one: 512."),
         click.option("--layers", multiple=True, metavar="ARN", help="A layer's version. Repeatable, or with commas."),
         click.option("--python", metavar="3.x", help="Python; a new one: this one's."),
         click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Architecture; a new one: x86_64."),

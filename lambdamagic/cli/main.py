@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +15,7 @@ from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.commands import COMMANDS, SECTIONS
 from lambdamagic.cli.exits import DECLINED, EXIT_HELP, INTERRUPTED, exit_code
 from lambdamagic.errors import LambdaMagicError
+from lambdamagic.limits import LimitWarning
 
 
 class Commands(click.Group):
@@ -71,6 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     app = App()
     # Looked for here too, since a mistaken command line ends before its options are taken.
     app.out.as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    warnings.showwarning = functools.partial(_show_warning, app)
     try:
         result: Any = commands.main(arguments, prog_name="lambdamagic", obj=app, standalone_mode=False)
         status = result if isinstance(result, int) else 0
@@ -92,6 +96,14 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         status = _closed_pipe()
     sys.exit(status)
+
+
+def _show_warning(app: App, message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Show a warning of ours as a line for people; where in our code it arose is of no use to them."""
+    if issubclass(category, LimitWarning):
+        app.out.note(f"lambdamagic: {message}")
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, *where[:3]))
 
 
 def _closed_pipe() -> int:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
+
+
+def size_option(option: str, name: str, unit: str, help: str) -> Callable[[Any], Any]:
+    """Return an option that takes a size of a function; what it may be is checked where the function is made."""
+    found: Callable[[Any], Any] = click.option(option, name, type=int, metavar=unit, help=help)
+    return found
 
 
 def pairs(values: Iterable[str], option: str) -> dict[str, str]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from lambdamagic.cli.params import variables
+from lambdamagic.cli.params import size_option, variables
+from lambdamagic.limits import AWS_LAMBDA
 
 _OPTIONS = [
-    click.option("--memory", "memory_mb", type=int, metavar="MB", help="The function's memory, 128 to 10240 (2048)."),
-    click.option("--timeout", "timeout_s", type=int, metavar="S", help="Its timeout, 1 to 900 seconds (300)."),
-    click.option("--ephemeral", "ephemeral_mb", type=int, metavar="MB", help="The size of /tmp, 512 to 10240 (512)."),
+    size_option("--memory", "memory_mb", "MB", f"The function's memory, {AWS_LAMBDA.memory_mb} (2048)."),
+    size_option("--timeout", "timeout_s", "S", f"Its timeout, {AWS_LAMBDA.timeout_s} (300)."),
+    size_option("--ephemeral", "ephemeral_mb", "MB", f"The size of /tmp, {AWS_LAMBDA.ephemeral_mb} (512)."),
     click.option("--python", metavar="3.x", help="Its Python; by default this one."),
     click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Its architecture (x86_64)."),
     click.option("--layer", "layers", multiple=True, metavar="ARN", help="A layer's version. Repeatable."),

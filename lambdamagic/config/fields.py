@@ -33,6 +33,7 @@ class Spec:
         choices: The values that it can take, if they are few.
         least: The lowest number.
         most: The highest number.
+        refuses_above: Whether a higher number is refused here; else it is for the provider to refuse.
         unit: What a number counts.
         pattern: What a text must match in full.
         shape: What `pattern` means, in words.
@@ -45,6 +46,7 @@ class Spec:
     choices: tuple[str, ...] = ()
     least: float | None = None
     most: float | None = None
+    refuses_above: bool = True
     unit: str = ""
     pattern: str = ""
     shape: str = ""
@@ -103,7 +105,9 @@ class Spec:
         return value if isinstance(value, str) else None
 
     def _out_of_range(self, number: float) -> bool:
-        return (self.least is not None and number < self.least) or (self.most is not None and number > self.most)
+        if self.least is not None and number < self.least:
+            return True
+        return self.most is not None and self.refuses_above and number > self.most
 
     def _error(self, name: str, value: object, origin: str, what: str, *, suggest: str = "") -> ConfigError:
         source = f" ({self.source})" if self.source else ""

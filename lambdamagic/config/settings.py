@@ -7,13 +7,18 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
 
 from lambdamagic.config.fields import Spec, Value
-
-_QUOTAS = '"Lambda quotas", AWS Lambda Developer Guide'
+from lambdamagic.limits import AWS_LAMBDA, Limit
 
 
 def _setting(default: Value, **spec: Any) -> Any:
     # Any, as dataclasses.field itself is typed: the annotation beside it says what the setting holds.
     return field(default=default, metadata={"spec": Spec(**spec)})
+
+
+def _size(limit: Limit) -> dict[str, Any]:
+    """Return what a setting has from a limit of the compute, above which the provider decides."""
+    shown = {"least": limit.least, "most": limit.most, "unit": limit.unit, "source": limit.source}
+    return {**shown, "refuses_above": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,19 +73,13 @@ class Settings:
     memory_mb: int = _setting(
         2048,
         kind="int",
-        least=128,
-        most=10_240,
-        unit="MB",
-        source=_QUOTAS,
+        **_size(AWS_LAMBDA.memory_mb),
         help="The memory of the execution environment; 1,769 MB come with one full vCPU, more with more",
     )
     timeout_s: int = _setting(
         300,
         kind="int",
-        least=1,
-        most=900,
-        unit="seconds",
-        source=_QUOTAS,
+        **_size(AWS_LAMBDA.timeout_s),
         help="How long one invocation may take",
     )
     python: str | None = _setting(
@@ -174,10 +173,7 @@ class Settings:
         None,
         kind="int",
         optional=True,
-        least=128,
-        most=10_240,
-        unit="MB",
-        source=_QUOTAS,
+        **_size(AWS_LAMBDA.memory_mb),
         help="What ran out of memory is run again with twice as much, up to this; unset, it is not",
     )
     backups: bool = _setting(
@@ -192,9 +188,10 @@ class Settings:
         4 * 1024 * 1024,
         kind="int",
         least=0,
-        most=4_669_440,
+        most=AWS_LAMBDA.inline_bytes,
         unit="bytes",
-        source="6 MB for a synchronous event by " + _QUOTAS + ", less Base64 and the envelope",
+        source=f"{AWS_LAMBDA.sync_payload_bytes.most:,} for a synchronous event by "
+        f"{AWS_LAMBDA.sync_payload_bytes.source}, less Base64 and the envelope",
         help="The largest payload that rides in the event itself; larger ones are staged in the bucket",
     )
     max_cost_usd: float | None = _setting(

@@ -7,13 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from lambdamagic.aws.partitions import PARTITIONS
 from lambdamagic.errors import ConfigError
-from lambdamagic.protocol.limits import MEMORY_MAX_MB, MEMORY_MIN_MB, TIMEOUT_MAX_S, TIMEOUT_MIN_S
+from lambdamagic.limits import AWS_LAMBDA, Limit
 
-# AWS Lambda Developer Guide, "Lambda quotas", where nothing else is said.
-EPHEMERAL_MIN_MB, EPHEMERAL_MAX_MB = 512, 10_240
-LAYERS_MAX = 5
-ENVIRONMENT_MAX_BYTES = 4 * 1024
-FUNCTION_NAME_MAX = 64
 STACK_NAME_MAX = 32  # AWS allows 128; the bucket's name begins with it and ends in CloudFormation's own 27 characters
 
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]+")  # API reference, CreateFunction, FunctionName
@@ -41,22 +36,21 @@ _RESERVED_TOO = {
     "LAMBDA_TASK_ROOT",
     "LAMBDA_RUNTIME_DIR",
 }
-_SOURCE = '("Lambda quotas")'
 
 
 def check_memory(memory_mb: int) -> None:
     """Check a function's memory."""
-    _between("memory", memory_mb, MEMORY_MIN_MB, MEMORY_MAX_MB, "MB")
+    _check_size("memory", memory_mb, AWS_LAMBDA.memory_mb)
 
 
 def check_timeout(timeout_s: int) -> None:
     """Check a function's timeout."""
-    _between("timeout", timeout_s, TIMEOUT_MIN_S, TIMEOUT_MAX_S, "seconds")
+    _check_size("timeout", timeout_s, AWS_LAMBDA.timeout_s)
 
 
 def check_ephemeral(ephemeral_mb: int) -> None:
     """Check the size of a function's /tmp."""
-    _between("ephemeral storage", ephemeral_mb, EPHEMERAL_MIN_MB, EPHEMERAL_MAX_MB, "MB")
+    _check_size("ephemeral storage", ephemeral_mb, AWS_LAMBDA.ephemeral_mb)
 
 
 def check_function_name(name: str) -> None:
@@ -65,10 +59,11 @@ def check_function_name(name: str) -> None:
         raise ConfigError(
             f"{name!r} cannot be a function's name", hint="Use letters, digits, hyphens and underscores only"
         )
-    if len(name) > FUNCTION_NAME_MAX:
+    most = AWS_LAMBDA.function_name_chars.most
+    if len(name) > most:
         raise ConfigError(
-            f"the function's name has {len(name)} characters, Lambda takes {FUNCTION_NAME_MAX}",
-            hint=f"Shorten it, for example to {name[:FUNCTION_NAME_MAX]!r}",
+            f"the function's name has {len(name)} characters, Lambda takes {most}",
+            hint=f"Shorten it, for example to {name[:most]!r}",
         )
 
 
@@ -88,10 +83,11 @@ def check_layers(layers: Sequence[str], *, besides: int = 0) -> None:
         layers: The ARNs.
         besides: How many more there are that lambdamagic makes itself.
     """
-    if len(layers) + besides > LAYERS_MAX:
+    most = AWS_LAMBDA.layers
+    if len(layers) + besides > most.most:
         own = f" ({besides} of them lambdamagic's own)" if besides else ""
         raise ConfigError(
-            f"{len(layers) + besides} layers are too many{own}: a function takes {LAYERS_MAX} {_SOURCE}",
+            f"{len(layers) + besides} layers are too many{own}: a function takes {most.most} ({most.source})",
             hint="Put what they hold into one layer, or into the package with -r requirements.txt",
         )
     for layer in layers:
@@ -172,9 +168,10 @@ def check_environment(variables: Mapping[str, str]) -> None:
                 hint="Begin with a letter, then letters, digits and underscores, two characters at least",
             )
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
-    if size > ENVIRONMENT_MAX_BYTES:
+    limit = AWS_LAMBDA.environment_bytes
+    if size > limit.most:
         raise ConfigError(
-            f"the environment variables take {size:,} bytes, Lambda allows {ENVIRONMENT_MAX_BYTES:,} {_SOURCE}",
+            f"the environment variables take {size:,} bytes, Lambda allows {limit.most:,} ({limit.source})",
             hint="Put large values into a file of the package (a path behind the function's name)",
         )
 
@@ -189,11 +186,11 @@ def check_retention(days: int) -> None:
         )
 
 
-def _between(what: str, value: int, least: int, most: int, unit: str) -> None:
-    if not least <= value <= most:
-        nearest = max(least, min(most, value))
+def _check_size(what: str, value: int, limit: Limit) -> None:
+    """Refuse what no compute has; warn of more than Lambda is known to take, which AWS judges better."""
+    if value < limit.least:
         raise ConfigError(
-            f"a {what} of {value:,} {unit} is not possible: Lambda takes {least:,} to {most:,} {unit} {_SOURCE}",
-            hint=f"The nearest is {nearest:,}"
-            + ("; split the work into more tasks for longer jobs" if what == "timeout" and value > most else ""),
+            f"a {what} of {value:,} {limit.unit} is not possible: Lambda takes {limit} ({limit.source})",
+            hint=f"The nearest is {limit.least:,}",
         )
+    limit.warn_above(f"a {what}", value, stacklevel=5)  # at whoever makes the spec

@@ -17,13 +17,14 @@ from lambdamagic.aws.access import AwsAccess
 from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.deploy.model import HANDLER, INVOKER_HANDLER, INVOKER_SUFFIX
 from lambdamagic.errors import BucketMissingError, FunctionMissingError, NotOursError, TargetError
+from lambdamagic.limits import AWS_LAMBDA, AWS_MANAGED_INSTANCES, ComputeLimits
 from lambdamagic.protocol.batch import INVOKER_VARIABLE
+from lambdamagic.protocol.bounds import EVENT_AGE_S
 from lambdamagic.protocol.holdings import VARIABLE
-from lambdamagic.protocol.limits import EVENT_AGE_S
 
 ROLE_NAME = "lambdamagic-function"
 TAGS = {"lambdamagic": "function"}
-NAME_MAX_CHARS = 64  # API reference, CreateFunction, FunctionName
+NAME_MAX_CHARS = AWS_LAMBDA.function_name_chars.most
 _ACTIVE_TIMEOUT_S = 60
 
 # On this machine a function may do what its user may, so also all of the embedded Lambda's services.
@@ -196,6 +197,11 @@ class FunctionFacts:
             invoker=_invoker_beside(name, variables.get(INVOKER_VARIABLE, "")),
             configuration=configuration,
         )
+
+    @property
+    def limits(self) -> ComputeLimits:
+        """What its kind of compute takes."""
+        return AWS_MANAGED_INSTANCES if self.configuration.get("CapacityProviderConfig") else AWS_LAMBDA
 
     def check_ours(self) -> None:
         """Refuse a function that would hand code, a job's key and presigned URLs to a handler of somebody else's.

@@ -19,10 +19,10 @@ from lambdamagic.deploy.container_tools import ContainerTool, certificate_file
 from lambdamagic.deploy.platforms import LambdaPlatform
 from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import ImageError, ImageMissingError
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol.holdings import Holdings
 
 HOLDINGS_FILE = "/var/task/lambdamagic-holdings.json"
-SIZE_MAX_BYTES = 10 * 1000**3  # "Lambda quotas": container image code package, uncompressed
 
 #: How the tools say that there is no image of a name: buildah, podman, docker, finch.
 _NO_IMAGE = re.compile(r"image not known|no such image|unable to find image|image .* not found", re.IGNORECASE)
@@ -176,9 +176,9 @@ def inspect_image(engine: ContainerTool, name: str) -> Image:
     with _container(engine, name) as container:
         text = _read_file(engine, container)
     size = _size(engine, name)
-    if size > SIZE_MAX_BYTES:
+    if size > AWS_LAMBDA.image_bytes.most:
         raise ImageError(
-            f"the image {name} is {size / 1e9:.1f} GB; Lambda takes {SIZE_MAX_BYTES / 1e9:.0f} GB",
+            f"the image {name} is {size / 1e9:.1f} GB; Lambda takes {AWS_LAMBDA.image_bytes.most / 1e9:.0f} GB",
             hint="leave packages out, or put large data into S3",
         )
     return Image(name, engine, Holdings.from_json(text), size)

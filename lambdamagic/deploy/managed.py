@@ -16,7 +16,7 @@ from lambdamagic.deploy.packages import Package, code_argument, publish_holdings
 from lambdamagic.deploy.pushed import image_variables
 from lambdamagic.deploy.variants import TAG as VARIANT_TAG
 from lambdamagic.errors import AwsBusyError, DeployError, FunctionMissingError, NotOursError
-from lambdamagic.protocol.limits import EVENT_AGE_S
+from lambdamagic.protocol.bounds import EVENT_AGE_S
 
 _READY_TIMEOUT_S = 180.0
 _IMAGE_CHANGE = "lambdamagic update {name} --image URI"

@@ -34,12 +34,12 @@ from lambdamagic.deploy.platforms import RUNTIME_DISTRIBUTIONS, LambdaPlatform
 from lambdamagic.deploy.wheels import WheelSource, install_wheels
 from lambdamagic.deploy.zips import ZipFacts, tree, write_zip
 from lambdamagic.errors import ConfigError, PackageError, PackageTooLargeError
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol.holdings import KEY_PREFIX, VARIABLE, Holdings, normal_name, pack, stored_key
 
 _MB = 1024 * 1024  # as Lambda counts
-DIRECT_MAX_BYTES = 50 * _MB  # "Lambda quotas": a zip file sent to the API itself
-UNZIPPED_MAX_BYTES = 250 * _MB  # "Lambda quotas": unzipped, with all layers
-LAYERS_MAX = 5  # "Lambda quotas"
+DIRECT_MAX_BYTES = AWS_LAMBDA.direct_package_bytes.most
+UNZIPPED_MAX_BYTES = AWS_LAMBDA.package_bytes.most
 
 # Of no use in Lambda, or different on every machine.
 _DROPPED_FILES = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", ".lock"})
@@ -81,7 +81,7 @@ class Package:
 
     @property
     def unzipped_bytes(self) -> int:
-        """What counts towards Lambda's 250 MB."""
+        """What counts towards the most that Lambda takes of a package."""
         return self.code.unzipped_bytes + sum(layer.zip.unzipped_bytes for layer in self.layers)
 
 
@@ -285,8 +285,8 @@ def _check_size(package: Package, parts: Sequence[Path]) -> None:
     raise PackageTooLargeError(
         f"the function's code is {package.unzipped_bytes / _MB:,.0f} MB unzipped with its layers; Lambda takes "
         f"{UNZIPPED_MAX_BYTES / _MB:.0f} MB (largest: {shown})",
-        hint="build an image, which may hold 10 GB: `lambdamagic image build` with the same PATHS, -r, --with or "
-        "--from-notebook",
+        hint=f"build an image, which may hold {AWS_LAMBDA.image_bytes.most / 1e9:.0f} GB: `lambdamagic image build` "
+        "with the same PATHS, -r, --with or --from-notebook",
     )
 
 
@@ -318,7 +318,6 @@ def _told(doing: str, *, bucket: str = "") -> Iterator[None]:
 
 __all__ = [
     "DIRECT_MAX_BYTES",
-    "LAYERS_MAX",
     "RUNTIME_DISTRIBUTIONS",
     "UNZIPPED_MAX_BYTES",
     "LambdaPlatform",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from lambdamagic.errors import ConfigError
+from lambdamagic.limits import AWS_LAMBDA, LimitWarning
 
 Arch = Literal["x86_64", "arm64"]
 
 # "Lambda runtimes", AWS Lambda Developer Guide: python3.11 runs on Amazon Linux 2 (glibc 2.26), later ones on
 # Amazon Linux 2023 (glibc 2.34).
-_GLIBC_MINOR = {"3.11": 26, "3.12": 34, "3.13": 34, "3.14": 34}
-PYTHONS = tuple(_GLIBC_MINOR)
-ARCHITECTURES: tuple[Arch, ...] = ("x86_64", "arm64")
+_GLIBC_MINORS = {"3.11": 26}
+_GLIBC_MINOR = 34
+PYTHONS = AWS_LAMBDA.pythons
+_PYTHON = re.compile(r"3\.([1-9][0-9]+)")
+_NEWEST = int(PYTHONS[-1].removeprefix("3."))
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 # The minors that uv knows as platforms; the highest one that Lambda's glibc reaches is asked for.
@@ -41,10 +46,17 @@ class LambdaPlatform:
     arch: Arch = "x86_64"
 
     def __post_init__(self) -> None:
-        if self.python not in _GLIBC_MINOR:
-            raise ConfigError(
-                f"Lambda has no runtime for Python {self.python}",
-                hint=f"use Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}",
+        if self.python not in PYTHONS:
+            if not (version := _PYTHON.fullmatch(self.python)) or int(version[1]) < _NEWEST:
+                raise ConfigError(
+                    f"Lambda has no runtime for Python {self.python}",
+                    hint=f"use Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}",
+                )
+            warnings.warn(
+                f"no runtime of Lambda's for Python {self.python} is known, the newest is {PYTHONS[-1]}; it is tried "
+                "all the same",
+                LimitWarning,
+                stacklevel=4,
             )
         if self.arch not in _MACHINES:
             raise ConfigError(
@@ -62,14 +74,19 @@ class LambdaPlatform:
         return _MACHINES[self.arch]
 
     @property
+    def glibc_minor(self) -> int:
+        """The `34` of its C library's 2.34."""
+        return _GLIBC_MINORS.get(self.python, _GLIBC_MINOR)
+
+    @property
     def uv_platform(self) -> str:
         """What `uv --python-platform` takes."""
-        minor = max(known for known in _UV_GLIBC_MINORS if known <= _GLIBC_MINOR[self.python])
+        minor = max(known for known in _UV_GLIBC_MINORS if known <= self.glibc_minor)
         return f"{self.machine}-manylinux_2_{minor}"
 
     def pip_platforms(self) -> Iterator[str]:
         """Yield what `pip --platform` takes, the best first (PEP 600 and its aliases)."""
-        for minor in range(_GLIBC_MINOR[self.python], 4, -1):
+        for minor in range(self.glibc_minor, 4, -1):
             yield f"manylinux_2_{minor}_{self.machine}"
             if minor == 17:
                 yield f"manylinux2014_{self.machine}"

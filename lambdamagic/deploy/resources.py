@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdamagic.protocol.limits import EVENT_AGE_S
+from lambdamagic.protocol.bounds import EVENT_AGE_S
 
 Json = dict[str, Any]
 

@@ -23,7 +23,7 @@ class ZipFacts:
         path: Where it is.
         sha256: The digest of its bytes, in hexadecimal.
         size_bytes: How large it is.
-        unzipped_bytes: How large its content is, which is what Lambda's 250 MB are about.
+        unzipped_bytes: How large its content is, which is what Lambda limits.
     """
 
     path: Path

@@ -96,7 +96,7 @@ def _read(reply: InvocationReply, function: FunctionRef, *, count: int) -> tuple
     except ValueError as error:
         raise ProtocolError(f"the answer of {function.invoker} is no JSON: {reply.payload[:200]!r}") from error
     if reply.function_error is not None:
-        death = death_of(document, reply, None, memory_mb=0, timeout_s=TIMEOUT_S)
+        death = death_of(document, reply, None, FunctionRef(function.invoker, 0, TIMEOUT_S))
         if not isinstance(death, InvocationError):  # its handler cannot start: so it will be the next time
             death.hint = _MEND
             raise death

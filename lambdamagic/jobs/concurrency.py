@@ -1,16 +1,15 @@
 """How many invocations may be under way, as a pure function of what has been seen.
 
-Three things bound them: the user's or the account's limit, what throttling has taught, and Lambda's ramp ("Lambda
-scaling behavior", AWS Lambda Developer Guide: a function gets at most 1,000 new execution environments every 10 s,
-refilled continuously and never saved up). What is started beyond the ramp is refused, so it is not started.
+Three things bound them: the user's or the account's limit, what throttling has taught, and the provider's ramp
+(`ComputeLimits.new_environments`: so many new execution environments of a function in so many seconds, refilled
+continuously and never saved up). What is started beyond the ramp is refused, so it is not started.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: New execution environments of one function, and in how many seconds they are granted.
-RAMP_ENVIRONMENTS, RAMP_S = 1000, 10.0
+from lambdamagic.limits import AWS_LAMBDA, ComputeLimits
 
 #: Refusals closer together than this cut once.
 _CUT_EVERY_S = 1.0
@@ -31,21 +30,24 @@ class Concurrency:
 
     Attributes:
         ceiling: The user's or the account's limit.
+        limits: What the function's compute allows.
         allowed: What throttling has taught so far.
     """
 
     ceiling: int
+    limits: ComputeLimits = AWS_LAMBDA
     allowed: float = 0.0
     _threshold: float = 0.0
     _cut_at: float = float("-inf")
     _paused_until: float = float("-inf")
     _refusals: int = 0
     _environments: int = 0
-    _granted: float = float(RAMP_ENVIRONMENTS)
+    _granted: float = 0.0
     _granted_at: float = float("-inf")
 
     def __post_init__(self) -> None:
         self.allowed = self._threshold = float(self.ceiling)
+        self._granted = float(self.limits.new_environments.most)
 
     @property
     def limit(self) -> int:
@@ -106,5 +108,5 @@ class Concurrency:
         """Return how many new environments Lambda would make now."""
         if self._granted_at == float("-inf"):
             return self._granted
-        refilled = self._granted + (now - self._granted_at) * RAMP_ENVIRONMENTS / RAMP_S
-        return min(float(RAMP_ENVIRONMENTS), refilled)
+        most = float(self.limits.new_environments.most)
+        return min(most, self._granted + (now - self._granted_at) * most / self.limits.ramp_s)

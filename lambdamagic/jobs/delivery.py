@@ -23,7 +23,7 @@ from lambdamagic.jobs.invoke import invoke, send_event, take_stored
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.protocol import life
-from lambdamagic.protocol.limits import EVENT_AGE_S
+from lambdamagic.protocol.bounds import EVENT_AGE_S
 from lambdamagic.storage.object_store import ObjectInfo
 
 _T = TypeVar("_T")

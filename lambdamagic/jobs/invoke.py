@@ -80,7 +80,7 @@ def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:
 def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationReply) -> Arrival:
     """Read a reply."""
     function = unit.function or spec.function
-    response = read_reply(reply, client=spec.versions, memory_mb=function.memory_mb, timeout_s=function.timeout_s)
+    response = read_reply(reply, client=spec.versions, function=function)
     is_left = not spec.collects and response.payload is not None and bool(response.payload.parts)
     frames = [] if is_left else collect(spec, response, attempt_id)
     report = parse_report(reply.log_tail, reply.request_id)

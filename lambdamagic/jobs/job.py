@@ -17,10 +17,10 @@ from lambdamagic.jobs.budget import Budget
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.staging import Stager
+from lambdamagic.limits import AWS_LAMBDA, ComputeLimits
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.envelope import Before, Response
 from lambdamagic.protocol.holdings import Holdings
-from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import Report
 from lambdamagic.transports.transport import Transport
@@ -43,7 +43,8 @@ class FunctionRef:
         timeout_s: Its timeout.
         arch: Its architecture, `x86_64` or `arm64`, which has a price of its own.
         holdings: What it publishes that it holds; None where it publishes nothing.
-        invoker: The function that sends it many events at once (`remote.invoker`); empty where there is none.
+        invoker: The function that sends it many events at once (`worker.invoker`); empty where there is none.
+        limits: What its kind of compute takes.
     """
 
     name: str
@@ -52,6 +53,7 @@ class FunctionRef:
     arch: str = "x86_64"
     holdings: Holdings | None = None
     invoker: str = ""
+    limits: ComputeLimits = AWS_LAMBDA
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ class JobSpec:
     @property
     def event_limit_bytes(self) -> int:
         """How much of a chunk's items may ride in the event itself."""
-        return self.inline_limit_bytes if self.mode == "sync" else min(self.inline_limit_bytes, EVENT_INLINE_MAX_BYTES)
+        limit = self.inline_limit_bytes
+        return limit if self.mode == "sync" else min(limit, self.function.limits.event_inline_bytes)
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class JobRun:
         self._losers: set[asyncio.Task[None]] = set()
         self._durations: dict[str, deque[float]] = {}
         self._next_backup: float | None = None
-        self._concurrency = Concurrency(max(1, self.spec.max_concurrency))
+        self._concurrency = Concurrency(max(1, self.spec.max_concurrency), self.spec.function.limits)
         self._attempts = self.spec.attempts_before
         self._main: asyncio.Task[None] | None = None
         self._stopped_as: EndState | None = None
@@ -306,7 +306,7 @@ class JobRun:
         if response is not None and response.status == "cancelled":
             self.stop("cancelled")  # somebody else has left the sign to stop: `lambdamagic cancel`
         if response is not None and response.status == "timed_out" and not response.tasks:
-            raise timed_out(response, timeout_s=self.spec.function.timeout_s, request_id=arrival.request_id)
+            raise timed_out(response, self.spec.function, request_id=arrival.request_id)
         return arrival
 
     def _won(self, flight: _Flight) -> _Flight:

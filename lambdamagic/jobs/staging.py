@@ -12,8 +12,8 @@ from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, sha256_of
 from lambdamagic.errors import EncodeError, IntegrityError, ResultError
 from lambdamagic.protocol import keys
+from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
 from lambdamagic.protocol.envelope import Live, Response, Upload
-from lambdamagic.protocol.limits import INLINE_MAX_BYTES, PRESIGN_EXPIRES_S
 from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef, signed_text, split_frames
 from lambdamagic.protocol.stored import unseal
 from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
@@ -41,7 +41,7 @@ class Stager:
         self._clock = clock
         self._renewed: dict[int, tuple[Payload | None, int, Payload]] = {}
 
-    def place(self, frames: Frames, *, limit_bytes: int = INLINE_MAX_BYTES) -> Payload:
+    def place(self, frames: Frames, *, limit_bytes: int) -> Payload:
         """Return the payload for an event, staging the largest frames until the rest fits inline.
 
         Args:

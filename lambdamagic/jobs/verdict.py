@@ -18,6 +18,7 @@ from lambdamagic.errors import (
     TargetError,
     ThrottledError,
 )
+from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.report import Report, parse_report
@@ -29,14 +30,13 @@ _FAULTHANDLER = re.compile(r"^Thread (0x[0-9a-f]+).*\(most recent call first\):\
 _FAULTHANDLER_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 
 
-def read_reply(reply: InvocationReply, *, client: dict[str, Any], memory_mb: int, timeout_s: float) -> Response:
+def read_reply(reply: InvocationReply, *, client: dict[str, Any], function: FunctionRef) -> Response:
     """Return the function's answer.
 
     Args:
         reply: What the transport brought.
         client: The client's versions, see `versions.here`.
-        memory_mb: The function's memory.
-        timeout_s: The function's timeout.
+        function: What answered.
 
     Raises:
         FunctionTimedOutError, OutOfMemoryError, EnvironmentDiedError: The environment's end, with the evidence.
@@ -48,7 +48,7 @@ def read_reply(reply: InvocationReply, *, client: dict[str, Any], memory_mb: int
         raise ProtocolError(f"the function's answer is no JSON: {reply.payload[:200]!r}") from error
     report = parse_report(reply.log_tail, reply.request_id)
     if reply.function_error is not None:
-        raise death_of(document, reply, report, memory_mb=memory_mb, timeout_s=timeout_s)
+        raise death_of(document, reply, report, function)
     response = Response.from_json(document)
     if response.status == "refused":
         raise refusal_of(response)
@@ -56,29 +56,27 @@ def read_reply(reply: InvocationReply, *, client: dict[str, Any], memory_mb: int
     return response
 
 
-def timed_out(response: Response, *, timeout_s: float, request_id: str = "") -> FunctionTimedOutError:
+def timed_out(response: Response, function: FunctionRef, *, request_id: str = "") -> FunctionTimedOutError:
     """Return the error of a run that our watchdog ended."""
     return FunctionTimedOutError(
-        f"the code was still running when the function's timeout of {timeout_s:g} s was about to pass",
-        hint="give it more time with --timeout (up to 900 s), or do less in one task",
+        f"the code was still running when the function's timeout of {function.timeout_s:g} s was about to pass",
+        hint=_more_time(function),
         stacks=response.detail,
         outputs=response.outputs,
         request_id=request_id,
     )
 
 
-def death_of(
-    document: Any, reply: InvocationReply, report: Report | None, *, memory_mb: int, timeout_s: float
-) -> LambdaMagicError:
+def death_of(document: Any, reply: InvocationReply, report: Report | None, function: FunctionRef) -> LambdaMagicError:
     """Tell from Lambda's error and the log how the function ended."""
     kind = str(document.get("errorType", "")) if isinstance(document, dict) else ""
     message = str(document.get("errorMessage", document)) if isinstance(document, dict) else str(document)
     details: dict[str, Any] = {"request_id": reply.request_id, "log_tail": reply.log_tail}
-    peak = report.peak_memory_mb if report is not None else None
+    peak, memory_mb = report.peak_memory_mb if report is not None else None, function.memory_mb
     if kind == "Sandbox.Timedout" or "Task timed out after" in message:
         return FunctionTimedOutError(
-            f"the function's timeout of {timeout_s:g} s passed",
-            hint="give it more time with --timeout (up to 900 s), or do less in one task",
+            f"the function's timeout of {function.timeout_s:g} s passed",
+            hint=_more_time(function),
             stacks=_stacks_of(reply.log_tail),
             **details,
         )
@@ -88,7 +86,7 @@ def death_of(
         used = "it used all" if peak is None else f"it used {peak:,} MB"
         return OutOfMemoryError(
             f"the function ran out of memory: {used} of its {memory_mb:,} MB",
-            hint=f"ask for more with --memory (now {memory_mb}, up to 10240)",
+            hint=f"ask for more with --memory (now {memory_mb}, up to {function.limits.memory_mb.most})",
             peak_memory_mb=peak,
             memory_mb=memory_mb,
             **details,
@@ -110,6 +108,13 @@ def death_of(
             hint="bring the function up to this lambdamagic: `lambdamagic deploy` (or `lambdamagic update NAME`)",
         )
     return EnvironmentDiedError(f"the function failed outside of the user's code: {kind}: {message}", **details)
+
+
+def _more_time(function: FunctionRef) -> str:
+    """Return what to do about a timeout."""
+    most = function.limits.timeout_s.most
+    more = f"give it more time with --timeout (up to {most} s), or " if function.timeout_s < most else ""
+    return more + "do less in one task"
 
 
 def _stacks_of(log_tail: str) -> str:

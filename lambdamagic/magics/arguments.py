@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser, argument
 
+from lambdamagic.config.settings import SPECS
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-
+_MEMORY, _TIMEOUT = SPECS["memory_mb"].allowed, SPECS["timeout_s"].allowed
 _INPUT = "send these names too, which the code does not mention itself: -i a,b"
 
 
@@ -47,8 +49,8 @@ def choice(option: str, *values: str, help: str) -> Decorator:
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that all magics that run something share."""
     options: list[Decorator] = [
-        argument("-m", "--memory", type=whole_number, metavar="MB", help="the function's memory, 128 to 10240 MB"),
-        argument("-t", "--timeout", type=whole_number, metavar="S", help="the function's timeout, 1 to 900 seconds"),
+        argument("-m", "--memory", type=whole_number, metavar="MB", help=f"the function's memory, {_MEMORY}"),
+        argument("-t", "--timeout", type=whole_number, metavar="S", help=f"the function's timeout, {_TIMEOUT}"),
         argument("-i", "--input", action="append", metavar="NAMES", help=_INPUT),
         argument(
             "--exclude", action="append", metavar="NAMES", help="do not send these names, though the code reads them"

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.errors import ProtocolError
+from lambdamagic.limits import AWS_LAMBDA, ENVELOPE_ALLOWANCE_BYTES
 from lambdamagic.protocol.envelope import MARK
-from lambdamagic.protocol.limits import ASYNC_PAYLOAD_MAX_BYTES, ENVELOPE_ALLOWANCE_BYTES, SYNC_PAYLOAD_MAX_BYTES
 
 #: The kind by which the invoker knows a batch.
 KIND = "fan out"
@@ -31,7 +31,7 @@ BATCH_MAX_EVENTS = 250
 #: The timeout of an invoker, in seconds: those take it a second or so, and what is left bears an endpoint that is slow.
 TIMEOUT_S = 60
 #: Before it is packed. Text that zlib cannot shorten (Base64 of something random) grows back to its length by our own.
-BATCH_MAX_BYTES = SYNC_PAYLOAD_MAX_BYTES - 8 * ENVELOPE_ALLOWANCE_BYTES
+BATCH_MAX_BYTES = AWS_LAMBDA.sync_payload_bytes.most - 8 * ENVELOPE_ALLOWANCE_BYTES
 _ZLIB_LEVEL = 1
 _BRACKETS = 4
 
@@ -166,7 +166,7 @@ def fitting(documents: Sequence[dict[str, Any]]) -> int:
         mine = sum(_size(key, value) for key, value in each.items() if key not in shared)
         shared_bytes = sum(shared.values())
         own_bytes += count * lost + mine + _BRACKETS
-        if shared_bytes + own_bytes > BATCH_MAX_BYTES or shared_bytes + mine > ASYNC_PAYLOAD_MAX_BYTES:
+        if shared_bytes + own_bytes > BATCH_MAX_BYTES or shared_bytes + mine > AWS_LAMBDA.async_payload_bytes.most:
             return count
     return min(len(documents), BATCH_MAX_EVENTS)
 

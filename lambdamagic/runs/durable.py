@@ -16,7 +16,6 @@ from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.jobs.job import JobSpec
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
-from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.manifest import Manifest, seal_block
 from lambdamagic.protocol.payload import Payload
 
@@ -65,7 +64,7 @@ def make_durable(
 
 def _keep_block(spec: JobSpec, tasks: range, frames: Frames) -> None:
     stager: Stager = spec.stager
-    payload = without_permissions(stager.place(frames, limit_bytes=EVENT_INLINE_MAX_BYTES))
+    payload = without_permissions(stager.place(frames, limit_bytes=spec.function.limits.event_inline_bytes))
     data = seal_block(payload, tasks, key=spec.key, job_id=spec.job_id)
     stager.required().put(keys.block_key(spec.job_id, tasks), [data])
 

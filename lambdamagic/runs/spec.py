@@ -22,7 +22,6 @@ from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.keys import triggered_job_key
-from lambdamagic.protocol.limits import EVENT_INLINE_MAX_BYTES
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.runs.durable import Keep, make_durable
 from lambdamagic.targets.target import FunctionWish, Target
@@ -160,7 +159,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
     limit = settings.inline_limit_bytes
     if mode != "sync":
         target.prepare_events(function.name)
-        limit = min(limit, EVENT_INLINE_MAX_BYTES)
+        limit = min(limit, function.limits.event_inline_bytes)
     if request.is_program_shared:
         limit = min(limit, SHARED_PROGRAM_LIMIT_BYTES)
     spec = JobSpec(

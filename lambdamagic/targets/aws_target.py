@@ -117,7 +117,13 @@ class AwsTarget(Account):
                 if (memory_mb, timeout_s) != (facts.memory_mb, facts.timeout_s):
                     facts = self._variant(facts, wish, memory_mb, timeout_s)
                 known = FunctionRef(
-                    facts.name, facts.memory_mb, facts.timeout_s, facts.arch, self._holdings(facts), facts.invoker
+                    facts.name,
+                    facts.memory_mb,
+                    facts.timeout_s,
+                    facts.arch,
+                    self._holdings(facts),
+                    invoker=facts.invoker,
+                    limits=facts.limits,
                 )
                 self._functions[memory_mb, timeout_s] = known
                 self._marks[known.name] = code_mark(facts.configuration)
@@ -181,6 +187,8 @@ class AwsTarget(Account):
         found = self._variants.find(name, memory_mb, timeout_s)
         if found is not None:
             return found
+        base.limits.memory_mb.warn_above("a memory", memory_mb)
+        base.limits.timeout_s.warn_above("a timeout", timeout_s)
         if self._policy == "ask" and not self._may_make(name, base, memory_mb, timeout_s):
             raise ConfigError(
                 small,

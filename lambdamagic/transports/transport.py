@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from lambdamagic.limits import AWS_LAMBDA
+
 InvocationKind = Literal["RequestResponse", "Event"]
 """Lambda's `InvocationType`: wait for the reply, or hand the event over and go."""
 
@@ -31,7 +33,7 @@ class InvokeCall:
     kind: InvocationKind = "RequestResponse"
     qualifier: str | None = None
     want_log_tail: bool = False
-    timeout_s: float = 900.0
+    timeout_s: float = AWS_LAMBDA.timeout_s.most
 
 
 @dataclass(frozen=True, slots=True)

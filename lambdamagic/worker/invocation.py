@@ -15,10 +15,10 @@ from lambdamagic.codec.failures import safe_str
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.picklers import serializer_versions
 from lambdamagic.errors import LambdaMagicError, ProtocolError
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import MARK, TELL, Live, Request, Response, TaskSummary, Usage
 from lambdamagic.protocol.joblog import job_line
-from lambdamagic.protocol.limits import SYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.protocol.stored import seal
 from lambdamagic.worker.blobs import BlobCache, deliver
 from lambdamagic.worker.cell_body import run_cell
@@ -191,7 +191,7 @@ def _deliver(response: Response, frames: Frames | None, request: Request) -> tup
         return response, 0
     payload, signature, requests = deliver(segments, request)
     answered = _with(response, payload=payload, signature=signature)
-    if not payload.parts and payload.size_bytes * 4 // 3 > SYNC_PAYLOAD_MAX_BYTES:
+    if not payload.parts and payload.size_bytes * 4 // 3 > AWS_LAMBDA.sync_payload_bytes.most:
         return _with(
             answered, payload=None, status="refused", error_kind="ResultError", detail=_too_large(payload.size_bytes)
         ), requests
@@ -200,8 +200,9 @@ def _deliver(response: Response, frames: Frames | None, request: Request) -> tup
 
 def _too_large(size_bytes: int) -> str:
     return (
-        f"the result is {size_bytes / 1e6:.1f} MB, Lambda's answers hold 6 MB, and there is no bucket to stage it in; "
-        f"configure a bucket (LAMBDAMAGIC_BUCKET)"
+        f"the result is {size_bytes / 1e6:.1f} MB, Lambda's answers hold "
+        f"{AWS_LAMBDA.sync_payload_bytes.most / 1024**2:.0f} MB, and there is no bucket to stage it in; "
+        "configure a bucket (LAMBDAMAGIC_BUCKET)"
     )
 
 

@@ -7,7 +7,7 @@ import io
 import sys
 from typing import Any
 
-from lambdamagic.protocol.limits import OUTPUT_MAX_CHARS
+from lambdamagic.protocol.bounds import OUTPUT_MAX_CHARS
 
 
 class Outputs:

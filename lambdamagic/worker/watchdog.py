@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from lambdamagic.protocol.limits import WATCHDOG_MARGIN_S
+from lambdamagic.protocol.bounds import WATCHDOG_MARGIN_S
 
 STACKS_BEGIN = "lambdamagic stacks at the deadline:"
 STACKS_END = "lambdamagic end of stacks"

@@ -75,7 +75,7 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
     ("arguments", "said"),
     [
         (("--memory", "64"), "The nearest is 128"),
-        (("--timeout", "901"), "split the work"),
+        (("--timeout", "0"), "The nearest is 1"),
         (("--ephemeral", "100"), "The nearest is 512"),
         (("--python", "3.8"), "no runtime for Python 3.8"),
         (("--layer", "numpy"), "arn:aws:lambda"),

@@ -20,7 +20,7 @@ from tests.cli.test_main import ALL
 MISTAKES: dict[str, tuple[tuple[str, ...], int, str]] = {
     "deploy": (("--memory", "64"), INVALID, "128"),
     "destroy": (("--everything",), USAGE, "--everything"),
-    "create": (("x", "--timeout", "901"), INVALID, "900"),
+    "create": (("x", "--timeout", "0"), INVALID, "1800"),
     "list": (("surplus",), USAGE, "surplus"),
     "update": (("no-such-function", "--memory", "512"), MISSING, "no-such-function"),
     "delete": (("no-such-function", "--yes"), MISSING, "no-such-function"),

@@ -106,7 +106,7 @@ def _run(target: AwsTarget, source: str) -> dict[str, object]:
         function=target.function_for(FunctionWish(512, 60, HERE)),
         transport=target.transport,
         stager=target.stager,
-        program=target.stager.place(program.frames),
+        program=target.stager.place(program.frames, limit_bytes=4_000_000),
         versions=program.versions,
         units=Units([Unit((0,))]),
         task_count=1,

@@ -25,10 +25,10 @@ from lambdamagic.jobs.handover import Handover
 from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, Batch, BatchAnswer, Fate
 from lambdamagic.protocol.envelope import Response
-from lambdamagic.protocol.limits import ASYNC_PAYLOAD_MAX_BYTES
 from lambdamagic.protocol.payload import Payload, inline_payload
 from lambdamagic.protocol.report import Report
 from lambdamagic.runs.sources import Units
@@ -228,7 +228,7 @@ def test_an_event_that_no_batch_takes_is_sent_by_itself(threads: DaemonThreads) 
     told = Told(all_taken)
 
     def unit(number: int) -> Unit:
-        size = ASYNC_PAYLOAD_MAX_BYTES if number in (0, 30) else 10
+        size = AWS_LAMBDA.async_payload_bytes.most if number in (0, 30) else 10
         return Unit((number,), placed=lambda: Payload((), b"x" * size))
 
     assert send(threads, FakeTransport(then=told), 40, units=unit) == [None] * 40

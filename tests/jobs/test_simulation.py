@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.simulate import simulate
 from benchmarks.simulated_lambda import Nature, durations_of, ideal_s, lower_bound_s
+from lambdamagic.limits import AWS_LAMBDA
 
 
 def test_the_bounds_of_cases_that_can_be_counted():
@@ -33,9 +34,7 @@ def test_short_tasks_share_invocations():
 
 def test_the_ramp_is_used_in_full_and_nothing_is_refused():
     """A thousand environments at once, then a hundred a second, as the simulated Lambda grants them."""
-    import lambdamagic.jobs.concurrency as policy
-
-    assert Nature().ramp == policy.RAMP_ENVIRONMENTS
+    assert Nature().ramp == AWS_LAMBDA.new_environments.most
     result = simulate(durations_of("even", 2500, 8.0), concurrency=2000, nature=Nature())
     assert result.throttled == 0
     assert result.ratio <= 1.1

@@ -7,7 +7,7 @@ import pytest
 from lambdamagic.clock import ManualClock
 from lambdamagic.codec.frames import Frames
 from lambdamagic.jobs.staging import Stager
-from lambdamagic.protocol.limits import PRESIGN_EXPIRES_S
+from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.storage.object_store import TransferError
 
@@ -34,6 +34,6 @@ def test_what_rides_inline_needs_no_permission():
     """And no bucket."""
     clock = ManualClock()
     stager = Stager(None, clock)
-    payload = stager.place(Frames((b"code",)))
+    payload = stager.place(Frames((b"code",)), limit_bytes=100)
     clock.advance(PRESIGN_EXPIRES_S)
     assert stager.fresh(payload, 0.0) == payload

@@ -15,7 +15,9 @@ from lambdamagic.errors import (
     TargetError,
     VersionMismatchError,
 )
+from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.verdict import read_reply
+from lambdamagic.limits import AWS_MANAGED_INSTANCES
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.transports.transport import InvocationReply
@@ -26,10 +28,14 @@ REPORT = (
 )
 
 
-def _read(document, *, log="", error="Unhandled"):
+FUNCTION = FunctionRef("f", 128, 3)
+ON_INSTANCES = FunctionRef("f", 128, 3, limits=AWS_MANAGED_INSTANCES)
+
+
+def _read(document, *, log="", error="Unhandled", function=FUNCTION):
     payload = document if isinstance(document, bytes) else json.dumps(document).encode()
     reply = InvocationReply(200, payload, error, log, "r-1", "$LATEST")
-    return read_reply(reply, client=versions.here(), memory_mb=128, timeout_s=3)
+    return read_reply(reply, client=versions.here(), function=function)
 
 
 TIMEOUT = {"errorType": "Sandbox.Timedout", "errorMessage": "RequestId: r-1 Error: Task timed out after 3.00 seconds"}
@@ -81,6 +87,29 @@ def test_memory_evidence():
     with pytest.raises(OutOfMemoryError, match="it used 127 MB of its 128 MB") as caught:
         _read(KILLED, log=REPORT.format(peak=127))
     assert (caught.value.peak_memory_mb, caught.value.memory_mb, caught.value.request_id) == (127, 128, "r-1")
+
+
+@pytest.mark.parametrize(
+    ("document", "function", "hint"),
+    [
+        (TIMEOUT, FUNCTION, "(up to 1800 s)"),
+        (TIMEOUT, ON_INSTANCES, "(up to 5400 s)"),
+        (OOM, FUNCTION, "up to 10240)"),
+        (OOM, ON_INSTANCES, "up to 32768)"),
+    ],
+)
+def test_hints_name_the_limits_of_the_functions_compute(document, function, hint):
+    """What may be asked for is read from what came with the function."""
+    with pytest.raises((FunctionTimedOutError, OutOfMemoryError)) as caught:
+        _read(document, function=function)
+    assert hint in caught.value.hint
+
+
+def test_nothing_beyond_the_longest_timeout_is_suggested():
+    """Who has the most already is only advised to do less."""
+    with pytest.raises(FunctionTimedOutError) as caught:
+        _read(TIMEOUT, function=FunctionRef("f", 128, 1800))
+    assert caught.value.hint == "do less in one task"
 
 
 def test_stacks_of_the_watchdog_in_the_log():

@@ -82,7 +82,7 @@ def test_versions_and_aliases_are_qualifiers(account):
         ("MemorySize", 100, "greater than or equal to 128"),
         ("MemorySize", 20000, "less than or equal to 10240"),
         ("Timeout", 0, "greater than or equal to 1"),
-        ("Timeout", 901, "less than or equal to 900"),
+        ("Timeout", 1801, "less than or equal to 1800"),
     ],
 )
 def test_values_out_of_range_are_refused(account, option, value, bound):

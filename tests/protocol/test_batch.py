@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lambdamagic.errors import ProtocolError
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol.batch import (
     BATCH_MAX_BYTES,
     BATCH_MAX_EVENTS,
@@ -23,7 +24,6 @@ from lambdamagic.protocol.batch import (
     Fate,
     fitting,
 )
-from lambdamagic.protocol.limits import ASYNC_PAYLOAD_MAX_BYTES, SYNC_PAYLOAD_MAX_BYTES
 
 _FILE = Path(__file__).parents[1] / "data" / "batch-v1.json"
 _VERSIONS = {"protocol": 1, "python": "3.12", "serializers": {}}
@@ -79,8 +79,8 @@ def test_old_batches_are_read():
     [
         ([], 0),
         ([event(number) for number in range(BATCH_MAX_EVENTS + 7)], BATCH_MAX_EVENTS),
-        ([event(0, items="x" * ASYNC_PAYLOAD_MAX_BYTES), event(1)], 0),
-        ([event(0), event(1, items="x" * ASYNC_PAYLOAD_MAX_BYTES)], 1),
+        ([event(0, items="x" * AWS_LAMBDA.async_payload_bytes.most), event(1)], 0),
+        ([event(0), event(1, items="x" * AWS_LAMBDA.async_payload_bytes.most)], 1),
         ([event(number, items=str(number) * 1_000_000) for number in range(9)], BATCH_MAX_BYTES // 1_000_000),
     ],
     ids=["none", "too many", "the first too large", "another too large", "too much together"],
@@ -101,7 +101,7 @@ def test_a_program_that_changes_on_the_way_is_counted_for_each():
     documents[1]["program"] = noise(200_000)
     count = fitting(documents)
     assert 20 < count < 30
-    assert len(json.dumps(packed(documents[:count]).to_json())) < SYNC_PAYLOAD_MAX_BYTES
+    assert len(json.dumps(packed(documents[:count]).to_json())) < AWS_LAMBDA.sync_payload_bytes.most
 
 
 @pytest.mark.parametrize(

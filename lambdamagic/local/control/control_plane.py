@@ -6,14 +6,14 @@ import json
 import re
 from typing import Any
 
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.local.server.error_bodies import AwsError
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
 ACCOUNT_PATH = "/2016-08-19/account-settings"
 _CODE = re.compile(r"^/2015-03-31/functions/[^/]+/(code|configuration)/?$")
-# "Lambda quotas" and the CreateFunction reference: memory in MB, timeout in s, ephemeral storage in MB.
-_RANGES = (("MemorySize", "memorySize", 128, 10240), ("Timeout", "timeout", 1, 900))
+_RANGES = (("MemorySize", "memorySize", AWS_LAMBDA.memory_mb), ("Timeout", "timeout", AWS_LAMBDA.timeout_s))
 
 
 def changes_functions(service: str, request: HttpRequest) -> bool:
@@ -38,10 +38,12 @@ def validate(request: HttpRequest) -> None:
         return  # moto answers what is not JSON
     if not isinstance(values, dict):
         raise AwsError(400, "SerializationException", "Start of structure or map found where not expected.")
-    for member, name, low, high in _RANGES:
+    for member, name, limit in _RANGES:
         value = values.get(member)
-        if isinstance(value, int) and not low <= value <= high:
-            bound = f"greater than or equal to {low}" if value < low else f"less than or equal to {high}"
+        if isinstance(value, int) and not limit.least <= value <= limit.most:
+            bound = f"less than or equal to {limit.most}"
+            if value < limit.least:
+                bound = f"greater than or equal to {limit.least}"
             text = (
                 f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
                 f"Member must have value {bound}"
@@ -84,8 +86,8 @@ def account_settings(concurrency: int, *, reserved: int) -> HttpResponse:
     """Return what GetAccountSettings answers: the instance's quota stands for the account's."""
     limits = {
         "TotalCodeSize": 75 * 1024**3,  # "Lambda quotas", like the other two
-        "CodeSizeUnzipped": 250 * 1024**2,
-        "CodeSizeZipped": 50 * 1024**2,
+        "CodeSizeUnzipped": AWS_LAMBDA.package_bytes.most,
+        "CodeSizeZipped": AWS_LAMBDA.direct_package_bytes.most,
         "ConcurrentExecutions": concurrency,
         "UnreservedConcurrentExecutions": max(0, concurrency - reserved),
     }

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-TAIL_BYTES = 4096  # "LogResult: the last 4 KB of the execution log", Invoke API reference
+from lambdamagic.limits import AWS_LAMBDA
+
 MAX_WAITING_BYTES = 32 * 1024 * 1024
 MAX_OUTPUT_BYTES = 4 * 1024 * 1024  # of one invocation; a runaway print must not fill this process
 _RECORD_OVERHEAD_BYTES = 500
@@ -102,7 +103,7 @@ class InvocationLog:
     def tail(self) -> str:
         """Return `X-Amz-Log-Result`: base64 of the last 4 KB."""
         text = "".join(line for _, line in self.events()).encode()
-        return base64.b64encode(text[-TAIL_BYTES:]).decode()
+        return base64.b64encode(text[-AWS_LAMBDA.log_tail_bytes.most :]).decode()
 
 
 def _lines(output: bytes) -> list[str]:

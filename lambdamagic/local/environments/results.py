@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.local.environments.processes import ProcessExit
 
-# "Lambda quotas": invocation payload, 6 MB each for request and response (synchronous). Lambda's own messages
-# name 6,291,456 bytes for the request and 6,291,556 for the response.
-MAX_REQUEST_BYTES = 6_291_456
-MAX_RESPONSE_BYTES = 6_291_556
-# Raised from 256 KB in October 2025: "AWS Lambda increases maximum payload size from 256 KB to 1 MB for
-# asynchronous invocations".
-MAX_EVENT_BYTES = 1_048_576
+MAX_REQUEST_BYTES = AWS_LAMBDA.sync_payload_bytes.most
+# Lambda's own message names so many: "maximum allowed payload size (6291556 bytes)".
+MAX_RESPONSE_BYTES = MAX_REQUEST_BYTES + 100
+MAX_EVENT_BYTES = AWS_LAMBDA.async_payload_bytes.most
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ import zlib
 from pathlib import Path
 
 from lambdamagic.errors import LocalServerError
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.local.environments.function_versions import FunctionVersion
 
-MAX_UNZIPPED_BYTES = 250 * 1024 * 1024  # "Lambda quotas": deployment package, unzipped, with its layers
+MAX_UNZIPPED_BYTES = AWS_LAMBDA.package_bytes.most
 
 
 class PackageStore:

@@ -1,6 +1,6 @@
 """HTTP/1.1 for both faces of the instance: httptools parses, this writes answers in one segment.
 
-A request is handed over whole. That suits what is served (invocations of at most 6 MB and S3 objects that
+A request is handed over whole. That suits what is served (invocations of a few MB and S3 objects that
 moto keeps whole anyway) and costs a fraction of a general ASGI server per request.
 """
 
