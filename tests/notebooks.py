@@ -74,6 +74,9 @@ class RecordingShell(InteractiveShell):
     display_pub_class = Type(_Publisher)
     ran = Ran()
 
+    def enable_gui(self, gui: Any = None) -> None:
+        """Take every answer: figures are shown inline or not at all."""
+
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         self.ran.traceback = self.InteractiveTB.stb2text(stb)
 

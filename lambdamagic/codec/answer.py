@@ -6,22 +6,21 @@ Nothing is applied until all of it has been read.
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import pickle
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from lambdamagic.codec import containers, tracking
+from lambdamagic.codec import containers, kinds, lru_caches, tracking
 from lambdamagic.codec.earlier import without_unused
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
 from lambdamagic.codec.frames import Frames, Segment
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer
+from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer
 from lambdamagic.codec.placeholder import Placeholder, stand_in
+from lambdamagic.codec.reducers import ABC_REGISTRY, MEMBER_MACHINERY, Anew, FunctionGlobals, reduced
 from lambdamagic.codec.tracking import Deleted, Tracked, Tracker
 from lambdamagic.codec.transplant import transplant_for
 
@@ -63,23 +62,6 @@ class Answer:
     binds_only: bool = False
 
 
-def digest_of(home: Home) -> Callable[[Any], bytes | None]:
-    """Return a function that digests an object by its pickle; None for what cannot be pickled."""
-
-    def digest(value: Any) -> bytes | None:
-        encoder = Encoder(home)
-        try:
-            encoder.dump(value)
-        except PICKLING_ERRORS:
-            return None
-        hashed = hashlib.blake2b(digest_size=16)
-        for segment in encoder.frames().segments:
-            hashed.update(segment)
-        return hashed.digest()
-
-    return digest
-
-
 #: Stands for "the cell has no last expression", since None is a value.
 NO_VALUE = object()
 
@@ -118,7 +100,7 @@ def write_answer(
     table = [
         item
         for key, item in (tracker.tracked if tracker is not None else {}).items()
-        if item.index >= 0 and item.kind != tracking.CLASS and key not in gone
+        if item.index >= 0 and item.kind != kinds.CLASS and key not in gone
     ]
     ignored = set(ignored)
     kept = None if wanted is None else set(wanted)
@@ -129,7 +111,8 @@ def write_answer(
         if name not in captured or captured[name] is not now or (mutations and id(now) in gone):
             bound[name] = now
     deleted = [name for name in captured if name not in home.namespace and (kept is None or name in kept)]
-    writer = _Writer(home, [item.value for item in table], serializer)
+    arrays = [item.value for item in table if item.kind == kinds.ARRAY and not home.is_detached(item.value)]
+    writer = _Writer(home, [item.value for item in table], serializer, arrays)
     if mutations:
         for item in dirty:
             writer.add_update(_label(item, captured), item)
@@ -140,24 +123,24 @@ def write_answer(
     for position, record in enumerate(error or ()):
         writer.add("error", str(position), record)
     frames = writer.write({"deleted": deleted, "unreturned": [_label(item, captured) for item in dirty + replaced]})
-    line, kinds = (error_line(error), error[0].kinds) if error else ("", ())
+    line, types = (error_line(error), error[0].kinds) if error else ("", ())
     binds_only = not (dirty or deleted or error)
     numbers = without_unused([item.index for item in table], frames.segments[0])
-    return Answer(frames, numbers, writer.lost, line, kinds, binds_only)
+    return Answer(frames, numbers, writer.lost, line, types, binds_only)
 
 
 def _with_holders(tracker: Tracker | None, dirty: list[Tracked], replaced: list[Tracked]) -> list[Tracked]:
     """With changes in place unwanted, everything that leads to a changed object must travel as a copy."""
     if tracker is None:
         return replaced
-    changed = {id(item.value): item for item in (*dirty, *replaced) if item.kind != tracking.CLASS}
+    changed = {id(item.value): item for item in (*dirty, *replaced) if item.kind != kinds.CLASS}
     grew = True
     while grew:
         grew = False
         for key, item in tracker.tracked.items():
-            if key in changed or item.kind in (tracking.SKIP, tracking.CLASS):
+            if key in changed or item.kind in (kinds.SKIP, kinds.CLASS):
                 continue
-            if any(id(child) in changed for child in tracking.children_of(item.value, item.kind)):
+            if any(id(child) in changed for child in tracker.children(item)):
                 changed[key] = item
                 grew = True
     return list(changed.values())
@@ -173,8 +156,8 @@ def _label(item: Tracked, captured: Mapping[str, Any]) -> str:
 class _Writer:
     """Writes entries, leaving out those that cannot be pickled."""
 
-    def __init__(self, home: Home, primed: Sequence[Any], serializer: Serializer) -> None:
-        self.home, self.primed, self.serializer = home, primed, serializer
+    def __init__(self, home: Home, primed: Sequence[Any], serializer: Serializer, arrays: Sequence[Any]) -> None:
+        self.home, self.primed, self.serializer, self._arrays = home, primed, serializer, arrays
         self.lost: list[Lost] = []
         self._entries: list[tuple[str, str, Any]] = []
 
@@ -182,7 +165,7 @@ class _Writer:
         self._entries.append((section, label, value))
 
     def add_update(self, label: str, item: Tracked) -> None:
-        if item.kind == tracking.CLASS:
+        if item.kind == kinds.CLASS:
             changes = tracking.class_changes(item.value, item.before)
             update: Any = ("class", (self.home.token_of(item.value), item.value.__qualname__), changes)
         else:
@@ -190,17 +173,17 @@ class _Writer:
         self._entries.append(("update", label, update))
 
     def write(self, extra: dict[str, Any]) -> Frames:
-        kinds = {"auto": ["c", "dill"], "dill": ["dill-forced"], "cloudpickle": ["cloudpickle"]}[self.serializer]
-        for kind in kinds:
+        tried = KINDS[self.serializer]
+        for kind in tried:
             try:
                 return self._attempt(kind, self._entries, extra)
             except PICKLING_ERRORS:
                 continue
-        return self._without_culprits(kinds, extra)
+        return self._without_culprits(tried, extra)
 
     def _attempt(self, kind: str, entries: list[tuple[str, str, Any]], extra: dict[str, Any]) -> Frames:
         encoder = Encoder(self.home, kind=kind, primed=self.primed)
-        encoder.keep_shared_memory([value for section, _, value in entries if section == "bound"])
+        encoder.keep_shared_memory(list(_may_hold_views(entries)), known=self._arrays)
         encoder.dump([entry[2] for entry in entries if entry[0] == "update"])
         encoder.dump({label: value for section, label, value in entries if section == "bound"})
         rest = {
@@ -212,14 +195,14 @@ class _Writer:
         encoder.dump(rest)
         return encoder.frames()
 
-    def _without_culprits(self, kinds: list[str], extra: dict[str, Any]) -> Frames:
+    def _without_culprits(self, tried: tuple[str, ...], extra: dict[str, Any]) -> Frames:
         kept = []
-        kind = kinds[0]
+        kind = tried[0]
         for entry in self._entries:
-            for position, candidate in enumerate(kinds):
+            for position, candidate in enumerate(tried):
                 failure = self._failure(candidate, entry[2])
                 if failure is None:
-                    kind = kinds[max(position, kinds.index(kind))]
+                    kind = tried[max(position, tried.index(kind))]
                     kept.append(entry)
                     break
             else:
@@ -246,6 +229,14 @@ class _Writer:
         self.lost.append(Lost(label, type(subject).__name__, first_line, _text(subject), section))
 
 
+def _may_hold_views(entries: list[tuple[str, str, Any]]) -> Iterator[Any]:
+    for section, _, value in entries:
+        if section in ("bound", "value"):
+            yield value
+        elif section == "update" and not (value[0] == "object" and value[2][0] == kinds.ARRAY):
+            yield value[2]  # an array's own content is written, whatever it shares memory with
+
+
 def _text(value: Any) -> str:
     try:
         text = repr(value)
@@ -257,22 +248,32 @@ def _text(value: Any) -> str:
 def _state_to_send(item: Tracked) -> Any:
     """Copy the state shallowly: the object itself would be written as a number."""
     value, kind = item.value, item.kind
-    if kind in (tracking.LIST, tracking.DICT, tracking.SET):
+    if kind == kinds.DICT:
+        return {key: held for key, held in value.items() if key != "__builtins__"}
+    if kind in (kinds.LIST, kinds.SET):
         return value.copy()
-    if kind == tracking.BYTES:
+    if kind == kinds.CACHE:
+        return tuple(lru_caches.remembered(value)), dict(value.__dict__)
+    if kind == kinds.BYTES:
         return pickle.PickleBuffer(bytes(value))
-    if kind == tracking.ARRAY:
-        return value.view()
-    if kind == tracking.OPAQUE:
-        return copy.copy(value)
-    state = tracking.state_of(value, kind)
-    if kind == tracking.FUNCTION:
-        return state[:3] if state[3] is item.before[3] else state[:4]
-    if kind == tracking.CELL:
-        return () if state[0] is tracking._Missing else state
+    if kind in (kinds.ARRAY, kinds.OBJECTS):
+        return value.view(), value.flags.writeable
+    if kind == kinds.STATE:
+        return reduced(value)[2]
+    if kind == kinds.OPAQUE:
+        return Anew(value)
+    state = kinds.state_of(value, kind)
+    if kind == kinds.MEMBER:
+        return state[1]
+    if kind == kinds.FUNCTION:
+        code = None if state[3] is item.before[3] else state[3]
+        named = {name: value for name, value in state[5].items() if value is not item.before[5][name]}
+        return (*state[:3], code, named)
+    if kind == kinds.CELL:
+        return () if state[0] is kinds.Missing else state
     cls, attributes, slots, *rest = state
-    names = tracking.slot_names(type(value))
-    held = {name: item for name, item in zip(names, slots, strict=True) if item is not tracking._Missing}
+    names = kinds.slot_names(type(value))
+    held = {name: item for name, item in zip(names, slots, strict=True) if item is not kinds.Missing}
     return (cls, attributes, held, *rest)
 
 
@@ -340,35 +341,47 @@ def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: S
 
 
 def _apply(target: Any, kind: int, state: Any) -> None:
-    if kind == tracking.LIST:
+    if isinstance(target, FunctionGlobals):
+        target, state = target.function.__globals__, {**state, "__builtins__": target.function.__builtins__}
+    if kind == kinds.LIST:
         target[:] = state
-    elif kind in (tracking.DICT, tracking.SET):
+    elif kind in (kinds.DICT, kinds.SET):
         target.clear()
         target.update(state)
-    elif kind == tracking.BYTES:
+    elif kind == kinds.BYTES:
         target[:] = state
-    elif kind == tracking.ARRAY:
-        target[...] = state
-    elif kind == tracking.CELL:
+    elif kind in (kinds.ARRAY, kinds.OBJECTS):
+        _apply_array(target, *state)
+    elif kind == kinds.CELL:
         if state:
             target.cell_contents = state[0]
         else:
             del target.cell_contents
-    elif kind == tracking.FUNCTION:
+    elif kind == kinds.FUNCTION:
         target.__defaults__, target.__kwdefaults__ = state[0], state[1] or None
         target.__dict__.clear()
         target.__dict__.update(state[2])
-        for code in state[3:]:
-            target.__code__ = code
-    elif kind == tracking.INSTANCE:
+        if state[3] is not None:
+            target.__code__ = state[3]
+        for name, value in state[4].items():
+            setattr(target, name, value)
+    elif kind == kinds.MEMBER:
+        _apply_member(target, state)
+    elif kind == kinds.CACHE:
+        lru_caches.give(target, lru_caches.Remembered(*state[0]))
+        target.__dict__.update(state[1])
+    elif kind == kinds.STATE:
+        target.__setstate__(state)
+    elif kind == kinds.INSTANCE:
         _apply_instance(target, *state)
-    elif kind == tracking.OPAQUE:
+    elif kind == kinds.OPAQUE:
         transplant = transplant_for(type(target))
         assert transplant is not None, "the other side asked the same question"
         transplant(target, state)
-    elif kind == tracking.CONTAINER:
+    elif kind == kinds.CONTAINER:
         cls, attributes, slots, default_factory, *content = state
-        _apply_instance(target, cls, attributes, slots)
+        if not containers.is_weak(cls):
+            _apply_instance(target, cls, attributes, slots)
         if isinstance(target, defaultdict):
             target.default_factory = default_factory
         containers.fill(target, tuple(content))
@@ -380,16 +393,34 @@ def _apply_instance(target: Any, cls: type, attributes: dict[str, Any], slots: d
     if hasattr(target, "__dict__"):
         target.__dict__.clear()
         target.__dict__.update(attributes)
-    for name in tracking.slot_names(type(target)):
+    for name in kinds.slot_names(type(target)):
         if name in slots:
             object.__setattr__(target, name, slots[name])
         elif hasattr(target, name):
             object.__delattr__(target, name)
 
 
+def _apply_array(target: Any, content: Any, writeable: bool) -> None:
+    if target.shape != content.shape:
+        target.shape = content.shape
+    if not target.flags.writeable:
+        target.flags.writeable = True
+    target[...] = content
+    target.flags.writeable = writeable
+
+
+def _apply_member(target: Any, attributes: dict[str, Any]) -> None:
+    for name in set(target.__dict__) - MEMBER_MACHINERY - set(attributes):
+        del target.__dict__[name]
+    target.__dict__.update(attributes)
+
+
 def _apply_class(cls: type, changes: dict[str, Any]) -> None:
     for name, value in changes.items():
-        if value is Deleted:
+        if name == ABC_REGISTRY:
+            for virtual in value:
+                cls.register(virtual)  # type: ignore[attr-defined]  # only classes of ABCMeta have a registry
+        elif value is Deleted:
             type.__delattr__(cls, name)
         else:
             type.__setattr__(cls, name, value)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import weakref
 from typing import Any
 
-_BASES = (collections.defaultdict, collections.OrderedDict, collections.deque, dict, list, set)
+WEAK = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
+_BASES = (collections.defaultdict, collections.OrderedDict, collections.deque, dict, list, set, *WEAK)
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 PICKLING_HOOKS = frozenset(
     ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
@@ -23,9 +25,17 @@ def container_base(cls: type) -> type | None:
     return None
 
 
+def is_weak(cls: type) -> bool:
+    """Whether a container holds what is in it only as long as something else does."""
+    return issubclass(cls, WEAK)
+
+
 def content_of(value: Any) -> tuple[tuple[Any, ...], ...]:
     """Return what a container holds: a dictionary's keys and values, or the items of another."""
     base: Any = container_base(type(value))
+    if is_weak(base) and hasattr(base, "items"):
+        pairs = list(base.items(value))
+        return tuple(key for key, _ in pairs), tuple(item for _, item in pairs)
     if issubclass(base, dict):
         return tuple(base.keys(value)), tuple(base.values(value))
     return (tuple(base.__iter__(value)),)
@@ -35,10 +45,10 @@ def fill(target: Any, content: tuple[Any, ...]) -> None:
     """Give a container other content."""
     base: Any = container_base(type(target))
     base.clear(target)
-    if issubclass(base, dict):
+    if hasattr(base, "items"):
         for key, value in zip(*content, strict=True):
             base.__setitem__(target, key, value)
-    elif issubclass(base, set):
+    elif issubclass(base, set | weakref.WeakSet):
         base.update(target, *content)
     else:
         base.extend(target, *content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lambdamagic.codec import tracking
+from lambdamagic.codec import kinds
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import PICKLING_ERRORS
@@ -62,16 +62,16 @@ def _refusal(value: Any, home: Home) -> str | None:
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    kind = tracking.kind_of(type(value))
-    if kind == tracking.DICT or isinstance(value, dict):
+    kind = kinds.kind_of(type(value))
+    if kind == kinds.DICT or isinstance(value, dict):
         for key, item in value.items():
             yield f"[{key!r}]", item
         for key in value:
             yield f" key {key!r}", key
-    elif kind in (tracking.LIST, tracking.TUPLE) or isinstance(value, list | tuple | set | frozenset):
+    elif kind in (kinds.LIST, kinds.TUPLE) or isinstance(value, list | tuple | set | frozenset):
         for number, item in enumerate(value):
             yield f"[{number}]", item
-    elif kind == tracking.FUNCTION:
+    elif kind == kinds.FUNCTION:
         names = value.__code__.co_freevars
         for name, cell in zip(names, value.__closure__ or (), strict=True):
             try:
@@ -80,8 +80,8 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
                 continue
         for number, default in enumerate(value.__defaults__ or ()):
             yield f"'s default argument {number + 1}", default
-    elif kind == tracking.HOLDER:
-        for number, item in enumerate(tracking.children_of(value, kind)):
+    elif kind == kinds.HOLDER:
+        for number, item in enumerate(kinds.children_of(value, kind)):
             yield f"'s part {number + 1}", item
     elif isinstance(value, type):
         for name, item in value.__dict__.items():

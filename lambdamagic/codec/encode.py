@@ -43,7 +43,6 @@ class Encoder:
         self._buffers: list[memoryview] = []
         self._reducers = Reducers(home)
         self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, _taker(self._buffers))
-        self._primed = primed
         if primed:
             self._pickler.memo = {id(value): (number, value) for number, value in enumerate(primed)}
 
@@ -57,9 +56,14 @@ class Encoder:
         self._pickler.dump(value)
         return self._file.tell() + sum(buffer.nbytes for buffer in self._buffers) - before
 
-    def keep_shared_memory(self, values: Iterable[Any]) -> None:
-        """Let arrays among the values, which must stay alive, share memory on the other side as they do here."""
-        self._reducers.views = shared_memory(values, apart=self._primed)
+    def keep_shared_memory(self, values: Iterable[Any], *, known: Iterable[Any] = ()) -> None:
+        """Let arrays among the values, which must stay alive, share memory on the other side as they do here.
+
+        Args:
+            values: What is going to be written.
+            known: Arrays that the reader has, and whose memory is laid out there as here.
+        """
+        self._reducers.views = shared_memory(values, known=known)
 
     def share_arrays(self, share: Callable[[Any], Shared | None] | None) -> None:
         """Let numpy's objects for which `share` gives a shared one travel as that; they are read-only where read."""

@@ -46,6 +46,7 @@ class Home:
         self.missing: Callable[[str, str, Exception], Any] | None = None
         #: Gives the object for the digest of a shared one, while a payload that refers to it is read.
         self.shared: Callable[[str], Any] | None = None
+        self._detached: dict[int, Any] = {}
         #: What a person should be told after decoding, one sentence each.
         self.notices: list[str] = []
 
@@ -125,6 +126,15 @@ class Home:
         if cls is None:
             raise LookupError(f"the class {qualname} of a result is not defined in this session any more")
         return cls
+
+    def note_detached(self, array: Any) -> None:
+        """Remember an array of the asking side whose elements lie otherwise there."""
+        if self.answers:
+            self._detached[id(array)] = array
+
+    def is_detached(self, array: Any) -> bool:
+        """Whether the elements of an array lie otherwise on the asking side."""
+        return id(array) in self._detached
 
     def take_notices(self) -> list[str]:
         """Return what should be told and forget it."""

@@ -107,8 +107,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "cloudpickle": ("cloudpickle",),
 }
 
-#: What a pickler raises for an object that it cannot carry; recursion is a graph deeper than the C stack.
-PICKLING_ERRORS = (pickle.PicklingError, TypeError, AttributeError, RecursionError, NotImplementedError, ValueError)
+#: What a pickler raises for an object that it cannot carry: anything, as it runs the code of the object's class.
+PICKLING_ERRORS = (Exception,)
 
 
 def serializer_versions() -> dict[str, str]:

@@ -16,9 +16,10 @@ import marshal
 import sys
 import types
 import typing
+import weakref
 from typing import Any
 
-from lambdamagic.codec import containers
+from lambdamagic.codec import containers, lru_caches
 from lambdamagic.codec import home as _home
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
@@ -165,6 +166,31 @@ def new_enum(
     return _register(metaclass(name, bases, scope), token)
 
 
+def set_members(cls: Any, given: dict[str, dict[str, Any]]) -> None:
+    """Give members of an Enum the attributes that they were given."""
+    for name, attributes in given.items():
+        cls.__members__[name].__dict__.update(attributes)
+
+
+def weak_container(cls: type) -> Any:
+    """Return an empty dictionary or set of weak references."""
+    return cls()
+
+
+def set_weak(target: Any, content: tuple[Any, ...]) -> None:
+    """Fill it."""
+    containers.fill(target, content)
+
+
+class _Gone:
+    """What a weak reference led to whose object was gone when it was written."""
+
+
+def weak_reference(target: Any) -> weakref.ref[Any]:
+    """Return a weak reference; one that leads to nothing for None."""
+    return weakref.ref(_Gone() if target is None else target)
+
+
 def shared(digest: str) -> Any:
     """Return the shared object of this content."""
     resolve = _home.active().shared
@@ -179,10 +205,15 @@ def mapping_proxy(content: dict[Any, Any]) -> types.MappingProxyType[Any, Any]:
 
 
 def lru_cache(wrapped: Any, parameters: dict[str, Any], attributes: dict[str, Any]) -> Any:
-    """Return a cached function with an empty cache: what it remembered can be computed again."""
+    """Return a cached function with an empty cache."""
     made = functools.lru_cache(**parameters)(wrapped)
     made.__dict__.update(attributes)
     return made
+
+
+def set_lru_cache(target: Any, held: tuple[Any, ...]) -> None:
+    """Let a cached function remember what it did."""
+    lru_caches.give(target, lru_caches.Remembered(*held))
 
 
 def cached_property(func: Any, attrname: str | None, doc: str | None) -> Any:
@@ -232,6 +263,16 @@ def immutable(cls: type, native: type, value: Any) -> Any:
     return native.__new__(cls, value)
 
 
+def made(cls: Any, *args: Any) -> Any:
+    """Return what `copyreg.__newobj__` returns; by another name, which pickle does not look at."""
+    return cls.__new__(cls, *args)
+
+
+def made_ex(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return what `copyreg.__newobj_ex__` returns, likewise."""
+    return cls.__new__(cls, *args, **kwargs)
+
+
 def bare(cls: type) -> Any:
     """Return an instance without attributes."""
     return object.__new__(cls)
@@ -263,16 +304,46 @@ def set_container(target: Any, state: tuple[Any, ...]) -> None:
     containers.fill(target, tuple(content))
 
 
+def detached(array: Any, writeable: bool) -> Any:
+    """Return an array whose elements lie otherwise where it came from: no view of it can be shown there."""
+    array.flags.writeable = writeable
+    _home.active().note_detached(array)
+    return array
+
+
 def array_view(
     owner: Any, dtype: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, writeable: bool
 ) -> Any:
     """Return a numpy array on the memory of another one."""
     import numpy
 
-    flat = (owner if owner.flags.c_contiguous else owner.T).reshape(-1).view("u1")
-    made = numpy.ndarray(shape, dtype, buffer=flat, offset=offset, strides=strides)
+    flat = (owner if owner.flags.c_contiguous else owner.T).reshape(-1)
+    made = _slice(flat, dtype, shape, strides, offset)
+    if made is None:
+        made = numpy.ndarray(shape, dtype, buffer=flat.view("u1"), offset=offset, strides=strides)
     made.flags.writeable = writeable and made.flags.writeable
     return made
+
+
+def _slice(flat: Any, dtype: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
+    """Return a view by slicing, so that its `base` is the array itself; None where that is not possible."""
+    size = flat.itemsize
+    if dtype != flat.dtype or not size or offset % size or not shape or 0 in shape:
+        return None
+    first = offset // size
+    if len(shape) == 1 and strides[0] > 0 and strides[0] % size == 0:
+        step = strides[0] // size
+        return flat[first : first + (shape[0] - 1) * step + 1 : step]
+    for order in (1, -1):
+        expected = size
+        for length, stride in list(zip(shape, strides, strict=True))[::-order]:
+            if stride != expected:
+                break
+            expected *= length
+        else:
+            part = flat[first : first + expected // size]
+            return part.reshape(shape) if order == 1 else part.reshape(shape[::-1]).T
+    return None
 
 
 def bound_super(kind: type, instance: Any) -> Any:

@@ -9,6 +9,7 @@ identity across the trip.
 from __future__ import annotations
 
 import _abc
+import copyreg
 import dataclasses
 import enum
 import functools
@@ -16,12 +17,13 @@ import marshal
 import sys
 import types
 import typing
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.codec import array_views as views
-from lambdamagic.codec import rebuild
-from lambdamagic.codec.containers import PICKLING_HOOKS, container_base, content_of
+from lambdamagic.codec import lru_caches, rebuild
+from lambdamagic.codec.containers import PICKLING_HOOKS, WEAK, container_base, content_of
 from lambdamagic.codec.home import Home, is_importable
 from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared, Written
 
@@ -56,7 +58,7 @@ class Reducers:
         self.is_of_home = False
         #: Says which arrays travel as shared objects; None for none.
         self.share: Callable[[Any], Shared | None] | None = None
-        self._globals_by_id: dict[int, _Globals] = {}
+        self._globals_by_id: dict[int, FunctionGlobals] = {}
         #: Arrays, by `id`, and the array whose memory they show: see `views`.
         self.views: dict[int, Any] = {}
 
@@ -71,13 +73,46 @@ class Reducers:
             return self._class(value)
         if isinstance(value, BaseException):
             return self._exception(value)
-        if self.share is not None and type(value).__module__ == "numpy" and (shared := self.share(value)) is not None:
-            return self._shared(shared)
-        if self.views and id(value) in self.views:
-            return rebuild.array_view, views.reduced(value, self.views[id(value)])
-        if type(value).__module__ == self.home.module_name:
+        module = type(value).__module__
+        if module == "numpy":
+            return self._numpy(value)
+        if module == "pandas.core.internals.blocks":
+            return self._pandas_block(value)
+        if module == self.home.module_name:
             return self._instance(value)
         return NotImplemented
+
+    def _anew(self, value: Anew) -> Any:
+        found = self.reduce(value.value)
+        if found is NotImplemented:
+            found = reduced(value.value)
+        if not isinstance(found, str) and found[0] is copyreg.__newobj__:  # type: ignore[attr-defined]
+            # pickle would ask whether the object that it writes is of this class.
+            return rebuild.made, *found[1:]
+        if not isinstance(found, str) and found[0] is copyreg.__newobj_ex__:  # type: ignore[attr-defined]
+            return rebuild.made_ex, *found[1:]
+        return found
+
+    def _numpy(self, value: Any) -> Any:
+        if self.share is not None and (shared := self.share(value)) is not None:
+            return self._shared(shared)
+        if type(value).__name__ != "ndarray":
+            return NotImplemented
+        if id(value) in self.views:
+            return rebuild.array_view, views.reduced(value, self.views[id(value)])
+        flags = value.flags
+        if not (flags.c_contiguous or flags.f_contiguous or value.dtype.hasobject):
+            # Its memory is laid out otherwise where it is read; whoever answers must know that.
+            return rebuild.detached, (value.copy("C"), flags.writeable)
+        return NotImplemented
+
+    def _pandas_block(self, value: Any) -> Any:
+        """Keep frames apart that share memory until one is written: where they are read, they do not know of it."""
+        found: tuple[Any, ...] = value.__reduce__() if hasattr(value, "mgr_locs") else ()
+        if len(found) < 2 or not found[1] or type(found[1][0]).__name__ != "ndarray":
+            return NotImplemented
+        function, (values, *rest), *others = found
+        return function, (values.view(), *rest), *others
 
     def _shared(self, value: Shared) -> Any:
         if value.size_bytes < SHARED_MIN_BYTES:
@@ -137,11 +172,11 @@ class Reducers:
         }
         if value.__dict__:
             state["__dict__"] = value.__dict__
-        shared = self._globals_by_id.setdefault(id(value.__globals__), _Globals(value))
+        shared = self._globals_by_id.setdefault(id(value.__globals__), FunctionGlobals(value))
         arguments = (value.__code__, shared, value.__name__, value.__closure__)
         return rebuild.function, arguments, state, None, None, rebuild.set_function
 
-    def _globals(self, value: _Globals) -> Any:
+    def _globals(self, value: FunctionGlobals) -> Any:
         function = value.function
         if function.__globals__ is self.home.namespace:
             return rebuild.namespace, ()
@@ -199,7 +234,13 @@ class Reducers:
         if _is_written_by_user(cls._new_member_):  # type: ignore[attr-defined]
             body["__new__"] = cls._new_member_  # type: ignore[attr-defined]
         body["__module__"], body["__qualname__"] = cls.__module__, cls.__qualname__
-        return rebuild.new_enum, (type(cls), cls.__name__, cls.__bases__, members, body, token)
+        given = {}
+        for name, member in cls.__members__.items():
+            own = {key: item for key, item in member.__dict__.items() if key not in MEMBER_MACHINERY}
+            if own and member.name == name:
+                given[name] = own
+        arguments = (type(cls), cls.__name__, cls.__bases__, members, body, token)
+        return (rebuild.new_enum, arguments, *((given, None, None, rebuild.set_members) if given else ()))
 
     def _property(self, value: property) -> Any:
         return property, (value.fget, value.fset, value.fdel, value.__doc__)
@@ -216,7 +257,13 @@ class Reducers:
         # functools.update_wrapper put the wrapped function's attributes here; they come again with it.
         attributes = {name: item for name, item in value.__dict__.items() if name != "__wrapped__"}
         attributes.pop("cache_parameters", None)
-        return rebuild.lru_cache, (value.__wrapped__, value.cache_parameters(), attributes)
+        arguments = (value.__wrapped__, value.cache_parameters(), attributes)
+        held = lru_caches.remembered(value)
+        return (
+            rebuild.lru_cache,
+            arguments,
+            *((tuple(held), None, None, rebuild.set_lru_cache) if held.misses else ()),
+        )
 
     def _cached_property(self, value: functools.cached_property[Any]) -> Any:
         return rebuild.cached_property, (value.func, value.attrname, value.__doc__)
@@ -245,15 +292,40 @@ class Reducers:
     def _type_alias(self, value: Any) -> Any:
         return rebuild.type_alias, (value.__name__, value.__value__)
 
+    def _weak(self, value: Any) -> Any:
+        return rebuild.weak_container, (type(value),), content_of(value), None, None, rebuild.set_weak
+
+    def _weak_reference(self, value: weakref.ref[Any]) -> Any:
+        return rebuild.weak_reference, (value(),)
+
     def _super(self, value: Any) -> Any:
         return rebuild.bound_super, (value.__thisclass__, value.__self__)
 
 
-class _Globals:
+def reduced(value: Any) -> Any:
+    """Return what pickle's own way gives for an object: a reduce tuple, or the name of a global."""
+    reduce: Any = copyreg.dispatch_table.get(type(value))
+    return reduce(value) if reduce is not None else value.__reduce_ex__(4 if isinstance(value, type) else 5)
+
+
+class Anew:
+    """Stands for an object that is to be written once more, where a number would be written for the object itself."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class FunctionGlobals:
     """Stands for a function's globals in its reduce tuple, so that pickle asks us and not the dictionary."""
 
     def __init__(self, function: types.FunctionType) -> None:
         self.function = function
+
+
+#: Under this name a class's state has the classes that were registered with it.
+ABC_REGISTRY = "_abc_registry"
 
 
 def _is_globals_of(name: str, namespace: dict[str, Any]) -> bool:
@@ -282,7 +354,7 @@ def _split_class(cls: type) -> tuple[dict[str, Any], dict[str, Any]]:
     if "_abc_impl" in attributes:
         registry = [reference() for reference in _abc._get_dump(cls)[0]]
         if registry:
-            state["_abc_registry"] = [virtual for virtual in registry if virtual is not None]
+            state[ABC_REGISTRY] = [virtual for virtual in registry if virtual is not None]
     return body, state
 
 
@@ -297,6 +369,8 @@ class _Probe(enum.Enum):
     MEMBER = 1
 
 
+#: What each member has from its class.
+MEMBER_MACHINERY = frozenset(_Probe.MEMBER.__dict__)
 _ENUM_MACHINERY = frozenset(_Probe.__dict__) | {"__doc__"} | frozenset(enum.Flag.__dict__)
 _ENUM_OVERRIDES = frozenset(
     {"__repr__", "__str__", "__format__", "__reduce_ex__", "_generate_next_value_", "_missing_", "__or__", "__and__"}
@@ -304,8 +378,9 @@ _ENUM_OVERRIDES = frozenset(
 _DATACLASS_SENTINELS = ("MISSING", "KW_ONLY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR", "_HAS_DEFAULT_FACTORY")
 
 _RULES: dict[type, Callable[[Reducers, Any], Any]] = {
+    Anew: Reducers._anew,
     types.FunctionType: Reducers._function,
-    _Globals: Reducers._globals,
+    FunctionGlobals: Reducers._globals,
     types.CellType: Reducers._cell,
     types.CodeType: Reducers._code,
     types.ModuleType: Reducers._module,
@@ -314,6 +389,8 @@ _RULES: dict[type, Callable[[Reducers, Any], Any]] = {
     staticmethod: Reducers._wrapped,
     classmethod: Reducers._wrapped,
     super: Reducers._super,
+    weakref.ref: Reducers._weak_reference,
+    **dict.fromkeys(WEAK, Reducers._weak),
     functools.cached_property: Reducers._cached_property,
     type(functools.lru_cache(lambda: None)): Reducers._lru_cache,
     typing.TypeVar: Reducers._type_variable,

@@ -1,9 +1,9 @@
 """What did the cell change in place?
 
-After a payload is read, its mutable objects are found and a cheap shallow picture of each is kept: which objects a
-list, dictionary, set, instance or closure cell refers to (identities), the bytes that an array had. After the cell ran
-the pictures are compared. Objects with a pickling of their own (a DataFrame, an estimator) are compared by a digest of
-their pickle and travel back whole.
+After a payload is read, its mutable objects are found, from the names and in the payload itself, whatever holds them,
+and a cheap shallow picture of each is kept: which objects a list, dictionary, set, instance or closure cell refers to
+(identities), the bytes that an array had. After the cell ran the pictures are compared. Objects with a pickling of
+their own (a DataFrame, an estimator) are compared by a digest of what they pickle and travel back whole.
 
 Nothing is done for what cannot have changed: numbers, strings, bytes, dates, and containers of them cost one
 `set(map(type, ...))`.
@@ -11,72 +11,72 @@ Nothing is done for what cannot have changed: numbers, strings, bytes, dates, an
 
 from __future__ import annotations
 
-import copyreg
-import enum
-import functools
 import hashlib
-import types
+import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from operator import is_
 from typing import Any
 
-from lambdamagic.codec.containers import container_base, content_of
+from lambdamagic.codec.digests import Digest, Digests
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.reducers import class_state
-from lambdamagic.codec.transplant import holds_attributes, is_made_by_class_statements, transplant_for
+from lambdamagic.codec.kinds import (
+    ARRAY,
+    BYTES,
+    CACHE,
+    CELL,
+    CLASS,
+    CONTAINER,
+    DICT,
+    FUNCTION,
+    HOLDER,
+    INSTANCE,
+    LIST,
+    MEMBER,
+    OBJECTS,
+    OPAQUE,
+    SET,
+    SKIP,
+    STATE,
+    TUPLE,
+    children_of,
+    kind_of,
+    kind_of_value,
+    state_of,
+)  # fmt: skip
+from lambdamagic.codec.reducers import ABC_REGISTRY, class_state
+from lambdamagic.codec.transplant import transplant_for
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
-SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, OPAQUE, CONTAINER = range(14)
-
-_EXACT: dict[type, int] = {
-    list: LIST,
-    dict: DICT,
-    set: SET,
-    tuple: TUPLE,
-    frozenset: TUPLE,
-    bytearray: BYTES,
-    types.FunctionType: FUNCTION,
-    types.CellType: CELL,
-    types.MethodType: HOLDER,
-    functools.partial: HOLDER,
-    staticmethod: HOLDER,
-    classmethod: HOLDER,
-    property: HOLDER,
-    types.BuiltinMethodType: HOLDER,
-    types.SimpleNamespace: INSTANCE,
-    **dict.fromkeys(
-        (int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented)), SKIP
-    ),
-    **dict.fromkeys((types.ModuleType, types.CodeType, types.GenericAlias), SKIP),
-}
-# Modules whose value types cannot change once made.
-_IMMUTABLE_MODULES = ("datetime", "decimal", "fractions", "uuid", "pathlib", "re", "zoneinfo", "ipaddress", "typing")
-
-
-class _Missing:
-    """Marks an empty slot or cell."""
+#: What the payload itself leads to, beside what the names lead to by a way that is known here. Not arrays and not what
+#: has a pickling of its own: where nothing else leads to these, they are parts of something that has one.
+_FOUND_ANYWHERE = frozenset({LIST, DICT, SET, TUPLE, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, CONTAINER, MEMBER, CACHE})
+#: References to an object that only the payload's memo holds: two memos, two lists and the argument.
+_UNREACHABLE = 5
 
 
 class Tracked:
     """One object of the payload and the picture of it."""
 
-    __slots__ = ("before", "index", "kind", "value")
+    __slots__ = ("before", "index", "kind", "refers_to", "value")
 
-    def __init__(self, value: Any, kind: int, index: int, before: Any) -> None:
-        self.value, self.kind, self.index, self.before = value, kind, index, before
+    def __init__(self, value: Any, kind: int, index: int) -> None:
+        self.value, self.kind, self.index = value, kind, index
+        self.before: Any = None
+        self.refers_to: tuple[Any, ...] = ()
 
 
 class Tracker:
-    """The mutable objects of one payload, found from its names.
+    """The mutable objects of one payload, found from its names and in the payload itself.
 
     Args:
         roots: The values of the captured names.
         memo: The unpickler's memo, index to object: an index is the name both sides have for an object.
         home: Where the payload was read into; classes that came from the client are watched too.
         pristine: Address and size of an out-of-band buffer to a function returning the bytes it held on arrival.
-        digest: Digest of an object by its pickle, or None where it cannot be pickled.
+        is_deep: Whether objects with a pickling of their own are looked at: they must be pickled for that.
         shared: Objects that other jobs see too: nothing of them comes back.
     """
 
@@ -87,27 +87,30 @@ class Tracker:
         memo: Mapping[int, Any],
         home: Home,
         pristine: Mapping[tuple[int, int], Callable[[], Iterable[bytes]]],
-        digest: Callable[[Any], bytes | None],
+        is_deep: bool = True,
         shared: Iterable[Any] = (),
     ) -> None:
         self.home = home
         self._pristine = pristine
-        self._digest = digest
+        self._memo = memo  # kept: an id must not be given to another object meanwhile
         self._index = {id(value): index for index, value in memo.items()}
         self.tracked: dict[int, Tracked] = {}
+        self._digests = Digests(home, self.tracked) if is_deep else None
         roots, self._shared = list(roots), {id(value): value for value in shared}
         for value in self._shared.values():
-            self._add(value, SKIP, None)
+            self._add(value, SKIP)
         for root in roots:
             # Whatever its type: `b = a` must give one object under two names again.
             if id(root) in self._index and kind_of(type(root)) == SKIP:
-                self._add(root, SKIP, None)
-        self._walk(roots + [cls for _, cls in home.classes()])
+                self._add(root, SKIP)
+        self._walk([*roots, *(cls for _, cls in home.classes()), *_reachable(memo.values())])
+        for item in self.tracked.values():
+            item.before = self._picture(item)
 
-    def _add(self, value: Any, kind: int, before: Any) -> None:
+    def _add(self, value: Any, kind: int) -> None:
         index = self._index.get(id(value))
-        if index is not None or kind == CLASS:
-            self.tracked[id(value)] = Tracked(value, kind, -1 if index is None else index, before)
+        if index is not None or kind in (CLASS, MEMBER):
+            self.tracked[id(value)] = Tracked(value, kind, -1 if index is None else index)
 
     def _walk(self, layer: list[Any]) -> None:
         seen: set[int] = set()
@@ -117,12 +120,16 @@ class Tracker:
                 if id(value) in seen or id(value) in self._shared:
                     continue
                 seen.add(id(value))
-                kind = _kind_of_value(value)
+                kind = kind_of_value(value)
                 if kind == SKIP:
                     continue
-                self._add(value, kind, self._picture(value, kind))
+                self._add(value, kind)
                 following += _not_skipped(self._children(value, kind))
             layer = _without_plain_tuples(following)
+
+    def children(self, item: Tracked) -> list[Any]:
+        """List what an object refers to, as far as it is followed."""
+        return [*self._children(item.value, item.kind), *item.refers_to]
 
     def _children(self, value: Any, kind: int) -> list[Any]:
         if kind == CLASS:
@@ -132,29 +139,37 @@ class Tracker:
     def _is_foreign(self, cls: type) -> bool:
         return bool(cls.__flags__ & _HEAP_TYPE) and self.home.token_of(cls) in self.home.foreign
 
-    def _picture(self, value: Any, kind: int) -> Any:
+    def _picture(self, item: Tracked) -> Any:
+        value, kind = item.value, item.kind
         if kind in (LIST, DICT, SET):
             return value.copy()
-        if kind in (BYTES, ARRAY):
+        if kind in (BYTES, ARRAY, OBJECTS):
             return self._bytes_picture(value, kind)
         if kind == OPAQUE:
-            return self._digest(value)
+            return self._digest(item)
         if kind == CLASS:
-            return class_state(value) if self._is_foreign(value) else None
-        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER):
+            return _class_picture(value) if self._is_foreign(value) else None
+        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE):
             return state_of(value, kind)
         return None
 
+    def _digest(self, item: Tracked) -> Digest | None:
+        if self._digests is None:
+            return _UNKNOWN
+        found = self._digests.of(item.value)
+        item.refers_to = found.refers_to if found is not None else ()
+        return found
+
     def _bytes_picture(self, value: Any, kind: int) -> Any:
-        shape: Any
-        if kind == ARRAY:
-            if not value.flags.writeable:
-                return None
-            shape = (value.shape, value.dtype.str, value.strides)
-            kept = self._pristine.get((value.__array_interface__["data"][0], value.nbytes))
-        else:
-            shape, kept = len(value), None
-        return (shape, kept if kept is not None else _bytes_digest(value))
+        if kind == BYTES:
+            return len(value), _bytes_digest(value)
+        shape = (value.shape, value.dtype.str, value.strides, value.flags.writeable)
+        if kind == OBJECTS:
+            return shape, value.ravel().tolist()
+        if not value.flags.writeable:
+            return shape, None
+        kept = self._pristine.get((value.__array_interface__["data"][0], value.nbytes))
+        return shape, kept if kept is not None else _bytes_digest(value)
 
     def changes(self) -> tuple[list[Tracked], list[Tracked]]:
         """Compare with the pictures.
@@ -183,26 +198,38 @@ class Tracker:
         if kind == SET:
             same = len(value) == len(before) and set(map(id, value)) == set(map(id, before))
             return None if same else "dirty"
-        if kind in (BYTES, ARRAY):
+        if kind in (BYTES, ARRAY, OBJECTS):
             return self._bytes_changed(value, kind, before)
         if kind == OPAQUE:
-            if before is not None and self._digest(value) == before:
-                return None
-            return "dirty" if transplant_for(type(value)) is not None else "replaced"
+            return self._opaque_changed(item)
         if kind == CLASS:
             return None if before is None or not class_changes(value, before) else "dirty"
-        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER):
+        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE):
             return None if _same_state(state_of(value, kind), before) else "dirty"
         return None
 
-    def _bytes_changed(self, value: Any, kind: int, before: Any) -> str | None:
-        if before is None:
+    def _opaque_changed(self, item: Tracked) -> str | None:
+        before, now = item.before, self._digest(item)
+        if now is not None and now.is_like(before):
             return None
-        shape, content = before
-        if kind == ARRAY and (value.shape, value.dtype.str, value.strides) != shape:
-            return "replaced"
-        if kind == BYTES and len(value) != shape:
+        if transplant_for(type(item.value)) is not None:
             return "dirty"
+        if now is not None and before is not None and now.making == before.making and takes_state(item.value):
+            item.kind = STATE
+            return "dirty"
+        return "replaced"
+
+    def _bytes_changed(self, value: Any, kind: int, before: Any) -> str | None:
+        shape, content = before
+        if kind == BYTES:
+            return None if len(value) == shape and _bytes_digest(value) == content else "dirty"
+        now = (value.shape, value.dtype.str, value.strides, value.flags.writeable)
+        if now != shape:
+            return "dirty" if can_be_reshaped(value, shape[0], shape[1]) else "replaced"
+        if content is None:
+            return None
+        if kind == OBJECTS:
+            return None if all(map(is_, value.ravel().tolist(), content)) else "dirty"
         if isinstance(content, bytes):
             return None if _bytes_digest(value) == content else "dirty"
         flat, offset = memoryview(_as_bytes(value)), 0
@@ -218,15 +245,35 @@ class Tracker:
         while grew:
             grew = False
             for key, item in self.tracked.items():
-                if key in replaced or key in dirty or item.kind in (SKIP, BYTES, ARRAY, OPAQUE):
+                if key in replaced or key in dirty or item.kind in (SKIP, BYTES, ARRAY):
                     continue
-                if not any(id(child) in replaced for child in self._children(item.value, item.kind)):
+                if not any(id(child) in replaced for child in self.children(item)):
                     continue
-                if item.kind in (TUPLE, HOLDER):
+                if item.kind in (TUPLE, HOLDER) or (item.kind == OPAQUE and transplant_for(type(item.value)) is None):
                     replaced[key] = item
                     grew = True
                 else:
                     dirty[key] = item
+
+
+_UNKNOWN = Digest(b"", b"")
+
+
+def _reachable(values: Iterable[Any]) -> list[Any]:
+    """Return what of a payload's objects code can reach and change, as far as a picture of it costs little."""
+    found = [value for value in _not_skipped(list(values)) if kind_of(type(value)) in _FOUND_ANYWHERE]
+    return _without_plain_tuples([value for value in found if sys.getrefcount(value) > _UNREACHABLE])
+
+
+def can_be_reshaped(array: Any, shape: tuple[int, ...], dtype: str) -> bool:
+    """Whether an array of a shape and type can be given those of another without other memory."""
+    is_same = array.dtype.str == dtype and array.size == math.prod(shape)
+    return bool(is_same and (array.shape == shape or array.flags.c_contiguous))
+
+
+def takes_state(value: Any) -> bool:
+    """Whether an object can be given another state as pickle does."""
+    return hasattr(value, "__setstate__")
 
 
 def _not_skipped(values: list[Any]) -> list[Any]:
@@ -246,73 +293,22 @@ def _without_plain_tuples(values: list[Any]) -> list[Any]:
     return [value for value in values if type(value) is not tuple or any(type(item) in followed for item in value)]
 
 
-def children_of(value: Any, kind: int) -> list[Any]:
-    """List what an object refers to, as far as it is followed."""
-    if kind in (LIST, SET, TUPLE):
-        return list(value)
-    if kind == DICT:
-        return [*value.keys(), *value.values()]
-    if kind in (FUNCTION, CELL, INSTANCE, CONTAINER):
-        found: list[Any] = []
-        for part in state_of(value, kind):
-            if isinstance(part, dict):
-                found += part.values()
-            elif isinstance(part, tuple):
-                found += part
-            else:
-                found.append(part)
-        return found
-    if kind == OPAQUE and holds_attributes(type(value)):
-        return list(value.__dict__.values())
-    if kind == HOLDER:
-        if isinstance(value, functools.partial):
-            return [value.func, *value.args, *value.keywords.values()]
-        if isinstance(value, property):
-            return [value.fget, value.fset, value.fdel]
-        if isinstance(value, types.MethodType):
-            return [value.__self__, value.__func__]
-        if isinstance(value, types.BuiltinMethodType):
-            return [] if isinstance(value.__self__, types.ModuleType) else [value.__self__]
-        return [value.__func__]
-    return []
-
-
-def state_of(value: Any, kind: int) -> tuple[Any, ...]:
-    """Return the changeable state of a function, a closure cell, an instance or a container, shallow and copied."""
-    if kind == CELL:
-        try:
-            return (value.cell_contents,)
-        except ValueError:
-            return (_Missing,)
-    if kind == FUNCTION:
-        return (
-            value.__defaults__,
-            dict(value.__kwdefaults__ or {}),
-            dict(value.__dict__),
-            value.__code__,
-            value.__closure__,
-        )
-    attributes = dict(value.__dict__) if hasattr(value, "__dict__") else {}
-    slots = tuple(getattr(value, name, _Missing) for name in slot_names(type(value)))
-    if kind == CONTAINER:
-        return (type(value), attributes, slots, getattr(value, "default_factory", None), *content_of(value))
-    return (type(value), attributes, slots)
-
-
-def slot_names(cls: type) -> list[str]:
-    """Return the names of a class's slots, mangled as they are stored."""
-    names: list[str] = copyreg._slotnames(cls)  # type: ignore[attr-defined]  # what pickle itself uses
-    return names
+def _class_picture(cls: type) -> dict[str, Any]:
+    return {**class_state(cls), "__name__": cls.__name__, "__qualname__": cls.__qualname__, "__bases__": cls.__bases__}
 
 
 def class_changes(cls: type, before: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of a class that are new or other than before; a deleted one maps to `Deleted`."""
-    now = class_state(cls)
-    # Registries are rebuilt at each look, and caches of the interpreter are no state.
-    ignored = {"_abc_registry", "__static_attributes__", "__firstlineno__"}
-    changed = {name: value for name, value in now.items() if name not in ignored and before.get(name) is not value}
-    changed.update({name: Deleted for name in before if name not in now and name not in ignored})
-    return changed
+    now = _class_picture(cls)
+    changed = {name: value for name, value in now.items() if name not in _IGNORED and before.get(name) is not value}
+    changed.update({name: Deleted for name in before if name not in now and name not in _IGNORED})
+    known = set(map(id, before.get(ABC_REGISTRY, ())))
+    registered = [virtual for virtual in now.get(ABC_REGISTRY, ()) if id(virtual) not in known]
+    return {**changed, ABC_REGISTRY: registered} if registered else changed
+
+
+#: The list of registries is made anew at each look, and caches of the interpreter are no state.
+_IGNORED = frozenset({ABC_REGISTRY, "__static_attributes__", "__firstlineno__"})
 
 
 class Deleted:
@@ -325,7 +321,10 @@ def _same_mapping(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
 
 def _same_state(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     for left, right in zip(one, other, strict=True):
-        if isinstance(left, dict) and isinstance(right, dict):
+        if type(left) is int:
+            if left != right:
+                return False
+        elif isinstance(left, dict) and isinstance(right, dict):
             if not _same_mapping(left, right):
                 return False
         elif isinstance(left, tuple) and isinstance(right, tuple):
@@ -346,54 +345,3 @@ def _as_bytes(value: Any) -> Any:
 
 def _bytes_digest(value: Any) -> bytes:
     return hashlib.blake2b(_as_bytes(value), digest_size=16).digest()
-
-
-_kinds: dict[type, int] = dict(_EXACT)
-
-
-def kind_of(cls: type) -> int:
-    """Return how objects of a type are watched."""
-    kind = _kinds.get(cls)
-    if kind is None:
-        kind = _classify(cls)
-        if cls.__module__ != "__main__":
-            # Classes of the notebook come and go; remembering them would keep them alive in a warm environment.
-            _kinds[cls] = kind
-    return kind
-
-
-def _classify(cls: type) -> int:
-    if issubclass(cls, type):
-        return CLASS
-    if issubclass(cls, enum.Enum) or cls.__module__.split(".")[0] in _IMMUTABLE_MODULES:
-        return SKIP
-    if cls.__module__ == "numpy":
-        if cls.__name__ == "ndarray":
-            return ARRAY
-        if any(base.__name__ == "generic" for base in cls.__mro__) or cls.__name__ == "dtype":
-            return SKIP
-    if cls.__module__.startswith("pandas._libs"):
-        return SKIP  # Timestamp, Timedelta, NaT: values
-    if container_base(cls) is not None:
-        return CONTAINER
-    return INSTANCE if _is_plain(cls) else OPAQUE
-
-
-def _is_plain(cls: Any) -> bool:
-    """Tell whether instances are nothing but attributes, rebuilt by pickle's default."""
-    return (
-        cls.__reduce_ex__ is object.__reduce_ex__
-        and cls.__reduce__ is object.__reduce__
-        and getattr(cls, "__getstate__", None) is getattr(object, "__getstate__", None)
-        and not hasattr(cls, "__setstate__")
-        and not hasattr(cls, "__getnewargs__")
-        and not hasattr(cls, "__getnewargs_ex__")
-        and cls not in copyreg.dispatch_table
-        and is_made_by_class_statements(cls)
-    )
-
-
-def _kind_of_value(value: Any) -> int:
-    kind = kind_of(type(value))
-    # Arrays of objects hold references, not bytes: they are compared by digest.
-    return OPAQUE if kind == ARRAY and value.dtype.hasobject else kind

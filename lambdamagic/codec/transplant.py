@@ -7,6 +7,7 @@ object takes the new one's content over; otherwise the names are bound to the ne
 from __future__ import annotations
 
 import array
+import copyreg
 import random
 from collections.abc import Callable
 from typing import Any
@@ -31,11 +32,13 @@ def transplant_for(cls: type) -> Transplant | None:
         return _elements
     if cls.__module__.startswith("numpy.random"):
         return _generator_state if cls.__name__ == "Generator" else None
+    if cls.__module__ == "decimal" and cls.__name__ == "Context":
+        return _decimal_context
     if any(base.__module__.split(".")[0] == "pandas" for base in cls.__mro__):
+        if any(base.__name__ == "Index" for base in cls.__mro__):
+            return _names
         return _pandas if hasattr(cls, "_update_inplace") else None
-    is_python = is_made_by_class_statements(cls) and any("__dict__" in base.__dict__ for base in cls.__mro__)
-    has_slots = any(base.__dict__.get("__slots__") for base in cls.__mro__)
-    return _attributes if is_python and not has_slots else None
+    return _attributes if is_made_by_class_statements(cls) else None
 
 
 def is_made_by_class_statements(cls: type) -> bool:
@@ -72,8 +75,29 @@ def _pandas(target: Any, source: Any) -> None:
     # What pandas itself calls for inplace=True: it also drops what the object had cached.
     target._update_inplace(source)
     target.attrs = dict(source.attrs)
+    target.flags.allows_duplicate_labels = source.flags.allows_duplicate_labels
+    for name in source._metadata:  # a Series' name, and what subclasses have
+        object.__setattr__(target, name, getattr(source, name, None))
+
+
+def _names(target: Any, source: Any) -> None:
+    # All that can change of an index.
+    target.names = source.names
+
+
+def _decimal_context(target: Any, source: Any) -> None:
+    for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp"):
+        setattr(target, name, getattr(source, name))
+    target.flags.update(source.flags)
+    target.traps.update(source.traps)
 
 
 def _attributes(target: Any, source: Any) -> None:
-    target.__dict__.clear()
-    target.__dict__.update(source.__dict__)
+    if hasattr(target, "__dict__"):
+        target.__dict__.clear()
+        target.__dict__.update(source.__dict__)
+    for name in copyreg._slotnames(type(target)):  # type: ignore[attr-defined]  # what pickle itself uses
+        if hasattr(source, name):
+            object.__setattr__(target, name, getattr(source, name))
+        elif hasattr(target, name):
+            object.__delattr__(target, name)

@@ -47,7 +47,7 @@ class CellWork:
             memo=dict(enumerate(program.encoder.objects_in_order())),
             home=run.session.home,
             pristine={},
-            digest=lambda value: b"",  # DataFrames and the like would have to be pickled to be compared
+            is_deep=False,
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdamagic.codec.answer import NO_VALUE, Answer, digest_of, write_answer
+from lambdamagic.codec.answer import NO_VALUE, Answer, write_answer
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.tracking import Tracker
 from lambdamagic.protocol.envelope import Request
@@ -30,7 +30,6 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         memo=program.memo(),
         home=program.home,
         pristine=program.pristine,
-        digest=digest_of(program.home),
         shared=program.shared.found.values(),
     )
     error: list[ErrorRecord] | None = None

@@ -93,6 +93,7 @@ class LoadedProgram:
                 else:
                     self.captured.update(part)
                     self.main.__dict__.update(part)
+                    part.clear()  # the payload's memo keeps it: it must not look like a holder of the values
         return header, decoder
 
     def _repeat(self, before: Before, cache: BlobCache, primed: list[Any], answers: list[dict[int, Any]]) -> list[Any]:

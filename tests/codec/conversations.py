@@ -11,7 +11,7 @@ import textwrap
 import types
 from typing import Any
 
-from lambdamagic.codec.answer import NO_VALUE, Answer, Effects, digest_of, read_answer, write_answer
+from lambdamagic.codec.answer import NO_VALUE, Answer, Effects, read_answer, write_answer
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import PICKLING_ERRORS
@@ -88,7 +88,6 @@ class Conversation:
             memo=self._decoder.memo(),
             home=self.remote,
             pristine={},
-            digest=digest_of(self.remote),
         )
         value = run(body, self.there)
         self.sent: Answer = write_answer(

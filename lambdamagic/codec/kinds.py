@@ -1,0 +1,205 @@
+"""How an object of the payload is looked at: of what kind it is, what it refers to, and which state it has."""
+
+from __future__ import annotations
+
+import copyreg
+import enum
+import functools
+import types
+from itertools import chain
+from typing import Any
+
+from lambdamagic.codec.containers import container_base, content_of, is_weak
+from lambdamagic.codec.lru_caches import remembered
+from lambdamagic.codec.reducers import MEMBER_MACHINERY
+from lambdamagic.codec.transplant import holds_attributes, is_made_by_class_statements
+
+SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, OPAQUE, CONTAINER = range(14)
+OBJECTS = 14  # an array of objects
+MEMBER = 15  # of an Enum class of the notebook
+STATE = 16  # what an opaque object is given after it was made, if only that changed
+CACHE = 17  # a function of functools.lru_cache
+
+_EXACT: dict[type, int] = {
+    list: LIST,
+    dict: DICT,
+    set: SET,
+    tuple: TUPLE,
+    frozenset: TUPLE,
+    bytearray: BYTES,
+    types.FunctionType: FUNCTION,
+    types.CellType: CELL,
+    types.MethodType: HOLDER,
+    functools.partial: HOLDER,
+    staticmethod: HOLDER,
+    classmethod: HOLDER,
+    property: HOLDER,
+    types.BuiltinMethodType: HOLDER,
+    types.MethodWrapperType: HOLDER,
+    types.MappingProxyType: HOLDER,
+    type(functools.lru_cache(lambda: None)): CACHE,
+    types.SimpleNamespace: INSTANCE,
+    **dict.fromkeys(
+        (int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented)), SKIP
+    ),
+    **dict.fromkeys((types.ModuleType, types.CodeType, types.GenericAlias), SKIP),
+}
+# Modules whose value types cannot change once made.
+_IMMUTABLE_MODULES = ("datetime", "decimal", "fractions", "uuid", "pathlib", "re", "zoneinfo", "ipaddress", "typing")
+#: Exceptions to this.
+_MUTABLE = frozenset({("decimal", "Context")})
+
+
+class Missing:
+    """Marks an empty slot or cell."""
+
+
+_kinds: dict[type, int] = dict(_EXACT)
+
+
+def kind_of(cls: type) -> int:
+    """Return how objects of a type are watched."""
+    kind = _kinds.get(cls)
+    if kind is None:
+        kind = _classify(cls)
+        if cls.__module__ != "__main__":
+            # Classes of the notebook come and go; remembering them would keep them alive in a warm environment.
+            _kinds[cls] = kind
+    return kind
+
+
+def _classify(cls: type) -> int:
+    if issubclass(cls, type):
+        return CLASS
+    if issubclass(cls, enum.Enum):
+        return MEMBER if cls.__module__ == "__main__" else SKIP
+    if cls.__module__.split(".")[0] in _IMMUTABLE_MODULES and (cls.__module__, cls.__name__) not in _MUTABLE:
+        return SKIP
+    if cls.__module__.startswith("sympy.") and any(base.__name__ == "Basic" for base in cls.__mro__):
+        return SKIP  # expressions: what changes in them are caches
+    if cls.__module__ == "numpy":
+        if cls.__name__ == "ndarray":
+            return ARRAY
+        if any(base.__name__ == "generic" for base in cls.__mro__) or cls.__name__ == "dtype":
+            return SKIP
+    if cls.__module__.startswith("pandas._libs"):
+        return SKIP  # Timestamp, Timedelta, NaT: values
+    if container_base(cls) is not None:
+        return CONTAINER
+    return INSTANCE if _is_plain(cls) else OPAQUE
+
+
+def _is_plain(cls: Any) -> bool:
+    """Tell whether instances are nothing but attributes, rebuilt by pickle's default."""
+    return (
+        cls.__reduce_ex__ is object.__reduce_ex__
+        and cls.__reduce__ is object.__reduce__
+        and getattr(cls, "__getstate__", None) is getattr(object, "__getstate__", None)
+        and not hasattr(cls, "__setstate__")
+        and not hasattr(cls, "__getnewargs__")
+        and not hasattr(cls, "__getnewargs_ex__")
+        and cls not in copyreg.dispatch_table
+        and is_made_by_class_statements(cls)
+    )
+
+
+def kind_of_value(value: Any) -> int:
+    """Return how an object is watched."""
+    kind = kind_of(type(value))
+    if kind == DICT and "__spec__" in value:
+        return SKIP  # a module's namespace
+    # Arrays of objects hold references, not bytes; those with objects in some fields only are compared by digest.
+    if kind == ARRAY and value.dtype.hasobject:
+        return OBJECTS if value.dtype.kind == "O" else OPAQUE
+    return kind
+
+
+def children_of(value: Any, kind: int) -> list[Any]:
+    """List what an object refers to, as far as it is followed."""
+    if kind in (LIST, SET, TUPLE):
+        return list(value)
+    if kind == DICT:
+        return [*value.keys(), *value.values()]
+    if kind == OBJECTS:
+        listed: list[Any] = value.ravel().tolist()
+        return listed
+    if kind == CELL:
+        return list(state_of(value, kind))
+    if kind == FUNCTION:
+        defaults, keywords, attributes, _, closure, named = state_of(value, kind)
+        return [
+            *(defaults or ()), *keywords.values(), *attributes.values(), *(closure or ()), named["__annotations__"]
+        ]  # fmt: skip
+    if kind == MEMBER:
+        return list(state_of(value, kind)[1].values())
+    if kind == CACHE:
+        attributes, results, _, _ = state_of(value, kind)
+        return [*attributes.values(), *results]
+    if kind == INSTANCE:
+        _, attributes, slots = state_of(value, kind)
+        return [*attributes.values(), *slots]
+    if kind == CONTAINER:
+        _, attributes, slots, factory, *content = state_of(value, kind)
+        return [*attributes.values(), *slots, factory, *chain.from_iterable(content)]
+    if kind == OPAQUE and holds_attributes(type(value)):
+        return [*getattr(value, "__dict__", {}).values(), *_slots_of(value)]
+    if kind == HOLDER:
+        return _held_by(value)
+    return []
+
+
+def _held_by(value: Any) -> list[Any]:
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values(), *value.__dict__.values()]
+    if isinstance(value, property):
+        return [value.fget, value.fset, value.fdel]
+    if isinstance(value, types.MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, types.BuiltinMethodType | types.MethodWrapperType):
+        return [] if isinstance(value.__self__, types.ModuleType) else [value.__self__]
+    if isinstance(value, types.MappingProxyType):
+        return [*value.keys(), *value.values()]
+    return [value.__func__]
+
+
+def state_of(value: Any, kind: int) -> tuple[Any, ...]:
+    """Return the changeable state of a function, a closure cell, an instance or a container, shallow and copied."""
+    if kind == CELL:
+        try:
+            return (value.cell_contents,)
+        except ValueError:
+            return (Missing,)
+    if kind == FUNCTION:
+        return (
+            value.__defaults__,
+            dict(value.__kwdefaults__ or {}),
+            dict(value.__dict__),
+            value.__code__,
+            value.__closure__,
+            {name: getattr(value, name) for name in _FUNCTION_ATTRIBUTES},
+        )
+    if kind == MEMBER:
+        return type(value), {name: item for name, item in value.__dict__.items() if name not in MEMBER_MACHINERY}
+    if kind == CACHE:
+        held = remembered(value)
+        return dict(value.__dict__), held.results, held.hits, held.misses
+    if is_weak(type(value)):
+        return (type(value), {}, (), None, *content_of(value))
+    attributes = dict(value.__dict__) if hasattr(value, "__dict__") else {}
+    slots = _slots_of(value)
+    if kind == CONTAINER:
+        return (type(value), attributes, slots, getattr(value, "default_factory", None), *content_of(value))
+    return (type(value), attributes, slots)
+
+
+_FUNCTION_ATTRIBUTES = ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__")
+
+
+def _slots_of(value: Any) -> tuple[Any, ...]:
+    return tuple(getattr(value, name, Missing) for name in slot_names(type(value)))
+
+
+def slot_names(cls: type) -> list[str]:
+    """Return the names of a class's slots, mangled as they are stored."""
+    names: list[str] = copyreg._slotnames(cls)  # type: ignore[attr-defined]  # what pickle itself uses
+    return names
