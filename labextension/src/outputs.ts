@@ -114,7 +114,7 @@ export function putLost(panel: NotebookPanel, jobs: IJob[]): void {
   for (const job of jobs) {
     for (const [outputs, place] of job.view ? widgets(panel, job.view) : []) {
       const [head, ...rest] = lost(job);
-      const box = element('div', 'lmr-lost');
+      const box = element('div', 'lmr-lost mathjax_ignore tex2jax_ignore');
       box.setAttribute('style', 'margin: 4px 0');
       box.append(element('b', '', head), ...rest.map(line => element('div', '', line)));
       const data = { 'text/html': box.outerHTML, 'text/plain': [head, ...rest].join('\n') };

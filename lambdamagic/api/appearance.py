@@ -35,6 +35,8 @@ LINE = (
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;margin:2px 0;"
     "padding:3px 10px;border-left:3px solid {colour};color:var(--jp-ui-font-color1,inherit);overflow-wrap:anywhere"
 )
+#: The classes of all our HTML: pages that set mathematics (MathJax 3 and 2) leave what is in dollar signs as it is.
+AS_TEXT = "mathjax_ignore tex2jax_ignore"
 MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 
 
@@ -49,10 +51,8 @@ def html_line(label: str, state: str, told: str) -> str:
     """Return a line that a notebook shows: what it is, its state in sign, word and colour, and what else is known."""
     colour = COLOURS.get(state, COLOURS["running"])
     more = f' <span style="opacity:.75">{escape(told)}</span>' if told else ""
-    return (
-        f'<div style="{LINE.format(colour=colour)}"><span style="{MONO};font-weight:600">λ {escape(label)}</span> '
-        f"{html_state(state)}{more}</div>"
-    )
+    named = f'<span style="{MONO};font-weight:600">λ {escape(label)}</span>'
+    return f'<div class="{AS_TEXT}" style="{LINE.format(colour=colour)}">{named} {html_state(state)}{more}</div>'
 
 
 def outcome_told(value: object, error: BaseException | None) -> str:

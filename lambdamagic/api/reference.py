@@ -6,6 +6,7 @@ import html
 from typing import Any, Generic, TypeVar
 
 from lambdamagic.api import process
+from lambdamagic.api.appearance import AS_TEXT
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.picklers import PICKLING_ERRORS
 from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared
@@ -32,7 +33,8 @@ class Reference(Shared, Generic[_T]):
         return f"<{_where(self)}: {_kind(self)}, {_size(self.size_bytes)}>"
 
     def _repr_html_(self) -> str:
-        return f"<code>{html.escape(_kind(self))}</code> {_size(self.size_bytes)}, {html.escape(_where(self))}"
+        told = f"<code>{html.escape(_kind(self))}</code> {_size(self.size_bytes)}, {html.escape(_where(self))}"
+        return f'<span class="{AS_TEXT}">{told}</span>'
 
 
 def _where(reference: Reference[Any]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
+from lambdamagic.api.appearance import AS_TEXT
 from lambdamagic.codec.earlier import refers_to_earlier
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.errors import BeforeFailedError, JobCancelledError, LambdaMagicError
@@ -360,7 +361,7 @@ class BackgroundJob:
             from IPython.display import display
 
             gate.open(self._progress(), time.time())
-            unseen = {"text/html": f"<div>{escape(_UNSEEN)}</div>", "text/plain": _UNSEEN}
+            unseen = {"text/html": f'<div class="{AS_TEXT}">{escape(_UNSEEN)}</div>', "text/plain": _UNSEEN}
             shown = unseen if self._background.is_headless else _NOTHING
             self._outputs = display(shown, raw=True, display_id=True)
 
@@ -397,4 +398,4 @@ class BackgroundJob:
     def _repr_html_(self) -> str:
         quiet = "font-size:12px;opacity:.75;margin:-2px 0 4px;padding-left:15px;overflow-wrap:anywhere"
         card = page.render(self._progress(), time.time())
-        return f'{card}<div style="{quiet}">{escape(self._told())}</div>'
+        return f'{card}<div class="{AS_TEXT}" style="{quiet}">{escape(self._told())}</div>'

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from lambdamagic.api.appearance import AS_TEXT
+
 _MOST_CHARS = 20_000
 #: What is longer may not fit into the height below, also where the page is narrow.
 _LONG_LINES, _LONG_CHARS = 10, 400
@@ -67,7 +69,7 @@ def _pre(text: str, name: str) -> str:
     is_long = text.count("\n") > _LONG_LINES or len(text) > _LONG_CHARS
     # A group and no region: landmarks of one name would stand in the page for each job.
     reached = f' tabindex="0" role="group" aria-label="{name}"' if is_long else ""
-    return f'<pre style="{style}"{reached}>{escape(text)}</pre>'
+    return f'<pre class="{AS_TEXT}" style="{style}"{reached}>{escape(text)}</pre>'
 
 
 def _cut(text: str) -> str:

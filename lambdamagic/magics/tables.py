@@ -6,6 +6,8 @@ import io
 from collections.abc import Sequence
 from html import escape
 
+from lambdamagic.api.appearance import AS_TEXT
+
 _BOX = (
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;"
     "color:var(--jp-ui-font-color1,inherit);margin:2px 0 4px"
@@ -73,7 +75,8 @@ class Table:
         head = f"<thead><tr>{cells('th', [column.rstrip('>~') for column in self.columns])}</tr></thead>"
         table = f'<table style="{_TABLE}">{head}<tbody>{body}</tbody></table>' if self.rows else ""
         notes = "".join(f'<div style="opacity:.8">{escape(note)}</div>' for note in self.notes)
-        return f'<div style="{_BOX}"><div style="font-weight:600">{escape(self.title)}</div>{table}{notes}</div>'
+        title = f'<div style="font-weight:600">{escape(self.title)}</div>'
+        return f'<div class="{AS_TEXT}" style="{_BOX}">{title}{table}{notes}</div>'
 
     def _cell(self, tag: str, position: int, text: str) -> str:
         column = self.columns[position]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from lambdamagic.api.appearance import LINE, MONO
+from lambdamagic.api.appearance import AS_TEXT, LINE, MONO
 from lambdamagic.capture import touched_names
 from lambdamagic.magics.remote_errors import interrupted
 from lambdamagic.magics.source import FUTURES
@@ -162,7 +162,7 @@ class _Card(_Note):
         colour = "var(--jp-brand-color1,#2c7be0)" if more else "var(--jp-border-color2,rgba(128,128,128,.5))"
         quiet = f' <span style="opacity:.75">({escape(more)})</span>' if more else ""
         bundle = {
-            "text/html": f'<div role="status" style="{LINE.format(colour=colour)}">{sign} '
+            "text/html": f'<div class="{AS_TEXT}" role="status" style="{LINE.format(colour=colour)}">{sign} '
             f'<span style="{MONO}">λ</span> {escape(message)}{quiet}</div>',
             "text/plain": f"λ {message}" + (f" ({more})" if more else ""),
         }

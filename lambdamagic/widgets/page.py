@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
-from lambdamagic.api.appearance import COLOURS, html_state
+from lambdamagic.api.appearance import AS_TEXT, COLOURS, html_state
 from lambdamagic.widgets.progress import Progress
 from lambdamagic.widgets.text import details, pace
 
@@ -38,7 +38,7 @@ def render(progress: Progress, now: float) -> str:
     """Return the view's HTML."""
     colour = COLOURS.get(progress.state, COLOURS["running"])
     parts = [
-        f'<div style="{_CARD.format(accent=colour)}">',
+        f'<div class="{AS_TEXT}" style="{_CARD.format(accent=colour)}">',
         f'<div style="{_HEAD}">',
         f'<span style="{_LABEL}" title="{escape(progress.label)}">λ {escape(progress.label)}</span> ',
         f"{html_state(progress.state)} ",

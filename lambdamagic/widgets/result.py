@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from html import escape
 
-from lambdamagic.api.appearance import SIGNS
+from lambdamagic.api.appearance import AS_TEXT, SIGNS
 from lambdamagic.widgets import pictures, text
 from lambdamagic.widgets.progress import Progress
 from lambdamagic.widgets.tasks import TaskGrid
@@ -67,7 +67,7 @@ def render(progress: Progress, tasks: TaskGrid, *, traceback: str = "", is_kept:
     now = progress.finished_at or progress.started_at
     label = escape(_cut(progress.label, _LABEL))
     parts = [
-        f'{_STYLE}<div class="lmr" role="group" aria-label="Job {label}">',
+        f'{_STYLE}<div class="lmr {AS_TEXT}" role="group" aria-label="Job {label}">',
         f'<div><b class="lmr-l">λ {label}</b> <span class="lmr-s lmr-{escape(progress.state)}">'
         f"{SIGNS.get(progress.state, '?')} {escape(progress.state)}</span></div>",
         f'<div class="lmr-q">{escape(" · ".join([*_pace(progress, now), f"job {progress.job_id}"]))}</div>',

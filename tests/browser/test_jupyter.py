@@ -14,11 +14,16 @@ from typing import Any
 import ipykernel
 import pytest
 
+from lambdamagic.api.appearance import html_line
+from lambdamagic.magics.output_bundle import outputs_bundle
+from lambdamagic.magics.tables import Table
+from lambdamagic.widgets import page as card
 from tests.browser.axe import violations
 from tests.browser.extension import is_installed
 from tests.browser.jupyter import Jupyter
 from tests.browser.test_result import COLOURS
 from tests.cells.conftest import Gate
+from tests.widgets.jobs import START, after, outcome, sent, started
 from tests.widgets.test_result import _job, _rendered
 
 _SETUP = """\
@@ -107,6 +112,40 @@ def test_a_notebook_that_came_from_somebody_else_shows_its_results(
     assert not [line for line in lines if line.startswith("0")], "an axis without its picture"
     keep(page, f"shared-{theme[11:].lower()}")
     notebook.theme("JupyterLab Light")
+
+
+def test_dollar_signs_stay_dollar_signs(jupyterlab: Jupyter, open_page: Callable[..., Any]) -> None:
+    """JupyterLab makes mathematics of what stands between dollar signs, but not in anything that we show."""
+    price = "$0.0001 each, $0.10 a thousand"
+    begun = after(started(label=price), sent("a", 0, 1), outcome(2), outcome(3, f"ValueError: {price}"))
+    printed = outputs_bundle([{"stream": "stdout", "text": price}], price, None)
+    assert printed is not None
+    shown = [
+        f"<p>{price}</p>",
+        html_line(price, "done", price),
+        card.render(begun, START + 4),
+        _rendered(*_job(30, error=lambda task: price), traceback=price),
+        Table("Plan", ("name", "why~"), [(price, price)], [price])._repr_html_(),
+        printed["text/html"],
+    ]
+    path = jupyterlab.write("dollars.ipynb", *("1" for _ in shown))
+    notebook = json.loads(path.read_text())
+    for cell, html in zip(notebook["cells"], shown, strict=True):
+        cell["outputs"] = [{"output_type": "display_data", "data": {"text/html": html}, "metadata": {}}]
+    path.write_text(json.dumps(notebook))
+    page = open_page(strict=False)
+    opened = jupyterlab.open(page, path.name)
+    opened.output(0).locator("mjx-container").wait_for()
+    opened.output(len(shown) - 1).scroll_into_view_if_needed()
+    page.evaluate("() => new Promise((done) => requestIdleCallback(done))")
+    assert [opened.output(number).locator("mjx-container").count() for number in range(len(shown))] == [
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]
 
 
 def test_two_thousand_tasks_are_watched_and_their_result_stays(
