@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from lambdamagic.cli.exits import MISSING
 
 if TYPE_CHECKING:
     from lambdamagic.local.local_server import LocalConnection
+    from lambdamagic.local.shared_server import Usage
 
 
 @click.group()
@@ -21,11 +23,15 @@ def local() -> None:
     """
 
 
-def _show(app: App, connection: LocalConnection) -> None:
+def _show(app: App, connection: LocalConnection, used: Usage | None = None) -> None:
     if app.out.as_json:
-        app.out.document({"pid": connection.pid, **connection.environment()})
+        usage = {} if used is None else dataclasses.asdict(used)
+        app.out.document({"pid": connection.pid, **usage, **connection.environment()})
         return
     app.out.text(f"# the embedded Lambda runs at {connection.endpoint_url} (pid {connection.pid})")
+    if used is not None:
+        disk, memory = used.disk_bytes / 1e6, used.memory_bytes / 1e6
+        app.out.text(f"# it uses {disk:,.0f} MB of disk (in {connection.folder}) and {memory:,.0f} MB of memory")
     for name, value in connection.environment().items():
         app.out.text(f"export {name}={value}")
 
@@ -60,8 +66,8 @@ def stop(app: App) -> None:
 @local.command()
 @with_common_options
 def status(app: App) -> None:
-    """Say whether it runs; exit status 3 when it does not."""
-    from lambdamagic.local.shared_server import shared_status
+    """Say whether it runs, and what it uses of this machine; exit status 3 when it does not run."""
+    from lambdamagic.local.shared_server import shared_status, usage
 
     found = shared_status()
     if found.connection is None or not found.is_running:
@@ -71,4 +77,4 @@ def status(app: App) -> None:
             app.out.text("it is not running")
             app.out.note("`lambdamagic local start` starts it; notebooks need none, they start one of their own")
         raise click.exceptions.Exit(MISSING)
-    _show(app, found.connection)
+    _show(app, found.connection, usage(found.connection))

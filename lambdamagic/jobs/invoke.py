@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lambdamagic.errors import TargetError
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol import life
@@ -80,7 +81,11 @@ def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:
 def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationReply) -> Arrival:
     """Read a reply."""
     function = unit.function or spec.function
-    response = read_reply(reply, client=spec.versions, function=function)
+    try:
+        response = read_reply(reply, client=spec.versions, function=function)
+    except TargetError:
+        spec.stager.doubt()  # perhaps a blob has gone: the next job sends it again
+        raise
     is_left = not spec.collects and response.payload is not None and bool(response.payload.parts)
     frames = [] if is_left else collect(spec, response, attempt_id)
     report = parse_report(reply.log_tail, reply.request_id)

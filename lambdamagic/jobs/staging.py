@@ -31,12 +31,14 @@ class Stager:
     Args:
         store: The bucket; None where there is none, so that everything must ride inline.
         clock: Tells when permissions have to be renewed.
+        trust_s: How long what was sent is taken to be there; then the bucket is asked, since objects expire.
     """
 
-    def __init__(self, store: ObjectStore | None, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, store: ObjectStore | None, clock: Clock = SYSTEM_CLOCK, *, trust_s: float = 3600.0) -> None:
         self.store = store
         self._lock = threading.Lock()
-        self._sent: set[str] = set()
+        self._trust_s = trust_s
+        self._sent: dict[str, float] = {}
         self._sending: dict[str, threading.Lock] = {}
         self._clock = clock
         self._renewed: dict[int, tuple[Payload | None, int, Payload]] = {}
@@ -118,14 +120,14 @@ class Stager:
         was_put = bool(sha256)
         sha256 = sha256 or sha256_of([segment])
         with self._lock:
-            sending = None if sha256 in self._sent else self._sending.setdefault(sha256, threading.Lock())
+            sending = None if self._is_trusted(sha256) else self._sending.setdefault(sha256, threading.Lock())
         if sending is not None:
             with sending:  # who comes second waits for the first one's upload instead of sending it too
                 self._send(store, segment, size, sha256, was_put=was_put)
         return FrameRef(size, sha256, store.presign_get(keys.blob_key(sha256), PRESIGN_EXPIRES_S))
 
     def _send(self, store: ObjectStore, segment: Any, size: int, sha256: str, *, was_put: bool) -> None:
-        if sha256 in self._sent:
+        if self._is_trusted(sha256):
             return
         if was_put and sha256_of([segment]) != sha256:
             raise EncodeError(
@@ -133,11 +135,21 @@ class Stager:
                 hint="put it again after the change: lambdamagic.put takes it as it is at that moment",
             )
         key = keys.blob_key(sha256)
-        if size < _ASK_MIN_BYTES or not store.exists(key):
+        is_worth_asking = size >= _ASK_MIN_BYTES or sha256 in self._sent
+        if not (is_worth_asking and store.exists(key)):
             store.put(key, [segment])
         with self._lock:
-            self._sent.add(sha256)
+            self._sent[sha256] = self._clock.monotonic()
             self._sending.pop(sha256, None)
+
+    def _is_trusted(self, sha256: str) -> bool:
+        sent_at = self._sent.get(sha256)
+        return sent_at is not None and self._clock.monotonic() - sent_at < self._trust_s
+
+    def doubt(self) -> None:
+        """Ask the bucket from now on for what was sent before: something of it was not there."""
+        with self._lock:
+            self._sent = dict.fromkeys(self._sent, float("-inf"))
 
     def required(self) -> ObjectStore:
         """Return the bucket.

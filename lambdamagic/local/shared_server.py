@@ -11,7 +11,7 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,14 @@ class SharedStatus:
     is_running: bool
     connection: LocalConnection | None
     file: Path
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What an instance uses of this machine: files in its folder, and the resident memory of all its processes."""
+
+    disk_bytes: int
+    memory_bytes: int
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,21 @@ def stop_shared(*, folder: Path | None = None, lock_timeout_s: float = 60.0) -> 
 def shared_status(*, folder: Path | None = None) -> SharedStatus:
     """Return whether the shared instance runs, and how to reach it."""
     return _status(_connection_file(folder))
+
+
+def usage(connection: LocalConnection) -> Usage:
+    """Return what a running instance uses; what goes away meanwhile is not counted."""
+    disk = memory = 0
+    for folder, _, names in os.walk(connection.folder):
+        for name in names:
+            with suppress(OSError):
+                disk += (Path(folder) / name).lstat().st_size
+    with suppress(psutil.NoSuchProcess):
+        server = psutil.Process(connection.pid)
+        for process in [server, *server.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                memory += process.memory_info().rss
+    return Usage(disk, memory)
 
 
 def _status(file: Path) -> SharedStatus:

@@ -26,11 +26,13 @@ class Account:
     """
 
     name = ""
+    #: How long a staged object is taken to be in the bucket; see `Stager`.
+    trust_s = 3600.0
 
     def __init__(self, access: AwsAccess, *, bucket: str | None, max_connections: int) -> None:
         self.access = access
         self._store = S3ObjectStore(bucket, access) if bucket else None
-        self._stager = Stager(self._store)
+        self._stager = Stager(self._store, trust_s=self.trust_s)
         self._transport = LambdaTransport(access, max_connections=max_connections)
         self._lock = threading.Lock()
         self._prepared: set[str] = set()

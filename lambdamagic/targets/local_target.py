@@ -11,6 +11,7 @@ from lambdamagic.deploy.functions import FunctionMaker, ensure_bucket, variant_n
 from lambdamagic.deploy.triggers import enable_trigger
 from lambdamagic.errors import InvocationLostError, LocalServerError, TargetError
 from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.local.control.staged_blobs import IN_USE_S
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.local.server.server_options import default_concurrency
 from lambdamagic.targets.account_target import Account
@@ -32,6 +33,7 @@ class LocalTarget(Account):
     """
 
     name = "local"
+    trust_s = IN_USE_S / 2
 
     def __init__(self, settings: Settings, server: LocalServer | None = None) -> None:
         self._owns_server = server is None

@@ -12,20 +12,27 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lambdamagic.errors import TargetError
 from lambdamagic.protocol.envelope import Request
 from lambdamagic.protocol.keys import sign
 from lambdamagic.protocol.payload import FrameRef, Part, Payload, inline_payload, signed_text
 
-_KEEP_FRACTION = 0.5  # of the free space under /tmp: the rest is the user's
+_KEEP_FRACTION = 0.5  # of the free space under /tmp, and of its size where that is known: the rest is the user's
 _CHUNK = 1 << 20
 PARALLEL_MIN_BYTES = 16 << 20  # below this one request is as fast as several
 
 
 class BlobCache:
-    """Blobs of this execution environment, on disk."""
+    """Blobs of this execution environment, on disk.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    Args:
+        folder: Where they are kept; by default in the temporary folder.
+        size_mb: The size of /tmp, where the file system does not say it: by default what the embedded Lambda says.
+    """
+
+    def __init__(self, folder: Path | None = None, size_mb: int | None = None) -> None:
         self._folder = folder
+        self._size_mb = int(os.environ.get("LAMBDAMAGIC_EPHEMERAL_MB", "0")) if size_mb is None else size_mb
         self.fetched_bytes = 0
         self.requests = 0
         # What the system says of a file that was verified: hashing 100 MB takes longer than reading them.
@@ -50,6 +57,7 @@ class BlobCache:
 
         Raises:
             IntegrityError: The bytes do not have the digest.
+            TargetError: It is no longer there.
             TransferError: S3 refused or could not be reached.
         """
         kept = self._from_disk(frame)
@@ -57,7 +65,13 @@ class BlobCache:
             return kept
         from lambdamagic.storage.presigned import fetch
 
-        data = fetch(frame.url, frame.size_bytes, sha256=frame.sha256)
+        try:
+            data = fetch(frame.url, frame.size_bytes, sha256=frame.sha256)
+        except FileNotFoundError as error:
+            raise TargetError(
+                "what was staged for the function is no longer in the bucket",
+                hint="Run it again: it is sent again. Objects expire, and the embedded Lambda keeps 2 GB",
+            ) from error
         self.fetched_bytes += frame.size_bytes
         self.requests += 1
         self._keep(frame.sha256, data)
@@ -81,9 +95,8 @@ class BlobCache:
         return data
 
     def _keep(self, sha256: str, data: bytearray) -> None:
-        stat = os.statvfs(self.folder)
-        room = stat.f_bavail * stat.f_frsize * _KEEP_FRACTION
         files = sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime)
+        room = self._room_bytes(files)
         while files and room < len(data):
             room += files[0].stat().st_size
             files.pop(0).unlink(missing_ok=True)
@@ -95,6 +108,14 @@ class BlobCache:
             partial.replace(self.path(sha256))
         except OSError:
             partial.unlink(missing_ok=True)  # a full disk costs a fetch next time, nothing else
+
+    def _room_bytes(self, files: Sequence[Path]) -> float:
+        stat = os.statvfs(self.folder)
+        room = stat.f_bavail * stat.f_frsize * _KEEP_FRACTION
+        if self._size_mb:
+            kept = sum(path.stat().st_size for path in files)
+            room = min(room, self._size_mb * (1 << 20) * _KEEP_FRACTION - kept)
+        return room
 
     def pristine(self, sha256: str) -> Callable[[], Iterator[bytes]] | None:
         """Return a reader of a blob's bytes as they arrived, chunk by chunk; None if they were not kept."""

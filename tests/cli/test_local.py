@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 
 import psutil
@@ -36,6 +37,8 @@ def test_start_status_stop(tmp_path: Path) -> None:
         s3.close()
         shown = run(tmp_path, "local", "status")
         assert f"export AWS_ENDPOINT_URL={facts['AWS_ENDPOINT_URL']}" in shown.out
+        assert re.search(r"it uses \d+ MB of disk .* and [1-9]\d+ MB of memory", shown.out)
+        assert json.loads(run(tmp_path, "local", "status", "--json").out)["memory_bytes"] > 10_000_000
     finally:
         stopped = run(tmp_path, "local", "stop")
     assert stopped.out == "stopped\n"

@@ -11,6 +11,7 @@ import errno
 import io
 import re
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -19,9 +20,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from lambdamagic.local.control import notifications
+from lambdamagic.local.control.staged_blobs import StagedBlobs
 from lambdamagic.local.server.auth import Credential
 from lambdamagic.local.server.error_bodies import AwsError
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
+from lambdamagic.local.server.server_options import BLOB_LIMIT_BYTES
 
 SERVICES = {
     "s3": "s3",
@@ -41,8 +44,16 @@ _Routes = list[tuple[re.Pattern[str], Callable[..., Any]]]
 class MotoApp:
     """Answers requests out of moto. Blocking: call it in a thread."""
 
-    def __init__(self, *, account_id: str, on_load: dict[str, Callable[[], None]] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        account_id: str,
+        on_load: dict[str, Callable[[], None]] | None = None,
+        blob_limit_bytes: int = BLOB_LIMIT_BYTES,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._account_id = account_id
+        self._blobs = StagedBlobs(blob_limit_bytes, size_of=self._size_of, delete=self._delete_object, now=now)
         self._routes: dict[str, _Routes] = {}
         self._lock = threading.RLock()
         self._conditional = threading.Lock()
@@ -75,7 +86,10 @@ class MotoApp:
                 # moto looks whether an object is there and then writes it, and requests run in several threads.
                 alone = self._conditional if _is_conditional_write(request) else nullcontext()
                 with alone, notifications.during(request):
-                    return self._call(handler, request)
+                    response = self._call(handler, request)
+                if service == "s3":
+                    self._blobs.note(request, response)
+                return response
         raise AwsError(404, "UnknownOperationException", f"{service} has no {request.method} {request.path}")
 
     def credential(self, access_key_id: str) -> Credential | None:
@@ -93,6 +107,17 @@ class MotoApp:
             if role.access_key_id == access_key_id:
                 return Credential(access_key_id, role.secret_access_key, role.session_token)
         return None
+
+    def _size_of(self, bucket: str, key: str) -> int | None:
+        from moto.s3.models import s3_backends
+
+        found = s3_backends[self._account_id]["aws"].get_object(bucket, key)
+        return None if found is None else int(found.size)
+
+    def _delete_object(self, bucket: str, key: str) -> None:
+        from moto.s3.models import s3_backends
+
+        s3_backends[self._account_id]["aws"].delete_object(bucket, key)
 
     def _call(self, handler: Callable[..., Any], request: HttpRequest) -> HttpResponse:
         from botocore.exceptions import ClientError
@@ -115,6 +140,9 @@ class MotoApp:
         except Exception as error:  # moto's handlers raise anything; one request must not end the server
             traceback.print_exc()
             raise AwsError(500, "InternalFailure", f"moto failed: {type(error).__name__}: {error}") from error
+        finally:
+            # It refers to itself by its environment: the body would stay until the garbage collector comes by.
+            received.environ.clear()
         content = body.encode() if isinstance(body, str) else bytes(body)
         return HttpResponse(int(status), _headers(headers, request, content), content)
 

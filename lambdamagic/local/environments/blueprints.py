@@ -56,6 +56,7 @@ class BlueprintMaker:
             "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "LAMBDAMAGIC_EPHEMERAL_MB": str(function.ephemeral_mb),  # its /tmp is a folder, which has no size
             "LAMBDA_RUNTIME_DIR": str(Path(interpreter.executable).parent),
             "LAMBDA_TASK_ROOT": str(task_root),
         }

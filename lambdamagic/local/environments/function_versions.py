@@ -49,6 +49,7 @@ class FunctionVersion:
     on_failure_arn: str | None
     on_success_arn: str | None
     region: str
+    ephemeral_mb: int = 512
 
     @property
     def fingerprint(self) -> tuple[Any, ...]:
@@ -60,6 +61,7 @@ class FunctionVersion:
             self.runtime,
             self.memory_mb,
             self.timeout_s,
+            self.ephemeral_mb,
             self.variables,
             self.code_digest,
             tuple(layer.arn for layer in self.layers),
@@ -153,6 +155,7 @@ class FunctionCatalog:
             on_failure_arn=(destinations.get("OnFailure") or {}).get("Destination"),
             on_success_arn=(destinations.get("OnSuccess") or {}).get("Destination"),
             region=self._region,
+            ephemeral_mb=int(function.ephemeral_storage),
         )
 
     def has(self, name: str) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lambdamagic.local.control import control_plane, notifications
+from lambdamagic.local.control import control_plane, notifications, object_files
 from lambdamagic.local.control.control_plane import ACCOUNT_PATH, account_settings
 from lambdamagic.local.control.log_streams import LogBuffer
 from lambdamagic.local.control.moto_app import LIKELY_SERVICES, MotoApp
@@ -60,10 +60,11 @@ class Server:
         self._moto = MotoApp(
             account_id=DEFAULT_ACCOUNT_ID,
             on_load={
-                "s3": partial(notifications.install_for_s3, partial(_from_thread, loop, self._on_event)),
+                "s3": partial(_install_s3, folder / "objects", partial(_from_thread, loop, self._on_event)),
                 "lambda": partial(notifications.install_for_others, partial(_from_thread, loop, self._on_event)),
                 "cloudformation": partial(_install_stacks, self._faults.draw_stack),
             },
+            blob_limit_bytes=options.blob_limit_bytes,
         )
         self._authenticator.look_up = self._moto.credential
         self._pool = Pool(
@@ -312,6 +313,11 @@ class Server:
             sqs_backends[account_id][region].send_message(queue, json.dumps(record))
         except ServiceException as error:
             sys.stderr.write(f"the record for {arn} is lost: {error}\n")
+
+
+def _install_s3(folder: Path, invoke: notifications.Invoke) -> None:
+    object_files.install(folder)
+    notifications.install_for_s3(invoke)
 
 
 def _install_stacks(refuse: Callable[[str, str], str | None]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT_ID = "123456789012"  # moto's own default account
+BLOB_LIMIT_BYTES = 2 << 30
 CLOSE_TIMEOUT_S = 5.0  # what a server that ends gives its running work, and then its keeper, each
 
 
@@ -44,6 +45,7 @@ class ServerOptions:
         time_factor: Multiplies those waits and the maximum event age, so that tests need not wait minutes.
         image_command: What runs a function of package type Image: program and arguments, to which the handler is
             added; empty runs the handler with the server's interpreter.
+        blob_limit_bytes: How much clients may have staged in the embedded S3; what was not used for longest goes.
         detached: Whether the instance outlives the process that started it (a shared instance).
     """
 
@@ -59,6 +61,7 @@ class ServerOptions:
     retry_delays_s: tuple[float, float] = (60.0, 120.0)
     time_factor: float = 1.0
     image_command: tuple[str, ...] = ()
+    blob_limit_bytes: int = BLOB_LIMIT_BYTES
     detached: bool = False
 
     def to_json(self) -> str:
