@@ -322,10 +322,16 @@ def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: S
     Raises:
         Exception: Whatever unpickling raises, if the answer does not fit the question.
     """
-    decoder = Decoder(frames, home, primed=encoder.objects_by_number(numbers), missing=stand_in)
-    updates, bound, rest = decoder.load(), decoder.load(), decoder.load()
+    primed = encoder.objects_by_number(numbers)
+    try:
+        decoder = Decoder(frames, home, primed=primed, missing=stand_in)
+        updates, bound, rest = decoder.load(), decoder.load(), decoder.load()
+    except Exception:  # noqa: BLE001  # classes may raise anything where their objects are made; the rest is to be read
+        decoder = Decoder(frames, home, primed=primed, missing=stand_in, salvages=True)
+        updates, bound, rest = decoder.load(), decoder.load(), decoder.load()
+    rest["lost"] += _not_made(bound, decoder.broken)
     for lost in rest["lost"]:
-        if lost.section == "bound" and lost.what not in bound:
+        if lost.section == "bound" and (lost.what not in bound or isinstance(bound[lost.what], Placeholder)):
             bound[lost.what] = Placeholder(lost.what, lost.type_name, lost.reason, lost.text)
     return Effects(
         bound,
@@ -340,7 +346,20 @@ def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: S
     )
 
 
+def _not_made(bound: Mapping[str, Any], broken: Sequence[Placeholder]) -> list[Lost]:
+    """Name what could not be made here, by the name that is bound to it where there is one."""
+    names = {id(value): name for name, value in bound.items()}
+    found = []
+    for each in broken:
+        kind, reason, text = each.described()
+        name = names.get(id(each))
+        found.append(Lost(name or f"{text} inside what came back", kind, reason, text, "bound" if name else "part"))
+    return found
+
+
 def _apply(target: Any, kind: int, state: Any) -> None:
+    if isinstance(state, Placeholder):
+        raise TypeError(state.described()[1])
     if isinstance(target, FunctionGlobals):
         target, state = target.function.__globals__, {**state, "__builtins__": target.function.__builtins__}
     if kind == kinds.LIST:

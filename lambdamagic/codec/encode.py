@@ -125,6 +125,7 @@ class Decoder:
         primed: Objects that the writer referred to by number, in order.
         missing: Called with (module, name, error) for what cannot be imported here; its return stands in for it.
             Without it the error is raised.
+        salvages: Whether to go on where the code of a class raises, and put placeholders there; slow.
     """
 
     def __init__(
@@ -134,11 +135,18 @@ class Decoder:
         *,
         primed: Sequence[Any] = (),
         missing: Callable[[str, str, Exception], Any] | None = None,
+        salvages: bool = False,
     ) -> None:
         self._stream = _Stream(b"".join((_prelude(len(primed)), frames[0])) if primed else frames[0])
         self._home = home
         home.missing = missing
-        self._unpickler = _Unpickler(self._stream, chain(primed, frames[1:]), missing)
+        self._unpickler: Any
+        if salvages:
+            from lambdamagic.codec.salvage import SalvagingUnpickler
+
+            self._unpickler = SalvagingUnpickler(self._stream, chain(primed, frames[1:]), missing)
+        else:
+            self._unpickler = _Unpickler(self._stream, chain(primed, frames[1:]), missing)
         if primed:
             self._unpickler.load()
 
@@ -151,6 +159,12 @@ class Decoder:
         """Read all parts that are left."""
         while not self._stream.at_end():
             yield self.load()
+
+    @property
+    def broken(self) -> list[Any]:
+        """The placeholders that stand for what could not be made."""
+        found: list[Any] = getattr(self._unpickler, "broken", [])
+        return found
 
     def memo(self) -> dict[int, Any]:
         """Return number to object for all that was read."""

@@ -16,6 +16,11 @@ class Placeholder:
     def __init__(self, name: str, type_name: str, reason: str, text: str) -> None:
         self.__dict__.update(_name=name, _type_name=type_name, _reason=reason, _text=text)
 
+    def described(self) -> tuple[str, str, str]:
+        """Return of which type the value is, why it is not here, and what it was."""
+        state = self.__dict__
+        return state["_type_name"], state["_reason"], state["_text"]
+
     def __repr__(self) -> str:
         state = self.__dict__
         return f"<{state['_name']}: {state['_type_name']} that stayed on Lambda: {state['_reason']}>"

@@ -14,6 +14,7 @@ import dataclasses
 import enum
 import functools
 import marshal
+import pickle
 import sys
 import types
 import typing
@@ -78,7 +79,10 @@ class Reducers:
             return self._numpy(value)
         if module == "pandas.core.internals.blocks":
             return self._pandas_block(value)
-        if module == self.home.module_name:
+        widgets = sys.modules.get("ipywidgets")
+        if widgets is not None and isinstance(value, widgets.Widget):
+            raise pickle.PicklingError("a widget lives by the connection of its process to a page")
+        if module == self.home.module_name or _needs_arguments(type(value).__new__):
             return self._instance(value)
         return NotImplemented
 
@@ -96,6 +100,8 @@ class Reducers:
     def _numpy(self, value: Any) -> Any:
         if self.share is not None and (shared := self.share(value)) is not None:
             return self._shared(shared)
+        if type(value).__name__ in ("finfo", "iinfo"):
+            return type(value), (value.dtype,)
         if type(value).__name__ != "ndarray":
             return NotImplemented
         if id(value) in self.views:
@@ -144,7 +150,7 @@ class Reducers:
             state = object.__reduce_ex__(value, 2)[2]
             options = [getattr(value, name, None) for name in ("default_factory", "maxlen")]
             return rebuild.container, (cls,), (state, *options, *content_of(value)), None, None, rebuild.set_container
-        if native is object and hasattr(cls, "__getattr__"):
+        if native is object and (hasattr(cls, "__getattr__") or "__new__" in _names_of(cls)):
             state = object.__reduce_ex__(value, 2)[2]
             return rebuild.bare, (cls,), state, None, None, rebuild.set_state
         return NotImplemented
@@ -300,6 +306,16 @@ class Reducers:
 
     def _super(self, value: Any) -> Any:
         return rebuild.bound_super, (value.__thisclass__, value.__self__)
+
+
+def _names_of(cls: type) -> set[str]:
+    """Return the attributes of a class and its parents, what all objects have apart."""
+    return {name for base in cls.__mro__ if base is not object for name in base.__dict__}
+
+
+def _needs_arguments(new: Any) -> bool:
+    """Whether a `__new__` cannot be called with the class alone, as pickle does."""
+    return type(new) is types.FunctionType and new.__code__.co_argcount - len(new.__defaults__ or ()) > 1
 
 
 def reduced(value: Any) -> Any:

@@ -14,7 +14,7 @@ from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, serializer_versions
+from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, serializer_versions
 from lambdamagic.codec.tracking import Deleted
 from lambdamagic.errors import EncodeError
 from lambdamagic.protocol import versions
@@ -81,7 +81,7 @@ def encode_program(
     Raises:
         EncodeError: A value cannot be pickled; names it, the path to the offending part, and what to do.
     """
-    kinds = {"auto": ("c", "dill"), "dill": ("dill-forced",), "cloudpickle": ("cloudpickle",)}[serializer]
+    kinds = KINDS[serializer]
     failure: _NameFailed | None = None
     for kind in kinds:
         try:
@@ -147,6 +147,7 @@ class _Attempt:
             value = Deleted if name in plan.deleted_only else self.home.namespace[name]
             self._dump_name(name, value, captured.reason)
         if fn is not None:
+            self.encoder.dump(("next", "the callable"))
             self._dump("the callable", fn, ("callable", fn))
         self._dump_what_functions_read()
         library = {"dill": "dill", "dill-forced": "dill", "cloudpickle": "cloudpickle"}.get(self.kind)
@@ -169,6 +170,7 @@ class _Attempt:
         return frozenset(reached_imports(names, self.plan.own_modules))
 
     def _dump_name(self, name: str, value: Any, reason: str) -> None:
+        self.encoder.dump(("next", name))  # for who has to say what could not be read
         size = self._dump(name, value, ("names", {name: value}))
         self.values[name] = value
         self.names.append(ShippedName(name, type(value).__name__, size, reason))

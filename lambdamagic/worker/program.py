@@ -16,7 +16,9 @@ from lambdamagic.codec import home as codec_home
 from lambdamagic.codec.answer import read_answer
 from lambdamagic.codec.earlier import InOrder, WithEarlier, numbered_as_earlier
 from lambdamagic.codec.encode import Decoder, unpack_numbers
+from lambdamagic.codec.failures import safe_str
 from lambdamagic.codec.home import Home
+from lambdamagic.errors import EncodeError
 from lambdamagic.protocol.envelope import Before, Request
 from lambdamagic.protocol.payload import FrameRef, Payload, split_frames
 from lambdamagic.worker.blobs import BlobCache, read_frames
@@ -87,7 +89,7 @@ class LoadedProgram:
             self.aliases.update(self._stack.enter_context(importable(header["modules"])))
             for name in header["submodules"]:
                 importlib.import_module(name)
-            for kind, part in decoder.parts():
+            for kind, part in _parts(decoder):
                 if kind == "callable":
                     self.fn = part
                 else:
@@ -139,6 +141,34 @@ class LoadedProgram:
         self.captured.clear()
         self.header, self.fn, self.memo, self.pristine = {}, None, dict, {}
         self.shared.forget()
+
+
+def _parts(decoder: Decoder) -> Iterator[tuple[str, Any]]:
+    """Read the parts of a program.
+
+    Raises:
+        EncodeError: The code of some value's class raised; names the value.
+    """
+    name, parts = "", decoder.parts()
+    while True:
+        try:
+            kind, part = next(parts)
+        except StopIteration:
+            return
+        except ImportError:
+            raise
+        except Exception as error:
+            if not name:
+                raise
+            raise EncodeError(
+                f"{name} cannot be sent to Lambda: reading it there raised {type(error).__name__}: {safe_str(error)}",
+                hint=f"leave it out with --exclude {name}, make it inside the cell, or give its class a __reduce__ "
+                f"that makes it again",
+            ) from error
+        if kind == "next":
+            name = part
+        else:
+            yield kind, part
 
 
 def _address(buffer: bytearray) -> tuple[int, int]:
