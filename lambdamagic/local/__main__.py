@@ -53,7 +53,7 @@ def _run_child() -> int:
 
 def _run(options: ServerOptions, *, owner_fd: int | None, announce: Any) -> int:
     # Here and not above: `--help` and a mistaken option need none of it.
-    from lambdamagic.local.server.lifecycle import run
+    from lambdamagic.local.lifecycle import run
 
     try:
         run(options, owner_fd=owner_fd, announce=announce)

@@ -207,6 +207,38 @@ def launch(
     return process, stderr, connection
 
 
+def signed_request(
+    connection: LocalConnection, method: str, path: str, body: Any = None, *, timeout_s: float = 30
+) -> bytes:
+    """Return what the instance answers to a request of its owner's, for what no client of AWS's knows.
+
+    Raises:
+        LocalServerError: It answers an error.
+        OSError: It does not answer.
+    """
+    import http.client
+    from urllib.parse import urlsplit
+
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    data = b"" if body is None else json.dumps(body).encode()
+    request = AWSRequest(method=method, url=connection.endpoint_url + path, data=data)
+    credentials = Credentials(connection.access_key_id, connection.secret_access_key)
+    SigV4Auth(credentials, "lambda", connection.region).add_auth(request)
+    channel = http.client.HTTPConnection(urlsplit(connection.endpoint_url).netloc, timeout=timeout_s)
+    try:
+        channel.request(method, path, body=data, headers=dict(request.headers.items()))
+        response = channel.getresponse()
+        content = response.read()
+    finally:
+        channel.close()
+    if response.status != 200:
+        raise LocalServerError(f"the embedded Lambda answered {response.status}: {content.decode()}")
+    return content
+
+
 def connection_to_json(connection: LocalConnection) -> str:
     """Return a connection as JSON, secret included: for a file that only this user may read."""
     return json.dumps({**dataclasses.asdict(connection), "folder": str(connection.folder)})

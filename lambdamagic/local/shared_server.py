@@ -24,10 +24,12 @@ from lambdamagic.local.local_server import (
     connection_from_json,
     connection_to_json,
     launch,
+    signed_request,
 )
 from lambdamagic.local.server.server_options import DEFAULT_REGION, ServerOptions, default_concurrency
 
 _POLL_S = 0.02
+_CHEAP_QUESTION = "/2016-08-19/account-settings"  # GetAccountSettings
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,8 @@ def _status(file: Path) -> SharedStatus:
 
 def _answers(connection: LocalConnection) -> bool:
     """Return whether the instance that is meant answers: by its key, since another may have its port by now."""
-    from lambdamagic.local.testing.faults import Faults
-
     try:
-        Faults(connection).stats()
+        signed_request(connection, "GET", _CHEAP_QUESTION)
     except (OSError, LocalServerError):
         return False
     return True

@@ -8,7 +8,7 @@ import pytest
 
 from lambdamagic.local.environments.environment import Environment, NotDelivered
 from lambdamagic.local.environments.environment_pool import Pool
-from lambdamagic.local.testing.stats import Stats
+from lambdamagic.local.server.observing import Observed
 from tests.local.environments import ScriptedProcesses, blueprint, function, invocation, log_buffer, until
 
 
@@ -57,7 +57,7 @@ class Rig:
             folder=self.folder,
             processes=self.processes,
             logs=log_buffer(),
-            stats=Stats(),
+            observed=Observed(),
             **{"concurrency": 10, "idle_expiry_s": 300.0, "init_timeout_s": 60.0, **options},
         )
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from lambdamagic.local.environments.peers import is_process
 from lambdamagic.local.environments.runtime_api import Refusal, RuntimeApi, Task
-from lambdamagic.local.server.peers import is_process
 
 _NEXT = "/2018-06-01/runtime/invocation/next"
 _TASK = Task("id", "arn", 0, "trace", None, b'"secret"')

@@ -10,15 +10,15 @@ import pytest
 from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
 from moto.cloudformation.models import Stack, cloudformation_backends
 
-from lambdamagic.local.control import stacks
 from lambdamagic.local.server.server_options import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
+from lambdamagic.local.stacks import stack_life
 
 TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/g"}}}})
 
 
 @pytest.fixture(scope="module", autouse=True)
 def installed():
-    stacks.install(lambda name, doing: None)
+    stack_life.install(lambda name, doing: None)
 
 
 @pytest.fixture

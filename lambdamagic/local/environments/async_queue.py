@@ -21,7 +21,7 @@ from lambdamagic.local.environments.environment import Invocation
 from lambdamagic.local.environments.environment_pool import Completed
 from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.server.error_bodies import AwsError
-from lambdamagic.local.testing.faults import Fault
+from lambdamagic.local.server.observing import Fault
 
 _FIRST_BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 300.0

@@ -18,6 +18,7 @@ from pathlib import Path
 from lambdamagic.local.control.log_streams import MAX_OUTPUT_BYTES, InvocationLog, LogBuffer, LogStream, timeout_note
 from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.environments.output_pipe import OutputPipe
+from lambdamagic.local.environments.peers import is_process
 from lambdamagic.local.environments.processes import Processes, ProcessExit
 from lambdamagic.local.environments.resident_memory import peak_rss_mb
 from lambdamagic.local.environments.results import (
@@ -28,7 +29,6 @@ from lambdamagic.local.environments.results import (
     task_timed_out,
 )
 from lambdamagic.local.environments.runtime_api import Refusal, RuntimeApi, Task
-from lambdamagic.local.server.peers import is_process
 
 _ids = itertools.count(1)
 

@@ -21,7 +21,7 @@ from lambdamagic.local.environments.processes import Processes
 from lambdamagic.local.environments.resident_memory import strays_rss_bytes, tree_rss_bytes
 from lambdamagic.local.environments.results import Result, task_timed_out
 from lambdamagic.local.server.error_bodies import AwsError
-from lambdamagic.local.testing.stats import Stats
+from lambdamagic.local.server.observing import Observed
 
 MEMORY_SAMPLE_S = 0.025  # a process that fills memory at 2 GB/s overshoots by some 50 MB
 _MB = 1024 * 1024
@@ -54,7 +54,7 @@ class Pool:
         folder: Path,
         processes: Processes,
         logs: LogBuffer,
-        stats: Stats,
+        observed: Observed,
         concurrency: int,
         idle_expiry_s: float,
         init_timeout_s: float,
@@ -62,7 +62,7 @@ class Pool:
         self._folder = folder
         self._processes = processes
         self._logs = logs
-        self._stats = stats
+        self._observed = observed
         self._concurrency = concurrency
         self._idle_expiry_s = idle_expiry_s
         self._init_timeout_s = init_timeout_s
@@ -143,12 +143,9 @@ class Pool:
                     if failed == "timeout":
                         failed = task_timed_out(invocation.request_id, function.timeout_s)
                 if isinstance(failed, Result):
-                    self._stats.cold_starts += 1
+                    self._observed.observer.started(is_cold=True)
                     return Completed(failed, environment.log_failed_init(invocation.request_id, failed), True)
-            if was_cold:
-                self._stats.cold_starts += 1
-            else:
-                self._stats.warm_starts += 1
+            self._observed.observer.started(is_cold=was_cold)
             self._work.set()
             fault = None
             if kill_after_s is not None:

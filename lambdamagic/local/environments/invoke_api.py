@@ -19,8 +19,7 @@ from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.environments.results import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
 from lambdamagic.local.server.error_bodies import AwsError, render
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
-from lambdamagic.local.testing.faults import FaultPlan
-from lambdamagic.local.testing.stats import Stats
+from lambdamagic.local.server.observing import Observed
 
 INVOKE_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
 _INVOCATION_TYPES = ("RequestResponse", "Event", "DryRun")
@@ -30,24 +29,21 @@ _MAX_CLIENT_CONTEXT_BYTES = 3583  # "ClientContext: up to 3,583 bytes of base64-
 class InvokeApi:
     """Answers Invoke. Lives in the event loop."""
 
-    def __init__(
-        self, registry: FunctionRegistry, *, pool: Pool, queue: AsyncQueue, stats: Stats, faults: FaultPlan
-    ) -> None:
+    def __init__(self, registry: FunctionRegistry, *, pool: Pool, queue: AsyncQueue, observed: Observed) -> None:
         self._registry = registry
         self._pool = pool
         self._queue = queue
-        self._stats = stats
-        self._faults = faults
+        self._observed = observed
 
     async def answer(self, request: HttpRequest, reply: Reply) -> None:
         """Answer one verified Invoke request."""
         try:
             response = await self._respond(request, reply)
         except AwsError as error:
-            self._stats.results["throttled" if error.status == 429 else "refused"] += 1
+            self._observed.observer.ended("throttled" if error.status == 429 else "refused")
             response = render(error, "lambda")
         except (LocalServerError, OSError) as error:
-            self._stats.results["refused"] += 1
+            self._observed.observer.ended("refused")
             response = render(AwsError(500, "ServiceException", str(error)), "lambda")
         if response is not None:
             reply.send(response)
@@ -62,7 +58,7 @@ class InvokeApi:
         if function is None:
             function = await self._registry.find(reference, _qualifier(request.query))
         _validate(invocation_type, payload)
-        fault = self._faults.draw_invoke(function.name) if self._faults.is_active else None
+        fault = self._observed.observer.invoking(function.name)
         if fault is not None and fault.raises is not None:
             raise fault.raises
         if fault is not None and fault.kind == "drop_before":
@@ -109,7 +105,7 @@ class InvokeApi:
             completed = await self._pool.run(function, blueprint, invocation, kill_after_s=kill_after_s)
         finally:
             self._pool.leave(function)
-        self._stats.results["function_error" if completed.result.is_error else "ok"] += 1
+        self._observed.observer.ended("function_error" if completed.result.is_error else "ok")
         return completed
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
 
+from lambdamagic.local.environments.peers import is_own_user
 from lambdamagic.local.server.http_server import HttpConnection, HttpRequest, HttpResponse, Reply
-from lambdamagic.local.server.peers import is_own_user
 
 _PREFIX = "/2018-06-01/runtime/"
 _JSON = ("content-type", "application/json")

@@ -1,1 +1,1 @@
-"""Which calls the policies of IAM allow."""
+"""Which calls the policies of IAM allow; loaded with the first key that is not the owner's."""

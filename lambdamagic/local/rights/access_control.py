@@ -1,8 +1,8 @@
 """Who may do what: the policies of IAM users and roles, held to at every request of theirs.
 
-The owner's key is an account's root and may do everything. A user's key that was made by IAM has the rights of the
-user's policies and groups, a session of STS and a function those of the role. What a policy says is decided in
-`policy_language`, what a request needs in `needed_rights`; here the two meet.
+The owner's key is an account's root and may do everything: it does not come here. A user's key that was made by IAM
+has the rights of the user's policies and groups, a session of STS and a function those of the role. What a policy says
+is decided in `policy_language`, what a request needs in `needed_rights`; here the two meet.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lambdamagic.local.control.operations import Call, call_of
 from lambdamagic.local.rights.callers import Caller, acting
 from lambdamagic.local.rights.needed_rights import CallPlace, Right, object_arn, rights_of
 from lambdamagic.local.rights.object_deletes import delete_allowed
+from lambdamagic.local.rights.operations import Call, call_of
 from lambdamagic.local.server import auth_errors
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 
@@ -23,7 +23,7 @@ _READS = ("GetObject", "HeadObject")
 
 
 class AccessControl:
-    """Holds requests to the policies of who signed them. Blocking, but for `is_restricted`: moto's threads call it.
+    """Holds requests to the policies of who signed them. Blocking: moto's threads call it.
 
     Args:
         account_id: The account.
@@ -33,15 +33,6 @@ class AccessControl:
     def __init__(self, *, account_id: str, role_of: Callable[[str], tuple[str, str] | None]) -> None:
         self._account_id = account_id
         self._role_of = role_of
-        self._unrestricted: set[str] = set()
-
-    def trust(self, access_key_id: str) -> None:
-        """Let a key do everything."""
-        self._unrestricted.add(access_key_id)
-
-    def is_restricted(self, access_key_id: str) -> bool:
-        """Tell whether a key's rights depend on policies."""
-        return access_key_id not in self._unrestricted
 
     @contextmanager
     def checked(self, access_key_id: str, region: str, service: str, request: HttpRequest) -> Iterator[Checked]:
@@ -51,7 +42,7 @@ class AccessControl:
             AwsError: A right is missing, or the key was taken away.
         """
         place = CallPlace(self._account_id, region)
-        caller = self._caller(access_key_id, service) if self.is_restricted(access_key_id) else None
+        caller = self._caller(access_key_id, service)
         call = None if caller is None else call_of(service, request)
         if caller is not None and call is not None:  # what is no operation at all is moto's to refuse
             for right in rights_of(call, place):

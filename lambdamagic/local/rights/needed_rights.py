@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from lambdamagic.local.control.operations import Call
+from lambdamagic.local.rights.operations import Call
 
 # "Actions, resources, and condition keys for Amazon S3": the right, where it is not named as the operation is.
 _S3_ACTIONS = {

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from lambdamagic.local.control.operations import Call
 from lambdamagic.local.rights.callers import Caller
 from lambdamagic.local.rights.needed_rights import CallPlace, Right, object_arn
+from lambdamagic.local.rights.operations import Call
 from lambdamagic.local.server.error_bodies import AwsError
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 

@@ -1,1 +1,1 @@
-"""The instance as a server: HTTP, signatures, and its life as a process."""
+"""What any server needs: HTTP, signatures, errors in AWS's words, folders, and an owner to end with."""

@@ -1,1 +1,1 @@
-"""What only tests ask for: scripted faults and statistics."""
+"""What only tests ask for: scripted faults and counters; loaded with the first request for them."""

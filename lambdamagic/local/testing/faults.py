@@ -14,20 +14,15 @@ import dataclasses
 import json
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lambdamagic.errors import LocalServerError
+from lambdamagic.local.local_server import LocalConnection, signed_request
 from lambdamagic.local.server.error_bodies import AwsError
-
-if TYPE_CHECKING:
-    from lambdamagic.local.local_server import LocalConnection
+from lambdamagic.local.server.observing import FAULTS_PATH, HELD_PATH, STATS_PATH, Fault
 
 INVOKE_KINDS = ("throttle", "error", "drop_before", "drop_after", "kill", "duplicate")
 S3_KINDS = ("s3_error", "s3_delay", "s3_drop")
 API_KINDS = ("api_error", "api_hold", "stack_delete_error", "stack_error")
-FAULTS_PATH = "/_lambdamagic/faults"
-HELD_PATH = "/_lambdamagic/held"
-STATS_PATH = "/_lambdamagic/stats"
 
 
 @dataclass
@@ -72,15 +67,6 @@ class FaultRule:
 
 
 @dataclass(slots=True)
-class Fault:
-    """A fault that hits the request at hand."""
-
-    kind: str
-    delay_s: float = 0.0
-    raises: AwsError | None = None
-
-
-@dataclass(slots=True)
 class _Armed:
     rule: FaultRule
     draws: random.Random = field(default_factory=random.Random)
@@ -103,11 +89,6 @@ class FaultPlan:
         self._armed: list[_Armed] = []
         self._is_held = asyncio.Event()
         self._is_released = asyncio.Event()
-
-    @property
-    def is_active(self) -> bool:
-        """Whether any rule is armed; looked at before anything else, so that no rules cost nothing."""
-        return bool(self._armed)
 
     def replace(self, rules: list[dict[str, Any]]) -> None:
         """Arm these rules instead of what was armed.
@@ -225,10 +206,15 @@ def _invoke_fault(rule: FaultRule) -> Fault:
 
 
 class Faults:
-    """The client's side: scripts the faults of a running instance and reads its counters."""
+    """The client's side: scripts the faults of a running instance and reads its counters, which begin with this.
+
+    Raises:
+        LocalServerError: The instance does not answer.
+    """
 
     def __init__(self, connection: LocalConnection) -> None:
         self._connection = connection
+        self.stats()
 
     def add(self, *rules: FaultRule) -> None:
         """Arm rules after those that are armed."""
@@ -297,25 +283,4 @@ class Faults:
         return answer
 
     def _request(self, method: str, path: str, body: Any, *, timeout_s: float = 30) -> Any:
-        import http.client
-        from urllib.parse import urlsplit
-
-        from botocore.auth import SigV4Auth
-        from botocore.awsrequest import AWSRequest
-        from botocore.credentials import Credentials
-
-        connection = self._connection
-        data = b"" if body is None else json.dumps(body).encode()
-        request = AWSRequest(method=method, url=connection.endpoint_url + path, data=data)
-        credentials = Credentials(connection.access_key_id, connection.secret_access_key)
-        SigV4Auth(credentials, "lambda", connection.region).add_auth(request)
-        channel = http.client.HTTPConnection(urlsplit(connection.endpoint_url).netloc, timeout=timeout_s)
-        try:
-            channel.request(method, path, body=data, headers=dict(request.headers.items()))
-            response = channel.getresponse()
-            content = response.read()
-        finally:
-            channel.close()
-        if response.status != 200:
-            raise LocalServerError(f"the embedded Lambda answered {response.status}: {content.decode()}")
-        return json.loads(content)
+        return json.loads(signed_request(self._connection, method, path, body, timeout_s=timeout_s))

@@ -73,14 +73,13 @@ class Stats:
         self.results.clear()
         self.cold_starts = self.warm_starts = 0
 
-    def as_dict(self, *, live_environments: int) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the counters as JSON-able values."""
         return {
             "requests": {service: dict(counter) for service, counter in self.requests.items()},
             "results": dict(self.results),
             "cold_starts": self.cold_starts,
             "warm_starts": self.warm_starts,
-            "live_environments": live_environments,
         }
 
 

@@ -7,11 +7,11 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdamagic.local.control import control_plane, notifications, object_files
 from lambdamagic.local.control.control_plane import ACCOUNT_PATH, account_settings
@@ -26,15 +26,16 @@ from lambdamagic.local.environments.function_versions import FunctionCatalog
 from lambdamagic.local.environments.interpreters import Interpreters
 from lambdamagic.local.environments.invoke_api import INVOKE_PATH, InvokeApi, new_request_id
 from lambdamagic.local.environments.processes import Processes
-from lambdamagic.local.rights.access_control import AccessControl
 from lambdamagic.local.server import auth_errors
 from lambdamagic.local.server.auth import Authenticator, Credential, Signer, check_body
 from lambdamagic.local.server.chunked import decode_chunked
 from lambdamagic.local.server.error_bodies import AwsError, render
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
+from lambdamagic.local.server.observing import Observed
 from lambdamagic.local.server.server_options import DEFAULT_ACCOUNT_ID, ServerOptions
-from lambdamagic.local.testing.faults import FAULTS_PATH, HELD_PATH, STATS_PATH, FaultPlan
-from lambdamagic.local.testing.stats import Stats, operation_of
+
+if TYPE_CHECKING:
+    from lambdamagic.local.rights.access_control import AccessControl
 
 HOST = "127.0.0.1"
 _MOTO_THREADS = 8
@@ -50,8 +51,7 @@ class Server:
         self._hosts = {f"{HOST}:{port}", f"localhost:{port}"}
         self._tasks: set[asyncio.Task[None]] = set()
         self._executor = ThreadPoolExecutor(_MOTO_THREADS, thread_name_prefix="moto")
-        self._stats = Stats()
-        self._faults = FaultPlan()
+        self._observed = Observed()
         catalog = FunctionCatalog(account_id=DEFAULT_ACCOUNT_ID, region=options.region)
         self._logs = LogBuffer(account_id=DEFAULT_ACCOUNT_ID, region=options.region, has_function=catalog.has)
         self._authenticator = Authenticator(now=time.time)
@@ -62,7 +62,7 @@ class Server:
             on_load={
                 "s3": partial(_install_s3, folder / "objects", partial(_from_thread, loop, self._on_event)),
                 "lambda": partial(notifications.install_for_others, partial(_from_thread, loop, self._on_event)),
-                "cloudformation": partial(_install_stacks, self._faults.draw_stack),
+                "cloudformation": partial(_install_stacks, self._observed),
             },
             blob_limit_bytes=options.blob_limit_bytes,
         )
@@ -71,7 +71,7 @@ class Server:
             folder=folder / "environments",
             processes=processes,
             logs=self._logs,
-            stats=self._stats,
+            observed=self._observed,
             concurrency=options.concurrency,
             idle_expiry_s=options.idle_expiry_s,
             init_timeout_s=options.init_timeout_s,
@@ -90,17 +90,13 @@ class Server:
             load_moto=partial(self._moto.load, "lambda"),
             region=options.region,
         )
-        self._access = AccessControl(account_id=DEFAULT_ACCOUNT_ID, role_of=self._registry.role_of)
-        self._access.trust(options.access_key_id)
         self._queue = AsyncQueue(
             retry_delays_s=options.retry_delays_s,
             time_factor=options.time_factor,
             executor=self._executor,
             send_message=self._send_message,
         )
-        self._invoke = InvokeApi(
-            self._registry, pool=self._pool, queue=self._queue, stats=self._stats, faults=self._faults
-        )
+        self._invoke = InvokeApi(self._registry, pool=self._pool, queue=self._queue, observed=self._observed)
         self._queue.run = self._invoke.run
         self._queue.find = self._registry.find
 
@@ -130,17 +126,14 @@ class Server:
             service = signer.service
             if service == "lambda" and request.method == "POST" and INVOKE_PATH.match(request.path):
                 self._check_region(signer)
-                self._stats.count("lambda", "Invoke")
+                self._observed.observer.asked_to_invoke()
                 work = self._invoke.answer(request, reply)
-                if self._access.is_restricted(signer.access_key_id):
+                if not self._is_owner(signer):
                     work = self._if_allowed(work, signer, request, reply=reply)
                 self._spawn(self._guarded(work, reply, service))
                 return
-            if request.path == HELD_PATH:
-                self._spawn(self._guarded(self._tell_when_held(signer, reply), reply, service))
-                return
             if request.path.startswith("/_lambdamagic/"):
-                reply.send(self._admin(request, signer))
+                self._spawn(self._guarded(self._answer_owner(signer, request, reply), reply, service))
                 return
         except AwsError as error:
             reply.send(render(error, service or auth_errors.service_of(request)))
@@ -162,15 +155,31 @@ class Server:
         else:
             await work
 
+    @cached_property
+    def _access(self) -> AccessControl:
+        """What holds other keys than the owner's to their policies; loaded with the first of them."""
+        from lambdamagic.local.rights.access_control import AccessControl
+
+        return AccessControl(account_id=DEFAULT_ACCOUNT_ID, role_of=self._registry.role_of)
+
+    def _is_owner(self, signer: Signer) -> bool:
+        """Tell whether a key may do everything, as an account's root may."""
+        return signer.access_key_id == self._options.access_key_id
+
     def _check(self, signer: Signer, request: HttpRequest) -> None:
         with self._access.checked(signer.access_key_id, signer.region, signer.service, request):
             return
 
     def _answer_checked(self, signer: Signer, request: HttpRequest) -> HttpResponse:
+        if self._is_owner(signer):
+            return self._answer(signer.service, request)
         with self._access.checked(signer.access_key_id, signer.region, signer.service, request) as checked:
-            if signer.service == "lambda" and request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
-                return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
-            return checked.answer(partial(self._moto.answer, signer.service), request)
+            return checked.answer(partial(self._answer, signer.service), request)
+
+    def _answer(self, service: str, request: HttpRequest) -> HttpResponse:
+        if service == "lambda" and request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
+            return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
+        return self._moto.answer(service, request)
 
     def admits_body(self, headers: dict[str, str], target: str) -> bool:
         """Return whether a large body may be sent at all: not by somebody who names no key of ours."""
@@ -203,51 +212,27 @@ class Server:
         if signer.region != self._options.region:
             raise auth_errors.wrong_region(signer.service, self._options.region)
 
-    def _admin(self, request: HttpRequest, signer: Signer) -> HttpResponse:
+    async def _answer_owner(self, signer: Signer, request: HttpRequest, reply: Reply) -> None:
         """Scripted faults and counters: for the owner's key only, a function's key may not."""
-        self._check_owner(signer)
-        answer: Any
-        if request.path == FAULTS_PATH:
-            if request.method == "PUT":
-                self._faults.replace(json.loads(request.body))
-            answer = self._faults.as_list()
-        elif request.path == STATS_PATH:
-            answer = {**self._stats.as_dict(live_environments=self._pool.live), "waiting_events": self._queue.waiting}
-            if request.method == "POST":
-                self._stats.reset()
-        else:
-            raise AwsError(404, "UnknownOperationException", f"There is no {request.path}.")
-        return HttpResponse(200, (("content-type", "application/json"),), json.dumps(answer).encode())
-
-    def _check_owner(self, signer: Signer) -> None:
-        if signer.access_key_id != self._options.access_key_id:
-            raise AwsError(403, "AccessDeniedException", "Only the owner of the instance may do that.")
-
-    async def _tell_when_held(self, signer: Signer, reply: Reply) -> None:
         try:
-            self._check_owner(signer)
+            if not self._is_owner(signer):
+                raise AwsError(403, "AccessDeniedException", "Only the owner of the instance may do that.")
+            facts = {"live_environments": self._pool.live, "waiting_events": self._queue.waiting}
+            reply.send(await self._observed.answer(request, facts))
         except AwsError as error:
-            reply.send(render(error, "lambda"))
-            return
-        await self._faults.until_held()
-        reply.send(HttpResponse(200, (("content-type", "application/json"),), b"true"))
+            reply.send(render(error, signer.service))
 
     async def _answer_from_moto(self, signer: Signer, request: HttpRequest, reply: Reply) -> None:
         service = signer.service
         try:
             await self._verify_body(signer, request)
-            operation = operation_of(service, request)
-            self._stats.count(service, operation)
-            if self._faults.is_active:
-                refused = self._faults.draw_api(service, operation)
-                if refused is not None:
-                    raise refused
+            operation = self._observed.observer.requested(service, request)
             if service == "s3":
                 _virtual_host_to_path(request)
-                if self._faults.is_active and await self._s3_fault(operation, reply):
-                    return
             elif service == "lambda":
                 control_plane.validate(request)
+            if operation is not None and await operation.begin(reply):
+                return
             loop = asyncio.get_running_loop()
             # What was logged is there before a group, or the function whose it is, is deleted.
             if service in ("logs", "cloudformation") or (service == "lambda" and request.method == "DELETE"):
@@ -256,8 +241,8 @@ class Server:
             if control_plane.changes_functions(service, request):
                 await self._registry.refresh()
                 response = control_plane.with_states(request, response)
-            if self._faults.is_active:
-                await self._faults.hold_back(service, operation)
+            if operation is not None:
+                await operation.end()
         except AwsError as error:
             response = render(error, service)
         reply.send(response)
@@ -274,19 +259,6 @@ class Server:
             request.body = await loop.run_in_executor(self._executor, decode_chunked, request.body, signer.streaming)
             _forget_chunking(request)
 
-    async def _s3_fault(self, operation: str, reply: Reply) -> bool:
-        """Act out a scripted fault; return whether the request is done with."""
-        fault = self._faults.draw_s3(operation)
-        if fault is None:
-            return False
-        if fault.raises is not None:
-            raise fault.raises
-        if fault.kind == "s3_drop":
-            reply.drop()
-            return True
-        await asyncio.sleep(fault.delay_s)
-        return False
-
     def _on_event(self, function_arn: str, payload: bytes) -> None:
         self._spawn(self._queue_event(function_arn, payload))
 
@@ -296,7 +268,7 @@ class Server:
         except AwsError as error:
             sys.stderr.write(f"an event found no function: {error.text}\n")
             return
-        fault = self._faults.draw_event(function.name) if self._faults.is_active else None
+        fault = self._observed.observer.event_came(function.name)
         self._queue.put(function, Invocation(new_request_id(), payload, function.invoked_arn), fault)
 
     def _send_message(self, arn: str, record: dict[str, Any]) -> None:
@@ -320,10 +292,10 @@ def _install_s3(folder: Path, invoke: notifications.Invoke) -> None:
     notifications.install_for_s3(invoke)
 
 
-def _install_stacks(refuse: Callable[[str, str], str | None]) -> None:
-    from lambdamagic.local.control import stacks
+def _install_stacks(observed: Observed) -> None:
+    from lambdamagic.local.stacks import stack_life
 
-    stacks.install(refuse)
+    stack_life.install(lambda logical_id, doing: observed.observer.stack_step(logical_id, doing))
 
 
 def _from_thread(loop: asyncio.AbstractEventLoop, call: Any, *args: Any) -> None:

@@ -116,7 +116,7 @@ def _reason(error: Exception) -> str:
 def _raise_if_refused(name: str, doing: str, refuse: Refuse) -> None:
     reason = refuse(name, doing)
     if reason is not None:
-        from lambdamagic.local.control.stack_resources import ResourceFailed
+        from lambdamagic.local.stacks.stack_resources import ResourceFailed
 
         raise ResourceFailed(reason)
 
@@ -124,7 +124,7 @@ def _raise_if_refused(name: str, doing: str, refuse: Refuse) -> None:
 def _require_rights(stack: Any, name: str, body: dict[str, Any], doing: str) -> None:
     from moto.cloudformation.parsing import parse_resource_and_generate_name
 
-    from lambdamagic.local.control.stack_resources import ResourceFailed
+    from lambdamagic.local.stacks.stack_resources import ResourceFailed
 
     if not is_somebody_acting():
         return

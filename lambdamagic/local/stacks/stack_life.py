@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lambdamagic.local.control.stack_order import in_order, references
-from lambdamagic.local.control.stack_steps import LOCK, Refuse, change, make, take_away
+from lambdamagic.local.stacks.stack_order import in_order, references
+from lambdamagic.local.stacks.stack_steps import LOCK, Refuse, change, make, take_away
 
 _WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
@@ -33,7 +33,7 @@ def install(refuse: Refuse) -> None:
     from moto.cloudformation.responses import CloudFormationResponse
     from moto.core.responses import ActionResult
 
-    from lambdamagic.local.control import stack_resources
+    from lambdamagic.local.stacks import stack_resources
 
     stack_resources.complete_moto()
     stack, backend = models.Stack, models.CloudFormationBackend

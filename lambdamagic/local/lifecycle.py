@@ -14,9 +14,9 @@ from typing import Any
 
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.environments.processes import Processes
+from lambdamagic.local.instance import HOST, Server
 from lambdamagic.local.server.folders import make_folder
 from lambdamagic.local.server.http_server import HttpConnection
-from lambdamagic.local.server.instance import HOST, Server
 from lambdamagic.local.server.owner import OwnerWatch
 from lambdamagic.local.server.server_options import CLOSE_TIMEOUT_S, DEFAULT_ACCOUNT_ID, ServerOptions
 

@@ -1,0 +1,101 @@
+"""Where an instance can be counted and disturbed; nothing of the kind happens until its owner asks for it.
+
+What counts and what disturbs is `local/testing`, which is loaded with the owner's first request for it: a user's
+instance never has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lambdamagic.local.server.error_bodies import AwsError
+from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
+
+FAULTS_PATH = "/_lambdamagic/faults"
+HELD_PATH = "/_lambdamagic/held"
+STATS_PATH = "/_lambdamagic/stats"
+PATHS = (FAULTS_PATH, HELD_PATH, STATS_PATH)
+
+
+@dataclass(slots=True)
+class Fault:
+    """A fault that hits the invocation or the request at hand.
+
+    Attributes:
+        kind: Which; see `testing.faults.FaultRule`.
+        delay_s: What it waits.
+        raises: What it is refused with.
+    """
+
+    kind: str
+    delay_s: float = 0.0
+    raises: AwsError | None = None
+
+
+class Observer:
+    """Sees what an instance does, counts nothing and disturbs nothing. Lives in the event loop."""
+
+    def requested(self, service: str, request: HttpRequest) -> ObservedRequest | None:
+        """Hear of a request of any service but Invoke.
+
+        Raises:
+            AwsError: It is to be refused.
+        """
+
+    def asked_to_invoke(self) -> None:
+        """Hear of a request to invoke."""
+
+    def invoking(self, function: str) -> Fault | None:
+        """Return the fault that hits an invocation which was asked for."""
+
+    def event_came(self, function: str) -> Fault | None:
+        """Return the fault that hits an event that a service of AWS's sends."""
+
+    def started(self, *, is_cold: bool) -> None:
+        """Hear that an environment has taken an invocation, or has died of its INIT."""
+
+    def ended(self, how: str) -> None:
+        """Hear how an invocation ended: `ok`, `function_error`, `throttled`, `refused`."""
+
+    def stack_step(self, logical_id: str, doing: str) -> str | None:
+        """Return why CloudFormation cannot do this to a resource. Called in its threads."""
+
+    async def answer(self, request: HttpRequest, facts: dict[str, Any]) -> HttpResponse:
+        """Answer a request of the owner's to script faults or to see counters, which `facts` are added to."""
+        raise NotImplementedError
+
+
+class ObservedRequest(Protocol):
+    """A request on its way through the instance."""
+
+    async def begin(self, reply: Reply) -> bool:
+        """Disturb it before it is carried out; return whether it is done with.
+
+        Raises:
+            AwsError: It is to be refused.
+        """
+        ...
+
+    async def end(self) -> None:
+        """Hold its answer back, or not."""
+        ...
+
+
+class Observed:
+    """What an instance does, for whoever observes it.
+
+    Attributes:
+        observer: Who.
+    """
+
+    def __init__(self) -> None:
+        self.observer = Observer()
+
+    async def answer(self, request: HttpRequest, facts: dict[str, Any]) -> HttpResponse:
+        """Answer a request of the owner's to script faults or to see counters; from the first on they are counted."""
+        from lambdamagic.local.testing.observer import TestObserver
+
+        if not isinstance(self.observer, TestObserver):
+            self.observer = TestObserver()
+        return await self.observer.answer(request, facts)
