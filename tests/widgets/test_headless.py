@@ -77,7 +77,7 @@ def test_a_notebook_that_nobody_looks_at(runner: str, written: Path) -> None:
     assert "Traceback of task 3" in shown["text/html"]
     _call("nbconvert", "--to", "html", str(ran))
     page = ran.with_suffix(".html").read_text()
-    assert 'class="lmr"' in page
+    assert 'class="lmr ' in page
     assert "ZeroDivisionError: division by zero" in page
 
 
