@@ -50,18 +50,13 @@ def _start_folder() -> int:
     return os.open(".", os.O_RDONLY)
 
 
-@functools.cache
-def _start_streams() -> tuple[int, int]:
-    return os.dup(1), os.dup(2)
-
-
 @contextlib.contextmanager
 def _interpreter_kept() -> Iterator[None]:
     """Undo what would break the next job in this environment: user code may replace any part of the interpreter.
 
     What a job leaves inside installed modules (an attribute, a log level, a seed) stays with the process.
     """
-    streams, pid = _start_streams(), os.getpid()
+    pid = os.getpid()
     scope, modules, depth = vars(builtins), sys.modules.copy(), sys.getrecursionlimit()
     names = dict(scope)
     try:
@@ -76,11 +71,6 @@ def _interpreter_kept() -> Iterator[None]:
             sys.modules.update(modules)
         if sys.getrecursionlimit() != depth:
             sys.setrecursionlimit(depth)
-        for descriptor, kept in zip((1, 2), streams, strict=True):
-            try:
-                os.fstat(descriptor)
-            except OSError:
-                os.dup2(kept, descriptor)
 
 
 class CellSurroundings:

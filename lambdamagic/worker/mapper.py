@@ -59,7 +59,7 @@ class Chunk:
             items = items[pick[0] : pick[0] + pick[1]]
         with self._environment.active():
             for number, item in enumerate(items):
-                self._environment.outputs.task = number
+                self._environment.outputs.begin_task(number)
                 began = time.perf_counter()
                 try:
                     value = call(item)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
+import threading
 from typing import Any
 
 from lambdamagic.protocol.bounds import OUTPUT_MAX_CHARS
+from lambdamagic.worker.descriptors import BelowPython, write_log
 
 
 class Outputs:
-    """An ordered record of stdout, stderr and displays.
+    """An ordered record of stdout, stderr and displays. Thread-safe.
 
     Attributes:
         entries: `{"stream": "stdout", "text": ...}` or `{"display": {mime: data}, "metadata": {...}}`.
@@ -21,11 +24,26 @@ class Outputs:
     def __init__(self, limit_chars: int = OUTPUT_MAX_CHARS) -> None:
         self.entries: list[dict[str, Any]] = []
         self.task: int | None = None
+        self.below = BelowPython(self._add)
+        self._lock = threading.Lock()
         self._left = limit_chars
         self._dropped = 0
 
+    def begin_task(self, number: int) -> None:
+        """Note with what is written from now on that this task of the chunk wrote it."""
+        self.below.drain()
+        self.task = number
+
     def write(self, stream: str, text: str) -> None:
         """Add text to a stream; past the limit it is counted and left out."""
+        self.below.drain()
+        self._add(stream, text)
+
+    def _add(self, stream: str, text: str) -> None:
+        with self._lock:
+            self._append(stream, text)
+
+    def _append(self, stream: str, text: str) -> None:
         if len(text) > self._left:
             self._dropped += len(text) - self._left
             text = text[: self._left]
@@ -40,6 +58,7 @@ class Outputs:
 
     def display(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
         """Add something displayed, as a MIME bundle."""
+        self.below.drain()
         self.entries.append({"display": data, "metadata": metadata})
 
     def finished(self) -> list[dict[str, Any]]:
@@ -59,8 +78,8 @@ def _joined(entry: dict[str, Any]) -> dict[str, Any]:
 class _Sink(io.RawIOBase):
     """The bottom of a captured stream: takes bytes, keeps text, and lets the log have them too."""
 
-    def __init__(self, outputs: Outputs, stream: str, log: Any) -> None:
-        self._outputs, self._stream, self._log = outputs, stream, log
+    def __init__(self, outputs: Outputs, stream: str) -> None:
+        self._outputs, self._stream, self._pid = outputs, stream, os.getpid()
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def writable(self) -> bool:
@@ -68,34 +87,41 @@ class _Sink(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         raw = bytes(data)
+        if os.getpid() != self._pid:  # a fork: the record is the parent's, who reads the descriptor
+            return os.write(1 if self._stream == "stdout" else 2, raw)
         text = self._decode(raw)
         if text:
             self._outputs.write(self._stream, text)
-            if self._log is not None:
-                self._log.write(text)
+            write_log(self._stream, raw)
         return len(raw)
 
 
 class CapturedStreams:
-    """A context in which sys.stdout and sys.stderr are recorded; the function's log gets a copy."""
+    """A context in which stdout and stderr are recorded, Python's and those below; the function's log gets a copy."""
 
     def __init__(self, outputs: Outputs) -> None:
         self._outputs = outputs
 
     def __enter__(self) -> None:
         self._before = sys.stdout, sys.stderr
-        sys.stdout = self._stream("stdout", self._before[0])
-        sys.stderr = self._stream("stderr", self._before[1])
+        _flush(*self._before)
+        self._outputs.below.__enter__()
+        sys.stdout, sys.stderr = self._stream("stdout"), self._stream("stderr")
 
-    def _stream(self, name: str, log: Any) -> io.TextIOWrapper:
-        sink: Any = _Sink(self._outputs, name, log)
+    def _stream(self, name: str) -> io.TextIOWrapper:
+        sink: Any = _Sink(self._outputs, name)
         return io.TextIOWrapper(sink, encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True)
 
     def __exit__(self, *_: object) -> None:
         captured = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = self._before
-        for stream in (*captured, *self._before):
-            try:
-                stream.flush()
-            except Exception:  # noqa: BLE001, S112  # the user's code closed it, or put anything at all in its place
-                continue
+        _flush(*captured, *self._before)
+        self._outputs.below.__exit__()
+
+
+def _flush(*streams: Any) -> None:
+    for stream in streams:
+        try:
+            stream.flush()
+        except Exception:  # noqa: BLE001, S112  # the user's code closed it, or put anything at all in its place
+            continue

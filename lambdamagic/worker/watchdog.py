@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable
 
 from lambdamagic.protocol.bounds import WATCHDOG_MARGIN_S
+from lambdamagic.worker.descriptors import log_descriptors, write_log
 
 STACKS_BEGIN = "lambdamagic stacks at the deadline:"
 STACKS_END = "lambdamagic end of stacks"
@@ -59,10 +60,9 @@ class Watchdog:
         margin_s = min(WATCHDOG_MARGIN_S, remaining_s * 0.2)
         run = _Run(now + remaining_s - margin_s, margin_s, is_cancelled, now + _CANCEL_FIRST_S)
         signal.signal(signal.SIGUSR2, run.on_signal)
-        if sys.__stderr__ is not None:
-            # This thread too needs the interpreter's lock. A C extension that keeps it to the end leaves its stack
-            # in the log all the same: faulthandler's thread needs no lock.
-            faulthandler.dump_traceback_later(remaining_s - margin_s * 0.5, file=sys.__stderr__)
+        # This thread too needs the interpreter's lock. A C extension that keeps it to the end leaves its stack in
+        # the log all the same: faulthandler's thread needs no lock.
+        faulthandler.dump_traceback_later(remaining_s - margin_s * 0.5, file=log_descriptors()["stderr"])
         with self._wake:
             self._run = run
             if self._thread is None or not self._thread.is_alive():
@@ -142,7 +142,7 @@ class _Run:
         """Leave the stacks in the log if the main thread has not answered the first interrupt."""
         if self._interrupts == 2:
             text = f"{STACKS_BEGIN}\n{self.stacks}\n{STACKS_END}\n"
-            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, text[-3500:].encode())
+            write_log("stderr", text[-3500:].encode())
 
     def check_cancelled(self, now: float) -> None:
         """Ask whether the client gave up."""
@@ -162,7 +162,7 @@ def all_stacks(main: int) -> str:
     texts = []
     frames = sys._current_frames()
     for ident in sorted(frames, key=lambda ident: ident == main):
-        if names.get(ident) == "lambdamagic-watchdog":
+        if names.get(ident) in ("lambdamagic-watchdog", "lambdamagic-output"):
             continue
         lines = [
             line

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+from itertools import groupby
+
 
 def test_stdout_and_stderr_appear(notebook):
     """Each on its own stream."""
@@ -67,6 +70,66 @@ def test_output_of_threads_and_of_binary_writes(notebook):
         print('ä€😀')
     """)
     assert ran.stdout == "from a thread\nbytes\nä€😀\n"
+
+
+_BELOW_PYTHON = """
+    import ctypes, multiprocessing, os, subprocess, sys
+    print('print 1')
+    os.system('echo from a command; echo its error >&2')
+    print('print 2')
+    subprocess.run([sys.executable, '-c', 'print("from a program")'], check=True)
+    print('print 3')
+    ctypes.CDLL(None).puts(b'from C')
+    print('print 4')
+    os.write(1, 'ä from a descriptor\\n'.encode())
+    display('displayed')
+    child = multiprocessing.get_context('fork').Process(target=print, args=('from a fork',))
+    child.start()
+    child.join()
+    del child
+    print('print 5')
+    ctypes.CDLL(None).puts(b'last, from C')
+"""
+
+
+def test_output_below_python_comes_in_order_with_prints(kernel):
+    """Commands, programs, C libraries and forks write to descriptors, which lead to the cell while it runs."""
+    replied = kernel.run("%%lambda -q\n" + textwrap.dedent(_BELOW_PYTHON))
+    told = ["print 1", "from a command", "print 2", "from a program", "print 3", "from C", "print 4"]
+    told += ["ä from a descriptor", "from a fork", "print 5", "last, from C"]
+    assert (replied.stream("stdout").splitlines(), replied.stream("stderr")) == (told, "its error\n")
+    kinds = [content.get("name", kind) for kind, content in replied.messages if kind in ("stream", "display_data")]
+    assert [kind for kind, _ in groupby(kinds)] == ["stdout", "stderr", "stdout", "display_data", "stdout"]
+
+
+def test_very_much_output_of_a_command_is_not_waited_for(notebook):
+    """It is read as it comes: no pipe is full for long, and the log has it too."""
+    ran = notebook.remote("import os\nos.system('seq 300000')\nprint('end')")
+    assert ran.stdout == "".join(f"{number}\n" for number in range(1, 300_001)) + "end\n"
+
+
+def test_the_next_cell_has_no_output_of_what_an_earlier_one_left_running(notebook):
+    """Its output after the cell's end goes to the function's log."""
+    ran = notebook.remote("""
+        import os, subprocess
+        left = subprocess.Popen("read go; echo late", shell=True, stdin=subprocess.PIPE)
+        descriptor = os.dup(left.stdin.fileno())
+        number = left.pid
+        del left
+        print('early')
+    """)
+    assert ran.stdout == "early\n"
+    ran = notebook.remote("import os\nos.write(descriptor, b'go\\n')\nos.waitpid(number, 0)[0] == number")
+    assert (ran.value, ran.stdout) == (True, "")
+
+
+def test_the_output_of_a_task_below_python_is_that_tasks(notebook):
+    """A chunk of tasks has one record, in which each piece is noted with its task."""
+    notebook.run("def speak(n):\n    import os\n    os.system(f'echo {n}')\n    return n")
+    ran = notebook.ok("%lambda_map --chunksize 4 speak range(4)")
+    assert ran.stdout == "0\n1\n2\n3\n"
+    details = notebook.session.history[-1].map._runner.details
+    assert [details.describe(task).output for task in range(4)] == ["0\n", "1\n", "2\n", "3\n"]
 
 
 def test_output_before_an_error_appears(notebook):

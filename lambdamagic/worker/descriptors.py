@@ -1,0 +1,152 @@
+"""Output below Python: what child processes and C libraries write to the descriptors 1 and 2.
+
+While user code runs, both lead into pipes; a thread reads them as it comes, and who prints reads them first, so that
+all is recorded in its order. The function's log gets a copy. What a process that outlives the run writes later goes to
+the log alone.
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import os
+import select
+import selectors
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+_STREAMS = ("stdout", "stderr")
+#: Code that holds the interpreter's lock blocks when a pipe is full, as nothing can read it then: so it is as large as
+#: Linux lets everybody have one (pipe(7), `/proc/sys/fs/pipe-max-size`).
+_PIPE_BYTES = 1 << 20
+#: fcntl's F_SETPIPE_SZ, without the import.
+_F_SETPIPE_SZ = 1031
+
+
+@functools.cache
+def log_descriptors() -> dict[str, int]:
+    """Return copies of the two descriptors as they were when the environment began: they lead to the function's log."""
+    return {name: os.dup(number) for number, name in enumerate(_STREAMS, 1)}
+
+
+def write_log(stream: str, data: bytes) -> None:
+    """Write to the function's log."""
+    descriptor = log_descriptors()[stream]
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+class BelowPython:
+    """A context in which descriptors 1 and 2 are recorded.
+
+    Args:
+        record: Takes a stream's name and text; called by any thread, for one piece at a time.
+    """
+
+    def __init__(self, record: Callable[[str, str], None]) -> None:
+        self._record = record
+        self._lock = threading.Lock()
+        self._pipes: list[_Pipe] = []
+        self._waiting = select.poll()
+
+    def __enter__(self) -> None:
+        log_descriptors()
+        for number, stream in enumerate(_STREAMS, 1):
+            reads, writes = os.pipe()
+            os.set_blocking(reads, False)
+            _enlarge(writes)
+            os.dup2(writes, number)
+            os.close(writes)
+            self._waiting.register(reads, select.POLLIN)
+            self._pipes.append(_Pipe(reads, stream))
+        for pipe in self._pipes:
+            _selector().register(pipe.descriptor, selectors.EVENT_READ, self)
+
+    def __exit__(self, *_: object) -> None:
+        _flush_c()
+        for number, stream in enumerate(_STREAMS, 1):
+            os.dup2(log_descriptors()[stream], number)
+        with self._lock:
+            self._read()
+            self._record = _nothing
+
+    def drain(self, *, flushes_c: bool = True) -> None:
+        """Record what has been written so far."""
+        if flushes_c:
+            _flush_c()
+        with self._lock:  # so that what the other thread has read is recorded
+            if self._waiting.poll(0):  # a third of what it costs to try to read
+                self._read()
+
+    def _read(self) -> None:
+        for pipe in self._pipes:
+            for data in pipe.pieces():
+                write_log(pipe.stream, data)
+                if text := pipe.decode(data):
+                    self._record(pipe.stream, text)
+        self._pipes = [pipe for pipe in self._pipes if pipe.is_open]
+
+
+class _Pipe:
+    """The reading end of one stream."""
+
+    def __init__(self, descriptor: int, stream: str) -> None:
+        self.descriptor, self.stream, self.is_open = descriptor, stream, True
+        self.decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def pieces(self) -> Any:
+        """Yield what can be read now; at its end the pipe is closed."""
+        while self.is_open:
+            try:
+                data = os.read(self.descriptor, _PIPE_BYTES)
+            except BlockingIOError:
+                return
+            if not data:
+                _selector().unregister(self.descriptor)
+                os.close(self.descriptor)
+                self.is_open = False
+                return
+            yield data
+
+
+def _nothing(stream: str, text: str) -> None:
+    """Record nothing: the run is over."""
+
+
+def _enlarge(descriptor: int) -> None:
+    if sys.platform == "linux":
+        import fcntl
+
+        try:
+            fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _PIPE_BYTES)
+        except OSError:
+            return  # more than this user may have in all
+
+
+def _flush_c() -> None:
+    """Write out what C code has in its buffers; code that has some has loaded ctypes, as NumPy does."""
+    if "ctypes" in sys.modules:
+        _c_library().fflush(None)
+
+
+@functools.cache
+def _c_library() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None)
+
+
+@functools.cache
+def _selector() -> selectors.BaseSelector:
+    """Return what the reading thread waits at; one in an environment, asleep while nothing is written."""
+    selector = selectors.DefaultSelector()
+
+    def read() -> None:
+        while True:
+            for key, _ in selector.select():
+                key.data.drain(flushes_c=False)
+
+    threading.Thread(target=read, name="lambdamagic-output", daemon=True).start()
+    return selector
