@@ -14,6 +14,7 @@ from joblib._parallel_backends import AutoBatchingMixin, ParallelBackendBase
 
 from lambdamagic.api import process
 from lambdamagic.api.executor import LambdaExecutor
+from lambdamagic.codec.encode import writer
 from lambdamagic.codec.shared import Shared
 
 NAME = "lambdamagic"
@@ -111,7 +112,7 @@ class SharedArrays:
             return None
         with self._lock:
             found = self._by_id.pop(id(value), None)
-            found = found or Shared(value, process.home())  # keeps the array, and so its id
+            found = found or Shared(value, process.home(), writer())  # keeps the array, and so its id
             self._by_id[id(value)] = found
             if len(self._by_id) > _ARRAYS_KEPT:
                 self._by_id.popitem(last=False)

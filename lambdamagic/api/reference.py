@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from lambdamagic.api import process
 from lambdamagic.api.appearance import AS_TEXT
 from lambdamagic.codec.diagnose import explain_unpicklable
+from lambdamagic.codec.encode import writer
 from lambdamagic.codec.picklers import PICKLING_ERRORS
 from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared
 from lambdamagic.errors import EncodeError
@@ -77,7 +78,7 @@ def put(obj: _T) -> Reference[_T]:
         return obj
     home = process.home()
     try:
-        return Reference(obj, home)
+        return Reference(obj, home, writer())
     except PICKLING_ERRORS as error:
         path, reason = explain_unpicklable("the object", obj, home)
         raise EncodeError(

@@ -10,10 +10,10 @@ import pickle
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from lambdamagic.codec import containers, kinds, lru_caches, tracking
-from lambdamagic.codec.earlier import without_unused
+from lambdamagic.codec.earlier import Numbered, without_unused
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
 from lambdamagic.codec.frames import Frames, Segment
@@ -307,13 +307,6 @@ class Effects:
             except (TypeError, ValueError, AttributeError, LookupError, BufferError) as error:
                 problems.append(f"a {type(target).__name__} that the cell changed could not be updated: {error}")
         return problems
-
-
-class Numbered(Protocol):
-    """Knows which objects the numbers of a payload mean."""
-
-    def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
-        """Return the objects that the given numbers mean, in their order."""
 
 
 def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: Sequence[Segment]) -> Effects:

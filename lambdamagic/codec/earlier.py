@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from lambdamagic.codec.answer import Numbered
+from typing import Any, Protocol
 
 _SHIFT = 40
 _GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
 #: Looking through more would take longer than reading the earlier answer.
 _MOST_SCANNED = 4 << 20
+
+
+class Numbered(Protocol):
+    """Knows which objects the numbers of a payload mean."""
+
+    def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
+        """Return the objects that the given numbers mean, in their order."""
 
 
 def refers_to_earlier(numbers: Iterable[int]) -> bool:

@@ -20,9 +20,9 @@ from itertools import chain
 from typing import Any
 
 from lambdamagic.codec.array_views import shared_memory
-from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment
+from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import AnyPickler, make_pickler
+from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, AnyPickler, make_pickler
 from lambdamagic.codec.reducers import Reducers
 from lambdamagic.codec.shared import Shared
 
@@ -229,6 +229,25 @@ def encode_once(home: Home, value: Any, *, kind: Any = "c") -> Frames:
     encoder = Encoder(home, kind=kind)
     encoder.dump(value)
     return encoder.frames()
+
+
+def writer(serializer: str = "auto") -> Callable[[Any, Home], Written]:
+    """Return what writes shared objects, by the first of a setting's picklers that can; see `Shared`."""
+
+    def write(value: Any, home: Home) -> Written:
+        kinds = KINDS[serializer]
+        for kind in kinds:
+            encoder = Encoder(home, kind=kind)
+            try:
+                encoder.dump(value)
+            except PICKLING_ERRORS:
+                if kind == kinds[-1]:
+                    raise
+                continue
+            return Written(encoder.frames(), is_of_home=encoder.is_of_home, functions=encoder.functions)
+        raise AssertionError("there is a pickler for each serializer")
+
+    return write
 
 
 def decode_once(home: Home, frames: Sequence[Segment]) -> Any:

@@ -7,17 +7,20 @@ an array of a gigabyte is hashed, sent and received in place.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from lambdamagic.codec.shared import Written
+    import types
 
 Segment: TypeAlias = bytes | bytearray | memoryview
 
 #: Buffers smaller than this stay in the pickle stream: a frame of its own costs more than copying 4 KiB.
 OUT_OF_BAND_MIN_BYTES = 4096
+#: Buffers of a shared object below this are staged together: a request for each would cost more than a copy.
+_ALONE_MIN_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,38 @@ class Frames:
     def size_bytes(self) -> int:
         """Size of all frames together, in bytes."""
         return sum(self.sizes)
+
+
+class Written:
+    """The bytes of a shared object.
+
+    Attributes:
+        frame_sizes: Of the stream and its buffers.
+        pieces: The same bytes as they are staged: large buffers alone, what lies between them joined.
+        sha256: Of each piece.
+        digest: Names the content: made of these.
+        shared: What it refers to in turn.
+        is_of_home: Whether the notebook's own functions or classes are in it, so that it means the same only beside
+            the same program.
+        functions: The notebook's functions in it.
+    """
+
+    __slots__ = ("digest", "frame_sizes", "functions", "is_of_home", "pieces", "sha256", "shared", "size_bytes")
+
+    def __init__(self, frames: Frames, *, is_of_home: bool, functions: list[types.FunctionType]) -> None:
+        self.pieces = _pieces(frames)
+        self.sha256 = tuple(hashlib.sha256(piece).hexdigest() for piece in self.pieces)
+        self.frame_sizes, self.size_bytes = frames.sizes, frames.size_bytes
+        self.digest = hashlib.sha256(repr((self.sha256, self.frame_sizes)).encode()).hexdigest()
+        self.shared, self.is_of_home, self.functions = frames.shared, is_of_home, functions
+
+
+def _pieces(frames: Frames) -> tuple[Segment, ...]:
+    pieces: list[Segment] = []
+    for is_large, group in itertools.groupby(frames.segments, lambda each: memoryview(each).nbytes >= _ALONE_MIN_BYTES):
+        segments = list(group)
+        pieces += segments if is_large else [b"".join(segments)]
+    return tuple(pieces)
 
 
 def _size(segment: Segment) -> int:

@@ -25,8 +25,9 @@ from typing import Any
 from lambdamagic.codec import array_views as views
 from lambdamagic.codec import lru_caches, rebuild
 from lambdamagic.codec.containers import PICKLING_HOOKS, WEAK, container_base, content_of
+from lambdamagic.codec.frames import Written
 from lambdamagic.codec.home import Home, is_importable
-from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared, Written
+from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 #: How to get the value of an immutable object without what a subclass has made of its methods.

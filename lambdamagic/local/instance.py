@@ -31,7 +31,7 @@ from lambdamagic.local.server.auth import Authenticator, Credential, Signer, che
 from lambdamagic.local.server.chunked import decode_chunked
 from lambdamagic.local.server.error_bodies import AwsError, render
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
-from lambdamagic.local.server.observing import Observed
+from lambdamagic.local.server.observing import Observed, Observer
 from lambdamagic.local.server.server_options import DEFAULT_ACCOUNT_ID, ServerOptions
 
 if TYPE_CHECKING:
@@ -218,7 +218,12 @@ class Server:
             if not self._is_owner(signer):
                 raise AwsError(403, "AccessDeniedException", "Only the owner of the instance may do that.")
             facts = {"live_environments": self._pool.live, "waiting_events": self._queue.waiting}
-            reply.send(await self._observed.answer(request, facts))
+            observer = self._observed.observer
+            if type(observer) is Observer:  # the first request of the kind: from now on it is counted
+                from lambdamagic.local.testing.observer import TestObserver
+
+                observer = self._observed.observer = TestObserver()
+            reply.send(await observer.answer(request, facts))
         except AwsError as error:
             reply.send(render(error, signer.service))
 

@@ -7,6 +7,7 @@ value that cannot come back.
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -89,9 +90,14 @@ def _figure_png(value: Any) -> str | None:
     cls = type(value)
     if cls.__name__ != "Figure" or not cls.__module__.startswith("matplotlib."):
         return None
-    from lambdamagic.worker.figures import png
-
     return base64.b64encode(png(value)).decode("ascii")
+
+
+def png(figure: Any) -> bytes:
+    """Return a figure of matplotlib's as PNG, cut to its content."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    return buffer.getvalue()
 
 
 def make_display(outputs: Outputs) -> Callable[..., None]:

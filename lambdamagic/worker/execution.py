@@ -151,9 +151,7 @@ class CellSurroundings:
         figures.show()
 
     def _on_figure(self, figure: Any) -> None:
-        from lambdamagic.worker.figures import png
-
-        data = {"image/png": base64.b64encode(png(figure)).decode("ascii"), "text/plain": repr(figure)}
+        data = {"image/png": base64.b64encode(displays.png(figure)).decode("ascii"), "text/plain": repr(figure)}
         self.outputs.display(data, {})
 
     def failure(self, error: BaseException) -> list[ErrorRecord]:

@@ -5,7 +5,6 @@ Chosen by `MPLBACKEND=module://lambdamagic.worker.figures`; nothing here is impo
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from matplotlib._pylab_helpers import Gcf
@@ -35,10 +34,3 @@ def show(*args: Any, **kwargs: Any) -> None:
         if displays.on_figure is not None:
             displays.on_figure(manager.canvas.figure)
     Gcf.destroy_all()
-
-
-def png(figure: Any) -> bytes:
-    """Return a figure as PNG, cut to its content."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    return buffer.getvalue()

@@ -6,7 +6,6 @@ same, but an environment that Lambda made ahead of need does not pay twice for w
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -20,8 +19,3 @@ def handler(event: Any, context: Any) -> Any:
     began = time.perf_counter()
     is_cold = not _state
     return serve(event, context, _state, began=began, is_cold=is_cold)
-
-
-def environment_id() -> str:
-    """Return what tells this execution environment from others: its log stream."""
-    return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", str(os.getpid()))

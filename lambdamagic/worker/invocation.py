@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import resource
 import sys
 import time
@@ -23,7 +24,6 @@ from lambdamagic.protocol.stored import seal
 from lambdamagic.worker.blobs import BlobCache, deliver
 from lambdamagic.worker.cell_body import run_cell
 from lambdamagic.worker.execution import CellSurroundings
-from lambdamagic.worker.handler import environment_id
 from lambdamagic.worker.mapper import Chunk
 from lambdamagic.worker.memory import Memory
 from lambdamagic.worker.program import LoadedProgram
@@ -130,7 +130,7 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], *, began: float,
         user_ms=user_ms,
         peak_memory_mb=_peak_memory_mb(),
         cold=is_cold,
-        environment_id=environment_id(),
+        environment_id=_environment_id(),
         fetched_bytes=cache.fetched_bytes,
         s3_requests=cache.requests + requests,
     )
@@ -264,3 +264,8 @@ def _peak_memory_mb() -> int:
     """Return the highest resident memory of this environment so far, as Lambda's own report counts it."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (1 << 20) if sys.platform == "darwin" else peak // 1024
+
+
+def _environment_id() -> str:
+    """Return what tells this execution environment from others: its log stream."""
+    return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", str(os.getpid()))

@@ -10,6 +10,7 @@ import threading
 import numpy
 import pytest
 
+from lambdamagic.codec.encode import writer
 from lambdamagic.codec.fingerprint import NoFingerprintError, fingerprint
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.shared import Shared
@@ -113,7 +114,11 @@ def test_shared_objects():
     """A shared object is what it was when it was put."""
     home = Home({})
     array = numpy.arange(100_000)
-    assert value(Shared(array, home)) == value(Shared(array.copy(), home)) != value(Shared(array + 1, home))
+    assert (
+        value(Shared(array, home, writer()))
+        == value(Shared(array.copy(), home, writer()))
+        != value(Shared(array + 1, home, writer()))
+    )
 
 
 def test_cycles():
