@@ -21,7 +21,7 @@ from lambdamagic.magics.arrivals import outputs_of
 from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.queueing import CellWork, Line, staged
-from lambdamagic.magics.remote_errors import local_exception
+from lambdamagic.magics.remote_errors import local_exception, shown_in_a_line
 from lambdamagic.magics.running import JobRunner, ready, replay, tell
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.source import FUTURES, name_cell, python_of
@@ -66,8 +66,7 @@ def plan_body(
     for name, line in plan.unresolved.items():
         error = NameError(f"name {name!r} is not defined (line {line} of the cell; nothing was sent to Lambda)")
         error.name = name
-        _show_without_frames(error)
-        raise error
+        raise shown_in_a_line(error)
     return plan
 
 
@@ -90,10 +89,6 @@ def names_read(session: Session, python: str) -> frozenset[str]:
         transform=shell.transform_cell,
         flags=shell.compile.flags & FUTURES,
     ).read
-
-
-def _show_without_frames(error: NameError) -> None:
-    error._render_traceback_ = lambda: [f"NameError: {error}"]  # type: ignore[attr-defined]  # IPython's hook
 
 
 class CellRun:

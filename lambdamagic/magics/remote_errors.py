@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambdamagic.codec.failures import ErrorRecord, reassemble
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+_E = TypeVar("_E", bound=BaseException)
 
 
 def local_exception(shell: InteractiveShell, records: list[ErrorRecord], note: str = "") -> BaseException:
@@ -18,13 +20,36 @@ def local_exception(shell: InteractiveShell, records: list[ErrorRecord], note: s
     error = reassemble(records)
     if note:
         error.add_note(note)
-    remote = error.__traceback__
+    return shown_as(error, _RemoteLines(shell, error, records[0].text))
 
-    @functools.cache  # IPython asks twice, and a deep recursion takes it seconds
-    def render() -> Any:
-        # Without this the traceback would begin with the frames of IPython and of this package.
-        return shell.InteractiveTB.structured_traceback(type(error), error, remote, tb_offset=0)
 
+class _RemoteLines:
+    """Shows an exception with the remote lines only: it would begin with frames of IPython and of this package.
+
+    Args:
+        shell: Whose colours and style they have.
+        error: The exception.
+        text: Its traceback as plain text: the exception shows that where it was pickled to, which no traceback is.
+    """
+
+    def __init__(self, shell: InteractiveShell, error: BaseException, text: str) -> None:
+        self._shell, self._error, self._text = shell, error, text
+        self._remote = error.__traceback__
+        self._shown: Any = None
+
+    def __call__(self) -> Any:
+        if self._shown is None:  # IPython asks twice, and a deep recursion takes it seconds
+            error, show = self._error, self._shell.InteractiveTB.structured_traceback
+            self._shown = show(type(error), error, self._remote, tb_offset=0)
+        return self._shown
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Of the standard library's parts: it may be read where there is no lambdamagic.
+        return functools.partial, (str.splitlines, self._text)
+
+
+def shown_as(error: _E, render: Callable[[], Any]) -> _E:
+    """Let IPython show an exception by what `render`, which must be picklable, returns: a list of lines."""
     try:
         error._render_traceback_ = render  # type: ignore[attr-defined]  # IPython's hook for custom tracebacks
     except AttributeError:
@@ -32,11 +57,14 @@ def local_exception(shell: InteractiveShell, records: list[ErrorRecord], note: s
     return error
 
 
+def shown_in_a_line(error: _E) -> _E:
+    """Let IPython show an exception without frames: they would all be ours."""
+    return shown_as(error, functools.partial(list, [f"{type(error).__name__}: {error}"]))
+
+
 def interrupted(message: str) -> KeyboardInterrupt:
     """Return the exception of a cell that the user has stopped; it is shown as one line."""
-    error = KeyboardInterrupt(message)
-    error._render_traceback_ = lambda: [f"KeyboardInterrupt: {message}"]  # type: ignore[attr-defined]  # IPython's hook
-    return error
+    return shown_in_a_line(KeyboardInterrupt(message))
 
 
 @contextlib.contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import pytest
+
+from lambdamagic.errors import FunctionTimedOutError
 
 
 def test_its_own_type_and_message(notebook):
@@ -231,3 +234,49 @@ def test_a_traceback_names_its_own_cell(kernel, notebook, lead):
     told = notebook.run(body).traceback
     number = notebook.ok("len(In) - 2").value
     assert set(re.findall(r"In\[(\d+)\]", re.sub(r"\x1b\[[0-9;]*m", "", told))) == {str(number)}
+
+
+_CAUGHT = """\
+    def fail(n):
+        raise OSError(2, f'gone {n}')
+    results = %lambda_map --on-error return fail [1]
+    caught = results
+    for body in ('raise OSError(2, "gone 1")', 'not_there_at_all'):
+        try:
+            get_ipython().run_cell_magic('lambda', '', body)
+        except (OSError, NameError) as error:
+            caught.append(error)
+    try:
+        from lambdamagic.magics.remote_errors import interrupted
+        raise interrupted('stopped')
+    except KeyboardInterrupt as error:
+        caught.append(error)
+    from lambdamagic.errors import FunctionTimedOutError
+    caught.append(FunctionTimedOutError('late', hint='wait', stacks='Thread', request_id='r'))
+"""
+_COPIES = {
+    "copy": "import copy\ncopies = [copy.copy(each) for each in caught]",
+    "deepcopy": "import copy\ncopies = copy.deepcopy(caught)",
+    "joblib": "import io, joblib\nfile = io.BytesIO()\njoblib.dump(caught, file)\ncopies = joblib.load(file)",
+    "another cell": "%%lambda\ncopies = [each for each in caught]",
+    **{
+        name: f"import {name}\ncopies = {name}.loads({name}.dumps(caught))"
+        for name in ("pickle", "dill", "cloudpickle")
+    },
+}
+
+
+def test_exceptions_travel_on(notebook):
+    """Each that we hand out is copied and pickled as one that was raised here, and shows the remote lines then too."""
+    notebook.ok(_CAUGHT)
+    told = [(type(each), each.args, str(each)) for each in notebook.names["caught"]]
+    kinds = [FileNotFoundError, FileNotFoundError, NameError, KeyboardInterrupt, FunctionTimedOutError]
+    assert [kind for kind, *_ in told] == kinds
+    for name, code in _COPIES.items():
+        notebook.ok(code)
+        copies = notebook.names["copies"]
+        assert [(type(each), each.args, str(each)) for each in copies] == told, name
+        assert [bool(each._render_traceback_()) for each in copies] == [True] * 5, name
+        assert copies[0].__notes__[0].startswith("raised on Lambda by task 0")
+    copied = pickle.loads(pickle.dumps(notebook.names["caught"][1]))
+    assert copied._render_traceback_()[-1] == "FileNotFoundError: [Errno 2] gone 1"
