@@ -24,6 +24,7 @@ from types import (
 from typing import Any, NamedTuple
 
 from lambdamagic.capture.modules import contents
+from lambdamagic.codec.module_names import NAMES
 from lambdamagic.codec.shared import Shared
 
 _MAX_DEPTH = 8
@@ -72,6 +73,7 @@ def reach(value: object, namespace: Mapping[str, Any]) -> Reach:
     """
     if type(value) in _LEAVES:
         return _NOTHING
+    NAMES.refresh()
     return _Walk(namespace).run(value)
 
 
@@ -96,6 +98,10 @@ class _Walk:
                 continue
             self.seen.add(id(value))
             left -= 1
+            owner = NAMES.of(value)
+            if owner is not None:
+                self.needs(owner[0], f"{owner[1]} of it")
+                continue
             # Children of functions and classes are always near; the depth bounds nests of containers.
             if depth <= _MAX_DEPTH:
                 waiting.extend((child, depth + 1) for child in self.children(value))

@@ -20,7 +20,7 @@ from lambdamagic.codec.frames import Frames, Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer
 from lambdamagic.codec.placeholder import Placeholder, stand_in
-from lambdamagic.codec.reducers import ABC_REGISTRY, MEMBER_MACHINERY, Anew, FunctionGlobals, reduced
+from lambdamagic.codec.reducers import ABC_REGISTRY, MEMBER_MACHINERY, Anew, FunctionGlobals, as_reference, reduced
 from lambdamagic.codec.tracking import Deleted, Tracked, Tracker
 from lambdamagic.codec.transplant import transplant_for
 
@@ -184,8 +184,9 @@ class _Writer:
     def _attempt(self, kind: str, entries: list[tuple[str, str, Any]], extra: dict[str, Any]) -> Frames:
         encoder = Encoder(self.home, kind=kind, primed=self.primed)
         encoder.keep_shared_memory(list(_may_hold_views(entries)), known=self._arrays)
+        encoder.refer_to_modules(value for section, _, value in entries if section in ("bound", "value"))
         encoder.dump([entry[2] for entry in entries if entry[0] == "update"])
-        encoder.dump({label: value for section, label, value in entries if section == "bound"})
+        encoder.dump({label: as_reference(value) for section, label, value in entries if section == "bound"})
         rest = {
             "values": [value for section, _, value in entries if section == "value"],
             "error": [value for section, _, value in entries if section == "error"],

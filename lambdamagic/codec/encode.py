@@ -22,8 +22,10 @@ from typing import Any
 from lambdamagic.codec.array_views import shared_memory
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
+from lambdamagic.codec.module_names import NAMES
 from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, AnyPickler, make_pickler
-from lambdamagic.codec.reducers import Reducers
+from lambdamagic.codec.rebuild import Nothing, nothing
+from lambdamagic.codec.reducers import Reducers, Reference
 from lambdamagic.codec.shared import Shared
 
 
@@ -64,6 +66,26 @@ class Encoder:
             known: Arrays that the reader has, and whose memory is laid out there as here.
         """
         self._reducers.views = shared_memory(values, known=known)
+
+    def refer_to_modules(self, values: Iterable[Any]) -> None:
+        """Let lists, dictionaries and sets among the values that belong to a module be that module's where read.
+
+        To be called before they are written, if at all: they are given their numbers here.
+        """
+        candidates = [value for value in values if type(value) in (list, dict, set)]
+        if not candidates:
+            return
+        NAMES.refresh()
+        for value in candidates:
+            found = NAMES.of(value)
+            if found is None or id(value) in self._pickler.memo.copy():
+                continue
+            reference = Reference(*found)
+            self._pickler.dump(_Unseen(reference))
+            memo = self._pickler.memo.copy()
+            number, _ = memo.pop(id(reference))  # as many entries as before: pickle counts them to give numbers
+            memo[id(value)] = number, value
+            self._pickler.memo = memo
 
     def share_arrays(self, share: Callable[[Any], Shared | None] | None) -> None:
         """Let numpy's objects for which `share` gives a shared one travel as that; they are read-only where read."""
@@ -153,7 +175,9 @@ class Decoder:
     def load(self) -> Any:
         """Read the next part."""
         with self._home.loading():
-            return self._unpickler.load()
+            while (found := self._unpickler.load()) is Nothing:
+                pass
+            return found
 
     def parts(self) -> Iterator[Any]:
         """Read all parts that are left."""
@@ -170,6 +194,16 @@ class Decoder:
         """Return number to object for all that was read."""
         copied: dict[int, Any] = self._unpickler.memo.copy()
         return copied
+
+
+class _Unseen:
+    """Writes something of which only the number matters."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __reduce__(self) -> Any:
+        return nothing, (self._value,)
 
 
 def _prelude(count: int) -> bytes:

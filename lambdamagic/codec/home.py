@@ -46,6 +46,8 @@ class Home:
         self.missing: Callable[[str, str, Exception], Any] | None = None
         #: Gives the object for the digest of a shared one, while a payload that refers to it is read.
         self.shared: Callable[[str], Any] | None = None
+        #: Objects of installed modules that the other side referred to: each side has its own.
+        self.of_modules: list[Any] = []
         self._detached: dict[int, Any] = {}
         #: What a person should be told after decoding, one sentence each.
         self.notices: list[str] = []

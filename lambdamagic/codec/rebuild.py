@@ -63,6 +63,48 @@ def module(name: str) -> types.ModuleType:
         return stand_in
 
 
+def attribute(module_name: str, name: str) -> Any:
+    """Return what an installed module holds under a name: the very object of this side, whose changes stay here."""
+    found = getattr(importlib.import_module(module_name), name)
+    home = _home.active()
+    if home.answers:
+        home.of_modules.append(found)
+    return found
+
+
+def own_attribute(module_name: str, name: str) -> Any:
+    """Return what a module of the user's own holds under a name."""
+    return getattr(importlib.import_module(module_name), name)
+
+
+class _Stream:
+    """A stream of `sys` by its name: whatever stands there when it is used."""
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["_name"] = name.strip("_")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(sys, self.__dict__["_name"]), name)
+
+    def __reduce__(self) -> Any:
+        return stream, (self.__dict__["_name"],)
+
+
+def stream(name: str) -> Any:
+    """Return `sys.stdout` and the like; in the function what stands there while a cell runs is not what does now."""
+    home = _home.active()
+    return _Stream(name) if home.answers else getattr(sys, name)
+
+
+class Nothing:
+    """What is read of a part that only gives a number to something."""
+
+
+def nothing(_: Any) -> type[Nothing]:
+    """Return no part."""
+    return Nothing
+
+
 def module_globals(name: str) -> dict[str, Any]:
     """Return the globals of an importable module, for a function that was made inside it."""
     return importlib.import_module(name).__dict__

@@ -27,6 +27,7 @@ from lambdamagic.codec import lru_caches, rebuild
 from lambdamagic.codec.containers import PICKLING_HOOKS, WEAK, container_base, content_of
 from lambdamagic.codec.frames import Written
 from lambdamagic.codec.home import Home, is_importable
+from lambdamagic.codec.module_names import NAMES, is_own, name_of_nan
 from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
@@ -60,12 +61,16 @@ class Reducers:
         self.is_of_home = False
         #: Says which arrays travel as shared objects; None for none.
         self.share: Callable[[Any], Shared | None] | None = None
+        self._is_fresh = False
         self._globals_by_id: dict[int, FunctionGlobals] = {}
         #: Arrays, by `id`, and the array whose memory they show: see `views`.
         self.views: dict[int, Any] = {}
 
     def reduce(self, value: Any) -> Any:
         """Return a reduce tuple, or NotImplemented where pickle's own way is right."""
+        owned = self._owned(value)
+        if owned is not None:
+            return owned
         rule = _RULES.get(type(value))
         if rule is not None:
             return rule(self, value)
@@ -78,6 +83,8 @@ class Reducers:
         module = type(value).__module__
         if module == "numpy":
             return self._numpy(value)
+        if module == "numpy.dtypes" and value.isbuiltin == 1:
+            return sys.modules["numpy"].dtype, (value.str,)  # there is one of each
         if module == "pandas.core.internals.blocks":
             return self._pandas_block(value)
         widgets = sys.modules.get("ipywidgets")
@@ -86,6 +93,19 @@ class Reducers:
         if module == self.home.module_name or _needs_arguments(type(value).__new__):
             return self._instance(value)
         return NotImplemented
+
+    def _owned(self, value: Any) -> Any:
+        """Refer to what belongs to a module by its name there."""
+        if not self._is_fresh:
+            NAMES.refresh()
+            self._is_fresh = True
+        found = NAMES.of(value)
+        if found is None:
+            return None
+        module, name = found
+        if module == "sys" and name in ("stdout", "stderr", "stdin", "__stdout__", "__stderr__", "__stdin__"):
+            return rebuild.stream, (name,)
+        return _attribute(module), found
 
     def _anew(self, value: Anew) -> Any:
         found = self.reduce(value.value)
@@ -334,6 +354,25 @@ class Anew:
         self.value = value
 
 
+class Reference:
+    """Stands for what belongs to a module, where pickle would write a list, dictionary or set without asking us."""
+
+    __slots__ = ("module", "name")
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+
+def _attribute(module: str) -> Callable[[str, str], Any]:
+    return rebuild.own_attribute if is_own(sys.modules[module]) else rebuild.attribute
+
+
+def as_reference(value: Any) -> Any:
+    """Return what is written for a value about which pickle does not ask us: a reference if it belongs to a module."""
+    found = name_of_nan(value) if type(value) is float else None
+    return value if found is None else Reference(*found)
+
+
 class FunctionGlobals:
     """Stands for a function's globals in its reduce tuple, so that pickle asks us and not the dictionary."""
 
@@ -396,6 +435,7 @@ _DATACLASS_SENTINELS = ("MISSING", "KW_ONLY", "_FIELD", "_FIELD_CLASSVAR", "_FIE
 
 _RULES: dict[type, Callable[[Reducers, Any], Any]] = {
     Anew: Reducers._anew,
+    Reference: lambda _, value: (_attribute(value.module), (value.module, value.name)),
     types.FunctionType: Reducers._function,
     FunctionGlobals: Reducers._globals,
     types.CellType: Reducers._cell,

@@ -15,6 +15,7 @@ from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, serializer_versions
+from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Deleted
 from lambdamagic.errors import EncodeError
 from lambdamagic.protocol import versions
@@ -142,6 +143,9 @@ class _Attempt:
         self.encoder.keep_shared_memory(
             self.home.namespace[name] for name in plan.captured if name in self.home.namespace
         )
+        self.encoder.refer_to_modules(
+            self.home.namespace[name] for name in plan.captured if name in self.home.namespace
+        )
         for name, captured in plan.captured.items():
             # A stand-in that no code can have bound itself: gone afterwards means deleted, still there means untouched.
             value = Deleted if name in plan.deleted_only else self.home.namespace[name]
@@ -171,7 +175,7 @@ class _Attempt:
 
     def _dump_name(self, name: str, value: Any, reason: str) -> None:
         self.encoder.dump(("next", name))  # for who has to say what could not be read
-        size = self._dump(name, value, ("names", {name: value}))
+        size = self._dump(name, value, ("names", {name: as_reference(value)}))
         self.values[name] = value
         self.names.append(ShippedName(name, type(value).__name__, size, reason))
 

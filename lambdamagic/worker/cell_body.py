@@ -30,7 +30,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         memo=program.memo(),
         home=program.home,
         pristine=program.pristine,
-        shared=program.shared.found.values(),
+        shared=[*program.shared.found.values(), *program.home.of_modules],
     )
     error: list[ErrorRecord] | None = None
     value: Any = NO_VALUE
