@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from lambdamagic.api.executor import LambdaExecutor as LambdaExecutor
     from lambdamagic.api.executor import cache_clear as cache_clear
     from lambdamagic.api.joblib_backend import register as register_joblib
-    from lambdamagic.api.map_job import NOT_RUN as NOT_RUN
     from lambdamagic.api.map_job import MapJob as MapJob
     from lambdamagic.api.pool import LambdaFunctionError as LambdaFunctionError
     from lambdamagic.api.pool import LambdaPool as LambdaPool
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from lambdamagic.api.reference import put as put
     from lambdamagic.api.remote_function import RemoteFunction as RemoteFunction
     from lambdamagic.api.remote_function import remote as remote
+    from lambdamagic.runs.tasks import NOT_RUN as NOT_RUN
 
 __version__ = "0.1.0"
 
@@ -65,7 +65,7 @@ __all__ = [
 _WHERE = {
     "JobInfo": ("lambdamagic.api.attach", "JobInfo"),
     "MapJob": ("lambdamagic.api.map_job", "MapJob"),
-    "NOT_RUN": ("lambdamagic.api.map_job", "NOT_RUN"),
+    "NOT_RUN": ("lambdamagic.runs.tasks", "NOT_RUN"),
     "attach": ("lambdamagic.api.attach", "attach"),
     "list_jobs": ("lambdamagic.api.attach", "list_jobs"),
     "LambdaExecutor": ("lambdamagic.api.executor", "LambdaExecutor"),

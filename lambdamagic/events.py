@@ -11,9 +11,12 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from lambdamagic.protocol.report import Report
+
+#: How far a job is: it waits for others, or for its target; it runs; it has ended in one of three ways.
+JobState: TypeAlias = Literal["queued", "starting", "running", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ class JobFinished:
     """
 
     job_id: str
-    state: str
+    state: JobState
     error: str
     at: float
 

@@ -11,9 +11,9 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
 from lambdamagic.api.appearance import Labelled, outcome_told
-from lambdamagic.api.maps import Arrived, MapRun
+from lambdamagic.api.maps import MapRun
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.jobs.outcomes import Failure
+from lambdamagic.runs.tasks import Failed, TaskStream, TaskTable
 
 _T = TypeVar("_T")
 _Callback = Callable[[Any], object] | None
@@ -96,33 +96,32 @@ class AsyncResult(Labelled, Generic[_T]):
 
 
 class MapResult(AsyncResult[list[_T]]):
-    """The results of a map that will come, all at once. A `Sink`.
+    """The results of a map that will come, all at once.
 
     As in `multiprocessing`, all tasks are run even if one fails, and the failure that came first is raised.
     """
 
-    def __init__(self, label: str, callback: _Callback = None, error_callback: _Callback = None) -> None:
-        super().__init__(label, callback, error_callback)
-        self._found: dict[int, Any] = {}
-        self._first_failure: Failure | None = None
-        self.run: MapRun | None = None
+    def table(self, *args: Any, **more: Any) -> TaskTable:
+        """Return what keeps the outcomes, and settles this at the end."""
+        return _SettlingTable(self, *args, **more)
 
-    def arrived(self, found: dict[int, Any]) -> None:
-        """Keep outcomes."""
-        for outcome in found.values():
-            if isinstance(outcome, Failure) and self._first_failure is None:
-                self._first_failure = outcome
-        self._found.update(found)
-
-    def ended(self, failure: BaseException | None) -> None:
+    def settle(self, table: TaskTable, error: BaseException | None) -> None:
         """Settle with the results, in order."""
-        found, self._found = self._found, {}
-        run = self.run
-        if failure is None and self._first_failure is not None and run is not None:
-            failure = run.exception(self._first_failure)
-        if isinstance(failure, CancelledError) or (failure is None and run is not None and len(found) < run.fed):
-            failure = _cancelled()
-        self._settle(None if failure is not None else [found[number] for number in range(len(found))], failure)
+        if error is None:
+            error = next(iter(table.failures.values()), None)
+        if isinstance(error, CancelledError) or (error is None and table.missing):
+            error = _cancelled()
+        self._settle(None if error is not None else table.results, error)
+
+
+class _SettlingTable(TaskTable):
+    def __init__(self, result: MapResult[Any], *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._result = result
+
+    def end(self, error: BaseException | None = None) -> None:
+        super().end(error)
+        self._result.settle(self, error)
 
 
 def _cancelled() -> Exception:
@@ -134,12 +133,11 @@ class ResultIterator(Iterator[_T]):
 
     Args:
         run: The map.
-        arrived: Its outcomes.
         in_order: Whether they come in the order of the items.
     """
 
-    def __init__(self, run: MapRun, arrived: Arrived, *, in_order: bool) -> None:
-        self._run, self._arrived, self._in_order = run, arrived, in_order
+    def __init__(self, run: MapRun[TaskStream], *, in_order: bool) -> None:
+        self._run, self._in_order = run, in_order
         self._taken = 0
         self._ready: deque[Any] = deque()
 
@@ -158,22 +156,22 @@ class ResultIterator(Iterator[_T]):
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         if not self._ready:
-            take = self._arrived.take_any
+            stream = self._run.outcomes
             try:
-                found = self._arrived.take_from(self._taken, deadline) if self._in_order else take(deadline)
+                found = stream.take_from(self._taken, deadline) if self._in_order else stream.take_any(deadline)
             except TimeoutError:
                 raise multiprocessing.TimeoutError from None
             except CancelledError:
                 raise _cancelled() from None
             if not found:
-                if self._taken < self._run.fed:
+                if self._taken < stream.count:
                     raise _cancelled()
                 raise StopIteration
             self._ready.extend(found)
         outcome = self._ready.popleft()
         self._taken += 1
         self._run.pull(1)
-        if isinstance(outcome, Failure):
-            raise self._run.exception(outcome)
+        if isinstance(outcome, Failed):
+            raise outcome.error
         result: _T = outcome
         return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,17 +10,15 @@ from typing import Any
 
 from lambdamagic.api import process
 from lambdamagic.api.launcher import Launcher, Share
-from lambdamagic.codec.failures import reassemble
-from lambdamagic.codec.frames import Frames, sha256_of
+from lambdamagic.codec.frames import sha256_of
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.jobs.memo import Memo
-from lambdamagic.jobs.outcomes import Failure, outcomes
-from lambdamagic.jobs.staging import Stager
-from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
+from lambdamagic.jobs.outcomes import Failure, read_outcomes
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.runs.sources import Units
-from lambdamagic.runs.spec import SHARED_PROGRAM_LIMIT_BYTES
+from lambdamagic.runs.spec import SHARED_PROGRAM_LIMIT_BYTES, RunRequest
+from lambdamagic.runs.tasks import exception_of
 
 _PROGRAMS_KEPT = 64
 
@@ -39,18 +36,20 @@ class Calls:
     """
 
     def __init__(self, launcher: Launcher) -> None:
-        self._launcher, self._target = launcher, launcher.target()
+        self._launcher, self._place = launcher, launcher.place()
         self._lock = threading.Lock()
         self._futures: dict[int, Future[Any]] = {}
         self._memos: dict[str, Memo] = {}
         self._keys: dict[int, tuple[Memo, str]] = {}
         self._next = 0
         self._is_over = False
-        self._programs: OrderedDict[str, _PlacedProgram] = OrderedDict()
+        self._programs: OrderedDict[str, Callable[[], Payload]] = OrderedDict()
         self._submissions = Units(is_open=True)
-        self._job = launcher.start(self._submissions, label="submit", style="call", program=None, task_count=None)
-        self._thread = threading.Thread(target=self._collect, name="lambdamagic-collector", daemon=True)
-        self._thread.start()
+        self._run = launcher.run(
+            self._place, RunRequest("map", "submit", self._submissions, None, options={"call": True})
+        )
+        self._run.begin()
+        self._run.start(self._take, self._ended)
         process.finish_before_exit(self)
 
     def submit(
@@ -69,7 +68,7 @@ class Calls:
             CaptureError: Callable or arguments cannot be sent.
             RuntimeError: It was closed.
         """
-        program = self._launcher.encode(fn, (args, kwargs, holding))
+        program = self._launcher.fitted(fn, (args, kwargs, holding)).program
         digest = sha256_of(program.frames.segments)
         memo = self._launcher.memo(fn, program)
         key = None if memo is None else memo.key_of(args, kwargs)
@@ -80,8 +79,11 @@ class Calls:
                 future.set_result(found[0])
                 return True
         with self._lock:
-            placed = self._programs.pop(digest, None)
-            self._programs[digest] = placed = placed or _PlacedProgram(program.frames, self._target.stager)
+            payload = self._programs.pop(digest, None)
+            if payload is None:
+                stager = self._place.target.stager
+                payload = stager.placed_once(program.frames, limit_bytes=SHARED_PROGRAM_LIMIT_BYTES)
+            self._programs[digest] = payload
             if len(self._programs) > _PROGRAMS_KEPT:
                 self._programs.popitem(last=False)
             number, self._next = self._next, self._next + 1
@@ -97,7 +99,7 @@ class Calls:
                 self._futures.pop(number, None)
             return False
 
-        unit = Unit((number,), lambda: items, None, placed.payload, digest, begin=begin)
+        unit = Unit((number,), lambda: items, None, payload, digest, begin=begin)
         with self._lock:
             if self._is_over:
                 return False
@@ -129,27 +131,37 @@ class Calls:
     def cancel(self) -> None:
         """Stop launching, drop what waits, and tell running calls to stop; their futures raise JobCancelledError."""
         self.drop_waiting()
-        self._job.cancel()
+        self._run.cancel()
 
     def join(self) -> None:
         """Wait for the job's end, after `close` or `cancel`."""
-        self._thread.join()
+        self._run.wait()
 
     def finish(self) -> None:
         """Take no more and wait for what there is."""
         self.close()
         self.join()
 
-    def _collect(self) -> None:
-        failure: Exception = JobCancelledError("the call was cancelled")
-        try:
-            for arrival in self._job.arrivals():
-                self._job.reports.clear()  # an executor may live for weeks; listeners hear of every report
-                self._keep(arrival)
-                self._settle(arrival)
-                del arrival  # nothing is kept while the next is waited for
-        except Exception as error:  # noqa: BLE001  # whatever ended the job: whoever waits must hear of it
-            failure = self._target.check(error)
+    def _take(self, arrival: Arrival) -> None:
+        (number,) = arrival.unit.tasks
+        with self._lock:
+            kept = self._keys.pop(number, None)
+        if kept is not None:
+            memo, key = kept
+            memo.keep(arrival, {number: key})
+            self._memos[memo.key] = memo
+        for outcome in read_outcomes(arrival, process.home()).values():
+            with self._lock:
+                future = self._futures.pop(number, None)
+            if future is None:
+                continue
+            if isinstance(outcome, Failure):
+                future.set_exception(exception_of(outcome, self._place.check))
+            else:
+                future.set_result(outcome)
+
+    def _ended(self, error: BaseException | None) -> None:
+        error = error or JobCancelledError("the call was cancelled")
         for memo in self._memos.values():
             memo.flush()
         with self._lock:
@@ -157,51 +169,4 @@ class Calls:
             left, self._futures = list(self._futures.values()), {}
         for future in left:
             if future.running() or future.set_running_or_notify_cancel():
-                future.set_exception(failure)
-
-    def _keep(self, arrival: Arrival) -> None:
-        number = arrival.unit.tasks[0]
-        with self._lock:
-            found = self._keys.pop(number, None)
-        if found is not None:
-            memo, key = found
-            memo.keep(arrival, {number: key})
-            self._memos[memo.key] = memo
-
-    def _settle(self, arrival: Arrival) -> None:
-        try:
-            found = list(outcomes(arrival, process.home()))
-        except Exception as error:  # noqa: BLE001  # a result that cannot be read is this call's failure
-            found = [(number, Failure([], error)) for number in arrival.unit.tasks]
-        for number, outcome in found:
-            with self._lock:
-                future = self._futures.pop(number, None)
-            if future is None:
-                continue
-            if not isinstance(outcome, Failure):
-                future.set_result(outcome)
-            else:
-                future.set_exception(exception_of(outcome, self._target.check))
-
-
-def exception_of(failure: Failure, check: Callable[[Exception], Exception]) -> BaseException:
-    """Return what is to be raised for a failed task; `check` tells whether the target itself has failed."""
-    return reassemble(failure.records) if failure.error is None else check(failure.error)
-
-
-class _PlacedProgram:
-    """A program that many calls share: placed when it is first sent, and again before its permission expires."""
-
-    def __init__(self, frames: Frames, stager: Stager) -> None:
-        self._frames, self._stager = frames, stager
-        self._lock = threading.Lock()
-        self._placed: tuple[Payload, float] | None = None
-
-    def payload(self) -> Payload:
-        """Return the payload for an event."""
-        with self._lock:
-            if self._placed is not None and time.monotonic() < self._placed[1]:
-                return self._placed[0]
-            payload = self._stager.place(self._frames, limit_bytes=SHARED_PROGRAM_LIMIT_BYTES)
-            self._placed = payload, time.monotonic() + PRESIGN_EXPIRES_S / 2
-            return payload
+                future.set_exception(error)

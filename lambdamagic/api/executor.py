@@ -14,10 +14,10 @@ from lambdamagic.api.appearance import CallFuture
 from lambdamagic.api.calls import Calls
 from lambdamagic.api.launcher import Launcher, Share, name_of
 from lambdamagic.api.map_job import MapJob, start_map
-from lambdamagic.api.maps import LOOK_AHEAD, Arrived, MapRun, snapshot
+from lambdamagic.api.maps import LOOK_AHEAD, MapRun, snapshot
 from lambdamagic.api.options import read_options
 from lambdamagic.events import Listener
-from lambdamagic.jobs.outcomes import Failure
+from lambdamagic.runs.tasks import Failed, TaskStream
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -54,7 +54,7 @@ class LambdaExecutor(Executor):
         self._is_shut = False
         self._calls: Calls | None = None
         self._calls_pid = 0
-        self._maps: list[tuple[MapRun, bool]] = []
+        self._maps: list[tuple[MapRun[Any], bool]] = []
 
     def add_listener(self, listener: Listener) -> None:
         """Tell `listener` of every event of jobs that are started from now on; see `lambdamagic.events`."""
@@ -138,20 +138,19 @@ class LambdaExecutor(Executor):
         copies = [snapshot(each) for each in iterables]
         # zip ends with the shortest, so that one that ends is enough.
         window = buffersize or (None if any(ends for _, ends in copies) or not copies else LOOK_AHEAD)
-        arrived = Arrived()
         with self._lock:
             self._refuse_if_shut()
         run = MapRun(
             self._launcher,
             fn,
             zip(*(each for each, _ in copies), strict=False),
-            style="star",
-            sink=arrived,
+            "star",
+            TaskStream,
             chunksize=chunksize,
             window=window,
         )
         self._maps = [each for each in self._maps if not each[0].is_over] + [(run, buffersize is not None)]
-        results = _ordered(run, arrived, deadline, pulls=window is not None)
+        results = _ordered(run, deadline, pulls=window is not None)
         # A result iterator that nobody can take from any more. (One that was begun also closes itself, but later.)
         weakref.finalize(results, run.discarded).atexit = False
         return results
@@ -235,7 +234,7 @@ class LambdaExecutor(Executor):
             run.cancel()
 
 
-def _ordered(run: MapRun, arrived: Arrived, deadline: float | None, *, pulls: bool) -> Iterator[Any]:
+def _ordered(run: MapRun[TaskStream], deadline: float | None, *, pulls: bool) -> Iterator[Any]:
     taken, ready = 0, list[Any]()
     run.was_taken_from = True
     try:
@@ -243,16 +242,16 @@ def _ordered(run: MapRun, arrived: Arrived, deadline: float | None, *, pulls: bo
             if pulls:
                 run.pull(1)
             if not ready:
-                ready = arrived.take_from(taken, deadline)
+                ready = run.outcomes.take_from(taken, deadline)
                 ready.reverse()
                 if not ready:
-                    if taken < run.fed:
+                    if taken < run.outcomes.count:
                         raise CancelledError
                     return
             outcome = ready.pop()
             taken += 1
-            if isinstance(outcome, Failure):
-                raise run.exception(outcome)
+            if isinstance(outcome, Failed):
+                raise outcome.error
             yield outcome
             del outcome
     finally:

@@ -1,4 +1,4 @@
-"""From a program's options to jobs of the engine: settings, target, what a callable needs, the job itself."""
+"""From a program's options to runs: settings, target, what a callable needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,10 +16,11 @@ from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.shared import Shared
 from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
-from lambdamagic.jobs.job import Job
 from lambdamagic.jobs.memo import Memo, callable_key, clear
 from lambdamagic.jobs.outcomes import encode_items
-from lambdamagic.runs.spec import RunRequest, budget_of, concurrency, fitting_function, job_spec
+from lambdamagic.runs.handle import Run
+from lambdamagic.runs.opened import Place
+from lambdamagic.runs.spec import Fitted, RunRequest, budget_of, concurrency, fitting_function
 from lambdamagic.targets.secret import cache_secret
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from lambdamagic.codec.frames import Frames
     from lambdamagic.config import Settings
     from lambdamagic.jobs.budget import Budget
-    from lambdamagic.jobs.job import UnitSource
-    from lambdamagic.runs.durable import Keep
     from lambdamagic.targets.target import Target
 
 #: Says for an array whether it travels as a shared object.
@@ -43,7 +43,7 @@ CallStyle = Literal["plain", "star", "call"]
 
 
 class Launcher:
-    """Starts jobs under one set of options. Thread-safe.
+    """Makes runs under one set of options. Thread-safe.
 
     Args:
         options: What the program gave.
@@ -76,8 +76,12 @@ class Launcher:
         """Return how many invocations of a job run at once."""
         return concurrency(self._options.resolved, self.target())
 
-    def encode(self, fn: Callable[..., Any], holding: Any = ()) -> Program:
-        """Encode a callable with all that it reads.
+    def place(self) -> Place:
+        """Return where a run goes."""
+        return Place(self._options.resolved, self.target, process.start)
+
+    def fitted(self, fn: Callable[..., Any], holding: Any = ()) -> Fitted:
+        """Encode a callable with all that it reads, and find the function that has what it imports.
 
         Args:
             fn: The callable.
@@ -92,8 +96,7 @@ class Launcher:
         looked_at: Any = (fn, holding)
         plan = plan_callable(looked_at, home.namespace, hidden=hidden, cell_dir=Path.cwd())
         program = encode_program(home, plan, serializer=self.settings.serializer, fn=fn, hidden=hidden)
-        fitting_function(self._options.resolved, self.target(), program)
-        return program
+        return Fitted(program, fitting_function(self._options.resolved, self.target(), program))
 
     def memo(self, fn: Callable[..., Any], program: Program) -> Memo | None:
         """Return what is known of a callable; None without the setting `cache`, or where it cannot be kept."""
@@ -120,7 +123,7 @@ class Launcher:
 
     def cache_clear(self, fn: Callable[..., Any] | None) -> int:
         """Forget the outcomes of one callable, or of all; return how many objects of the bucket were deleted."""
-        memo = None if fn is None else self.memo_of(fn, self.encode(fn))
+        memo = None if fn is None else self.memo_of(fn, self.fitted(fn).program)
         with self._lock:
             self._memos.clear()
         store = self.target().stager.store
@@ -136,52 +139,24 @@ class Launcher:
         """
         return encode_items(process.home(), items, start, self.settings.serializer, share=share)
 
-    def start(
-        self,
-        units: UnitSource,
-        *,
-        label: str,
-        style: CallStyle,
-        program: Program | None,
-        task_count: int | None,
-        cached: tuple[int, ...] = (),
-        keep: Callable[[Keep], None] | None = None,
-        listener: Listener | None = None,
-    ) -> Job:
-        """Begin a map job.
+    def run(self, place: Place, request: RunRequest, listener: Listener | None = None) -> Run:
+        """Return a run that has not begun.
 
         Args:
-            units: Where its work comes from.
-            label: What runs, for a person.
-            style: How items become arguments.
-            program: What all units run; None if each brings its own.
-            task_count: How many tasks there are, if that is known.
-            cached: Tasks whose outcomes are known already.
-            keep: Hands the tasks' arguments over, where another process may take the job up again.
+            place: Where it goes.
+            request: What is to be run.
             listener: Told of this job's events, beside the others.
 
         Raises:
             TargetError: The target is not usable.
         """
-        resolved, target = self._options.resolved, self.target()
-        if self._budget is None and resolved.origin("max_cost_usd") != "default":
-            self._budget = budget_of(resolved, target)  # what the program set is for all its jobs together
-        request = RunRequest(
-            "map",
-            label,
-            units,
-            task_count,
-            program,
-            options={style: True},
-            cached=cached,
-            budget=self._budget,
-            keep=keep,
-        )
-        spec = job_spec(resolved, target, request)
+        if self._budget is None and place.resolved.origin("max_cost_usd") != "default":
+            # What the program set is for all its jobs together.
+            self._budget = budget_of(place.resolved, place.target)
         listeners = Listeners()
-        for each in [*self.listeners, *([listener] if listener is not None else [])]:
+        for each in [*self.listeners, *([] if listener is None else [listener])]:
             listeners.add(each)
-        return process.engine().start(spec, listeners)
+        return Run(place, replace(request, budget=self._budget), listeners=listeners)
 
 
 def name_of(fn: Callable[..., Any]) -> str:

@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from lambdamagic.api import process
 from lambdamagic.api.appearance import html_line
-from lambdamagic.api.calls import exception_of
-from lambdamagic.api.launcher import CallStyle, Launcher, name_of
+from lambdamagic.api.launcher import Launcher, name_of
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.events import BatchHandedOver, Event, InvocationFinished
-from lambdamagic.jobs.job import Arrival, Job
-from lambdamagic.jobs.outcomes import Failure, outcomes
-from lambdamagic.runs.sources import ChunkedItems, Sizing, runs_of
-
-State = Literal["running", "done", "failed", "cancelled"]
-
-
-class _NotRun:
-    """Stands for the result of a task that has none yet."""
-
-    def __repr__(self) -> str:
-        return "<not run>"
-
-    def __reduce__(self) -> str:
-        return "NOT_RUN"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-#: What `results()` holds for tasks that have no outcome.
-NOT_RUN = _NotRun()
-
-
-class Work(Protocol):
-    """What a map job is made of."""
-
-    label: str
-
-    def launch(self, tasks: Sequence[int], listener: Callable[[Event], None]) -> Job:
-        """Begin to run some of its tasks.
-
-        Raises:
-            LambdaMagicError: They cannot be sent.
-        """
-        ...
-
-    def check(self, error: Exception) -> Exception:
-        """Return a better error if the target itself has failed."""
-        ...
+from lambdamagic.events import BatchHandedOver, Event, InvocationFinished, JobState, Listener
+from lambdamagic.runs.handle import Run
+from lambdamagic.runs.maps import MapWork, Work
+from lambdamagic.runs.sources import Sizing
+from lambdamagic.runs.tasks import TaskTable, exception_of
 
 
 class MapJob:
@@ -60,63 +24,57 @@ class MapJob:
 
     Attributes:
         label: What runs, for a person.
-        task_count: How many tasks there are.
+        table: What came of its tasks.
         cost_usd: What its invocations cost so far at list price, in US dollars; nobody pays on the embedded Lambda.
     """
 
-    def __init__(
-        self,
-        work: Work,
-        task_count: int,
-        *,
-        known: dict[int, Any] | None = None,
-        listener: Callable[[Event], None] | None = None,
-    ) -> None:
-        self._work, self._listener = work, listener
-        self.label, self.task_count = work.label, task_count
+    def __init__(self, launcher: Launcher, work: Work, *, listener: Listener | None = None) -> None:
+        self._launcher, self._work, self._listener = launcher, work, listener
+        self._place = launcher.place()
+        self.label = work.label
+        self.table = TaskTable(process.home(), lambda task, failure, arrival: exception_of(failure, self._place.check))
         self.cost_usd = 0.0
-        self._changed = threading.Condition()
-        self._outcomes: dict[int, Any] = dict(known or {})
-        self._job: Job | None = None
-        self._job_id = ""
-        self._wants_cancel = False
-        self._state: State = "done"
-        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._run: Run | None = None
+        self._is_sending = self._wants_cancel = False
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks there are."""
+        return self.table.count
 
     @property
     def job_id(self) -> str:
         """Its id; a new one when it was run again, but for a job that was attached."""
-        return self._job_id
+        return "" if self._run is None else self._run.job_id
 
     @property
-    def state(self) -> State:
+    def state(self) -> JobState:
         """`running`, `done` (each task has returned), `failed` (one has not), or `cancelled`."""
-        return self._state
+        run = self._run
+        if self._is_sending or (run is not None and not run.has_ended):
+            return "running"
+        if run is not None and run.state == "cancelled":
+            return "cancelled"
+        return "failed" if self.table.failures or (run is not None and run.error is not None) else "done"
 
     @property
     def failures(self) -> dict[int, BaseException]:
         """What tasks raised, by their numbers."""
-        with self._changed:
-            failed = {number: each for number, each in self._outcomes.items() if isinstance(each, Failure)}
-        return {number: exception_of(each, self._work.check) for number, each in sorted(failed.items())}
+        return dict(sorted(self.table.failures.items()))
 
     @property
     def missing(self) -> list[int]:
         """Tasks without an outcome."""
-        with self._changed:
-            return [number for number in range(self.task_count) if number not in self._outcomes]
+        return self.table.missing
 
     def results(self) -> list[Any]:
         """Return what there is, in the items' order: values, exceptions of tasks that failed, NOT_RUN for the rest."""
-        failures = self.failures
-        with self._changed:
-            found = [self._outcomes.get(number, NOT_RUN) for number in range(self.task_count)]
-        return [failures.get(number, each) if isinstance(each, Failure) else each for number, each in enumerate(found)]
+        return list(self.table.results)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it no longer runs, or for `timeout` seconds, and return whether it has ended."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._state != "running", timeout)
+        return self._run is None or self._run.wait(timeout)
 
     def result(self, timeout: float | None = None) -> list[Any]:
         """Wait for the end and return all results in the items' order.
@@ -130,20 +88,22 @@ class MapJob:
             BaseException: What the first task that failed raised, or what ended the job as a whole.
         """
         if not self.wait(timeout):
-            raise TimeoutError(f"job {self._job_id} still runs after {timeout} s")
+            raise TimeoutError(f"job {self.job_id} still runs after {timeout} s")
         for error in self.failures.values():
             raise error
-        if self._error is not None:
-            raise self._error
+        if self._run is not None and self._run.error is not None:
+            if isinstance(self._run.error, JobCancelledError):
+                raise CancelledError(f"job {self.job_id} was cancelled")
+            raise self._run.error
         return self.results()
 
     def cancel(self) -> None:
         """Send no more, and tell running tasks to stop; what has its outcome is kept. Idempotent."""
-        with self._changed:
-            self._wants_cancel = self._state == "running"
-            job = self._job
-        if job is not None:
-            job.cancel()
+        with self._lock:
+            self._wants_cancel = self._is_sending
+            run = self._run
+        if run is not None:
+            run.cancel()
 
     def resume(self) -> MapJob:
         """Run the tasks that have no outcome (cancelled, or lost with the job), and return this job.
@@ -152,7 +112,7 @@ class MapJob:
             RuntimeError: It still runs.
             LambdaMagicError: They cannot be sent.
         """
-        return self._again(self.missing)
+        return self._again(failed=False)
 
     def retry_failed(self) -> MapJob:
         """Run again the tasks that failed, and those that have no outcome; return this job.
@@ -161,33 +121,32 @@ class MapJob:
             RuntimeError: It still runs.
             LambdaMagicError: They cannot be sent.
         """
-        with self._changed:
-            failed = [number for number, each in self._outcomes.items() if isinstance(each, Failure)]
-        return self._again([*failed, *self.missing])
+        return self._again(failed=True)
 
-    def _again(self, tasks: Sequence[int]) -> MapJob:
-        with self._changed:
-            if self._state == "running":
-                raise RuntimeError(f"job {self._job_id} still runs; wait for it, or cancel it first")
+    def _again(self, *, failed: bool) -> MapJob:
+        with self._lock:
+            if self.state == "running":
+                raise RuntimeError(f"job {self.job_id} still runs; wait for it, or cancel it first")
+            tasks = self.table.unfinished(failed=failed)
             if not tasks:
                 return self
-            before = self._state
-            self._state, self._error, self._wants_cancel = "running", None, False
+            self._is_sending, self._wants_cancel = True, False
+        before, self._place = self._run, self._launcher.place()
         try:
-            job = self._work.launch(sorted(tasks), self._listen)
+            run = self._launcher.run(self._place, self._work.request(tasks, self.task_count), self._listen)
+            with self._lock:
+                self._run = run
+                if self._wants_cancel:
+                    run.cancel()
+            with contextlib.suppress(JobCancelledError):  # its end says so
+                run.begin()
+            self.table.forget(tasks)
+            run.start(self.table.take)
         except BaseException:
-            with self._changed:
-                self._state = before
+            self._run = before
             raise
-        with self._changed:
-            self._job, self._job_id = job, job.job_id
-            for number in tasks:
-                self._outcomes.pop(number, None)
-            wants_cancel = self._wants_cancel
-        if wants_cancel:
-            job.cancel()  # `cancel` came while it was being sent, and met the job before
-        thread = threading.Thread(target=self._collect, args=(job,), name="lambdamagic-collector", daemon=True)
-        thread.start()
+        finally:
+            self._is_sending = False
         process.finish_before_exit(self)
         return self
 
@@ -197,98 +156,34 @@ class MapJob:
         if self._listener is not None:
             self._listener(event)
 
-    def _collect(self, job: Job) -> None:
-        error: BaseException | None = None
-        try:
-            for arrival in job.arrivals():
-                job.reports.clear()
-                self._take(arrival)
-                del arrival
-        except JobCancelledError:
-            error = CancelledError(f"job {job.job_id} was cancelled")
-        except Exception as failure:  # noqa: BLE001  # whatever ended the job: whoever waits must hear of it
-            error = self._work.check(failure)
-        with self._changed:
-            self._error = error
-            if isinstance(error, CancelledError):
-                self._state = "cancelled"
-            else:
-                failed = any(isinstance(each, Failure) for each in self._outcomes.values())
-                self._state = "failed" if error is not None or failed else "done"
-            self._changed.notify_all()
-
-    def _take(self, arrival: Arrival) -> None:
-        try:
-            found = dict(outcomes(arrival, process.home()))
-        except Exception as error:  # noqa: BLE001  # results that cannot be read are these tasks' failure
-            found = {number: Failure([], error) for number in arrival.unit.tasks}
-        with self._changed:
-            self._outcomes.update(found)
-            self._changed.notify_all()
-
     def finish(self) -> None:
         """Wait for the end: the interpreter does so before it ends."""
         self.wait()
 
     def _told(self) -> str:
-        with self._changed:
-            done = len(self._outcomes)
-            failed = sum(isinstance(each, Failure) for each in self._outcomes.values())
-        return f"{done:,}/{self.task_count:,} tasks" + (f", {failed:,} failed" if failed else "")
+        failed, missing = len(self.table.failures), len(self.missing)
+        told = f"{self.task_count - missing:,}/{self.task_count:,} tasks"
+        return told + (f", {failed:,} failed" if failed else "")
 
     def __repr__(self) -> str:
-        return f"<MapJob {self._job_id}: {self.label}, {self._state}, {self._told()}>"
+        return f"<MapJob {self.job_id}: {self.label}, {self.state}, {self._told()}>"
 
     def _repr_html_(self) -> str:
-        return html_line(self.label, self._state, f"{self._told()} · job {self._job_id}")
-
-
-class ItemsAtHand:
-    """Work over items of this process.
-
-    Args:
-        launcher: Starts jobs.
-        fn: The callable.
-        items: The arguments of each task.
-        style: How an item becomes arguments.
-        chunksize: Tasks in one invocation; None to fit the work.
-
-    Raises:
-        CaptureError: The callable cannot be sent.
-    """
-
-    def __init__(
-        self, launcher: Launcher, fn: Callable[..., Any], items: Sequence[Any], style: CallStyle, chunksize: int | None
-    ) -> None:
-        self.label = name_of(fn)
-        self._launcher, self._items, self._style = launcher, items, style
-        self._chunksize = chunksize
-        self._target = launcher.target()
-        self._program = launcher.encode(fn, items)
-
-    def launch(self, tasks: Sequence[int], listener: Callable[[Event], None]) -> Job:
-        """Begin to run some tasks."""
-        sizing = Sizing.of(self._launcher.settings, self._chunksize)
-        source = ChunkedItems(self._launcher.encode_items, sizing, self._items, runs=runs_of(tasks))
-        return self._launcher.start(
-            source,
-            label=self.label,
-            style=self._style,
-            program=self._program,
-            task_count=len(tasks),
-            # Another process could not know of the outcomes that the others have here.
-            keep=source.keep if len(tasks) == len(self._items) else None,
-            listener=listener,
-        )
-
-    def check(self, error: Exception) -> Exception:
-        """Return a better error if the target itself has failed."""
-        return self._target.check(error)
+        return html_line(self.label, self.state, f"{self._told()} · job {self.job_id}")
 
 
 def start_map(
     launcher: Launcher, fn: Callable[..., Any], iterables: Iterable[Iterable[Any]], chunksize: int | None
 ) -> MapJob:
-    """Start a map over iterables side by side and return its job."""
-    items = list(zip(*iterables, strict=False))
-    return MapJob(ItemsAtHand(launcher, fn, items, "star", chunksize), len(items)).resume()
+    """Start a map over iterables side by side and return its job.
+
+    Raises:
+        CaptureError: The callable cannot be sent.
+        TargetError: The target is not usable; nothing was sent.
+    """
+    items: Sequence[Any] = list(zip(*iterables, strict=False))
+    fitted, sizing = launcher.fitted(fn, items), Sizing.of(launcher.settings, chunksize)
+    work = MapWork(name_of(fn), *fitted, items, launcher.encode_items, sizing, {"star": True})
+    job = MapJob(launcher, work)
+    job.table.reach(len(items))
+    return job.resume()

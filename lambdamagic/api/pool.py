@@ -10,11 +10,13 @@ from typing import Any, Literal, NoReturn, TypeVar
 from lambdamagic.api.async_results import AsyncResult, MapResult, ResultIterator
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.api.launcher import CallStyle, name_of
-from lambdamagic.api.maps import LOOK_AHEAD, Arrived, MapRun, snapshot
+from lambdamagic.api.maps import LOOK_AHEAD, MapRun, snapshot
 from lambdamagic.codec.failures import RemoteCodeError
 from lambdamagic.errors import InvocationError
+from lambdamagic.runs.tasks import Outcomes, TaskStream
 
 _T = TypeVar("_T")
+_Outcomes = TypeVar("_Outcomes", bound=Outcomes)
 _Callback = Callable[[Any], object] | None
 
 #: What the user's code raised and whose own type cannot be rebuilt here.
@@ -66,7 +68,7 @@ class LambdaPool:
         self._executor = LambdaExecutor(count, **given, **options)
         self._lock = threading.Lock()
         self._state: Literal["running", "closed", "terminated"] = "running"
-        self._runs: list[MapRun] = []
+        self._runs: list[MapRun[Any]] = []
 
     def apply(self, func: Callable[..., _T], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> _T:
         """Call `func(*args, **kwds)` and return its result."""
@@ -200,7 +202,7 @@ class LambdaPool:
     ) -> MapResult[_T]:
         self._check_running()
         result: MapResult[_T] = MapResult(name_of(func), callback, error_callback)
-        self._start(func, iter(snapshot(iterable)[0]), result, chunksize, window=None, style=style)
+        self._start(func, iter(snapshot(iterable)[0]), style, result.table, chunksize=chunksize, window=None)
         return result
 
     def _imap(
@@ -210,22 +212,20 @@ class LambdaPool:
         if chunksize is not None and chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize}")
         items: Iterator[Any] = iter(snapshot(iterable)[0])
-        arrived = Arrived()
-        run = self._start(func, items, arrived, chunksize, window=LOOK_AHEAD, style="plain")
-        return ResultIterator(run, arrived, in_order=in_order)
+        run = self._start(func, items, "plain", TaskStream, chunksize=chunksize, window=LOOK_AHEAD)
+        return ResultIterator(run, in_order=in_order)
 
     def _start(
         self,
         func: Callable[..., Any],
         items: Iterator[Any],
-        sink: Any,
-        chunksize: int | None,
-        *,
-        window: int | None,
         style: CallStyle,
-    ) -> MapRun:
-        run = MapRun(
-            self._executor._launcher, func, items, style=style, sink=sink, chunksize=chunksize or None, window=window
-        )
+        outcomes: Callable[..., _Outcomes],
+        *,
+        chunksize: int | None,
+        window: int | None,
+    ) -> MapRun[_Outcomes]:
+        launcher = self._executor._launcher
+        run = MapRun(launcher, func, items, style, outcomes, chunksize=chunksize or None, window=window)
         self._runs = [each for each in self._runs if not each.is_over] + [run]
         return run

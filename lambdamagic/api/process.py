@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lambdamagic.capture.hidden import HiddenNames
 from lambdamagic.codec.home import Home
-from lambdamagic.jobs.engine import Engine
+from lambdamagic.runs.opened import Opened, target_key
 from lambdamagic.targets import open_target
 
 if TYPE_CHECKING:
     from lambdamagic.api.options import Access
     from lambdamagic.config import Settings
+    from lambdamagic.events import Listeners
+    from lambdamagic.jobs.job import Job, JobSpec
     from lambdamagic.targets.target import Target
 
 
@@ -33,8 +35,8 @@ class _Shared:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.pid = os.getpid()
-        self.engine: Engine | None = None
-        self.targets: dict[tuple[Any, ...], Target] = {}
+        self.opened = Opened()
+        self.closes_at_exit = False
         self.home: Home | None = None
         self.pending: weakref.WeakSet[Pending] = weakref.WeakSet()
         self.waits_at_exit = False
@@ -69,42 +71,26 @@ def hidden() -> Container[str]:
     return HiddenNames(shell)
 
 
-def engine() -> Engine:
-    """Return the process's engine, made at first use."""
+def start(spec: JobSpec, listeners: Listeners) -> Job:
+    """Begin a job."""
     shared = _shared()
     with shared.lock:
-        if shared.engine is None:
-            shared.engine = Engine()
+        if not shared.closes_at_exit:
+            shared.closes_at_exit = True
             atexit.register(close)
-        return shared.engine
+    return shared.opened.start(spec, listeners)
 
 
 def target(settings: Settings, access: Access) -> Target:
     """Return the open target for the settings; it stays open until the process ends, so that environments stay warm."""
-    kind = settings.resolved_target()
-    key: tuple[Any, ...] = (kind, settings.local_port)
-    if kind == "aws":
-        key = (kind, access, settings.function, settings.bucket, settings.region, settings.profile)
-        key += (settings.endpoint_url, settings.variants)
-    shared = _shared()
-    with shared.lock:
-        found = shared.targets.get(key)
-        if found is not None and not found.is_alive():
-            found.close()
-            found = None
-        if found is None:
-            found = shared.targets[key] = open_target(settings, _account(settings, access))
-        return found
+    opened = _shared().opened
+    return opened.target(target_key(settings, access), lambda: open_target(settings, _account(settings, access)))
 
 
 def is_open(endpoint_url: str) -> bool:
     """Tell whether an open target of this process is at an endpoint: an embedded Lambda that still runs."""
-    shared = _shared()
-    with shared.lock:
-        return any(
-            target.is_alive() and target.whereabouts().get("endpoint_url") == endpoint_url
-            for target in shared.targets.values()
-        )
+    targets = list(_shared().opened.targets.values())
+    return any(each.is_alive() and each.whereabouts().get("endpoint_url") == endpoint_url for each in targets)
 
 
 def _account(settings: Settings, access: Access) -> Any:
@@ -145,11 +131,8 @@ def close() -> None:
     """Stop everything that was started for programs. Idempotent; the next use starts anew."""
     shared = _shared()
     with shared.lock:
-        opened, running = list(shared.targets.values()), shared.engine
-        shared.targets.clear()
-        shared.engine = None
-    for each in opened:
-        each.close()
-    if running is not None:
-        running.close()
+        opened, shared.opened = shared.opened, Opened()
+        closes, shared.closes_at_exit = shared.closes_at_exit, False
+    opened.close()
+    if closes:
         atexit.unregister(close)

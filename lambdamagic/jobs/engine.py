@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.events import EVERY_JOB, Listeners
+from lambdamagic.events import EVERY_JOB, JobState, Listeners
 from lambdamagic.jobs.job import Job, JobSpec
-from lambdamagic.jobs.run import EndState, JobRun
+from lambdamagic.jobs.run import JobRun
 from lambdamagic.jobs.threads import DaemonThreads
 
 _known: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
@@ -60,7 +60,7 @@ class Engine:
         loop = self._running_loop()
         run = JobRun(job, self._threads, self._jitter, self._clock)
 
-        def stop(state: EndState) -> None:
+        def stop(state: JobState) -> None:
             with contextlib.suppress(RuntimeError):  # the engine was closed, and the job ended with it
                 loop.call_soon_threadsafe(run.stop, state)
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.codec.frames import Frames
-from lambdamagic.events import Event, Listeners
+from lambdamagic.events import Event, JobState, Listeners
 from lambdamagic.jobs.budget import Budget
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
@@ -24,8 +24,6 @@ from lambdamagic.protocol.holdings import Holdings
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import Report
 from lambdamagic.transports.transport import Transport
-
-State = Literal["running", "done", "failed", "cancelled"]
 
 
 def new_job_id() -> str:
@@ -181,6 +179,22 @@ class Arrival:
     elapsed_s: float = 0.0
     attempt_id: str = ""
 
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """What the invocation printed and displayed."""
+        return list(getattr(self.error, "outputs", ())) if self.response is None else self.response.outputs
+
+    @property
+    def error_line(self) -> str:
+        """The first exception of the user's code in one line; empty without one."""
+        told = zip(self.unit.tasks, self.response.tasks, strict=False) if self.response is not None else ()
+        return next((task.error for number, task in told if task.error and number not in self.superseded), "")
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the invocation, or the user's code in one of its tasks, failed."""
+        return self.error is not None or bool(self.error_line)
+
 
 class UnitSource(Protocol):
     """Gives units to the engine, which calls from its own thread."""
@@ -223,7 +237,7 @@ class Job:
         self._clock = clock
         self.started_at = clock.time()
         self.finished_at: float | None = None
-        self.state: State = "running"
+        self.state: JobState = "running"
         self.error: Exception | None = None
         self.reports: list[Report] = []
         self.log_tails: list[str] = []
@@ -281,7 +295,7 @@ class Job:
             self.reports.append(arrival.report)
         self._arrivals.put(arrival)
 
-    def finished(self, state: State, error: Exception | None) -> None:
+    def finished(self, state: JobState, error: Exception | None) -> None:
         """Note the end (for the engine)."""
         self.state, self.error = state, error
         self.finished_at = self._clock.time()

@@ -146,7 +146,7 @@ class Ledger:
             for task in arrival.unit.tasks:
                 self._tell(events.TaskFinished(self._id, task, True, line, 0.0, now))
 
-    def job_finished(self, state: Any, error: Exception | None) -> None:
+    def job_finished(self, state: events.JobState, error: Exception | None) -> None:
         """Tell of the end."""
         text = "" if error is None else f"{type(error).__name__}: {error}".splitlines()[0]
         self._tell(events.JobFinished(self._id, state, text, self._clock.time()))

@@ -72,6 +72,17 @@ class Failure:
         self.records, self.error = records, error
 
 
+def read_outcomes(arrival: Arrival, home: Home) -> dict[int, Any]:
+    """Return the outcome of each task that has one in an arrival: its value, or its `Failure`.
+
+    Results that cannot be read are the failure of all its tasks.
+    """
+    try:
+        return dict(outcomes(arrival, home))
+    except Exception as error:  # noqa: BLE001  # objects of the user's are rebuilt: whatever that raises is theirs
+        return dict.fromkeys(arrival.unit.tasks, Failure([], error))
+
+
 def outcomes(arrival: Arrival, home: Home) -> Iterator[tuple[int, Any | Failure]]:
     """Yield each task that has its outcome in an arrival, with its value or its failure."""
     tasks = arrival.unit.tasks

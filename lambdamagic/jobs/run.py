@@ -13,7 +13,6 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import (
@@ -30,6 +29,7 @@ from lambdamagic.errors import (
     ResultError,
     ThrottledError,
 )
+from lambdamagic.events import JobState
 from lambdamagic.jobs.backups import late_at, usual_s
 from lambdamagic.jobs.concurrency import Concurrency
 from lambdamagic.jobs.delivery import delivery_for
@@ -47,8 +47,6 @@ from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.jobs.verdict import timed_out
 from lambdamagic.protocol.keys import attempt_name
 from lambdamagic.protocol.report import Report
-
-EndState = Literal["cancelled", "failed"]
 
 _DEATHS = (EnvironmentDiedError, FunctionTimedOutError, OutOfMemoryError)
 #: What an argument or a result of one task brings about: it cannot be sent, or cannot come back.
@@ -107,7 +105,7 @@ class JobRun:
         self._concurrency = Concurrency(max(1, self.spec.max_concurrency), self.spec.function.limits)
         self._attempts = self.spec.attempts_before
         self._main: asyncio.Task[None] | None = None
-        self._stopped_as: EndState | None = None
+        self._stopped_as: JobState | None = None
         self._fatal: Exception | None = None
         self._changed = asyncio.Event()
         self._last_success = float("-inf")
@@ -117,7 +115,7 @@ class JobRun:
         self._main = asyncio.get_running_loop().create_task(self._run())
         return self._main
 
-    def stop(self, state: EndState) -> None:
+    def stop(self, state: JobState) -> None:
         """Stop; called in the event loop.
 
         Args:
@@ -440,7 +438,7 @@ class JobRun:
         self._ledger.delivered(arrival)
         self.job.arrived(arrival)
 
-    def _finish(self, state: Any, error: Exception | None) -> None:
+    def _finish(self, state: JobState, error: Exception | None) -> None:
         # Listeners first: who waits for the job finds them up to date.
         self._ledger.job_finished(state, error)
         self.job.finished(state, error)

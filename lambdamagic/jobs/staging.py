@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,9 @@ _ASK_MIN_BYTES = 8 << 20
 #: How many parts a staged result may have, so that a large one moves in parallel. Each costs every invocation a
 #: presigned URL, and S3 takes up to 5 GB in one PUT.
 RESULT_PARTS = 2
+
+#: Payloads that were signed anew: those of jobs under way, and of programs of calls.
+_RENEWED_KEPT = 256
 
 
 class Stager:
@@ -90,7 +93,22 @@ class Stager:
             if old is not payload or known_age != age:
                 renewed = self.renewed(payload)
                 self._renewed[id(payload)] = payload, age, renewed
+                for oldest in list(self._renewed)[:-_RENEWED_KEPT]:
+                    del self._renewed[oldest]
         return renewed
+
+    def placed_once(self, frames: Frames, *, limit_bytes: int) -> Callable[[], Payload]:
+        """Return what gives the payload for each of many events: it is placed when it is first asked for."""
+        placed: list[tuple[Payload, float]] = []
+        lock = threading.Lock()
+
+        def payload() -> Payload:
+            with lock:
+                if not placed:
+                    placed.append((self.place(frames, limit_bytes=limit_bytes), self._clock.monotonic()))
+                return self.fresh(*placed[0])
+
+        return payload
 
     def renewed(self, payload: Payload) -> Payload:
         """Return a payload with new permissions to read its staged frames."""

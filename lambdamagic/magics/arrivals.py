@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from lambdamagic.jobs.invoke import collect
 from lambdamagic.jobs.job import Arrival, JobSpec
@@ -15,26 +14,6 @@ def fetched(spec: JobSpec, arrival: Arrival) -> Arrival:
     if response is None or arrival.frames or spec.collects:
         return arrival
     return replace(arrival, frames=collect(spec, response, arrival.attempt_id))
-
-
-def outputs_of(arrival: Arrival) -> list[dict[str, Any]]:
-    """Return what the invocation printed and displayed."""
-    if arrival.response is not None:
-        return arrival.response.outputs
-    return list(getattr(arrival.error, "outputs", ()))
-
-
-def has_failed(arrival: Arrival) -> bool:
-    """Whether the invocation, or the user's code in one of its tasks, failed."""
-    return arrival.error is not None or bool(error_line(arrival))
-
-
-def error_line(arrival: Arrival) -> str:
-    """Return the first exception of the user's code in one line; empty without one."""
-    if arrival.response is None:
-        return ""
-    tasks = zip(arrival.unit.tasks, arrival.response.tasks, strict=False)
-    return next((task.error for number, task in tasks if task.error and number not in arrival.superseded), "")
 
 
 def told(error: BaseException | None) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from lambdamagic.api.attach import StoredWork, attachable, take_up
-from lambdamagic.api.map_job import MapJob
+from lambdamagic.api.attach import attachable, attached_map
+from lambdamagic.api.launcher import Launcher
 from lambdamagic.codec.answer import Effects, read_answer
 from lambdamagic.codec.encode import unpack_numbers
+from lambdamagic.jobs.job import Arrival
 from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.running import replay, tell
 from lambdamagic.magics.session import Session
+from lambdamagic.runs.stored import StoredWork
 from lambdamagic.widgets.progress import ProgressListener
 from lambdamagic.widgets.showing import Showing, choose_view
 
@@ -26,13 +28,13 @@ def attach_here(session: Session, job_id: str) -> Any:
         JobMissingError: The job is not known here.
         BaseException: What the cell or the map's first failed task raised.
     """
-    work = attachable(job_id, session.home)
+    launcher, work = attachable(job_id, session.home)
     listener = ProgressListener()
     front = "nobody" if session.settings().settings.quiet else session.front
     showing = Showing(choose_view(front, listener), listener)
-    if work.stored.manifest.kind == "cell":
-        return _cell(session, work)
-    job = MapJob(work, work.stored.task_count, known=work.known, listener=listener).resume()
+    if not work.is_map:
+        return _cell(session, launcher, work)
+    job = attached_map(launcher, work, listener=listener)
     try:
         while not job.wait(_EVERY_S):
             showing.tick()
@@ -45,8 +47,8 @@ def attach_here(session: Session, job_id: str) -> Any:
     return job.results() if session.settings().settings.on_error == "return" else job.result()
 
 
-def _cell(session: Session, work: StoredWork) -> Any:
-    arrival = take_up(work)
+def _cell(session: Session, launcher: Launcher, work: StoredWork) -> Any:
+    arrival = work.answer_of_cell() or _waited_for(launcher, work)
     if arrival.error is not None:
         raise arrival.error
     response = arrival.response
@@ -61,3 +63,10 @@ def _cell(session: Session, work: StoredWork) -> Any:
     if effects.error:
         raise local_exception(session.shell, effects.error, f"raised on Lambda, request {arrival.request_id}")
     return effects.values[0] if effects.values else None
+
+
+def _waited_for(launcher: Launcher, work: StoredWork) -> Arrival:
+    """Return a cell's answer when it comes; the cell runs again only if its environment died."""
+    arrivals: list[Arrival] = []
+    launcher.run(launcher.place(), work.request([0], 1)).carry(arrivals.append)
+    return arrivals[0]

@@ -17,7 +17,6 @@ from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.estimate import cell_estimate
 from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.jobs.prices import Prices
-from lambdamagic.magics.arrivals import outputs_of
 from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.queueing import CellWork, Line, staged
@@ -27,6 +26,7 @@ from lambdamagic.magics.session import Session
 from lambdamagic.magics.source import FUTURES, name_cell, python_of
 from lambdamagic.runs.sources import Units
 from lambdamagic.runs.spec import RunRequest
+from lambdamagic.runs.tasks import TaskTable
 
 
 def plan_body(
@@ -146,7 +146,7 @@ class CellRun:
             self.resolved,
             label,
             task_count=1,
-            outcome=lambda task: None,
+            table=_without_value(self.session),
             is_background=is_background,
         )
         if is_background:
@@ -163,7 +163,7 @@ class CellRun:
         runner.run(request, self._receive)
         arrival = self._arrival
         assert arrival is not None, "a job that ends without error has had an arrival"
-        replay(outputs_of(arrival))
+        replay(arrival.outputs)
         return self.conclude(arrival, program, out)
 
     @property
@@ -239,6 +239,14 @@ def _pending_names(session: Session, plan: CapturePlan, out: list[str]) -> list[
     namespace = session.shell.user_ns
     bound = (plan.bound | plan.deleted) & set(out) if out else plan.bound | plan.deleted
     return sorted(name for name in bound if not isinstance(namespace.get(name), ModuleType))
+
+
+def _without_value(session: Session) -> TaskTable:
+    """Return the table of a cell: what its task gives is no value of a task's, but what the cell did."""
+    table = TaskTable(session.home, lambda task, failure, arrival: arrival.error or RuntimeError())
+    table.reach(1)
+    table.put({0: None})
+    return table
 
 
 def _request(arrival: Arrival) -> str:

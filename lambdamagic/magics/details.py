@@ -6,19 +6,14 @@ looked at only.
 
 from __future__ import annotations
 
-import csv
-import io
-import reprlib
 import traceback
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lambdamagic.api.map_job import NOT_RUN
 from lambdamagic.jobs.job import Arrival
-from lambdamagic.magics.arrivals import outputs_of
 from lambdamagic.protocol.report import Report
+from lambdamagic.runs.tasks import NOT_RUN, UNREAD, TaskTable
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import OutputLog, Printed, TaskDetail
 from lambdamagic.widgets.progress import ProgressListener
@@ -27,20 +22,6 @@ from lambdamagic.widgets.tasks import TaskState
 #: Invocations whose ids are kept, the latest.
 _KEPT = 20_000
 _OUTPUT, _TRACEBACK = 20_000, 20_000
-#: What a task gave is read in the main thread, while it runs no cell: until then it is not known what it is.
-UNREAD = "(read as soon as no cell runs)"
-
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = 200
-_short.maxlist = _short.maxtuple = _short.maxdict = 8
-
-
-def short_repr(value: Any) -> str:
-    """Return a repr of bounded length; a broken `__repr__` of the user's is no error here."""
-    try:
-        return _short.repr(value)
-    except Exception as error:  # noqa: BLE001  # any __repr__ at all may run here
-        return f"<{type(value).__name__}; its repr raised {type(error).__name__}>"
 
 
 @dataclass(frozen=True)
@@ -56,18 +37,12 @@ class JobDetails:
 
     Args:
         listener: Knows the tasks' states and run times.
-        outcome: Returns a task's value, its exception, or `NOT_RUN` while there is neither or it was not read.
-        argument: Returns what a task is called with; None when that cannot be told.
+        table: What its tasks gave.
     """
 
-    def __init__(
-        self,
-        listener: ProgressListener,
-        outcome: Callable[[int], Any],
-        argument: Callable[[int], Any] | None = None,
-    ) -> None:
+    def __init__(self, listener: ProgressListener, table: TaskTable) -> None:
         self.log = OutputLog()
-        self._listener, self._outcome, self._argument = listener, outcome, argument
+        self._listener, self._table = listener, table
         self._answers: deque[_Answer] = deque(maxlen=_KEPT)
         self.function = ""
 
@@ -75,7 +50,7 @@ class JobDetails:
         """Take note of an arrival."""
         tasks = arrival.unit.tasks
         self._answers.append(_Answer(tasks, arrival.request_id, arrival.report, _errors(arrival)))
-        for entry in outputs_of(arrival):
+        for entry in arrival.outputs:
             if entry.get("stream"):
                 place = entry.get("task")
                 if place is None or place >= len(tasks):
@@ -86,39 +61,25 @@ class JobDetails:
     def describe(self, task: int) -> TaskDetail:
         """Tell of one task."""
         answer = next((kept for kept in reversed(list(self._answers)) if task in kept.tasks), None)
-        outcome, state = self._outcome(task), self._state(task)
+        outcome, state = self._table.outcome(task), self._state(task)
         error = outcome if state is TaskState.FAILED else None
         request_id = answer.request_id if answer is not None else ""
         return TaskDetail(
-            argument="" if self._argument is None else short_repr(self._argument(task)),
+            argument=self._table.argument_told(task),
             output=self.log.of_task(task, _OUTPUT),
             traceback=self._trace(task, answer, error),
-            result=_result(outcome) if state is TaskState.DONE else "",
+            result=self._table.outcome_told(task) if state is TaskState.DONE else "",
             request_id=request_id,
             report="" if answer is None or answer.report is None else _report(answer.report),
             log_query=self._log_query(request_id) if request_id else "",
         )
 
     def results_csv(self) -> str:
-        """Return a line for each task: number, state, run time in seconds, argument, result, error."""
+        """Return a line for each task; see `TaskTable.to_csv`."""
         tasks = self._listener.tasks()
-        written = io.StringIO()
-        writer = csv.writer(written)
-        writer.writerow(("task", "state", "seconds", "argument", "result", "error"))
-        for task, (number, seconds) in enumerate(zip(tasks.states, tasks.seconds, strict=True)):
-            state, outcome = TaskState(number), self._outcome(task)
-            failed = state is TaskState.FAILED
-            writer.writerow(
-                (
-                    task,
-                    state.name.lower().replace("_", " "),
-                    f"{seconds:.6f}" if failed or state is TaskState.DONE else "",
-                    "" if self._argument is None else short_repr(self._argument(task)),
-                    _result(outcome) if state is TaskState.DONE else "",
-                    _result(outcome) if failed else "",
-                )
-            )
-        return written.getvalue()
+        return self._table.to_csv(
+            [TaskState(number).name.lower().replace("_", " ") for number in tasks.states], tasks.seconds
+        )
 
     def _trace(self, task: int, answer: _Answer | None, error: Any) -> str:
         if error is NOT_RUN:
@@ -143,10 +104,6 @@ def _errors(arrival: Arrival) -> dict[int, str]:
         return dict.fromkeys(tasks, f"{type(arrival.error).__name__}: {arrival.error}")
     told = arrival.response.tasks if arrival.response is not None else []
     return {number: task.error for number, task in zip(tasks, told, strict=False) if task.error}
-
-
-def _result(outcome: Any) -> str:
-    return UNREAD if outcome is NOT_RUN else short_repr(outcome)
 
 
 def _traceback(error: BaseException) -> str:

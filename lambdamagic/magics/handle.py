@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from lambdamagic.api.appearance import AS_TEXT
 from lambdamagic.codec.earlier import refers_to_earlier
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.errors import BeforeFailedError, JobCancelledError, LambdaMagicError
+from lambdamagic.events import JobState
 from lambdamagic.jobs.job import Arrival, JobSpec
-from lambdamagic.magics.arrivals import error_line, fetched, has_failed, outputs_of, told
+from lambdamagic.magics.arrivals import fetched, told
 from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.magics.queueing import LAZY_MIN_BYTES, CellWork
 from lambdamagic.magics.running import STARTING, JobRunner, replay
@@ -26,8 +27,6 @@ from lambdamagic.widgets.progress import Progress
 
 if TYPE_CHECKING:
     from lambdamagic.magics.background import Background, Work
-
-State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 _numbers = itertools.count()
 _SHOWN_NAMES = 12
@@ -96,7 +95,7 @@ class BackgroundJob:
         self._prepare, self._stops_early, self._on_end = prepare, stops_early, on_end
         self._error: BaseException | None = None
         self._value: Any = None
-        self._end_state: State | None = None
+        self._end_state: JobState | None = None
         self._printed: list[dict[str, Any]] | None = None
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -186,7 +185,7 @@ class BackgroundJob:
         self.arrivals.append(arrival)
         self.answer = arrival
         self.usage = None if arrival.response is None else arrival.response.usage
-        if self._stops_early and has_failed(arrival) and self._runner.job is not None:
+        if self._stops_early and arrival.has_failed and self._runner.job is not None:
             self._runner.job.give_up()
         self._read_soon()
 
@@ -216,21 +215,26 @@ class BackgroundJob:
     def _refresh(self) -> None:
         """Draw the end again, now that the tracebacks are known: it was drawn when nothing was read yet."""
         gate = self._runner.gate
-        if gate is not None and gate.is_open and not self._is_refreshed and any(map(has_failed, self.arrivals)):
+        if (
+            gate is not None
+            and gate.is_open
+            and not self._is_refreshed
+            and any(arrival.has_failed for arrival in self.arrivals)
+        ):
             self._is_refreshed = True
             self._runner.showing.close()
 
     @property
-    def state(self) -> State:
+    def state(self) -> JobState:
         """How far it is."""
         if self._end_state is not None:
             return self._end_state
         return "running" if self._has_begun else "queued"
 
-    def _judged(self) -> State:
+    def _judged(self) -> JobState:
         if self._is_cancelled or (isinstance(self._error, JobCancelledError) and not self._stops_early):
             return "cancelled"
-        return "failed" if self._error is not None or any(map(has_failed, self.arrivals)) else "done"
+        return "failed" if self._error is not None or any(arrival.has_failed for arrival in self.arrivals) else "done"
 
     @property
     def has_ended(self) -> bool:
@@ -322,7 +326,7 @@ class BackgroundJob:
             self._error = error
         if self._outputs is None:
             for arrival in self.arrivals:
-                replay(outputs_of(arrival))
+                replay(arrival.outputs)
         try:
             if isinstance(self._error, BeforeFailedError):
                 self._error.__cause__ = next((job.failure for job in self.before if job.failure), None)
@@ -377,9 +381,9 @@ class BackgroundJob:
 
     def _show_outputs(self) -> None:
         if self._printed is None:
-            self._printed = [entry for arrival in self.arrivals for entry in outputs_of(arrival)]
+            self._printed = [entry for arrival in self.arrivals for entry in arrival.outputs]
         is_shown = self.work.is_shown
-        failure = next((error for arrival in self.arrivals if (error := error_line(arrival))), "") if is_shown else ""
+        failure = next((error for arrival in self.arrivals if (error := arrival.error_line)), "") if is_shown else ""
         if isinstance(self._error, Exception) and not isinstance(self._error, JobCancelledError):
             failure = told(self._error)
         bundle = outputs_bundle(self._printed, failure, self._value if is_shown else None)

@@ -10,10 +10,8 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from lambdamagic.api.map_job import NOT_RUN
 from lambdamagic.api.maps import LOOK_AHEAD
 from lambdamagic.capture import plan_callable
-from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.frames import Frames
 from lambdamagic.config import ResolvedSettings
@@ -21,10 +19,9 @@ from lambdamagic.events import TaskFinished
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.estimate import map_estimate
 from lambdamagic.jobs.job import Arrival
-from lambdamagic.jobs.memo import KnownTasks, Memo, arguments_of, callable_key
-from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
+from lambdamagic.jobs.memo import Memo, callable_key
+from lambdamagic.jobs.outcomes import Failure, encode_items
 from lambdamagic.jobs.prices import Prices
-from lambdamagic.magics.arrivals import outputs_of
 from lambdamagic.magics.cell import names_read, plan_body
 from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.map_syntax import split_call, split_loop
@@ -35,6 +32,7 @@ from lambdamagic.magics.session import Session
 from lambdamagic.runs.durable import Keep
 from lambdamagic.runs.sources import ChunkedItems, Sizing, runs_of
 from lambdamagic.runs.spec import RunRequest
+from lambdamagic.runs.tasks import TaskTable
 from lambdamagic.targets.secret import cache_secret
 
 #: For how long items of an iterator are pulled before results are looked at again.
@@ -54,13 +52,10 @@ class MapRun:
 
     def __init__(self, session: Session, resolved: ResolvedSettings, arguments: Any) -> None:
         self.session, self.resolved, self.arguments = session, resolved, arguments
-        self.results: list[Any] = []
+        self.table = TaskTable(session.home, self._exception)
         self._program: Program | None = None
         self._label = ""
-        self._kept: Sequence[Any] | None = None
-        self._failures: dict[int, BaseException] = {}
         self._pull_more: Callable[[], None] = lambda: None
-        self._known: KnownTasks | None = None
         self._cached: tuple[int, ...] = ()
         self._runner: JobRunner | None = None
         self._background: BackgroundJob | None = None
@@ -69,7 +64,12 @@ class MapRun:
     @property
     def can_run_again(self) -> bool:
         """Whether the items are still there."""
-        return self._kept is not None
+        return self.table.items is not None
+
+    @property
+    def results(self) -> list[Any]:
+        """What its tasks gave, as far as it came."""
+        return self.table.results
 
     def over_callable(self, text: str, *, include: list[str], exclude: list[str]) -> Any:
         """Run `%lambda_map fn items`."""
@@ -137,16 +137,17 @@ class MapRun:
                 more=[self._estimate(what, items)],
             )
         self.resolved = ready(self.session, self.resolved, program)
-        known = self._known = self._known_tasks(program, fn)
+        memo = self._memo(program, fn)
+        self.table = TaskTable(self.session.home, self._exception, memo=memo)
         self._program, self._label = program, what
-        units = self._units(items)
+        units = self._units(items, joins=memo is not None)
         if not self.results:
             return self.results
         count = None
         if isinstance(items, Sequence):
-            self._kept, count, self._label = items, len(items), f"{what} × {len(items):,}"
+            self.table.items, count, self._label = items, len(items), f"{what} × {len(items):,}"
         # What is known already has no place among the attempts that another process could read.
-        keep = units.keep if known is None else None
+        keep = units.keep if memo is None else None
         return self._go(units, count, keep, is_background=self.arguments.bg)
 
     def again(self, *, failed: bool) -> list[Any]:
@@ -155,7 +156,7 @@ class MapRun:
         Raises:
             UsageError: The items came from an iterator and are gone.
         """
-        if self._kept is None:
+        if self.table.items is None:
             raise UsageError("the items came from an iterator, which is used up: give %lambda_map a list to resume it")
         units = self._unfinished(failed=failed)
         if units is not None:
@@ -194,17 +195,13 @@ class MapRun:
 
     def _unfinished(self, *, failed: bool) -> ChunkedItems | None:
         """Return the work of the tasks that are to run again; to a view the others are known already."""
-        assert self._kept is not None, "their items are there"
-        tasks = [task for task, result in enumerate(self.results) if result is NOT_RUN]
-        tasks += list(self._failures) if failed else []
+        tasks = self.table.unfinished(failed=failed)
         if not tasks:
             return None
-        for task in tasks:
-            self._failures.pop(task, None)
-            self.results[task] = NOT_RUN
+        self.table.forget(tasks)
         chosen = set(tasks)
-        self._known, self._cached = None, tuple(n for n in range(len(self.results)) if n not in chosen)
-        return ChunkedItems(self._encode, self._sizing, self._kept, runs=runs_of(tasks))
+        self._cached = tuple(n for n in range(len(self.results)) if n not in chosen)
+        return ChunkedItems(self._encode, self._sizing, self.table.items, runs=runs_of(tasks))
 
     def _go(
         self,
@@ -224,8 +221,7 @@ class MapRun:
             self.resolved,
             self._label,
             task_count=count,
-            outcome=self._outcome,
-            argument=None if self._kept is None else self._kept.__getitem__,
+            table=self.table,
             is_background=is_background,
             ran_map=self,
             place=None if before is None else before.place,
@@ -265,15 +261,14 @@ class MapRun:
         return self._outcomes()
 
     def _finish(self) -> None:
-        if self._known is not None:
-            self._known.flush()
-        if not self._failures and not any(result is NOT_RUN for result in self.results):
+        self.table.end()
+        if not self.table.unfinished(failed=True):
             self._program = None  # nothing is left to be run again, and what it captured may be large
 
     def _outcomes(self) -> list[Any]:
         for notice in self.session.home.take_notices():
             tell(notice)
-        if self._failures and self.resolved.settings.on_error == "raise":
+        if self.table.failures and self.resolved.settings.on_error == "raise":
             self._raise_first(len(self.results))
         return self.results
 
@@ -284,9 +279,8 @@ class MapRun:
     def _sizing(self) -> Sizing:
         return Sizing.of(self.resolved.settings)
 
-    def _units(self, items: Sequence[Any] | Iterator[Any]) -> ChunkedItems:
+    def _units(self, items: Sequence[Any] | Iterator[Any], *, joins: bool) -> ChunkedItems:
         """Return the job's work. An iterator is pulled in the waiting thread, a while at a time."""
-        joins = self._known is not None
         if isinstance(items, Sequence):
             return ChunkedItems(self._encode, self._sizing, items, runs=self._to_run(items), joins=joins)
         feed = ChunkedItems(self._encode, self._sizing, joins=joins)
@@ -309,33 +303,26 @@ class MapRun:
 
     def _to_run(self, items: Sequence[Any]) -> list[range]:
         """Take in the next items and return the tasks whose outcomes are not known."""
-        start = len(self.results)
-        self.results += [NOT_RUN] * len(items)
-        if self._known is None or not items:
-            return [range(start, start + len(items))] if items else []
-        left, found = self._known.part(items, start)
-        for task, value in found.items():
-            self.results[task] = value
+        runs, found = self.table.add(items)
         job = self._runner.job if self._runner is not None else None
         if job is None:
-            self._cached = tuple(found)
+            self._cached = found
         else:
             for task in found:
                 job.listeners.emit(TaskFinished(job.job_id, task, False, "", 0.0, time.time(), True))
-        return runs_of(left)
+        return runs
 
-    def _known_tasks(self, program: Program, fn: Any) -> KnownTasks | None:
+    def _memo(self, program: Program, fn: Any) -> Memo | None:
         if not self.resolved.settings.cache:
             return None
         store, home = self.session.target(self.resolved).stager.store, self.session.home
         try:
             if store is None:
                 raise NoFingerprintError("there is no bucket")
-            memo = Memo(store, cache_secret(), callable_key(home, program, fn), home)
+            return Memo(store, cache_secret(), callable_key(home, program, fn), home)
         except NoFingerprintError as error:
             tell(f"results are not kept: {error}")
             return None
-        return KnownTasks(memo, arguments_of("plain"))
 
     def _estimate(self, what: str, items: Sequence[Any] | Iterator[Any]) -> str:
         """Tell what it would cost, from the last map of the same callable if there was one."""
@@ -350,40 +337,28 @@ class MapRun:
         )
 
     def _receive(self, arrival: Arrival) -> None:
-        replay(outputs_of(arrival))
+        replay(arrival.outputs)
         self.take(arrival)
-        if self._failures and self.resolved.settings.on_error == "raise":
+        if self.table.failures and self.resolved.settings.on_error == "raise":
             self._raise_first(len(self.results))
 
     def take(self, arrival: Arrival) -> None:
         """Read an arrival and keep its results."""
-        if self._known is not None:
-            self._known.keep(arrival)
-        for task, outcome in outcomes(arrival, self.session.home):
-            if not isinstance(outcome, Failure):
-                self.results[task] = outcome
-            elif outcome.error is not None:
-                self._fail(task, outcome.error)
-            else:
-                self._fail(task, self._exception(task, outcome.records, arrival))
+        self.table.take(arrival)
 
-    def _outcome(self, task: int) -> Any:
-        return self.results[task]
-
-    def _exception(self, task: int, records: list[ErrorRecord], arrival: Arrival) -> BaseException:
-        note = f"raised on Lambda by task {task} of {len(self.results):,} (request {arrival.request_id})"
-        return local_exception(self.session.shell, records, note)
-
-    def _fail(self, task: int, error: BaseException) -> None:
-        self._failures[task] = error
-        self.results[task] = error
+    def _exception(self, task: int, failure: Failure, arrival: Arrival) -> BaseException:
+        if failure.error is not None:
+            return failure.error
+        note = f"raised on Lambda by task {task} of {self.table.count:,} (request {arrival.request_id})"
+        return local_exception(self.session.shell, failure.records, note)
 
     def _raise_first(self, count: int) -> None:
-        first = min(self._failures)
-        done = sum(1 for result in self.results if result is not NOT_RUN) - len(self._failures)
+        failures = self.table.failures
+        first = min(failures)
+        done = count - len(self.table.missing) - len(failures)
         kept = f"{done:,} results are kept in `%lambda last`, and " if done else ""
         sys.stderr.write(
             f"lambdamagic: task {first} of {count:,} failed; {kept}"
             f"--on-error return gives exceptions among the results\n"
         )
-        raise self._failures[first]
+        raise failures[first]

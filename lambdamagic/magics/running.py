@@ -12,7 +12,7 @@ from typing import Any
 
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.errors import CredentialsError, FunctionMissingError, JobCancelledError, LambdaMagicError
-from lambdamagic.events import EVERY_JOB, JobFinished, JobQueued, Listeners
+from lambdamagic.events import EVERY_JOB, JobFinished, JobQueued, JobState, Listeners
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, Job, JobSpec, new_job_id
 from lambdamagic.magics.details import JobDetails
@@ -20,6 +20,7 @@ from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.magics.remote_errors import interrupted
 from lambdamagic.magics.session import JobRecord, RanMap, Session
 from lambdamagic.runs.spec import RunRequest, job_spec
+from lambdamagic.runs.tasks import TaskTable
 from lambdamagic.targets.target import Target
 from lambdamagic.widgets.actions import Actions
 from lambdamagic.widgets.notebook import DisplayPlace, WidgetView
@@ -39,8 +40,7 @@ class JobRunner:
         resolved: The settings in force.
         label: What runs, for a person.
         task_count: How many tasks it has; None when that is not known yet.
-        outcome: Returns a task's value or exception, as far as there is one.
-        argument: Returns what a task is called with.
+        table: What its tasks give.
         is_background: Whether the cell ends at once; its view is opened by whoever shows the job, if at all.
         ran_map: The map that it runs for.
         place: Where an earlier job for that map was shown.
@@ -57,8 +57,7 @@ class JobRunner:
         label: str,
         *,
         task_count: int | None,
-        outcome: Callable[[int], Any],
-        argument: Callable[[int], Any] | None = None,
+        table: TaskTable,
         is_background: bool = False,
         ran_map: RanMap | None = None,
         place: DisplayPlace | None = None,
@@ -74,7 +73,7 @@ class JobRunner:
         listener = ProgressListener()
         self._listeners = Listeners()
         self._listeners.add(listener)
-        self.details = details = JobDetails(listener, outcome, argument)
+        self.details = details = JobDetails(listener, table)
         actions = Actions(
             cancel=lambda: self.cancel(),
             retry_failed=ran_map.retry if ran_map is not None and ran_map.can_run_again else None,
@@ -130,7 +129,7 @@ class JobRunner:
         self._remember("")
         EVERY_JOB.emit(event)
 
-    def end_unbegun(self, state: str, error: str) -> None:
+    def end_unbegun(self, state: JobState, error: str) -> None:
         """Tell everybody that a job that was queued will not begin."""
         event = JobFinished(self.job_id, state, error, time.time())
         self._listeners.emit(event)

@@ -36,7 +36,9 @@ _MAPS = 5
 class RanMap(Protocol):
     """A map as it is kept: what its tasks gave, and the way to run some of them again."""
 
-    results: list[Any]
+    @property
+    def results(self) -> list[Any]:
+        """What its tasks gave, as far as it came."""
 
     @property
     def can_run_again(self) -> bool:

@@ -302,6 +302,9 @@ class ChunkedItems(ChunkedTasks):
             self._keep = keep
             return
         items = list(self._put_items) if self._at_hand is None else self._at_hand
+        self._runs.clear()
         for start in range(0, len(items), BLOCK_TASKS):
             block = items[start : start + BLOCK_TASKS]
-            keep(range(start, start + len(block)), self._encode(block, start))
+            tasks = range(start, start + len(block))
+            keep(tasks, self._encode(block, start))
+            self._runs.append(tasks)  # no chunk lies in two blocks: its arguments could not be pointed at

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.functions import python_here
@@ -45,6 +45,13 @@ def concurrency(resolved: ResolvedSettings, target: Target) -> int:
             stacklevel=2,
         )
     return room
+
+
+class Fitted(NamedTuple):
+    """A program, and the function that fits it."""
+
+    program: Program
+    function: FunctionRef
 
 
 def fitting_function(resolved: ResolvedSettings, target: Target, program: Program | None) -> FunctionRef:
@@ -111,6 +118,7 @@ class RunRequest:
         keep: Hands over the tasks' arguments, where another process may take the job up again.
         budget: What it may spend together with other jobs; by default its own, see `budget_of`.
         job_id: Its id, where that is known already.
+        amend: Changes the job that was put together, before it begins.
     """
 
     kind: Literal["cell", "map"]
@@ -125,6 +133,7 @@ class RunRequest:
     keep: Callable[[Keep], None] | None = None
     budget: Budget | None = None
     job_id: str = ""
+    amend: Callable[[JobSpec], JobSpec] | None = None
 
 
 def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) -> JobSpec:

@@ -1,21 +1,29 @@
-"""A job as the bucket and the history have it: what is done, what was sent, what is left."""
+"""A job whose client is gone, as the bucket and the history have it: what is done, what was sent, what is left."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from lambdamagic.errors import JobMissingError
-from lambdamagic.jobs.history import JobNote
-from lambdamagic.jobs.job import Unit
+from lambdamagic.codec.encode import Decoder
+from lambdamagic.codec.home import Home
+from lambdamagic.codec.placeholder import stand_in
+from lambdamagic.errors import JobMissingError, LambdaMagicError, ProtocolError
+from lambdamagic.jobs.history import KEPT, History, JobNote
+from lambdamagic.jobs.invoke import take_stored
+from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.manifest import Manifest, unseal_block
 from lambdamagic.protocol.payload import Payload
-from lambdamagic.runs.sources import runs_of
+from lambdamagic.runs.opened import Place
+from lambdamagic.runs.sources import ChunkedTasks, Sizing, Units, runs_of
+from lambdamagic.runs.spec import RunRequest, job_spec
+from lambdamagic.runs.tasks import TaskTable
 
 _BLOCKS_KEPT = 8
 
@@ -62,6 +70,33 @@ class StoredJob:
         return found
 
 
+def find_note(job_id: str) -> JobNote:
+    """Return what this user's history has of a job that can be taken up again.
+
+    Raises:
+        JobMissingError: It has nothing, or not what is needed.
+    """
+    note = History().read(job_id)
+    if note is None:
+        raise JobMissingError(
+            f"the history of this user on this machine does not know job {job_id!r}",
+            hint="a job is attached where it was started, since only there its key is kept; list them with "
+            "`lambdamagic jobs`, `%lambda jobs --all` or lambdamagic.list_jobs()",
+        )
+    if not note.key and note.mode != "sync":
+        raise JobMissingError(
+            f"job {job_id} has no key on this machine, or no longer",
+            hint=f"its key is kept while it is among the latest {KEPT} jobs of the modes event and trigger; a call of "
+            "executor.submit has none: use start_map",
+        )
+    if not note.key:
+        raise JobMissingError(
+            f"job {job_id} ran in the mode {note.mode}: its results went to its own client only",
+            hint="start jobs that must outlive their kernel with --mode event, or mode='event'",
+        )
+    return note
+
+
 def read_stored_job(stager: Stager, note: JobNote) -> StoredJob:
     """Read what the bucket has of a job.
 
@@ -97,60 +132,156 @@ def _answered(stager: Stager, job_id: str) -> tuple[str, ...]:
     return tuple(sorted(each[0] for each in parts if each[1:] == ["answer"]))
 
 
-class StoredItems:
-    """Makes units of tasks whose arguments lie in the bucket. Thread-safe.
+class StoredWork:
+    """A job whose client is gone, as work that can go on. Thread-safe.
 
     Args:
-        stager: The bucket.
-        stored: The job.
+        place: Where it goes on.
+        note: What the history has.
+        home: The home that its values come to live in.
+
+    Attributes:
+        label: What runs, for a person.
+        stored: What the bucket has.
+        captured: The names that the program had captured, with their values read here.
+
+    Raises:
+        JobMissingError, IntegrityError, TargetError: As `read_stored_job`.
     """
 
-    def __init__(self, stager: Stager, stored: StoredJob) -> None:
-        self._stager, self._stored = stager, stored
+    def __init__(self, place: Place, note: JobNote, home: Home) -> None:
+        self.label = note.label
+        self._place, self._note, self._home = place, note, home
+        self._stager = place.target.stager
+        self.stored = read_stored_job(self._stager, note)
+        self.captured: dict[str, Any] = {}
+        self._decoder = self._read_program()
+        self._is_taken_up = False
         self._lock = threading.Lock()
-        self._read: OrderedDict[range, Payload] = OrderedDict()
+        self._blocks: OrderedDict[range, Payload] = OrderedDict()
 
-    def runs(self, tasks: Iterable[int]) -> list[range]:
+    @property
+    def is_map(self) -> bool:
+        """Whether it has tasks; else it is a cell."""
+        return self.stored.manifest.kind == "map"
+
+    def _read_program(self) -> Decoder | None:
+        """Read the captured code here: its classes are those of the results."""
+        payload = self.stored.manifest.program
+        if payload.shared:
+            return None
+        decoder = Decoder(read_frames(self._stager, payload), self._home, missing=stand_in)
+        # What cannot be read here (a module is missing) leaves placeholders in the results, and says so there.
+        with contextlib.suppress(Exception):
+            decoder.load()
+            for kind, part in decoder.parts():
+                if kind == "names":
+                    self.captured.update(part)
+        return decoder
+
+    def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
+        """Return what an answer means by the numbers of its program's objects; see `Encoder.objects_by_number`."""
+        wanted = list(numbers)
+        if not wanted:
+            return []
+        if self._decoder is None:
+            raise ProtocolError("a cell that uses shared objects cannot be read by another process")
+        memo = self._decoder.memo()
+        return [memo[number] for number in wanted]
+
+    def fill(self, table: TaskTable) -> None:
+        """Put the outcomes that are there into a table."""
+        table.reach(self.stored.task_count)
+        spec = self._to_read()
+        for attempt in self.stored.answered:
+            tasks = keys.read_attempt_name(attempt)[1]
+            if not all(map(table.has_value, tasks)):
+                with contextlib.suppress(LambdaMagicError):  # it refused or timed out: its tasks are missing
+                    table.take(take_stored(spec, Unit(tuple(tasks)), attempt))
+
+    def answer_of_cell(self) -> Arrival | None:
+        """Return the answer of a cell, if it is there."""
+        spec = self._to_read()
+        for attempt in reversed(self.stored.answered):
+            with contextlib.suppress(LambdaMagicError):  # it refused: another attempt is made
+                return take_stored(spec, Unit((0,)), attempt)
+        return None
+
+    def _to_read(self) -> JobSpec:
+        return self._amended(job_spec(self._place.resolved, self._place.target, self._request(Units())))
+
+    def request(self, tasks: Sequence[int], count: int) -> RunRequest:
+        """Return what waits for these tasks where they are under way, and sends the others."""
+        if self._is_taken_up:
+            self.stored = read_stored_job(self._stager, find_note(self._note.job_id))
+        under_way = [] if self._is_taken_up else self.stored.under_way(tasks)
+        self._is_taken_up = True
+        sent = {task for attempt in under_way for task in keys.read_attempt_name(attempt)[1]}
+        source = ChunkedTasks(
+            self._unit,
+            Sizing.of(self._place.settings),
+            self._runs(task for task in tasks if task not in sent),
+            units=[self._unit(keys.read_attempt_name(each)[1], sent_as=each) for each in under_way],
+        )
+        # Its client may have been told to stop; those who run for us must not find that.
+        self._stager.required().delete([keys.cancel_key(self._note.job_id)])
+        chosen = frozenset(tasks)
+        request = self._request(source, cached=tuple(task for task in range(count) if task not in chosen))
+        return replace(request, amend=lambda spec: replace(self._amended(spec), journal=History().begin(self._note)))
+
+    def _request(self, units: Units, cached: tuple[int, ...] = ()) -> RunRequest:
+        kind: Literal["cell", "map"] = "map" if self.is_map else "cell"
+        return RunRequest(kind, self.label, units, self.stored.task_count, cached=cached, job_id=self._note.job_id)
+
+    def _amended(self, spec: JobSpec) -> JobSpec:
+        manifest = self.stored.manifest
+        return replace(
+            spec,
+            program=self._stager.renewed(manifest.program),
+            versions=manifest.versions,
+            options=manifest.options,
+            key=self._note.key,
+            policy=replace(spec.policy, deaths=1),
+            attempts_before=self.stored.attempts_before,
+            journal=None,
+        )
+
+    def _runs(self, tasks: Iterable[int]) -> list[range]:
         """Return tasks in runs that lie in one block each; those whose arguments were not kept are left out."""
+        if not self.is_map:
+            return runs_of(tasks)
         wanted, found, seen = set(tasks), [], set[int]()
-        for block in self._stored.blocks:
+        for block in self.stored.blocks:
             mine = wanted.intersection(block) - seen
             seen |= mine
             found += runs_of(mine)
         return found
 
-    def make(self, tasks: Sequence[int], *, sent_as: str = "") -> Unit:
+    def _unit(self, tasks: Sequence[int], *, sent_as: str = "") -> Unit:
         """Return the unit of some neighbours that lie in one block."""
-        if self._stored.manifest.kind == "cell":
+        if not self.is_map:
             return Unit((0,), sent_as=sent_as)
-        block = next(each for each in self._stored.blocks if tasks[0] in each and tasks[-1] in each)
-
-        def part(some: tuple[int, ...]) -> Unit:
-            return self.make(range(some[0], some[-1] + 1))
-
+        block = next(each for each in self.stored.blocks if tasks[0] in each and tasks[-1] in each)
         return Unit(
             tuple(tasks),
-            part=part if len(tasks) > 1 else None,
-            placed=self._placed(block),
+            part=self._unit if len(tasks) > 1 else None,
+            placed=lambda: self._arguments(block),
             pick=(tasks[0] - block.start, len(tasks)),
             sent_as=sent_as,
         )
 
-    def _placed(self, block: range) -> Callable[[], Payload]:
-        def placed() -> Payload:
+    def _arguments(self, block: range) -> Payload:
+        with self._lock:
+            found = self._blocks.get(block)
+        if found is None:
+            job_id, key = self._note.job_id, self._note.key
+            data = self._stager.required().get(keys.block_key(job_id, block))
+            found = unseal_block(data, block, key=key, job_id=job_id)
             with self._lock:
-                found = self._read.get(block)
-            if found is None:
-                job_id, key = self._stored.note.job_id, self._stored.note.key
-                data = self._stager.required().get(keys.block_key(job_id, block))
-                found = unseal_block(data, block, key=key, job_id=job_id)
-                with self._lock:
-                    self._read[block] = found
-                    if len(self._read) > _BLOCKS_KEPT:
-                        self._read.popitem(last=False)
-            return self._stager.renewed(found)
-
-        return placed
+                self._blocks[block] = found
+                if len(self._blocks) > _BLOCKS_KEPT:
+                    self._blocks.popitem(last=False)
+        return self._stager.renewed(found)
 
 
 def read_frames(stager: Stager, payload: Payload) -> list[Any]:

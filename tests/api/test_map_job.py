@@ -8,13 +8,20 @@ from concurrent.futures import CancelledError
 
 import pytest
 
+from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.map_job import MapJob
-from lambdamagic.events import Event
+from lambdamagic.api.options import read_options
+from lambdamagic.codec.frames import Frames
+from lambdamagic.config import load_settings
 from lambdamagic.jobs.engine import Engine
-from lambdamagic.jobs.job import Job
+from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.runs.opened import Place
+from lambdamagic.runs.sources import ChunkedItems, Sizing
+from lambdamagic.runs.spec import RunRequest
 from lambdamagic.transports.fake import FakeTransport
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
-from tests.jobs.functions import answering, start
+from tests.jobs.functions import HOME, answering
+from tests.runs.targets import FakeTarget
 
 
 @pytest.fixture
@@ -29,23 +36,36 @@ class _Work:
 
     label = "work"
 
-    def __init__(self, engine: Engine, release: threading.Event) -> None:
-        self._engine, self._release, self._launched = engine, release, 0
+    def __init__(self, release: threading.Event) -> None:
+        self._release, self._sent = release, 0
+        self.transport = FakeTransport(then=self._answer)
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def launch(self, tasks: Sequence[int], listener: Callable[[Event], None]) -> Job:
-        self._launched += 1
-        if self._launched > 1:
+    def request(self, tasks: Sequence[int], count: int) -> RunRequest:
+        self._sent += 1
+        if self._sent > 1:
             self.meanwhile()
-        return start(self._engine, FakeTransport(then=self._slow if self._launched > 1 else _fails), list(tasks))
+        return RunRequest("map", "work", ChunkedItems(_encode, Sizing(3, 1_000_000, 1), tasks), count)
 
-    def _slow(self, invocation: InvokeCall) -> InvocationReply:
-        self._release.wait(60)
+    def _answer(self, invocation: InvokeCall) -> InvocationReply:
+        if self._sent > 1:
+            self._release.wait(60)
         return _fails(invocation)
 
-    @staticmethod
-    def check(error: Exception) -> Exception:
-        return error
+
+class _Launcher(Launcher):
+    """Starts jobs in an engine of the test's."""
+
+    def __init__(self, engine: Engine, transport: FakeTransport) -> None:
+        super().__init__(read_options({}))
+        self._place = Place(load_settings(), lambda: FakeTarget(transport), engine.start)
+
+    def place(self) -> Place:
+        return self._place
+
+
+def _encode(chunk: Sequence[int], first: int) -> Frames:
+    return encode_items(HOME, chunk, first, "auto")
 
 
 def _fail(item: int) -> None:
@@ -58,8 +78,9 @@ _fails = answering(_fail)
 def test_a_cancel_that_comes_while_it_is_sent_again_is_heard(engine: Engine) -> None:
     """It meets the job that has ended, and stops the one that is about to begin."""
     release = threading.Event()
-    work = _Work(engine, release)
-    job = MapJob(work, 3)
+    work = _Work(release)
+    job = MapJob(_Launcher(engine, work.transport), work)
+    job.table.reach(3)
     with pytest.raises(ValueError, match="0"):
         job.resume().result(60)
     work.meanwhile = job.cancel

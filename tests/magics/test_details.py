@@ -6,11 +6,12 @@ import csv
 import io
 from typing import Any
 
-from lambdamagic.api.map_job import NOT_RUN
+from lambdamagic.codec.home import Home
 from lambdamagic.jobs.job import Arrival, Unit
-from lambdamagic.magics.details import UNREAD, JobDetails, short_repr
+from lambdamagic.magics.details import JobDetails
 from lambdamagic.protocol.envelope import Response, TaskSummary
 from lambdamagic.protocol.report import Report
+from lambdamagic.runs.tasks import UNREAD, Failed, TaskTable, short_repr
 from lambdamagic.widgets.progress import ProgressListener
 from tests.widgets.jobs import outcome, started
 
@@ -25,12 +26,19 @@ def _arrival(tasks: tuple[int, ...], outputs: list[dict[str, Any]]) -> Arrival:
     return Arrival(Unit(tasks), Response({}, "done", outputs=outputs), [], None, report, "id-7")
 
 
+def _table() -> TaskTable:
+    return TaskTable(Home({}), lambda task, failure, arrival: ValueError())
+
+
 def _details() -> JobDetails:
     listener = ProgressListener()
     for event in (started(4), outcome(2), outcome(3, "ValueError: bad")):
         listener(event)
-    outcomes: dict[int, Any] = {2: "x" * 1000, 3: ValueError("bad")}
-    details = JobDetails(listener, outcomes.get, ["a", _Broken(), list(range(100)), {"k": 1}].__getitem__)
+    table = _table()
+    table.items = ["a", _Broken(), list(range(100)), {"k": 1}]
+    table.add(table.items)
+    table.put({2: "x" * 1000, 3: Failed(ValueError("bad"))})
+    details = JobDetails(listener, table)
     details.function = "worker"
     details.took(
         _arrival(
@@ -91,7 +99,7 @@ def test_what_was_not_read_yet_is_told_as_such() -> None:
     listener = ProgressListener()
     for event in (started(2), outcome(0), outcome(1, "ValueError: bad")):
         listener(event)
-    details = JobDetails(listener, lambda task: NOT_RUN)
+    details = JobDetails(listener, _table())
     response = Response({}, "done", tasks=[TaskSummary(0.1), TaskSummary(0.1, "ValueError: bad")])
     details.took(Arrival(Unit((0, 1)), response, [], None, None, "id-8"))
     assert details.describe(0).result == UNREAD

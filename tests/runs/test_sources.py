@@ -12,6 +12,7 @@ from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
 from lambdamagic.jobs.job import Unit
 from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.protocol.manifest import BLOCK_TASKS
 from lambdamagic.runs.sources import ChunkedItems, Sizing, Units, runs_of
 
 HOME = Home({"__name__": "__main__", "__builtins__": builtins})
@@ -88,6 +89,15 @@ def test_arguments_of_a_known_number_are_kept_at_once_those_of_a_stream_as_they_
     assert kept == [range(4)]
     _carried(stream.take(1))
     assert kept == [range(4), range(2)]
+
+
+def test_no_chunk_lies_in_two_blocks_of_kept_arguments() -> None:
+    """Who takes the job up points at one block for a chunk."""
+    source = _source(range(BLOCK_TASKS + 10), chunksize=BLOCK_TASKS - 1)
+    source.keep(lambda tasks, frames: None)
+    taken = [_carried(source.take(1))[0] for _ in range(3)]
+    last = BLOCK_TASKS - 1
+    assert [(tasks[0], len(tasks)) for tasks in taken] == [(0, last), (last, 1), (BLOCK_TASKS, 10)]
 
 
 def test_units_come_before_chunks_and_not_after_the_end() -> None:

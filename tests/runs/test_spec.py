@@ -8,51 +8,12 @@ import pytest
 
 from lambdamagic.config import load_settings
 from lambdamagic.errors import ConfigError
-from lambdamagic.jobs.job import FunctionRef
-from lambdamagic.jobs.staging import Stager
 from lambdamagic.runs.sources import Units
 from lambdamagic.runs.spec import RunRequest, job_spec
-from lambdamagic.storage.memory_store import MemoryObjectStore
-from lambdamagic.targets.target import FunctionWish
-from lambdamagic.transports.fake import FakeTransport
+from tests.runs.targets import FakeTarget
 
 
-class _Target:
-    """A place that makes any function and runs nothing."""
-
-    name = "fake"
-    region = "eu-central-1"
-    is_billed = True
-
-    def __init__(self) -> None:
-        self.transport, self.stager = FakeTransport(), Stager(MemoryObjectStore())
-        self.wishes: list[FunctionWish] = []
-        self.prepared: list[str] = []
-
-    def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
-        return wanted if is_explicit else 3
-
-    def function_for(self, wish: FunctionWish) -> FunctionRef:
-        self.wishes.append(wish)
-        return FunctionRef("function", wish.memory_mb, wish.timeout_s)
-
-    def prepare_events(self, function: str) -> None:
-        self.prepared.append(function)
-
-    def whereabouts(self) -> dict[str, Any]:
-        return {"target": self.name}
-
-    def is_alive(self) -> bool:
-        return True
-
-    def check(self, error: Exception) -> Exception:
-        return error
-
-    def close(self) -> None:
-        pass
-
-
-def _spec(kind: Any, target: _Target, **overrides: Any) -> Any:
+def _spec(kind: Any, target: FakeTarget, **overrides: Any) -> Any:
     return job_spec(
         load_settings(environ={}, overrides=overrides),
         target,
@@ -63,12 +24,12 @@ def _spec(kind: Any, target: _Target, **overrides: Any) -> Any:
 @pytest.mark.parametrize(("kind", "retries", "losses"), [("cell", 0, 0), ("cell", 2, 2), ("map", 0, 4), ("map", 9, 9)])
 def test_a_lost_cell_is_not_run_again_unasked(kind: str, retries: int, losses: int) -> None:
     """A cell whose connection broke may have run: only --retries runs it again; tasks of a map are sent again."""
-    assert _spec(kind, _Target(), retries=retries).policy.losses == losses
+    assert _spec(kind, FakeTarget(), retries=retries).policy.losses == losses
 
 
 def test_only_what_the_user_said_is_required_of_a_function() -> None:
     """A default is a wish, an option is a demand."""
-    target = _Target()
+    target = FakeTarget()
     _spec("cell", target)
     _spec("cell", target, memory_mb=4096)
     assert [(wish.memory_mb, wish.least_memory_mb) for wish in target.wishes] == [(2048, 0), (4096, 4096)]
@@ -76,7 +37,7 @@ def test_only_what_the_user_said_is_required_of_a_function() -> None:
 
 def test_events_are_prepared() -> None:
     """Mode event turns Lambda's own retries off before anything is sent, mode sync leaves the function alone."""
-    target = _Target()
+    target = FakeTarget()
     assert _spec("map", target).mode == "sync"
     assert target.prepared == []
     assert _spec("map", target, mode="event").mode == "event"
@@ -85,7 +46,7 @@ def test_events_are_prepared() -> None:
 
 def test_the_budget() -> None:
     """0 sets no limit; the default is one where somebody pays, and a limit that is set holds everywhere."""
-    target = _Target()
+    target = FakeTarget()
     target.is_billed = True
     budget = _spec("map", target).budget
     assert budget is not None
@@ -100,22 +61,22 @@ def test_the_budget() -> None:
 
 def test_retry_on_needs_retries() -> None:
     """Said alone it would do nothing, so it is refused."""
-    spec = _spec("map", _Target(), retries=1, retry_on="ValueError, os.PathError")
+    spec = _spec("map", FakeTarget(), retries=1, retry_on="ValueError, os.PathError")
     assert spec.policy.retry_on == ("ValueError", "os.PathError")
     assert spec.options["retry_on"] is True
     with pytest.raises(ConfigError, match="retries"):
-        _spec("map", _Target(), retry_on="ValueError")
+        _spec("map", FakeTarget(), retry_on="ValueError")
 
 
 def test_backups_are_for_maps_only() -> None:
     """A cell is never run beside itself."""
-    assert _spec("map", _Target(), backups=True).backups
-    assert not _spec("cell", _Target(), backups=True).backups
+    assert _spec("map", FakeTarget(), backups=True).backups
+    assert not _spec("cell", FakeTarget(), backups=True).backups
 
 
 def test_a_larger_function_is_asked_for_as_a_demand() -> None:
     """What ran out of memory is not to be run on the same function again."""
-    target = _Target()
+    target = FakeTarget()
     spec = _spec("map", target, memory_mb=512, retry_memory_mb=2048)
     assert spec.policy.memory_cap_mb == 2048
     assert spec.resize is not None

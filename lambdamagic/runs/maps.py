@@ -1,0 +1,64 @@
+"""What is sent for which tasks of a map: *retry failed*, *resume* and *attach* all come this way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lambdamagic.jobs.encoding import Program
+from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.runs.sources import ChunkedItems, Encode, Sizing, runs_of
+from lambdamagic.runs.spec import RunRequest
+
+
+class Work(Protocol):
+    """What can be run again, task by task."""
+
+    @property
+    def label(self) -> str:
+        """What runs, for a person."""
+        ...
+
+    def request(self, tasks: Sequence[int], count: int) -> RunRequest:
+        """Return what sends these of its `count` tasks; the others are known already.
+
+        Raises:
+            LambdaMagicError: They cannot be sent.
+        """
+        ...
+
+
+@dataclass
+class MapWork:
+    """A callable and its items, where these stay at hand.
+
+    Attributes:
+        label: What runs, for a person.
+        program: The callable, encoded.
+        function: The function that fits it, for the next request; later ones look for it anew.
+        items: The arguments of each task.
+        encode: Encodes them.
+        sizing: What bounds a chunk.
+        options: What the remote side is told, beside the settings.
+    """
+
+    label: str
+    program: Program
+    function: FunctionRef | None
+    items: Sequence[Any]
+    encode: Encode
+    sizing: Sizing
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def request(self, tasks: Sequence[int], count: int) -> RunRequest:
+        """Return what runs these tasks."""
+        chosen = frozenset(tasks)
+        cached = tuple(task for task in range(count) if task not in chosen)
+        source = ChunkedItems(self.encode, self.sizing, self.items, runs=runs_of(tasks))
+        # Another process could not know of the outcomes that the others have here.
+        keep = None if cached else source.keep
+        function, self.function = self.function, None
+        return RunRequest(
+            "map", self.label, source, count, self.program, function, self.options, cached=cached, keep=keep
+        )
