@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 from benchmarks.line import far_line
 from benchmarks.measure import Comparison, compare, show
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.deploy.functions import FunctionMaker, python_here
+from lambdamagic.deploy.functions import FunctionMaker
 from lambdamagic.deploy.model import INVOKER_HANDLER
 from lambdamagic.jobs.handover import Handover
 from lambdamagic.jobs.invoke import send_event
@@ -36,6 +36,7 @@ from lambdamagic.protocol import versions
 from lambdamagic.protocol.batch import INVOKES_VARIABLE
 from lambdamagic.protocol.payload import inline_payload
 from lambdamagic.protocol.report import Report
+from lambdamagic.pythons import python_here
 from lambdamagic.runs.sources import Units
 from lambdamagic.storage.s3 import S3ObjectStore
 from lambdamagic.transports.lambda_api import LambdaTransport

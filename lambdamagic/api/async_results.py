@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
-from lambdamagic.api.appearance import Labelled, outcome_told
+from lambdamagic.api.labelled import Labelled, outcome_told
 from lambdamagic.api.maps import MapRun
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.runs.tasks import Failed, TaskStream, TaskTable

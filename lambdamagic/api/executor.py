@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
-from lambdamagic.api.appearance import CallFuture
 from lambdamagic.api.calls import Calls
+from lambdamagic.api.labelled import CallFuture
 from lambdamagic.api.launcher import Launcher, Share, name_of
 from lambdamagic.api.map_job import MapJob, start_map
 from lambdamagic.api.maps import LOOK_AHEAD, MapRun, snapshot

@@ -9,8 +9,8 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from lambdamagic.api import process
-from lambdamagic.api.appearance import html_line
 from lambdamagic.api.launcher import Launcher, name_of
+from lambdamagic.appearance import html_line
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import BatchHandedOver, Event, InvocationFinished, JobState, Listener
 from lambdamagic.runs.handle import Run

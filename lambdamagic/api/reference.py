@@ -6,7 +6,7 @@ import html
 from typing import Any, Generic, TypeVar
 
 from lambdamagic.api import process
-from lambdamagic.api.appearance import AS_TEXT
+from lambdamagic.appearance import AS_TEXT
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import writer
 from lambdamagic.codec.picklers import PICKLING_ERRORS

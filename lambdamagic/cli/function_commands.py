@@ -90,10 +90,10 @@ def create(
     PATHS are modules and folders of yours to put into it.
     """
     from lambdamagic.deploy.around import surroundings
-    from lambdamagic.deploy.functions import python_here
     from lambdamagic.deploy.managed import Functions
     from lambdamagic.deploy.model import FunctionSpec
     from lambdamagic.deploy.packages import check_paths
+    from lambdamagic.pythons import python_here
 
     given = _given(values)
     if (kind == "image") != ("image" in given):

@@ -54,9 +54,9 @@ def build(
     packages: tuple[str, ...],
 ) -> None:
     """Build the function's image, with packages and modules (PATHS) of your own if you name some."""
-    from lambdamagic.deploy.functions import python_here
     from lambdamagic.deploy.images import build_derived_image, build_handler_image
     from lambdamagic.deploy.platforms import LambdaPlatform
+    from lambdamagic.pythons import python_here
 
     if base is not None and not base.strip():
         raise click.BadParameter("no image is named", param_hint="--base")

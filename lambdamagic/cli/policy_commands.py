@@ -84,8 +84,8 @@ def template(app: App, form: str, name: str, output: Path | None, **given: Any) 
     Where the package is stands in its parameters (variables); `lambdamagic deploy --plan` needs none of this.
     """
     from lambdamagic.deploy.forms import render
-    from lambdamagic.deploy.functions import python_here
     from lambdamagic.deploy.model import StackSpec
+    from lambdamagic.pythons import python_here
 
     wanted = wanted_of(given)
     wanted.setdefault("python", app.settings().settings.python or python_here())

@@ -13,7 +13,7 @@ import lambdamagic
 from lambdamagic.deploy.platforms import LambdaPlatform
 from lambdamagic.deploy.zips import write_zip
 from lambdamagic.errors import PackageError
-from lambdamagic.local.environments.interpreters import find_python
+from lambdamagic.pythons import find_python
 
 #: What the handler reaches (a test holds it), below the package's folder.
 PARTS = ("__init__.py", "errors.py", "clock.py", "limits.py", "protocol", "codec", "aws", "storage", "worker")

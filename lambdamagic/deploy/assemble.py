@@ -11,11 +11,11 @@ from typing import Any
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.code import PackagedCode
 from lambdamagic.deploy.deployment import Deployment
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import StackSpec
 from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
 from lambdamagic.deploy.pushed import image_variables
 from lambdamagic.deploy.triggers import VARIABLE
+from lambdamagic.pythons import python_here
 
 
 def assemble(

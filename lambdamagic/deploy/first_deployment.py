@@ -13,13 +13,13 @@ from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.assemble import assemble
 from lambdamagic.deploy.aws_calls import identity
 from lambdamagic.deploy.deployment import Deployed, Deployment
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import StackSpec
 from lambdamagic.deploy.notebooks import NotebookNeeds
 from lambdamagic.deploy.outline import laid_out, listed, outline
 from lambdamagic.deploy.stack import OnEvent
 from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import VersionMismatchError
+from lambdamagic.pythons import python_here
 
 DEFAULT_NAME = "lambdamagic"
 _SIZES = ("memory_mb", "timeout_s")

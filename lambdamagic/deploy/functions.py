@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import sys
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -33,11 +32,6 @@ _ASSUME_ROLE = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-
-
-def python_here() -> str:
-    """Return this Python's version as Lambda names it, such as `3.12`."""
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def variant_name(base: str, memory_mb: int, timeout_s: int, python: str) -> str:

@@ -17,6 +17,7 @@ from lambdamagic.capture.modules import imports_of, own_modules
 from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS, closure_of, distributions_of, is_editable, pinned
 from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import ConfigError
+from lambdamagic.pythons import python_here
 
 #: Cell magics whose body is Python.
 _PYTHON_BODIES = frozenset({"lambda", "lambda_map", "time", "timeit", "capture", "prun"})
@@ -58,7 +59,7 @@ def needs_of_notebooks(paths: Iterable[Path]) -> NotebookNeeds:
         found, theirs = _with_own(found, path.parent)
         modules |= found
         own |= theirs
-        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        here = python_here()
         if version is not None and version != here:
             python = version
     return _needs(modules, own, python)

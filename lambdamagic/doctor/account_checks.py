@@ -9,7 +9,7 @@ from typing import Any
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import FunctionFacts, describe_function, python_here
+from lambdamagic.deploy.functions import FunctionFacts, describe_function
 from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS, distributions_of, pinned
 from lambdamagic.deploy.parity import differences, mend_of
 from lambdamagic.doctor.findings import Finding
@@ -17,6 +17,7 @@ from lambdamagic.doctor.rights_checks import Who
 from lambdamagic.errors import LambdaMagicError
 from lambdamagic.protocol import PROTOCOL_VERSION
 from lambdamagic.protocol.holdings import Holdings, unpack
+from lambdamagic.pythons import python_here
 
 Client = Callable[[str], Any]
 

@@ -9,13 +9,13 @@ from typing import Any
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import ResolvedSettings, Settings
 from lambdamagic.deploy.container_tools import ContainerTool
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.image_run import create_image_function, image_command
 from lambdamagic.deploy.images import inspect_image
 from lambdamagic.deploy.parity import check_base
 from lambdamagic.doctor.probe import run_cell
 from lambdamagic.errors import ImageError
 from lambdamagic.local.local_server import LocalServer
+from lambdamagic.pythons import python_here
 from lambdamagic.targets.aws_target import AwsTarget
 
 _FUNCTION, _BUCKET = "lambdamagic-image-test", "lambdamagic-image-test"

@@ -9,9 +9,9 @@ from importlib import metadata
 
 from lambdamagic import __version__
 from lambdamagic.config import ResolvedSettings
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.platforms import PYTHONS
 from lambdamagic.doctor.findings import Finding
+from lambdamagic.pythons import python_here
 
 #: What jobs depend on here; the picklers' versions must be the function's too.
 _PACKAGES = ("boto3", "botocore", "dill", "cloudpickle", "ipython", "ipywidgets")

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambdamagic.aws.invoke_refusal import InvokeRefusal
 from lambdamagic.errors import (
     CredentialsError,
     FunctionMissingError,
@@ -117,12 +116,13 @@ def _read(reply: InvocationReply, function: FunctionRef, *, count: int) -> tuple
     return answer.fates
 
 
-def error_of(fate: Fate, function: FunctionRef) -> LambdaMagicError:
+def error_of(fate: Fate, function: FunctionRef, transport: Transport) -> LambdaMagicError:
     """Return our error for an event that Lambda did not take: the one that sending it directly would have given.
 
     Args:
         fate: What the invoker answered.
         function: What was to be invoked.
+        transport: Reads the refusal.
     """
     if fate.status == NO_ANSWER and fate.code == LOST:
         return InvocationLostError(
@@ -132,7 +132,9 @@ def error_of(fate: Fate, function: FunctionRef) -> LambdaMagicError:
         return UnreachableError(
             f"{function.invoker} could not reach Lambda: {fate.message or 'it had no time for the event'}", hint=_MEND
         )
-    error = InvokeRefusal(fate.status, fate.code, fate.message, fate.retry_after_s).error(function.name)
+    error = transport.refused(
+        function.name, status=fate.status, code=fate.code, message=fate.message, retry_after_s=fate.retry_after_s
+    )
     if isinstance(error, CredentialsError):
         error.message = f"{function.invoker}: {error.message}"
         error.hint = f"it is the invoker's role that lacks them, not you: {_MEND}"

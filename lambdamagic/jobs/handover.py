@@ -173,7 +173,7 @@ class Handover:
             elif is_left(fate) and went_on:
                 left.append(waiting)
             else:
-                _fail(waiting, error_of(fate, line.function))
+                _fail(waiting, error_of(fate, line.function, self._spec.transport))
         line.waiting[:0] = left
 
     def _tell(self, events: int, report: Report | None) -> None:

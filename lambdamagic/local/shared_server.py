@@ -5,13 +5,12 @@ Its connection, secret included, stands in a file that only this user may read.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from lambdamagic.local.local_server import (
     launch,
     signed_request,
 )
+from lambdamagic.local.server.file_lock import locked
 from lambdamagic.local.server.server_options import DEFAULT_REGION, ServerOptions, default_concurrency
 
 _POLL_S = 0.02
@@ -212,17 +212,12 @@ def _locked(file: Path, bound_s: float) -> Iterator[None]:
         LocalServerError: Another has held the lock for all of `bound_s`.
     """
     path = file.with_suffix(".lock")
-    deadline = time.monotonic() + bound_s
-    with path.open("a") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise LocalServerError(
-                        f"another process has been starting or stopping the shared embedded Lambda for {bound_s:.0f} s",
-                        hint=f"wait for it, or end it: it holds {path}",
-                    ) from None
-                time.sleep(_POLL_S)  # a lock of the kernel's cannot be waited for with a bound
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, within_s=bound_s))
+        except TimeoutError:
+            raise LocalServerError(
+                f"another process has been starting or stopping the shared embedded Lambda for {bound_s:.0f} s",
+                hint=f"wait for it, or end it: it holds {path}",
+            ) from None
         yield

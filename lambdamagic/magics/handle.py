@@ -11,7 +11,7 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from lambdamagic.api.appearance import AS_TEXT
+from lambdamagic.appearance import AS_TEXT
 from lambdamagic.codec.earlier import refers_to_earlier
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.errors import BeforeFailedError, JobCancelledError, LambdaMagicError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from lambdamagic.api.appearance import SIGNS
 from lambdamagic.api.attach import JobInfo, list_jobs
+from lambdamagic.appearance import SIGNS
 from lambdamagic.errors import LambdaMagicError
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.tables import Table

@@ -9,7 +9,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from lambdamagic.api.appearance import SIGNS
+from lambdamagic.appearance import SIGNS
 from lambdamagic.magics.job_history import history_table
 from lambdamagic.magics.session import JobRecord, RanMap, Session
 from lambdamagic.magics.tables import Table

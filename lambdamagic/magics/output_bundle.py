@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from lambdamagic.api.appearance import AS_TEXT
+from lambdamagic.appearance import AS_TEXT
 
 _MOST_CHARS = 20_000
 #: What is longer may not fit into the height below, also where the page is narrow.

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from html import escape
 
-from lambdamagic.api.appearance import AS_TEXT
+from lambdamagic.appearance import AS_TEXT
 
 _BOX = (
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;"

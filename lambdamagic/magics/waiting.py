@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from lambdamagic.api.appearance import AS_TEXT, LINE, MONO
+from lambdamagic.appearance import AS_TEXT, LINE, MONO
 from lambdamagic.capture import touched_names
 from lambdamagic.magics.remote_errors import interrupted
 from lambdamagic.magics.source import FUTURES

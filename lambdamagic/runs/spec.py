@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from lambdamagic.config import ResolvedSettings
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.installed import distributions_of
 from lambdamagic.deploy.parity import Strictness, check_parity
 from lambdamagic.errors import ConfigError, ParityError
@@ -23,6 +22,7 @@ from lambdamagic.jobs.prices import Prices
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.keys import triggered_job_key
 from lambdamagic.protocol.payload import Payload
+from lambdamagic.pythons import python_here
 from lambdamagic.runs.durable import Keep, make_durable
 from lambdamagic.targets.target import FunctionWish, Target
 from lambdamagic.transports.descriptors import room_for

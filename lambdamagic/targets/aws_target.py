@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import FunctionFacts, account_concurrency, describe_function, python_here
+from lambdamagic.deploy.functions import FunctionFacts, account_concurrency, describe_function
 from lambdamagic.deploy.parity import check_base
 from lambdamagic.deploy.told import code_mark, told_holdings
 from lambdamagic.deploy.variants import VariantMaker
 from lambdamagic.errors import ConfigError, FunctionMissingError, LambdaMagicError, VersionMismatchError
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.protocol.holdings import Holdings, unpack
+from lambdamagic.pythons import python_here
 from lambdamagic.targets.account_target import Account
 from lambdamagic.targets.target import FunctionWish
 

@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from lambdamagic.aws.invoke_refusal import InvokeRefusal
+from lambdamagic.errors import LambdaMagicError
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
 Step = InvocationReply | Exception | Callable[[InvokeCall], InvocationReply]
@@ -53,6 +55,10 @@ class FakeTransport:
         finally:
             with self._lock:
                 self._inside -= 1
+
+    def refused(self, function: str, *, status: int, code: str, message: str, retry_after_s: float) -> LambdaMagicError:
+        """Read a refusal as Lambda's transport does."""
+        return InvokeRefusal(status, code, message, retry_after_s).error(function)
 
     def close(self) -> None:
         """Note that it was closed."""

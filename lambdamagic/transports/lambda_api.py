@@ -18,7 +18,7 @@ from lambdamagic.aws.connections import NETWORK_ERRORS, Connections, NotSentErro
 from lambdamagic.aws.invoke_refusal import InvokeRefusal
 from lambdamagic.aws.request_signer import RequestSigner
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.errors import InvocationLostError, TargetError, UnreachableError
+from lambdamagic.errors import InvocationLostError, LambdaMagicError, TargetError, UnreachableError
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
 _MARGIN_S = 20.0  # INIT (10 s, "Lambda runtime environment lifecycle") is not part of the function's timeout
@@ -82,6 +82,10 @@ class LambdaTransport:
                 f"the connection to {endpoint} broke after {invocation.function!r} was invoked "
                 f"({type(exc).__name__}: {exc}); whether the code ran is unknown"
             ) from exc
+
+    def refused(self, function: str, *, status: int, code: str, message: str, retry_after_s: float) -> LambdaMagicError:
+        """Read a refusal that an invoker met; see `Transport.refused`."""
+        return InvokeRefusal(status, code, message, retry_after_s).error(function)
 
     def close(self) -> None:
         """Close the connections; invocations under way raise InvocationLostError at once. Idempotent."""

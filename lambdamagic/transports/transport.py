@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from lambdamagic.errors import LambdaMagicError
 from lambdamagic.limits import AWS_LAMBDA
 
 InvocationKind = Literal["RequestResponse", "Event"]
@@ -75,6 +76,10 @@ class Transport(Protocol):
             ProtocolError: the payload is no JSON. Nothing ran.
             InvocationLostError: the request was sent and no reply came. Whether the code ran is unknown.
         """
+        ...
+
+    def refused(self, function: str, *, status: int, code: str, message: str, retry_after_s: float) -> LambdaMagicError:
+        """Return the error that `invoke` would have raised for a refusal which an invoker met in our place."""
         ...
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
-from lambdamagic.api.appearance import AS_TEXT, COLOURS, html_state
+from lambdamagic.appearance import AS_TEXT, COLOURS, html_state
 from lambdamagic.widgets.progress import Progress
 from lambdamagic.widgets.text import details, pace
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from html import escape
 
-from lambdamagic.api.appearance import AS_TEXT, SIGNS
+from lambdamagic.appearance import AS_TEXT, SIGNS
 from lambdamagic.widgets import pictures, text
 from lambdamagic.widgets.progress import Progress
 from lambdamagic.widgets.tasks import TaskGrid

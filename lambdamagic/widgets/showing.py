@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from lambdamagic.api.appearance import SIGNS
+from lambdamagic.appearance import SIGNS
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions, OutputLog
 from lambdamagic.widgets.notebook import CardView, DisplayPlace, HeadlessView, Shelf, WidgetView, has_widgets

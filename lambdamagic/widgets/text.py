@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambdamagic.api.appearance import SIGNS
+from lambdamagic.appearance import SIGNS
 from lambdamagic.widgets.progress import Progress
 
 

@@ -171,7 +171,7 @@ def test_a_deployed_function_with_keys_of_its_own(local_server, define):
     from lambdamagic.api import process
     from lambdamagic.api.options import Access
     from lambdamagic.config import load_settings
-    from lambdamagic.deploy.functions import python_here
+    from lambdamagic.pythons import python_here
     from lambdamagic.targets.target import FunctionWish
 
     target = process.target(load_settings().settings, Access())

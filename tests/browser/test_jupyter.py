@@ -14,7 +14,7 @@ from typing import Any
 import ipykernel
 import pytest
 
-from lambdamagic.api.appearance import html_line
+from lambdamagic.appearance import html_line
 from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.magics.tables import Table
 from lambdamagic.widgets import page as card

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdamagic.api.appearance import SIGNS, html_line
+from lambdamagic.appearance import SIGNS, html_line
 from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.magics.tables import Table
 from lambdamagic.widgets import page as card

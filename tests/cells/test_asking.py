@@ -6,7 +6,7 @@ import pytest
 
 _SET_UP = """
 import contextlib, os, pathlib, tempfile
-from lambdamagic.deploy.functions import python_here
+from lambdamagic.pythons import python_here
 from lambdamagic.deploy.packages import code_argument
 from lambdamagic.deploy.zips import write_zip
 

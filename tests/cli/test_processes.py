@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lambdamagic.cli.exits import INVALID, MISSING, USAGE
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol.holdings import Holdings
+from lambdamagic.pythons import python_here
 from tests.cli.calling import Done, run
 from tests.cli.test_main import ALL
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.deployment import Deployment
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import StackSpec
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.local.testing.faults import Faults
+from lambdamagic.pythons import python_here
 
 
 class Account:

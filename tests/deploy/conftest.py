@@ -8,9 +8,9 @@ import pytest
 
 from lambdamagic.deploy.code import PackagedCode
 from lambdamagic.deploy.destroy import Demolition
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
 from lambdamagic.local.local_server import LocalServer
+from lambdamagic.pythons import python_here
 from tests.deploy.accounts import Account
 
 

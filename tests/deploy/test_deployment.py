@@ -12,10 +12,11 @@ import pytest
 
 from lambdamagic.config import Settings
 from lambdamagic.deploy.destroy import Demolition
-from lambdamagic.deploy.functions import forbid_event_retries, python_here
+from lambdamagic.deploy.functions import forbid_event_retries
 from lambdamagic.deploy.model import HANDLER, StackSpec
 from lambdamagic.deploy.stack import StackEvent
 from lambdamagic.errors import AwsBusyError, CredentialsError, NotOursError, StackFailedError
+from lambdamagic.pythons import python_here
 from tests.deploy.accounts import Account
 from tests.local.conftest import package as zipped
 

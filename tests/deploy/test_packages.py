@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.model import HANDLER
 from lambdamagic.deploy.packages import (
     LambdaPlatform,
@@ -29,6 +28,7 @@ from lambdamagic.deploy.zips import write_zip
 from lambdamagic.errors import BucketMissingError, ConfigError, PackageError
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack, stored_key, unpack
+from lambdamagic.pythons import python_here
 from tests.deploy.wheels import make_sdist, make_wheel
 
 HERE = LambdaPlatform(python_here())

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from lambdamagic.deploy.assemble import assemble
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.managed import Functions, Surroundings, spec_of
 from lambdamagic.deploy.model import FunctionSpec
 from lambdamagic.deploy.packages import WheelSource
@@ -18,6 +17,7 @@ from lambdamagic.deploy.parity import check_parity
 from lambdamagic.deploy.pushed import note_pushed, pushed_holdings
 from lambdamagic.errors import ParityError
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, unpack
+from lambdamagic.pythons import python_here
 from tests.deploy.accounts import Account
 
 HELD = Holdings(python_here(), {"packaging": "1.0"}, kind="image", lambdamagic="0.1.0")

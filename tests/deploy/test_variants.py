@@ -12,7 +12,7 @@ import pytest
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import Settings
-from lambdamagic.deploy.functions import python_here, variant_name
+from lambdamagic.deploy.functions import variant_name
 from lambdamagic.deploy.model import HANDLER
 from lambdamagic.deploy.packages import (
     LambdaPlatform,
@@ -27,6 +27,7 @@ from lambdamagic.deploy.variants import TAG, variants_of
 from lambdamagic.errors import ConfigError, PackageError, TargetError, VersionMismatchError
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
+from lambdamagic.pythons import python_here
 from lambdamagic.targets.aws_target import AwsTarget
 from lambdamagic.targets.target import FunctionWish
 from tests.deploy.image_functions import MANIFEST

@@ -17,7 +17,6 @@ import pytest
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import ResolvedSettings, Settings
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.installed import distributions_of
 from lambdamagic.deploy.model import HANDLER
 from lambdamagic.doctor.examine import examine
@@ -26,6 +25,7 @@ from lambdamagic.doctor.reach import check_clock, check_reach, reach
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.local.testing.faults import Faults
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
+from lambdamagic.pythons import python_here
 from tests.deploy.image_functions import make_image_function
 from tests.doctor.scripted import clock_that_is_off, iam_that_denies
 

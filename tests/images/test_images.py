@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from lambdamagic.deploy.container_tools import ContainerTool, find_engine
-from lambdamagic.deploy.functions import python_here
 from lambdamagic.deploy.image_registry import Login, push_image
 from lambdamagic.deploy.images import Image, build_handler_image, inspect_image
 from lambdamagic.deploy.platforms import LambdaPlatform
 from lambdamagic.doctor.image_checks import try_image
 from lambdamagic.errors import ImageError, ImageMissingError
+from lambdamagic.pythons import python_here
 from tests.images.base import PYTHON
 from tests.images.registry import PASSWORD, USER, registry
 

@@ -18,8 +18,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from lambdamagic.local.environments.interpreters import OWN_VERSION
 from lambdamagic.local.local_server import LocalConnection, LocalServer
+from lambdamagic.pythons import python_here
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 _names = itertools.count(1)
@@ -76,7 +76,7 @@ class Account:
         """Create a function from the text of its module `app` and return its name."""
         name = f"f{next(_names)}"
         values = {
-            "Runtime": f"python{OWN_VERSION}",
+            "Runtime": f"python{python_here()}",
             "Handler": "app.handler",
             "MemorySize": 256,
             "Timeout": 20,

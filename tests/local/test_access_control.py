@@ -182,13 +182,13 @@ def test_a_functions_key_has_its_roles_rights(account: Any) -> None:
         """
     import textwrap
 
-    from lambdamagic.local.environments.interpreters import OWN_VERSION
+    from lambdamagic.pythons import python_here
     from tests.local.conftest import package
 
     account.functions.create_function(
         FunctionName="bounded",
         Role=role["Arn"],
-        Runtime=f"python{OWN_VERSION}",
+        Runtime=f"python{python_here()}",
         Handler="app.handler",
         Timeout=20,
         Code={"ZipFile": package({"app.py": textwrap.dedent(code)})},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdamagic.local.environments.interpreters import OWN_VERSION, find_python
+from lambdamagic.pythons import find_python, python_here
 from tests.local.conftest import package
 
 DUMP = """
@@ -38,7 +38,7 @@ def test_lambdas_own_variables_are_there(account, told):
     assert "/[$LATEST]" in environ["AWS_LAMBDA_LOG_STREAM_NAME"]
     assert environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "on-demand"
     assert environ["AWS_REGION"] == environ["AWS_DEFAULT_REGION"] == "us-east-1"
-    assert environ["AWS_EXECUTION_ENV"] == f"AWS_Lambda_python{OWN_VERSION}"
+    assert environ["AWS_EXECUTION_ENV"] == f"AWS_Lambda_python{python_here()}"
     assert environ["LAMBDA_TASK_ROOT"] == told["cwd"]
     assert environ["_HANDLER"] == "app.handler"
     assert environ["AWS_LAMBDA_RUNTIME_API"].startswith("127.")
@@ -153,7 +153,7 @@ def test_an_image_function_runs_its_command_here(account):
 @pytest.mark.parametrize("minor", ["3.12", "3.13"])
 def test_another_python_runs_its_own_interpreter(account, minor):
     """A runtime of another version runs in a prepared environment with dill, cloudpickle and lambdamagic."""
-    if minor == OWN_VERSION or find_python(f"python{minor}") is None:
+    if minor == python_here() or find_python(f"python{minor}") is None:
         pytest.skip(f"Python {minor} is not installed here, or is the server's own")
     name = account.deploy(
         "import sys, dill, cloudpickle, lambdamagic\ndef handler(e, c):\n    return '%d.%d' % sys.version_info[:2]\n",

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdamagic.local.environments.interpreters import OWN_VERSION
+from lambdamagic.pythons import python_here
 from tests.local.conftest import ECHO, package
 
 
@@ -181,7 +181,7 @@ def _encrypted(content):
 )
 def test_a_package_that_cannot_be_unpacked_says_why(account, content, told):
     """Invoke answers what is wrong with it, also the second time."""
-    options = {"Runtime": f"python{OWN_VERSION}", "Handler": "app.handler", "Role": account.role_arn()}
+    options = {"Runtime": f"python{python_here()}", "Handler": "app.handler", "Role": account.role_arn()}
     name = "packed-" + told.replace(" ", "-")
     account.functions.create_function(FunctionName=name, Code={"ZipFile": content}, **options)
     for _ in range(2):
@@ -199,7 +199,7 @@ def test_a_package_stays_in_its_folder(account):
         link = zipfile.ZipInfo("link")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(link, "/")
-    options = {"Runtime": f"python{OWN_VERSION}", "Handler": "app.handler", "Role": account.role_arn()}
+    options = {"Runtime": f"python{python_here()}", "Handler": "app.handler", "Role": account.role_arn()}
     account.functions.create_function(FunctionName="slip", Code={"ZipFile": content.getvalue()}, **options)
     assert account.invoke("slip")["Payload"] == ["absolute", "app.py", "link", "up"]
     assert not list(account.connection.folder.glob("**/link/*"))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pytest
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.local.environments.interpreters import OWN_VERSION
 from lambdamagic.local.local_server import LocalConnection, LocalServer
 from lambdamagic.local.testing.faults import Faults
+from lambdamagic.pythons import python_here
 from lambdamagic.transports.lambda_api import LambdaTransport
 
 CODE = """
@@ -62,7 +62,7 @@ def account() -> Iterator[Account]:
             archive.writestr("app.py", CODE)
         made = functions.create_function(
             FunctionName="f",
-            Runtime=f"python{OWN_VERSION}",
+            Runtime=f"python{python_here()}",
             Handler="app.handler",
             Role=role,
             Timeout=5,

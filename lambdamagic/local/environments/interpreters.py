@@ -6,7 +6,6 @@ virtual environment with AWS's runtime client and the two picklers is made once 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -14,16 +13,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.server.error_bodies import AwsError
+from lambdamagic.local.server.file_lock import locked
+from lambdamagic.pythons import find_python, python_here
 
-OWN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 BUILD_TIMEOUT_S = 180.0
 _RUNTIME = re.compile(r"^python3\.(\d+)$")
 _REQUIREMENTS = ("awslambdaric", "dill", "cloudpickle")
@@ -69,7 +67,7 @@ class Interpreters:
         match = _RUNTIME.match(runtime)
         if runtime and match is None:
             raise unsupported(runtime, "only Python runtimes (python3.x) are")
-        if not runtime or runtime == f"python{OWN_VERSION}":
+        if not runtime or runtime == f"python{python_here()}":
             found = Interpreter(sys.executable, sys.version.split()[0], True)
         else:
             found = self._prepared(runtime)
@@ -89,7 +87,7 @@ class Interpreters:
         if not ready.exists():
             deadline = time.monotonic() + BUILD_TIMEOUT_S
             try:
-                with _locked(folder.with_name(f"{folder.name}.lock"), deadline):
+                with locked(folder.with_name(f"{folder.name}.lock"), within_s=BUILD_TIMEOUT_S):
                     if not ready.exists():
                         shutil.rmtree(folder, ignore_errors=True)
                         _build(base, folder, pins, deadline)
@@ -115,32 +113,6 @@ class Interpreters:
         return self._cache_folder
 
 
-def find_python(runtime: str) -> str | None:
-    """Return the path of an installed Python of a runtime's version, real and not a pyenv shim."""
-    minor = runtime.removeprefix("python")
-    if minor == OWN_VERSION:
-        return sys.executable
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    candidates = [str(path / "bin" / runtime) for path in sorted(pyenv.glob(f"{minor}*"), reverse=True)]
-    on_path = shutil.which(runtime)
-    if on_path is not None:
-        candidates.insert(0, on_path)
-    for candidate in candidates:
-        try:
-            answer = subprocess.run(
-                [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"],
-                capture_output=True,
-                timeout=20,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            continue  # not a usable Python
-        version, _, executable = answer.stdout.decode(errors="replace").strip().partition(" ")
-        if answer.returncode == 0 and version == minor:
-            return executable
-    return None
-
-
 def _build(base: str, folder: Path, pins: list[str], deadline: float) -> None:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
     python = str(folder / "bin" / "python")
@@ -150,21 +122,6 @@ def _build(base: str, folder: Path, pins: list[str], deadline: float) -> None:
     ):
         left_s = max(1.0, deadline - time.monotonic())
         subprocess.run(command, env=environment, capture_output=True, check=True, timeout=left_s)
-
-
-@contextmanager
-def _locked(path: Path, deadline: float) -> Iterator[None]:
-    """Hold a lock that other servers of this user honour, waiting for it until the deadline."""
-    with path.open("a") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError("another process has been making it for too long") from None
-                time.sleep(0.1)  # flock has no timeout; the other process installs packages for seconds
-        yield
 
 
 def package_folder(instance_folder: Path) -> Path:

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from lambdamagic.api.appearance import CallFuture
 from lambdamagic.api.async_results import AsyncResult
+from lambdamagic.api.labelled import CallFuture
 from lambdamagic.errors import JobCancelledError
 
 

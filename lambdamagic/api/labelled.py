@@ -1,0 +1,60 @@
+"""How futures and results that will come show themselves at the end of a cell: plain, and as HTML."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import TypeVar
+
+from lambdamagic.appearance import html_line
+
+_T = TypeVar("_T")
+
+
+def outcome_told(value: object, error: BaseException | None) -> str:
+    """Return the kind of an outcome in words; values themselves may be of any size."""
+    return f"raised {type(error).__name__}" if error is not None else f"returned {type(value).__name__}"
+
+
+class Labelled:
+    """What shows itself as its callable's name and how it stands.
+
+    Attributes:
+        label: The callable's name, for a person.
+    """
+
+    label: str
+    _kind = ""
+
+    def _seen(self) -> tuple[str, str]:
+        """Return the state, and what else is known."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        state, told = self._seen()
+        return f"<{self._kind or type(self).__name__} of {self.label}: {state}{f', {told}' if told else ''}>"
+
+    def _repr_html_(self) -> str:
+        return html_line(self.label, *self._seen())
+
+
+class CallFuture(Labelled, Future[_T]):
+    """The future of one call: a `concurrent.futures.Future` that shows what it stands for.
+
+    Args:
+        label: The callable's name, for a person.
+    """
+
+    _kind = "Future"
+
+    def __init__(self, label: str) -> None:
+        super().__init__()
+        self.label = label
+
+    def _seen(self) -> tuple[str, str]:
+        # `done` is final: what is asked after it cannot wait.
+        if not self.done():
+            return ("running" if self.running() else "pending"), ""
+        if self.cancelled():
+            return "cancelled", ""
+        error = self.exception()
+        return ("done" if error is None else "failed"), outcome_told(None if error else self.result(), error)
