@@ -64,7 +64,7 @@ def _said(body: bytes) -> tuple[str, str]:
     """Return the message and the code of an error's body; they are spelled in several ways."""
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body[:500].decode("utf-8", "replace"), ""
     if not isinstance(answer, dict):
         return "", ""

@@ -5,6 +5,7 @@ Pure: values in, values or a ConfigError out.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,12 +95,12 @@ class Spec:
             if self.kind == "bool":
                 return True if text in _TRUE else False if text in _FALSE else None
             if self.kind == "float":
-                return float(text) if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", text) else None
-            return int(text) if re.fullmatch(r"[+-]?[0-9][0-9_]*", text) else None
+                return _finite(text) if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", text) else None
+            return int(text) if re.fullmatch(r"[+-]?[0-9][0-9_]{0,100}", text) else None
         if self.kind == "bool":
             return value if isinstance(value, bool) else None
         if self.kind == "float":
-            return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+            return _finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
         if self.kind == "int":
             return value if isinstance(value, int) and not isinstance(value, bool) else None
         return value if isinstance(value, str) else None
@@ -115,6 +116,15 @@ class Spec:
             f"{name} = {value!r} {what}; it comes from {origin}",
             hint=f"{did_you_mean(suggest, self.choices)}Set {name} to {self.allowed}{source}",
         )
+
+
+def _finite(value: float | str) -> float | None:
+    """Return a number that can be compared: nothing is above NaN, and nothing below."""
+    try:
+        found = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def did_you_mean(name: str, known: Sequence[str], *, cutoff: float = 0.6) -> str:

@@ -66,6 +66,8 @@ def read_toml(path: Path) -> dict[str, Any] | None:
         line = raw.count(b"\n", 0, exc.start) + 1
         column = exc.start - raw.rfind(b"\n", 0, exc.start)
         raise ConfigError(f"{path}, line {line}, column {column}: is not UTF-8") from exc
+    except RecursionError as exc:
+        raise ConfigError(f"{path}: is nested too deeply") from exc
     except ValueError as exc:  # tomllib.TOMLDecodeError, which is imported with the first file only
         raise ConfigError(f"{path}, {_position(str(exc), raw)}") from exc
 

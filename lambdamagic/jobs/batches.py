@@ -22,6 +22,7 @@ from lambdamagic.jobs.verdict import death_of, refusal_of
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, TIMEOUT_S, Batch, BatchAnswer, Fate, fitting
 from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.reading import read_json
 from lambdamagic.protocol.report import Report, parse_report
 from lambdamagic.transports.transport import InvocationReply, InvokeCall, Transport
 
@@ -91,7 +92,7 @@ def _deliver(transport: Transport, function: FunctionRef, batch: Batch) -> Hande
 
 def _read(reply: InvocationReply, function: FunctionRef, *, count: int) -> tuple[Fate, ...]:
     try:
-        document = json.loads(reply.payload)
+        document = read_json(reply.payload)
     except ValueError as error:
         raise ProtocolError(f"the answer of {function.invoker} is no JSON: {reply.payload[:200]!r}") from error
     if reply.function_error is not None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lambdamagic.protocol.reading import read_json, table
+
 #: Files of days that are longer ago are taken away.
 KEPT_DAYS = 90
 
@@ -72,7 +74,7 @@ class Diary:
                 data = path.read_bytes()
             for line in reversed(data.splitlines()):
                 with contextlib.suppress(ValueError):
-                    yield json.loads(line)
+                    yield table(read_json(line))
 
     def _open(self, path: Path) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND

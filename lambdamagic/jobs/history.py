@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from typing import Any
 
 from lambdamagic import events
 from lambdamagic.jobs.diary import Diary
+from lambdamagic.protocol.keys import read_attempt_name
+from lambdamagic.protocol.reading import count, number, read_json, table, text
 
 #: Files of jobs that are kept; the oldest go first. Their lines stay.
 KEPT = 500
@@ -165,10 +168,10 @@ class History:
 
     def read(self, job_id: str) -> JobNote | None:
         """Return what is remembered of a job, or None."""
-        try:
-            return _read(self._path(job_id))
-        except FileNotFoundError:
-            return next((note for note in self._ended() if note.job_id == job_id), None)
+        if _is_name(job_id):
+            with contextlib.suppress(OSError, ValueError):  # there is no file, or none of ours
+                return _read(self._path(job_id))
+        return next((note for note in self._ended() if note.job_id == job_id), None)
 
     def all(self, *, since: float = 0.0, latest: int | None = None) -> list[JobNote]:
         """Return jobs that are remembered, the latest first.
@@ -181,14 +184,14 @@ class History:
         for note in itertools.islice(self._ended(since), latest):
             found.setdefault(note.job_id, note)  # the last end of a job that was taken up again
         for path in self._paths():
-            with contextlib.suppress(OSError, ValueError, KeyError):  # half written by a process that died
+            with contextlib.suppress(OSError, ValueError):  # half written by a process that died
                 note = _read(path)
                 found[note.job_id] = note
         return sorted(found.values(), key=lambda note: (note.started_at, note.job_id), reverse=True)[:latest]
 
     def _ended(self, since: float = 0.0) -> Iterator[JobNote]:
         for document in self.diary.read(since):
-            with contextlib.suppress(KeyError, TypeError):  # no line of ours
+            with contextlib.suppress(ValueError):  # no line of ours
                 yield _note_of(document)
 
     def _path(self, job_id: str) -> Path:
@@ -204,36 +207,66 @@ class History:
             path.unlink(missing_ok=True)
 
 
+def _is_name(job_id: str) -> bool:
+    """Say whether a job could have this id; what is no id of ours is no path either."""
+    return re.fullmatch(r"[\w.-]{1,100}", job_id, re.ASCII) is not None
+
+
 def _note_of(document: dict[str, Any]) -> JobNote:
-    return JobNote(
-        job_id=document["job"],
-        label=document["label"],
-        mode=document["mode"],
-        where=document["where"],
-        task_count=document["task_count"],
-        started_at=document["started_at"],
-        key=base64.b64decode(document.get("key", "")),
-        ended=document.get("ended", {}),
-        client_pid=document.get("pid", 0),
-    )
+    """Return what a line says.
+
+    Raises:
+        ValueError: It is none of ours.
+    """
+    try:
+        tasks = document["task_count"]
+        return JobNote(
+            job_id=text(document["job"]),
+            label=text(document["label"]),
+            mode=text(document["mode"]),
+            where=table(document["where"]),
+            task_count=None if tasks is None else count(tasks),
+            started_at=number(document["started_at"]),
+            key=base64.b64decode(text(document.get("key", ""))),
+            ended=_end_of(document.get("ended", {})),
+            client_pid=count(document.get("pid", 0)),
+        )
+    except KeyError as error:
+        raise ValueError(f"a line of a job lacks {error}") from error
+
+
+def _end_of(document: Any) -> dict[str, Any]:
+    ended = table(document)
+    if ended:
+        text(ended.get("state"))
+        for name in ("done", "failed"):
+            count(ended.get(name, 0))
+        for name in ("cost_usd", "at"):
+            number(ended.get(name, 0.0))
+    return ended
 
 
 def _read(path: Path) -> JobNote:
-    """Read a file; a last line that was cut off is left out, and a job that was taken up again has several heads."""
+    """Read a file; a job that was taken up again has several heads.
+
+    A line that was cut off or is none of ours is left out.
+
+    Raises:
+        OSError, ValueError: It cannot be read, or has no head.
+    """
     note: JobNote | None = None
-    for line in path.read_text().splitlines():
-        try:
-            document = json.loads(line)
-        except ValueError:
-            continue
-        if "job" in document:
-            sent = note.sent if note is not None else []
-            note = _note_of(document)
-            note.sent = sent
-        elif note is not None and "sent" in document:
-            note.sent.append(document["sent"])
-        elif note is not None and "ended" in document:
-            note.ended = document["ended"]
+    for line in path.read_bytes().splitlines():
+        with contextlib.suppress(ValueError):
+            document = table(read_json(line))
+            if "job" in document:
+                sent = note.sent if note is not None else []
+                note = _note_of(document)
+                note.sent = sent
+            elif note is not None and "sent" in document:
+                read_attempt_name(text(document["sent"]))
+                note.sent.append(document["sent"])
+            elif note is not None and "ended" in document:
+                note.ended = _end_of(document["ended"])
     if note is None:
         raise ValueError(f"{path} is no job's file")
     return note

@@ -27,6 +27,7 @@ from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival, new_job_id
 from lambdamagic.protocol import keys, versions
 from lambdamagic.protocol.payload import FrameRef, split_frames
+from lambdamagic.protocol.reading import count, listed, read_json, table, text
 from lambdamagic.storage.object_store import ObjectStore
 
 #: What is kept in memory before it is written: few large objects cost less than many small ones.
@@ -80,6 +81,23 @@ class _Entry:
     offset: int
     frame_sizes: tuple[int, ...]
     tasks: tuple[str | None, ...]
+
+
+def _entries(pack: str, body: str) -> list[_Entry]:
+    """Return what a signed index says.
+
+    Raises:
+        KeyError, ValueError: It is none of this version's.
+    """
+    told = table(read_json(body))
+    sha256, size, offset, found = text(told["sha256"]), count(told["size"]), 0, []
+    for each in listed(told["entries"]):
+        tasks, sizes = listed(each)
+        frames = tuple(map(count, listed(sizes)))
+        names = tuple(None if task is None else text(task) for task in listed(tasks))
+        found.append(_Entry(pack, sha256, size, offset, frames, names))
+        offset += sum(frames)
+    return found
 
 
 class Memo:
@@ -146,25 +164,15 @@ class Memo:
         names = [info.key for info in self.store.list(self._prefix) if info.key.endswith(".index")]
         for name in names:
             try:
-                document = json.loads(self.store.get(name))
-                body = document["body"]
+                document = table(read_json(self.store.get(name)))
+                body = text(document["body"])
                 if not keys.is_signed(self._secret, document["signature"], "cache", name, body):
                     continue  # another user's, or nobody's: not ours to trust
-                told = json.loads(body)
-            except (FileNotFoundError, ValueError, KeyError, TypeError):
+                entries = _entries(name.removesuffix(".index") + ".pack", body)
+            except (FileNotFoundError, ValueError, KeyError):
                 continue
-            offset = 0
-            for tasks, sizes in told["entries"]:
-                entry = _Entry(
-                    name.removesuffix(".index") + ".pack",
-                    told["sha256"],
-                    told["size"],
-                    offset,
-                    tuple(sizes),
-                    tuple(tasks),
-                )
-                offset += sum(sizes)
-                self._where.update((task, entry) for task in tasks if task is not None)
+            for entry in entries:
+                self._where.update((task, entry) for task in entry.tasks if task is not None)
 
     def _values(self, entry: _Entry, packs: dict[str, memoryview]) -> dict[str, Any]:
         try:

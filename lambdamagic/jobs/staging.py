@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,11 +9,12 @@ from typing import Any
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, sha256_of
-from lambdamagic.errors import EncodeError, IntegrityError, ResultError
+from lambdamagic.errors import EncodeError, IntegrityError, InvocationLostError, ProtocolError, ResultError
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
 from lambdamagic.protocol.envelope import Live, Response, Upload
 from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef, signed_text, split_frames
+from lambdamagic.protocol.reading import listed, read_json, table
 from lambdamagic.protocol.stored import unseal
 from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
 
@@ -232,9 +232,16 @@ class Stager:
 
         Raises:
             IntegrityError: It is not signed for this attempt.
+            InvocationLostError: There is none, though somebody has left the last sign.
         """
         store, name = self.required(), keys.answer_key(job_id, attempt_id)
-        return unseal(store.get(name), key=key, job_id=job_id, attempt_id=attempt_id)
+        try:
+            data = store.get(name)
+        except FileNotFoundError as error:
+            raise InvocationLostError(
+                "an invocation is shown as done and its answer is not in the bucket; whether its code ran is unknown"
+            ) from error
+        return unseal(data, key=key, job_id=job_id, attempt_id=attempt_id)
 
     def cancel_url(self, job_id: str) -> str:
         """Return where running tasks look for the sign to stop."""
@@ -270,7 +277,7 @@ class Stager:
         else:
             frames = list(payload.inline_segments())
         if response.outputs and response.outputs[0].get("in_last_frame"):
-            response.outputs[:] = json.loads(bytes(frames.pop()))
+            response.outputs[:] = _outputs(frames)
         return frames
 
     def _read_parts(self, payload: Payload, signature: str, job_id: str, attempt_id: str, key: bytes) -> list[Any]:
@@ -311,6 +318,18 @@ class Stager:
         expected = {keys.result_key(job_id, attempt_id, part) for part in range(RESULT_PARTS)}
         if not {part.key for part in payload.parts} <= expected:
             raise IntegrityError("a staged result names objects that are not this job's; it was not read")
+
+
+def _outputs(frames: list[Any]) -> list[dict[str, Any]]:
+    """Take the outputs out of an answer's last frame.
+
+    Raises:
+        ProtocolError: They are not there.
+    """
+    try:
+        return [table(output) for output in listed(read_json(bytes(frames.pop())))]
+    except (IndexError, ValueError) as error:
+        raise ProtocolError(f"an answer's outputs cannot be read: {error}") from error
 
 
 def _in_parallel(call: Any, arguments: Sequence[tuple[Any, ...]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import linecache
 import re
 from typing import Any
@@ -21,6 +20,7 @@ from lambdamagic.errors import (
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.reading import read_json
 from lambdamagic.protocol.report import Report, parse_report
 from lambdamagic.transports.transport import InvocationReply
 
@@ -43,7 +43,7 @@ def read_reply(reply: InvocationReply, *, client: dict[str, Any], function: Func
         VersionMismatchError, ProtocolError, TargetError, ResultError: The answer cannot be used.
     """
     try:
-        document = json.loads(reply.payload)
+        document = read_json(reply.payload)
     except ValueError as error:
         raise ProtocolError(f"the function's answer is no JSON: {reply.payload[:200]!r}") from error
     report = parse_report(reply.log_tail, reply.request_id)

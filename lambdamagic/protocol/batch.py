@@ -15,6 +15,7 @@ from typing import Any
 
 from lambdamagic.errors import ProtocolError
 from lambdamagic.limits import AWS_LAMBDA, ENVELOPE_ALLOWANCE_BYTES
+from lambdamagic.protocol import reading
 from lambdamagic.protocol.envelope import MARK
 
 #: The kind by which the invoker knows a batch.
@@ -60,6 +61,17 @@ class Fate:
     def is_taken(self) -> bool:
         """Whether the event is in Lambda's queue."""
         return self.status == 202
+
+    @classmethod
+    def from_json(cls, document: Any) -> Fate:
+        """Read the answer's form.
+
+        Raises:
+            ValueError: It is none.
+        """
+        status, *rest = reading.listed(document)
+        code, message, retry_after_s = rest or ("", "", 0.0)
+        return cls(reading.count(status), reading.text(code), reading.text(message), reading.number(retry_after_s))
 
     def to_json(self) -> list[Any]:
         """Return the answer's form."""
@@ -129,17 +141,17 @@ class Batch:
             text = reader.decompress(base64.b64decode(document["packed"]), BATCH_MAX_BYTES)
             if not reader.eof:
                 raise ValueError(f"it is cut off, or longer than {BATCH_MAX_BYTES:,} bytes")
-            shared, own = json.loads(text)
+            shared, own = reading.listed(reading.read_json(text))
             if len(own) > BATCH_MAX_EVENTS:
                 raise ValueError(f"it has {len(own)} events, {BATCH_MAX_EVENTS} are the most")
-            first, last = document["tasks"]
+            first, last = reading.listed(document["tasks"])
             return cls(
-                document[MARK],
-                document["function"],
-                document["job"],
-                (int(first), int(last)),
-                dict(shared),
-                tuple(map(dict, own)),
+                reading.table(document[MARK]),
+                reading.text(document["function"]),
+                reading.text(document["job"]),
+                (reading.count(first), reading.count(last)),
+                reading.table(shared),
+                tuple(map(reading.table, own)),
             )
         except (AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:
             raise ProtocolError(f"this is no batch of events: {error!r}") from error
@@ -195,7 +207,8 @@ class BatchAnswer:
             ProtocolError: It is none.
         """
         try:
-            return cls(document[MARK], tuple(Fate(*each) for each in document["fates"]))
+            fields = reading.table(document)
+            return cls(reading.table(fields[MARK]), tuple(map(Fate.from_json, reading.listed(fields["fates"]))))
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError("the invoker gave an answer that is not lambdamagic's") from error
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from lambdamagic.errors import ProtocolError
 from lambdamagic.protocol.payload import FrameRef, Payload
+from lambdamagic.protocol.reading import count, listed, number, table, text
 
 #: The key by which an event or answer is known as ours.
 MARK = "lambdamagic"
@@ -52,10 +53,10 @@ class Live:
         """Read the event's form.
 
         Raises:
-            TypeError, ValueError: It is none.
+            ValueError: It is none.
         """
-        put_url, get_url, answer_url, every_s = document
-        return cls(put_url, get_url, answer_url, float(every_s))
+        put_url, get_url, answer_url, every_s = listed(document)
+        return cls(text(put_url), text(get_url), text(answer_url), number(every_s))
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,14 @@ class Before:
         """Read the event's form.
 
         Raises:
-            KeyError, TypeError, ValueError: It is none.
+            KeyError, ValueError, ProtocolError: It is none.
         """
+        fields = table(document)
         return cls(
-            Payload.from_json(document["program"]),
-            tuple(document["sizes"]),
-            tuple(FrameRef(size, sha256, url) for size, sha256, url in document["parts"]),
-            document["numbers"],
+            Payload.from_json(fields["program"]),
+            tuple(map(count, listed(fields["sizes"]))),
+            tuple(FrameRef(count(size), text(sha256), text(url)) for size, sha256, url in map(listed, fields["parts"])),
+            text(fields["numbers"]),
         )
 
 
@@ -161,21 +163,22 @@ class Request:
             ProtocolError: Something is missing or of the wrong kind.
         """
         try:
+            table(event)
             return cls(
-                versions=event[MARK],
+                versions=table(event[MARK]),
                 kind=event["kind"],
-                job_id=event["job"],
-                attempt_id=event["attempt"],
-                key=base64.b64decode(event["key"]),
+                job_id=text(event["job"]),
+                attempt_id=text(event["attempt"]),
+                key=base64.b64decode(text(event["key"])),
                 program=Payload.from_json(event["program"]),
                 items=None if event["items"] is None else Payload.from_json(event["items"]),
-                uploads=tuple(Upload(url, key) for url, key in event["uploads"]),
-                inline_limit_bytes=event["inline_limit"],
-                cancel_url=event["cancel"],
-                answer_url=event.get("answer", ""),
+                uploads=tuple(Upload(text(url), text(key)) for url, key in map(listed, listed(event["uploads"]))),
+                inline_limit_bytes=count(event["inline_limit"]),
+                cancel_url=text(event["cancel"]),
+                answer_url=text(event.get("answer", "")),
                 live=None if event.get("live") is None else Live.from_json(event["live"]),
-                options=event["options"],
-                before=tuple(Before.from_json(each) for each in event.get("before", ())),
+                options=table(event["options"]),
+                before=tuple(Before.from_json(each) for each in listed(event.get("before", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"this event is no lambdamagic request: {error!r}") from error
@@ -203,6 +206,19 @@ class Usage:
     fetched_bytes: int = 0
     s3_requests: int = 0
 
+    @classmethod
+    def from_json(cls, document: Any) -> Usage:
+        """Read the answer's form.
+
+        Raises:
+            TypeError, ValueError: It is none.
+        """
+        numbers: dict[str, Any] = {
+            name: value if name in ("cold", "environment_id") else number(value)
+            for name, value in table(document).items()
+        }
+        return cls(**numbers)
+
 
 @dataclass(frozen=True)
 class TaskSummary:
@@ -218,6 +234,16 @@ class TaskSummary:
     seconds: float
     error: str = ""
     kinds: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, document: Any) -> TaskSummary:
+        """Read the answer's form.
+
+        Raises:
+            ValueError: It is none.
+        """
+        seconds, error, *kinds = listed(document)
+        return cls(number(seconds), text(error), tuple(text(kind) for some in kinds for kind in listed(some)))
 
 
 @dataclass(frozen=True)
@@ -275,18 +301,19 @@ class Response:
             ProtocolError: It is none of ours, for example because the function is not lambdamagic's.
         """
         try:
+            table(document)
             return cls(
-                versions=document[MARK],
+                versions=table(document[MARK]),
                 status=document["status"],
                 payload=None if document["payload"] is None else Payload.from_json(document["payload"]),
-                numbers=document["numbers"],
-                signature=document["signature"],
-                outputs=document["outputs"],
-                usage=Usage(**document["usage"]),
-                tasks=[TaskSummary(seconds, error, *map(tuple, kinds)) for seconds, error, *kinds in document["tasks"]],
-                detail=document["detail"],
-                error_kind=document["error_kind"],
-                binds_only=document.get("binds_only", False),
+                numbers=text(document["numbers"]),
+                signature=text(document["signature"]),
+                outputs=[table(output) for output in listed(document["outputs"])],
+                usage=Usage.from_json(document["usage"]),
+                tasks=[TaskSummary.from_json(task) for task in listed(document["tasks"])],
+                detail=text(document["detail"]),
+                error_kind=text(document["error_kind"]),
+                binds_only=document.get("binds_only", False) is True,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(

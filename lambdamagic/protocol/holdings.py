@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lambdamagic.errors import ProtocolError
-from lambdamagic.protocol import PROTOCOL_VERSION, versions
+from lambdamagic.protocol import PROTOCOL_VERSION, reading, versions
 from lambdamagic.protocol.envelope import MARK, TELL
 
 VARIABLE = "LAMBDAMAGIC_HOLDS"
@@ -74,13 +74,17 @@ class Holdings:
             ProtocolError: It is no such document.
         """
         try:
-            found: dict[str, Any] = json.loads(document)
+            found = reading.table(reading.read_json(document))
             known = {name: found[name] for name in cls.__dataclass_fields__ if name in found}
+            for name in ("python", "arch", "kind", "made_by", "lambdamagic"):
+                reading.text(known.get(name, ""))
             for name in ("requested", "modules"):
-                known[name] = tuple(known.get(name, ()))
+                known[name] = tuple(map(reading.text, reading.listed(known.get(name, ()))))
+            for version in reading.table(known.get("packages", {})).values():
+                reading.text(version)
+            reading.count(known.get("protocol", PROTOCOL_VERSION))
             holdings = cls(**known)
-            dict(holdings.packages)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError) as error:
             raise ProtocolError(f"what the function holds cannot be read: {error}") from error
         return holdings
 
@@ -146,6 +150,6 @@ def read_told(answer: bytes) -> Holdings:
         ProtocolError: It does not know the question, or is none of ours.
     """
     try:
-        return Holdings.from_json(json.dumps(json.loads(answer)["holdings"]))
-    except (ValueError, KeyError, TypeError) as error:
+        return Holdings.from_json(json.dumps(reading.table(reading.read_json(answer))["holdings"]))
+    except (ValueError, KeyError) as error:
         raise ProtocolError("the function does not tell what it holds") from error

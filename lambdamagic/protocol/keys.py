@@ -7,6 +7,7 @@ import hmac
 import secrets
 
 PREFIX = "lambdamagic"
+_MAX_DIGITS = 15
 
 
 def blob_key(sha256: str) -> str:
@@ -30,8 +31,14 @@ def read_attempt_name(attempt_id: str) -> tuple[int, range]:
     Raises:
         ValueError: It is no attempt's id.
     """
-    number, first, count = (int(part) for part in attempt_id.split("-"))
+    number, first, count = (_count(part) for part in attempt_id.split("-"))
     return number, range(first, first + count)
+
+
+def _count(digits: str) -> int:
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
+        raise ValueError(f"{digits[:_MAX_DIGITS]!r} is not a number of ours")
+    return int(digits)
 
 
 def cache_prefix(callable_key: str | None = None) -> str:
@@ -67,6 +74,19 @@ def jobs_prefix() -> str:
 def block_key(job_id: str, tasks: range) -> str:
     """Key of the arguments of neighbouring tasks."""
     return f"{blocks_prefix(job_id)}{tasks.start:012d}-{len(tasks)}"
+
+
+def read_block_key(key: str, job_id: str) -> range:
+    """Return the tasks whose arguments lie under a key.
+
+    Raises:
+        ValueError: It is not the key of such an object.
+    """
+    start, count = (_count(part) for part in key.removeprefix(blocks_prefix(job_id)).split("-"))
+    tasks = range(start, start + count)
+    if block_key(job_id, tasks) != key:
+        raise ValueError(f"{key!r} is not the key of arguments of job {job_id}")
+    return tasks
 
 
 def blocks_prefix(job_id: str) -> str:
@@ -126,12 +146,14 @@ def sign(key: bytes, *parts: str) -> str:
     """Return the HMAC-SHA256 over parts, each preceded by its length so that no two lists sign alike."""
     mac = hmac.new(key, digestmod=hashlib.sha256)
     for part in parts:
-        data = part.encode()
+        data = part.encode("utf-8", "surrogatepass")  # whatever is in its place has a signature that does not fit
         mac.update(len(data).to_bytes(8, "big"))
         mac.update(data)
     return mac.hexdigest()
 
 
-def is_signed(key: bytes, signature: str, *parts: str) -> bool:
-    """Check a signature in constant time."""
-    return hmac.compare_digest(sign(key, *parts), signature)
+def is_signed(key: bytes, signature: object, *parts: str) -> bool:
+    """Check a signature in constant time; whatever is no text is none."""
+    if not isinstance(signature, str):
+        return False
+    return hmac.compare_digest(sign(key, *parts).encode(), signature.encode("utf-8", "surrogatepass"))

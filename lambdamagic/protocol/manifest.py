@@ -5,11 +5,11 @@ Both are sealed with the job's key, which is not in the bucket: who can only wri
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic.errors import ProtocolError, VersionMismatchError
+from lambdamagic.protocol import reading
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.stored import seal, unseal
 
@@ -65,9 +65,10 @@ class Manifest:
             VersionMismatchError: It was written by a newer lambdamagic.
             ProtocolError: It cannot be read.
         """
-        document = json.loads(unseal(data, key=key, job_id=job_id, attempt_id="manifest"))
+        text = unseal(data, key=key, job_id=job_id, attempt_id="manifest")
         try:
-            version = document.pop("manifest")
+            document = reading.table(reading.read_json(text))
+            version = reading.count(document.pop("manifest"))
             if version > VERSION:
                 raise VersionMismatchError(
                     f"job {job_id} was started by a newer lambdamagic (its manifest has version {version}, "
@@ -75,7 +76,7 @@ class Manifest:
                     hint="update lambdamagic here: pip install --upgrade lambdamagic",
                 )
             return cls(**{**document, "program": Payload.from_json(document["program"])})
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"the manifest of job {job_id} cannot be read: {error!r}") from error
 
 
@@ -93,4 +94,7 @@ def unseal_block(data: bytes | bytearray, tasks: range, *, key: bytes, job_id: s
         ProtocolError: It cannot be read.
     """
     text = unseal(data, key=key, job_id=job_id, attempt_id=f"items {tasks.start} {len(tasks)}")
-    return Payload.from_json(json.loads(text)["items"])
+    try:
+        return Payload.from_json(reading.table(reading.read_json(text))["items"])
+    except (KeyError, ValueError) as error:
+        raise ProtocolError(f"the arguments of job {job_id} cannot be read: {error!r}") from error

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic.errors import ProtocolError
+from lambdamagic.protocol.reading import count, listed, table, text
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,26 @@ class Payload:
             ProtocolError: It is not one.
         """
         try:
+            fields = table(document)
             frames = tuple(
-                FrameRef(entry["n"], entry.get("sha256", ""), entry.get("url", "")) for entry in document["frames"]
+                FrameRef(count(entry["n"]), text(entry.get("sha256", "")), text(entry.get("url", "")))
+                for entry in map(table, listed(fields["frames"]))
             )
-            parts = tuple(Part(part["key"], part["n"], part["sha256"]) for part in document.get("parts", ()))
+            parts = tuple(
+                Part(text(part["key"]), count(part["n"]), text(part["sha256"]))
+                for part in map(table, listed(fields.get("parts", ())))
+            )
             shared = tuple(
-                SharedRef(each["digest"], tuple(each["sizes"]), each["pieces"], each["of_home"])
-                for each in document.get("shared", ())
+                SharedRef(
+                    text(each["digest"]),
+                    tuple(map(count, listed(each["sizes"]))),
+                    count(each["pieces"]),
+                    each["of_home"],
+                )
+                for each in map(table, listed(fields.get("shared", ())))
             )
-            return cls(frames, base64.b64decode(document["inline"]), parts, shared)
-        except (KeyError, TypeError, ValueError) as error:
+            return cls(frames, base64.b64decode(text(fields["inline"])), parts, shared)
+        except (KeyError, ValueError) as error:
             raise ProtocolError(f"a payload of an envelope cannot be read: {error!r}") from error
 
     def inline_segments(self) -> list[bytearray | None]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_NUMBER = r"([0-9]{1,15}(?:[.][0-9]{1,15})?)"  # what a function prints can look like a report
 _FIELDS = {
-    "duration_ms": re.compile(r"\tDuration: ([\d.]+) ms"),
-    "billed_ms": re.compile(r"\tBilled Duration: ([\d.]+) ms"),
-    "memory_mb": re.compile(r"\tMemory Size: (\d+) MB"),
-    "peak_memory_mb": re.compile(r"\tMax Memory Used: (\d+) MB"),
-    "init_ms": re.compile(r"\tInit Duration: ([\d.]+) ms"),
+    "duration_ms": re.compile(rf"\tDuration: {_NUMBER} ms"),
+    "billed_ms": re.compile(rf"\tBilled Duration: {_NUMBER} ms"),
+    "memory_mb": re.compile(rf"\tMemory Size: {_NUMBER} MB"),
+    "peak_memory_mb": re.compile(rf"\tMax Memory Used: {_NUMBER} MB"),
+    "init_ms": re.compile(rf"\tInit Duration: {_NUMBER} ms"),
 }
 
 

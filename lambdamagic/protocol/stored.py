@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from lambdamagic.errors import IntegrityError
+from lambdamagic.protocol import reading
 from lambdamagic.protocol.keys import is_signed, sign
 
 
@@ -26,10 +27,10 @@ def unseal(data: bytes | bytearray, *, key: bytes, job_id: str, attempt_id: str)
         IntegrityError: It is none, or not signed for this attempt of this job.
     """
     try:
-        envelope = json.loads(data)
-        text, signature = envelope["answer"], envelope["signature"]
-    except (ValueError, KeyError, TypeError) as error:
+        envelope = reading.table(reading.read_json(data))
+        text, signature = reading.text(envelope["answer"]), envelope["signature"]
+    except (ValueError, KeyError) as error:
         raise IntegrityError("an object in the place of an answer is none; it was not read") from error
-    if not isinstance(text, str) or not is_signed(key, str(signature), "answer", job_id, attempt_id, text):
+    if not is_signed(key, signature, "answer", job_id, attempt_id, text):
         raise IntegrityError("a stored answer does not carry this job's signature; it was not read")
-    return text.encode()
+    return text.encode("utf-8", "surrogatepass")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from lambdamagic.errors import VersionMismatchError
+from lambdamagic.errors import ProtocolError, VersionMismatchError
 from lambdamagic.protocol import PROTOCOL_VERSION
 
 
@@ -40,8 +40,10 @@ def check(client: dict[str, Any], function: dict[str, Any]) -> None:
             f"functions cannot be pickled from one minor version to another",
             hint=f"use a function for Python {client.get('python')} (settings `function` and `python`)",
         )
-    theirs = function.get("serializers", {})
-    for name, version in client.get("serializers", {}).items():
+    theirs, ours = function.get("serializers", {}), client.get("serializers", {})
+    if not isinstance(theirs, dict) or not isinstance(ours, dict):
+        raise ProtocolError("the versions of the pickling libraries cannot be read")
+    for name, version in ours.items():
         found = theirs.get(name)
         if found is None:
             raise VersionMismatchError(
@@ -55,5 +57,5 @@ def check(client: dict[str, Any], function: dict[str, Any]) -> None:
             )
 
 
-def _minor(version: str) -> list[str]:
-    return version.split(".")[:2]
+def _minor(version: object) -> list[str]:
+    return str(version).split(".")[:2]

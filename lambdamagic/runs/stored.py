@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,13 +13,13 @@ from typing import Any, Literal
 from lambdamagic.codec.encode import Decoder
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.placeholder import stand_in
-from lambdamagic.errors import JobMissingError, LambdaMagicError, ProtocolError
+from lambdamagic.errors import IntegrityError, JobMissingError, LambdaMagicError, ProtocolError
 from lambdamagic.jobs.history import KEPT, History, JobNote
 from lambdamagic.jobs.invoke import take_stored
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
-from lambdamagic.protocol.manifest import Manifest, unseal_block
+from lambdamagic.protocol.manifest import BLOCK_TASKS, Manifest, unseal_block
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.sources import ChunkedTasks, Sizing, Units, runs_of
@@ -114,22 +115,30 @@ def read_stored_job(stager: Stager, note: JobNote) -> StoredJob:
             hint="objects of old jobs expire; run it again",
         ) from error
     manifest = Manifest.unsealed(data, key=note.key, job_id=job_id)
-    return StoredJob(note, manifest, _blocks(stager, job_id), _answered(stager, job_id))
+    found = StoredJob(note, manifest, _blocks(stager, job_id), ())
+    return replace(found, answered=_answered(stager, job_id, task_count=max(1, found.task_count)))
 
 
 def _blocks(stager: Stager, job_id: str) -> tuple[range, ...]:
-    prefix = keys.blocks_prefix(job_id)
-    found = []
-    for info in stager.required().list(prefix):
-        start, count = (int(part) for part in info.key.removeprefix(prefix).split("-"))
-        found.append(range(start, start + count))
+    """Return the blocks of arguments; keys that somebody else planted are passed over, also where they look like ours."""
+    found: list[range] = []
+    for info in stager.required().list(keys.blocks_prefix(job_id)):
+        with contextlib.suppress(ValueError):
+            tasks = keys.read_block_key(info.key, job_id)
+            # In the keys' order, which is that of the tasks: what follows on no other could be any number.
+            if len(tasks) <= BLOCK_TASKS and tasks.start <= max((block.stop for block in found), default=0):
+                found.append(tasks)
     return tuple(found)
 
 
-def _answered(stager: Stager, job_id: str) -> tuple[str, ...]:
-    prefix = keys.results_prefix(job_id)
-    parts = (info.key.removeprefix(prefix).split("/") for info in stager.required().list(prefix))
-    return tuple(sorted(each[0] for each in parts if each[1:] == ["answer"]))
+def _answered(stager: Stager, job_id: str, *, task_count: int) -> tuple[str, ...]:
+    prefix, found = keys.results_prefix(job_id), []
+    for info in stager.required().list(prefix):
+        attempt, _, rest = info.key.removeprefix(prefix).partition("/")
+        with contextlib.suppress(ValueError):
+            if rest == "answer" and keys.read_attempt_name(attempt)[1].stop <= task_count:
+                found.append(attempt)
+    return tuple(sorted(found))
 
 
 class StoredWork:
@@ -196,15 +205,32 @@ class StoredWork:
         for attempt in self.stored.answered:
             tasks = keys.read_attempt_name(attempt)[1]
             if not all(map(table.has_value, tasks)):
-                with contextlib.suppress(LambdaMagicError):  # it refused or timed out: its tasks are missing
-                    table.take(take_stored(spec, Unit(tuple(tasks)), attempt))
+                arrival = self._taken(spec, tasks, attempt)
+                if arrival is not None:
+                    table.take(arrival)
 
     def answer_of_cell(self) -> Arrival | None:
         """Return the answer of a cell, if it is there."""
         spec = self._to_read()
         for attempt in reversed(self.stored.answered):
-            with contextlib.suppress(LambdaMagicError):  # it refused: another attempt is made
-                return take_stored(spec, Unit((0,)), attempt)
+            arrival = self._taken(spec, range(1), attempt)
+            if arrival is not None:
+                return arrival
+        return None
+
+    def _taken(self, spec: JobSpec, tasks: range, attempt: str) -> Arrival | None:
+        """Return an answer; None where it refused or timed out, or was changed, so that its tasks are missing."""
+        try:
+            return take_stored(spec, Unit(tuple(tasks)), attempt)
+        except IntegrityError as error:
+            warnings.warn(
+                f"job {self._note.job_id}, attempt {attempt}: {error.message}; the bucket was written to by others, "
+                "and its tasks run again",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        except LambdaMagicError:
+            pass
         return None
 
     def _to_read(self) -> JobSpec:
@@ -261,7 +287,13 @@ class StoredWork:
         """Return the unit of some neighbours that lie in one block."""
         if not self.is_map:
             return Unit((0,), sent_as=sent_as)
-        block = next(each for each in self.stored.blocks if tasks[0] in each and tasks[-1] in each)
+        block = next((each for each in self.stored.blocks if tasks[0] in each and tasks[-1] in each), None)
+        if block is None:
+            raise JobMissingError(
+                f"the bucket no longer holds the arguments of tasks {tasks[0]} to {tasks[-1]} of job "
+                f"{self._note.job_id}",
+                hint="objects of old jobs expire; run it again",
+            )
         return Unit(
             tuple(tasks),
             part=self._unit if len(tasks) > 1 else None,

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from lambdamagic.errors import ProtocolError
+from lambdamagic.protocol import reading
 from lambdamagic.protocol.keys import read_trigger_key, triggered_job_key
 from lambdamagic.protocol.stored import unseal
 
@@ -26,7 +27,9 @@ _URL_LIVES_S = 300
 def is_notification(event: Any) -> bool:
     """Tell whether an event is S3's."""
     records = event.get("Records") if isinstance(event, dict) else None
-    return bool(records) and isinstance(records, list) and records[0].get("eventSource") == "aws:s3"
+    if not isinstance(records, list) or not records or not isinstance(records[0], dict):
+        return False
+    return records[0].get("eventSource") == "aws:s3"
 
 
 def requests_of(event: dict[str, Any]) -> list[dict[str, Any]]:
@@ -43,19 +46,28 @@ def requests_of(event: dict[str, Any]) -> list[dict[str, Any]]:
             f"this function has no {VARIABLE}: it takes no requests from a bucket",
             hint="lambdamagic deploy --trigger gives it one",
         )
-    return [_fetch(record["s3"], bytes.fromhex(text)) for record in event["Records"]]
+    try:
+        places = [_place(record) for record in event["Records"]]
+    except (KeyError, ValueError) as error:
+        raise ProtocolError(f"this is no notification of S3's: {error!r}") from error
+    return [_fetch(bucket, key, bytes.fromhex(text)) for bucket, key in places]
 
 
-def _fetch(where: dict[str, Any], secret: bytes) -> dict[str, Any]:
+def _place(record: Any) -> tuple[str, str]:
+    where = reading.table(reading.table(record)["s3"])
+    name = reading.text(reading.table(where["bucket"])["name"])
+    return name, unquote_plus(reading.text(reading.table(where["object"])["key"]))
+
+
+def _fetch(bucket: str, key: str, secret: bytes) -> dict[str, Any]:
     from lambdamagic.storage.presigned import fetch
 
-    key = unquote_plus(where["object"]["key"])
     try:
         job_id, attempt_id = read_trigger_key(key, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
     except ValueError as error:
         # The guard: what a function writes, or anybody else, lies elsewhere and starts nothing.
         raise ProtocolError(str(error)) from error
-    data = fetch(_signed_url(where["bucket"]["name"], key))
+    data = fetch(_signed_url(bucket, key))
     document: dict[str, Any] = json.loads(unseal(data, key=secret, job_id=job_id, attempt_id=attempt_id))
     document["key"] = base64.b64encode(triggered_job_key(secret, job_id)).decode("ascii")
     return document

@@ -149,6 +149,22 @@ def test_nobody_who_writes_to_the_bucket_can_plant_a_result(deployed: Any, tmp_p
         lambdamagic.attach(job_id)
 
 
+def test_an_answer_that_was_changed_is_reported_and_its_tasks_run_again(deployed: Any) -> None:
+    """Planted keys are passed over, a changed answer is not silently as if it had never been there."""
+    with lambdamagic.LambdaExecutor(4, mode="event", timeout_s=15, memory_mb=256) as executor:
+        job = executor.start_map(abs, range(-4, 0), chunksize=1)
+        assert job.result(60) == [4, 3, 2, 1]
+    store = deployed.stager.required()
+    (answer, *_) = [info.key for info in store.list(keys.results_prefix(job.job_id)) if info.key.endswith("/answer")]
+    store.put(answer, [b'{"answer": "{}", "signature": "\xc3\xa9"}'])
+    store.put(keys.answer_key(job.job_id, "no-attempt"), [b"x"])
+    store.put(keys.answer_key(job.job_id, "000009-7-9"), [b"x"])
+    store.put(keys.blocks_prefix(job.job_id) + "nothing", [b"x"])
+    with pytest.warns(RuntimeWarning, match="does not carry this job's signature"):
+        again = lambdamagic.attach(job.job_id)
+    assert again.result(60) == [4, 3, 2, 1]
+
+
 def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path) -> None:
     """The error says why, and where it could be."""
     with pytest.raises(JobMissingError, match="does not know job 'nothing'"):

@@ -57,12 +57,12 @@ def decode_chunked(body: bytes, signing: ChunkSigning) -> bytes:
         if len(chunk) != size:
             raise errors.incomplete_body()
         if is_signed:
-            signature = extension.partition(b"chunk-signature=")[2].decode("latin-1").strip()
+            signature = extension.partition(b"chunk-signature=")[2].strip()
             digest = hashlib.sha256(chunk).hexdigest()
             text = f"AWS4-HMAC-SHA256-PAYLOAD\n{signing.timestamp}\n{signing.scope}\n{previous}\n{empty}\n{digest}"
-            if not hmac.compare_digest(hmac.digest(signing.key, text.encode(), "sha256").hex(), signature):
+            if not hmac.compare_digest(hmac.digest(signing.key, text.encode(), "sha256").hex().encode(), signature):
                 raise errors.mismatch("s3")
-            previous = signature
+            previous = signature.decode("ascii")
         if size == 0:
             _check_trailer(body[end + 2 :], b"".join(content))
             return b"".join(content)

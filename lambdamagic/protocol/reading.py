@@ -1,0 +1,90 @@
+"""JSON that others wrote, read with one kind of error: `ValueError`.
+
+`json` alone lets nesting end in a `RecursionError`, and takes NaN and infinity, which no comparison refuses.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+_MOST_BYTES = 1 << 50  # no size of ours is near it, and no arithmetic with smaller ones overflows
+
+
+def read_json(data: str | bytes | bytearray) -> Any:
+    """Return what a text of JSON means.
+
+    Raises:
+        ValueError: It is none, is nested too deeply, or has a number that is not finite.
+    """
+    try:
+        return json.loads(data, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def number(value: Any) -> float:
+    """Return a finite number that is not negative.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{value!r:.50} is not a number of 0 or more")
+    return value
+
+
+def count(value: Any) -> int:
+    """Return a whole number that is not negative, and no larger than any size.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_BYTES:
+        raise ValueError(f"{value!r:.50} is not a whole number of 0 or more")
+    return value
+
+
+def text(value: Any) -> str:
+    """Return a text.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.50} is no text")
+    return value
+
+
+def table(value: Any) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r:.50} is no object")
+    return value
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a list.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{value!r:.50} is no list")
+    return list(value)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(digits: str) -> float:
+    found = float(digits)
+    if math.isinf(found):
+        raise ValueError(f"{digits:.50} is too large")
+    return found
