@@ -27,6 +27,8 @@ from lambdamagic.runs.spec import RunRequest, job_spec
 from lambdamagic.runs.tasks import TaskTable
 
 _BLOCKS_KEPT = 8
+#: More tasks than can be on their way between two that a stream has kept.
+_GAP_TASKS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,14 @@ def read_stored_job(stager: Stager, note: JobNote) -> StoredJob:
 
 
 def _blocks(stager: Stager, job_id: str) -> tuple[range, ...]:
-    """Return the blocks of arguments; keys that somebody else planted are passed over, also where they look like ours."""
+    """Return the blocks of arguments; keys that others planted are passed over, also where they look like ours."""
     found: list[range] = []
     for info in stager.required().list(keys.blocks_prefix(job_id)):
         with contextlib.suppress(ValueError):
             tasks = keys.read_block_key(info.key, job_id)
-            # In the keys' order, which is that of the tasks: what follows on no other could be any number.
-            if len(tasks) <= BLOCK_TASKS and tasks.start <= max((block.stop for block in found), default=0):
+            # In the keys' order, which is that of the tasks; a stream's last ones may have come before those between.
+            known = max((block.stop for block in found), default=0)
+            if len(tasks) <= BLOCK_TASKS and tasks.start <= known + _GAP_TASKS:
                 found.append(tasks)
     return tuple(found)
 
