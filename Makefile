@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
-	@echo "make lint   ruff, mypy, pyright, import-linter"
+	@echo "make lint   ruff, vulture, mypy, pyright, import-linter"
 	@echo "make test-oldest   the notebook's tests with the oldest Jupyter that is supported"
 	@echo "make bench  measure, as ratios against named baselines"
 
@@ -63,6 +63,7 @@ image-tools: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/vulture
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports

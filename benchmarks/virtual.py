@@ -44,10 +44,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Never called: nothing blocks in virtual time."""
         raise NotImplementedError
 
-    async def sleep_async(self, seconds: float) -> None:
-        """Suspend the calling task."""
-        await asyncio.sleep(seconds)
-
 
 class VirtualThreads:
     """Runs a call at once and lets its future have the result after the seconds that the call says it took.

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    import asyncio
+from typing import Protocol
 
 
 class Clock(Protocol):
@@ -27,10 +24,6 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread for `seconds` (0 or less returns at once)."""
-        ...
-
-    async def sleep_async(self, seconds: float) -> None:
-        """Suspend the calling task for `seconds` (0 or less only yields to the loop)."""
         ...
 
 
@@ -50,35 +43,24 @@ class SystemClock:
         if seconds > 0:
             time.sleep(seconds)
 
-    async def sleep_async(self, seconds: float) -> None:
-        """Suspend the calling task for `seconds`."""
-        import asyncio  # not at module level: the worker's cold start pays for it and seldom needs it
-
-        await asyncio.sleep(max(0.0, seconds))
-
 
 SYSTEM_CLOCK: Clock = SystemClock()
 
 
 class ManualClock:
-    """A clock for tests that stands still until it is moved.
+    """A clock for tests that stands still until it is moved. Thread-safe.
 
     Args:
         start: What `time()` and `monotonic()` say at first.
-        auto_advance: Whether a sleeper moves the clock by itself and goes on at once. With False an asynchronous
-            sleeper waits until `advance` has passed its time; a synchronous one always moves the clock, since a
-            blocked thread could not be helped on by a single-threaded test.
 
     Attributes:
         sleeps: Every duration that was asked for, in order.
     """
 
-    def __init__(self, start: float = 1_000_000.0, *, auto_advance: bool = True) -> None:
+    def __init__(self, start: float = 1_000_000.0) -> None:
         self.sleeps: list[float] = []
         self._now = start
-        self._auto_advance = auto_advance
         self._lock = threading.Lock()
-        self._waiters: list[tuple[float, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
 
     def monotonic(self) -> float:
         """Return the clock's own seconds."""
@@ -95,40 +77,7 @@ class ManualClock:
             self.sleeps.append(seconds)
         self.advance(max(0.0, seconds))
 
-    async def sleep_async(self, seconds: float) -> None:
-        """Note the duration, then move the clock (auto) or wait for somebody to move it."""
-        import asyncio
-
-        with self._lock:
-            self.sleeps.append(seconds)
-            waiter = None
-            if seconds > 0 and not self._auto_advance:
-                loop = asyncio.get_running_loop()
-                waiter = loop.create_future()
-                self._waiters.append((self._now + seconds, loop, waiter))
-        if waiter is not None:
-            await waiter
-            return
-        if seconds > 0:
-            self.advance(seconds)
-        await asyncio.sleep(0)
-
     def advance(self, seconds: float) -> None:
-        """Move the clock forward and wake every asynchronous sleeper whose time has come. Thread-safe."""
+        """Move the clock forward."""
         with self._lock:
             self._now += seconds
-            due = sorted((w for w in self._waiters if w[0] <= self._now), key=lambda waiter: waiter[0])
-            self._waiters = [w for w in self._waiters if w[0] > self._now]
-        for _, loop, future in due:
-            loop.call_soon_threadsafe(_wake, future)
-
-    @property
-    def sleeping(self) -> int:
-        """How many asynchronous sleepers are waiting to be moved on."""
-        with self._lock:
-            return len(self._waiters)
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():  # the sleeper may have been cancelled between the two
-        future.set_result(None)

@@ -81,10 +81,6 @@ class Output:
         error = {"kind": kind, "message": message, "hint": hint, "exit_status": status}
         click.echo(json.dumps({"error": error}, indent=2), err=True)
 
-    def progress_console(self) -> Console:
-        """Return a console on standard error, for what moves."""
-        return self._console(sys.stderr)
-
     def _console(self, stream: Any) -> Console:
         from rich.console import Console
 

@@ -258,13 +258,6 @@ def unpack_numbers(text: str) -> list[int]:
     return numbers.tolist()
 
 
-def encode_once(home: Home, value: Any, *, kind: Any = "c") -> Frames:
-    """Encode one object by itself."""
-    encoder = Encoder(home, kind=kind)
-    encoder.dump(value)
-    return encoder.frames()
-
-
 def writer(serializer: str = "auto") -> Callable[[Any, Home], Written]:
     """Return what writes shared objects, by the first of a setting's picklers that can; see `Shared`."""
 
@@ -282,8 +275,3 @@ def writer(serializer: str = "auto") -> Callable[[Any, Home], Written]:
         raise AssertionError("there is a pickler for each serializer")
 
     return write
-
-
-def decode_once(home: Home, frames: Sequence[Segment]) -> Any:
-    """Decode what `encode_once` wrote."""
-    return Decoder(frames, home).load()

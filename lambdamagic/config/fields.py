@@ -30,7 +30,6 @@ class Spec:
     Attributes:
         help: What it does, as one sentence without its unit.
         kind: The type of its values.
-        optional: Whether it may be unset (None).
         choices: The values that it can take, if they are few.
         least: The lowest number.
         most: The highest number.
@@ -43,7 +42,6 @@ class Spec:
 
     help: str
     kind: Kind = "str"
-    optional: bool = False
     choices: tuple[str, ...] = ()
     least: float | None = None
     most: float | None = None

@@ -35,7 +35,6 @@ class Settings:
     )
     function: str | None = _setting(
         None,
-        optional=True,
         pattern=r"(arn:[\w-]+:lambda:[\w-]+:\d{12}:function:|\d{12}:(function:)?)?[\w-]{1,64}(:[\w$-]{1,128})?",
         shape="a function's name, partial ARN or ARN",
         source='"Invoke", Lambda API reference',
@@ -43,7 +42,6 @@ class Settings:
     )
     bucket: str | None = _setting(
         None,
-        optional=True,
         pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
         shape="a bucket's name",
         source='"General purpose bucket naming rules", Amazon S3 User Guide',
@@ -51,21 +49,18 @@ class Settings:
     )
     region: str | None = _setting(
         None,
-        optional=True,
         pattern=r"[a-z]{2,}(-[a-z0-9]+)+",
         shape="a region such as eu-central-1",
         help="The AWS region; unset, boto3 finds it",
     )
     profile: str | None = _setting(
         None,
-        optional=True,
         pattern=r".+",
         shape="the name of a profile",
         help="The profile of ~/.aws/config; unset, boto3 finds the credentials",
     )
     endpoint_url: str | None = _setting(
         None,
-        optional=True,
         pattern=r"https?://[^/\s]+(/\S*)?",
         shape="an http or https URL",
         help="Where Lambda and S3 are, if not at AWS's own endpoints",
@@ -84,7 +79,6 @@ class Settings:
     )
     python: str | None = _setting(
         None,
-        optional=True,
         pattern=r"3\.(1[1-9]|[2-9]\d)",
         shape="a version such as 3.12",
         help="The Python that the function runs; unset, the notebook's own minor version",
@@ -141,7 +135,6 @@ class Settings:
     chunksize: int | None = _setting(
         None,
         kind="int",
-        optional=True,
         least=1,
         unit="tasks",
         help="How many tasks one invocation carries; unset, it is chosen from their number and duration",
@@ -164,7 +157,6 @@ class Settings:
     )
     retry_on: str | None = _setting(
         None,
-        optional=True,
         pattern=r"[A-Za-z_][\w.<>]*( *, *[A-Za-z_][\w.<>]*)*",
         shape="names of exceptions such as ValueError, requests.exceptions.ConnectionError",
         help="Which exceptions `retries` is for, with their subclasses; unset, all",
@@ -172,7 +164,6 @@ class Settings:
     retry_memory_mb: int | None = _setting(
         None,
         kind="int",
-        optional=True,
         **_size(AWS_LAMBDA.memory_mb),
         help="What ran out of memory is run again with twice as much, up to this; unset, it is not",
     )
@@ -197,7 +188,6 @@ class Settings:
     max_cost_usd: float | None = _setting(
         20.0,
         kind="float",
-        optional=True,
         least=0,
         most=1_000_000,
         unit="US dollars",

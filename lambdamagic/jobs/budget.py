@@ -19,11 +19,6 @@ class Budget:
         self._lock = threading.Lock()
         self._spent_usd = 0.0
 
-    @property
-    def spent_usd(self) -> float:
-        """What was spent so far."""
-        return self._spent_usd
-
     def spend(self, cost_usd: float) -> None:
         """Note a cost."""
         with self._lock:

@@ -43,7 +43,6 @@ class Program:
     frames: Frames
     names: list[ShippedName]
     versions: dict[str, Any]
-    modules_bytes: int = 0
     imports: frozenset[str] = frozenset()
     modules_digest: str = ""
     code: Any = field(default=None, repr=False)
@@ -161,7 +160,6 @@ class _Attempt:
             frames=self.encoder.frames(),
             names=self.names,
             versions=versions.here(needed),
-            modules_bytes=sum(len(content) for _, _, content in modules),
             imports=self._imports(),
             modules_digest=_digest(modules),
             code=(header["code"], loop_code, header["value_name"] is not None),

@@ -311,10 +311,6 @@ class Background:
         self._due.clear()
 
 
-def _is_called(job_id: str, wanted: str) -> bool:
-    return job_id.startswith(wanted) or job_id.endswith(wanted)
-
-
 def _one_line(failure: BaseException) -> str:
     if isinstance(failure, JobCancelledError):
         return "it was cancelled"

@@ -13,6 +13,7 @@ from typing import Any
 
 from lambdamagic.codec.answer import NO_VALUE, Answer, Effects, read_answer, write_answer
 from lambdamagic.codec.encode import Decoder, Encoder
+from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import PICKLING_ERRORS
 from lambdamagic.codec.tracking import Tracker
@@ -23,6 +24,13 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "cloudpickle": ("cloudpickle",),
 }
 _OWN = frozenset({"__name__", "__builtins__", "__annotations__"})
+
+
+def encode_once(home: Home, value: Any) -> Frames:
+    """Encode one object by itself."""
+    encoder = Encoder(home)
+    encoder.dump(value)
+    return encoder.frames()
 
 
 def run(source: str, namespace: dict[str, Any]) -> Any:

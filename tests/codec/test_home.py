@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from lambdamagic.codec.home import Home
-from tests.codec.conversations import Conversation
+from tests.codec.conversations import Conversation, encode_once
 
 
 def test_a_token_is_kept_while_the_class_lives():
@@ -62,8 +62,6 @@ def test_metaclasses_that_compare_as_they_like():
 def test_a_payload_read_by_hand_is_refused():
     """pickle.loads alone knows no home."""
     import pickle
-
-    from lambdamagic.codec.encode import encode_once
 
     talk = Conversation("def f(): pass")
     with pytest.raises(RuntimeError, match=r"payloads are read by lambdamagic\.codec"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lambdamagic.codec.encode import decode_once, encode_once
+from lambdamagic.codec.encode import Decoder
 from tests.cells.test_classes import CASES as CLASSES
 from tests.cells.test_functions import CASES as FUNCTIONS
-from tests.codec.conversations import KINDS, Conversation, run
+from tests.codec.conversations import KINDS, Conversation, encode_once, run
 
 CASES = {**FUNCTIONS, **CLASSES}
 
@@ -49,7 +49,7 @@ def test_large_buffers_stay_out_of_the_stream_and_arrive_writable():
     frames = encode_once(talk.home, talk.here["x"])
     assert frames.sizes[1:] == (1_048_576,)
     assert frames.sizes[0] < 500
-    back = decode_once(talk.remote, [bytearray(segment) for segment in frames.segments])
+    back = Decoder([bytearray(segment) for segment in frames.segments], talk.remote).load()
     back[0] = 5
     assert back[:3].tolist() == [5, 1, 2]
 

@@ -15,7 +15,6 @@ from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Repl
 FAULTS_PATH = "/_lambdamagic/faults"
 HELD_PATH = "/_lambdamagic/held"
 STATS_PATH = "/_lambdamagic/stats"
-PATHS = (FAULTS_PATH, HELD_PATH, STATS_PATH)
 
 
 @dataclass(slots=True)
