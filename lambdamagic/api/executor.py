@@ -169,6 +169,16 @@ class LambdaExecutor(Executor):
         """
         return self._launcher.cache_clear(fn)
 
+    def packages(self) -> dict[str, str] | None:
+        """Return the packages that the function holds: normal names (PEP 503) to versions.
+
+        None where that cannot be known: the function publishes nothing and cannot be asked.
+
+        Raises:
+            TargetError: The target is not usable.
+        """
+        return self._launcher.packages()
+
     def start_map(self, fn: Callable[..., Any], *iterables: Iterable[Any], chunksize: int | None = None) -> MapJob:
         """Start `fn` over the items of the iterables side by side, and return the job itself.
 

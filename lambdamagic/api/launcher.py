@@ -18,10 +18,12 @@ from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.memo import Memo, callable_key, clear
 from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.pythons import python_here
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import Fitted, RunRequest, budget_of, concurrency, fitting_function
 from lambdamagic.targets.secret import cache_secret
+from lambdamagic.worker.list_holdings import holdings_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +81,15 @@ class Launcher:
     def place(self) -> Place:
         """Return where a run goes."""
         return Place(self._options.resolved, self.target, process.start)
+
+    def packages(self) -> dict[str, str] | None:
+        """Return what the function holds; see `LambdaExecutor.packages`."""
+        target = self.target()
+        function = fitting_function(self._options.resolved, target, None)
+        holdings = function.holdings or target.ask_holdings(function)
+        if holdings is None and target.name == "local" and self.settings.python in (None, python_here()):
+            holdings = holdings_here()  # the embedded Lambda runs this very environment
+        return None if holdings is None else dict(holdings.packages)
 
     def fitted(self, fn: Callable[..., Any], holding: Any = ()) -> Fitted:
         """Encode a callable with all that it reads, and find the function that has what it imports.

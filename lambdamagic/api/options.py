@@ -13,7 +13,12 @@ from lambdamagic.config.load import covalent_section
 from lambdamagic.errors import ConfigError
 
 # Covalent's names for what we have too.
-_COVALENT = {"function_name": "function", "s3_bucket_name": "bucket", "timeout": "timeout_s"}
+_COVALENT = {
+    "function_name": "function",
+    "s3_bucket_name": "bucket",
+    "timeout": "timeout_s",
+    "memory_size": "memory_mb",
+}
 # Short names, as keyword arguments have them.
 _SHORT = {"retry_memory": "retry_memory_mb", "max_cost": "max_cost_usd"}
 # What has no counterpart here, and why.
@@ -21,6 +26,7 @@ _WITHOUT_EFFECT = {
     "execution_role": "the deployed function has its role",
     "cache_dir": "no files are cached",
     "poll_freq": "results are not polled for",
+    "cleanup": "what is staged in the bucket expires",
 }
 _COVALENT_NAMES = (*_COVALENT, *_WITHOUT_EFFECT, "profile", "region", "credentials_file")
 _ACCESS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "credentials_file")
@@ -92,7 +98,7 @@ def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
     for name, value in given.items():
         if name in _ACCESS or name in _WITHOUT_EFFECT or value is None:
             continue
-        ours = _COVALENT.get(name) or _SHORT.get(name, name)
+        ours = setting_of(name)
         if ours in settings:
             raise ConfigError(f"the setting {ours} is given twice: also as {name}")
         settings[ours] = names_of_exceptions(value) if ours == "retry_on" else value
@@ -103,22 +109,36 @@ def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
     return Options(resolved, Access(key_id, secret, token, None if file is None else str(file)))
 
 
+def setting_of(name: str) -> str:
+    """Return the setting that an option's name stands for; other names stand for themselves."""
+    return _COVALENT.get(name) or _SHORT.get(name, name)
+
+
 def _from_section(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `[executors.awslambda]` says and nothing else does: it is the lowest layer above the defaults."""
     section = covalent_section()
-    if not section:
-        return {}
-    resolved = load_settings()
-    named = {_COVALENT.get(name) or _SHORT.get(name, name) for name, value in given.items() if value is not None}
-    found = {}
-    for name, value in section.items():
+    for name in section:
         if name not in _COVALENT_NAMES:
             raise ConfigError(
                 f"there is no option {name!r} in [executors.awslambda]",
                 hint=did_you_mean(name, _COVALENT_NAMES).strip() or f"there are {', '.join(_COVALENT_NAMES)}",
             )
-        ours = _COVALENT.get(name, name)
-        if ours in named or (ours in SPECS and resolved.origin(ours) != "default"):
-            continue
-        found[name] = value
-    return found
+    return what_only_says(section, given)
+
+
+def what_only_says(section: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a section counts: neither options nor settings that are set anywhere say something of it.
+
+    Args:
+        section: Names of options to values.
+        given: What was given besides, under whichever names.
+    """
+    if not section:
+        return {}
+    resolved = load_settings()
+    named = {setting_of(name) for name, value in given.items() if value is not None}
+    return {
+        name: value
+        for name, value in section.items()
+        if (ours := setting_of(name)) not in named and (ours not in SPECS or resolved.origin(ours) == "default")
+    }

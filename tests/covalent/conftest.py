@@ -1,0 +1,38 @@
+"""One Covalent server with one embedded Lambda for all tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.covalent.environment import ROOT, CannotBeMadeError, CovalentHome, make
+from tests.images.base import cache_folder
+
+_CACHE = cache_folder()  # looked up now: during the tests the home is another one
+_ON_CI = bool(os.environ.get("CI"))
+
+
+@pytest.fixture(scope="session")
+def covalent(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CovalentHome]:
+    """A home with Covalent's server; skipped where its environment cannot be made, but not in CI."""
+    try:
+        python = make(_CACHE)
+    except CannotBeMadeError as reason:
+        if _ON_CI:
+            pytest.fail(f"Covalent's environment cannot be made in CI: {reason}")
+        pytest.skip(f"Covalent's environment cannot be made: {reason}")
+    package = tmp_path_factory.mktemp("package")
+    uv = str(Path(sys.executable).parent / "uv")
+    command = [uv, "pip", "install", "--quiet", "--no-deps", "--python", str(python), "--target", str(package)]
+    subprocess.run([*command, "--editable", "."], cwd=ROOT, check=True, timeout=300)
+    found = CovalentHome(python, tmp_path_factory.mktemp("covalent") / "home", package)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.close()
