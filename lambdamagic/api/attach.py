@@ -113,6 +113,7 @@ def attach(job_id: str, **options: Any) -> MapJob:
     """
     launcher, work = attachable(job_id, process.home(), options)
     if not work.is_map:
+        work.let_go()
         raise JobMissingError(
             f"job {job_id} is a cell: its names belong into a notebook", hint=f"there, run %lambda attach {job_id}"
         )
@@ -130,21 +131,30 @@ def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None
     Raises:
         JobMissingError, IntegrityError, TargetError: As for `attach`.
     """
-    note = find_note(job_id)
-    if note.state == "running":
-        raise JobMissingError(
-            f"job {job_id} still belongs to the process {note.client_pid}, which runs",
-            hint="wait for it there, or end that process first",
-        )
-    launcher = Launcher(read_options({**_options_of(note), **(options or {})}))
-    return launcher, StoredWork(launcher.place(), note, home)
+    find_note(job_id)
+    lock = History().lock(job_id)
+    try:
+        note = find_note(job_id)  # anew: who had the lock before may have gone on with the job
+        if note.state == "running":
+            raise JobMissingError(
+                f"job {job_id} still belongs to the process {note.client_pid}, which runs",
+                hint="wait for it there, or end that process first",
+            )
+        launcher = Launcher(read_options({**_options_of(note), **(options or {})}))
+        return launcher, StoredWork(launcher.place(), note, home, lock=lock)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def attached_map(launcher: Launcher, work: StoredWork, *, listener: Listener | None = None) -> MapJob:
     """Go on with a map."""
-    job = MapJob(launcher, work, listener=listener)
-    work.fill(job.table)
-    return job.resume()
+    try:
+        job = MapJob(launcher, work, listener=listener)
+        work.fill(job.table)
+        return job.resume()
+    finally:
+        work.let_go()
 
 
 def _options_of(note: JobNote) -> dict[str, Any]:
@@ -153,6 +163,6 @@ def _options_of(note: JobNote) -> dict[str, Any]:
         # Its server is gone with the client; what is left of it is only the note.
         raise JobMissingError(
             f"job {note.job_id} ran on an embedded Lambda that ended with its client, and its bucket with it",
-            hint="`lambdamagic local start` starts one that outlives kernels",
+            hint="jobs on AWS outlive their client: target aws, mode event",
         )
     return {**where, "mode": note.mode}

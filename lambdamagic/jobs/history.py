@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic import events
+from lambdamagic.errors import JobMissingError
 from lambdamagic.jobs.diary import Diary
 from lambdamagic.protocol.keys import read_attempt_name
 from lambdamagic.protocol.reading import count, number, read_json, table, text
@@ -147,6 +149,41 @@ class JobFile:
                 os.close(descriptor)
 
 
+class JobLock:
+    """The right to take a job up, which one process has at a time; it ends with the process too.
+
+    Args:
+        path: The file that is locked. It stays: who waited for it would lock a file that is gone.
+
+    Raises:
+        JobMissingError: Another has it; the message says who.
+        OSError: The file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._descriptor, 20).decode("ascii", "replace")
+            self.release()
+            raise JobMissingError(
+                f"job {path.stem} is being taken up at this moment by the process {holder}",
+                hint="wait for it there, or end that process first",
+            ) from None
+        os.ftruncate(self._descriptor, 0)
+        os.write(self._descriptor, str(os.getpid()).encode())
+
+    def release(self) -> None:
+        """Give the right back. Idempotent."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.release()
+
+
 class History:
     """The files of all jobs.
 
@@ -165,6 +202,10 @@ class History:
     def begin(self, note: JobNote) -> JobFile:
         """Start to write of a job, or go on with it."""
         return JobFile(self._path(note.job_id), note, prepare=self._make_room, diary=self.diary)
+
+    def lock(self, job_id: str) -> JobLock:
+        """Take the right to take a job up; see `JobLock`."""
+        return JobLock(self.folder / f"{job_id}.lock")
 
     def read(self, job_id: str) -> JobNote | None:
         """Return what is remembered of a job, or None."""
@@ -205,6 +246,7 @@ class History:
         paths = self._paths()
         for path in sorted(paths)[: max(0, len(paths) - KEPT + 1)]:
             path.unlink(missing_ok=True)
+            path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _is_name(job_id: str) -> bool:

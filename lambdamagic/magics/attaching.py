@@ -48,7 +48,10 @@ def attach_here(session: Session, job_id: str) -> Any:
 
 
 def _cell(session: Session, launcher: Launcher, work: StoredWork) -> Any:
-    arrival = work.answer_of_cell() or _waited_for(launcher, work)
+    try:
+        arrival = work.answer_of_cell() or _waited_for(launcher, work)
+    finally:
+        work.let_go()
     if arrival.error is not None:
         raise arrival.error
     response = arrival.response

@@ -14,7 +14,7 @@ from lambdamagic.codec.encode import Decoder
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.placeholder import stand_in
 from lambdamagic.errors import IntegrityError, JobMissingError, LambdaMagicError, ProtocolError
-from lambdamagic.jobs.history import KEPT, History, JobNote
+from lambdamagic.jobs.history import KEPT, History, JobLock, JobNote
 from lambdamagic.jobs.invoke import take_stored
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.staging import Stager
@@ -151,6 +151,7 @@ class StoredWork:
         place: Where it goes on.
         note: What the history has.
         home: The home that its values come to live in.
+        lock: The right to take it up; given back when it is gone on with, which its note then says.
 
     Attributes:
         label: What runs, for a person.
@@ -161,7 +162,7 @@ class StoredWork:
         JobMissingError, IntegrityError, TargetError: As `read_stored_job`.
     """
 
-    def __init__(self, place: Place, note: JobNote, home: Home) -> None:
+    def __init__(self, place: Place, note: JobNote, home: Home, *, lock: JobLock) -> None:
         self.label = note.label
         self._place, self._note, self._home = place, note, home
         self._stager = place.target.stager
@@ -169,6 +170,7 @@ class StoredWork:
         self.captured: dict[str, Any] = {}
         self._decoder = self._read_program()
         self._is_taken_up = False
+        self._is_mine: JobLock | None = lock
         self._lock = threading.Lock()
         self._blocks: OrderedDict[range, Payload] = OrderedDict()
 
@@ -239,8 +241,16 @@ class StoredWork:
     def _to_read(self) -> JobSpec:
         return self._amended(job_spec(self._place.resolved, self._place.target, self._request(Units())))
 
+    def let_go(self) -> None:
+        """Give the right to take the job up back, where nothing of it was left to do."""
+        if not self._is_taken_up and self._is_mine is not None:
+            self._is_mine.release()
+            self._is_mine = None
+
     def request(self, tasks: Sequence[int], count: int) -> RunRequest:
         """Return what waits for these tasks where they are under way, and sends the others."""
+        if self._is_mine is None:
+            self._is_mine = History().lock(self._note.job_id)
         if self._is_taken_up:
             self.stored = read_stored_job(self._stager, find_note(self._note.job_id))
         under_way = [] if self._is_taken_up else self.stored.under_way(tasks)
@@ -256,7 +266,14 @@ class StoredWork:
         self._stager.required().delete([keys.cancel_key(self._note.job_id)])
         chosen = frozenset(tasks)
         request = self._request(source, cached=tuple(task for task in range(count) if task not in chosen))
-        return replace(request, amend=lambda spec: replace(self._amended(spec), journal=History().begin(self._note)))
+        return replace(request, amend=self._begun)
+
+    def _begun(self, spec: JobSpec) -> JobSpec:
+        journal = History().begin(self._note)
+        if self._is_mine is not None:
+            self._is_mine.release()
+            self._is_mine = None
+        return replace(self._amended(spec), journal=journal)
 
     def _request(self, units: Units, cached: tuple[int, ...] = ()) -> RunRequest:
         kind: Literal["cell", "map"] = "map" if self.is_map else "cell"

@@ -165,6 +165,25 @@ def test_an_answer_that_was_changed_is_reported_and_its_tasks_run_again(deployed
     assert again.result(60) == [4, 3, 2, 1]
 
 
+def test_two_processes_do_not_take_up_a_job_at_once(deployed: Any, tmp_path: Path) -> None:
+    """Each would delete the signs that the other waits for: the second says who has it, also within one process."""
+    client, job_id = _start(tmp_path, mode="event", gated=4, workers=3)
+    _until(lambda: len(list(tmp_path.glob("waits-*"))) == 3)
+    os.kill(client.pid, signal.SIGKILL)
+    client.communicate()
+    lock = History().lock(job_id)
+    with pytest.raises(JobMissingError, match=f"taken up at this moment by the process {os.getpid()}"):
+        lambdamagic.attach(job_id)
+    lock.release()
+    job = lambdamagic.attach(job_id)
+    with pytest.raises(JobMissingError, match=f"belongs to the process {os.getpid()}"):
+        lambdamagic.attach(job_id)
+    (tmp_path / "go").touch()
+    assert job.wait(90)
+    assert _ran(tmp_path) == dict.fromkeys(range(12), 1)
+    assert lambdamagic.attach(job_id).wait(60)
+
+
 def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path) -> None:
     """The error says why, and where it could be."""
     with pytest.raises(JobMissingError, match="does not know job 'nothing'"):
