@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,13 +11,11 @@ from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer
+from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, first_that_can
 from lambdamagic.codec.placeholder import stand_in
 from lambdamagic.codec.shared import Shared
 from lambdamagic.errors import EncodeError
 from lambdamagic.jobs.job import Arrival
-
-_KINDS = {"auto": ("c", "dill"), "dill": ("dill-forced",), "cloudpickle": ("cloudpickle",)}
 
 
 def encode_items(
@@ -39,18 +38,18 @@ def encode_items(
     Raises:
         EncodeError: One cannot be pickled; names it and the path to the offending part.
     """
-    kinds = _KINDS[serializer]
-    for kind in kinds:
+
+    def attempt(kind: str) -> Frames:
         encoder = Encoder(home, kind=kind)
         encoder.share_arrays(share)
-        try:
-            encoder.dump(list(chunk))
-        except PICKLING_ERRORS:
-            continue
+        encoder.dump(list(chunk))
         return encoder.frames()
+
+    with contextlib.suppress(*PICKLING_ERRORS):
+        return first_that_can(serializer, attempt)
     for number, item in enumerate(chunk, start):
         try:
-            Encoder(home, kind=kinds[-1]).dump(item)
+            Encoder(home, kind=KINDS[serializer][-1]).dump(item)
         except PICKLING_ERRORS:
             path, reason = explain_unpicklable(f"item {number}", item, home)
             raise EncodeError(
