@@ -201,6 +201,7 @@ def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]
         bucket=done.bucket,
         kms_key=spec.kms_key,
         has_invoker=spec.has_invoker,
+        has_trigger=spec.has_trigger,
     )
 
 

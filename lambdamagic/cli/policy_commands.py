@@ -41,6 +41,7 @@ def policy(
     access = app.access()
     partition, account = (partition_of(access.region).name, account) if account else identity(access)
     where = {"partition": partition, "region": access.region, "account_id": account}
+    has_trigger = False
     document: dict[str, Any]
     if who == "deployer":
         document = policies.deployer_policy(**where, name=name, kms_key=kms_key)
@@ -57,8 +58,10 @@ def policy(
             bucket = state.outputs.get("Bucket") if state else None
             if state is not None and has_invoker is None:
                 has_invoker = "InvokerName" in state.outputs
-            if state is not None and kms_key is None:
-                kms_key = stack.template().get("Metadata", {}).get("lambdamagic", {}).get("kms_key")
+            if state is not None:
+                made_from = stack.template().get("Metadata", {}).get("lambdamagic", {})
+                kms_key = kms_key or made_from.get("kms_key")
+                has_trigger = has_trigger or bool(made_from.get("has_trigger"))
         bucket = bucket or app.settings().settings.bucket or f"{name}-*"
         document = policies.user_policy(
             partition=partition,
@@ -68,6 +71,7 @@ def policy(
             bucket=bucket,
             kms_key=kms_key,
             has_invoker=bool(has_invoker),
+            has_trigger=has_trigger,
         )
     app.out.document(document)
 

@@ -15,9 +15,7 @@ _FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]+")  # API reference, CreateFunction,
 _STACK_NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")  # API reference, CreateStack; lower case, for the bucket's name
 _LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]{1,140}:\d+")  # CreateFunction, Layers
 _ROLE = re.compile(r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+")  # CreateFunction, Role
-_KMS_KEY = re.compile(
-    r"arn:(aws[a-zA-Z-]*)?:kms:[a-z0-9-]+:\d{12}:(key|alias)/[a-zA-Z0-9/_-]+"
-)  # KMS, "Key identifiers"
+_KMS_KEY = re.compile(r"arn:(aws[a-zA-Z-]*)?:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+")  # KMS, "Key identifiers"
 _POLICY = re.compile(r"arn:(aws[a-zA-Z-]*)?:iam::(\d{12}|aws):policy/[a-zA-Z_0-9+=,.@\-_/]+")  # IAM User Guide, "ARNs"
 _NETWORK_ID = {"subnet": re.compile(r"subnet-[0-9a-z]+"), "security group": re.compile(r"sg-[0-9a-zA-Z]+")}  # VpcConfig
 _VARIABLE = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")  # API reference, Environment
@@ -112,7 +110,9 @@ def check_kms_key(key: str) -> None:
     if not _KMS_KEY.fullmatch(key):
         raise ConfigError(
             f"{key!r} is not the ARN of a KMS key",
-            hint="It looks like arn:aws:kms:eu-central-1:123456789012:key/ID; `aws kms describe-key` tells it",
+            # KMS, "Using aliases to control access": in a policy an alias's ARN names no key.
+            hint="It looks like arn:aws:kms:eu-central-1:123456789012:key/ID; an alias allows nothing in policies: "
+            "`aws kms describe-key --key-id alias/NAME` shows the key's ARN",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdamagic.deploy.model import CODE_PREFIX, INVOKER_SUFFIX
+from lambdamagic.deploy.model import CODE_PREFIX, INVOKER_SUFFIX, TRIGGER_PREFIX
 from lambdamagic.protocol.keys import PREFIX
 
 Json = dict[str, Any]
@@ -19,6 +19,7 @@ def user_policy(
     bucket: str,
     kms_key: str | None = None,
     has_invoker: bool = False,
+    has_trigger: bool = False,
 ) -> Json:
     """Return what a person needs who runs cells on a deployed function.
 
@@ -30,6 +31,7 @@ def user_policy(
         bucket: The bucket's name.
         kms_key: The ARN of the bucket's key, if it has one of its own.
         has_invoker: Whether the function has an invoker.
+        has_trigger: Whether uploads start the function.
     """
     arn = f"arn:{partition}:lambda:{region}:{account_id}:function:{function}"
     group = f"arn:{partition}:logs:{region}:{account_id}:log-group:/aws/lambda/{function}"
@@ -72,6 +74,9 @@ def user_policy(
             "Resource": groups if has_invoker else groups[0],
         },
     ]
+    if has_trigger:
+        uploads = f"arn:{partition}:s3:::{bucket}/{TRIGGER_PREFIX}*"
+        statements.append(_allow("StartJobsByUploads", "s3", "DeleteObject PutObject", uploads))
     if kms_key:
         actions = ["kms:Decrypt", "kms:GenerateDataKey"]
         statements.append({"Sid": "UseTheBucketsKey", "Effect": "Allow", "Action": actions, "Resource": kms_key})

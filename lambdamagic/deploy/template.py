@@ -225,12 +225,18 @@ def _layer(spec: StackSpec, kind: str) -> Json:
 
 
 def _trigger_resources(spec: StackSpec) -> Json:
-    statement = {
-        "Sid": "ReadWhatTriggersIt",
-        "Effect": "Allow",
-        "Action": "s3:GetObject",
-        "Resource": {"Fn::Sub": "${Bucket.Arn}/" + TRIGGER_PREFIX + "*"},
-    }
+    statements: list[Json] = [
+        {
+            "Sid": "ReadWhatTriggersIt",
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": {"Fn::Sub": "${Bucket.Arn}/" + TRIGGER_PREFIX + "*"},
+        }
+    ]
+    if spec.kms_key:
+        statements.append(
+            {"Sid": "UseTheBucketsKey", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": spec.kms_key}
+        )
     return {
         "TriggerPermission": {
             "Type": "AWS::Lambda::Permission",
@@ -248,7 +254,7 @@ def _trigger_resources(spec: StackSpec) -> Json:
             "Type": "AWS::IAM::Policy",
             "Properties": {
                 "PolicyName": "trigger",
-                "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
                 "Roles": [{"Ref": "FunctionRole"}],
             },
         },

@@ -17,6 +17,7 @@ from lambdamagic.doctor.rights_checks import Who
 from lambdamagic.errors import LambdaMagicError
 from lambdamagic.protocol import PROTOCOL_VERSION
 from lambdamagic.protocol.holdings import Holdings, unpack
+from lambdamagic.protocol.keys import PREFIX
 from lambdamagic.pythons import python_here
 
 Client = Callable[[str], Any]
@@ -104,10 +105,11 @@ def check_bucket(client: Client, bucket: str | None, *, region: str) -> Finding:
         return Finding("bucket", "warning", text, "run `lambdamagic deploy`, or set LAMBDAMAGIC_BUCKET")
     try:
         with closing(client("s3")) as s3:
-            answer = s3.head_bucket(Bucket=bucket)
+            # Not HeadBucket, which needs the right to list all of it: the printed policy allows our prefix alone.
+            answer = s3.list_objects_v2(Bucket=bucket, Prefix=f"{PREFIX}/", MaxKeys=1)
     except (BotoCoreError, ClientError) as error:
         code = getattr(error, "response", {}).get("Error", {}).get("Code")
-        if code == "404":  # a HEAD has no body that would say more
+        if code == "NoSuchBucket":
             mend = "create it (`lambdamagic deploy` makes one), or set the setting `bucket`"
             return Finding("bucket", "failed", f"there is no bucket {bucket!r}", mend)
         return _failed("bucket", error_from_botocore(error, AwsContext(f"look at {bucket}", bucket=bucket)))

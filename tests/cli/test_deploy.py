@@ -91,6 +91,7 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
         (("--subnet", "mine", "--security-group", "sg-1"), "subnet-0123456789abcdef0"),
         (("--subnet", "subnet-1", "--security-group", "mine"), "sg-0123456789abcdef0"),
         (("--kms-key", "alias/mine"), "arn:aws:kms"),
+        (("--kms-key", "arn:aws:kms:us-east-1:123456789012:alias/mine"), "describe-key --key-id alias"),
         (("--permissions-boundary", "mine"), "arn:aws:iam"),
         (("--job-days", "0"), "in use"),
         (("--bucket", "NO"), "bucket's name"),

@@ -110,7 +110,8 @@ def test_who_deploys_and_who_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         _run_everything()
         assert "5" in well("logs").out
         assert well("jobs", "--bucket").status == 0
-        doctor = call("doctor", "--json")
+        doctor = well("doctor", "--json")
+        assert not [each for each in doctor.document["checks"] if each["state"] == "failed"]
         rights = next(each for each in doctor.document["checks"] if each["check"] == "rights")
         assert rights["state"] == "ok", rights
         refused = call("delete", "lambdamagic", "--yes")
@@ -145,6 +146,8 @@ def _run_everything() -> None:
     with LambdaExecutor(max_workers=2, mode="event") as executor:
         assert list(executor.map(abs, range(4))) == [0, 1, 2, 3]
         assert executor.submit(len, bytes(9_000_001)).result() == 9_000_001
+    with LambdaExecutor(max_workers=2, mode="trigger") as executor:
+        assert list(executor.map(abs, range(4))) == [0, 1, 2, 3]
 
 
 def _a_job() -> str:
@@ -216,7 +219,7 @@ def test_in_a_vpc_with_a_key_of_ones_own(account: Account, become: Become) -> No
     network = ("--subnet", "subnet-1a2b3c4d", "--subnet", "subnet-5e6f7a8b", "--security-group", "sg-1a2b3c4d")
     whole = call("policy", "deployer", "walled", "--kms-key", key).document
     become("walled", whole)
-    done = call("deploy", "walled", *network, "--kms-key", key)
+    done = call("--json", "deploy", "walled", *network, "--kms-key", key, "--trigger")
     assert done.status == 0, done.err
     made = account.ask("lambda", "get_function_configuration", FunctionName="walled")
     assert made["VpcConfig"]["SubnetIds"] == ["subnet-1a2b3c4d", "subnet-5e6f7a8b"]
@@ -230,6 +233,18 @@ def test_in_a_vpc_with_a_key_of_ones_own(account: Account, become: Become) -> No
     bucket = next(each for each in account.inventory()["buckets"] if each.startswith("walled-"))
     [rule] = account.ask("s3", "get_bucket_encryption", Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    bucket = done.document["outputs"]["Bucket"]
+    where: Any = {"target": "aws", "function": "walled", "bucket": bucket}
+    modes: Any = (("trigger", user), ("event", user), ("event", without(user, "kms:GenerateDataKey")))
+    for mode, policy in modes:
+        become("runs", policy)
+        with LambdaExecutor(1, mode=mode, **where) as executor:
+            if policy is user:
+                assert executor.submit(len, bytes(8_000_001)).result() == 8_000_001
+            else:
+                with pytest.raises(LambdaMagicError, match="kms:GenerateDataKey"):
+                    executor.submit(len, bytes(8_000_002)).result()
+    become("walled", whole)
     assert call("deploy", "walled").out.startswith("walled is as it was"), "what is not given stays"
     assert call("destroy", "walled", "--yes").status == 0
 

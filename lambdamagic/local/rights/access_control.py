@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.local.rights.callers import Caller, acting
-from lambdamagic.local.rights.needed_rights import CallPlace, Right, object_arn, rights_of
+from lambdamagic.local.rights.needed_rights import CallPlace, Right, key_rights, object_arn, rights_of
 from lambdamagic.local.rights.object_deletes import delete_allowed
 from lambdamagic.local.rights.operations import Call, call_of
 from lambdamagic.local.server import auth_errors
@@ -47,8 +47,19 @@ class AccessControl:
         if caller is not None and call is not None:  # what is no operation at all is moto's to refuse
             for right in rights_of(call, place):
                 caller.require(right, place)
+                for needed in key_rights(call, right, self._bucket_key):
+                    caller.require(needed, place)
         with acting(caller, place):
             yield Checked(caller, call, place)
+
+    def _bucket_key(self, bucket: str) -> str | None:
+        """Return the ARN of the KMS key that a bucket is encrypted with, or None."""
+        from moto.s3.models import s3_backends
+
+        found = s3_backends[self._account_id]["aws"].buckets.get(bucket)
+        rule = ((found.encryption if found else None) or {}).get("Rule") or {}
+        rule = rule[0] if isinstance(rule, list) else rule
+        return (rule.get("ApplyServerSideEncryptionByDefault") or {}).get("KMSMasterKeyID")
 
     def _caller(self, key_id: str, service: str) -> Caller | None:
         """Return whose key it is; None for a function whose role IAM does not know, which may do everything."""

@@ -92,6 +92,24 @@ def rights_of(call: Call, place: CallPlace) -> list[Right]:
     return [*find(call, place)] if find else [Right(f"{call.service}:{call.operation}")]
 
 
+def key_rights(call: Call, right: Right, key_of: Callable[[str], str | None]) -> Iterator[Right]:
+    """Yield the rights to a bucket's KMS key that go with one to its objects ("Using SSE-KMS", S3 user guide).
+
+    Args:
+        call: The call.
+        right: A right that it needs.
+        key_of: Returns the ARN of a bucket's key, or None.
+    """
+    actions = {"s3:GetObject": ["Decrypt"], "s3:PutObject": ["GenerateDataKey"]}.get(right.action, [])
+    if not actions or call.operation == "HeadObject":
+        return
+    if call.operation in ("CompleteMultipartUpload", "CreateMultipartUpload", "UploadPart"):
+        actions = [*actions, "Decrypt"]  # "Uploading and copying objects using multipart upload", permissions
+    key = key_of(right.resource.rpartition(":::")[2].partition("/")[0])
+    if key is not None:
+        yield from (Right(f"kms:{action}", key) for action in actions)
+
+
 def object_arn(bucket: str, key: str | None = None) -> str:
     """Return the ARN of a bucket, or of an object in it."""
     return f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else "")
