@@ -36,7 +36,7 @@ _KINDS = {
         node.me, node.large = node, array * 2
         del node
     """,
-    "a map with errors": "%lambda_map {options} --chunksize 8 --on-error return fail range(8)",
+    "a map with errors": "%lambda_map {options} --chunksize 8 --on-error return work range(8)",
     "a figure": """
         %%lambda {options}
         import matplotlib.pyplot as plt
@@ -46,7 +46,7 @@ _KINDS = {
     """,
 }
 _SETUP = """
-def fail(number):
+def work(number):
     import numpy as np
     large = np.full(104_000_000 // 8, number)
     raise KeyError(number)

@@ -10,7 +10,6 @@ from lambdamagic.api import process
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.map_job import MapJob
 from lambdamagic.api.options import read_options
-from lambdamagic.appearance import printable
 from lambdamagic.errors import JobMissingError
 from lambdamagic.events import Listener
 from lambdamagic.jobs.history import History, JobNote
@@ -79,7 +78,7 @@ def _info(note: JobNote) -> JobInfo:
     ended = note.ended
     return JobInfo(
         job_id=note.job_id,
-        label=printable(note.label),
+        label=note.label,
         mode=note.mode,
         state=note.state,
         started_at=note.started_at,

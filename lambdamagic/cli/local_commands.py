@@ -39,12 +39,13 @@ def _show(app: App, connection: LocalConnection, used: Usage | None = None) -> N
 @local.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
 @click.option("--concurrency", type=click.IntRange(1, 10_000), help="Invocations that may run at once.")
+@click.option("--strict", is_flag=True, default=None, help="As hard as on AWS: only /tmp can be written, and more.")
 @with_common_options
-def start(app: App, port: int, concurrency: int | None) -> None:
+def start(app: App, port: int, concurrency: int | None, strict: bool | None) -> None:
     """Start it, or find the one that runs; print the environment that leads any AWS SDK to it."""
     from lambdamagic.local.shared_server import start_shared
 
-    started = start_shared(port=port, concurrency=concurrency)
+    started = start_shared(port=port, concurrency=concurrency, strict=strict)
     if started.was_running:
         app.out.note("# it was running already")
     _show(app, started.connection)

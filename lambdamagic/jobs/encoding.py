@@ -14,7 +14,7 @@ from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, first_that_can, serializer_versions
+from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, serializer_versions
 from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Deleted
 from lambdamagic.errors import EncodeError
@@ -81,12 +81,15 @@ def encode_program(
     Raises:
         EncodeError: A value cannot be pickled; names it, the path to the offending part, and what to do.
     """
-    try:
-        return first_that_can(
-            serializer, lambda kind: _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code)
-        )
-    except _NameFailed as failed:
-        raise _explained(failed, home) from failed.error
+    kinds = KINDS[serializer]
+    failure: _NameFailed | None = None
+    for kind in kinds:
+        try:
+            return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code)
+        except _NameFailed as failed:
+            failure = failed
+    assert failure is not None
+    raise _explained(failure, home) from failure.error
 
 
 def _explained(failure: _NameFailed, home: Home) -> EncodeError:

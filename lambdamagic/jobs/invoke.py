@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 from lambdamagic.errors import TargetError
@@ -15,6 +16,9 @@ from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import parse_report
 from lambdamagic.protocol.stored import seal
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
+
+#: Names this process to the function, which leaves no files of one session to another.
+_SESSION = secrets.token_hex(8)
 
 
 def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
@@ -118,6 +122,7 @@ def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, waits: bool) -> Requ
         options={
             **spec.options,
             "program_id": unit.program_id,
+            "session": _SESSION,
             "tasks": [min(unit.tasks), max(unit.tasks)],
             **({"pick": unit.pick} if unit.pick else {}),
         },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,11 +10,13 @@ from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, first_that_can
+from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer
 from lambdamagic.codec.placeholder import stand_in
 from lambdamagic.codec.shared import Shared
 from lambdamagic.errors import EncodeError
 from lambdamagic.jobs.job import Arrival
+
+_KINDS = {"auto": ("c", "dill"), "dill": ("dill-forced",), "cloudpickle": ("cloudpickle",)}
 
 
 def encode_items(
@@ -38,18 +39,18 @@ def encode_items(
     Raises:
         EncodeError: One cannot be pickled; names it and the path to the offending part.
     """
-
-    def attempt(kind: str) -> Frames:
+    kinds = _KINDS[serializer]
+    for kind in kinds:
         encoder = Encoder(home, kind=kind)
         encoder.share_arrays(share)
-        encoder.dump(list(chunk))
+        try:
+            encoder.dump(list(chunk))
+        except PICKLING_ERRORS:
+            continue
         return encoder.frames()
-
-    with contextlib.suppress(*PICKLING_ERRORS):
-        return first_that_can(serializer, attempt)
     for number, item in enumerate(chunk, start):
         try:
-            Encoder(home, kind=KINDS[serializer][-1]).dump(item)
+            Encoder(home, kind=kinds[-1]).dump(item)
         except PICKLING_ERRORS:
             path, reason = explain_unpicklable(f"item {number}", item, home)
             raise EncodeError(

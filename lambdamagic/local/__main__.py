@@ -9,7 +9,12 @@ import sys
 from typing import Any
 
 from lambdamagic.errors import LocalServerError
-from lambdamagic.local.server.server_options import DEFAULT_REGION, ServerOptions, default_concurrency
+from lambdamagic.local.server.server_options import (
+    DEFAULT_REGION,
+    ServerOptions,
+    default_concurrency,
+    strict_by_environment,
+)
 
 
 def main() -> int:
@@ -21,6 +26,7 @@ def main() -> int:
     parser.add_argument("--folder", help="where to make the instance's folder (default: the temporary folder)")
     parser.add_argument("--region", default=DEFAULT_REGION)
     parser.add_argument("--time-factor", type=float, default=1.0, help="scale the waits of asynchronous retries")
+    parser.add_argument("--strict", action="store_true", default=strict_by_environment(), help="as hard as on AWS")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -32,6 +38,7 @@ def main() -> int:
         folder=arguments.folder,
         region=arguments.region,
         time_factor=arguments.time_factor,
+        strict=arguments.strict,
     )
     return _run(options, owner_fd=None, announce=lambda facts: _print_usage(options, facts))
 

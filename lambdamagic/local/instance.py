@@ -83,6 +83,7 @@ class Server:
                 endpoint_url=f"http://{HOST}:{port}",
                 interpreters=Interpreters(),
                 image_command=options.image_command,
+                is_strict=options.strict,
             ),
             pool=self._pool,
             authenticator=self._authenticator,

@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from lambdamagic.errors import LocalServerError
-from lambdamagic.local.server.server_options import CLOSE_TIMEOUT_S, DEFAULT_REGION, ServerOptions, default_concurrency
+from lambdamagic.local.server.server_options import (
+    CLOSE_TIMEOUT_S,
+    DEFAULT_REGION,
+    ServerOptions,
+    default_concurrency,
+    strict_by_environment,
+)
 
 STOP_TIMEOUT_S = 2 * CLOSE_TIMEOUT_S + 5.0  # more than the server takes for its work, its keeper and the way out
 _DEATH_LINES = 15
@@ -85,6 +91,7 @@ class LocalServer:
         init_timeout_s: float = 10.0,
         time_factor: float = 1.0,
         image_command: tuple[str, ...] = (),
+        strict: bool | None = None,
     ) -> LocalServer:
         """Start an instance and return when it listens.
 
@@ -99,6 +106,7 @@ class LocalServer:
             init_timeout_s: How long INIT may take before the environment is started over.
             time_factor: Multiplies the waits of asynchronous retries and the maximum event age.
             image_command: What runs a function of package type Image; see `ServerOptions`.
+            strict: Whether it is as hard as AWS; by default what the environment says.
 
         Raises:
             LocalServerError: It could not start; nothing is left behind.
@@ -113,6 +121,7 @@ class LocalServer:
             init_timeout_s=init_timeout_s,
             time_factor=time_factor,
             image_command=image_command,
+            strict=strict_by_environment() if strict is None else strict,
         )
         process, stderr, connection = launch(options, startup_timeout_s=startup_timeout_s)
         return cls(process, stderr, connection)

@@ -26,7 +26,12 @@ from lambdamagic.local.local_server import (
     signed_request,
 )
 from lambdamagic.local.server.file_lock import locked
-from lambdamagic.local.server.server_options import DEFAULT_REGION, ServerOptions, default_concurrency
+from lambdamagic.local.server.server_options import (
+    DEFAULT_REGION,
+    ServerOptions,
+    default_concurrency,
+    strict_by_environment,
+)
 
 _POLL_S = 0.02
 _CHEAP_QUESTION = "/2016-08-19/account-settings"  # GetAccountSettings
@@ -69,6 +74,7 @@ def start_shared(
     port: int = 0,
     concurrency: int | None = None,
     region: str = DEFAULT_REGION,
+    strict: bool | None = None,
     startup_timeout_s: float = 60.0,
 ) -> SharedStart:
     """Start the shared instance, or return the one that runs.
@@ -78,6 +84,7 @@ def start_shared(
         port: A port on 127.0.0.1; 0 takes a free one.
         concurrency: Invocations that may run at once.
         region: The region whose functions it runs.
+        strict: See `ServerOptions`; by default what the environment says.
         startup_timeout_s: How long to wait for it to listen.
 
     Raises:
@@ -92,6 +99,7 @@ def start_shared(
             port=port,
             concurrency=default_concurrency() if concurrency is None else concurrency,
             region=region,
+            strict=strict_by_environment() if strict is None else strict,
             detached=True,
         )
         process, stderr, connection = launch(options, startup_timeout_s=startup_timeout_s)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import (
     Magics,
     line_cell_magic,
@@ -40,15 +39,7 @@ from lambdamagic.magics.waiting import WaitingCells
 
 
 def _tokens(line: str) -> list[str]:
-    """Return the words of a magic's line.
-
-    Raises:
-        UsageError: A quotation has no end.
-    """
-    try:
-        return list(arg_split(line, posix=False))
-    except ValueError as error:
-        raise UsageError(f"{line.strip()!r}: {str(error).lower()}") from None
+    return list(arg_split(line, posix=False))
 
 
 #: `%config LambdaMagics` names the type of each; config checks the values, since it knows their limits.

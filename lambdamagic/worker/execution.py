@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import builtins
 import contextlib
-import functools
 import inspect
 import logging
 import os
@@ -43,11 +42,6 @@ def run_code(code: types.CodeType, namespace: dict[str, Any]) -> None:
         asyncio.run(eval(code, namespace))  # noqa: S307  # the user's code is what is run here
     else:
         exec(code, namespace)
-
-
-@functools.cache
-def _start_folder() -> int:
-    return os.open(".", os.O_RDONLY)
 
 
 @contextlib.contextmanager
@@ -101,8 +95,6 @@ class CellSurroundings:
         root = logging.getLogger()
         # The runtime's own handler writes to the function's log; a notebook shows warnings in the cell.
         handlers, root.handlers, level = root.handlers, [], root.level
-        # A descriptor instead of a path: one system call to come back, and it works if the folder was renamed.
-        folder = _start_folder()
         environ, path = dict(os.environ), list(sys.path)
         try:
             with (
@@ -123,7 +115,7 @@ class CellSurroundings:
         finally:
             root.handlers = handlers
             root.setLevel(level)
-            os.fchdir(folder)
+            os.chdir("/")  # nothing of the job is held; the next one enters its own folder
             sys.path[:] = path
             if os.environ != environ:
                 os.environ.clear()
@@ -157,10 +149,6 @@ class CellSurroundings:
     def failure(self, error: BaseException) -> list[ErrorRecord]:
         """Take an exception of the user's code apart, with the user's own paths in it."""
         records = describe(error, internal=INTERNAL)
-        for record in records:
-            # The records say what came from what; one that cannot travel must not keep the others here.
-            if record.exception is not None:
-                record.exception.__cause__ = record.exception.__context__ = None
         aliases = self._program.aliases
         if aliases:
             for record in records:

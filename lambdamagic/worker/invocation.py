@@ -27,6 +27,7 @@ from lambdamagic.worker.execution import CellSurroundings
 from lambdamagic.worker.mapper import Chunk
 from lambdamagic.worker.memory import Memory
 from lambdamagic.worker.program import LoadedProgram
+from lambdamagic.worker.scratch import Scratch
 from lambdamagic.worker.shared_objects import SharedObjects
 from lambdamagic.worker.trigger import is_notification, requests_of
 from lambdamagic.worker.watchdog import Interrupted, Watchdog
@@ -139,6 +140,9 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], *, began: float,
 
 def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Response, Frames | None]:
     here = versions.here()
+    if "scratch" not in state:
+        state["scratch"] = Scratch()
+    state["scratch"].enter(request.job_id, request.options.get("session", ""))
     program = _program(request, state, cache)
     environment = CellSurroundings(program)
     if request.kind == "map":

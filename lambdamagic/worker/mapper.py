@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from types import CoroutineType
@@ -11,7 +10,7 @@ from typing import Any
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line
 from lambdamagic.codec.frames import Frames
-from lambdamagic.codec.picklers import PICKLING_ERRORS, first_that_can
+from lambdamagic.codec.picklers import PICKLING_ERRORS
 from lambdamagic.errors import ResultError
 from lambdamagic.protocol.envelope import Request, TaskSummary
 from lambdamagic.worker.blobs import BlobCache, read_frames
@@ -115,12 +114,16 @@ class Chunk:
 
     def frames(self) -> Frames:
         """Write the outcomes; one that no pickler can carry becomes an error of its own."""
-        serializer = self._request.options.get("serializer", "auto")
+        kinds = {"auto": ["c", "dill"], "dill": ["dill-forced"], "cloudpickle": ["cloudpickle"]}
+        wanted = kinds[self._request.options.get("serializer", "auto")]
         with self._program.current():
-            with contextlib.suppress(*PICKLING_ERRORS):
-                return first_that_can(serializer, lambda kind: self._write(kind, self.outcomes))
-            self.outcomes = [self._carried(serializer, outcome) for outcome in self.outcomes]
-            return first_that_can(serializer, lambda kind: self._write(kind, self.outcomes))
+            for kind in wanted:
+                try:
+                    return self._write(kind, self.outcomes)
+                except PICKLING_ERRORS:
+                    continue
+            self.outcomes = [self._carried(wanted[-1], outcome) for outcome in self.outcomes]
+            return self._write(wanted[-1], self.outcomes)
 
     def _write(self, kind: str, outcomes: list[dict[str, Any]]) -> Frames:
         encoder = Encoder(self._program.home, kind=kind)
@@ -128,9 +131,9 @@ class Chunk:
             encoder.dump(outcome)
         return encoder.frames()
 
-    def _carried(self, serializer: str, outcome: dict[str, Any]) -> dict[str, Any]:
+    def _carried(self, kind: str, outcome: dict[str, Any]) -> dict[str, Any]:
         try:
-            first_that_can(serializer, lambda kind: self._write(kind, [outcome]))
+            Encoder(self._program.home, kind=kind).dump(outcome)
         except PICKLING_ERRORS as error:
             records = outcome.get("error")
             if records is not None:

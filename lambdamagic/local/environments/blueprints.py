@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
+import site
+import sys
 from pathlib import Path
+from typing import Any
 
 from lambdamagic.local.environments.environment import Blueprint
 from lambdamagic.local.environments.function_versions import FunctionVersion
-from lambdamagic.local.environments.interpreters import Interpreters, package_folder
+from lambdamagic.local.environments.interpreters import Interpreter, Interpreters, package_folder
 from lambdamagic.local.environments.unpacking import PackageStore
 from lambdamagic.local.server.auth import Credential
+
+_USER_ID = 993  # Lambda's sbx_user1051; any that is not root
 
 
 class BlueprintMaker:
     """Makes blueprints; blocking, since it unpacks archives and may install a Python."""
 
     def __init__(
-        self, folder: Path, *, endpoint_url: str, interpreters: Interpreters, image_command: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *,
+        endpoint_url: str,
+        interpreters: Interpreters,
+        image_command: tuple[str, ...] = (),
+        is_strict: bool = False,
     ) -> None:
         self._folder = folder
         self._endpoint_url = endpoint_url
         self._interpreters = interpreters
         self._image_command = image_command
+        self._is_strict = is_strict
         self._packages = PackageStore(folder / "packages")
 
     def make(self, function: FunctionVersion, credential: Credential) -> Blueprint:
@@ -80,4 +92,21 @@ class BlueprintMaker:
             task_root=task_root,
             runtime=f"python:{interpreter.version}",
             is_container=is_container,
+            # Whatever runs an image sees to its surroundings.
+            surroundings=None if is_container else self._surroundings(interpreter, [task_root, *layers]),
         )
+
+    def _surroundings(self, interpreter: Interpreter, code: list[Path]) -> dict[str, Any]:
+        """Return what a function may change: nothing of its code, nor of the user's Python; strictly, only `/tmp`."""
+        read_only = [*code, package_folder(self._folder), Path(interpreter.executable).parent.parent]
+        if interpreter.is_own:
+            user_site = Path(site.getuserbase()) / "lib"
+            own = Path(sys.modules["lambdamagic"].__file__ or "").resolve().parent
+            read_only += [Path(sys.base_prefix), own, *([user_site] if user_site.is_dir() else [])]
+        return {
+            "read_only": [*(["/"] if self._is_strict else []), *dict.fromkeys(map(str, read_only))],
+            # Shared with this machine, unlike Lambda's: the instance itself, and what tests look at, lie there.
+            "writable": [*dict.fromkeys(["/tmp", str(self._folder.parent)])] if self._is_strict else [],
+            "hidden": ["/dev/shm"] if self._is_strict else [],  # what Lambda does not have
+            "user_id": _USER_ID if self._is_strict else None,
+        }

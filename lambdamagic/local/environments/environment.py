@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lambdamagic.local.control.log_streams import MAX_OUTPUT_BYTES, InvocationLog, LogBuffer, LogStream, timeout_note
 from lambdamagic.local.environments.function_versions import FunctionVersion
@@ -31,6 +32,7 @@ from lambdamagic.local.environments.results import (
 from lambdamagic.local.environments.runtime_api import Refusal, RuntimeApi, Task
 
 _ids = itertools.count(1)
+_HOME = "/home/sbx_user1051"  # as Lambda's user has it: a folder that is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Blueprint:
     variables: dict[str, str]
     task_root: Path
     runtime: str
+    surroundings: dict[str, Any] | None = None
     is_container: bool = False
 
 
@@ -143,13 +146,16 @@ class Environment:
         await self._api.open()
         self._init.began = time.perf_counter()
         self._init.request_id = request_id
+        surroundings = self._blueprint.surroundings
+        if surroundings is not None:
+            surroundings = {**surroundings, "writable": [*surroundings["writable"], str(self._folder)]}
         env = {
             **self._blueprint.variables,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_LAMBDA_LOG_STREAM_NAME": self._stream.name,
             "LAMBDAMAGIC_ENVIRONMENT_ID": self.identity,
             "TMPDIR": str(temporary),
-            "HOME": str(temporary),
+            "HOME": _HOME if surroundings is not None else str(temporary),
         }
         self.pid = await self._processes.spawn(
             self.identity,
@@ -157,6 +163,7 @@ class Environment:
             env=env,
             cwd=self._blueprint.task_root,
             output=self._output.path,
+            surroundings=surroundings,
             on_exit=self._on_exit,
         )
         self._api.admit()

@@ -9,7 +9,8 @@ the environments (`PR_SET_PDEATHSIG`) and the server, seeing the socket close, e
 It runs as a plain script (`python -I -S keeper.py FD LOCK FOLDER`) and so imports nothing of this package; it is
 single-threaded, which is what makes fork and prctl safe here and not in the server.
 
-The protocol is one JSON object a line: `{"spawn": id, "argv", "env", "cwd", "output"}`, `{"kill": id}`,
+The protocol is one JSON object a line: `{"spawn": id, "argv", "env", "cwd", "output", "surroundings"}`,
+`{"kill": id}`,
 answered by `{"started": id, "pid"}`, `{"failed": id, "reason"}` and `{"exited": id, "status", "peak_rss_kb"}`.
 """
 # ruff: noqa: PTH123, PTH208 - pathlib would double the start of this script
@@ -39,12 +40,25 @@ def _prctl() -> Any:
     return ctypes.CDLL(None, use_errno=True).prctl
 
 
+def _load_beside(name: str) -> Any:
+    """Return a module that lies beside this script, which knows no packages."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(name, os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py"))  # noqa: PTH100, PTH118, PTH120
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 class Keeper:
     """Starts, kills and reaps processes by the server's ids."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._prctl = _prctl()
+        self._surroundings = _load_beside("surroundings")
         self._pids: dict[str, int] = {}
         self._ids: dict[int, str] = {}
         self._unread = b""
@@ -105,6 +119,8 @@ class Keeper:
 
     def _become(self, message: dict[str, Any], keeper_pid: int) -> None:
         signal.set_wakeup_fd(-1)
+        if message["surroundings"] is not None:
+            self._surroundings.enter(message["surroundings"])  # before prctl: new credentials would undo that
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()

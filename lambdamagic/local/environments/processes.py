@@ -106,6 +106,7 @@ class Processes(asyncio.Protocol):
         env: dict[str, str],
         cwd: Path,
         output: Path,
+        surroundings: dict[str, Any] | None,
         on_exit: Callable[[ProcessExit], None],
     ) -> int:
         """Start a process in a session of its own and return its pid.
@@ -116,6 +117,7 @@ class Processes(asyncio.Protocol):
             env: Its whole environment.
             cwd: Its working directory.
             output: A FIFO that becomes its standard output and error.
+            surroundings: See `surroundings.enter`; None leaves everything as it is here.
             on_exit: Called once, from the event loop, also when it could not be started.
 
         Raises:
@@ -123,7 +125,14 @@ class Processes(asyncio.Protocol):
         """
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._watched[identity] = _Watched(started, on_exit)
-        message = {"spawn": identity, "argv": argv, "env": env, "cwd": str(cwd), "output": str(output)}
+        message = {
+            "spawn": identity,
+            "argv": argv,
+            "env": env,
+            "cwd": str(cwd),
+            "output": str(output),
+            "surroundings": surroundings,
+        }
         self._send(message)
         return await started
 

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 
 DEFAULT_REGION = "us-east-1"
+STRICT_VARIABLE = "LAMBDAMAGIC_LOCAL_STRICT"  # 1 makes strictness the default, as our tests do
 DEFAULT_ACCOUNT_ID = "123456789012"  # moto's own default account
 BLOB_LIMIT_BYTES = 2 << 30
 CLOSE_TIMEOUT_S = 5.0  # what a server that ends gives its running work, and then its keeper, each
@@ -20,6 +21,11 @@ def default_concurrency() -> int:
     AWS gives an account 1,000 (new accounts: 10); here every running invocation is a process of this machine.
     """
     return max(10, 4 * (os.cpu_count() or 1))
+
+
+def strict_by_environment() -> bool:
+    """Say whether instances are strict unless their start says otherwise."""
+    return os.environ.get(STRICT_VARIABLE) == "1"
 
 
 def new_access_key_id() -> str:
@@ -46,6 +52,7 @@ class ServerOptions:
         image_command: What runs a function of package type Image: program and arguments, to which the handler is
             added; empty runs the handler with the server's interpreter.
         blob_limit_bytes: How much clients may have staged in the embedded S3; what was not used for longest goes.
+        strict: Whether everything is as hard as on AWS, also where that takes something from a user of this machine.
         detached: Whether the instance outlives the process that started it (a shared instance).
     """
 
@@ -62,6 +69,7 @@ class ServerOptions:
     time_factor: float = 1.0
     image_command: tuple[str, ...] = ()
     blob_limit_bytes: int = BLOB_LIMIT_BYTES
+    strict: bool = field(default_factory=strict_by_environment)
     detached: bool = False
 
     def to_json(self) -> str:

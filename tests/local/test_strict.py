@@ -1,0 +1,61 @@
+"""A strict instance: what a function finds around itself is what it finds on Lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .conftest import Account
+
+_LOOK = """
+    import os, resource, tempfile
+
+    def _try(action):
+        try:
+            action()
+        except OSError as error:
+            return type(error).__name__
+        return "worked"
+
+    def _queue():
+        import multiprocessing
+        multiprocessing.Queue()
+
+    def handler(event, context):
+        return {
+            "task root": _try(lambda: open(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "x"), "w")),
+            "working directory": _try(lambda: open("x", "w")),
+            "home": _try(lambda: open(os.path.expanduser("~/x"), "w")),
+            "etc": _try(lambda: open("/etc/x", "w")),
+            "tmp": _try(lambda: open(os.path.join(tempfile.gettempdir(), "x"), "w")),
+            "semaphores": _try(_queue),
+            "is root": os.getuid() == 0,
+            "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        }
+"""
+
+
+def test_only_tmp_can_be_written_and_nobody_is_root(own_account: Callable[..., Account]) -> None:
+    """Read-only is all but /tmp, there are no POSIX semaphores, the user is not root, 1,024 files are open at most."""
+    account = own_account(strict=True)
+    found = account.invoke(account.deploy(_LOOK))["Payload"]
+    assert found.pop("home") in ("OSError", "FileNotFoundError")
+    assert found.pop("semaphores") != "worked"
+    assert found == {
+        "task root": "OSError",
+        "working directory": "OSError",
+        "etc": "OSError",
+        "tmp": "worked",
+        "is root": False,
+        "descriptors": 1024,
+    }
+
+
+def test_a_kind_instance_protects_code_and_python(account: Account) -> None:
+    """Without strictness too the task root is read-only and HOME is not there, as on Lambda."""
+    found = account.invoke(account.deploy(_LOOK))["Payload"]
+    assert (found["task root"], found["working directory"], found["home"]) == (
+        "OSError",
+        "OSError",
+        "FileNotFoundError",
+    )
+    assert found["descriptors"] <= 1024
