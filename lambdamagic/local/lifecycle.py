@@ -15,6 +15,7 @@ from typing import Any
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.environments.processes import Processes
 from lambdamagic.local.instance import HOST, Server
+from lambdamagic.local.server.connection_bounds import ConnectionBounds, raise_descriptor_limit
 from lambdamagic.local.server.folders import make_folder
 from lambdamagic.local.server.http_server import HttpConnection
 from lambdamagic.local.server.owner import OwnerWatch
@@ -68,9 +69,12 @@ async def serve(options: ServerOptions, *, owner_fd: int | None, announce: Annou
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
     processes = await Processes.start(folder, lock, on_lost=ended.set)
     port: int = listener.getsockname()[1]
+    raise_descriptor_limit()  # after the keeper was started, whose environments are to have what functions have
     server = Server(options, folder, processes, port)
+    bounds = ConnectionBounds(loop.time)
+    sweeping = loop.create_task(bounds.keep_sweeping())
     http_server = await loop.create_server(
-        lambda: HttpConnection(server.handle, admits_body=server.admits_body), sock=listener
+        lambda: HttpConnection(server.handle, admits_body=server.admits_body, bounds=bounds), sock=listener
     )
     watch = OwnerWatch(ended.set)
     try:
@@ -90,6 +94,7 @@ async def serve(options: ServerOptions, *, owner_fd: int | None, announce: Annou
         await ended.wait()
     finally:
         watch.close()
+        sweeping.cancel()
         http_server.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):

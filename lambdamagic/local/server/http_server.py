@@ -18,6 +18,8 @@ from typing import cast
 
 import httptools
 
+from lambdamagic.local.server.connection_bounds import HEAD_S, IDLE_S, ConnectionBounds
+
 Headers = Iterable[tuple[str, str]]
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
 _UNKNOWN_BODY_BYTES = 1 << 20
@@ -99,12 +101,17 @@ class HttpConnection(asyncio.Protocol):
         on_lost: Callable[[], None] | None = None,
         on_open: Callable[[HttpConnection], None] | None = None,
         admits_body: Callable[[dict[str, str], str], bool] | None = None,
+        bounds: ConnectionBounds | None = None,
     ) -> None:
         self._handler = handler
         self._admits = admits
         self._on_lost = on_lost
         self._on_open = on_open
         self._admits_body = admits_body
+        self._bounds = bounds
+        self.expires_at: float | None = None
+        self._is_known = admits_body is None
+        self._body_bytes = 0
         self.transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[HttpRequest, bool]] = deque()
@@ -126,12 +133,18 @@ class HttpConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         if self._admits is not None and not self._admits(self.transport):
             self.abort()
-        elif self._on_open is not None:
+            return
+        if self._bounds is not None:
+            self._bounds.opened(self)
+            self._expire_in(HEAD_S)
+        if self._on_open is not None:
             self._on_open(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection; answers that come later go nowhere."""
         self.transport = None
+        if self._bounds is not None:
+            self._bounds.closed(self)
         if self._on_lost is not None:
             self._on_lost()
 
@@ -154,9 +167,21 @@ class HttpConnection(asyncio.Protocol):
             if self._head_bytes > _MAX_HEAD_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large")
                 return
+        if self._bounds is not None and not self._bounds.holds(self, self._unsigned_bytes()):
+            self._refuse(b"503 Service Unavailable")
+            return
         # Not from within the parser, which would take a mistake of ours for one of the peer's.
         self._next()
         self._read_or_wait()
+
+    def _unsigned_bytes(self) -> int:
+        if self._is_in_head:
+            return 0 if self._has_begun else self._head_bytes
+        return 0 if self._is_known else self._head_bytes + self._body_bytes
+
+    def _expire_in(self, seconds: float | None) -> None:
+        if self._bounds is not None:
+            self.expires_at = None if seconds is None else self._bounds.now() + seconds
 
     def pause_writing(self) -> None:
         """Answers pile up since the peer does not read them: it need not ask for more."""
@@ -198,7 +223,9 @@ class HttpConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Parser: a request begins."""
         self._is_in_head = self._has_begun = True
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
+        if not self._busy:
+            self._expire_in(HEAD_S)
         self._header_count = 0
         self._target = b""
         self._headers: dict[str, str] = {}
@@ -220,7 +247,9 @@ class HttpConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Parser: the headers are there; a client that asks whether to go on is told to."""
         self._is_in_head = False
-        if self._admits_body is not None and self._is_large() and not self._admits_body(self._headers, self._url()):
+        self._is_known = self._admits_body is None or self._admits_body(self._headers, self._url())
+        self._expire_in(None if self._is_known or self._busy else HEAD_S)
+        if not self._is_known and self._is_large():
             # A body is kept whole in memory, so it is taken only from those who may at all be answered.
             self._refuse(b"403 Forbidden")
             return
@@ -238,6 +267,7 @@ class HttpConnection(asyncio.Protocol):
         """Parser: a piece of the body."""
         if self.is_open:
             self._chunks.append(body)
+            self._body_bytes += len(body)
 
     def on_message_complete(self) -> None:
         """Parser: the request is whole."""
@@ -251,6 +281,7 @@ class HttpConnection(asyncio.Protocol):
         request = HttpRequest(self._parser.get_method().decode("ascii"), path, query, self._headers, body)
         self._is_in_head = self._has_begun = True  # these bytes were the body's
         self._waiting.append((request, self._parser.should_keep_alive()))
+        self._expire_in(None)  # the server's turn
 
     def write(self, request: HttpRequest, response: HttpResponse) -> None:
         """Write one answer and turn to the next request that waits."""
@@ -286,6 +317,7 @@ class HttpConnection(asyncio.Protocol):
             transport.close()
         else:
             self._busy = False
+            self._expire_in(None if self._waiting else IDLE_S)
             if self._waiting:
                 self._next()
                 self._read_or_wait()
