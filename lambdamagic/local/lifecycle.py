@@ -69,7 +69,7 @@ async def serve(options: ServerOptions, *, owner_fd: int | None, announce: Annou
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
     processes = await Processes.start(folder, lock, on_lost=ended.set)
     port: int = listener.getsockname()[1]
-    raise_descriptor_limit()  # after the keeper was started, whose environments are to have what functions have
+    raise_descriptor_limit()
     server = Server(options, folder, processes, port)
     bounds = ConnectionBounds(loop.time)
     sweeping = loop.create_task(bounds.keep_sweeping())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections.abc import Awaitable, Callable
 
 import psutil
@@ -124,6 +123,9 @@ def test_who_waits_for_an_answer_is_not_cut() -> None:
                 await asyncio.sleep(0)
         head = b"PUT / HTTP/1.1\r\nHost: x\r\nAuthorization: key\r\nContent-Length: 2\r\n\r\n1"
         slow, other = await peer.connect(head)
+        async with asyncio.timeout(10):
+            while any(each.expires_at is not None for each in peer.bounds._held):  # noqa: ASYNC110 - at every step
+                await asyncio.sleep(0)
         peer.pass_time(900)
         peer.held[0].send(HttpResponse(200, body=b"ok"))
         assert (await _answer(reader)).endswith(b"ok")
@@ -159,11 +161,7 @@ def test_strangers_together_hold_no_more_than_a_bound() -> None:
     _serving(test, unsigned_bytes=100_000)
 
 
-def test_the_server_takes_as_many_connections_as_the_system_lets_it(account, server) -> None:
-    """Its limit of open files is raised; functions keep the one that they had."""
+def test_the_server_takes_as_many_connections_as_the_system_lets_it(server) -> None:
+    """Its limit of open files is raised, whatever it was started with."""
     soft, hard = psutil.Process(server.connection.pid).rlimit(psutil.RLIMIT_NOFILE)
     assert soft >= min(hard, 65_536)
-    name = account.deploy(
-        "import resource\ndef handler(e, c):\n    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]\n"
-    )
-    assert account.invoke(name)["Payload"] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -77,7 +77,7 @@ class ConnectionBounds:
 
 
 def raise_descriptor_limit() -> None:
-    """Let this process have as many connections as the system allows; those that it has started keep their own limit."""
+    """Let this process have as many connections as the system allows; what it has started keeps its own limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
