@@ -87,7 +87,7 @@ class Calls:
             if len(self._programs) > _PROGRAMS_KEPT:
                 self._programs.popitem(last=False)
             number, self._next = self._next, self._next + 1
-        items = self._launcher.encode_items([(args, kwargs)], number, share=share)
+        items = self._launcher.encode_items([(args, kwargs)], number, program=program, share=share)
 
         def begin() -> bool:
             # By its number: who keeps the unit for a while keeps no result.

@@ -142,13 +142,14 @@ class Launcher:
             return 0
         return clear(store, None if memo is None else memo.key)
 
-    def encode_items(self, items: Sequence[Any], start: int, *, share: Share | None = None) -> Frames:
-        """Encode arguments of tasks; `start` is the first one's number.
+    def encode_items(self, items: Sequence[Any], start: int, *, program: Program, share: Share | None = None) -> Frames:
+        """Encode arguments of tasks of a program; `start` is the first one's number.
 
         Raises:
             EncodeError: One cannot be pickled.
         """
-        return encode_items(process.home(), items, start, self.settings.serializer, share=share)
+        serializer = self.settings.serializer
+        return encode_items(process.home(), items, start, serializer, share=share, extensions=program.extensions)
 
     def run(self, place: Place, request: RunRequest, listener: Listener | None = None) -> Run:
         """Return a run that has not begun.

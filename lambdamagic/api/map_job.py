@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
@@ -183,7 +184,14 @@ def start_map(
     """
     items: Sequence[Any] = list(zip(*iterables, strict=False))
     fitted, sizing = launcher.fitted(fn, items), Sizing.of(launcher.settings, chunksize)
-    work = MapWork(name_of(fn), *fitted, items, launcher.encode_items, sizing, {"star": True})
+    work = MapWork(
+        name_of(fn),
+        *fitted,
+        items,
+        functools.partial(launcher.encode_items, program=fitted.program),
+        sizing,
+        {"star": True},
+    )
     job = MapJob(launcher, work)
     job.table.reach(len(items))
     return job.resume()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import CancelledError
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from lambdamagic.api import process
 from lambdamagic.api.launcher import CallStyle, Launcher, name_of
+from lambdamagic.codec.frames import Frames
 from lambdamagic.errors import JobCancelledError
+from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.outcomes import Failure
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.sources import ChunkedItems, Sizing
@@ -59,9 +61,9 @@ class MapRun(Generic[_O]):
         self.was_taken_from = False
         self._run: Run | None = None
         first = list(items if window is None else islice(items, window))
-        self._feed = ChunkedItems(
-            launcher.encode_items, Sizing.of(launcher.settings, chunksize), joins=launcher.settings.cache
-        )
+        self._launcher = launcher
+        self._program: Program | None = None
+        self._feed = ChunkedItems(self._encode, Sizing.of(launcher.settings, chunksize), joins=launcher.settings.cache)
         place = launcher.place()
 
         def explain(task: int, failure: Failure, arrival: Any) -> BaseException:
@@ -73,6 +75,7 @@ class MapRun(Generic[_O]):
             self.outcomes.end()
             return
         fitted = launcher.fitted(fn, first)
+        self._program = fitted.program
         memo = launcher.memo(fn, fitted.program)
         self.outcomes = outcomes(process.home(), explain, memo=memo, style=style)
         cached = self._put(first)
@@ -94,6 +97,10 @@ class MapRun(Generic[_O]):
         self._run = run
         run.start(self.outcomes.take, self._ended)
         process.finish_before_exit(self)
+
+    def _encode(self, items: Sequence[Any], start: int) -> Frames:
+        assert self._program is not None, "items are encoded after their program"
+        return self._launcher.encode_items(items, start, program=self._program)
 
     def _ended(self, error: BaseException | None) -> None:
         self.drop()

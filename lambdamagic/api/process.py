@@ -8,6 +8,8 @@ import sys
 import threading
 import weakref
 from collections.abc import Container
+from itertools import chain
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lambdamagic.capture.hidden import HiddenNames
@@ -55,11 +57,26 @@ def _shared() -> _Shared:
 
 def home() -> Home:
     """Return the home of this process's `__main__`."""
-    shared, namespace = _shared(), sys.modules["__main__"].__dict__
+    shared, namespace = _shared(), _globals_of_main()
     with shared.lock:
         if shared.home is None or shared.home.namespace is not namespace:
             shared.home = Home(namespace)
         return shared.home
+
+
+def _globals_of_main() -> dict[str, Any]:
+    """Return the globals of the functions of `__main__`.
+
+    A process that multiprocessing has spawned runs the program's file in one namespace, and copies it into another.
+    """
+    namespace = vars(sys.modules["__main__"])
+    if namespace.get("__name__") != "__mp_main__":
+        return namespace
+    classes = [value for value in namespace.values() if isinstance(value, type) and value.__module__ == "__mp_main__"]
+    for value in chain(namespace.values(), *(vars(each).values() for each in classes)):
+        if type(value) is FunctionType and value.__module__ == "__mp_main__":
+            return value.__globals__
+    return namespace
 
 
 def hidden() -> Container[str]:

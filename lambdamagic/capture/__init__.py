@@ -1,6 +1,6 @@
 """Cell analysis: text and a namespace in, a plan out. No kernel, no I/O but reading the user's own modules."""
 
-from lambdamagic.capture.analyse import plan_callable, plan_cell
+from lambdamagic.capture.analyse import plan_callable, plan_cell, plan_met
 from lambdamagic.capture.ipython_calls import SUPPORTED_CELL_MAGICS, SUPPORTED_LINE_MAGICS
 from lambdamagic.capture.modules import OwnModule
 from lambdamagic.capture.plan import CallablePlan, CapturedName, CapturePlan
@@ -16,5 +16,6 @@ __all__ = [
     "Touched",
     "plan_callable",
     "plan_cell",
+    "plan_met",
     "touched_names",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from lambdamagic.capture.cell_code import compile_cell
@@ -93,4 +94,28 @@ def plan_callable(
     needs = Needs(namespace, exclude=exclude, hidden=hidden, cell_dir=cell_dir, transform=transform)
     needs.add_included(include)
     needs.add_value(fn)
+    return needs.finish()
+
+
+def plan_met(
+    functions: Iterable[FunctionType],
+    modules: Iterable[str],
+    namespace: Mapping[str, Any],
+    *,
+    exclude: Iterable[str] = (),
+    hidden: Container[str] = (),
+    cell_dir: Path | None = None,
+    transform: Transform = _unchanged,
+) -> CallablePlan:
+    """Plan what must travel with code that was met while something was written; the other arguments as in `plan_cell`.
+
+    Args:
+        functions: The notebook's functions that were written by value.
+        modules: Full names of the modules that were referred to.
+
+    Raises:
+        CaptureError: Own modules are too large.
+    """
+    needs = Needs(namespace, exclude=exclude, hidden=hidden, cell_dir=cell_dir, transform=transform)
+    needs.add_reached(functions, dict.fromkeys(sorted(modules), "found inside a value"))
     return needs.finish()

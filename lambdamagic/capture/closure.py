@@ -1,7 +1,7 @@
 """From a value of the notebook to the notebook code that it holds, which reads the notebook's names in turn.
 
 Only looks: calls no method of the user's, so that capture changes nothing. The work is bounded; what lies beyond
-the bounds is not in `visited_functions`, and the encoder then takes the globals of such a function by itself.
+the bounds is not in `visited_functions`: what the encoder then meets is planned by `plan_met`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from types import (
 from typing import Any, NamedTuple
 
 from lambdamagic.capture.modules import contents
+from lambdamagic.codec.home import MAIN_NAMES
 from lambdamagic.codec.module_names import NAMES
 from lambdamagic.codec.shared import Shared
 
@@ -79,7 +80,7 @@ def reach(value: object, namespace: Mapping[str, Any]) -> Reach:
 
 def is_notebook_function(fn: FunctionType, namespace: Mapping[str, Any]) -> bool:
     """Whether the function's globals are the notebook's."""
-    return fn.__globals__ is namespace or fn.__globals__.get("__name__") == "__main__"
+    return fn.__globals__ is namespace or fn.__globals__.get("__name__") in MAIN_NAMES
 
 
 class _Walk:
@@ -108,7 +109,7 @@ class _Walk:
         return Reach(tuple(self.functions), self.modules)
 
     def needs(self, module: object, why: str) -> None:
-        if isinstance(module, str) and module not in ("builtins", "__main__"):
+        if isinstance(module, str) and module != "builtins" and module not in MAIN_NAMES:
             self.modules.setdefault(module, why)
 
     def children(self, value: Any) -> Iterable[object]:
@@ -155,7 +156,7 @@ class _Walk:
         else:
             self.needs(fn.__globals__.get("__name__"), f"function {fn.__qualname__}")
             # A function that its module's namespace holds goes by reference; one made inside another goes by value.
-            if "<locals>" not in fn.__qualname__ and fn.__module__ != "__main__":
+            if "<locals>" not in fn.__qualname__ and fn.__module__ not in MAIN_NAMES:
                 return
         for cell in fn.__closure__ or ():
             try:
@@ -172,7 +173,7 @@ class _Walk:
 
     def of_class(self, cls: type) -> Iterator[object]:
         self.needs(_module_of(cls), f"class {cls.__qualname__}")
-        if _module_of(cls) != "__main__":
+        if _module_of(cls) not in MAIN_NAMES:
             return
         members = [value for name, value in vars(cls).items() if name not in _CLASS_BOOKKEEPING]
         yield from self.among(lambda: iter(members))
@@ -187,7 +188,7 @@ class _Walk:
             return
         if type(attributes) is not dict:
             return
-        if _module_of(kind) == "__main__":
+        if _module_of(kind) in MAIN_NAMES:
             yield kind
             yield from self.among(lambda: iter(attributes.values()))
         elif "__wrapped__" in attributes:  # functools.lru_cache and other decorators that are objects
@@ -209,7 +210,7 @@ class _Walk:
 
 def _leads_to_code(kind: type) -> bool:
     return (
-        issubclass(kind, _FOLLOWED) or _module_of(kind) == "__main__" or kind is _LRU_CACHE or issubclass(kind, Shared)
+        issubclass(kind, _FOLLOWED) or _module_of(kind) in MAIN_NAMES or kind is _LRU_CACHE or issubclass(kind, Shared)
     )
 
 

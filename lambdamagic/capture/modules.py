@@ -12,6 +12,7 @@ import importlib.util
 import os
 import sys
 import sysconfig
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,7 +78,7 @@ def own_modules(
         if place is None:
             continue
         files = tuple(sorted(_files(name, place)))
-        total += sum(path.stat().st_size for _, path in files)
+        total += sum(size_of(path) for _, path in files)
         if total > MAX_TOTAL_BYTES or len(files) > MAX_FILES:
             raise CaptureError(
                 f"the module {name!r} ({_where(place)}) is too large to ship: {len(files)} files,"
@@ -111,7 +112,7 @@ def contents(module: ModuleType) -> dict[str, Any]:
 def imports_of(path: Path) -> frozenset[str]:
     """Return the top-level names which a source file imports absolutely, anywhere in it."""
     try:
-        status = path.stat()
+        status = stat_of(path)
         return _imports_of(str(path), status.st_mtime_ns, status.st_size)
     except (OSError, SyntaxError, ValueError):  # unreadable or not Python: it fails where it is imported, or never
         return frozenset()
@@ -120,7 +121,7 @@ def imports_of(path: Path) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _imports_of(path: str, _mtime_ns: int, _size: int) -> frozenset[str]:
     tops: set[str] = set()
-    for node in ast.walk(ast.parse(Path(path).read_bytes())):
+    for node in ast.walk(ast.parse(content_of(Path(path)))):
         if isinstance(node, ast.Import):
             tops.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
@@ -136,7 +137,8 @@ def _own_place(name: str, cell_dir: Path | None) -> _Place | None:
     if place is None:
         return None
     if place.file is not None:
-        return place if _is_own(place.file) else None
+        file = _compiled_of(module, place.file) if module is not None else place.file
+        return _Place(file, ()) if _is_own(file) else None
     folders = tuple(folder for folder in place.folders if _is_own(folder))
     return _Place(None, folders) if folders else None
 
@@ -180,17 +182,72 @@ def _foreign_folders() -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _is_own(path: Path) -> bool:
     real = os.path.realpath(path)
-    if not os.path.exists(real) or _INSTALLED.intersection(Path(real).parts):  # noqa: PTH110 - realpath gave a str
-        return False
+    if _INSTALLED.intersection(Path(real).parts) or not (os.path.exists(real) or archive_of(Path(real))):  # noqa: PTH110
+        return False  # realpath gave a str
     return not (real + os.sep).startswith(_foreign_folders())
 
 
 def _files(name: str, place: _Place) -> Iterator[tuple[str, Path]]:
     if place.file is not None:
-        yield place.file.name, place.file
+        yield f"{name}{place.file.suffix}", place.file  # also of what was compiled, which is named for its Python
         return
     for folder in place.folders:
-        yield from _files_of_package(name, folder)
+        archive = archive_of(folder)
+        yield from _files_of_package(name, folder) if archive is None else _files_in_archive(name, folder, archive)
+
+
+def _files_in_archive(name: str, root: Path, archive: Path) -> Iterator[tuple[str, Path]]:
+    below = f"{root.relative_to(archive).as_posix()}/"
+    with zipfile.ZipFile(archive) as opened:
+        for info in sorted(opened.infolist(), key=lambda each: each.filename):
+            relative = info.filename.removeprefix(below)
+            if info.is_dir() or relative == info.filename or relative.endswith(_SKIPPED_SUFFIXES):
+                continue
+            if relative.endswith(".py") or info.file_size <= MAX_FILE_BYTES:
+                yield f"{name}/{relative}", root / relative
+
+
+def archive_of(path: Path) -> Path | None:
+    """Return the zip file that a path leads into, as `zipimport` has paths; None for other paths."""
+    if path.exists():
+        return None
+    above = next((each for each in path.parents if each.exists()), None)
+    return above if above is not None and above.is_file() and zipfile.is_zipfile(above) else None
+
+
+def content_of(path: Path) -> bytes:
+    """Return what a file holds, be it in a zip file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    archive = archive_of(path)
+    if archive is None:
+        return path.read_bytes()
+    with zipfile.ZipFile(archive) as opened:
+        try:
+            return opened.read(path.relative_to(archive).as_posix())
+        except KeyError:
+            raise FileNotFoundError(f"{archive} holds no {path.relative_to(archive)}") from None
+
+
+def stat_of(path: Path) -> os.stat_result:
+    """Return the state of a file, or of the zip file that it is in."""
+    return (archive_of(path) or path).stat()
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file, be it in a zip file."""
+    archive = archive_of(path)
+    return path.stat().st_size if archive is None else len(content_of(path))
+
+
+def _compiled_of(module: ModuleType, file: Path) -> Path:
+    """Return a loaded module's file, or if that was deleted meanwhile, what Python had compiled from it."""
+    cached = contents(module).get("__cached__")
+    if isinstance(cached, str) and not file.exists() and archive_of(file) is None:
+        return Path(cached)
+    return file
 
 
 def _files_of_package(name: str, root: Path) -> Iterator[tuple[str, Path]]:

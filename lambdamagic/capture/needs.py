@@ -11,6 +11,7 @@ import difflib
 import linecache
 import sys
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from importlib.util import resolve_name
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -160,7 +161,13 @@ class Needs:
 
     def add_value(self, value: object) -> None:
         """Take what a value of the notebook needs to be used elsewhere."""
-        self._add_reach(reach(value, self._namespace))
+        self.add_reached([value], {})
+
+    def add_reached(self, values: Iterable[object], modules: Mapping[str, str]) -> None:
+        """Take what values need to be used elsewhere, and modules with what needs them."""
+        for value in values:
+            self._add_reach(reach(value, self._namespace))
+        self._add_reach(Reach((), dict(modules)))
         for fn in list(self._functions.values()):
             summary = summarise(fn.__code__, Scope.FUNCTION, self._transform)
             for use in _uses(summary, f"by function {fn.__qualname__}", 0):
@@ -228,13 +235,23 @@ class Needs:
 
     def _add_imports(self, summary: Summary, why: str) -> None:
         for statement in summary.imports:
-            if statement.level:
-                continue  # a notebook is in no package: it fails there as it does here
-            self._modules.setdefault(statement.module, why)
+            module = self._absolute(statement)
+            if not module:
+                continue  # outside of any package: it fails there as it does here
+            self._modules.setdefault(module, why)
             for name in statement.names:
-                full = f"{statement.module}.{name}"
+                full = f"{module}.{name}"
                 if name != "*" and full in sys.modules:
                     self._modules.setdefault(full, why)
+
+    def _absolute(self, statement: Import) -> str:
+        """Return the full name of an import's module; `python -m` runs code within a package."""
+        if not statement.level:
+            return statement.module
+        try:
+            return resolve_name("." * statement.level + statement.module, self._namespace.get("__package__") or "")
+        except ImportError:
+            return ""
 
     def _submodules(self) -> frozenset[str]:
         """Modules that the code reaches as attributes of others, and which were loaded by somebody's import."""
@@ -294,6 +311,7 @@ class Needs:
             visited_functions=frozenset(id(fn.__code__) for fn in self._functions.values()),
             skipped=self._skipped(),
             sources=self._sources(),
+            cell_dir=self._cell_dir,
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import CodeType
+from typing import Self
 
 from lambdamagic.capture.modules import OwnModule
 
@@ -30,6 +32,20 @@ class CallablePlan:
     visited_functions: frozenset[int]
     skipped: dict[str, str]
     sources: dict[str, str]
+    cell_dir: Path | None
+
+    def with_more(self, more: CallablePlan) -> Self:
+        """Return this plan with what must travel by another one."""
+        known = {module.name for module in self.own_modules}
+        return replace(
+            self,
+            captured=self.captured | {name: each for name, each in more.captured.items() if name not in self.captured},
+            imports=self.imports | more.imports,
+            submodules=self.submodules | more.submodules,
+            own_modules=(*self.own_modules, *(each for each in more.own_modules if each.name not in known)),
+            visited_functions=self.visited_functions | more.visited_functions,
+            sources={**more.sources, **self.sources},
+        )
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,7 @@ class CapturePlan(CallablePlan):
         visited_functions: id() of the code objects of captured functions whose globals were resolved here.
         skipped: Names that are read and not taken, with the reason.
         sources: Source text by filename, of the cell and of captured notebook code.
+        cell_dir: The notebook's folder, where modules are looked for that no path leads to.
         code: The compiled cell.
         source: The text that was compiled: transformed, and padded to the notebook's line numbers.
         filename: Its name in tracebacks.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from lambdamagic.capture.modules import OwnModule
+from lambdamagic.capture.modules import OwnModule, content_of, stat_of
 
 _OPTIONAL = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
@@ -53,7 +53,7 @@ def _imports(name: str, files: Mapping[str, Path]) -> Iterator[str]:
     path = files[name]
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     try:
-        status = path.stat()
+        status = stat_of(path)
         found = _imports_in(str(path), status.st_mtime_ns, status.st_size)
     except (OSError, SyntaxError, ValueError):  # it fails where it is imported, or never
         return
@@ -71,7 +71,7 @@ def _imports(name: str, files: Mapping[str, Path]) -> Iterator[str]:
 def _imports_in(path: str, _mtime_ns: int, _size: int) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
     """Return each import of a file as (level, module, members)."""
     found: list[tuple[int, str, tuple[str, ...]]] = []
-    waiting: list[ast.AST] = [ast.parse(Path(path).read_bytes())]
+    waiting: list[ast.AST] = [ast.parse(content_of(Path(path)))]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):

@@ -23,7 +23,7 @@ from lambdamagic.codec.array_views import shared_memory
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_names import NAMES
-from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, AnyPickler, make_pickler
+from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, AnyPickler, Serializer, make_pickler
 from lambdamagic.codec.rebuild import Nothing, nothing
 from lambdamagic.codec.reducers import Reducers, Reference
 from lambdamagic.codec.shared import Shared
@@ -87,6 +87,10 @@ class Encoder:
             memo[id(value)] = number, value
             self._pickler.memo = memo
 
+    def refer_to_functions(self) -> None:
+        """Let functions that the reader sent, and finds by their names, be the reader's: as pickle would have it."""
+        self._reducers.refers_to_functions = True
+
     def share_arrays(self, share: Callable[[Any], Shared | None] | None) -> None:
         """Let numpy's objects for which `share` gives a shared one travel as that; they are read-only where read."""
         self._reducers.share = share
@@ -95,6 +99,11 @@ class Encoder:
     def functions(self) -> list[types.FunctionType]:
         """The notebook functions taken by value so far."""
         return self._reducers.functions
+
+    @property
+    def modules(self) -> set[str]:
+        """Full names of the modules referred to so far, our own left out."""
+        return {name for name in self._reducers.modules if not name.startswith("lambdamagic.")}
 
     @property
     def is_of_home(self) -> bool:
@@ -258,7 +267,7 @@ def unpack_numbers(text: str) -> list[int]:
     return numbers.tolist()
 
 
-def writer(serializer: str = "auto") -> Callable[[Any, Home], Written]:
+def writer(serializer: Serializer = "auto") -> Callable[[Any, Home], Written]:
     """Return what writes shared objects, by the first of a setting's picklers that can; see `Shared`."""
 
     def write(value: Any, home: Home) -> Written:
@@ -271,7 +280,9 @@ def writer(serializer: str = "auto") -> Callable[[Any, Home], Written]:
                 if kind == kinds[-1]:
                     raise
                 continue
-            return Written(encoder.frames(), is_of_home=encoder.is_of_home, functions=encoder.functions)
+            return Written(
+                encoder.frames(), is_of_home=encoder.is_of_home, functions=encoder.functions, modules=encoder.modules
+            )
         raise AssertionError("there is a pickler for each serializer")
 
     return write

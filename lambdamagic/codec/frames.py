@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -58,16 +58,30 @@ class Written:
         is_of_home: Whether the notebook's own functions or classes are in it, so that it means the same only beside
             the same program.
         functions: The notebook's functions in it.
+        modules: The modules that it refers to.
+        extends: Whether it is more of a program, to be read before whatever comes with it.
     """
 
-    __slots__ = ("digest", "frame_sizes", "functions", "is_of_home", "pieces", "sha256", "shared", "size_bytes")
+    __slots__ = (
+        "digest", "extends", "frame_sizes", "functions", "is_of_home", "modules", "pieces", "sha256", "shared",
+        "size_bytes",
+    )  # fmt: skip
 
-    def __init__(self, frames: Frames, *, is_of_home: bool, functions: list[types.FunctionType]) -> None:
+    def __init__(
+        self,
+        frames: Frames,
+        *,
+        is_of_home: bool,
+        functions: Sequence[types.FunctionType] = (),
+        modules: Iterable[str] = (),
+        extends: bool = False,
+    ) -> None:
         self.pieces = _pieces(frames)
         self.sha256 = tuple(hashlib.sha256(piece).hexdigest() for piece in self.pieces)
         self.frame_sizes, self.size_bytes = frames.sizes, frames.size_bytes
         self.digest = hashlib.sha256(repr((self.sha256, self.frame_sizes)).encode()).hexdigest()
-        self.shared, self.is_of_home, self.functions = frames.shared, is_of_home, functions
+        self.shared, self.is_of_home, self.extends = frames.shared, is_of_home, extends
+        self.functions, self.modules = functions, frozenset(modules)
 
 
 def _pieces(frames: Frames) -> tuple[Segment, ...]:

@@ -9,6 +9,7 @@ carries a token by which the side that defined it finds the very same class agai
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import threading
@@ -17,6 +18,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 _active = threading.local()
+
+#: `__main__`, and what a process that multiprocessing has spawned calls the parent's.
+MAIN_NAMES = frozenset({"__main__", "__mp_main__"})
 
 
 class Home:
@@ -48,9 +52,18 @@ class Home:
         self.shared: Callable[[str], Any] | None = None
         #: Objects of installed modules that the other side referred to: each side has its own.
         self.of_modules: list[Any] = []
+        self._named: dict[int, weakref.ref[Any]] = {}
         self._detached: dict[int, Any] = {}
         #: What a person should be told after decoding, one sentence each.
         self.notices: list[str] = []
+
+    def is_own_name(self, module_name: object) -> bool:
+        """Whether a module of this name is the one that the home's code was defined in."""
+        return module_name == self.module_name or (self.module_name in MAIN_NAMES and module_name in MAIN_NAMES)
+
+    def sent_name(self, module_name: str) -> str:
+        """Return what a module is called on the other side."""
+        return self.module_name if self.is_own_name(module_name) else module_name
 
     def token_of(self, cls: type) -> str:
         """Return the token of a class, making one for a class that is new here."""
@@ -129,6 +142,16 @@ class Home:
             raise LookupError(f"the class {qualname} of a result is not defined in this session any more")
         return cls
 
+    def note_named(self, function: Any) -> None:
+        """Remember a function that the asking side finds again by its qualified name."""
+        if self.answers:
+            key = id(function)
+            self._named[key] = weakref.ref(function, functools.partial(_forget, self._named, key))
+
+    def is_named(self, function: Any) -> bool:
+        """Whether the asking side finds a function by its qualified name."""
+        return id(function) in self._named
+
     def note_detached(self, array: Any) -> None:
         """Remember an array of the asking side whose elements lie otherwise there."""
         if self.answers:
@@ -154,6 +177,10 @@ class Home:
             _active.home = before
 
 
+def _forget(named: dict[int, weakref.ref[Any]], key: int, _: object) -> None:
+    named.pop(key, None)
+
+
 def active() -> Home:
     """Return the home that is being loaded into.
 
@@ -168,7 +195,7 @@ def active() -> Home:
 
 def is_importable(value: Any, module_name: str | None, qualname: str | None, *, home: Home) -> bool:
     """Tell whether `value` is what importing `module_name` and walking `qualname` gives on the other side too."""
-    if not module_name or not qualname or module_name == home.module_name or "<locals>" in qualname:
+    if not module_name or not qualname or home.is_own_name(module_name) or "<locals>" in qualname:
         return False
     found: Any = sys.modules.get(module_name)
     if found is None:

@@ -101,7 +101,7 @@ def make_pickler(
 
 
 #: Which picklers are tried for each setting, in order.
-KINDS: dict[str, tuple[str, ...]] = {
+KINDS: dict[Serializer, tuple[str, ...]] = {
     "auto": ("c", "dill"),
     "dill": ("dill-forced",),
     "cloudpickle": ("cloudpickle",),

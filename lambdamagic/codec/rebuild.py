@@ -136,6 +136,23 @@ def function(
     return types.FunctionType(code_object, namespace_, name, None, closure)
 
 
+def named_function(
+    code_object: types.CodeType, namespace_: dict[str, Any], name: str, closure: tuple[types.CellType, ...] | None
+) -> types.FunctionType:
+    """Return a function as `function` does; its qualified name leads to it where it came from."""
+    made = function(code_object, namespace_, name, closure)
+    _home.active().note_named(made)
+    return made
+
+
+def known_function(qualname: str) -> Any:
+    """Return what this side has under the qualified name of a function that it sent."""
+    found = _home.active().current(qualname)
+    if found is None:
+        raise LookupError(f"the function {qualname} of a result is not defined in this session any more")
+    return found
+
+
 def set_function(target: types.FunctionType, state: dict[str, Any]) -> None:
     """Give a function its defaults, names, annotations and attributes."""
     target.__dict__.update(state.pop("__dict__", {}))

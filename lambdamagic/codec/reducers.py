@@ -50,6 +50,7 @@ class Reducers:
 
     Attributes:
         functions: Functions that were taken by value, in order: the encoder captures the globals that they read.
+        modules: Full names of the modules that the payload refers to.
         shared: Shared objects that the payload refers to, by digest.
         is_of_home: Whether something belongs to the home: its functions, its classes, the namespace itself.
     """
@@ -57,8 +58,11 @@ class Reducers:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.functions: list[types.FunctionType] = []
+        self.modules: set[str] = set()
         self.shared: dict[str, Written] = {}
         self.is_of_home = False
+        #: Whether functions that the other side finds by their names are referred to by these.
+        self.refers_to_functions = False
         #: Says which arrays travel as shared objects; None for none.
         self.share: Callable[[Any], Shared | None] | None = None
         self._is_fresh = False
@@ -81,6 +85,7 @@ class Reducers:
         if isinstance(value, BaseException):
             return self._exception(value)
         module = type(value).__module__
+        self._met(module)
         if module == "numpy":
             return self._numpy(value)
         if module == "numpy.dtypes" and value.isbuiltin == 1:
@@ -90,7 +95,7 @@ class Reducers:
         widgets = sys.modules.get("ipywidgets")
         if widgets is not None and isinstance(value, widgets.Widget):
             raise pickle.PicklingError("a widget lives by the connection of its process to a page")
-        if module == self.home.module_name or _needs_arguments(type(value).__new__):
+        if self.home.is_own_name(module) or _needs_arguments(type(value).__new__):
             return self._instance(value)
         return NotImplemented
 
@@ -105,7 +110,18 @@ class Reducers:
         module, name = found
         if module == "sys" and name in ("stdout", "stderr", "stdin", "__stdout__", "__stderr__", "__stdin__"):
             return rebuild.stream, (name,)
+        self._met(module)
         return _attribute(module), found
+
+    def _met(self, module: object) -> None:
+        if isinstance(module, str):
+            self.modules.add(module)
+
+    def _is_importable(self, value: Any, module: Any, qualname: str | None) -> bool:
+        if not is_importable(value, module, qualname, home=self.home):
+            return False
+        self._met(module)
+        return True
 
     def _anew(self, value: Anew) -> Any:
         found = self.reduce(value.value)
@@ -149,6 +165,7 @@ class Reducers:
         if written.is_of_home:
             self.is_of_home = True
             self.functions.extend(written.functions)
+        self.modules |= written.modules
         return rebuild.shared, (written.digest,)
 
     def _instance(self, value: Any) -> Any:
@@ -183,15 +200,17 @@ class Reducers:
         return rebuild.exception, (cls, value.args, value.__dict__)
 
     def _function(self, value: types.FunctionType) -> Any:
-        if is_importable(value, value.__module__, value.__qualname__, home=self.home):
+        if self._is_importable(value, value.__module__, value.__qualname__):
             if value.__name__ == "display" and value.__module__ == "IPython.core.display_functions":
                 return rebuild.display, ()
             return NotImplemented
+        if self.refers_to_functions and self.home.is_named(value):
+            return rebuild.known_function, (value.__qualname__,)
         self.functions.append(value)
         self.is_of_home = True
         state: dict[str, Any] = {
             "__qualname__": value.__qualname__,
-            "__module__": value.__module__,
+            "__module__": self.home.sent_name(value.__module__),
             "__defaults__": value.__defaults__,
             "__kwdefaults__": value.__kwdefaults__,
             "__doc__": value.__doc__,
@@ -201,7 +220,9 @@ class Reducers:
             state["__dict__"] = value.__dict__
         shared = self._globals_by_id.setdefault(id(value.__globals__), FunctionGlobals(value))
         arguments = (value.__code__, shared, value.__name__, value.__closure__)
-        return rebuild.function, arguments, state, None, None, rebuild.set_function
+        is_named = not self.home.answers and self.home.current(value.__qualname__) is value
+        make = rebuild.named_function if is_named else rebuild.function
+        return make, arguments, state, None, None, rebuild.set_function
 
     def _globals(self, value: FunctionGlobals) -> Any:
         function = value.function
@@ -209,7 +230,10 @@ class Reducers:
             return rebuild.namespace, ()
         name = function.__globals__.get("__name__")
         if isinstance(name, str) and _is_globals_of(name, function.__globals__):
-            return (rebuild.namespace, ()) if name == self.home.module_name else (rebuild.module_globals, (name,))
+            if self.home.is_own_name(name):
+                return rebuild.namespace, ()
+            self._met(name)
+            return rebuild.module_globals, (name,)
         # A function made by exec in a dictionary of its own (namedtuple's __new__, for one): that travels with it.
         content = {key: item for key, item in function.__globals__.items() if key != "__builtins__"}
         return dict, (), None, None, iter(content.items())
@@ -225,13 +249,14 @@ class Reducers:
         return rebuild.code, (marshal.dumps(value, _MARSHAL_VERSION),)
 
     def _module(self, value: types.ModuleType) -> Any:
-        if value.__name__ == self.home.module_name:
+        if self.home.is_own_name(value.__name__):
             self.is_of_home = True
             return rebuild.main_module, ()
+        self._met(value.__name__)
         return rebuild.module, (value.__name__,)
 
     def _class(self, cls: type) -> Any:
-        if cls.__flags__ & (1 << 9) == 0 or is_importable(cls, cls.__module__, cls.__qualname__, home=self.home):
+        if cls.__flags__ & (1 << 9) == 0 or self._is_importable(cls, cls.__module__, cls.__qualname__):
             return NotImplemented  # a static C type, or one that an import finds
         self.is_of_home = True
         token = self.home.token_of(cls)
@@ -241,6 +266,7 @@ class Reducers:
         if issubclass(cls, enum.Enum):
             return self._enum(cls, token)
         body, state = _split_class(cls)
+        body["__module__"] = self.home.sent_name(cls.__module__)
         return (
             rebuild.new_class,
             (type(cls), cls.__name__, cls.__bases__, body, token),
@@ -260,7 +286,7 @@ class Reducers:
                 body[name] = value
         if _is_written_by_user(cls._new_member_):  # type: ignore[attr-defined]
             body["__new__"] = cls._new_member_  # type: ignore[attr-defined]
-        body["__module__"], body["__qualname__"] = cls.__module__, cls.__qualname__
+        body["__module__"], body["__qualname__"] = self.home.sent_name(cls.__module__), cls.__qualname__
         given = {}
         for name, member in cls.__members__.items():
             own = {key: item for key, item in member.__dict__.items() if key not in MEMBER_MACHINERY}
@@ -279,7 +305,7 @@ class Reducers:
         return rebuild.mapping_proxy, (dict(value),)
 
     def _lru_cache(self, value: Any) -> Any:
-        if is_importable(value, value.__module__, value.__qualname__, home=self.home):
+        if self._is_importable(value, value.__module__, value.__qualname__):
             return NotImplemented
         # functools.update_wrapper put the wrapped function's attributes here; they come again with it.
         attributes = {name: item for name, item in value.__dict__.items() if name != "__wrapped__"}
@@ -302,7 +328,7 @@ class Reducers:
         return NotImplemented
 
     def _type_variable(self, value: Any) -> Any:
-        if is_importable(value, value.__module__, value.__name__, home=self.home):
+        if self._is_importable(value, value.__module__, value.__name__):
             return NotImplemented
         constraints: tuple[Any, ...] = ()
         options: dict[str, Any] = {}

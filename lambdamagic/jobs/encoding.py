@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import types
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lambdamagic.capture import CallablePlan, CapturePlan
+from lambdamagic.capture import CallablePlan, CapturedName, CapturePlan
+from lambdamagic.capture.modules import content_of
 from lambdamagic.capture.reached import reached_imports
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
@@ -18,6 +20,7 @@ from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, seria
 from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Deleted
 from lambdamagic.errors import EncodeError
+from lambdamagic.jobs.extending import Extensions, missing_in
 from lambdamagic.protocol import versions
 
 
@@ -35,11 +38,13 @@ class ShippedName:
 class Program:
     """An encoded program. Keep it until the answer was read: its encoder knows which object each number means.
 
+    `plan` is what it was made from, with what was met on the way; `extensions` adds to it what items turn out to need.
     `imports` names the modules that it will import in the function, full names, the user's own left out. `code` and
     `modules_digest` are what it is made of beside its values: a cell's code, and the user's own modules.
     """
 
     encoder: Encoder
+    plan: CallablePlan
     frames: Frames
     names: list[ShippedName]
     versions: dict[str, Any]
@@ -47,6 +52,7 @@ class Program:
     modules_digest: str = ""
     code: Any = field(default=None, repr=False)
     values: dict[str, Any] = field(default_factory=dict, repr=False)
+    extensions: Extensions | None = field(default=None, repr=False)
 
 
 class _NameFailed(Exception):
@@ -81,15 +87,19 @@ def encode_program(
     Raises:
         EncodeError: A value cannot be pickled; names it, the path to the offending part, and what to do.
     """
-    kinds = KINDS[serializer]
-    failure: _NameFailed | None = None
-    for kind in kinds:
-        try:
-            return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code)
-        except _NameFailed as failed:
-            failure = failed
-    assert failure is not None
-    raise _explained(failure, home) from failure.error
+    while True:
+        failure: _NameFailed | None = None
+        for kind in KINDS[serializer]:
+            try:
+                return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code)
+            except _NameFailed as failed:
+                failure = failed
+            except _FilesMissing as missing:
+                plan = missing.plan
+                break
+        else:
+            assert failure is not None
+            raise _explained(failure, home) from failure.error
 
 
 def _explained(failure: _NameFailed, home: Home) -> EncodeError:
@@ -104,6 +114,13 @@ def _explained(failure: _NameFailed, home: Home) -> EncodeError:
         hint=f"leave it out with --exclude {failure.name}, make it inside the cell, or give its class a __getstate__ "
         f"that drops what cannot travel",
     )
+
+
+class _FilesMissing(Exception):  # no error: it is encoded again
+    """The plan lacked files that must be read before what was written already."""
+
+    def __init__(self, plan: CallablePlan) -> None:
+        self.plan = plan
 
 
 class _Attempt:
@@ -121,12 +138,12 @@ class _Attempt:
         self.encoder = Encoder(home, kind=kind, primed=primed)
         self.names: list[ShippedName] = []
         self.values: dict[str, Any] = {}
-        self._looked_at = 0
+        self._missing = functools.partial(missing_in, home=home, exclude=exclude, hidden=hidden)
 
     def run(self, fn: Callable[..., Any] | None, loop_code: types.CodeType | None) -> Program:
         plan = self.plan
         modules = [
-            (relative, str(path), path.read_bytes()) for module in plan.own_modules for relative, path in module.files
+            (relative, str(path), content_of(path)) for module in plan.own_modules for relative, path in module.files
         ]
         header = {
             "code": plan.code if isinstance(plan, CapturePlan) else None,
@@ -135,6 +152,7 @@ class _Attempt:
             "sources": dict(plan.sources),
             "modules": modules,
             "submodules": sorted(plan.submodules),
+            "package": self.home.namespace.get("__package__"),
             "deleted_only": sorted(plan.deleted_only),
             "uses_ipython": any(name.split(".")[0] == "IPython" for name in plan.imports),
         }
@@ -152,11 +170,12 @@ class _Attempt:
         if fn is not None:
             self.encoder.dump(("next", "the callable"))
             self._dump("the callable", fn, ("callable", fn))
-        self._dump_what_functions_read()
+        self._add_what_was_met()
         library = {"dill": "dill", "dill-forced": "dill", "cloudpickle": "cloudpickle"}.get(self.kind)
         needed = {name: version for name, version in serializer_versions().items() if name == library}
         return Program(
             encoder=self.encoder,
+            plan=self.plan,
             frames=self.encoder.frames(),
             names=self.names,
             versions=versions.here(needed),
@@ -164,6 +183,7 @@ class _Attempt:
             modules_digest=_digest(modules),
             code=(header["code"], loop_code, header["value_name"] is not None),
             values=self.values,
+            extensions=self._extensions(),
         )
 
     def _imports(self) -> frozenset[str]:
@@ -183,19 +203,35 @@ class _Attempt:
         except PICKLING_ERRORS as error:
             raise _NameFailed(name, value, error) from error
 
-    def _dump_what_functions_read(self) -> None:
-        """Ship the globals of functions that the plan could not see, deep inside data."""
-        while self._looked_at < len(self.encoder.functions):
-            function = self.encoder.functions[self._looked_at]
-            self._looked_at += 1
-            if function.__globals__ is not self.home.namespace or id(function.__code__) in self.plan.visited_functions:
-                continue
-            for name in _global_names(function.__code__):
-                if name in self.values or name in self.exclude or name in self.hidden:
-                    continue
-                if name in self.home.namespace:
-                    value = self.home.namespace[name]
-                    self._dump_name(name, value, f"read by function {function.__qualname__}, found inside a value")
+    def _add_what_was_met(self) -> None:
+        """Ship what code reads that the plan could not see, deep inside data.
+
+        Raises:
+            _FilesMissing: It needs modules of the user's that the plan lacks.
+        """
+        added: list[CallablePlan] = []
+        while more := self._missing(self.plan, self.encoder.functions, self.encoder.modules):
+            if more.own_modules:
+                raise _FilesMissing(self.plan.with_more(more))
+            self.plan = self.plan.with_more(more)
+            added.append(more)
+            for name, captured in more.captured.items():
+                if name not in self.values:
+                    self._dump_name(name, self.home.namespace[name], f"{captured.reason}, found inside a value")
+        sources = {file: text for each in added for file, text in each.sources.items()}
+        submodules = sorted({name for each in added for name in each.submodules})
+        if sources or submodules:
+            self.encoder.dump(("more", {"sources": sources, "submodules": submodules}))
+
+    def _extensions(self) -> Extensions:
+        home, exclude, hidden = self.home, self.exclude, self.hidden
+        serializer = next(each for each, kinds in KINDS.items() if self.kind in kinds)
+
+        def encode(plan: CallablePlan) -> Frames:
+            return encode_program(home, plan, serializer=serializer, exclude=exclude, hidden=hidden).frames
+
+        named = {name: CapturedName(name, "") for name in self.values}
+        return Extensions(replace(self.plan, captured=named), encode, self._missing)
 
 
 def _digest(modules: list[tuple[str, str, bytes]]) -> str:
@@ -204,10 +240,3 @@ def _digest(modules: list[tuple[str, str, bytes]]) -> str:
         digest.update(f"{relative} {len(content)}:".encode())
         digest.update(content)
     return digest.hexdigest()
-
-
-def _global_names(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _global_names(constant)

@@ -14,6 +14,7 @@ from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer
 from lambdamagic.codec.placeholder import stand_in
 from lambdamagic.codec.shared import Shared
 from lambdamagic.errors import EncodeError
+from lambdamagic.jobs.extending import Extensions
 from lambdamagic.jobs.job import Arrival
 
 _KINDS = {"auto": ("c", "dill"), "dill": ("dill-forced",), "cloudpickle": ("cloudpickle",)}
@@ -26,6 +27,7 @@ def encode_items(
     serializer: Serializer,
     *,
     share: Callable[[Any], Shared | None] | None = None,
+    extensions: Extensions | None = None,
 ) -> Frames:
     """Encode a chunk's items.
 
@@ -35,6 +37,7 @@ def encode_items(
         start: Number of the first, for messages.
         serializer: Which pickler.
         share: Says which arrays travel as shared objects.
+        extensions: Those of the program that they are for.
 
     Raises:
         EncodeError: One cannot be pickled; names it and the path to the offending part.
@@ -47,7 +50,7 @@ def encode_items(
             encoder.dump(list(chunk))
         except PICKLING_ERRORS:
             continue
-        return encoder.frames()
+        return encoder.frames() if extensions is None else extensions.added_to(encoder)
     for number, item in enumerate(chunk, start):
         try:
             Encoder(home, kind=kinds[-1]).dump(item)

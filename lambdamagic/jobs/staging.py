@@ -74,7 +74,8 @@ class Stager:
                 else:
                     refs.append(self._stage(piece, size, sha256))
         shared = tuple(
-            SharedRef(each.digest, each.frame_sizes, len(each.pieces), each.is_of_home) for each in frames.shared
+            SharedRef(each.digest, each.frame_sizes, len(each.pieces), each.is_of_home, each.extends)
+            for each in frames.shared
         )
         return Payload(tuple(refs), b"".join(inline), shared=shared)
 

@@ -273,7 +273,8 @@ class MapRun:
         return self.results
 
     def _encode(self, chunk: Sequence[Any], start: int) -> Frames:
-        return encode_items(self.session.home, chunk, start, self.resolved.settings.serializer)
+        extensions = None if self._program is None else self._program.extensions
+        return encode_items(self.session.home, chunk, start, self.resolved.settings.serializer, extensions=extensions)
 
     @property
     def _sizing(self) -> Sizing:

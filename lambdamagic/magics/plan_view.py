@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lambdamagic.capture import CallablePlan
+from lambdamagic.capture.modules import size_of
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.magics.tables import Table, size
@@ -35,8 +36,8 @@ def plan_table(
         for shipped in program.names
     ]
     rows += [
-        (module.name, "own module", size(sum(path.stat().st_size for _, path in module.files)), "inline", module.reason)
-        for module in plan.own_modules
+        (module.name, "own module", size(sum(size_of(path) for _, path in module.files)), "inline", module.reason)
+        for module in program.plan.own_modules
     ]
     inline_bytes = program.frames.size_bytes - staged_bytes
     notes = [

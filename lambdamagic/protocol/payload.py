@@ -58,12 +58,14 @@ class SharedRef:
         frame_sizes: Sizes of its stream and its buffers, which follow one another in its pieces.
         piece_count: How many frames of the payload are its pieces.
         is_of_home: Whether it means the same only beside the same program.
+        extends: Whether it is more of the program, to be read before the payload itself.
     """
 
     digest: str
     frame_sizes: tuple[int, ...]
     piece_count: int
     is_of_home: bool
+    extends: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Payload:
                     "sizes": list(each.frame_sizes),
                     "pieces": each.piece_count,
                     "of_home": each.is_of_home,
+                    **({"extends": True} if each.extends else {}),
                 }
                 for each in self.shared
             ]
@@ -132,7 +135,8 @@ class Payload:
                     text(each["digest"]),
                     tuple(map(count, listed(each["sizes"]))),
                     count(each["pieces"]),
-                    each["of_home"],
+                    bool(each["of_home"]),
+                    bool(each.get("extends", False)),
                 )
                 for each in map(table, listed(fields.get("shared", ())))
             )

@@ -51,8 +51,10 @@ class Chunk:
     def run(self) -> None:
         """Run the tasks one after the other; an exception of one does not stop the others."""
         assert self._request.items is not None
-        call = self._call()
         program, sent = self._program, self._request.items
+        with collection_paused():
+            program.extend(sent, self._cache)
+        call = self._call()
         with program.current(), collection_paused(), program.shared.reading(sent):
             items = Decoder(read_frames(sent, self._cache), program.home).load()
         if pick := self._request.options.get("pick"):
@@ -127,6 +129,7 @@ class Chunk:
 
     def _write(self, kind: str, outcomes: list[dict[str, Any]]) -> Frames:
         encoder = Encoder(self._program.home, kind=kind)
+        encoder.refer_to_functions()
         for outcome in outcomes:
             encoder.dump(outcome)
         return encoder.frames()

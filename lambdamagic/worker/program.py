@@ -9,7 +9,7 @@ import importlib
 import linecache
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lambdamagic.codec import home as codec_home
@@ -17,6 +17,7 @@ from lambdamagic.codec.answer import read_answer
 from lambdamagic.codec.earlier import InOrder, WithEarlier, numbered_as_earlier
 from lambdamagic.codec.encode import Decoder, unpack_numbers
 from lambdamagic.codec.failures import safe_str
+from lambdamagic.codec.frames import Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.errors import EncodeError
 from lambdamagic.protocol.envelope import Before, Request
@@ -24,7 +25,7 @@ from lambdamagic.protocol.payload import FrameRef, Payload, split_frames
 from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.memory import end_threads_in
 from lambdamagic.worker.ownmodules import importable
-from lambdamagic.worker.shared_objects import SharedObjects, SharedReader
+from lambdamagic.worker.shared_objects import SharedObjects, SharedReader, extensions
 
 #: Names that a fresh `__main__` has by itself.
 OWN_NAMES = frozenset(
@@ -57,6 +58,7 @@ class LoadedProgram:
         self.header: dict[str, Any] = {}
         self.memo: Callable[[], dict[int, Any]] = dict
         self.pristine: dict[tuple[int, int], Any] = {}
+        self._extended: set[str] = set()
         try:
             self._read(request, cache)
         except BaseException:
@@ -78,25 +80,44 @@ class LoadedProgram:
             if ref.sha256 and (kept := cache.pristine(ref.sha256)) is not None
         }
 
-    def _load(self, payload: Payload, frames: list[bytearray], primed: list[Any]) -> tuple[dict[str, Any], Decoder]:
+    def _load(
+        self, payload: Payload, frames: Sequence[Segment], primed: list[Any], *, adds: bool = False
+    ) -> tuple[dict[str, Any], Decoder]:
+        """Read code and names; with `adds`, names that are there already are left as they are."""
         decoder = Decoder(frames, self.home, primed=primed)
         with self.shared.reading(payload):
             header: dict[str, Any] = decoder.load()
-            for filename, text in header["sources"].items():
-                lines = text.splitlines(keepends=True)
-                linecache.cache[filename] = (len(text), None, lines, filename)
-                self._sources.append(filename)
             self.aliases.update(self._stack.enter_context(importable(header["modules"])))
-            for name in header["submodules"]:
-                importlib.import_module(name)
+            if header.get("package"):
+                self.main.__dict__["__package__"] = header["package"]
+            self._prepare(header)
             for kind, part in _parts(decoder):
                 if kind == "callable":
                     self.fn = part
+                elif kind == "more":
+                    self._prepare(part)
                 else:
-                    self.captured.update(part)
-                    self.main.__dict__.update(part)
+                    new = {name: value for name, value in part.items() if not (adds and name in self.captured)}
+                    self.captured.update(new)
+                    self.main.__dict__.update(new)
                     part.clear()  # the payload's memo keeps it: it must not look like a holder of the values
         return header, decoder
+
+    def _prepare(self, header: dict[str, Any]) -> None:
+        for filename, text in header["sources"].items():
+            lines = text.splitlines(keepends=True)
+            linecache.cache[filename] = (len(text), None, lines, filename)
+            self._sources.append(filename)
+        for name in header["submodules"]:
+            importlib.import_module(name)
+
+    def extend(self, payload: Payload, cache: BlobCache) -> None:
+        """Read what a payload brings beside itself of code, names and modules; each once."""
+        for digest, frames in extensions(payload, cache):
+            if digest not in self._extended:
+                self._extended.add(digest)
+                with self.current():
+                    self._load(payload, frames(), [], adds=True)
 
     def _repeat(self, before: Before, cache: BlobCache, primed: list[Any], answers: list[dict[int, Any]]) -> list[Any]:
         """Bring about what a cell before did; return the objects of its program, and add those of its answer."""

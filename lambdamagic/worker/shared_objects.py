@@ -101,6 +101,21 @@ class SharedReader:
         return Decoder(_cut(shared.frame_sizes, read), self._home).load()
 
 
+def extensions(payload: Payload, cache: BlobCache) -> Iterator[tuple[str, Callable[[], list[memoryview]]]]:
+    """Yield what a payload has of more of its program: its digest, and how to read its frames, which can be written."""
+    for digest, (shared, pieces, inline) in _frames_by_digest(payload).items():
+        if shared.extends:
+
+            def read(shared: SharedRef = shared, pieces: Any = pieces, inline: Any = inline) -> list[memoryview]:
+                found = [
+                    cache.read(piece) if segment is None else segment
+                    for piece, segment in zip(pieces, inline, strict=True)
+                ]
+                return _cut(shared.frame_sizes, [memoryview(bytearray(each)) for each in found])
+
+            yield digest, read
+
+
 def _cut(sizes: tuple[int, ...], pieces: list[memoryview]) -> list[memoryview]:
     frames, waiting = [], iter(pieces)
     piece, position = next(waiting), 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -114,6 +115,18 @@ def define() -> Iterator[Callable[[str], Any]]:
 def local_server() -> Any:
     """The embedded Lambda behind all executors."""
     return process.target(load_settings().settings, Access()).server
+
+
+@pytest.fixture(scope="session")
+def programs_environment(one_process_of_apis: None) -> dict[str, str]:
+    """The environment in which a test's programs share this process's embedded Lambda, as if it were an account."""
+    with LambdaExecutor(2) as executor:
+        name = executor.submit(os.environ.get, "AWS_LAMBDA_FUNCTION_NAME").result()  # makes the function
+    server: Any = process.target(load_settings().settings, Access()).server
+    own = {"LAMBDAMAGIC_FUNCTION": str(name), "LAMBDAMAGIC_BUCKET": "lambdamagic-local"}
+    environment = {**os.environ, **server.connection.environment(), **own}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import joblib
@@ -138,3 +139,40 @@ def test_one_parallel_for_many_calls():
     with Parallel() as parallel:
         assert parallel(delayed(abs)(-n) for n in range(3)) == [0, 1, 2]
         assert parallel(delayed(abs)(-n) for n in range(4)) == [0, 1, 2, 3]
+
+
+def test_own_code_in_estimators(define):
+    """Functions that transformers and scorers hold, and own classes in a pipeline and among candidates."""
+    import numpy as np
+    from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
+    from sklearn.linear_model import LinearRegression
+    from sklearn.metrics import make_scorer
+    from sklearn.model_selection import GridSearchCV, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    main = sys.modules["__main__"].__dict__
+    main.update(BaseEstimator=BaseEstimator, RegressorMixin=RegressorMixin, TransformerMixin=TransformerMixin, np=np)
+    define("FACTOR = 2")
+    scale = define("def scale(X):\n    return X * FACTOR")
+    score = define("def score(y, found):\n    return float(-np.abs(y - found).max()) * FACTOR")
+    shift = define(
+        "class Shift(TransformerMixin, BaseEstimator):\n"
+        "    def __init__(self, by=0):\n        self.by = by\n"
+        "    def fit(self, X, y=None):\n        return self\n"
+        "    def transform(self, X):\n        return scale(X) + self.by"
+    )
+    mean = define(
+        "class Mean(RegressorMixin, BaseEstimator):\n"
+        "    def fit(self, X, y):\n        self.mean_ = np.mean(y) * FACTOR\n        return self\n"
+        "    def predict(self, X):\n        return np.full(len(X), self.mean_)"
+    )
+    X, y = np.arange(40.0).reshape(20, 2), np.arange(20.0)
+    pipeline = make_pipeline(FunctionTransformer(scale), shift(1), LinearRegression())
+    scorer = make_scorer(score)
+    search = GridSearchCV(pipeline, {"linearregression": [LinearRegression(), mean()]}, scoring=scorer, cv=2)
+    ours = cross_val_score(pipeline, X, y, scoring=scorer, cv=2), search.fit(X, y).cv_results_["mean_test_score"]
+    with joblib.parallel_config(backend="threading"):
+        local = cross_val_score(pipeline, X, y, scoring=scorer, cv=2), search.fit(X, y).cv_results_["mean_test_score"]
+    assert [each.tolist() for each in ours] == [each.tolist() for each in local]
+    assert type(search.best_estimator_[1]) is shift

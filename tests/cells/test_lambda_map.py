@@ -40,6 +40,16 @@ def test_callables_and_items_of_all_kinds(square, call, expected):
     assert square.ok(f"r = %lambda_map {call}\nr").value == expected
 
 
+def test_items_of_a_librarys_class_that_hold_code(notebook, tmp_path):
+    """They bring what it reads, and the notebook's own modules; so do captured names."""
+    (tmp_path / "own_of_items.py").write_text("class Scale:\n    def times(self, x):\n        return x * 10\n")
+    notebook.ok("import sys; sys.path.insert(0, '.')\nfrom types import SimpleNamespace\nimport own_of_items\nk = 1")
+    notebook.ok("def add(x):\n    return x + k\ndef call(holder):\n    return holder.held(2)")
+    notebook.ok("holders = [SimpleNamespace(held=add), SimpleNamespace(held=own_of_items.Scale().times)]")
+    assert notebook.ok("r = %lambda_map call holders\nr").value == [3, 20]
+    assert notebook.remote("[call(each) for each in holders]").value == [3, 20]
+
+
 def test_no_items_make_no_invocation(square):
     """An empty map is an empty list."""
     before = square.invocations()
@@ -134,7 +144,7 @@ def test_async_callable(notebook):
 def test_large_items_and_results_are_staged(notebook):
     """Through S3, both ways, and each is right."""
     notebook.ok("import numpy as np\nxs = [np.full(700_000, i, dtype='f8') for i in range(3)]")
-    before = notebook.faults.stats()["requests"]["s3"].get("PutObject", 0)
+    before = notebook.faults.stats()["requests"].get("s3", {}).get("PutObject", 0)
     result = notebook.ok("%lambda_map --chunksize 1 lambda x: x + 1 xs").value
     assert [float(r.mean()) for r in result] == [1.0, 2.0, 3.0]
     assert all(r.shape == (700_000,) for r in result)
@@ -144,7 +154,7 @@ def test_large_items_and_results_are_staged(notebook):
 def test_a_shared_array_is_staged_once(notebook):
     """A captured array of 8 MB is uploaded once for all tasks."""
     notebook.ok("import numpy as np\nbig = np.arange(1_000_000.0)\ndef at(i):\n    return float(big[i])")
-    before = notebook.faults.stats()["requests"]["s3"].get("PutObject", 0)
+    before = notebook.faults.stats()["requests"].get("s3", {}).get("PutObject", 0)
     assert notebook.ok("%lambda_map --chunksize 1 at range(6)").value == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert notebook.faults.stats()["requests"]["s3"]["PutObject"] - before == 1
 
