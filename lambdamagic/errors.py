@@ -10,7 +10,9 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |-- TargetError                the place where jobs go is not usable
     |   |-- LocalServerError           the embedded Lambda could not start or has died
     |   |-- CredentialsError           no credentials, or AWS refused them
-    |   |-- FunctionMissingError       the function does not exist (or is not ready)
+    |   |-- FunctionMissingError       the function does not exist (or cannot be used)
+    |   |-- UnreachableError           no connection could be made; nothing was sent
+    |   |   `-- NotReadyError              the function slept, or was changed, to the end of our patience
     |   |-- BucketMissingError         the bucket does not exist or may not be used
     |   |-- PackageError               what the function is to hold cannot be put together
     |   |   `-- PackageTooLargeError       it is larger than Lambda takes
@@ -97,6 +99,10 @@ class TargetError(LambdaMagicError):
 
 class UnreachableError(TargetError):
     """No connection could be made: nothing was sent, so nothing ran."""
+
+
+class NotReadyError(UnreachableError):
+    """The function slept, or is being made or changed, to the end of our patience: nothing ran."""
 
 
 class LocalServerError(TargetError):

@@ -16,6 +16,7 @@ from lambdamagic.errors import (
     FunctionMissingError,
     InvocationLostError,
     LambdaMagicError,
+    NotReadyError,
     PayloadTooLargeError,
     ProtocolError,
     TargetError,
@@ -90,13 +91,16 @@ _BUCKET = {
 }
 #: How an answer names the region that a bucket is in.
 _BUCKET_REGION = re.compile(r"(?:expecting '|bucket is in )([a-z]{2,4}(?:-[a-z]+)+-\d+)")
+# All of these mean "not yet" ("Lambda function states", Developer Guide; "Invoke", API reference).
 _FUNCTION_NOT_READY = {
     "ResourceConflictException",
     "ResourceNotReadyException",
     "CodeArtifactUserPendingException",
     "SnapStartNotReadyException",
+    "ENINotReadyException",
+    "EC2ThrottledException",
 }
-_THROTTLED = {"TooManyRequestsException", "EC2ThrottledException", "ThrottlingException", "Throttling"}
+_THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
 _TOO_LARGE = {"RequestTooLargeException", "SerializedRequestEntityTooLargeException"}
 # "Troubleshoot access denied error messages", IAM user guide.
 _MISSING_RIGHT = re.compile(r"not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?")
@@ -143,10 +147,16 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
             f"{could_not}: there is no function {context.function!r}{_at(context)}{said}",
             hint="Make it with `lambdamagic deploy`, or set the settings `function` and `region`",
         )
-    if code in _FUNCTION_NOT_READY:
-        return FunctionMissingError(
-            f"{could_not}: the function {context.function!r} is not ready{said}",
-            hint="Wait until `aws lambda get-function` shows the state Active and the last update Successful",
+    if code in _FUNCTION_NOT_READY and context.function:
+        if "state: Failed" in message:  # for good
+            return FunctionMissingError(
+                f"{could_not}: the function {context.function!r} cannot be used{said}",
+                hint="`lambdamagic doctor` tells why; deploy it again",
+            )
+        return NotReadyError(
+            f"{could_not}: the function {context.function!r} is not ready yet{said}",
+            hint="It slept, or is being changed. Run it again when `aws lambda get-function` shows Active, and the "
+            "last update Successful",
         )
     if context.function and (code in _TOO_LARGE or status == 413):
         return PayloadTooLargeError(f"{could_not}: the event is larger than Lambda takes{said}")

@@ -14,6 +14,7 @@ from lambdamagic.errors import (
     JobMissingError,
     LambdaMagicError,
     NotOursError,
+    NotReadyError,
     PackageError,
     ThrottledError,
 )
@@ -56,6 +57,7 @@ _BY_KIND: tuple[tuple[type[LambdaMagicError], int], ...] = (
     (NotOursError, CONFLICT),
     (AwsBusyError, BUSY),
     (ThrottledError, BUSY),
+    (NotReadyError, BUSY),
     (InvocationError, RAN_AND_FAILED),
 )
 

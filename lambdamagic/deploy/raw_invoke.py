@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
+from contextlib import closing
 from dataclasses import dataclass
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.deploy.aws_calls import client, told
+from lambdamagic.deploy.functions import describe_function
 from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.envelope import MARK
+from lambdamagic.transports import InvokeCall
+from lambdamagic.transports.lambda_api import LambdaTransport
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,12 @@ class RawAnswer:
 
 
 def send_event(access: AwsAccess, name: str, payload: str) -> RawAnswer:
-    """Invoke a function and wait for its answer; billed.
+    """Invoke a function once and wait for its answer, however long it takes; billed.
+
+    Not by boto3, which gives up after a minute and sends it again, four times.
 
     Raises:
+        InvocationLostError: The connection broke; whether it ran is unknown.
         ConfigError: The payload is not JSON.
         FunctionMissingError: There is no such function.
     """
@@ -48,8 +53,7 @@ def send_event(access: AwsAccess, name: str, payload: str) -> RawAnswer:
         json.loads(payload)
     except ValueError as error:
         raise ConfigError(f"the payload is not JSON: {error}", hint="For example: --payload '{\"a\": 1}'") from error
-    with told(f"invoke the function {name}", function=name), client(access, "lambda") as lambda_:
-        answer = lambda_.invoke(FunctionName=name, Payload=payload.encode(), LogType="Tail")
-        body = answer["Payload"].read().decode(errors="replace")
-    tail = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
-    return RawAnswer(body, str(answer.get("FunctionError", "")), tail)
+    timeout_s = describe_function(access, name).timeout_s
+    with closing(LambdaTransport(access, max_connections=1)) as transport:
+        reply = transport.invoke(InvokeCall(name, payload.encode(), want_log_tail=True, timeout_s=timeout_s))
+    return RawAnswer(reply.payload.decode(errors="replace"), reply.function_error or "", reply.log_tail)

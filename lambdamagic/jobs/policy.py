@@ -1,7 +1,8 @@
 """When to try again, as pure functions of what is known.
 
-Four kinds of failure are told apart. *Throttled*: nothing ran, so trying again is free and right. *Unreachable*:
-nothing ran either, but an endpoint that is gone stays gone, so patience is short. *Lost* and *died*: the user's code
+Five kinds of failure are told apart. *Throttled*: nothing ran, so trying again is free and right. *Unreachable*:
+nothing ran either, but an endpoint that is gone stays gone, so patience is short. *Not ready*: a function that sleeps
+wakes within a minute or two, and is waited for. *Lost* and *died*: the user's code
 may have run in part, so it is run again only as often as the policy says. *The user's exception*: never, unless asked.
 """
 
@@ -14,6 +15,7 @@ from lambdamagic.errors import (
     EnvironmentDiedError,
     FunctionTimedOutError,
     InvocationLostError,
+    NotReadyError,
     OutOfMemoryError,
     ThrottledError,
     UnreachableError,
@@ -32,6 +34,7 @@ class RetryPolicy:
         retry_on: Types of exceptions for which `user_errors` holds, see `wants_retry`; empty means all.
         memory_cap_mb: Up to how much memory a task that ran out of it is run again with more; 0 for never.
         throttle_patience_s: How long throttling is borne while nothing at all is taken, in seconds.
+        ready_patience_s: How long a function that is not ready is waited for, in seconds.
         base_s: First wait, doubled with each attempt.
         cap_s: Longest wait.
     """
@@ -43,6 +46,7 @@ class RetryPolicy:
     retry_on: tuple[str, ...] = ()
     memory_cap_mb: int = 0
     throttle_patience_s: float = 900.0
+    ready_patience_s: float = 180.0
     base_s: float = 0.2
     cap_s: float = 10.0
 
@@ -56,6 +60,8 @@ class AttemptHistory:
     deaths: int = 0
     losses: int = 0
     unreachable: int = 0
+    not_ready: int = 0
+    not_ready_since: float | None = None
     user_errors: int = 0
 
 
@@ -79,6 +85,9 @@ def wait_before_retry(
         return backoff_s(policy, history.deaths, jitter) if history.deaths <= allowed else None
     if isinstance(error, InvocationLostError):
         return backoff_s(policy, history.losses, jitter) if history.losses <= policy.losses else None
+    if isinstance(error, NotReadyError):
+        since = history.not_ready_since if history.not_ready_since is not None else now
+        return backoff_s(policy, history.not_ready, jitter) if now - since <= policy.ready_patience_s else None
     if isinstance(error, UnreachableError):
         return backoff_s(policy, history.unreachable, jitter) if history.unreachable <= policy.unreachable else None
     return None
@@ -134,5 +143,9 @@ def note(history: AttemptHistory, error: Exception, now: float) -> None:
         history.deaths += 1
     elif isinstance(error, InvocationLostError):
         history.losses += 1
+    elif isinstance(error, NotReadyError):
+        history.not_ready += 1
+        if history.not_ready_since is None:
+            history.not_ready_since = now
     elif isinstance(error, UnreachableError):
         history.unreachable += 1

@@ -19,6 +19,7 @@ from lambdamagic.errors import (
     FunctionTimedOutError,
     InvocationLostError,
     JobCancelledError,
+    NotReadyError,
     ProtocolError,
     ThrottledError,
     UnreachableError,
@@ -183,6 +184,18 @@ def test_an_endpoint_that_cannot_be_reached_for_a_moment(engine, refusals, lives
     values, error = collect(start(engine, transport, [1], policy=policy))
     assert (values == {0: 1}) is lives
     assert isinstance(error, UnreachableError) is not lives
+
+
+def test_a_function_that_wakes_is_waited_for(engine):
+    """More refusals than an endpoint's are borne, each is told with its reason, and nothing is counted as failed."""
+    policy = RetryPolicy(base_s=0.001, cap_s=0.002)
+    transport = FakeTransport([NotReadyError("the function is Pending")] * 12, then=answering(lambda x: x))
+    told, listeners = [], Listeners()
+    listeners.add(told.append)
+    values, error = collect(start(engine, transport, [1], policy=policy, listeners=listeners))
+    assert (values, error) == ({0: 1}, None)
+    reasons = [each.reason for each in told if isinstance(each, events.InvocationRetried)]
+    assert reasons == ["the function is Pending"] * 12
 
 
 def test_a_death_in_a_chunk_does_not_take_its_siblings(engine):

@@ -9,6 +9,7 @@ from lambdamagic.errors import (
     FunctionMissingError,
     FunctionTimedOutError,
     InvocationLostError,
+    NotReadyError,
     OutOfMemoryError,
     ThrottledError,
 )
@@ -48,6 +49,20 @@ def test_the_users_failures_are_tried_again_only_if_asked(error):
     """By `--retries`."""
     assert _waits(RetryPolicy(), error, 1) == [None]
     assert [wait is None for wait in _waits(RetryPolicy(user_errors=2), error, 3)] == [False, False, True]
+
+
+def test_a_function_that_sleeps_is_waited_for_three_minutes():
+    """However often it is not ready yet, up to a bound of time; a function that is gone is not waited for."""
+    policy, history, error = RetryPolicy(), AttemptHistory(), NotReadyError("state: Pending")
+    now = 0.0
+    while now <= 180.0:
+        note(history, error, now)
+        wait_s = wait_before_retry(policy, error, history, now=now, jitter=1.0)
+        assert wait_s is not None and wait_s <= policy.cap_s
+        now += wait_s
+    note(history, error, now)
+    assert wait_before_retry(policy, error, history, now=now, jitter=1.0) is None
+    assert 20 < history.not_ready < 40
 
 
 def test_deaths_and_losses_have_counts_of_their_own():

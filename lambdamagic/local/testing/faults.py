@@ -45,7 +45,7 @@ class FaultRule:
             `cloudformation`.
         operation: Only this operation, e.g. `GetObject`; None is all. Lambda's are `PUT /2015-03-31/...`: method and
             beginning of the path.
-        code: AWS's error code, for `api_error` and `s3_error`; by default one that fits.
+        code: AWS's error code, for `error`, `api_error` and `s3_error`; by default one that fits.
         text: The message, for the same.
         status: The HTTP status of `error` and `s3_error`.
         delay_s: For `s3_delay`: how long the answer waits; for `kill`: how long the task may run before; for
@@ -201,7 +201,8 @@ def _invoke_fault(rule: FaultRule) -> Fault:
         error = AwsError(429, "TooManyRequestsException", "Rate Exceeded.", members, {"Retry-After": "1"})
         return Fault(rule.kind, raises=error)
     if rule.kind == "error":
-        return Fault(rule.kind, raises=AwsError(rule.status, "ServiceException", "The service failed (scripted)."))
+        code, text = rule.code or "ServiceException", rule.text or "The service failed (scripted)."
+        return Fault(rule.kind, raises=AwsError(rule.status, code, text))
     return Fault(rule.kind, rule.delay_s)
 
 
@@ -234,7 +235,7 @@ class Faults:
         self.add(FaultRule("throttle", count=count, **more))
 
     def fail(self, *, status: int = 500, count: int | None = 1, **more: Any) -> None:
-        """Answer invocations with a 5xx; nothing runs."""
+        """Answer invocations with a 5xx, or with the `status`, `code` and `text` given; nothing runs."""
         self.add(FaultRule("error", status=status, count=count, **more))
 
     def drop(self, *, after_running: bool = False, count: int | None = 1, **more: Any) -> None:
