@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from lambdamagic.codec.answer import NO_VALUE, write_answer
+from lambdamagic.codec.failures import describe
+from lambdamagic.codec.tracking import Tracker
 from tests.cells.test_mutations import IN_PLACE, REBOUND
 from tests.codec.conversations import KINDS, Conversation, run
 
@@ -92,3 +97,72 @@ def test_what_no_pickler_carries_is_left_and_told():
         ("box", "dict", "update"),
     }
     assert repr(talk.here["g"]) == "<g: generator that stayed on Lambda: cannot pickle 'generator' object>"
+
+
+def _asked(setup: str) -> Conversation:
+    found = Conversation(setup)
+    found.ask()
+    return found
+
+
+def _tracker(asked: Conversation, arrived: bytes, part: int) -> Tracker:
+    """Return a tracker that has the bytes of the array `a` as they arrived, in parts, as the blob cache gives them."""
+    value = asked.captured["a"]
+    where = value.__array_interface__["data"][0], value.nbytes
+
+    def parts() -> Iterator[bytes]:
+        for start in range(0, len(arrived), part):
+            yield arrived[start : start + part]
+
+    return Tracker(
+        list(asked.captured.values()), memo=asked._decoder.memo(), home=asked.remote, pristine={where: parts}
+    )
+
+
+@pytest.mark.parametrize("position", [0, 1, 499, 999])
+def test_a_staged_array_that_was_changed_in_place_is_found(position: int) -> None:
+    """It is compared with the bytes that arrived, part by part, to the last; no digest of it is made."""
+    asked = _asked("import numpy\na = numpy.arange(1000.0)\nb = [a]")
+    arrived = asked.captured["a"].tobytes()
+    tracker = _tracker(asked, arrived, part=1000)
+    assert tracker.changes() == ([], [])
+    asked.captured["a"][position] += 1
+    dirty, replaced = tracker.changes()
+    assert [item.value is asked.captured["a"] for item in dirty] == [True]
+    assert replaced == []
+
+
+def test_a_staged_array_is_looked_at_when_the_cell_is_over() -> None:
+    """Its picture is the blob, not what the array holds when the picture is taken."""
+    asked = _asked("import numpy\na = numpy.zeros(1000)")
+    tracker = _tracker(asked, b"\1" * 8000, part=4096)
+    assert [item.value is asked.captured["a"] for item in tracker.changes()[0]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("body", "binds_only"),
+    [
+        ("d = 1", True),
+        ("d = c\nd", True),
+        ("c", True),
+        ("c.append(1)", False),
+        ("del c", False),
+        ("d = 1\nc.append(2)", False),
+    ],
+)
+def test_what_only_binds_names_says_so(body: str, binds_only: bool) -> None:
+    """Only such an answer may wait in the bucket until a cell reads the name: a change must not come late."""
+    asked = _asked("c = [0]")
+    asked.answer(body)
+    assert asked.sent.binds_only is binds_only
+
+
+def test_an_exception_is_no_binding() -> None:
+    """It must be raised at once."""
+    asked = _asked("c = [0]")
+    tracker = Tracker([*asked.captured.values()], memo=asked._decoder.memo(), home=asked.remote, pristine={})
+    records = describe(ValueError("x"), internal=())
+    answer = write_answer(
+        asked.remote, tracker, captured=asked.captured, ignored=(), wanted=None, value=NO_VALUE, error=records
+    )
+    assert answer.binds_only is False

@@ -8,17 +8,19 @@ import threading
 import pytest
 
 from lambdamagic import events
-from lambdamagic.errors import ConfigError, CostLimitError, EnvironmentDiedError, OutOfMemoryError
+from lambdamagic.errors import ConfigError, CostLimitError, EnvironmentDiedError, OutOfMemoryError, ThrottledError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.budget import Budget
 from lambdamagic.jobs.engine import Engine
-from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.jobs.job import FunctionRef, Unit
+from lambdamagic.jobs.outcomes import encode_items, outcomes
 from lambdamagic.jobs.policy import RetryPolicy, larger_memory_mb, wants_retry
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.report import Report
+from lambdamagic.runs.sources import Units
 from lambdamagic.transports.fake import FakeTransport, failed
 from lambdamagic.transports.transport import InvocationReply
-from tests.jobs.functions import answering, items_of, start
+from tests.jobs.functions import HOME, answering, items_of, start
 from tests.jobs.test_engine import DIED, collect
 
 
@@ -85,6 +87,51 @@ def test_a_backup_that_loses_changes_nothing(engine):
     hold.set()
     assert backup_began.is_set()
     assert (values, error) == ({x: x for x in range(12)}, None)
+
+
+def test_a_loser_that_is_throttled_slows_nothing_down(engine):
+    """Its refusal comes after the outcome of the other attempt: it is no event of the job's, and no reason to rest."""
+    slow = Slow(3)
+    backup_began, hold = threading.Event(), threading.Event()
+
+    def lambda_(invocation):
+        items = items_of(invocation)
+        if items == [3] and 3 in slow.runs:
+            backup_began.set()
+            slow.release.set()
+            hold.wait(20)
+            raise ThrottledError("429")
+        if items == [99]:
+            hold.set()
+            assert refused.wait(20)
+        return slow(invocation)
+
+    class Told(FakeTransport):
+        def invoke(self, invocation):
+            try:
+                return super().invoke(invocation)
+            except ThrottledError:
+                refused.set()
+                raise
+
+    refused = threading.Event()
+    told, listeners = _heard()
+    submissions = Units(is_open=True)
+    job = start(engine, Told(then=lambda_), [], units=submissions, backups=True, listeners=listeners)
+    for item in range(12):
+        submissions.put(_unit(item))
+    arrivals = job.arrivals()
+    values = {task: outcome for _ in range(12) for task, outcome in outcomes(next(arrivals), HOME)}
+    assert backup_began.is_set()
+    submissions.put(_unit(99))  # the job goes on, and the loser's refusal comes while it does
+    submissions.close()
+    values |= {task: outcome for arrival in arrivals for task, outcome in outcomes(arrival, HOME)}
+    assert values == {**{item: item for item in range(12)}, 99: 99}
+    assert not [event for event in told if isinstance(event, events.InvocationThrottled | events.InvocationRetried)]
+
+
+def _unit(item):
+    return Unit((item,), lambda: encode_items(HOME, [item], item, "auto"))
 
 
 def test_no_backups_unasked(engine):

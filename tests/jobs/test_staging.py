@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from lambdamagic.clock import ManualClock
 from lambdamagic.codec.frames import Frames
+from lambdamagic.errors import IntegrityError
 from lambdamagic.jobs.staging import Stager
+from lambdamagic.protocol import versions
 from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
-from lambdamagic.protocol.keys import blob_key
+from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.keys import blob_key, result_key, sign
+from lambdamagic.protocol.payload import FrameRef, Part, Payload, signed_text
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.storage.object_store import TransferError
 
@@ -68,3 +76,58 @@ def test_a_bucket_that_lacked_something_is_asked():
     store.delete([info.key for info in store.list("")])
     stager.doubt()
     assert bytes(store.fetch(stager.place(frames, limit_bytes=0).frames[1].url)) == b"x" * 100
+
+
+class _Staged:
+    """A result in the bucket, as a function of the job staged it."""
+
+    def __init__(self, *, key: str = result_key("job", "a", 0), signing_key: bytes = b"k" * 32) -> None:
+        self.store = MemoryObjectStore()
+        self.store.put(key, [b"result"])
+        part = Part(key, 6, hashlib.sha256(b"result").hexdigest())
+        payload = Payload((FrameRef(6),), b"", (part,))
+        signature = sign(signing_key, "job", "a", *signed_text((part,)))
+        self.response = Response(versions.here(), "done", payload, signature=signature)
+        self.before = self.store.requests["GET"]
+
+    def collect(self, **changes: Any) -> list[Any]:
+        response = replace(self.response, **changes)
+        return Stager(self.store).collect(response, job_id="job", attempt_id="a", key=b"k" * 32)
+
+
+def test_a_staged_result_is_read_once_it_is_known_to_be_the_functions():
+    """Signed with the job's key, under the attempt's own names, with the digest that was signed."""
+    assert [bytes(frame) for frame in _Staged().collect()] == [b"result"]
+
+
+@pytest.mark.parametrize("signature", ["", "0" * 64, "é", None])
+def test_a_staged_result_without_the_jobs_signature_is_not_even_fetched(signature):
+    """Its bytes would be unpickled."""
+    staged = _Staged()
+    with pytest.raises(IntegrityError, match="does not carry this job's signature"):
+        staged.collect(signature=signature)
+    with pytest.raises(IntegrityError, match="does not carry this job's signature"):
+        _Staged(signing_key=b"x" * 32).collect()
+    assert staged.store.requests["GET"] == staged.before
+
+
+@pytest.mark.parametrize(
+    "key", ["lambdamagic/blobs/x", result_key("other", "a", 0), result_key("job", "b", 0), result_key("job", "a", 9)]
+)
+def test_a_signed_result_under_a_foreign_key_is_not_fetched(key):
+    """A function that was changed can sign; it still cannot have the client read, or delete, other objects."""
+    staged = _Staged(key=key)
+    with pytest.raises(IntegrityError, match="names objects that are not this job's"):
+        staged.collect()
+    assert staged.store.requests["GET"] == staged.before
+    assert staged.store.requests["DELETE"] == 0
+    with pytest.raises(IntegrityError, match="names objects that are not this job's"):
+        Stager(staged.store).answer_parts(staged.response, job_id="job", attempt_id="a", key=b"k" * 32)
+
+
+def test_a_staged_result_that_was_exchanged_is_not_returned():
+    """The signature covers the digest of each part."""
+    staged = _Staged()
+    staged.store.put(result_key("job", "a", 0), [b"planted"[:6]])
+    with pytest.raises(IntegrityError):
+        staged.collect()
