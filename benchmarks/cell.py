@@ -11,7 +11,8 @@ from benchmarks.measure import Comparison, compare, show
 from benchmarks.notebook import Notebook, notebook
 from lambdamagic.jobs.encoding import encode_program
 from lambdamagic.local.testing.faults import Faults
-from lambdamagic.magics.cell import plan_body
+from lambdamagic.magics.parse.source import CellText
+from lambdamagic.magics.planning import plan_body
 from lambdamagic.protocol.report import parse_report
 
 _HUNDRED_MB = 100_000_000
@@ -24,7 +25,7 @@ def trivial(book: Notebook) -> tuple[Comparison, float]:
 
     def capture() -> float:
         began = time.perf_counter()
-        plan = plan_body(book.magics.session, "%%lambda", "1 + 1", include=[], exclude=[])
+        plan = plan_body(book.magics.session, CellText.of(book.shell, "%%lambda", "1 + 1"))
         encode_program(book.magics.session.home, plan)
         return (time.perf_counter() - began) * 1000
 

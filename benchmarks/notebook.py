@@ -64,7 +64,7 @@ def notebook() -> Iterator[Notebook]:
     shell.run_cell("%config LambdaMagics.memory_mb = 1024")
     shell.run_cell("%%lambda --quiet\npass")
     magics: Any = shell._lambdamagic  # type: ignore[attr-defined]
-    target = next(iter(magics.session._targets.values()))
+    target = next(iter(magics.session.opened.targets.values()))
     connection = target.server.connection
     access = {
         "endpoint_url": connection.endpoint_url,

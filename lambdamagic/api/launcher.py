@@ -16,13 +16,13 @@ from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.shared import Shared
 from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
-from lambdamagic.jobs.memo import Memo, callable_key, clear
+from lambdamagic.jobs.memo import Memo, clear
 from lambdamagic.jobs.outcomes import encode_items
 from lambdamagic.pythons import python_here
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import Fitted, RunRequest, budget_of, concurrency, fitting_function
-from lambdamagic.targets.secret import cache_secret
+from lambdamagic.runs.tasks import memo_of
 from lambdamagic.worker.list_holdings import holdings_here
 
 if TYPE_CHECKING:
@@ -115,19 +115,16 @@ class Launcher:
 
     def memo_of(self, fn: Callable[..., Any], program: Program) -> Memo | None:
         """Return what is known of a callable; None, and a warning, where it cannot be kept."""
-        store = self.target().stager.store
         try:
-            if store is None:
-                raise NoFingerprintError("there is no bucket")
-            key = callable_key(process.home(), program, fn)
+            memo = memo_of(self.target().stager.store, process.home(), program, fn)
         except NoFingerprintError as error:
             warnings.warn(f"the results of {name_of(fn)} are not kept: {error}", RuntimeWarning, stacklevel=4)
             return None
         with self._lock:
-            memo = self._memos.pop(key, None)
-            if memo is None or memo.store is not store:
-                memo = Memo(store, cache_secret(), key, process.home())
-            self._memos[key] = memo
+            known = self._memos.pop(memo.key, None)
+            if known is not None and known.store is memo.store:
+                memo = known
+            self._memos[memo.key] = memo
             if len(self._memos) > _MEMOS_KEPT:
                 self._memos.popitem(last=False)
         return memo

@@ -10,8 +10,8 @@ from lambdamagic.api.launcher import Launcher
 from lambdamagic.codec.answer import Effects, read_answer
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.jobs.job import Arrival
+from lambdamagic.magics.front import front_of, replay, tell
 from lambdamagic.magics.remote_errors import local_exception
-from lambdamagic.magics.running import replay, tell
 from lambdamagic.magics.session import Session
 from lambdamagic.runs.stored import StoredWork
 from lambdamagic.widgets.progress import ProgressListener
@@ -30,7 +30,7 @@ def attach_here(session: Session, job_id: str) -> Any:
     """
     launcher, work = attachable(job_id, session.home)
     listener = ProgressListener()
-    front = "nobody" if session.settings().settings.quiet else session.front
+    front = "nobody" if session.settings().settings.quiet else front_of(session.shell)
     showing = Showing(choose_view(front, listener), listener)
     if not work.is_map:
         return _cell(session, launcher, work)

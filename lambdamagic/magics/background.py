@@ -1,4 +1,4 @@
-"""Jobs whose cell has ended: their names, their results, and the cells that wait for them.
+"""Jobs whose cell has ended: when their results come into the notebook, and the cells that wait for them.
 
 A thread of its own follows each job and only gathers what arrives. Everything is read and put into the notebook by the
 main thread, between two cells or where a cell waits: so nothing changes under a cell that runs.
@@ -8,99 +8,62 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.magics.handle import BackgroundJob
-from lambdamagic.magics.running import tell
+from lambdamagic.magics.front import front_of, tell
+from lambdamagic.magics.settle import Claims, Pending
 from lambdamagic.magics.waiting import wait_for
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from lambdamagic.capture import Touched
-    from lambdamagic.magics.session import Session
 
 #: How long closing waits for all threads together, in seconds.
 _CLOSE_S = 4.0
 #: How many failures are kept for whoever asks.
 _FAILURES = 100
-MISSING = object()
-
-
-class Work(Protocol):
-    """What is to be done with a job's arrivals, in the main thread.
-
-    Attributes:
-        is_shown: Whether its value, or its failure, is shown below its card; a map's card tells of both itself.
-    """
-
-    is_shown: bool
-
-    def take(self, arrival: Any) -> None:
-        """Read an arrival, maybe while the job still runs; nothing is put into the notebook.
-
-        Raises:
-            Exception: It cannot be read.
-        """
-        ...
-
-    def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-        """Put what arrived into the notebook; return the job's value.
-
-        Args:
-            claim: Takes the names that were bound, and returns those that may be put into the namespace.
-
-        Raises:
-            BaseException: What the code raised, with its own type.
-        """
-        ...
 
 
 class Background:
     """The background jobs of one session. Used by the main thread only.
 
     Args:
-        session: The session.
+        shell: The session's shell.
+        is_quiet: Says whether waiting is shown.
+
+    Attributes:
+        claims: The names whose values are on their way.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._jobs: list[BackgroundJob] = []
+    def __init__(self, shell: InteractiveShell, is_quiet: Callable[[], bool]) -> None:
+        self._shell, self._is_quiet = shell, is_quiet
+        self.claims = Claims(shell.user_ns)
+        self._jobs: list[Pending] = []
         #: Settled jobs whose failure was told, and not raised yet.
-        self._failed: deque[BackgroundJob] = deque(maxlen=_FAILURES)
-        self._pending: dict[str, BackgroundJob] = {}
+        self._failed: deque[Pending] = deque(maxlen=_FAILURES)
         self._cells: list[object] = []
         self._rebound: frozenset[str] = frozenset()
         self._due: deque[Callable[[], None]] = deque()
 
     @property
-    def pending(self) -> Mapping[str, BackgroundJob]:
-        """The names whose values are on their way, or failed to come, with the last job that binds each."""
-        return self._pending
-
-    @property
-    def jobs(self) -> tuple[BackgroundJob, ...]:
+    def jobs(self) -> tuple[Pending, ...]:
         """The jobs that are not settled yet, in the order of their start."""
         return tuple(self._jobs)
 
-    def add(self, job: BackgroundJob) -> None:
+    def add(self, job: Pending) -> None:
         """Take a job that was started."""
-        namespace = self._session.shell.user_ns
-        job.held = {name: namespace.get(name, MISSING) for name in job.names}
         self._jobs.append(job)
-        self._pending.update(dict.fromkeys(job.names, job))
+        self.claims.add(job)
 
     @property
     def is_headless(self) -> bool:
         """Whether the notebook is run by a program, as nbclient and papermill do."""
-        return self._session.front == "headless"
-
-    def owners(self, names: Iterable[str]) -> list[BackgroundJob]:
-        """Return the jobs that bind some names, each once, in the order of their start."""
-        found = {id(job): job for name in names if (job := self._pending.get(name)) is not None}
-        return sorted(found.values(), key=lambda job: job.number)
+        return front_of(self._shell) == "headless"
 
     def read(self, names: Iterable[str], *, reader: str = "this cell") -> None:
         """Wait for names that are about to be read, and put them in place.
@@ -109,43 +72,37 @@ class Background:
             KeyboardInterrupt: The user stopped the waiting; the jobs go on.
             BaseException: What a job raised that was to bind one.
         """
-        wanted = [name for name in names if name in self._pending]
-        jobs = self.owners(wanted)
-        wait_for(self._session, jobs, wanted, reader)
+        wanted = [name for name in names if name in self.claims.pending]
+        jobs = self.claims.owners(wanted)
+        self._wait(jobs, wanted, reader)
         for job in jobs:
             self.settle(job)
         for job in jobs:
-            self._raise_for(job, wanted)
+            if job.failure is not None and self.claims.failed(job, wanted):
+                self.raised(job)
+                raise job.failure
 
-    def _raise_for(self, job: BackgroundJob, names: list[str]) -> None:
-        failure = job.failure
-        missing = [name for name in names if self._pending.get(name) is job]
-        if failure is None or not missing:
-            return
-        for name in missing:
-            # Told once; an older value, if there is one, is what the cell that failed would have left here too.
-            if name in self._session.shell.user_ns:
-                del self._pending[name]
-        self.raised(job)
-        raise failure
+    def _wait(self, jobs: list[Pending], names: list[str], reader: str) -> None:
+        if not all(job.has_ended for job in jobs):
+            wait_for(jobs, names, reader, front="nobody" if self._is_quiet() else front_of(self._shell))
 
-    def raised(self, job: BackgroundJob) -> None:
+    def raised(self, job: Pending) -> None:
         """Note that a job's failure is raised now."""
         if job in self._failed:
             self._failed.remove(job)
 
-    def wait(self, jobs: Iterable[BackgroundJob]) -> None:
+    def wait(self, jobs: Iterable[Pending]) -> None:
         """Wait for jobs and settle them; raises nothing of theirs.
 
         Raises:
             KeyboardInterrupt: The user stopped the waiting; the jobs go on.
         """
         jobs = list(jobs)
-        wait_for(self._session, jobs, [name for job in jobs for name in job.names], "%lambda wait")
+        self._wait(jobs, [name for job in jobs for name in job.claim.names], "%lambda wait")
         for job in jobs:
             self.settle(job)
 
-    def settle(self, job: BackgroundJob) -> None:
+    def settle(self, job: Pending) -> None:
         """Put what a job that has ended brought into the notebook; once."""
         if job not in self._jobs:
             return
@@ -154,44 +111,22 @@ class Background:
             for before in job.before:
                 self.settle(before)
         self._jobs.remove(job)
-        job.settle(lambda bound: self._claim(job, bound))
+        job.settle(lambda bound: self._grant(job, bound))
         if job.failure is not None:
             self._failed.append(job)
-        for before in job.before:
-            before.overtaken.update(job.bound)
-        for name in job.names:
-            if self._pending.get(name) is job and (job.failure is None or name in job.bound):
-                del self._pending[name]
+        self.claims.settled(job)
         for each in (job, *job.before):
             if each not in self._jobs and not any(each in other.before for other in self._jobs):
                 each.forget()
 
-    def _claim(self, job: BackgroundJob, bound: dict[str, Any]) -> dict[str, Any]:
-        """Return those of the names that nothing newer stands in the way of."""
-        self._drop_rebound()
-        bound = {name: value for name, value in bound.items() if name not in job.overtaken}
-        namespace = self._session.shell.user_ns
-        later: dict[str, BackgroundJob] = {
-            name: other for name in bound if (other := self._pending.get(name)) is not None and other is not job
-        }
-        for name, other in later.items():
-            other.fallback[name] = bound[name]  # if that one does not bind it after all
-        newer = [
-            name
-            for name in bound
-            if name not in later
-            and (name in job.superseded or namespace.get(name, MISSING) is not job.held.get(name, namespace.get(name)))
-        ]
-        job.left_out = {name: bound[name] for name in newer}
-        if newer:
-            names = ", ".join(newer)
+    def _grant(self, job: Pending, bound: dict[str, object]) -> dict[str, object]:
+        granted = self.claims.grant(job, bound)
+        if newer := list(job.claim.left_out):
             tell(
-                f"{names} {'was' if len(newer) == 1 else 'were'} assigned while job {job.job_id} ran: the newer value "
-                f"stays, the job's is in its .left_out"
+                f"{', '.join(newer)} {'was' if len(newer) == 1 else 'were'} assigned while job {job.job_id} ran: the "
+                f"newer value stays, the job's is in its .left_out"
             )
-        claimed = {name: value for name, value in bound.items() if name not in later and name not in newer}
-        unbound = {name: value for name, value in job.fallback.items() if name not in bound and name not in newer}
-        return {**unbound, **claimed}
+        return granted
 
     def cell_begins(self, info: object) -> None:
         """Hook of the shell: a cell is about to run."""
@@ -206,7 +141,7 @@ class Background:
         if self._cells:
             return
         if result.success:
-            self._supersede(self._rebound)
+            self.claims.supersede(self._rebound)
         self._rebound = frozenset()
         self._at_boundary()
 
@@ -222,7 +157,7 @@ class Background:
         Without a kernel, which has a loop between the cells, it is done at the next cell's boundary.
         """
         self._due.append(act)
-        loop = getattr(getattr(self._session.shell, "kernel", None), "io_loop", None)
+        loop = getattr(getattr(self._shell, "kernel", None), "io_loop", None)
         if loop is not None:
             loop.add_callback(self._when_idle)
 
@@ -243,7 +178,7 @@ class Background:
         self._do_due()
 
     def _settle_ended(self) -> None:
-        self._drop_rebound()
+        self.claims.drop_rebound()
         for job in list(self._jobs):
             if not job.has_ended:
                 continue
@@ -255,26 +190,12 @@ class Background:
                 if job.failure is not None:
                     tell(f"background job {job.job_id} {job.state}: {_one_line(job.failure)}")
 
-    def _show_end(self, job: BackgroundJob) -> None:
+    def _show_end(self, job: Pending) -> None:
         # What comes between two cells is dropped by nbclient: it takes what belongs to the cell that it runs.
         if self.is_headless and job.has_ended:
             job.show_end()
 
-    def _drop_rebound(self) -> None:
-        namespace = self._session.shell.user_ns
-        self._supersede(
-            name
-            for name, job in list(self._pending.items())
-            if namespace.get(name, MISSING) is not job.held.get(name, MISSING)
-        )
-
-    def _supersede(self, names: Iterable[str]) -> None:
-        for name in names:
-            job = self._pending.pop(name, None)
-            if job is not None:
-                job.superseded.add(name)
-
-    def find(self, words: list[str]) -> list[BackgroundJob]:
+    def find(self, words: list[str]) -> list[Pending]:
         """Return the jobs that a user means: an id, the beginning or end of one, or `all`.
 
         Those that have failed meanwhile are among them until their failure was raised.
@@ -307,7 +228,7 @@ class Background:
         for job in lost:
             job.wait_for_end(max(0.0, until - time.monotonic()))
         self._jobs.clear()
-        self._pending.clear()
+        self.claims.clear()
         self._due.clear()
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
-from lambdamagic.magics.arguments import option_choices, option_strings
 from lambdamagic.magics.lines import SUBCOMMANDS
+from lambdamagic.magics.parse.arguments import option_choices, option_strings
 
 if TYPE_CHECKING:
     from lambdamagic.magics.session import Session
@@ -34,7 +34,7 @@ def matcher(session: Session, methods: dict[str, Callable[..., Any]]) -> Callabl
         found = _LINE.match(context.text_until_cursor)
         is_ours = found is not None and (found["percent"] == "%" or context.cursor_line == 0)
         if found is None or not is_ours:
-            return _result(session.background.pending, context.token, kind="instance", alone=False)
+            return _result(session.background.claims.pending, context.token, kind="instance", alone=False)
         words = found["rest"].split()
         if found["rest"] and not found["rest"][-1].isspace():
             words.pop()  # the one that is being written
@@ -68,7 +68,7 @@ def _of_run(
     if before in _NAMES_AFTER | _OUT:
         own = [name for name in session.shell.user_ns if name not in session.hidden and not name.startswith("_")]
         bound = _bound_in(context.full_text.partition("\n")[2]) if before in _OUT else []
-        return [*bound, *(name for name in (*own, *session.background.pending) if name not in bound)]
+        return [*bound, *(name for name in (*own, *session.background.claims.pending) if name not in bound)]
     if takes_value.get(before):
         return option_choices(parser).get(before, ())
     if context.token.startswith("-"):

@@ -19,7 +19,9 @@ from lambdamagic.deploy.stack import StackEvent
 from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import ConfigError, CredentialsError, FunctionMissingError, ParityError
 from lambdamagic.jobs.encoding import Program
+from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.magics.deploy_line import access_of, needs_of_session, overriding_notes, write_deployed
+from lambdamagic.magics.front import ask, can_ask
 from lambdamagic.magics.session import Session
 from lambdamagic.runs.spec import fitting_function
 from lambdamagic.targets.account_target import Account
@@ -28,8 +30,12 @@ _MADE_HERE = "the deployment made for this cell"
 _SETTING = 'deploy = "always" (LAMBDAMAGIC_DEPLOY=always, or %config LambdaMagics.deploy = "always")'
 
 
-def ready(session: Session, resolved: ResolvedSettings, program: Program) -> ResolvedSettings:
+def ready(
+    session: Session, resolved: ResolvedSettings, program: Program
+) -> tuple[ResolvedSettings, FunctionRef | None]:
     """Return the settings that a job runs under, after its function was made or mended if that was needed and wanted.
+
+    With them comes the function, if it was there and as it should be.
 
     Args:
         session: The notebook's session.
@@ -43,15 +49,15 @@ def ready(session: Session, resolved: ResolvedSettings, program: Program) -> Res
     try:
         target = session.target(resolved)
         try:
-            fitting_function(resolved, target, program)
+            return resolved, fitting_function(resolved, target, program)
         except CredentialsError:
-            session.forget(target)  # the next cell looks anew: the user may have signed in meanwhile
+            session.opened.forget(target)  # the next cell looks anew: the user may have signed in meanwhile
             raise
     except FunctionMissingError as error:
-        return _made(session, resolved, program, error)
+        return _made(session, resolved, program, error), None
     except ParityError as error:
         _mended(session, resolved, error)
-    return resolved
+    return resolved, None
 
 
 def _made(
@@ -66,12 +72,12 @@ def _made(
         check_stack_name(name)
     except ConfigError:
         raise error from None  # such as an ARN: it names what others made
-    if settings.deploy == "ask" and not session.can_ask:
+    if settings.deploy == "ask" and not can_ask(session.shell):
         error.hint = f"{error.hint}. Or let the first cell deploy it: {_SETTING}"
         raise error
     access = access_of(settings)
     first = FirstUse.plan(access, resolved, needs_of_session(session, program.imports))
-    if settings.deploy == "ask" and not session.ask(first.question, first.explanation):
+    if settings.deploy == "ask" and not ask(session.shell, first.question, first.explanation):
         session.declined.add(key)
         raise error
     note = partial(_note, quiet=settings.quiet)
@@ -93,7 +99,8 @@ def _mended(session: Session, resolved: ResolvedSettings, error: ParityError) ->
     target = session.target(resolved)
     assert isinstance(target, Account), "only functions in an account publish what they hold"
     if setting == "ask":
-        answer = session.ask(
+        answer = ask(
+            session.shell,
             f"Add {wanted} to {error.deployment} ({target.region}), for all who use it?",
             error.message.replace(" (nothing was sent)", "") + ".",
         )

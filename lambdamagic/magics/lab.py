@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdamagic.events import EVERY_JOB
 from lambdamagic.jobs.engine import find_job
+from lambdamagic.magics.front import front_of
 from lambdamagic.widgets.panel import TARGET, JobsPanel
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class LabLink:
     def open(self) -> None:
         """Open the comm and follow all jobs from now on."""
         shell = self._session.shell
-        if getattr(shell, "kernel", None) is None or self._session.front == "headless":
+        if getattr(shell, "kernel", None) is None or front_of(shell) == "headless":
             return  # nbclient and papermill would warn of a comm that they do not know
         import comm  # ipykernel's; IPython alone is without it
 

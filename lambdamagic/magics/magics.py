@@ -17,25 +17,23 @@ from traitlets import Any as AnyTrait
 from lambdamagic.config import DEFAULTS, SPECS
 from lambdamagic.config.fields import Spec, Value
 from lambdamagic.errors import CaptureError
-from lambdamagic.magics.arguments import (
+from lambdamagic.magics.cell import CellRun
+from lambdamagic.magics.completion import matcher
+from lambdamagic.magics.lab import LabLink
+from lambdamagic.magics.lines import Lines
+from lambdamagic.magics.mapping import MapRun
+from lambdamagic.magics.parse.arguments import (
     PrintHelp,
     choice,
     common_options,
     overrides,
     parse,
     split_expression,
-    split_names,
     whole_number,
 )
-from lambdamagic.magics.background import Background
-from lambdamagic.magics.cell import CellRun
-from lambdamagic.magics.completion import matcher
-from lambdamagic.magics.lab import LabLink
-from lambdamagic.magics.lines import Lines
-from lambdamagic.magics.mapping import MapRun
+from lambdamagic.magics.refusal import WaitingCells
 from lambdamagic.magics.remote_errors import shown_short_when_stopped
 from lambdamagic.magics.session import Session
-from lambdamagic.magics.waiting import WaitingCells
 
 
 def _tokens(line: str) -> list[str]:
@@ -76,7 +74,7 @@ class LambdaMagics(_Settings):
         from_file = {name: value for name, value in shell.config.get("LambdaMagics", {}).items() if name in SPECS}
         self._from_file = dict(from_file)
         self.session = Session(shell, self._given)
-        self.session.background = self.background = Background(self.session)
+        self.background = self.session.background
         self.matcher = matcher(self.session, {"lambda": LambdaMagics.lambda_, "lambda_map": LambdaMagics.lambda_map})
         self.waiting = WaitingCells(shell, self.background, self.session.hidden)
         self.lab = LabLink(self.session)
@@ -111,13 +109,7 @@ class LambdaMagics(_Settings):
             return None
         with shown_short_when_stopped():
             run = CellRun(self.session, self.session.settings(overrides(arguments)), arguments)
-            return run.run(
-                f"%%lambda {line}".rstrip(),
-                cell,
-                include=split_names(arguments.input),
-                exclude=split_names(arguments.exclude),
-                out=split_names(arguments.out),
-            )
+            return run.run(f"%%lambda {line}".rstrip(), cell)
 
     @no_var_expand
     @line_cell_magic("lambda_map")
@@ -140,15 +132,14 @@ class LambdaMagics(_Settings):
         except PrintHelp as help_text:
             print(help_text)  # noqa: T201  # help is what was asked for
             return None
-        include, exclude = split_names(arguments.input), split_names(arguments.exclude)
         with shown_short_when_stopped():
             run = MapRun(self.session, self.session.settings(overrides(arguments)), arguments)
             if cell is None:
-                results = run.over_callable(text.rstrip("; "), include=include, exclude=exclude)
+                results = run.over_callable(text.rstrip("; "))
                 return None if text.endswith(";") else results
             if not cell.strip():
                 raise CaptureError("the cell is empty: there is nothing to run", hint="write the loop's body below")
-            results = run.over_body(f"%%lambda_map {line}".rstrip(), text, cell, include=include, exclude=exclude)
+            results = run.over_body(f"%%lambda_map {line}".rstrip(), text, cell)
             return None if cell.rstrip().endswith(";") else results
 
     def close(self) -> None:

@@ -6,23 +6,22 @@ from collections.abc import Sequence
 
 from lambdamagic.capture import CallablePlan
 from lambdamagic.capture.modules import size_of
+from lambdamagic.config import Settings
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.magics.tables import Table, size
 
 
-def plan_table(
-    plan: CallablePlan, program: Program, *, inline_limit_bytes: int, where: str, more: Sequence[str] = ()
-) -> Table:
+def plan_table(plan: CallablePlan, program: Program, settings: Settings, *, more: Sequence[str] = ()) -> Table:
     """Return the names that would be shipped, how large each is, why it is taken, and where it would go.
 
     Args:
         plan: What was captured.
         program: The same, encoded.
-        inline_limit_bytes: What may ride in the event.
-        where: The target's name.
+        settings: The settings in force: where it goes, and what may ride in the event.
         more: Lines to add below: what it would cost.
     """
+    inline_limit_bytes, where = settings.inline_limit_bytes, settings.resolved_target()
     staged_frames = Stager(None).frames_to_stage(program.frames, inline_limit_bytes)
     staged_bytes = sum(program.frames.sizes[number] for number in staged_frames)
     rows = [

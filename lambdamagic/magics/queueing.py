@@ -7,77 +7,16 @@ both programs share are written once, in the first, so that they are the same ob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lambdamagic.codec.answer import Effects
-from lambdamagic.codec.tracking import Tracker
-from lambdamagic.jobs.encoding import Program
-from lambdamagic.jobs.job import Arrival, JobSpec
+from lambdamagic.jobs.job import JobSpec
+from lambdamagic.magics.answers import CellWork
+from lambdamagic.magics.handle import BackgroundJob
+from lambdamagic.magics.settle import Pending
 from lambdamagic.protocol.envelope import Before
 from lambdamagic.runs.spec import SHARED_PROGRAM_LIMIT_BYTES
-
-if TYPE_CHECKING:
-    from lambdamagic.magics.cell import CellRun
-    from lambdamagic.magics.handle import BackgroundJob
-
-#: Above this a result that only binds names stays in the bucket until a cell of the kernel reads it.
-LAZY_MIN_BYTES = 256 * 1024
-
-
-class CellWork:
-    """What is kept of a background cell until nobody needs it.
-
-    Args:
-        run: The cell.
-        program: What was sent.
-        out: The names that were asked for.
-        line: The jobs that it is queued behind.
-    """
-
-    is_shown = True
-
-    def __init__(self, run: CellRun, program: Program, out: list[str], line: Line | None) -> None:
-        self._run, self._out, self.line = run, out, line
-        self._program: Program | None = program
-        self._answer: Arrival | None = None
-        self._pictures: Tracker | None = Tracker(
-            list(program.values.values()),
-            memo=dict(enumerate(program.encoder.objects_in_order())),
-            home=run.session.home,
-            pristine={},
-            is_deep=False,
-        )
-
-    @property
-    def program(self) -> Program:
-        """What was sent; not after `forget`."""
-        assert self._program is not None, "nobody needs it any more"
-        return self._program
-
-    @property
-    def effects(self) -> Effects | None:
-        """What the cell did, once that was read."""
-        return self._run.effects
-
-    def take(self, arrival: Arrival) -> None:
-        """Keep the answer: what it does cannot be told before it is put into the notebook."""
-        self._answer = arrival
-
-    def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-        """Read the answer and put it into the notebook; see `CellRun.conclude`."""
-        answer, self._answer = self._answer, None
-        assert answer is not None, "a job that ends without error has had an arrival"
-        return self._run.conclude(answer, self.program, self._out, claim, self.line)
-
-    def is_as_sent(self) -> bool:
-        """Whether the objects that were sent are still as they were."""
-        return self._pictures is not None and self._pictures.changes() == ([], [])
-
-    def forget(self) -> None:
-        """Let everything go that only jobs behind this one needed, what was sent among it: it may be large."""
-        self._run.effects = self._program = self._pictures = None
 
 
 class Line:
@@ -87,7 +26,7 @@ class Line:
         self.jobs = tuple(jobs)
 
     @classmethod
-    def behind(cls, owners: Sequence[BackgroundJob]) -> Line | None:
+    def behind(cls, owners: Sequence[Pending]) -> Line | None:
         """Return the line for a cell that reads what some jobs bind; None if the cell has to wait for them instead.
 
         That is so if they do not stand in one line, if there is no bucket, or if objects that they were sent have been
@@ -96,6 +35,7 @@ class Line:
         if not owners:
             return None
         last = owners[-1]
+        assert isinstance(last, BackgroundJob), "there are no others"
         jobs = (*last.before, last)
         if not all(job in jobs for job in owners) or last.failure is not None:
             return None
@@ -108,7 +48,7 @@ class Line:
     @property
     def names(self) -> frozenset[str]:
         """The names that come with them."""
-        return frozenset(name for job in self.jobs for name in job.names)
+        return frozenset(name for job in self.jobs for name in job.claim.names)
 
     @property
     def primed(self) -> list[Any]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lambdamagic.capture.hidden import HiddenNames
 from lambdamagic.codec.home import Home
 from lambdamagic.config import ResolvedSettings, load_settings
-from lambdamagic.errors import TargetError
 from lambdamagic.events import Listeners
-from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import Job, JobSpec
+from lambdamagic.magics.background import Background
+from lambdamagic.magics.front import ask
+from lambdamagic.runs.opened import Opened, Place, target_key
 from lambdamagic.targets import open_target
 from lambdamagic.widgets.notebook import Shelf
 from lambdamagic.widgets.progress import Progress, ProgressListener
@@ -24,9 +24,7 @@ from lambdamagic.widgets.progress import Progress, ProgressListener
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from lambdamagic.magics.background import Background
     from lambdamagic.targets.target import Target
-    from lambdamagic.widgets.showing import Front
 
 _HISTORY = 200
 #: So many maps keep their items and results, the latest: they can be large.
@@ -83,15 +81,6 @@ class JobRecord:
         self.progress, self.listener, self.cancel = progress, None, None
 
 
-def _target_key(resolved: ResolvedSettings) -> tuple[Any, ...]:
-    settings = resolved.settings
-    kind = settings.resolved_target()
-    if kind == "local":
-        return kind, settings.local_port
-    key = (kind, settings.function, settings.bucket, settings.region, settings.profile, settings.endpoint_url)
-    return *key, settings.variants
-
-
 class Session:
     """Everything that lives from cell to cell. Used by the kernel's main thread only.
 
@@ -100,12 +89,11 @@ class Session:
         given: Returns the settings of ipython_config.py and those of %config.
 
     Attributes:
-        background: Its background jobs; put there by who knows both.
+        background: Its background jobs.
+        opened: Its engine and targets.
         declined: What the user has said no to, so that it is asked once.
         cell: The id of the cell that runs, or ran last; empty where the front end tells none.
     """
-
-    background: Background
 
     def __init__(self, shell: InteractiveShell, given: Callable[[], tuple[dict[str, Any], dict[str, Any]]]) -> None:
         self.shell = shell
@@ -115,26 +103,18 @@ class Session:
         self.cell = ""
         self.history: deque[JobRecord] = deque(maxlen=_HISTORY)
         self.declined: set[tuple[str, ...]] = set()
+        self.opened = Opened()
         self._given = given
-        self._engine: Engine | None = None
-        self._targets: dict[tuple[Any, ...], Target] = {}
-        self._opening = threading.RLock()
-        self._is_closed = False
-
-    @property
-    def front(self) -> Front:
-        """Who looks at this session's outputs."""
-        kernel = getattr(self.shell, "kernel", None)
-        if kernel is None:
-            return "terminal"
-        request = kernel.get_parent("shell")
-        # nbclient and papermill say that nobody can be asked for input; front ends with a person in front can.
-        return "notebook" if request.get("content", {}).get("allow_stdin", True) else "headless"
+        self.background = Background(shell, lambda: self.settings().settings.quiet)
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> ResolvedSettings:
         """Return the settings in force, with where each came from."""
         from_file, from_magic = self._given()
         return load_settings(ipython_config=from_file, config_magic=from_magic, overrides=overrides)
+
+    def place(self, resolved: ResolvedSettings) -> Place:
+        """Return where a run goes under the settings."""
+        return Place(resolved, lambda: self.target(resolved), self.start, self.opened.forget)
 
     def target(self, resolved: ResolvedSettings) -> Target:
         """Return the target for the settings, opened at first use; one that has died is opened anew. Thread-safe.
@@ -142,62 +122,23 @@ class Session:
         Raises:
             LambdaMagicError: It is not usable.
         """
-        settings, key = resolved.settings, _target_key(resolved)
-        with self._opening:
-            target = self._targets.get(key)
-            if target is not None and not target.is_alive():
-                target.close()
-                target = None
-            if target is None:
-                if self._is_closed:
-                    raise TargetError("lambdamagic was unloaded while this job waited for its target")
-                target = self._targets[key] = open_target(settings, ask=self.ask)
-            return target
+        settings = resolved.settings
+        ask_user = partial(ask, self.shell)
+        return self.opened.target(target_key(settings), lambda: open_target(settings, ask=ask_user))
 
     def opens_slowly(self, resolved: ResolvedSettings) -> bool:
         """Whether the target is an embedded Lambda that does not run yet."""
-        target = self._targets.get(_target_key(resolved))
-        return resolved.settings.resolved_target() == "local" and (target is None or not target.is_alive())
-
-    @property
-    def can_ask(self) -> bool:
-        """Whether somebody seems to be there who can answer a question."""
-        return self.front == "notebook" or (self.front == "terminal" and sys.stdin.isatty())
-
-    def ask(self, question: str, explanation: str = "") -> bool | None:
-        """Ask the user; None where nobody can be asked, as when a notebook is executed from a script.
-
-        Args:
-            question: What is answered by yes or no.
-            explanation: What is shown before it, if somebody is there.
-        """
-        from IPython.core.error import StdinNotImplementedError
-
-        if not self.can_ask:
-            return None
-        if explanation:
-            print(explanation, flush=True)  # noqa: T201  # belongs to the question, which stands on stdout too
-        try:
-            answer = input(f"{question} [y/N] ")
-        except (StdinNotImplementedError, EOFError):
-            return None
-        return answer.strip().lower() in ("y", "yes")
-
-    def forget(self, target: Target) -> None:
-        """Close a target; the next job opens it anew."""
-        self._targets = {key: known for key, known in self._targets.items() if known is not target}
-        target.close()
+        settings = resolved.settings
+        return settings.resolved_target() == "local" and not self.opened.is_open(target_key(settings))
 
     def forget_targets(self) -> None:
         """Close the targets on AWS; the next job opens its own anew."""
-        for target in [each for each in self._targets.values() if each.name == "aws"]:
-            self.forget(target)
+        for target in [each for each in self.opened.targets.values() if each.name == "aws"]:
+            self.opened.forget(target)
 
     def start(self, spec: JobSpec, listeners: Listeners) -> Job:
         """Begin a job."""
-        if self._engine is None:
-            self._engine = Engine()
-        return self._engine.start(spec, listeners)
+        return self.opened.start(spec, listeners)
 
     def remember(self, record: JobRecord) -> None:
         """Add to the history; only the latest maps keep their results."""
@@ -219,13 +160,6 @@ class Session:
     def close(self) -> None:
         """Stop everything that was started. Idempotent."""
         self.shelf.close()
-        with self._opening:
-            self._is_closed = True
-            for target in self._targets.values():
-                target.close()
-            self._targets.clear()
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        self.opened.close()
         with contextlib.suppress(AttributeError):
             del self._given

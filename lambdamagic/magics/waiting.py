@@ -1,87 +1,41 @@
-"""A cell that waits for names: what it shows meanwhile, and how it is refused."""
+"""A cell that waits for jobs: what it shows meanwhile."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import secrets
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lambdamagic.appearance import AS_TEXT, LINE, MONO
-from lambdamagic.capture import touched_names
 from lambdamagic.magics.remote_errors import interrupted
-from lambdamagic.magics.source import FUTURES
+from lambdamagic.magics.settle import Pending
 from lambdamagic.widgets import text
-
-if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    from lambdamagic.magics.background import Background
-    from lambdamagic.magics.handle import BackgroundJob
-    from lambdamagic.magics.session import Session
+from lambdamagic.widgets.showing import Front
 
 #: What takes less is not worth a note.
 _DELAY_S = 0.3
 _EVERY_S = 0.1
 
-_refusals: dict[str, BaseException] = {}
 
-
-class WaitingCells(ast.NodeTransformer):
-    """Makes a cell wait for the names that it reads: one of the shell's AST transformers.
-
-    A cell that cannot run is exchanged for one that raises why. IPython's `InputRejected` would hide the error's type.
-    """
-
-    def __init__(self, shell: InteractiveShell, background: Background, hidden: Any) -> None:
-        self._shell, self._background, self._hidden = shell, background, hidden
-
-    def visit(self, node: ast.AST) -> Any:
-        """Wait if the cell reads what is pending."""
-        if not isinstance(node, ast.Module) or not self._background.pending:
-            return node
-        try:
-            self._background.cell_touches(
-                touched_names(
-                    node,
-                    tuple(self._background.pending),
-                    self._shell.user_ns,
-                    hidden=self._hidden,
-                    transform=self._shell.transform_cell,
-                    flags=self._shell.compile.flags & FUTURES,
-                )
-            )
-        except BaseException as error:  # noqa: BLE001  # whatever the job raised is what the cell raises
-            return _raising(error)
-        return node
-
-
-def _raising(error: BaseException) -> ast.Module:
-    token = secrets.token_hex(8)
-    _refusals[token] = error
-    return ast.parse(f"__import__({__name__!r}, fromlist=['_']).refuse({token!r})")
-
-
-def refuse(token: str) -> None:
-    """Raise, in the place of a cell that was refused, what refused it."""
-    raise _refusals.pop(token)
-
-
-def wait_for(session: Session, jobs: Sequence[BackgroundJob], names: Sequence[str], reader: str) -> None:
+def wait_for(jobs: Sequence[Pending], names: Sequence[str], reader: str, *, front: Front) -> None:
     """Wait until jobs have ended, and tell what for.
+
+    Args:
+        jobs: The jobs.
+        names: What is waited for.
+        reader: Who waits, for a person.
+        front: Who looks.
 
     Raises:
         KeyboardInterrupt: The user stopped it; the jobs go on.
     """
-    if all(job.has_ended for job in jobs):
-        return
-    note = _note(session, jobs, names)
+    kind = {"nobody": _Note, "notebook": _Card}.get(front, _Line)
+    note = kind(jobs, names)
     began = time.monotonic()
     try:
         with _interruptible():
@@ -111,7 +65,7 @@ def _interruptible() -> Iterator[None]:
 class _Note:
     """Says nothing."""
 
-    def __init__(self, jobs: Sequence[BackgroundJob], names: Sequence[str]) -> None:
+    def __init__(self, jobs: Sequence[Pending], names: Sequence[str]) -> None:
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         waiting = [job for job in jobs if not job.has_ended]
         labels = "; ".join(f"job {job.job_id[-8:]} ({job.label})" for job in waiting[:3])
@@ -170,9 +124,3 @@ class _Card(_Note):
             self._handle = display(bundle, raw=True, display_id=True)
         else:
             self._handle.update(bundle, raw=True)
-
-
-def _note(session: Session, jobs: Sequence[BackgroundJob], names: Sequence[str]) -> _Note:
-    if session.settings().settings.quiet:
-        return _Note(jobs, names)
-    return _Card(jobs, names) if session.front == "notebook" else _Line(jobs, names)

@@ -45,10 +45,10 @@ class Run:
         place: Where it goes.
         request: What is to be run.
         listeners: Who is told of its events.
-        before: Runs whose results it needs: it begins when they have ended well.
         follower: Follows it.
 
     Attributes:
+        before: The runs that it is queued behind.
         job: The engine's; None before it has begun.
         error: What ended it as a whole, when it went on in a thread that it started.
     """
@@ -59,15 +59,15 @@ class Run:
         request: RunRequest,
         *,
         listeners: Listeners | None = None,
-        before: Sequence[Run] = (),
         follower: Follower | None = None,
     ) -> None:
-        self.place, self.before = place, tuple(before)
+        self.place = place
+        self.before: tuple[Run, ...] = ()
         self.request = request if request.job_id else replace(request, job_id=new_job_id())
         self.listeners, self._follower = listeners or Listeners(), follower
         self.job: Job | None = None
         self.error: BaseException | None = None
-        self._state: JobState = "queued" if before else "starting"
+        self._state: JobState = "starting"
         self._stopped: JobState | None = None
         self._has_failed = self._is_announced = False
         self._lock = threading.Lock()
@@ -98,6 +98,10 @@ class Run:
     def is_cancelled(self) -> bool:
         """Whether it was told to stop by somebody who wants no more of it."""
         return self._stopped == "cancelled"
+
+    def queue(self, before: Sequence[Run]) -> None:
+        """Begin only when other runs have ended well: it needs their results."""
+        self.before, self._state = tuple(before), "queued"
 
     def announce(self, note: str) -> None:
         """Tell everybody of it before it can begin.
@@ -264,7 +268,8 @@ class Run:
             act()
 
     def _judged(self, error: BaseException | None) -> JobState:
-        if self.is_cancelled or (isinstance(error, JobCancelledError) and self._stopped is None):
+        is_stopped = isinstance(error, KeyboardInterrupt | JobCancelledError) and self._stopped is None
+        if self.is_cancelled or is_stopped:
             return "cancelled"
         return "failed" if error is not None or self._has_failed else "done"
 

@@ -53,12 +53,24 @@ class MapWork:
 
     def request(self, tasks: Sequence[int], count: int) -> RunRequest:
         """Return what runs these tasks."""
-        chosen = frozenset(tasks)
-        cached = tuple(task for task in range(count) if task not in chosen)
-        source = ChunkedItems(self.encode, self.sizing, self.items, runs=runs_of(tasks))
+        cached: tuple[int, ...] = ()
+        if len(tasks) < count:
+            chosen = frozenset(tasks)
+            cached = tuple(task for task in range(count) if task not in chosen)
+        runs = runs_of(tasks) if cached else None
+        source = ChunkedItems(self.encode, self.sizing, self.items, runs=runs, joins=bool(cached))
         # Another process could not know of the outcomes that the others have here.
         keep = None if cached else source.keep
         function, self.function = self.function, None
         return RunRequest(
-            "map", self.label, source, count, self.program, function, self.options, cached=cached, keep=keep
+            "map",
+            self.label,
+            source,
+            count,
+            self.program,
+            function,
+            self.options,
+            is_program_shared=count > (self.sizing.chunksize or 1),
+            cached=cached,
+            keep=keep,
         )

@@ -102,7 +102,7 @@ class Place:
         forget: Callable[[Target], None] = lambda target: None,
     ) -> None:
         self.resolved, self.start = resolved, start
-        self._open_target, self._forget = open_target, forget
+        self.open_target, self._forget = open_target, forget
         self._target: Target | None = None
 
     @property
@@ -118,7 +118,7 @@ class Place:
             LambdaMagicError: It is not usable.
         """
         if self._target is None:
-            self._target = self._open_target()
+            self._target = self.open_target()
         return self._target
 
     @property

@@ -11,11 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lambdamagic.codec.failures import reassemble
+from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.home import Home
+from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival
-from lambdamagic.jobs.memo import Memo
+from lambdamagic.jobs.memo import Memo, callable_key
 from lambdamagic.jobs.outcomes import Failure, read_outcomes
 from lambdamagic.runs.sources import runs_of
+from lambdamagic.storage.object_store import ObjectStore
+from lambdamagic.targets.secret import cache_secret
 
 #: Makes the exception to raise for a task that failed.
 Explain = Callable[[int, Failure, Arrival], BaseException]
@@ -51,6 +55,17 @@ class Failed:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+def memo_of(store: ObjectStore | None, home: Home, program: Program, fn: Callable[..., Any] | None) -> Memo:
+    """Return what is known of a callable.
+
+    Raises:
+        NoFingerprintError: It cannot be told from others, or there is no bucket.
+    """
+    if store is None:
+        raise NoFingerprintError("there is no bucket")
+    return Memo(store, cache_secret(), callable_key(home, program, fn), home)
 
 
 def exception_of(failure: Failure, check: Callable[[Exception], Exception]) -> BaseException:
@@ -157,6 +172,11 @@ class TaskTable(Outcomes):
         """What tasks raised, by their numbers, in the order in which it came."""
         with self._changed:
             return dict(self._failures)
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether a task has failed."""
+        return bool(self._failures)
 
     @property
     def missing(self) -> list[int]:

@@ -209,7 +209,7 @@ def test_unloading_stops_what_is_under_way_and_says_so(notebook, gate):
     gate.reached()
     ran = notebook.ok("%reload_ext lambdamagic")
     assert "1 background job stopped, what they would have brought is lost" in ran.stderr
-    threads = [thread for thread in threading.enumerate() if thread.name.startswith("lambdamagic-bg")]
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("lambdamagic-collector")]
     for thread in threads:
         thread.join(60)
     assert not [thread for thread in threads if thread.is_alive()]
@@ -218,7 +218,7 @@ def test_unloading_stops_what_is_under_way_and_says_so(notebook, gate):
 
 
 _DIVIDE = "def divide(n):\n    return 60 / (n - 3)\n"
-_ITS_DETAILS = "m._runner.details"
+_ITS_DETAILS = "m._card.details"
 
 
 def test_a_map_tells_its_results_and_tracebacks_while_no_cell_runs(kernel):

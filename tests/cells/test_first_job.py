@@ -32,7 +32,7 @@ def test_it_says_that_the_embedded_lambda_is_started(own_home, tmp_path, magic):
         kernel.wait_for_text(message, f"answer = 6 * 7  {_STARTING}")
         if "--bg" in magic:
             kernel.finish(message)
-            opened = kernel.run("len(get_ipython()._lambdamagic.session._targets)")
+            opened = kernel.run("len(get_ipython()._lambdamagic.session.opened.targets)")
             assert opened.value == "0", "a background cell does not wait for it"
         (tmp_path / "go").touch()
         if "--bg" not in magic:

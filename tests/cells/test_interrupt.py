@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.magics.running import JobRunner
 from lambdamagic.magics.session import Session
+from lambdamagic.runs.handle import Run
 from tests.local.conftest import REPORT
 
 
@@ -71,21 +72,21 @@ def work(i):
 @pytest.mark.parametrize("moment", ["it is prepared", "it is started"])
 def test_a_button_is_heard_at_any_moment_before_the_job_begins(moment, notebook, monkeypatch):
     """Buttons are heard in a thread of their own, also while the first job's target has just been opened."""
-    prepare, start, runners = JobRunner.prepare, Session.start, []
+    begin, start, runs = Run.begin, Session.start, []
 
-    def prepare_meanwhile(runner, *args, **more):
-        runners.append(runner)
+    def begin_meanwhile(run):
+        runs.append(run)
         if moment == "it is prepared":
-            runner.cancel()
-        return prepare(runner, *args, **more)
+            run.cancel()
+        return begin(run)
 
     def start_meanwhile(session, *args):
         job = start(session, *args)
         if moment == "it is started":
-            runners[-1].cancel()
+            threading.Thread(target=runs[-1].cancel).start()
         return job
 
-    monkeypatch.setattr(JobRunner, "prepare", prepare_meanwhile)
+    monkeypatch.setattr(Run, "begin", begin_meanwhile)
     monkeypatch.setattr(Session, "start", start_meanwhile)
     stopped = notebook.run("%%lambda\nimport time\ntime.sleep(60)")
     assert isinstance(stopped.error, JobCancelledError)

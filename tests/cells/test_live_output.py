@@ -27,7 +27,7 @@ def test_what_runs_is_shown_before_it_answers(notebook, gate):
     job = notebook.ok("job = %lambda_map --bg --chunksize 1 step range(2)\njob").value
     gate.reached()
     session = notebook.session
-    (target,) = session._targets.values()
+    (target,) = session.opened.targets.values()
     log = OutputLog()
     live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock))
     live.tick()

@@ -128,7 +128,7 @@ def test_the_output_of_a_task_below_python_is_that_tasks(notebook):
     notebook.run("def speak(n):\n    import os\n    os.system(f'echo {n}')\n    return n")
     ran = notebook.ok("%lambda_map --chunksize 4 speak range(4)")
     assert ran.stdout == "0\n1\n2\n3\n"
-    details = notebook.session.history[-1].map._runner.details
+    details = notebook.session.history[-1].map._card.details
     assert [details.describe(task).output for task in range(4)] == ["0\n", "1\n", "2\n", "3\n"]
 
 

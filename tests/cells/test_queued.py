@@ -140,7 +140,7 @@ def test_a_queued_job_that_is_cancelled_ends_at_once_and_never_runs(notebook, ga
     notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1"))
     gate.reached()
     job = notebook.ok(cell("%%lambda --bg", "print('ran')\nz = x")).value
-    job._runner.cancel()
+    job._card.run.cancel()
     assert job.wait_for_end(60) and job.state == "cancelled"
     row = next(line for line in notebook.ok("%lambda jobs").text.splitlines() if job.job_id in line)
     assert "■ cancelled" in row

@@ -5,6 +5,7 @@ import __future__
 
 import ast
 import linecache
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -36,16 +37,35 @@ def python_of(shell: InteractiveShell, body: str) -> str:
     return text
 
 
-def name_cell(shell: InteractiveShell, magic_line: str, body: str, python: str) -> str:
-    """Return the file name of the cell and let tracebacks and `inspect.getsource` find its lines under it.
+@dataclass(frozen=True)
+class CellText:
+    """A magic's cell.
 
-    The first line is the magic's own, so that line numbers are those that the user sees.
+    Attributes:
+        magic_line: Its first line, the magic's own.
+        body: What stands below, as the user wrote it.
+        python: The same as Python.
     """
-    raw = f"{magic_line}\n{body}"
-    # The running cell's number: newer IPython counts up before it runs a cell, older after it. The hook knows which.
-    number = shell.displayhook.prompt_count
-    filename: str = shell.compile.cache(f"\n{python}", number, raw_code=raw)
-    shown = body if body.count("\n") == python.count("\n") else python
-    text = f"{magic_line}\n{shown}"
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    return filename
+
+    magic_line: str
+    body: str
+    python: str
+
+    @classmethod
+    def of(cls, shell: InteractiveShell, magic_line: str, body: str) -> CellText:
+        """Return a cell's text, transformed."""
+        return cls(magic_line, body, python_of(shell, body))
+
+    def named(self, shell: InteractiveShell) -> str:
+        """Return the file name of the cell and let tracebacks and `inspect.getsource` find its lines under it.
+
+        The first line is the magic's own, so that line numbers are those that the user sees.
+        """
+        body, python = self.body, self.python
+        # The running cell's number: newer IPython counts before it runs a cell, older after it. The hook knows which.
+        number = shell.displayhook.prompt_count
+        filename: str = shell.compile.cache(f"\n{python}", number, raw_code=f"{self.magic_line}\n{body}")
+        shown = body if body.count("\n") == python.count("\n") else python
+        text = f"{self.magic_line}\n{shown}"
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+        return filename

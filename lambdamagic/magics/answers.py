@@ -1,0 +1,133 @@
+"""A cell that was sent: its answer is read, and put into the notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lambdamagic.codec.answer import Effects, read_answer
+from lambdamagic.codec.earlier import WithEarlier
+from lambdamagic.codec.encode import unpack_numbers
+from lambdamagic.codec.tracking import Tracker
+from lambdamagic.config import Settings
+from lambdamagic.jobs.encoding import Program
+from lambdamagic.jobs.job import Arrival
+from lambdamagic.magics.front import tell
+from lambdamagic.magics.remote_errors import local_exception
+from lambdamagic.magics.session import Session
+
+Grant = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class CellWork:
+    """What is kept of a cell until its answer is in the notebook, and no cell behind it needs it.
+
+    Args:
+        session: The notebook's session.
+        settings: The settings in force.
+        program: What was sent.
+        out: The names that were asked for.
+        mutates: Whether changes in place come to the notebook's objects.
+        memos: Returns the objects of the answers that it was queued behind, as they are in the notebook.
+
+    Attributes:
+        answer: The answer, until it was read.
+        effects: What the cell did, once that was read.
+    """
+
+    is_shown, stops_early = True, False
+
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        program: Program,
+        *,
+        out: Sequence[str],
+        mutates: bool,
+        memos: Callable[[], list[dict[int, Any]]] | None = None,
+    ) -> None:
+        self._session, self._settings, self._out, self._mutates, self._memos = session, settings, out, mutates, memos
+        self._program: Program | None = program
+        self.answer: Arrival | None = None
+        self.effects: Effects | None = None
+        self._pictures: Tracker | None = None
+
+    @property
+    def program(self) -> Program:
+        """What was sent; not after `forget`."""
+        assert self._program is not None, "nobody needs it any more"
+        return self._program
+
+    def take(self, arrival: Arrival) -> None:
+        """Keep the answer: what it does cannot be told before it is put into the notebook."""
+        self.answer = arrival
+
+    def conclude(self, claim: Grant = lambda bound: bound) -> Any:
+        """Put what the cell did into the notebook and return what it shows.
+
+        Args:
+            claim: Returns those of the bound names that may be put into the namespace.
+
+        Raises:
+            BaseException: What the cell raised, with its own type.
+            LambdaMagicError: Its environment died.
+        """
+        arrival, self.answer = self.answer, None
+        assert arrival is not None, "a job that ends without error has had an arrival"
+        if arrival.error is not None:
+            raise arrival.error
+        response = arrival.response
+        assert response is not None
+        encoder = self.program.encoder
+        known = encoder if self._memos is None else WithEarlier(encoder, self._memos())
+        effects = read_answer(self._session.home, known, unpack_numbers(response.numbers), arrival.frames)
+        self.effects = effects
+        self._apply(effects, claim)
+        if effects.error:
+            request = f", request {arrival.request_id}" if arrival.request_id else ""
+            where = f"raised on Lambda ({self._settings.resolved_target()}{request})"
+            raise local_exception(self._session.shell, effects.error, where)
+        return effects.values[0] if effects.values else None
+
+    def _apply(self, effects: Effects, claim: Grant) -> None:
+        shell = self._session.shell
+        if not self._mutates:
+            if effects.unreturned:
+                names = ", ".join(dict.fromkeys(effects.unreturned))
+                tell(f"changes in place were left on Lambda (--no-mutations): {names}", quiet=self._settings.quiet)
+        else:
+            for problem in effects.apply_in_place():
+                tell(problem)
+        for name in effects.deleted:
+            shell.user_ns.pop(name, None)
+            shell.user_ns_hidden.pop(name, None)
+        if bound := claim(effects.bound):
+            shell.push(bound)
+        for lost in effects.lost:
+            is_change = lost.section == "update"
+            stayed = "was changed on Lambda, and the change stayed there" if is_change else "stayed on Lambda"
+            tell(f"{lost.what} ({lost.type_name}) {stayed}: {lost.reason}")
+        for name in self._out:
+            if name not in effects.bound and name not in shell.user_ns:
+                tell(f"--out {name}: the cell did not bind that name")
+        for notice in self._session.home.take_notices():
+            tell(notice)
+
+    def watch(self) -> None:
+        """Take pictures of the objects that were sent: cells behind this one are sent what is new only."""
+        self._pictures = Tracker(
+            list(self.program.values.values()),
+            memo=dict(enumerate(self.program.encoder.objects_in_order())),
+            home=self._session.home,
+            pristine={},
+            is_deep=False,
+        )
+
+    def is_as_sent(self) -> bool:
+        """Whether the objects that were sent are still as they were."""
+        return self._pictures is not None and self._pictures.changes() == ([], [])
+
+    def forget(self) -> None:
+        """Let everything go that only jobs behind this one needed, what was sent among it: it may be large."""
+        self.effects = self._program = self._pictures = None

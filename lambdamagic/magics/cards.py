@@ -1,0 +1,293 @@
+"""How a run is shown where the user is, and what the session remembers of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import replace
+from functools import partial
+from html import escape
+from typing import Any
+
+from lambdamagic.appearance import AS_TEXT
+from lambdamagic.clock import Clock
+from lambdamagic.deploy.function_logs import FunctionLogs
+from lambdamagic.errors import JobCancelledError
+from lambdamagic.events import JobQueued
+from lambdamagic.jobs.job import Arrival, JobSpec
+from lambdamagic.magics.details import JobDetails
+from lambdamagic.magics.front import front_of
+from lambdamagic.magics.live_output import LiveOutput
+from lambdamagic.magics.output_bundle import outputs_bundle
+from lambdamagic.magics.remote_errors import interrupted
+from lambdamagic.magics.session import JobRecord, RanMap, Session
+from lambdamagic.runs.handle import Run
+from lambdamagic.runs.opened import Place
+from lambdamagic.runs.spec import RunRequest
+from lambdamagic.runs.tasks import TaskTable
+from lambdamagic.targets.target import Target
+from lambdamagic.widgets.actions import Actions
+from lambdamagic.widgets.notebook import DisplayPlace, WidgetView
+from lambdamagic.widgets.progress import Progress, ProgressListener
+from lambdamagic.widgets.showing import DELAY_S, Front, Gate, NoView, Showing, View, choose_view
+
+#: What a job waits for that is the first of its kernel.
+STARTING = "starting the embedded Lambda …"
+_TICK_S = 0.1
+_NOTHING = {"text/html": "", "text/plain": ""}
+#: Stays in the notebook only if the job was never seen to end.
+_UNSEEN = "Still running when this was written: the end of the notebook stops it, unless a cell waits (%lambda wait)."
+
+
+class Card:
+    """Shows a run and remembers it; the run's `Follower`.
+
+    Args:
+        session: The notebook's session.
+        place: Where the run goes.
+        request: What is to be run.
+        table: What its tasks give.
+        is_background: Whether the cell ends at once; the view is opened by whoever shows the job, if at all.
+        ran_map: The map that it runs for.
+        spot: Where an earlier job for that map was shown.
+
+    Attributes:
+        run: The run.
+        opens_slowly: Whether the target has to be started first.
+        spot: Where it is shown.
+        details: What its view may ask for.
+        record: What is remembered of it, once it is.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        place: Place,
+        request: RunRequest,
+        table: TaskTable,
+        *,
+        is_background: bool = False,
+        ran_map: RanMap | None = None,
+        spot: DisplayPlace | None = None,
+    ) -> None:
+        self._session, self._place, self._map, self._is_background = session, place, ran_map, is_background
+        self.spot = spot or DisplayPlace(session.cell)
+        self.opens_slowly = session.opens_slowly(place.resolved)
+        self.record: JobRecord | None = None
+        listener = ProgressListener()
+        self.details = JobDetails(listener, table)
+        self.run = Run(place, request, follower=self)
+        self.run.listeners.add(listener)
+        view = self._view(listener)
+        self._live: LiveOutput | None = None
+        if isinstance(view, WidgetView):
+            is_single = request.task_count == 1
+            self._live = LiveOutput(self.run.job_id, self.details.log, self._logs, is_single=is_single)
+        self.gate = Gate(view) if is_background and not isinstance(view, NoView) else None
+        self.showing = Showing(self.gate or view, listener, delay_s=0.0 if is_background else DELAY_S)
+        note = STARTING if self.opens_slowly else ""
+        self.run.listeners.emit(JobQueued(self.run.job_id, request.label, request.task_count, False, note, time.time()))
+
+    def _view(self, listener: ProgressListener) -> View:
+        settings, ran_map = self._place.settings, self._map
+        actions = Actions(
+            cancel=self.run.cancel,
+            retry_failed=ran_map.retry if ran_map is not None and ran_map.can_run_again else None,
+            describe=self.details.describe,
+            results_csv=self.details.results_csv,
+            is_blocking=not self._is_background,
+        )
+        front: Front = "nobody" if settings.quiet else front_of(self._session.shell)
+        wanted = settings.view
+        if self._is_background:
+            # Only what is updated in place reaches the job's own cell from its thread.
+            has_page = front in ("notebook", "headless") and wanted != "text"
+            wanted = "html" if front == "headless" else wanted
+            front = "notebook" if has_page else "nobody"
+        return choose_view(
+            front,
+            listener,
+            wanted=wanted,
+            actions=actions,
+            log=self.details.log,
+            shelf=self._session.shelf,
+            place=self.spot,
+        )
+
+    def _logs(self, clock: Clock) -> FunctionLogs:
+        return self._place.target.logs(self.details.function, clock)
+
+    def progress(self) -> Progress:
+        """Return how far it is; a cell that raised is a job that was done as far as the engine goes."""
+        progress = self.showing.listener.snapshot()
+        return progress if self.run.job is None else replace(progress, state=self.run.state)
+
+    def remember(self) -> JobRecord:
+        """Have it among the session's jobs: who hears of it may ask for it at once."""
+        if self.record is None:
+            self.record = JobRecord(
+                self.showing.listener.snapshot(),
+                self._place.settings.resolved_target(),
+                self.details.function,
+                self.spot.cell,
+                map=self._map,
+                listener=self.showing.listener,
+                cancel=self.run.cancel,
+            )
+            self._session.remember(self.record)
+        return self.record
+
+    def announce(self, note: str) -> None:
+        """Tell everybody of the run before it can begin, and what it waits for."""
+        record = self.remember()
+        self.run.announce(note)
+        record.progress = self.progress()
+
+    def prepared(self, spec: JobSpec) -> None:
+        """Remember it: the job is about to begin."""
+        self.details.function = spec.function.name
+        self.remember().function = spec.function.name
+
+    def tick(self) -> None:
+        """Draw what is due."""
+        self.showing.tick()
+        if self._live is not None:
+            self._live.tick()
+        if self._is_background and self.record is not None:
+            self.record.progress = self.progress()
+
+    def took(self, arrival: Arrival) -> None:
+        """Note what is known of an arrival."""
+        self.details.took(arrival)
+        if self._live is not None:
+            self._live.arrived(arrival.request_id)
+
+    def ended(self) -> None:
+        """Draw the end."""
+        if self._live is not None:
+            self._live.stop()
+        self.showing.close()
+        if self.record is not None:
+            self.record.end(self.showing.listener.snapshot())
+            self.record.logs = [] if self.run.job is None else list(self.run.job.log_tails)
+
+    def carry(self, take: Callable[[Arrival], None], between: Callable[[], None] | None = None) -> None:
+        """Run it for the cell that waits; see `Run.carry`.
+
+        Raises:
+            KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
+            LambdaMagicError: The job could not run or go on.
+        """
+        if self.opens_slowly:
+            self._place.open_target = partial(self._open_shown, self._place.open_target)
+        try:
+            self.run.carry(take, between)
+        except KeyboardInterrupt as error:
+            if hasattr(error, "_render_traceback_"):
+                raise
+            raise interrupted(f"λ {self.run.label}: cancelled; what still runs on Lambda is told to stop") from None
+
+    def _open_shown(self, open_target: Callable[[], Target]) -> Target:
+        """Open the target in a thread of its own, so that the view can say what takes so long.
+
+        Raises:
+            KeyboardInterrupt: The user stopped it; the target is opened nevertheless, for the next job.
+            JobCancelledError: The user did so by a button.
+            LambdaMagicError: It is not usable.
+        """
+        self.announce(STARTING)
+        opening: Future[Target] = Future()
+
+        def open_it() -> None:
+            try:
+                opening.set_result(open_target())
+            except BaseException as error:  # noqa: BLE001  # raised in the cell, which waits for it
+                opening.set_exception(error)
+
+        threading.Thread(target=open_it, name="lambdamagic-open", daemon=True).start()
+        try:
+            while not wait([opening], _TICK_S).done:
+                self.showing.tick()
+                if self.run.is_cancelled:
+                    raise JobCancelledError(f"job {self.run.job_id} was cancelled before it began")
+            return opening.result()
+        except KeyboardInterrupt:
+            raise interrupted(f"λ {self.run.label}: stopped before anything was sent") from None
+
+
+class CardWithOutputs:
+    """The card of a background job, and below it what the job printed and showed: other cells' outputs stay their own.
+
+    Args:
+        card: The card.
+        is_headless: Whether the notebook is run by a program.
+    """
+
+    def __init__(self, card: Card, *, is_headless: Callable[[], bool]) -> None:
+        self._card, self._is_headless = card, is_headless
+        self._lock = threading.Lock()
+        self._below: Any = None
+        self._printed: list[dict[str, Any]] | None = None
+        self._is_end_shown = self._is_refreshed = False
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether somebody has shown it."""
+        return self._below is not None
+
+    def open(self) -> bool:
+        """Show it live, once; return whether that was possible."""
+        gate, run = self._card.gate, self._card.run
+        with self._lock:
+            if gate is None or gate.is_open or run.has_ended:
+                return False
+            from IPython.display import display
+
+            gate.open(self._card.progress(), time.time())
+            unseen = {"text/html": f'<div class="{AS_TEXT}">{escape(_UNSEEN)}</div>', "text/plain": _UNSEEN}
+            self._below = display(unseen if self._is_headless() else _NOTHING, raw=True, display_id=True)
+            return True
+
+    def open_in_place(self) -> None:
+        """Show it live where an earlier job was shown; nothing if that was not shown."""
+        with self._lock:
+            if self._card.gate is not None and self._card.spot.is_taken:
+                self._card.gate.open(self._card.progress(), time.time())
+
+    def refresh(self, arrivals: list[Arrival]) -> None:
+        """Draw the end again, now that the tracebacks are known: it was drawn when nothing was read yet."""
+        gate = self._card.gate
+        has_failed = any(arrival.has_failed for arrival in arrivals)
+        with self._lock:
+            if gate is None or not gate.is_open or self._is_refreshed or not has_failed or self._is_headless():
+                return
+            self._is_refreshed = True
+            self._card.showing.close()
+
+    def close(self) -> bool:
+        """Show again how it ended, as a part of the cell that runs now; return whether it was not shown before."""
+        with self._lock:
+            if self._below is None or self._is_end_shown:
+                return False
+            self._is_end_shown = True
+            self._card.showing.close()
+            return True
+
+    def show_outputs(self, arrivals: list[Arrival], failure: str, value: Any) -> None:
+        """Show what was printed and displayed, an error in short, and the value, below the card.
+
+        Args:
+            arrivals: The answers; what they printed is kept from the first time.
+            failure: The error; empty without one.
+            value: What is shown; None for nothing.
+        """
+        with self._lock:
+            if self._below is None:
+                return
+            if self._printed is None:
+                self._printed = [entry for arrival in arrivals for entry in arrival.outputs]
+            bundle = outputs_bundle(self._printed, failure, value)
+            if bundle is not None or self._is_headless():
+                self._below.update(bundle or _NOTHING, raw=True)

@@ -1,0 +1,67 @@
+"""Who looks at a shell's outputs: what is shown there, and what can be asked."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lambdamagic.widgets.showing import Front
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def front_of(shell: InteractiveShell) -> Front:
+    """Return who looks at a shell's outputs now."""
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return "terminal"
+    request = kernel.get_parent("shell")
+    # nbclient and papermill say that nobody can be asked for input; front ends with a person in front can.
+    return "notebook" if request.get("content", {}).get("allow_stdin", True) else "headless"
+
+
+def can_ask(shell: InteractiveShell) -> bool:
+    """Whether somebody seems to be there who can answer a question."""
+    front = front_of(shell)
+    return front == "notebook" or (front == "terminal" and sys.stdin.isatty())
+
+
+def ask(shell: InteractiveShell, question: str, explanation: str = "") -> bool | None:
+    """Ask the user; None where nobody can be asked, as when a notebook is executed from a script.
+
+    Args:
+        shell: The shell.
+        question: What is answered by yes or no.
+        explanation: What is shown before it, if somebody is there.
+    """
+    from IPython.core.error import StdinNotImplementedError
+
+    if not can_ask(shell):
+        return None
+    if explanation:
+        print(explanation, flush=True)  # noqa: T201  # belongs to the question, which stands on stdout too
+    try:
+        answer = input(f"{question} [y/N] ")
+    except (StdinNotImplementedError, EOFError):
+        return None
+    return answer.strip().lower() in ("y", "yes")
+
+
+def replay(outputs: list[dict[str, Any]]) -> None:
+    """Show in this cell what the remote code printed and displayed, in its order."""
+    for entry in outputs:
+        if "stream" in entry:
+            stream = sys.stdout if entry["stream"] == "stdout" else sys.stderr
+            stream.write(entry["text"])
+            stream.flush()
+        elif "display" in entry:
+            from IPython.display import publish_display_data
+
+            publish_display_data(entry["display"], entry.get("metadata") or {})
+
+
+def tell(message: str, *, quiet: bool = False) -> None:
+    """Tell the user something beside the cell's own output."""
+    if not quiet:
+        sys.stderr.write(f"lambdamagic: {message}\n")

@@ -1,0 +1,1 @@
+"""The text of the magics: options, loops, and a cell's Python."""

@@ -1,0 +1,99 @@
+"""From a magic's text to what is to be sent: names are waited for, code is captured, the function is looked for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+from pathlib import Path
+
+from lambdamagic.capture import CapturePlan, plan_cell, touched_names
+from lambdamagic.config import ResolvedSettings
+from lambdamagic.jobs.encoding import Program
+from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.magics.parse.source import FUTURES, CellText
+from lambdamagic.magics.remote_errors import shown_in_a_line
+from lambdamagic.magics.session import Session
+
+
+def plan_body(
+    session: Session,
+    text: CellText,
+    *,
+    include: Collection[str] = (),
+    exclude: Collection[str] = (),
+    bound_before: Collection[str] = (),
+) -> CapturePlan:
+    """Plan a cell's body in the notebook's namespace; waits for what it reads.
+
+    Raises:
+        SyntaxError, CaptureError, UnsupportedInCellError: See `plan_cell`.
+        NameError: A name that the cell surely reads exists nowhere; nothing was sent.
+    """
+    shell = session.shell
+    wait_for_names(session, names_read(session, text.python) - {*bound_before}, include, exclude, reader="the cell")
+    plan = plan_cell(
+        text.python,
+        shell.user_ns,
+        filename=text.named(shell),
+        include=include,
+        exclude=exclude,
+        bound_before=tuple(bound_before),
+        hidden=session.hidden,
+        first_line=2,
+        cell_dir=Path.cwd(),
+        transform=shell.transform_cell,
+        flags=shell.compile.flags & FUTURES,
+    )
+    for name, line in plan.unresolved.items():
+        error = NameError(f"name {name!r} is not defined (line {line} of the cell; nothing was sent to Lambda)")
+        error.name = name
+        raise shown_in_a_line(error)
+    return plan
+
+
+def wait_for_names(
+    session: Session,
+    read: Collection[str],
+    include: Collection[str] = (),
+    exclude: Collection[str] = (),
+    *,
+    reader: str,
+) -> None:
+    """Wait for pending names that are read or asked for, but not for those that are left out."""
+    session.background.read(sorted({*read} - {*exclude} | {*include}), reader=reader)
+
+
+def names_read(session: Session, python: str) -> frozenset[str]:
+    """Return the pending names that some Python reads; none of what is no Python, which says so elsewhere."""
+    pending = tuple(session.background.claims.pending)
+    if not pending:
+        return frozenset()
+    shell = session.shell
+    try:
+        tree = compile(python, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return frozenset()
+    assert isinstance(tree, ast.Module)
+    return touched_names(
+        tree,
+        pending,
+        shell.user_ns,
+        hidden=session.hidden,
+        transform=shell.transform_cell,
+        flags=shell.compile.flags & FUTURES,
+    ).read
+
+
+def ready(
+    session: Session, resolved: ResolvedSettings, program: Program
+) -> tuple[ResolvedSettings, FunctionRef | None]:
+    """Return the settings that a job runs under, its function made or mended if need be; see `first_use.ready`.
+
+    Called in the cell's own thread, since it may ask. Where jobs run here, the function is looked for later: the
+    embedded Lambda may have to be started first.
+    """
+    if resolved.settings.resolved_target() != "aws":
+        return resolved, None
+    from lambdamagic.magics import first_use
+
+    return first_use.ready(session, resolved, program)
