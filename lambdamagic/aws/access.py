@@ -6,9 +6,11 @@ Profile, region, credentials and endpoint are looked up by boto3's own rules; wh
 from __future__ import annotations
 
 import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
+from lambdamagic.aws.aws_errors import SIGN_IN, AwsContext, error_from_botocore
 from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.aws.sigv4 import FrozenCredentials
 from lambdamagic.aws.whole_responses import require_whole_responses
@@ -16,6 +18,40 @@ from lambdamagic.errors import ConfigError, CredentialsError, TargetError
 
 if TYPE_CHECKING:
     import boto3
+
+_LOOK_EVERY_S = 1.0
+
+
+class _Files:
+    """The files that credentials were read from once and for all: botocore never looks at them again."""
+
+    def __init__(self) -> None:
+        self._paths: tuple[Path, ...] = ()
+        self._stamp: tuple[int, ...] = ()
+        self._looked_at = 0.0
+
+    def watch(self, session: boto3.Session, credentials: Any) -> None:
+        """Remember what the files are like now, if these credentials come from them."""
+        if getattr(credentials, "method", "") in ("shared-credentials-file", "config-file"):
+            names = [session._session.get_config_variable(name) for name in ("credentials_file", "config_file")]
+            self._paths = tuple(Path(name).expanduser() for name in names if name)
+            self._stamp = self._now()
+
+    def have_changed(self) -> bool:
+        """Say whether they were written since, looked at once a second at most."""
+        now_s = time.monotonic()
+        if not self._paths or now_s - self._looked_at < _LOOK_EVERY_S:
+            return False
+        self._looked_at = now_s
+        return self._now() != self._stamp
+
+    def _now(self) -> tuple[int, ...]:
+        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in self._paths)
+
+
+def still_expired(error: RuntimeError) -> CredentialsError:
+    """Return our error for botocore's RuntimeError about credentials that are expired even when renewed."""
+    return CredentialsError(f"the AWS credentials have expired, and renewing gave expired ones: {error}", hint=SIGN_IN)
 
 
 class AwsAccess:
@@ -52,6 +88,9 @@ class AwsAccess:
         self._lock = threading.RLock()
         self._session: boto3.Session | None = None
         self._credentials: Any = None
+        self._files = _Files()
+        #: How often the session was made anew: a client of an older one has older credentials.
+        self.generation = 0
 
     def session(self) -> boto3.Session:
         """Return the session.
@@ -123,10 +162,14 @@ class AwsAccess:
         Raises:
             CredentialsError: there are none, or they cannot be renewed.
         """
-        if self._credentials is None:
+        if self._files.have_changed():
+            self.renew()
+        credentials = self._credentials
+        if credentials is None:
             with self._lock:
-                self._credentials = self.session().get_credentials()
-            if self._credentials is None:
+                credentials = self._credentials = self.session().get_credentials()
+                self._files.watch(self.session(), credentials)
+            if credentials is None:
                 raise CredentialsError(
                     "no AWS credentials were found",
                     hint="Sign in (`aws sso login`, `aws configure`), or set the setting `target` to local",
@@ -134,10 +177,22 @@ class AwsAccess:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            frozen: FrozenCredentials = self._credentials.get_frozen_credentials()
+            frozen: FrozenCredentials = credentials.get_frozen_credentials()
         except (BotoCoreError, ClientError) as exc:
             raise error_from_botocore(exc, AwsContext("renew the AWS credentials")) from exc
+        except RuntimeError as exc:  # botocore's own word for what it renewed and found expired again
+            raise still_expired(exc) from exc
         return frozen
+
+    def renew(self) -> bool:
+        """Let the next call look for credentials anew, in files, variables and caches; False if they were given."""
+        if self._keys[0] is not None:
+            return False
+        with self._lock:
+            self._session = self._credentials = None
+            self._files = _Files()
+            self.generation += 1
+        return True
 
     @property
     def region(self) -> str:

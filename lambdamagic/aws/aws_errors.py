@@ -41,7 +41,7 @@ class AwsContext:
     where: str = ""
 
 
-_SIGN_IN = "Sign in again (`aws sso login`, `aws configure`), or set the setting `profile`"
+SIGN_IN = "Sign in again (`aws sso login`, `aws configure`), or set the setting `profile`"
 
 # Codes come from "Error responses" of the S3 API reference, "Invoke" of the Lambda API reference and "Common errors".
 _CREDENTIALS = {
@@ -70,6 +70,7 @@ _CREDENTIALS = {
     "ProfileNotFound": "the AWS profile does not exist",
     "LoginRefreshRequired": "the sign-in has expired",
 }
+_EXPIRED = ("ExpiredToken", "TokenRefreshRequired", "RequestExpired")
 _CREDENTIAL_HINTS = {
     "RequestTimeTooSkewed": "Set this machine's clock right",
     "ProfileNotFound": "List the profiles with `aws configure list-profiles` and set the setting `profile`",
@@ -132,7 +133,7 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
     if code in _CREDENTIALS:
         if "Signature expired" in message or "Signature not yet current" in message:
             code = "RequestTimeTooSkewed"  # Lambda has no code of its own for it
-        hint = _CREDENTIAL_HINTS.get(code, _SIGN_IN)
+        hint = _CREDENTIAL_HINTS.get(code, SIGN_IN)
         return CredentialsError(f"{could_not}: {_CREDENTIALS[code]}{said}", hint=hint)
     if code in _BUCKET:
         what, hint = _BUCKET[code]
@@ -211,6 +212,11 @@ def code_of(exc: BaseException) -> tuple[str, int, str]:
     names = [cls.__name__ for cls in type(exc).__mro__]
     known = next((name for name in names if name in _CREDENTIALS or name in _UNREACHABLE), names[0])
     return known, 0, str(exc)
+
+
+def is_expired(error: BaseException) -> bool:
+    """Say whether an error of ours tells that a session token has expired: a new session may have a newer one."""
+    return isinstance(error, CredentialsError) and any(f"AWS: {code}" in str(error) for code in _EXPIRED)
 
 
 def missing_right(message: str) -> tuple[str, str] | None:

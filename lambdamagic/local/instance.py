@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import sys
 import time
 import traceback
@@ -63,10 +64,12 @@ class Server:
                 "s3": partial(_install_s3, folder / "objects", partial(_from_thread, loop, self._on_event)),
                 "lambda": partial(notifications.install_for_others, partial(_from_thread, loop, self._on_event)),
                 "cloudformation": partial(_install_stacks, self._observed),
+                "sts": _install_tokens,
             },
             blob_limit_bytes=options.blob_limit_bytes,
         )
         self._authenticator.look_up = self._moto.credential
+        self._authenticator.is_over = lambda since: self._observed.observer.session_is_over(since)
         self._pool = Pool(
             folder=folder / "environments",
             processes=processes,
@@ -296,6 +299,13 @@ class Server:
 def _install_s3(folder: Path, invoke: notifications.Invoke) -> None:
     object_files.install(folder)
     notifications.install_for_s3(invoke)
+
+
+def _install_tokens() -> None:
+    """Let session tokens be as long as AWS's: they stand in each presigned URL, and events must have room for them."""
+    from moto.sts import models
+
+    models.random_session_token = lambda: "IQoJb3JpZ2luX2Vj" + secrets.token_urlsafe(1000)
 
 
 def _install_stacks(observed: Observed) -> None:

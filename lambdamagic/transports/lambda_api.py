@@ -14,11 +14,12 @@ import threading
 from urllib.parse import quote, urlsplit
 
 from lambdamagic.aws.access import AwsAccess
+from lambdamagic.aws.aws_errors import is_expired
 from lambdamagic.aws.connections import NETWORK_ERRORS, Connections, NotSentError
 from lambdamagic.aws.invoke_refusal import InvokeRefusal
 from lambdamagic.aws.request_signer import RequestSigner
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.errors import InvocationLostError, LambdaMagicError, TargetError, UnreachableError
+from lambdamagic.errors import CredentialsError, InvocationLostError, LambdaMagicError, TargetError, UnreachableError
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
 _MARGIN_S = 20.0  # INIT (10 s, "Lambda runtime environment lifecycle") is not part of the function's timeout
@@ -54,7 +55,18 @@ class LambdaTransport:
         self._opened: tuple[str, Connections, RequestSigner] | None = None
 
     def invoke(self, invocation: InvokeCall) -> InvocationReply:
-        """Deliver one invocation; see `Transport.invoke`."""
+        """Deliver one invocation; see `Transport.invoke`.
+
+        If the token has expired, nothing ran: whoever signed in meanwhile has left a new one.
+        """
+        try:
+            return self._invoke(invocation)
+        except CredentialsError as error:
+            if not is_expired(error) or not self._access.renew():
+                raise
+        return self._invoke(invocation)
+
+    def _invoke(self, invocation: InvokeCall) -> InvocationReply:
         endpoint, connections, signer = self._open()
         url = f"{endpoint}/2015-03-31/functions/{quote(invocation.function, safe='')}/invocations"
         query = f"Qualifier={quote(invocation.qualifier, safe='')}" if invocation.qualifier else ""

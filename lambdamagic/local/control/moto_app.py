@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import UTC
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
@@ -105,7 +106,8 @@ class MotoApp:
                     return Credential(access_key_id, key.secret_access_key)
         for role in list(sts_backends[self._account_id]["aws"].assumed_roles):
             if role.access_key_id == access_key_id:
-                return Credential(access_key_id, role.secret_access_key, role.session_token)
+                ends = role.expiration.replace(tzinfo=UTC).timestamp()
+                return Credential(access_key_id, role.secret_access_key, role.session_token, ends)
         return None
 
     def _size_of(self, bucket: str, key: str) -> int | None:

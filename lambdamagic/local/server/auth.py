@@ -38,6 +38,7 @@ class Credential:
     access_key_id: str
     secret_access_key: str
     session_token: str | None = None
+    expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Authenticator:
         self._now = now
         self._credentials: dict[str, Credential] = {}
         self._signing_keys: dict[tuple[str, str, str, str], bytes] = {}
+        self._seen: dict[str, float] = {}
+        self.is_over: Callable[[float], bool] = lambda _since: False
         self.look_up: Callable[[str], Credential | None] = lambda _key: None
 
     def add(self, credential: Credential) -> None:
@@ -198,8 +201,13 @@ class Authenticator:
             if credential is None:
                 raise errors.unknown_key(service)
             self._credentials[key_id] = credential
+            self._seen[key_id] = self._now()
         if not _is_same(credential.session_token or "", token or ""):
             raise errors.bad_token(service)
+        if credential.expires_at is not None and (
+            self._now() >= credential.expires_at or self.is_over(self._seen[key_id])
+        ):
+            raise errors.expired_token(service)
         return credential
 
     def _check_time(self, timestamp: str, date: str, service: str) -> None:

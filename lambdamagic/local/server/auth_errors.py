@@ -63,6 +63,14 @@ def bad_token(service: str) -> AwsError:
     return unknown_key(service)
 
 
+def expired_token(service: str) -> AwsError:
+    """The session has ended, and with it all that it signed."""
+    if service == "s3":
+        return AwsError(400, "ExpiredToken", "The provided token has expired.")
+    code = "ExpiredToken" if service in QUERY_SERVICES else "ExpiredTokenException"
+    return AwsError(403, code, "The security token included in the request is expired")
+
+
 def mismatch(service: str) -> AwsError:
     """The signature is not what this request and this key give."""
     begin = "The request signature we calculated does not match the signature you provided."

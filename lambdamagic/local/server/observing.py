@@ -57,6 +57,10 @@ class Observer:
     def ended(self, how: str) -> None:
         """Hear how an invocation ended: `ok`, `function_error`, `throttled`, `refused`."""
 
+    def session_is_over(self, since: float) -> bool:
+        """Say whether a session that was first seen at a moment is taken for expired before its time."""
+        return False
+
     def stack_step(self, logical_id: str, doing: str) -> str | None:
         """Return why CloudFormation cannot do this to a resource. Called in its threads."""
 

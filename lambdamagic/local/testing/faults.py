@@ -13,6 +13,7 @@ import asyncio
 import dataclasses
 import json
 import random
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from lambdamagic.local.server.observing import FAULTS_PATH, HELD_PATH, STATS_PAT
 
 INVOKE_KINDS = ("throttle", "error", "drop_before", "drop_after", "kill", "duplicate")
 S3_KINDS = ("s3_error", "s3_delay", "s3_drop")
+SESSION_KINDS = ("session",)
 API_KINDS = ("api_error", "api_hold", "stack_delete_error", "stack_error")
 
 
@@ -70,6 +72,7 @@ class FaultRule:
 class _Armed:
     rule: FaultRule
     draws: random.Random = field(default_factory=random.Random)
+    since: float = 0.0
 
     def hits(self) -> bool:
         if self.rule.fraction < 1.0 and self.draws.random() >= self.rule.fraction:
@@ -102,13 +105,19 @@ class FaultPlan:
                 rule = FaultRule(**values)
             except TypeError as error:
                 raise AwsError(400, "ValidationException", f"not a fault rule: {error}") from None
-            if rule.kind not in (*INVOKE_KINDS, *S3_KINDS, *API_KINDS):
-                known = ", ".join((*INVOKE_KINDS, *S3_KINDS, *API_KINDS))
+            kinds = (*INVOKE_KINDS, *S3_KINDS, *API_KINDS, *SESSION_KINDS)
+            if rule.kind not in kinds:
+                known = ", ".join(kinds)
                 raise AwsError(400, "ValidationException", f"unknown fault {rule.kind!r}; there are {known}")
-            armed.append(_Armed(rule, random.Random(rule.seed)))
+            armed.append(_Armed(rule, random.Random(rule.seed), time.time()))
         self._armed = armed
         self._is_released.set()  # what was held goes on; what comes is held by what is armed now
         self._is_held, self._is_released = asyncio.Event(), asyncio.Event()
+
+    def session_is_over(self, since: float) -> bool:
+        """Say whether a session that was first seen at a moment is taken for expired."""
+        rules = [armed for armed in self._armed if armed.rule.kind == "session"]
+        return any(since <= armed.since and time.time() >= armed.since + armed.rule.delay_s for armed in rules)
 
     def as_list(self) -> list[dict[str, Any]]:
         """Return what is armed, counts as they stand now."""
@@ -249,6 +258,10 @@ class Faults:
     def duplicate(self, *, count: int | None = 1, **more: Any) -> None:
         """Run invocations twice; the caller sees one answer."""
         self.add(FaultRule("duplicate", count=count, **more))
+
+    def expire_sessions(self, *, after_s: float = 0.0) -> None:
+        """Let the sessions of STS that are there now expire after a while; those that follow live on."""
+        self.add(FaultRule("session", count=None, delay_s=after_s))
 
     def refuse_s3(self, *, count: int | None = 1, **more: Any) -> None:
         """Answer S3 requests with 503 SlowDown, or with the `status`, `code` and `text` given."""

@@ -31,6 +31,10 @@ class TestObserver(Observer):
             raise refused
         return ObservedOperation(self.faults, service, operation)
 
+    def session_is_over(self, since: float) -> bool:
+        """See `Observer.session_is_over`."""
+        return self.faults.session_is_over(since)
+
     def asked_to_invoke(self) -> None:
         """Count it."""
         self.stats.count("lambda", "Invoke")

@@ -8,24 +8,27 @@ deletes and joins the parts of large objects.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from lambdamagic.aws.access import AwsAccess
-from lambdamagic.aws.aws_errors import AwsContext, code_of, error_from_botocore
+from lambdamagic.aws.access import AwsAccess, still_expired
+from lambdamagic.aws.aws_errors import AwsContext, code_of, error_from_botocore, is_expired
 from lambdamagic.aws.connections import Connections
 from lambdamagic.aws.partitions import is_aws_host
 from lambdamagic.aws.url_signer import UrlSigner
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.errors import TargetError
+from lambdamagic.errors import CredentialsError, TargetError
 from lambdamagic.storage.object_store import OCTETS, Hasher, ObjectInfo, Segment, byte_views, object_missing
 from lambdamagic.storage.presigned import Transfer, Tuning
 from lambdamagic.storage.s3.multipart import put_in_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+_T = TypeVar("_T")
 
 _OWN_URLS_EXPIRE_S = 3600  # the store's own URLs are used at once; a retry near the end of its patience still fits
 _DELETE_BATCH = 1000  # "DeleteObjects", S3 API reference
@@ -61,6 +64,7 @@ class S3ObjectStore:
         self._own_transfer = transfer
         self._own_signer: UrlSigner | None = None
         self._own_client: S3Client | None = None
+        self._generation = 0
         self._is_closed = False
 
     @property
@@ -71,6 +75,9 @@ class S3ObjectStore:
     def put(self, key: str, segments: Sequence[Segment], *, content_type: str = OCTETS) -> None:
         """Store an object; see `ObjectStore.put`. One PUT up to the threshold, else parallel parts."""
         views = byte_views(segments)
+        self._again_if_expired(lambda: self._put(key, views, content_type))
+
+    def _put(self, key: str, views: list[memoryview], content_type: str) -> None:
         size = sum(len(view) for view in views)
         transfer = self._transfer()
         url = self._sign("PUT", key)
@@ -84,9 +91,10 @@ class S3ObjectStore:
 
     def get(self, key: str, *, hasher: Hasher | None = None, sha256: str | None = None) -> bytearray:
         """Return an object's bytes; see `ObjectStore.get`. One GET up to the threshold, else parallel ranges."""
-        url = self._sign("GET", key)
         with self._missing_as(key):
-            return self._transfer().fetch(url, hasher=hasher, sha256=sha256)
+            return self._again_if_expired(
+                lambda: self._transfer().fetch(self._sign("GET", key), hasher=hasher, sha256=sha256)
+            )
 
     def get_into(
         self, key: str, size: int, buffer: memoryview, *, hasher: Hasher | None = None, sha256: str | None = None
@@ -94,42 +102,56 @@ class S3ObjectStore:
         """Fill a buffer with an object; see `ObjectStore.get_into`."""
         if buffer.nbytes != size:
             raise ValueError(f"the buffer holds {buffer.nbytes} bytes, not {size}")
-        url = self._sign("GET", key)
         with self._missing_as(key):
-            self._transfer().fetch_into(url, buffer, hasher=hasher, sha256=sha256)
+            self._again_if_expired(
+                lambda: self._transfer().fetch_into(self._sign("GET", key), buffer, hasher=hasher, sha256=sha256)
+            )
 
     def exists(self, key: str) -> bool:
         """Say whether there is an object under `key`; one HEAD. A missing bucket looks like a missing key."""
-        url = self._sign("HEAD", key)
+        return self._again_if_expired(lambda: self._exists(key))
+
+    def _exists(self, key: str) -> bool:
         try:
-            return self._transfer().exists(url)
+            return self._transfer().exists(self._sign("HEAD", key))
         except TargetError as refused:
             return self._explain(key, refused)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Yield the objects under a prefix; one request for every 1,000."""
-        with self._translated(f"list {prefix!r}"):
-            for page in self._client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-                for item in page.get("Contents", ()):
-                    yield ObjectInfo(item["Key"], item["Size"], item["LastModified"].timestamp())
+        for page in self._pages(prefix):
+            for item in page.get("Contents", ()):
+                yield ObjectInfo(item["Key"], item["Size"], item["LastModified"].timestamp())
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the folders under a prefix; one request for every 1,000."""
+        for page in self._pages(prefix, Delimiter="/"):
+            for item in page.get("CommonPrefixes", ()):
+                yield item["Prefix"]
+
+    def _pages(self, prefix: str, **more: str) -> Iterator[Any]:
+        while True:
+            page = self._again_if_expired(partial(self._page, prefix, more))
+            yield page
+            if not page.get("NextContinuationToken"):
+                return
+            more = {**more, "ContinuationToken": page["NextContinuationToken"]}
+
+    def _page(self, prefix: str, more: dict[str, str]) -> Any:
         with self._translated(f"list {prefix!r}"):
-            pages = self._client().get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/"):
-                for item in page.get("CommonPrefixes", ()):
-                    yield item["Prefix"]
+            return self._client().list_objects_v2(Bucket=self._bucket, Prefix=prefix, **more)  # type: ignore[arg-type]
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; one request for every 1,000."""
+        for batch in _batches(keys, _DELETE_BATCH):
+            answer = self._again_if_expired(partial(self._delete_batch, batch))
+            for failed in answer.get("Errors", ()):
+                raise TargetError(f"could not delete {failed.get('Key')!r}: {failed.get('Message')}")
+
+    def _delete_batch(self, batch: Sequence[str]) -> Any:
+        objects: Any = {"Objects": [{"Key": key} for key in batch], "Quiet": True}
         with self._translated("delete objects"):
-            for batch in _batches(keys, _DELETE_BATCH):
-                answer = self._client().delete_objects(
-                    Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
-                )
-                for failed in answer.get("Errors", ()):
-                    raise TargetError(f"could not delete {failed.get('Key')!r}: {failed.get('Message')}")
+            return self._client().delete_objects(Bucket=self._bucket, Delete=objects)
 
     def presign_get(self, key: str, expires_s: int) -> str:
         """Return a URL to read `key` with, for 1 to 604,800 seconds or until temporary credentials end."""
@@ -186,9 +208,22 @@ class S3ObjectStore:
                 self._own_transfer = Transfer(tuning=self._tuning, clock=self._clock, connections=connections)
             return self._own_transfer
 
+    def _again_if_expired(self, do: Callable[[], _T]) -> _T:
+        """Do something, and once more with new credentials if the session token had expired."""
+        try:
+            return do()
+        except CredentialsError as error:
+            if not is_expired(error) or not self._access.renew():
+                raise
+        return do()
+
     def _client(self) -> S3Client:
         with self._lock:
             self._check_open()
+            if self._own_client is not None and self._generation != self._access.generation:
+                self._own_client.close()  # its credentials are those of an older session
+                self._own_client = None
+            self._generation = self._access.generation
             if self._own_client is None:
                 # Style "auto" would sign URLs for the global host, whatever the region; see `Endpoints.bucket_url`.
                 client: S3Client = self._make_client("path" if self._access.endpoint_url else "virtual")
@@ -252,6 +287,10 @@ class S3ObjectStore:
         except (BotoCoreError, ClientError) as exc:
             context = AwsContext(doing, bucket=self._bucket, where=self._access.endpoint_url or "")
             raise error_from_botocore(exc, context) from exc
+        except RuntimeError as exc:
+            if "refreshed credentials" not in str(exc):
+                raise
+            raise still_expired(exc) from exc
 
 
 def _batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
