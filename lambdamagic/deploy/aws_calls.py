@@ -22,6 +22,7 @@ _THROTTLED = {
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _ATTEMPTS = 5
+_ASK_FOR_RIGHTS = "Ask for the rights that `lambdamagic policy deployer` prints (to use: `lambdamagic policy user`)"
 
 
 @contextmanager
@@ -32,38 +33,44 @@ def client(access: AwsAccess, service: str) -> Iterator[Any]:
 
 
 @contextmanager
-def told(doing: str, *, function: str = "", bucket: str = "") -> Iterator[None]:
+def explained(
+    doing: str, *, function: str = "", bucket: str = "", when_denied: str = _ASK_FOR_RIGHTS
+) -> Iterator[None]:
     """Turn boto3's exceptions into ours.
 
     Args:
         doing: A phrase that continues "could not".
         function: The function in question.
         bucket: The bucket in question.
+        when_denied: What to do where a right is missing.
 
     Raises:
         AwsBusyError: AWS throttled us to the end of our patience.
         CredentialsError: There are none, or they may not do it.
         TargetError: Anything else.
     """
+    from boto3.exceptions import S3UploadFailedError
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, S3UploadFailedError) as caught:
+        # The transfer manager hides what went wrong behind an exception of its own.
+        error = caught.__context__ or caught if isinstance(caught, S3UploadFailedError) else caught
         code, _, said = code_of(error)
         if code in _THROTTLED:
             raise AwsBusyError(
                 f"could not {doing}: AWS throttled the request {_ATTEMPTS} times ({code})",
                 hint="Run the command again in a while: it goes on where it stopped",
-            ) from error
+            ) from caught
         if code in _DENIED:
             missing = missing_right(said)
             lacking = "" if missing is None else f": they lack {missing[0]} on {missing[1]}"
             raise CredentialsError(
                 f"could not {doing}: these credentials may not do that{lacking} (AWS: {code}: {said})",
-                hint="Ask for the rights that `lambdamagic policy deployer` prints (to use: `lambdamagic policy user`)",
-            ) from error
-        raise error_from_botocore(error, AwsContext(doing, function=function, bucket=bucket)) from error
+                hint=when_denied,
+            ) from caught
+        raise error_from_botocore(error, AwsContext(doing, function=function, bucket=bucket)) from caught
 
 
 def is_code(error: Exception, *codes: str) -> bool:
@@ -77,6 +84,6 @@ def identity(access: AwsAccess) -> tuple[str, str]:
     Raises:
         CredentialsError: There are none, or AWS does not know them.
     """
-    with told("ask whose credentials these are"), client(access, "sts") as sts:
+    with explained("ask whose credentials these are"), client(access, "sts") as sts:
         found = sts.get_caller_identity()
     return str(found["Arn"]).split(":")[1], str(found["Account"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.deploy.aws_calls import client, is_code, told
+from lambdamagic.deploy.aws_calls import client, explained, is_code
 from lambdamagic.deploy.packages import Package, package_key, upload
 from lambdamagic.deploy.template import layer_parameter
 from lambdamagic.protocol.holdings import VARIABLE, pack, stored_key
@@ -51,7 +51,7 @@ class PackagedCode:
             return
         from botocore.exceptions import ClientError
 
-        with told(f"put the list of packages into {bucket}", bucket=bucket), client(access, "s3") as s3:
+        with explained(f"put the list of packages into {bucket}", bucket=bucket), client(access, "s3") as s3:
             try:
                 s3.head_object(Bucket=bucket, Key=key)
             except ClientError as error:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.aws_calls import client, is_code, told
+from lambdamagic.deploy.aws_calls import client, explained, is_code
 from lambdamagic.deploy.differences import Change, differences
 from lambdamagic.deploy.model import TAG, StackSpec
 from lambdamagic.deploy.stack import OnEvent, Stack, StackState
@@ -278,7 +278,7 @@ class Deployment:
                 + ("" if TAG not in tags else f", or delete it: `lambdamagic delete {name}`"),
             )
         group = f"/aws/lambda/{name}"
-        with told(f"look for the log group {group}"), client(self._access, "logs") as logs:
+        with explained(f"look for the log group {group}"), client(self._access, "logs") as logs:
             found: list[dict[str, Any]] = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         if any(each["logGroupName"] == group for each in found):
             raise NotOursError(
@@ -291,7 +291,7 @@ def function_tags(access: AwsAccess, name: str) -> dict[str, str] | None:
     """Return a function's tags, or None if there is no such function."""
     from botocore.exceptions import ClientError
 
-    with told(f"look at the function {name}", function=name), client(access, "lambda") as lambda_:
+    with explained(f"look at the function {name}", function=name), client(access, "lambda") as lambda_:
         try:
             return dict(lambda_.get_function(FunctionName=name).get("Tags", {}))
         except ClientError as error:

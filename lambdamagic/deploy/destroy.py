@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.aws_calls import client, is_code, told
+from lambdamagic.deploy.aws_calls import client, explained, is_code
 from lambdamagic.deploy.managed import delete_variants
 from lambdamagic.deploy.stack import OnEvent, Stack
 from lambdamagic.errors import AwsBusyError
@@ -79,7 +79,7 @@ class Demolition:
         if state is None:
             return None
         name = state.name
-        with told(f"look at the stack {name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"look at the stack {name}"), client(self._access, "cloudformation") as cloudformation:
             found = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
         resources = tuple((each["ResourceType"], each.get("PhysicalResourceId", "")) for each in found)
         bucket = next((physical for kind, physical in resources if kind == "AWS::S3::Bucket"), None)
@@ -126,7 +126,7 @@ class Demolition:
         from botocore.exceptions import ClientError
 
         objects = size = foreign = 0
-        with told(f"look into the bucket {bucket}", bucket=bucket), client(self._access, "s3") as s3:
+        with explained(f"look into the bucket {bucket}", bucket=bucket), client(self._access, "s3") as s3:
             try:
                 for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
                     for each in page.get("Contents", []):
@@ -142,7 +142,7 @@ class Demolition:
         from botocore.exceptions import ClientError
 
         deleted = 0
-        with told(f"empty the bucket {bucket}", bucket=bucket), client(self._access, "s3") as s3:
+        with explained(f"empty the bucket {bucket}", bucket=bucket), client(self._access, "s3") as s3:
             for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
                 for upload in page.get("Uploads", []):
                     s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])

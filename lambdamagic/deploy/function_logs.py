@@ -10,7 +10,7 @@ from typing import Any
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.aws_calls import client, is_code, told
+from lambdamagic.deploy.aws_calls import client, explained, is_code
 from lambdamagic.deploy.functions import describe_function
 from lambdamagic.errors import FunctionMissingError
 from lambdamagic.protocol.joblog import JOB_LINE
@@ -113,7 +113,7 @@ class FunctionLogs:
         from botocore.exceptions import ClientError
 
         lines = []
-        with told(f"read the log {self.group}"):
+        with explained(f"read the log {self.group}"):
             try:
                 pages = logs.get_paginator("filter_log_events").paginate(logGroupName=self.group, startTime=begin_ms)
                 for page in pages:

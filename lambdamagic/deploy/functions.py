@@ -7,24 +7,32 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.deploy.model import HANDLER, INVOKER_HANDLER, INVOKER_SUFFIX
-from lambdamagic.errors import BucketMissingError, FunctionMissingError, NotOursError, TargetError
+from lambdamagic.aws.proxies import is_loopback
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.deploy.aws_calls import explained
+from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, INVOKER_HANDLER, INVOKER_SUFFIX
+from lambdamagic.errors import (
+    AwsBusyError,
+    BucketMissingError,
+    DeployError,
+    FunctionMissingError,
+    NotOursError,
+    TargetError,
+)
 from lambdamagic.limits import AWS_LAMBDA, AWS_MANAGED_INSTANCES, ComputeLimits
 from lambdamagic.protocol.batch import INVOKER_VARIABLE
 from lambdamagic.protocol.bounds import EVENT_AGE_S
 from lambdamagic.protocol.holdings import VARIABLE
 
 ROLE_NAME = "lambdamagic-function"
-TAGS = {"lambdamagic": "function"}
 NAME_MAX_CHARS = AWS_LAMBDA.function_name_chars.most
-_ACTIVE_TIMEOUT_S = 60
+_READY_TIMEOUT_S = 180.0
 
 # On this machine a function may do what its user may, so also all of the embedded Lambda's services.
 _EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -71,7 +79,7 @@ class FunctionMaker:
         return name
 
     def _make(self, name: str, memory_mb: int, timeout_s: int, python: str) -> None:
-        with _told(f"make the function {name}"), closing(self._access.client("lambda")) as client:
+        with explained(f"make the function {name}"), closing(self._access.client("lambda")) as client:
             role = self._role()
             try:
                 client.create_function(
@@ -82,12 +90,11 @@ class FunctionMaker:
                     Code={"ZipFile": _marker_zip()},
                     MemorySize=memory_mb,
                     Timeout=timeout_s,
-                    Tags=TAGS,
+                    Tags=FUNCTION_TAG,
                 )
             except client.exceptions.ResourceConflictException:
                 return  # another session made it
-            waiter = client.get_waiter("function_active_v2")
-            waiter.wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": _ACTIVE_TIMEOUT_S})
+            wait_until_ready(client, name)
 
     def _role(self) -> str:
         if self._role_arn is None:
@@ -99,17 +106,6 @@ class FunctionMaker:
                 iam.put_role_policy(RoleName=ROLE_NAME, PolicyName="all", PolicyDocument=json.dumps(_EVERYTHING))
             self._role_arn = str(made["Role"]["Arn"])
         return self._role_arn
-
-
-@contextmanager
-def _told(doing: str) -> Iterator[None]:
-    """Turn boto3's exceptions into ours."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise error_from_botocore(error, AwsContext(doing)) from error
 
 
 def _marker_zip() -> bytes:
@@ -235,9 +231,7 @@ def describe_function(access: AwsAccess, name: str) -> FunctionFacts:
         FunctionMissingError: There is no such function.
         TargetError: These credentials may not look, or Lambda cannot be reached.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    with closing(access.client("lambda")) as client:
+    with explained(f"look at the function {name}", function=name), closing(access.client("lambda")) as client:
         try:
             found = client.get_function_configuration(FunctionName=name)
         except client.exceptions.ResourceNotFoundException as error:
@@ -245,9 +239,28 @@ def describe_function(access: AwsAccess, name: str) -> FunctionFacts:
                 f"there is no function {name!r} in this account and region",
                 hint="make it with `lambdamagic deploy`, or set another; `lambdamagic list` shows those that are there",
             ) from error
-        except (BotoCoreError, ClientError) as error:
-            raise error_from_botocore(error, AwsContext(f"look at the function {name}", function=name)) from error
     return FunctionFacts.read(name, found)
+
+
+def wait_until_ready(client: Any, name: str, clock: Clock = SYSTEM_CLOCK) -> FunctionFacts:
+    """Return the facts of a function that is being made or changed when it can be used; Lambda has nothing to wait on.
+
+    Raises:
+        DeployError: AWS could not make or change it.
+        AwsBusyError: It took too long.
+    """
+    deadline = clock.monotonic() + _READY_TIMEOUT_S
+    while True:
+        found = client.get_function_configuration(FunctionName=name)
+        state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
+        if "Failed" in (state, update):
+            why = found.get("StateReason") or found.get("LastUpdateStatusReason") or "AWS does not say why"
+            raise DeployError(f"the function {name} does not become active: {why}")
+        if state != "Pending" and update != "InProgress":
+            return FunctionFacts.read(name, found)
+        if clock.monotonic() > deadline:
+            raise AwsBusyError(f"the function {name} is still {state}, {update} after {_READY_TIMEOUT_S:.0f} s")
+        clock.sleep(0.05 if is_loopback(client.meta.endpoint_url) else 1.0)
 
 
 def ensure_bucket(access: AwsAccess, name: str) -> str:
@@ -256,7 +269,7 @@ def ensure_bucket(access: AwsAccess, name: str) -> str:
     Raises:
         BucketMissingError: The name belongs to somebody else.
     """
-    with _told(f"make the bucket {name}"), closing(access.client("s3")) as client:
+    with explained(f"make the bucket {name}"), closing(access.client("s3")) as client:
         try:
             client.create_bucket(Bucket=name)
         except client.exceptions.BucketAlreadyOwnedByYou:

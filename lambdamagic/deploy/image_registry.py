@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
+from lambdamagic.deploy.aws_calls import explained
 from lambdamagic.deploy.container_tools import ContainerTool
 from lambdamagic.errors import ImageError
 
@@ -33,23 +33,18 @@ def ensure_repository(access: AwsAccess, name: str) -> str:
     Raises:
         TargetError: These credentials may not.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    with closing(access.client("ecr")) as ecr:
+    with explained(f"make the repository {name}"), closing(access.client("ecr")) as ecr:
         try:
-            try:
-                found = ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
-            except ecr.exceptions.RepositoryNotFoundException:
-                found = ecr.create_repository(
-                    repositoryName=name,
-                    tags=TAGS,
-                    imageScanningConfiguration={"scanOnPush": True},
-                    encryptionConfiguration={"encryptionType": "AES256"},
-                )["repository"]
-                policy = json.dumps(pull_policy(found["repositoryArn"]))
-                ecr.set_repository_policy(repositoryName=name, policyText=policy)
-        except (BotoCoreError, ClientError) as error:
-            raise error_from_botocore(error, AwsContext(f"make the repository {name}")) from error
+            found = ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
+        except ecr.exceptions.RepositoryNotFoundException:
+            found = ecr.create_repository(
+                repositoryName=name,
+                tags=TAGS,
+                imageScanningConfiguration={"scanOnPush": True},
+                encryptionConfiguration={"encryptionType": "AES256"},
+            )["repository"]
+            policy = json.dumps(pull_policy(found["repositoryArn"]))
+            ecr.set_repository_policy(repositoryName=name, policyText=policy)
     return str(found["repositoryUri"])
 
 
@@ -76,13 +71,8 @@ def ecr_login(access: AwsAccess) -> Login:
     Raises:
         TargetError: These credentials may not.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    with closing(access.client("ecr")) as ecr:
-        try:
-            given = ecr.get_authorization_token()["authorizationData"][0]
-        except (BotoCoreError, ClientError) as error:
-            raise error_from_botocore(error, AwsContext("sign in to the registry")) from error
+    with explained("sign in to the registry"), closing(access.client("ecr")) as ecr:
+        given = ecr.get_authorization_token()["authorizationData"][0]
     user, _, password = base64.b64decode(given["authorizationToken"]).decode().partition(":")
     return Login(given["proxyEndpoint"].partition("://")[2], user, password)
 

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.aws_calls import client, is_code, told
-from lambdamagic.deploy.functions import FunctionFacts
+from lambdamagic.deploy.aws_calls import client, explained, is_code
+from lambdamagic.deploy.functions import FunctionFacts, wait_until_ready
 from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, INVOKER_SUFFIX, INVOKER_TAG, TAG, FunctionSpec
 from lambdamagic.deploy.packages import Package, code_argument, publish_holdings, publish_layer
 from lambdamagic.deploy.pushed import image_variables
 from lambdamagic.deploy.variants import TAG as VARIANT_TAG
-from lambdamagic.errors import AwsBusyError, DeployError, FunctionMissingError, NotOursError
+from lambdamagic.errors import FunctionMissingError, NotOursError
 from lambdamagic.protocol.bounds import EVENT_AGE_S
 
-_READY_TIMEOUT_S = 180.0
 _IMAGE_CHANGE = "lambdamagic update {name} --image URI"
 _STACK_TAG = "aws:cloudformation:stack-name"
 
@@ -82,7 +80,7 @@ class Functions:
         """
         from botocore.exceptions import ClientError
 
-        with told(f"look at the function {name}", function=name), client(self._access, "lambda") as lambda_:
+        with explained(f"look at the function {name}", function=name), client(self._access, "lambda") as lambda_:
             try:
                 found = lambda_.get_function(FunctionName=name)
             except ClientError as error:
@@ -107,7 +105,7 @@ class Functions:
     def all(self) -> list[ManagedFunction]:
         """Return all, by name."""
         found = []
-        with told("list the functions"), client(self._access, "lambda") as lambda_:
+        with explained("list the functions"), client(self._access, "lambda") as lambda_:
             for page in lambda_.get_paginator("list_functions").paginate():
                 for each in page["Functions"]:
                     tags = lambda_.list_tags(Resource=each["FunctionArn"]).get("Tags", {})
@@ -130,7 +128,7 @@ class Functions:
         from botocore.exceptions import ClientError
 
         wanted = self._wanted(spec, package, around)
-        with told(f"make the function {spec.name}", function=spec.name), client(self._access, "lambda") as lambda_:
+        with explained(f"make the function {spec.name}", function=spec.name), client(self._access, "lambda") as lambda_:
             try:
                 lambda_.create_function(
                     **wanted,
@@ -149,7 +147,7 @@ class Functions:
                         f"`lambdamagic update {spec.name}` changes it",
                     ) from error
                 raise
-            facts = self._ready(lambda_, spec.name)
+            facts = wait_until_ready(lambda_, spec.name, self._clock)
             lambda_.put_function_event_invoke_config(
                 FunctionName=spec.name, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=EVENT_AGE_S
             )
@@ -172,18 +170,21 @@ class Functions:
         found = self.find(spec.name)
         self._refuse_parts(found, "deploy")
         changed = []
-        with told(f"change the function {spec.name}", function=spec.name), client(self._access, "lambda") as lambda_:
+        with (
+            explained(f"change the function {spec.name}", function=spec.name),
+            client(self._access, "lambda") as lambda_,
+        ):
             code = self._code(spec, package, around.bucket) if with_code or spec.image else None
             if code and not self._has_code(found, spec, package):
                 lambda_.update_function_code(FunctionName=spec.name, Architectures=[spec.arch], **code)
-                self._ready(lambda_, spec.name)
+                wait_until_ready(lambda_, spec.name, self._clock)
                 changed.append("code")
             wanted = self._wanted(spec, package, around)
             if package is None:
                 wanted.pop("Layers", None)
             if _differs(found.facts.configuration, wanted):
                 lambda_.update_function_configuration(**wanted)
-                self._ready(lambda_, spec.name)
+                wait_until_ready(lambda_, spec.name, self._clock)
                 changed.append("configuration")
         return tuple(changed)
 
@@ -206,7 +207,7 @@ class Functions:
         """
         found = self.check_deletable(name)
         deleted = delete_variants(self._access, name)
-        with told(f"delete the function {name}", function=name), client(self._access, "lambda") as lambda_:
+        with explained(f"delete the function {name}", function=name), client(self._access, "lambda") as lambda_:
             lambda_.delete_function(FunctionName=name)
             deleted.append(name)
             for layer in found.facts.configuration.get("Layers") or ():
@@ -272,21 +273,6 @@ class Functions:
                 hint=f"`lambdamagic {command} {stack}`",
             )
 
-    def _ready(self, lambda_: Any, name: str) -> FunctionFacts:
-        """Wait until a function is active and not being updated."""
-        deadline = self._clock.monotonic() + _READY_TIMEOUT_S
-        while True:
-            found = lambda_.get_function_configuration(FunctionName=name)
-            state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
-            if "Failed" in (state, update):
-                why = found.get("StateReason") or found.get("LastUpdateStatusReason") or "AWS does not say why"
-                raise DeployError(f"the function {name} does not become active: {why}")
-            if state != "Pending" and update != "InProgress":
-                return FunctionFacts.read(name, found)
-            if self._clock.monotonic() > deadline:
-                raise AwsBusyError(f"the function {name} is still {state} after {_READY_TIMEOUT_S:.0f} s")
-            self._clock.sleep(0.05 if is_loopback(self._access.endpoint_url or "") else 1.0)
-
 
 def spec_of(found: ManagedFunction, given: Mapping[str, Any]) -> FunctionSpec:
     """Return a function as it is, with what is given; for `Functions.update`.
@@ -327,7 +313,7 @@ def delete_variants(access: AwsAccess, name: str) -> list[str]:
     from lambdamagic.deploy.variants import variants_of
 
     found = variants_of(access, name)
-    with told(f"delete the variants of {name}"), client(access, "lambda") as lambda_:
+    with explained(f"delete the variants of {name}"), client(access, "lambda") as lambda_:
         for variant in found:
             lambda_.delete_function(FunctionName=variant)
     return found

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -28,8 +28,8 @@ from typing import Any, Literal
 
 import lambdamagic
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.deploy.agent import compile_tree, lay_out_agent
+from lambdamagic.deploy.aws_calls import explained
 from lambdamagic.deploy.platforms import RUNTIME_DISTRIBUTIONS, LambdaPlatform
 from lambdamagic.deploy.wheels import WheelSource, install_wheels
 from lambdamagic.deploy.zips import ZipFacts, tree, write_zip
@@ -169,7 +169,7 @@ def upload(access: AwsAccess, facts: ZipFacts, *, bucket: str) -> str:
         BucketMissingError, CredentialsError, TargetError: It cannot be put there.
     """
     key = package_key(facts)
-    with _told(f"put a package into {bucket}", bucket=bucket), closing(access.client("s3")) as s3:
+    with explained(f"put a package into {bucket}", bucket=bucket), closing(access.client("s3")) as s3:
         if not _is_there(s3, bucket, key):
             s3.upload_file(str(facts.path), bucket, key)
     return key
@@ -200,7 +200,7 @@ def publish_layer(access: AwsAccess, layer: LayerZip, platform: LambdaPlatform, 
     Raises:
         PackageError, TargetError: It cannot be published.
     """
-    with _told(f"publish the layer {layer.name}"), closing(access.client("lambda")) as client:
+    with explained(f"publish the layer {layer.name}"), closing(access.client("lambda")) as client:
         mark = f"sha256 {layer.zip.sha256}"
         for page in client.get_paginator("list_layer_versions").paginate(LayerName=layer.name):
             for version in page["LayerVersions"]:
@@ -227,7 +227,7 @@ def publish_holdings(access: AwsAccess, holdings: Holdings, *, bucket: str | Non
             return {}
         key = stored_key(value)
         assert key is not None
-        with _told(f"put a package into {bucket}", bucket=bucket), closing(access.client("s3")) as s3:
+        with explained(f"put a package into {bucket}", bucket=bucket), closing(access.client("s3")) as s3:
             if not _is_there(s3, bucket, key):
                 s3.put_object(Bucket=bucket, Key=key, Body=document)
     return {VARIABLE: value}
@@ -301,19 +301,6 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:
             return False
         raise
     return True
-
-
-@contextmanager
-def _told(doing: str, *, bucket: str = "") -> Iterator[None]:
-    """Turn boto3's exceptions into ours."""
-    from boto3.exceptions import S3UploadFailedError
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError, S3UploadFailedError) as error:
-        cause = error.__context__ if isinstance(error, S3UploadFailedError) and error.__context__ else error
-        raise error_from_botocore(cause, AwsContext(doing, bucket=bucket)) from error
 
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.deploy.aws_calls import client, told
+from lambdamagic.deploy.aws_calls import client, explained
 from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS
 from lambdamagic.deploy.managed import ManagedFunction
 from lambdamagic.deploy.packages import WheelSource
@@ -21,7 +21,7 @@ def same_packages(access: AwsAccess, function: ManagedFunction, *, bucket: str |
         return WheelSource()
 
     def fetch(key: str) -> bytes:
-        with told(f"read what {function.facts.name} holds", bucket=bucket or ""), client(access, "s3") as s3:
+        with explained(f"read what {function.facts.name} holds", bucket=bucket or ""), client(access, "s3") as s3:
             return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     held = unpack(function.facts.held, fetch)

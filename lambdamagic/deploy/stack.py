@@ -12,7 +12,7 @@ from lambdamagic.aws.access import AwsAccess
 from lambdamagic.aws.aws_errors import missing_right
 from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.aws_calls import client, is_code, told
+from lambdamagic.deploy.aws_calls import client, explained, is_code
 from lambdamagic.deploy.model import STACK_TAG, TAG
 from lambdamagic.errors import AwsBusyError, NotOursError, StackFailedError
 
@@ -110,7 +110,7 @@ class Stack:
         """
         from botocore.exceptions import ClientError
 
-        with told(f"look at the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"look at the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             try:
                 found = cloudformation.describe_stacks(StackName=stack_id or self.name)["Stacks"][0]
             except ClientError as error:
@@ -136,7 +136,7 @@ class Stack:
     def template(self) -> dict[str, Any]:
         """Return the template that it was last made from."""
         with (
-            told(f"read the template of the stack {self.name}"),
+            explained(f"read the template of the stack {self.name}"),
             client(self._access, "cloudformation") as cloudformation,
         ):
             body = cloudformation.get_template(StackName=self.name)["TemplateBody"]
@@ -146,7 +146,7 @@ class Stack:
         """Begin to make it; return False if somebody else has made it in the meantime."""
         from botocore.exceptions import ClientError
 
-        with told(f"make the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"make the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             self._skip_old_events(cloudformation)
             try:
                 cloudformation.create_stack(**self._arguments(body, parameters), OnFailure="ROLLBACK")
@@ -160,7 +160,7 @@ class Stack:
         """Begin to change it; return False if nothing differs, None if it cannot be changed in its present state."""
         from botocore.exceptions import ClientError
 
-        with told(f"change the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"change the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             self._skip_old_events(cloudformation)
             try:
                 cloudformation.update_stack(**self._arguments(body, parameters))
@@ -174,13 +174,13 @@ class Stack:
 
     def delete(self) -> None:
         """Begin to delete it; it may be gone, or being deleted, already."""
-        with told(f"delete the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"delete the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             self._skip_old_events(cloudformation)
             cloudformation.delete_stack(StackName=self.name)
 
     def continue_rollback(self) -> None:
         """Begin to mend a stack whose way back failed."""
-        with told(f"mend the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"mend the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             self._skip_old_events(cloudformation)
             cloudformation.continue_update_rollback(StackName=self.name)
 
@@ -190,7 +190,7 @@ class Stack:
         The change set is deleted again; nothing is changed.
         """
         name = f"lambdamagic-plan-{int(self._clock.time() * 1000)}"
-        with told(f"plan a change of {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"plan a change of {self.name}"), client(self._access, "cloudformation") as cloudformation:
             cloudformation.create_change_set(
                 **self._arguments(body, parameters), ChangeSetName=name, ChangeSetType="UPDATE"
             )
@@ -234,7 +234,7 @@ class Stack:
 
     def events(self, stack_id: str | None = None) -> list[StackEvent]:
         """Return what happened, the oldest first."""
-        with told(f"look at the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"look at the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             return self._events(cloudformation, stack_id or self.name)
 
     def failure(self, doing: str, state: StackState | None) -> StackFailedError:

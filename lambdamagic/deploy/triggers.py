@@ -6,12 +6,12 @@ from contextlib import closing
 from typing import Any
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.deploy.functions import describe_function
+from lambdamagic.deploy.aws_calls import explained
+from lambdamagic.deploy.functions import describe_function, wait_until_ready
 from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.keys import trigger_prefix
 
-#: The function's environment variable that holds the secret, as hexadecimal text; see `remote.trigger`.
+#: The function's environment variable that holds the secret, as hexadecimal text; see `worker.trigger`.
 VARIABLE = "LAMBDAMAGIC_TRIGGER_KEY"
 
 
@@ -38,28 +38,25 @@ def enable_trigger(access: AwsAccess, *, bucket: str, function: str, secret: byt
     Raises:
         TargetError: It could not be set up.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        with closing(access.client("lambda")) as client, closing(access.client("s3")) as s3:
-            found = client.get_function_configuration(FunctionName=function)
-            variables = {**(found.get("Environment") or {}).get("Variables", {}), VARIABLE: secret.hex()}
-            client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
-            client.get_waiter("function_updated_v2").wait(
-                FunctionName=function, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-            )
-            known = s3.get_bucket_notification_configuration(Bucket=bucket)
-            known.pop("ResponseMetadata", None)
-            ours: Any = {
-                "Id": f"lambdamagic-{function}",
-                "LambdaFunctionArn": found["FunctionArn"],
-                "Events": ["s3:ObjectCreated:*"],
-                "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": trigger_prefix(function)}]}},
-            }
-            others = [each for each in known.get("LambdaFunctionConfigurations", ()) if each.get("Id") != ours["Id"]]
-            s3.put_bucket_notification_configuration(
-                Bucket=bucket,
-                NotificationConfiguration={**known, "LambdaFunctionConfigurations": [*others, ours]},
-            )
-    except (BotoCoreError, ClientError) as error:
-        raise error_from_botocore(error, AwsContext(f"let uploads start the function {function}")) from error
+    with (
+        explained(f"let uploads start the function {function}"),
+        closing(access.client("lambda")) as client,
+        closing(access.client("s3")) as s3,
+    ):
+        found = client.get_function_configuration(FunctionName=function)
+        variables = {**(found.get("Environment") or {}).get("Variables", {}), VARIABLE: secret.hex()}
+        client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+        wait_until_ready(client, function)
+        known = s3.get_bucket_notification_configuration(Bucket=bucket)
+        known.pop("ResponseMetadata", None)
+        ours: Any = {
+            "Id": f"lambdamagic-{function}",
+            "LambdaFunctionArn": found["FunctionArn"],
+            "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": trigger_prefix(function)}]}},
+        }
+        others = [each for each in known.get("LambdaFunctionConfigurations", ()) if each.get("Id") != ours["Id"]]
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket,
+            NotificationConfiguration={**known, "LambdaFunctionConfigurations": [*others, ours]},
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -11,19 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic.aws.access import AwsAccess
-from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
-from lambdamagic.deploy.functions import TAGS, FunctionFacts, variant_name
+from lambdamagic.deploy.aws_calls import explained
+from lambdamagic.deploy.functions import FunctionFacts, variant_name, wait_until_ready
+from lambdamagic.deploy.model import FUNCTION_TAG
 from lambdamagic.deploy.packages import code_argument, key_of_code
 from lambdamagic.deploy.zips import facts_of
-from lambdamagic.errors import CredentialsError, FunctionMissingError, LambdaMagicError, PackageError, TargetError
+from lambdamagic.errors import FunctionMissingError, PackageError, TargetError
 from lambdamagic.storage.object_store import TransferError
 
 TAG = "lambdamagic:variant-of"
-_READY_TIMEOUT_S = 120
 
 #: Taken over as they are. What Lambda answers in another shape than it takes is in `_configuration`.
 _SAME = ("Runtime", "Role", "Handler", "MemorySize", "Timeout", "KMSKeyArn", "FileSystemConfigs", "EphemeralStorage")
-_RIGHTS = "lambda:GetFunction, lambda:CreateFunction, lambda:TagResource and iam:PassRole on the function's role"
+_WHEN_DENIED = (
+    "allow lambda:GetFunction, lambda:CreateFunction, lambda:TagResource and iam:PassRole on the function's role; or "
+    'ask for no more than the function has (setting variants = "never")'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class VariantMaker:
         Raises:
             TargetError: A function of that name is none of ours, or these credentials may not look.
         """
-        with _told(f"look at the function {name}", name), closing(self._access.client("lambda")) as client:
+        with _calling(self._access, f"look at the function {name}", name) as client:
             found = _get(client, name)
             if found is None:
                 return None
@@ -86,14 +88,14 @@ class VariantMaker:
             PackageError: The base's code cannot be had.
             TargetError: It cannot be made; says which rights it takes.
         """
-        with _told(f"make the function {name}", name), closing(self._access.client("lambda")) as client:
+        with _calling(self._access, f"make the function {name}", name) as client:
             base = self._read_base(client)
             tags = {key: value for key, value in base.tags.items() if not key.startswith("aws:")}
             try:
                 client.create_function(
                     FunctionName=name,
                     Code=self._code(base),
-                    Tags={**tags, **TAGS, TAG: base.name},
+                    Tags={**tags, **FUNCTION_TAG, TAG: base.name},
                     PackageType=base.configuration.get("PackageType", "Zip"),
                     Architectures=base.configuration.get("Architectures", ["x86_64"]),
                     **_configuration(base, memory_mb, timeout_s),
@@ -118,11 +120,11 @@ class VariantMaker:
                 Architectures=base.configuration.get("Architectures", ["x86_64"]),
                 **self._code(base),
             )
-            _wait(client, variant.name)
+            wait_until_ready(client, variant.name)
         memory_mb, timeout_s = wanted["MemorySize"], wanted["Timeout"]
         if _configuration(variant, memory_mb, timeout_s) != wanted:
             client.update_function_configuration(FunctionName=variant.name, **wanted)
-            _wait(client, variant.name)
+            wait_until_ready(client, variant.name)
 
     def _code(self, base: Base) -> dict[str, Any]:
         """Return the base's code: its image, its package in the bucket, or what Lambda itself keeps."""
@@ -162,7 +164,7 @@ def variants_of(access: AwsAccess, name: str) -> list[str]:
         TargetError: These credentials may not list functions.
     """
     found = []
-    with _told("list functions", name), closing(access.client("lambda")) as client:
+    with _calling(access, "list functions", name) as client:
         for page in client.get_paginator("list_functions").paginate():
             for function in page["Functions"]:
                 if "-py3" in function["FunctionName"] and function["FunctionName"] != name:
@@ -209,38 +211,15 @@ def _get(client: Any, name: str) -> Base | None:
 
 
 def _facts(client: Any, name: str) -> FunctionFacts:
-    _wait(client, name)
+    wait_until_ready(client, name)
     return FunctionFacts.read(name, client.get_function_configuration(FunctionName=name))
 
 
-def _wait(client: Any, name: str) -> None:
-    """Wait until a function is active and not being updated."""
-    deadline = time.monotonic() + _READY_TIMEOUT_S
-    while True:
-        told = client.get_function_configuration(FunctionName=name)
-        state, update = told.get("State", "Active"), told.get("LastUpdateStatus", "Successful")
-        if state in ("Active", "Inactive") and update == "Successful":
-            return
-        if "Failed" in (state, update) or time.monotonic() > deadline:
-            reason = told.get("StateReason") or told.get("LastUpdateStatusReason") or f"{state}, {update}"
-            raise TargetError(
-                f"the function {name} did not become ready: {reason}",
-                hint=f"delete it: aws lambda delete-function --function-name {name}",
-            )
-        time.sleep(1.0)  # Lambda has nothing to wait on
-
-
 @contextmanager
-def _told(doing: str, name: str) -> Iterator[None]:
-    """Turn boto3's exceptions into ours; a refusal says which rights a variant takes."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except LambdaMagicError:
-        raise
-    except (BotoCoreError, ClientError) as error:
-        ours = error_from_botocore(error, AwsContext(doing, function=name))
-        if isinstance(ours, CredentialsError) and "AccessDenied" in str(ours):
-            ours.hint = f'allow {_RIGHTS}; or ask for no more than the function has (setting variants = "never")'
-        raise ours from error
+def _calling(access: AwsAccess, doing: str, function: str) -> Iterator[Any]:
+    """Yield a client of Lambda's; a refusal says which rights a variant takes."""
+    with (
+        explained(doing, function=function, when_denied=_WHEN_DENIED),
+        closing(access.client("lambda")) as client,
+    ):
+        yield client

@@ -100,3 +100,26 @@ def test_of_two_changes_of_a_stack_one_is_begun(backend, other):
     (error,) = errors
     assert isinstance(error, ValidationError)
     assert "can not be updated" in str(error.message)
+
+
+class Looking(dict):
+    """A stack's new parameters: when they are read, who looks at the stack sees what is noted here."""
+
+    def __init__(self, values, stack):
+        super().__init__(values)
+        self.stack, self.seen = stack, []
+
+    def items(self):
+        self.seen.append(dict(self.stack.stack_parameters))
+        return super().items()
+
+
+def test_a_look_at_a_stack_whose_parameters_change_finds_old_or_new_ones(backend):
+    """Never one without a value, as DescribeStacks would then answer what no client can read."""
+    template = json.dumps({**json.loads(TEMPLATE), "Parameters": {"Size": {"Type": "String"}}})
+    stack = backend.create_stack("s", template, {"Size": "1"})
+    _settle()
+    parameters = Looking({"Size": "2"}, stack)
+    stack_life._load(stack, parameters)
+    assert parameters.seen == [{"Size": "1"}]
+    assert stack.stack_parameters == {"Size": "2"}

@@ -191,8 +191,12 @@ def _load(stack: Any, parameters: dict[str, Any]) -> None:
     resources._template = stack.template_dict
     resources._resource_json_map = stack.template_dict["Resources"]
     resources.input_parameters = stack.parameters = parameters
-    resources.resolved_parameters = {}
-    resources.load_parameters()
+    # Aside, since moto's are without a value until all are read, and somebody may look at the stack meanwhile.
+    loading = copy.copy(resources)
+    loading.resolved_parameters = {}
+    loading.load_parameters()
+    resources.resolved_parameters = loading.resolved_parameters
+    resources.no_echo_parameter_keys = loading.no_echo_parameter_keys
     resources.load_conditions()
     stack.output_map = stack._create_output_map()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 from moto.awslambda.models import EventInvokeConfig, LambdaFunction, LayerVersion
@@ -21,27 +22,49 @@ class ResourceFailed(Exception):
     """A resource cannot be made or deleted, in AWS's words."""
 
 
-class FunctionEvents(CloudFormationModel):  # type: ignore[misc]  # moto is untyped
+class _Setting:
+    """A resource that is a setting of another one: it has neither name nor attributes, and is replaced when it changes.
+
+    It comes before moto's class, which must be a direct parent of what moto is to find.
+
+    Attributes:
+        KIND: Its type in a template.
+    """
+
+    KIND = ""
+    create_from_cloudformation_json: Callable[..., Any]
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        """It has no name."""
+        return ""
+
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        """The type."""
+        return cls.KIND
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        """It has no attributes."""
+        return False
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+    ) -> Any:
+        """Replace it."""
+        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+
+
+class FunctionEvents(_Setting, CloudFormationModel):  # type: ignore[misc]  # moto is untyped
     """AWS::Lambda::EventInvokeConfig."""
 
     def __init__(self, function: str) -> None:
         self.function = function
         self.physical_resource_id = f"{function}|$LATEST"
 
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        """It has no name of its own."""
-        return ""
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        """The type."""
-        return "AWS::Lambda::EventInvokeConfig"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        """It has no attributes."""
-        return False
+    KIND = "AWS::Lambda::EventInvokeConfig"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -54,13 +77,6 @@ class FunctionEvents(CloudFormationModel):  # type: ignore[misc]  # moto is unty
         function.event_invoke_config = [EventInvokeConfig(function.function_arn, function.last_modified, config)]
         return cls(properties["FunctionName"])
 
-    @classmethod
-    def update_from_cloudformation_json(
-        cls, original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
-    ) -> FunctionEvents:
-        """Replace it."""
-        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
-
     def delete(self, account_id: str, region_name: str) -> None:
         """Take it away, if the function is still there."""
         functions = get_backend(account_id, region_name)._lambdas._functions
@@ -68,26 +84,13 @@ class FunctionEvents(CloudFormationModel):  # type: ignore[misc]  # moto is unty
             functions[self.function]["latest"].event_invoke_config = []
 
 
-class BucketPolicy(CloudFormationModel):  # type: ignore[misc]  # as above
+class BucketPolicy(_Setting, CloudFormationModel):  # type: ignore[misc]  # as above
     """AWS::S3::BucketPolicy."""
 
     def __init__(self, bucket: str) -> None:
         self.bucket = self.physical_resource_id = bucket
 
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        """It has no name of its own."""
-        return ""
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        """The type."""
-        return "AWS::S3::BucketPolicy"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        """It has no attributes."""
-        return False
+    KIND = "AWS::S3::BucketPolicy"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -97,13 +100,6 @@ class BucketPolicy(CloudFormationModel):  # type: ignore[misc]  # as above
         properties = cloudformation_json["Properties"]
         s3_backends[account_id]["aws"].get_bucket(properties["Bucket"])
         return cls(properties["Bucket"])
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls, original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
-    ) -> BucketPolicy:
-        """Note the new one."""
-        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
 
     def delete(self, account_id: str, region_name: str) -> None:
         """Nothing is enforced, nothing is to be undone."""
