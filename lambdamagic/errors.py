@@ -28,6 +28,7 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   |-- FunctionTimedOutError      the deadline passed; carries the stacks at that moment
     |   |-- OutOfMemoryError           the execution environment was killed for its memory
     |   |-- EnvironmentDiedError       the process ended (os._exit, a signal, a crash)
+    |   |-- AnswerLostError            the code ran, and its answer could not be stored; it is not run again
     |   `-- InvocationLostError        the connection broke; whether the code ran is unknown
     |-- DeployError                what was to be made on AWS could not be made, changed or deleted
     |   |-- NotOursError               it was not made by lambdamagic; nothing was touched
@@ -255,6 +256,10 @@ class EnvironmentDiedError(InvocationError):
 
 class InvocationLostError(InvocationError):
     """The connection broke after the request was sent; whether the code ran is unknown."""
+
+
+class AnswerLostError(InvocationError):
+    """The code ran, or may have run to its end, and its answer could not be stored. It is not run again."""
 
 
 class DeployError(LambdaMagicError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import boto3
 
 _LOOK_EVERY_S = 1.0
+_RENEW_EVERY_S = 60.0
 
 
 class _Files:
@@ -89,6 +91,7 @@ class AwsAccess:
         self._session: boto3.Session | None = None
         self._credentials: Any = None
         self._files = _Files()
+        self._renewed_at = float("-inf")
         #: How often the session was made anew: a client of an older one has older credentials.
         self.generation = 0
 
@@ -183,6 +186,25 @@ class AwsAccess:
         except RuntimeError as exc:  # botocore's own word for what it renewed and found expired again
             raise still_expired(exc) from exc
         return frozen
+
+    def lasting_s(self, needed_s: float) -> float:
+        """Return for how long the credentials last, in seconds, after having tried for some that last long enough.
+
+        What they sign ends with them. Credentials that do not tell when they end are taken to last.
+        """
+        self.credentials()
+        left_s = self._left_s()
+        now_s = time.monotonic()
+        if left_s < needed_s and now_s - self._renewed_at > _RENEW_EVERY_S and self._keys[0] is None:
+            self._renewed_at = now_s  # a session may be shorter than what is needed: that is not asked for each time
+            self.renew()
+            self.credentials()
+            left_s = self._left_s()
+        return left_s
+
+    def _left_s(self) -> float:
+        ends: datetime | None = getattr(self._credentials, "_expiry_time", None)  # botocore's refreshable ones
+        return float("inf") if ends is None else (ends - datetime.now(UTC)).total_seconds()
 
     def renew(self) -> bool:
         """Let the next call look for credentials anew, in files, variables and caches; False if they were given."""

@@ -13,7 +13,9 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from lambdamagic.errors import (
+    AnswerLostError,
     EnvironmentDiedError,
+    InvocationError,
     InvocationLostError,
     ThrottledError,
     UnreachableError,
@@ -84,6 +86,7 @@ class _Expected:
     """An attempt whose answer is waited for."""
 
     stored: asyncio.Future[None]
+    ends_at: float = float("inf")
     sign: tuple[int, float] | None = None
     seen_at: float = 0.0
 
@@ -132,6 +135,9 @@ class EventDelivery:
             await asyncio.sleep(wait_s)
             if expected.sign is not None or expected.stored.done():
                 return True  # it was taken: it runs, or is done
+            timeout_s = (unit.function or self._spec.function).timeout_s
+            lasts = partial(self._spec.stager.links_last_s, timeout_s, queued_s=EVENT_AGE_S)
+            expected.ends_at = asyncio.get_running_loop().time() + await self._call(lasts)
             try:
                 if has_invoker:
                     await self._handover.send(unit, attempt_id)
@@ -252,10 +258,16 @@ class EventDelivery:
     def _died(self, attempt_id: str) -> None:
         expected = self._expected.get(attempt_id)
         if expected is not None and not expected.stored.done():
-            error = EnvironmentDiedError(
+            error: InvocationError = EnvironmentDiedError(
                 f"the function gave no sign of life for {self._silent_s:.0f} s: its environment died",
                 hint="its log tells: %lambda logs; a synchronous run (--mode sync) says how an environment died",
             )
+            if asyncio.get_running_loop().time() > expected.ends_at:
+                error = AnswerLostError(
+                    "the AWS credentials ended while the function ran, and with them the links by which it stores its "
+                    "answer: it may have run to its end, and is not run again",
+                    hint="sign in for longer than the function's timeout, or use --mode sync",
+                )
             expected.stored.set_exception(error)
 
     def _fail_all(self, error: Any) -> None:

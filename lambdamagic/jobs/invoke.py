@@ -27,8 +27,9 @@ def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
     Raises:
         LambdaMagicError: It was not delivered, or did not end well; see `Transport.invoke` and `verdict.read_reply`.
     """
-    payload = json.dumps(_request(spec, unit, attempt_id, waits=True).to_json()).encode()
     function = unit.function or spec.function
+    spec.stager.links_last_s(function.timeout_s)
+    payload = json.dumps(_request(spec, unit, attempt_id, waits=True).to_json()).encode()
     reply = spec.transport.invoke(InvokeCall(function.name, payload, want_log_tail=True, timeout_s=function.timeout_s))
     return arrival_of(spec, unit, attempt_id, reply), reply.log_tail
 

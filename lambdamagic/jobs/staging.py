@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,9 @@ _ASK_MIN_BYTES = 8 << 20
 #: presigned URL, and S3 takes up to 5 GB in one PUT.
 RESULT_PARTS = 2
 
+#: The way of an answer into the bucket.
+_STORING_S = 60.0
+
 #: Payloads that were signed anew: those of jobs under way, and of programs of calls.
 _RENEWED_KEPT = 256
 
@@ -44,7 +48,8 @@ class Stager:
         self._sent: dict[str, float] = {}
         self._sending: dict[str, threading.Lock] = {}
         self._clock = clock
-        self._renewed: dict[int, tuple[Payload | None, int, Payload]] = {}
+        self._has_warned = False
+        self._renewed: dict[int, tuple[Payload | None, tuple[int, str], Payload]] = {}
 
     def place(self, frames: Frames, *, limit_bytes: int) -> Payload:
         """Return the payload for an event, staging the largest frames until the rest fits inline.
@@ -80,20 +85,26 @@ class Stager:
         return Payload(tuple(refs), b"".join(inline), shared=shared)
 
     def fresh(self, payload: Payload, placed_at: float) -> Payload:
-        """Return a payload whose permissions last for another invocation; new ones are signed when half have passed.
+        """Return a payload whose permissions last for another invocation.
+
+        New ones are signed when half of their time has passed, or with other credentials: the older end first.
 
         Args:
             payload: One that was placed here.
             placed_at: When, by the monotonic clock.
         """
+        url = next((frame.url for frame in payload.frames if frame.sha256), "")
+        if not url:
+            return payload
         age = int((self._clock.monotonic() - placed_at) // (PRESIGN_EXPIRES_S / 2))
-        if age == 0:
+        signer = self.required().signer()
+        if age == 0 and (not signer or f"={signer}%2F" in url):
             return payload
         with self._lock:
-            old, known_age, renewed = self._renewed.get(id(payload), (None, 0, payload))
-            if old is not payload or known_age != age:
+            old, known, renewed = self._renewed.get(id(payload), (None, (0, ""), payload))
+            if old is not payload or known != (age, signer):
                 renewed = self.renewed(payload)
-                self._renewed[id(payload)] = payload, age, renewed
+                self._renewed[id(payload)] = payload, (age, signer), renewed
                 for oldest in list(self._renewed)[:-_RENEWED_KEPT]:
                     del self._renewed[oldest]
         return renewed
@@ -182,6 +193,25 @@ class Stager:
                 hint="set a bucket (LAMBDAMAGIC_BUCKET), or ship less (--plan shows what is large)",
             )
         return self.store
+
+    def links_last_s(self, timeout_s: float, *, queued_s: float = 0.0) -> float:
+        """Return for how long permissions that are made now last, renewing credentials that end sooner than needed.
+
+        Args:
+            timeout_s: How long an invocation may run. Credentials that cannot last as long are warned about, once.
+            queued_s: How long it may wait before that.
+        """
+        if self.store is None:
+            return float("inf")
+        lasts_s = self.store.links_last_s(queued_s + timeout_s + _STORING_S)
+        if lasts_s < timeout_s and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"the AWS credentials end in {lasts_s / 60:.0f} minutes, and with them the links by which a function "
+                f"stores its answer: one that runs longer (up to {timeout_s:.0f} s) is lost. Sign in again for longer",
+                stacklevel=2,
+            )
+        return lasts_s
 
     def uploads(self, job_id: str, attempt_id: str) -> tuple[Upload, ...]:
         """Return permissions for the function to stage a large result."""

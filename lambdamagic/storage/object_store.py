@@ -137,6 +137,18 @@ class ObjectStore(Protocol):
         """Return a URL by which anybody can write the object for `expires_s` seconds. No request."""
         ...
 
+    def links_last_s(self, needed_s: float) -> float:
+        """Return for how long URLs made now last at most, whatever they say: as long as who signs them.
+
+        Args:
+            needed_s: How long they should; credentials are renewed for that where they can be.
+        """
+        ...
+
+    def signer(self) -> str:
+        """Name the credentials that sign URLs now; with others the older ones end sooner or later."""
+        ...
+
     def close(self) -> None:
         """Give back connections and threads. Idempotent; the store is unusable afterwards."""
         ...

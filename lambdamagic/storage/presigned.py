@@ -128,6 +128,7 @@ class Transfer:
         *,
         hasher: Hasher | None = None,
         headers: Mapping[str, str] | None = None,
+        retry: TransferRetry | None = None,
     ) -> str:
         """Store the joined segments behind a presigned PUT, in one request; return the object's ETag.
 
@@ -136,7 +137,8 @@ class Transfer:
         views = byte_views(segments)
         with HashBehind(hasher.update if hasher is not None else None) as behind:
             behind.follow(views, ready=sum(len(view) for view in views))
-            return self._attempt(lambda: self._write(url, views, headers), f"write {object_name(url)!r}", url)
+            doing = f"write {object_name(url)!r}"
+            return self._attempt(lambda: self._write(url, views, headers), doing, url, retry=retry)
 
     def exists(self, url: str) -> bool:
         """Say whether there is an object behind a presigned HEAD."""
@@ -211,7 +213,13 @@ class Transfer:
             return response.headers.get("ETag", "")
 
     def _attempt(
-        self, once: Callable[[], _T], doing: str, url: str, *, progress: Callable[[], int] | None = None
+        self,
+        once: Callable[[], _T],
+        doing: str,
+        url: str,
+        *,
+        progress: Callable[[], int] | None = None,
+        retry: TransferRetry | None = None,
     ) -> _T:
         """Run `once` until it succeeds, fails for good, or the patience ends; progress renews the patience."""
         attempt = attempts = 0
@@ -235,7 +243,7 @@ class Transfer:
                 reached, attempt = progress(), 1
             if attempt == 1:
                 first_failure_s = now_s
-            delay_s = self._retry.delay_s(attempt, elapsed_s=now_s - first_failure_s, jitter=self._jitter())
+            delay_s = (retry or self._retry).delay_s(attempt, elapsed_s=now_s - first_failure_s, jitter=self._jitter())
             if delay_s is None:
                 raise error_of(failure, f"{doing} in {attempts} attempts", url) from failure
             self._clock.sleep(delay_s)
@@ -273,7 +281,7 @@ def upload(
     segments: Sequence[Segment],
     *,
     hasher: Hasher | None = None,
-    headers: Mapping[str, str] | None = None,
+    retry: TransferRetry | None = None,
 ) -> None:
     """Store the joined segments behind a presigned PUT, by the process's transfer; see `Transfer.upload`."""
-    default_transfer().upload(url, segments, hasher=hasher, headers=headers)
+    default_transfer().upload(url, segments, hasher=hasher, retry=retry)

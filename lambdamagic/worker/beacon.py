@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from lambdamagic.errors import LambdaMagicError, TargetError
+from lambdamagic.errors import BucketMissingError, CredentialsError, LambdaMagicError, TargetError
 from lambdamagic.protocol.envelope import Live
 from lambdamagic.protocol.life import DONE, beat, new_sign
 from lambdamagic.storage.object_store import TransferError
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 #: S3 answers 409 where two conditional writes meet; the loser is to ask again ("Conditional writes", S3 user guide).
 _CONFLICT, _EXISTS = 409, 412
+_REFUSED = (400, 403)
 _CONFLICT_WAITS_S = (0.05, 0.1, 0.2, 0.4)
 
 
 def claim(live: Live, sign: bytes, transfer: Transfer) -> bool:
-    """Give the first sign; False if another delivery of this event has begun, or is done.
+    """Give the first sign; False if another delivery of this event has begun, or is done, or if S3 refuses the sign.
 
     Each request may have its effect and lose its answer, and is then sent again. The order of the requests is what
     keeps an event from running twice: the sign first, then the look for an answer, which is stored before the last
@@ -46,7 +47,11 @@ def claim(live: Live, sign: bytes, transfer: Transfer) -> bool:
                     return False
             except (LambdaMagicError, FileNotFoundError):
                 return False
+        elif error.status in _REFUSED:
+            return False
         # Else S3 is unwell: the run goes on, and the client waits longer.
+    except (CredentialsError, BucketMissingError):
+        return False  # the links' credentials have ended, or allow nothing: the answer could not be stored either
     except TargetError:
         pass  # as above
     # Also after a repeated request: its first try may have come after the end of another delivery.

@@ -144,8 +144,13 @@ def read_frames(payload: Payload, cache: BlobCache) -> list[bytearray]:
     return [cache.read(frame) if segment is None else segment for frame, segment in zip(own, inline, strict=True)]
 
 
-def deliver(segments: Sequence[Any], request: Request) -> tuple[Payload, str, int]:
+def deliver(segments: Sequence[Any], request: Request, *, left_s: float = 120.0) -> tuple[Payload, str, int]:
     """Put a result inline, or stage it in parallel parts where it is too large for the answer.
+
+    Args:
+        segments: The result.
+        request: What it answers.
+        left_s: For how long S3 may refuse: the code that made it was paid for.
 
     Returns:
         The payload, its signature (empty when inline), and how many S3 requests it took.
@@ -157,11 +162,12 @@ def deliver(segments: Sequence[Any], request: Request) -> tuple[Payload, str, in
     count = min(len(request.uploads), max(1, total // PARALLEL_MIN_BYTES))
     parts: list[Part | None] = [None] * count
     from lambdamagic.storage.presigned import upload
+    from lambdamagic.storage.retry import TransferRetry
 
     def send(number: int) -> None:
         body = _cut(views, total * number // count, total * (number + 1) // count)
         digest = hashlib.sha256()
-        upload(request.uploads[number].url, body, hasher=digest)
+        upload(request.uploads[number].url, body, hasher=digest, retry=TransferRetry.until(left_s))
         size = sum(len(view) for view in body)
         parts[number] = Part(request.uploads[number].key, size, digest.hexdigest())
 

@@ -34,6 +34,7 @@ from lambdamagic.worker.watchdog import Interrupted, Watchdog
 
 #: Outputs (pictures, long logs) above this do not ride in the answer's JSON but in the payload's last frame.
 OUTPUTS_INLINE_MAX_BYTES = 256 * 1024
+_STORE_MARGIN_S = 0.5
 
 
 def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_cold: bool) -> dict[str, Any]:
@@ -59,14 +60,17 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
     if not isinstance(event, dict) or not event.get("answer"):
         return _answer(event, context, state, began=began, is_cold=is_cold)
     from lambdamagic.storage.presigned import upload
+    from lambdamagic.storage.retry import TransferRetry
     from lambdamagic.worker.beacon import Beacon
 
     beacon = Beacon(Live.from_json(event["live"])) if event.get("live") else None
     if beacon is not None and not beacon.begin():
-        return {MARK: versions.here(), "stored": False, "reason": "another delivery of this event has begun or is done"}
+        reason = "another delivery of this event has begun or is done, or the bucket refuses its sign of life"
+        return {MARK: versions.here(), "stored": False, "reason": reason}
     document = _answer(event, context, state, began=began, is_cold=is_cold)
     key = base64.b64decode(event["key"])
-    upload(event["answer"], [seal(document, key=key, job_id=event["job"], attempt_id=event["attempt"])])
+    sealed = seal(document, key=key, job_id=event["job"], attempt_id=event["attempt"])
+    upload(event["answer"], [sealed], retry=TransferRetry.until(_left_s(context)))
     if beacon is not None:
         beacon.end()
     return {MARK: versions.here(), "stored": True}
@@ -125,7 +129,12 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], *, began: float,
     if response.status == "timed_out" and not response.detail:
         response = _with(response, detail=run.stacks)
     user_ms = (time.perf_counter() - user_began) * 1000
-    response, requests = _deliver(response, frames, request)
+    try:
+        response, requests = _deliver(response, frames, request, left_s=_left_s(context))
+    except LambdaMagicError as error:
+        # Paid for, and not to be paid for again: the client does not repeat what it hears of in these words.
+        lost = f"the code ran, and its result could not be stored: {error.message}"
+        response, requests = Response(here, "refused", detail=lost, error_kind="AnswerLostError"), 0
     usage = Usage(
         duration_ms=(time.perf_counter() - began) * 1000,
         user_ms=user_ms,
@@ -183,7 +192,12 @@ def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> Loade
     return program
 
 
-def _deliver(response: Response, frames: Frames | None, request: Request) -> tuple[Response, int]:
+def _left_s(context: Any) -> float:
+    """Return how long something may still be tried, until shortly before Lambda's deadline."""
+    return float(context.get_remaining_time_in_millis()) / 1000 - _STORE_MARGIN_S
+
+
+def _deliver(response: Response, frames: Frames | None, request: Request, *, left_s: float) -> tuple[Response, int]:
     """Put payload and outputs where they fit."""
     segments: list[Any] = [] if frames is None else list(frames.segments)
     outputs = response.outputs
@@ -193,7 +207,7 @@ def _deliver(response: Response, frames: Frames | None, request: Request) -> tup
         response = _with(response, outputs=[{"in_last_frame": True}])
     if not segments:
         return response, 0
-    payload, signature, requests = deliver(segments, request)
+    payload, signature, requests = deliver(segments, request, left_s=left_s)
     answered = _with(response, payload=payload, signature=signature)
     if not payload.parts and payload.size_bytes * 4 // 3 > AWS_LAMBDA.sync_payload_bytes.most:
         return _with(

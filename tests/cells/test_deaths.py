@@ -90,3 +90,18 @@ def test_an_environment_killed_from_outside(notebook):
     error = notebook.fails("import time\ntime.sleep(30)").error
     assert type(error).__name__ == "EnvironmentDiedError"
     assert "signal: killed" in str(error)
+
+
+def test_a_result_that_cannot_be_stored_is_not_computed_again(notebook):
+    """The links ended while the code ran: the error says that it ran, and nothing runs it a second time."""
+    notebook.faults.stats(reset=True)
+    notebook.faults.refuse_s3(
+        count=None, operation="PutObject", status=400, code="ExpiredToken", text="The provided token has expired."
+    )
+    try:
+        ran = notebook.fails("bytes(9_000_000)", "--retries 2")
+    finally:
+        notebook.faults.clear()
+    assert type(ran.error).__name__ == "AnswerLostError"
+    assert "the code ran, and its result could not be stored" in str(ran.error)
+    assert notebook.invocations() == 1

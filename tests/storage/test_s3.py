@@ -92,6 +92,21 @@ def test_a_slow_down_is_waited_out(s3_store: Make, faults: Faults) -> None:
     patient.close()
 
 
+def test_what_was_paid_for_is_stored_until_there_is_no_time_left(s3_store: Make, faults: Faults) -> None:
+    """An answer is offered to an S3 that slows down for as long as the deadline allows, not for six attempts."""
+    clock = ManualClock()
+    patient = Transfer(clock=clock, jitter=lambda: 0.999)
+    store = s3_store()
+    faults.refuse_s3(count=25)
+    patient.upload(store.presign_put("k", 3600), [b"x"], retry=TransferRetry.until(200.0))
+    assert 90 < sum(clock.sleeps) < 200
+    faults.refuse_s3(count=None)
+    with pytest.raises(TargetError, match="SlowDown"):
+        patient.upload(store.presign_put("k", 3600), [b"x"], retry=TransferRetry.until(20.0))
+    assert sum(clock.sleeps) < 220
+    patient.close()
+
+
 def test_patience_ends(s3_store: Make, faults: Faults) -> None:
     """When S3 refuses to the end, the error says how often it was asked and with what answer."""
     clock = ManualClock()

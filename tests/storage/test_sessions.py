@@ -85,6 +85,32 @@ def test_a_new_session_in_the_credentials_file_is_taken_up(
     transport.close()
 
 
+def test_credentials_are_renewed_for_what_is_to_come(
+    bucket: str, sign_in: Callable[[], None], tmp_path: Path, local: LocalServer
+) -> None:
+    """Some that end too soon are renewed before they sign; where that does not help, it is not tried each time."""
+    counter, script = tmp_path / "count", tmp_path / "process.py"
+    script.write_text(f"""
+import datetime, json, pathlib
+counter = pathlib.Path({str(counter)!r})
+calls = int(counter.read_text()) + 1 if counter.exists() else 1
+counter.write_text(str(calls))
+ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=20 if calls == 1 else 60)
+print(json.dumps({{"Version": 1, "AccessKeyId": f"ASIA{{calls}}", "SecretAccessKey": "x", "SessionToken": "t",
+    "Expiration": ends.isoformat()}}))
+""")
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {sys.executable} {script}\n")
+    access = AwsAccess(region="us-east-1", endpoint_url=local.connection.endpoint_url)
+    store = S3ObjectStore(bucket, access)
+    assert 1100 < store.links_last_s(60) < 1300
+    assert store.signer() == "ASIA1"
+    assert store.links_last_s(1800) > 3500
+    assert "ASIA2" in store.presign_get("k", 60)
+    assert store.links_last_s(7200) < 3700
+    assert counter.read_text() == "2"
+    store.close()
+
+
 def test_a_process_that_gives_expired_credentials(
     bucket: str, sign_in: Callable[[], None], tmp_path: Path, local: LocalServer
 ) -> None:

@@ -7,6 +7,7 @@ answers that it got so far, so that a state of the search is what is stored and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 from lambdamagic.protocol.envelope import Live
 from lambdamagic.protocol.life import DONE
 from lambdamagic.storage.object_store import TransferError
+from lambdamagic.storage.presigned import Transfer
 from lambdamagic.worker.beacon import claim
+from tests.storage.scripted import ScriptedServer, error
 
 _LIVE = Live("sign", "sign", "answer", 10.0)
 
@@ -160,3 +163,15 @@ def test_an_event_runs_once_in_every_order(deliveries: int, monkeypatch: pytest.
                 waiting.append(following)
     assert ended > 10
     assert len(seen) > 300
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "ExpiredToken"), (403, "AccessDenied"), (403, "RequestExpired"), (400, "InvalidRequest")]
+)
+def test_an_event_whose_sign_is_refused_is_not_run(status: int, code: str) -> None:
+    """The links' credentials have ended: the answer could not be stored either, and the code would run for nothing."""
+    with ScriptedServer(*[error(status, code)] * 6) as server:
+        live = Live(f"{server.url}/live?put", f"{server.url}/live?get", f"{server.url}/answer", 10.0)
+        with closing(Transfer()) as transfer:
+            assert not claim(live, b"sign", transfer)
+        assert [request.method for request in server.requests] == ["PUT"]

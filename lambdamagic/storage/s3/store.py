@@ -161,6 +161,14 @@ class S3ObjectStore:
         """Return a URL to write `key` with, for 1 to 604,800 seconds or until temporary credentials end."""
         return self._sign("PUT", key, expires_s)
 
+    def links_last_s(self, needed_s: float) -> float:
+        """Return for how long URLs made now last at most; see `ObjectStore.links_last_s`."""
+        return self._access.lasting_s(needed_s)
+
+    def signer(self) -> str:
+        """Name the access key that signs URLs now."""
+        return self._access.credentials().access_key
+
     def close(self) -> None:
         """Close connections and end threads; what is asked for later raises TargetError. Idempotent."""
         with self._lock:
