@@ -1,4 +1,4 @@
-"""A seeded fault campaign: throttles, server errors, broken connections, killed environments, S3 that says 503.
+"""A seeded fault campaign: throttles, server errors, answers that are lost in every way, dead environments, 503 of S3.
 
 Used by `benchmarks/faults.py`, which prints it, and by a test, which holds its promises.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lambdamagic import events
 from lambdamagic.api.executor import LambdaExecutor
@@ -15,8 +16,10 @@ from lambdamagic.local.testing.faults import FaultRule, Faults
 from lambdamagic.targets.local_target import LocalTarget
 
 
-def work(number: int) -> tuple[int, int]:
-    """Return something that tells which task gave it."""
+def work(number: int, folder: str) -> tuple[int, int]:
+    """Note that it ran, and return something that tells which task gave it."""
+    with (Path(folder) / str(number)).open("a") as file:
+        file.write("x")
     return number, number * number
 
 
@@ -30,6 +33,8 @@ class Campaign:
         finished: How often each task's outcome was told.
         invocations: Invocations that were started.
         throttled: Invocations refused with 429.
+        twice: Tasks that ran more often than once.
+        again: Tasks that may have, by the events: sent again, and what was sent before may have run.
         retried: Reasons for which tasks were sent again, with how many invocations.
     """
 
@@ -38,7 +43,14 @@ class Campaign:
     finished: Counter[int] = field(default_factory=Counter)
     invocations: int = 0
     throttled: int = 0
+    twice: set[int] = field(default_factory=set)
+    again: set[int] = field(default_factory=set)
     retried: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def undocumented(self) -> set[int]:
+        """Tasks that ran twice and for which no event said that this may be."""
+        return self.twice - self.again
 
     def listen(self, event: events.Event) -> None:
         """Count an event."""
@@ -48,6 +60,7 @@ class Campaign:
             case events.InvocationThrottled():
                 self.throttled += 1
             case events.InvocationRetried():
+                self.again.update(event.tasks if event.may_have_run else ())
                 self.retried[event.reason.split("(")[0].strip()[:60]] += 1
             case events.TaskFinished():
                 self.finished[event.task] += 1
@@ -55,8 +68,18 @@ class Campaign:
                 pass
 
 
-def rules(seed: int, mode: str) -> list[FaultRule]:
-    """Return the campaign's faults, as shares of all requests; events are delivered twice now and then too."""
+def rules(seed: int, mode: str, *, has_holes: bool) -> list[FaultRule]:
+    """Return the campaign's faults, as shares of all requests; events are delivered twice now and then too.
+
+    Args:
+        seed: Draws them.
+        mode: How invocations are made.
+        has_holes: Whether some requests are never answered, which takes as long as a client is patient.
+    """
+    holes = [
+        FaultRule("hole", count=2, fraction=0.1, seed=seed + 9),
+        FaultRule("s3_hole", count=2, fraction=0.05, seed=seed + 13),
+    ]
     doubled = [FaultRule("duplicate", count=None, fraction=0.05, seed=seed + 6)] if mode != "sync" else []
     return [
         FaultRule("throttle", count=None, fraction=0.30, seed=seed),
@@ -64,22 +87,37 @@ def rules(seed: int, mode: str) -> list[FaultRule]:
         FaultRule("drop_before", count=None, fraction=0.025, seed=seed + 2),
         FaultRule("drop_after", count=None, fraction=0.025, seed=seed + 3),
         FaultRule("kill", count=None, fraction=0.05, seed=seed + 4),
+        FaultRule("cut_head", count=None, fraction=0.02, seed=seed + 7),
+        FaultRule("cut_body", count=None, fraction=0.02, seed=seed + 8),
         FaultRule("s3_error", count=None, fraction=0.05, seed=seed + 5, status=503),
+        FaultRule("s3_drop", count=None, fraction=0.02, seed=seed + 10),
+        FaultRule("s3_cut_head", count=None, fraction=0.03, seed=seed + 11),
+        FaultRule("s3_cut_body", count=None, fraction=0.03, seed=seed + 12),
+        *(holes if has_holes else ()),
         *doubled,
     ]
 
 
 def run(
-    tasks: int, *, chunksize: int, seed: int | None, inline_limit_bytes: int = 4_000_000, mode: str = "sync"
+    tasks: int,
+    folder: Path,
+    *,
+    chunksize: int,
+    seed: int | None,
+    inline_limit_bytes: int = 4_000_000,
+    mode: str = "sync",
+    has_holes: bool = False,
 ) -> Campaign:
     """Run `tasks` tasks on the embedded Lambda of this process, with faults if a seed is given.
 
     Args:
         tasks: How many.
+        folder: Where each task notes that it ran; empty.
         chunksize: Tasks in one invocation, so that there are enough invocations to hit.
         seed: Draws the faults; None for none.
         inline_limit_bytes: A small one makes items and results go through S3.
         mode: How invocations are made.
+        has_holes: See `rules`.
     """
     campaign = Campaign()
     # A short timeout: how long a dead environment that nobody waits for goes unnoticed follows from it.
@@ -91,13 +129,14 @@ def run(
         faults = Faults(target.server.connection)
         executor.add_listener(campaign.listen)
         if seed is not None:
-            faults.add(*rules(seed, mode))
+            faults.add(*rules(seed, mode, has_holes=has_holes))
         try:
             began = time.perf_counter()
-            found = list(executor.map(work, range(tasks), chunksize=chunksize))
+            found = list(executor.map(work, range(tasks), [str(folder)] * tasks, chunksize=chunksize))
             campaign.seconds = time.perf_counter() - began
         finally:
             faults.clear()
     campaign.wrong = sum(result != (number, number * number) for number, result in enumerate(found))
     campaign.wrong += abs(len(found) - tasks)
+    campaign.twice = {int(path.name) for path in folder.iterdir() if path.stat().st_size > 1}
     return campaign

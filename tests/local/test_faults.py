@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from lambdamagic.aws.connections import Connections
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.testing.faults import FaultRule, Faults
 from tests.local.conftest import ECHO, REPORT
@@ -66,6 +68,27 @@ def test_a_dropped_connection_before_or_after_the_function_ran(account, faults, 
         assert mailbox.receive() == "ran"
     else:
         assert mailbox.is_silent(0.3)
+
+
+@pytest.mark.parametrize("part", ["head", "body", "all"])
+def test_an_answer_is_lost_on_its_way(account, faults, mailbox, part):
+    """It ran, or S3 did it, and the answer breaks off, or never comes."""
+    name = account.deploy(REPORT + "def handler(e, c):\n    report(e, 'ran')\n    return 'x' * 1000\n")
+    faults.lose(part)
+    impatient = account.client("lambda", read_timeout=1)
+    with pytest.raises(Exception, match=r"closed|timeout|Could not connect|IncompleteRead|broken"):
+        impatient.invoke(FunctionName=name, Payload=json.dumps(mailbox.port))["Payload"].read()
+    impatient.close()
+    assert mailbox.receive() == "ran"
+    bucket = account.bucket()
+    faults.lose(part, s3=True)
+    if part != "body":  # the answer to a PUT has none
+        url = account.client("s3").generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
+        connections = Connections(read_timeout_s=1)
+        with pytest.raises(OSError), connections.exchange("PUT", url, body=[memoryview(b"x")]):
+            pass
+        connections.close()
+        assert account.client("s3").get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
 
 
 def test_an_environment_is_killed_in_the_middle(account, faults):

@@ -64,6 +64,8 @@ class InvokeApi:
         if fault is not None and fault.kind == "drop_before":
             reply.drop()
             return None
+        if fault is not None and fault.loss is not None:
+            reply.lose(fault.loss)
         request_id = new_request_id()
         headers = request.headers
         if invocation_type == "DryRun":

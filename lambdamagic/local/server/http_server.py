@@ -57,6 +57,19 @@ class HttpResponse:
     body: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """How an answer is lost: it breaks off within its head or body, or nothing of it comes and the line stays open.
+
+    Attributes:
+        part: `head`, `body` or `all`.
+        at: Which share of that part still comes.
+    """
+
+    part: str
+    at: float = 0.0
+
+
 @dataclass(slots=True)
 class Reply:
     """The right to answer one request, once."""
@@ -64,12 +77,17 @@ class Reply:
     _connection: HttpConnection
     _request: HttpRequest
     _answered: bool = field(default=False)
+    _loss: Loss | None = field(default=None)
+
+    def lose(self, loss: Loss) -> None:
+        """Let the answer be lost on its way, as a fault."""
+        self._loss = loss
 
     def send(self, response: HttpResponse) -> None:
         """Write the answer; a connection that has gone meanwhile is ignored."""
         if not self._answered:
             self._answered = True
-            self._connection.write(self._request, response)
+            self._connection.write(self._request, response, self._loss)
 
     def drop(self) -> None:
         """Close the connection without an answer, as a fault."""
@@ -283,8 +301,8 @@ class HttpConnection(asyncio.Protocol):
         self._waiting.append((request, self._parser.should_keep_alive()))
         self._expire_in(None)  # the server's turn
 
-    def write(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Write one answer and turn to the next request that waits."""
+    def write(self, request: HttpRequest, response: HttpResponse, loss: Loss | None = None) -> None:
+        """Write one answer, or what is left of it, and turn to the next request that waits."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -307,6 +325,12 @@ class HttpConnection(asyncio.Protocol):
             head = text.encode("latin-1")
         except UnicodeEncodeError:  # moto puts names of objects, in any script, into headers
             head = text.encode("utf-8", "replace")
+        if loss is not None:
+            if loss.part != "all":
+                cut = int(len(head) * loss.at) if loss.part == "head" else len(head) + int(len(body) * loss.at)
+                transport.write((head + (b"" if request.method == "HEAD" else body))[:cut])
+                transport.close()
+            return
         if request.method == "HEAD" or not body:
             transport.write(head)
         elif len(body) <= _ONE_SEGMENT_BYTES:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lambdamagic.local.server.error_bodies import AwsError
-from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
+from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Loss, Reply
 
 FAULTS_PATH = "/_lambdamagic/faults"
 HELD_PATH = "/_lambdamagic/held"
@@ -25,11 +25,13 @@ class Fault:
         kind: Which; see `testing.faults.FaultRule`.
         delay_s: What it waits.
         raises: What it is refused with.
+        loss: How its answer is lost.
     """
 
     kind: str
     delay_s: float = 0.0
     raises: AwsError | None = None
+    loss: Loss | None = None
 
 
 class Observer:

@@ -19,10 +19,12 @@ from typing import Any
 
 from lambdamagic.local.local_server import LocalConnection, signed_request
 from lambdamagic.local.server.error_bodies import AwsError
+from lambdamagic.local.server.http_server import Loss
 from lambdamagic.local.server.observing import FAULTS_PATH, HELD_PATH, STATS_PATH, Fault
 
-INVOKE_KINDS = ("throttle", "error", "drop_before", "drop_after", "kill", "duplicate")
-S3_KINDS = ("s3_error", "s3_delay", "s3_drop")
+LOSSES = {"cut_head": "head", "cut_body": "body", "hole": "all"}
+INVOKE_KINDS = ("throttle", "error", "drop_before", "drop_after", "kill", "duplicate", *LOSSES)
+S3_KINDS = ("s3_error", "s3_delay", "s3_drop", *(f"s3_{kind}" for kind in LOSSES))
 SESSION_KINDS = ("session",)
 API_KINDS = ("api_error", "api_hold", "stack_delete_error", "stack_error")
 
@@ -34,10 +36,12 @@ class FaultRule:
     Attributes:
         kind: `throttle` (429), `error` (a 5xx), `drop_before` and `drop_after` (the connection closes before or
             after the function ran), `kill` (the environment dies in the middle of the task), `duplicate` (the
-            event is run twice), `s3_error` (503 SlowDown unless `status` says otherwise), `s3_delay`, `s3_drop`,
-            `api_error` (any service's operation answers `status` and `code`), `api_hold` (it is carried out, but its
-            answer is held back until the rules are replaced or cleared), `stack_error` (CloudFormation cannot
-            make or change the resource whose logical id is `operation`), `stack_delete_error` (nor delete it).
+            event is run twice), `cut_head`, `cut_body` and `hole` (it runs, and the answer breaks off within its
+            head or body, or never comes while the line stays open), `s3_error` (503 SlowDown unless `status` says
+            otherwise), `s3_delay`, `s3_drop`, `s3_cut_head`, `s3_cut_body`, `s3_hole`, `api_error` (any service's
+            operation answers `status` and `code`), `api_hold` (it is carried out, but its answer is held back until
+            the rules are replaced or cleared), `stack_error` (CloudFormation cannot make or change the resource
+            whose logical id is `operation`), `stack_delete_error` (nor delete it).
         count: How many requests it hits; None is every one.
         fraction: Hit only this share of the requests, drawn from `seed`.
         seed: Makes the draws repeatable.
@@ -84,6 +88,9 @@ class _Armed:
             self.rule.count -= 1
         return True
 
+    def loss(self, kind: str) -> Loss | None:
+        return Loss(LOSSES[kind], self.draws.random()) if kind in LOSSES else None
+
 
 class FaultPlan:
     """The server's side: the rules that are armed. Lives in the event loop."""
@@ -129,7 +136,9 @@ class FaultPlan:
             rule = armed.rule
             if rule.kind in INVOKE_KINDS and rule.function in (None, function_name) and armed.hits():
                 self._forget_spent()
-                return _invoke_fault(rule)
+                fault = _invoke_fault(rule)
+                fault.loss = armed.loss(rule.kind)
+                return fault
         return None
 
     def draw_event(self, function_name: str) -> Fault | None:
@@ -153,7 +162,7 @@ class FaultPlan:
                     code = rule.code or ("SlowDown" if status == 503 else "InternalError")
                     text = rule.text or "Please reduce your request rate."
                     raises = AwsError(status, code, text)
-                return Fault(rule.kind, rule.delay_s, raises)
+                return Fault(rule.kind, rule.delay_s, raises, armed.loss(rule.kind.removeprefix("s3_")))
         return None
 
     def draw_api(self, service: str, operation: str) -> AwsError | None:
@@ -250,6 +259,11 @@ class Faults:
     def drop(self, *, after_running: bool = False, count: int | None = 1, **more: Any) -> None:
         """Close the connection of invocations, before or after the function ran."""
         self.add(FaultRule("drop_after" if after_running else "drop_before", count=count, **more))
+
+    def lose(self, part: str, *, s3: bool = False, count: int | None = 1, **more: Any) -> None:
+        """Let answers break off within their `head` or `body`, or never come (`all`), of invocations or of S3."""
+        kind = next(kind for kind, lost in LOSSES.items() if lost == part)
+        self.add(FaultRule(f"s3_{kind}" if s3 else kind, count=count, **more))
 
     def kill(self, *, count: int | None = 1, delay_s: float = 0.0, **more: Any) -> None:
         """Kill the environment while it runs the task."""

@@ -96,6 +96,8 @@ class ObservedOperation:
         if fault.kind == "s3_drop":
             reply.drop()
             return True
+        if fault.loss is not None:
+            reply.lose(fault.loss)
         await asyncio.sleep(fault.delay_s)
         return False
 
