@@ -62,7 +62,7 @@ class Stager:
             ResultError: It does not fit inline, and there is no bucket.
             BucketMissingError, CredentialsError, TargetError: The bucket cannot be used.
         """
-        staged = self.frames_to_stage(frames, limit_bytes)
+        staged = self.frames_to_stage(frames, limit_bytes, self._link_bytes())
         refs, inline = [], []
         for number, (segment, size) in enumerate(zip(frames.segments, frames.sizes, strict=True)):
             if number in staged:
@@ -132,16 +132,30 @@ class Stager:
         )
         return replace(payload, frames=frames)
 
-    def frames_to_stage(self, frames: Frames, limit_bytes: int) -> set[int]:
-        """Choose the frames that do not ride inline: the largest, as few as possible."""
+    def _link_bytes(self) -> int:
+        """Return how much of an event a staged frame takes all the same: its link, with a token of up to 2 kB."""
+        if self.store is None:
+            return 0
+        return len(self.store.presign_get(keys.blob_key("0" * 64), PRESIGN_EXPIRES_S)) * 3 // 4  # before Base64
+
+    def frames_to_stage(self, frames: Frames, limit_bytes: int, link_bytes: int = 0) -> set[int]:
+        """Choose the frames that do not ride inline: the largest, as few as possible.
+
+        Args:
+            frames: The frames.
+            limit_bytes: How much may ride inline.
+            link_bytes: How much a staged one takes all the same.
+        """
         by_size = sorted(range(len(frames.sizes)), key=lambda number: -frames.sizes[number])
         left = frames.size_bytes
         staged: set[int] = set()
         for number in by_size:
             if left <= limit_bytes:
                 break
+            if limit_bytes and frames.sizes[number] <= link_bytes:
+                break  # staging the rest would make the event larger
             staged.add(number)
-            left -= frames.sizes[number]
+            left -= frames.sizes[number] - link_bytes
         return staged
 
     def _stage(self, segment: Any, size: int, sha256: str = "") -> FrameRef:
@@ -226,8 +240,8 @@ class Stager:
 
     def stored_jobs(self) -> list[str]:
         """Return the ids of jobs of which the bucket holds something; one LIST for up to 1,000."""
-        prefix = keys.jobs_prefix()
-        return [found.removeprefix(prefix).rstrip("/") for found in self.required().folders(prefix)]
+        found = (keys.read_job_prefix(folder) for folder in self.required().folders(keys.jobs_prefix()))
+        return [job_id for job_id in found if job_id is not None]
 
     def live(self, job_id: str, attempt_id: str, every_s: float) -> Live:
         """Return permission for the function to show that it runs."""

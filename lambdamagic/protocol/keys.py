@@ -8,6 +8,7 @@ import secrets
 
 PREFIX = "lambdamagic"
 _MAX_DIGITS = 15
+_SPREAD_DIGITS = 4
 
 
 def blob_key(sha256: str) -> str:
@@ -16,8 +17,18 @@ def blob_key(sha256: str) -> str:
 
 
 def job_prefix(job_id: str) -> str:
-    """Prefix of everything that belongs to one job."""
-    return f"{PREFIX}/jobs/{job_id}/"
+    """Prefix of everything that belongs to one job.
+
+    It begins with a digest: S3 divides a bucket by the keys' beginnings, and jobs of one day begin alike
+    ("Best practices design patterns: optimizing Amazon S3 performance", S3 user guide).
+    """
+    return f"{jobs_prefix()}{hashlib.sha256(job_id.encode()).hexdigest()[:_SPREAD_DIGITS]}-{job_id}/"
+
+
+def read_job_prefix(prefix: str) -> str | None:
+    """Return the id of the job whose prefix this is, or None if it is no job's."""
+    job_id = prefix.removeprefix(jobs_prefix()).rstrip("/").partition("-")[2]
+    return job_id if job_id and job_prefix(job_id) == prefix else None
 
 
 def attempt_name(number: int, tasks: tuple[int, ...]) -> str:

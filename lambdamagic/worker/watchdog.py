@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 
 from lambdamagic.protocol.bounds import WATCHDOG_MARGIN_S
 from lambdamagic.worker.descriptors import log_descriptors, write_log
@@ -23,6 +24,7 @@ from lambdamagic.worker.descriptors import log_descriptors, write_log
 STACKS_BEGIN = "lambdamagic stacks at the deadline:"
 STACKS_END = "lambdamagic end of stacks"
 
+CANCEL_THREAD = "lambdamagic-cancel"
 _CANCEL_FIRST_S = 5.0  # short tasks make no request at all
 _CANCEL_EVERY_S = 5.0
 
@@ -40,9 +42,14 @@ class Interrupted(BaseException):
 
 
 class Watchdog:
-    """Watches one run at a time."""
+    """Watches one run at a time.
 
-    def __init__(self) -> None:
+    Args:
+        first_look_s: When it is first asked whether the client gave up.
+    """
+
+    def __init__(self, *, first_look_s: float = _CANCEL_FIRST_S) -> None:
+        self._first_look_s = first_look_s
         self._wake = threading.Condition()
         self._run: _Run | None = None
         self._thread: threading.Thread | None = None
@@ -58,7 +65,7 @@ class Watchdog:
         now = time.monotonic()
         # Short timeouts keep most of their time for the user.
         margin_s = min(WATCHDOG_MARGIN_S, remaining_s * 0.2)
-        run = _Run(now + remaining_s - margin_s, margin_s, is_cancelled, now + _CANCEL_FIRST_S)
+        run = _Run(now + remaining_s - margin_s, margin_s, is_cancelled, now + self._first_look_s)
         signal.signal(signal.SIGUSR2, run.on_signal)
         # This thread too needs the interpreter's lock. A C extension that keeps it to the end leaves its stack in
         # the log all the same: faulthandler's thread needs no lock.
@@ -112,6 +119,7 @@ class _Run:
         self._is_cancelled = is_cancelled
         self._main = threading.main_thread().ident
         self._interrupts = 0
+        self._is_asking = self._was_cancelled = False
 
     @property
     def next_look(self) -> float:
@@ -145,15 +153,25 @@ class _Run:
             write_log("stderr", text[-3500:].encode())
 
     def check_cancelled(self, now: float) -> None:
-        """Ask whether the client gave up."""
-        is_cancelled = self._is_cancelled
-        if is_cancelled is None:
-            return  # the run has ended meanwhile
-        if is_cancelled():
+        """Ask whether the client gave up, or interrupt again what has not heard of it."""
+        if self._was_cancelled:
             self.next_cancel_check = now + 0.5
             self.interrupt("cancelled")
-        else:
-            self.next_cancel_check = now + _CANCEL_EVERY_S
+            return
+        self.next_cancel_check = now + _CANCEL_EVERY_S
+        if not self._is_asking and self._is_cancelled is not None:
+            self._is_asking = True
+            # In a thread of its own: S3 may take its time, and the deadline may not wait for it.
+            ask = partial(self._ask, self._is_cancelled)
+            threading.Thread(target=ask, name=CANCEL_THREAD, daemon=True).start()
+
+    def _ask(self, is_cancelled: Callable[[], bool]) -> None:
+        try:
+            self._was_cancelled = is_cancelled()
+        finally:
+            self._is_asking = False
+        if self._was_cancelled:
+            self.interrupt("cancelled")
 
 
 def all_stacks(main: int) -> str:
@@ -162,7 +180,7 @@ def all_stacks(main: int) -> str:
     texts = []
     frames = sys._current_frames()
     for ident in sorted(frames, key=lambda ident: ident == main):
-        if names.get(ident) in ("lambdamagic-watchdog", "lambdamagic-output"):
+        if names.get(ident) in ("lambdamagic-watchdog", "lambdamagic-output", CANCEL_THREAD):
             continue
         lines = [
             line

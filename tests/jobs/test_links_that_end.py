@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
 
+from lambdamagic.codec.frames import Frames
 from lambdamagic.errors import AnswerLostError
 from lambdamagic.jobs.delivery import EventDelivery
 from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol import keys, versions
 from lambdamagic.protocol.life import beat, new_sign
 from lambdamagic.protocol.payload import FrameRef, Payload, inline_payload
@@ -83,6 +86,19 @@ def test_links_of_other_credentials_are_made_anew() -> None:
     renewed = stager.fresh(placed, now)
     assert "SECOND" in renewed.frames[0].url
     assert stager.fresh(placed, now) is renewed
+
+
+def test_links_of_sessions_have_room_in_an_event() -> None:
+    """A link with a token of 2 kB takes as much of the event as a small array: the whole stays below Lambda's 6 MB."""
+
+    class Long(MemoryObjectStore):
+        def presign_get(self, key: str, expires_s: int) -> str:
+            return f"{super().presign_get(key, expires_s)}&X-Amz-Security-Token={'x' * 2800}"
+
+    arrays = [bytes([number % 256]) * 10_000 for number in range(900)]
+    frames = Frames((b"stream", *arrays))
+    payload = Stager(Long("bucket")).place(frames, limit_bytes=AWS_LAMBDA.inline_bytes)
+    assert len(json.dumps(payload.to_json())) < AWS_LAMBDA.sync_payload_bytes.most
 
 
 def test_credentials_that_end_too_soon_are_warned_about_once() -> None:

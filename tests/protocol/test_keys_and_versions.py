@@ -15,8 +15,8 @@ from lambdamagic.protocol.report import Report, parse_report
 def test_the_layout_of_keys():
     """Part of the protocol: deployed functions and lifecycle rules rely on it."""
     assert keys.blob_key("ab") == "lambdamagic/blobs/ab"
-    assert keys.result_key("j1", "000002", 3) == "lambdamagic/jobs/j1/results/000002/3"
-    assert keys.cancel_key("j1") == "lambdamagic/jobs/j1/cancel"
+    assert keys.result_key("j1", "000002", 3) == "lambdamagic/jobs/0824-j1/results/000002/3"
+    assert keys.cancel_key("j1") == "lambdamagic/jobs/0824-j1/cancel"
 
 
 def test_a_signature():
