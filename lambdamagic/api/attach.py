@@ -11,7 +11,6 @@ from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.map_job import MapJob
 from lambdamagic.api.options import read_options
 from lambdamagic.errors import JobMissingError
-from lambdamagic.events import Listener
 from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.runs.stored import StoredWork, find_note
 
@@ -117,7 +116,12 @@ def attach(job_id: str, **options: Any) -> MapJob:
         raise JobMissingError(
             f"job {job_id} is a cell: its names belong into a notebook", hint=f"there, run %lambda attach {job_id}"
         )
-    return attached_map(launcher, work)
+    try:
+        job = MapJob(launcher, work)
+        work.fill(job.table)
+        return job.resume()
+    finally:
+        work.let_go()
 
 
 def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None) -> tuple[Launcher, StoredWork]:
@@ -145,16 +149,6 @@ def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None
     except BaseException:
         lock.release()
         raise
-
-
-def attached_map(launcher: Launcher, work: StoredWork, *, listener: Listener | None = None) -> MapJob:
-    """Go on with a map."""
-    try:
-        job = MapJob(launcher, work, listener=listener)
-        work.fill(job.table)
-        return job.resume()
-    finally:
-        work.let_go()
 
 
 def _options_of(note: JobNote) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from lambdamagic.api import process
 from lambdamagic.api.launcher import Launcher, name_of
 from lambdamagic.appearance import html_line
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.events import BatchHandedOver, Event, InvocationFinished, JobState, Listener
+from lambdamagic.events import BatchHandedOver, Event, InvocationFinished, JobState
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.maps import MapWork, Work
 from lambdamagic.runs.sources import Sizing
@@ -29,8 +29,8 @@ class MapJob:
         cost_usd: What its invocations cost so far at list price, in US dollars; nobody pays on the embedded Lambda.
     """
 
-    def __init__(self, launcher: Launcher, work: Work, *, listener: Listener | None = None) -> None:
-        self._launcher, self._work, self._listener = launcher, work, listener
+    def __init__(self, launcher: Launcher, work: Work) -> None:
+        self._launcher, self._work = launcher, work
         self._place = launcher.place()
         self.label = work.label
         self.table = TaskTable(process.home(), lambda task, failure, arrival: exception_of(failure, self._place.check))
@@ -154,8 +154,6 @@ class MapJob:
     def _listen(self, event: Event) -> None:
         if isinstance(event, InvocationFinished | BatchHandedOver):
             self.cost_usd += event.cost_usd
-        if self._listener is not None:
-            self._listener(event)
 
     def finish(self) -> None:
         """Wait for the end: the interpreter does so before it ends."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lambdamagic.codec.answer import Effects, read_answer
-from lambdamagic.codec.earlier import WithEarlier
+from lambdamagic.codec.earlier import Numbered
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.codec.tracking import Tracker
 from lambdamagic.config import Settings
@@ -25,10 +25,10 @@ class CellWork:
     Args:
         session: The notebook's session.
         settings: The settings in force.
-        program: What was sent.
+        program: What was sent; None where another kernel sent it.
+        known: Returns what knows the objects that the answer refers to; by default the program's encoder.
         out: The names that were asked for.
         mutates: Whether changes in place come to the notebook's objects.
-        memos: Returns the objects of the answers that it was queued behind, as they are in the notebook.
 
     Attributes:
         answer: The answer, until it was read.
@@ -41,14 +41,14 @@ class CellWork:
         self,
         session: Session,
         settings: Settings,
-        program: Program,
+        program: Program | None = None,
         *,
-        out: Sequence[str],
-        mutates: bool,
-        memos: Callable[[], list[dict[int, Any]]] | None = None,
+        known: Callable[[], Numbered] | None = None,
+        out: Sequence[str] = (),
+        mutates: bool = True,
     ) -> None:
-        self._session, self._settings, self._out, self._mutates, self._memos = session, settings, out, mutates, memos
-        self._program: Program | None = program
+        self._session, self._settings, self._out, self._mutates = session, settings, out, mutates
+        self._program, self._known = program, known
         self.answer: Arrival | None = None
         self.effects: Effects | None = None
         self._pictures: Tracker | None = None
@@ -79,8 +79,7 @@ class CellWork:
             raise arrival.error
         response = arrival.response
         assert response is not None
-        encoder = self.program.encoder
-        known = encoder if self._memos is None else WithEarlier(encoder, self._memos())
+        known = self.program.encoder if self._known is None else self._known()
         effects = read_answer(self._session.home, known, unpack_numbers(response.numbers), arrival.frames)
         self.effects = effects
         self._apply(effects, claim)

@@ -21,8 +21,9 @@ from lambdamagic.magics.details import JobDetails
 from lambdamagic.magics.front import front_of
 from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.magics.output_bundle import outputs_bundle
+from lambdamagic.magics.record import JobRecord, RanMap
 from lambdamagic.magics.remote_errors import interrupted
-from lambdamagic.magics.session import JobRecord, RanMap, Session
+from lambdamagic.magics.session import Session
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import RunRequest

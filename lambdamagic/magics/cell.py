@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from lambdamagic.capture import CapturePlan
+from lambdamagic.codec.earlier import WithEarlier
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.jobs.encoding import encode_program
 from lambdamagic.jobs.estimate import cell_estimate
@@ -77,9 +78,9 @@ class CellRun:
             program,
             out=self._out,
             mutates=not arguments.no_mutations,
-            memos=line.memos if line else None,
+            known=(lambda: WithEarlier(program.encoder, line.memos())) if line else None,
         )
-        place, table = session.place(resolved), _without_value(session)
+        place, table = session.place(resolved), table_of_cell(session)
         if not arguments.bg:
             Card(session, place, request, table).carry(work.take)
             assert work.answer is not None, "a job that ends without error has had an arrival"
@@ -108,7 +109,7 @@ def _pending_names(session: Session, plan: CapturePlan, out: list[str]) -> list[
     return sorted(name for name in bound if not isinstance(namespace.get(name), ModuleType))
 
 
-def _without_value(session: Session) -> TaskTable:
+def table_of_cell(session: Session) -> TaskTable:
     """Return the table of a cell: what its task gives is no value of a task's, but what the cell did."""
     table = TaskTable(session.home, lambda task, failure, arrival: arrival.error or RuntimeError())
     table.reach(1)

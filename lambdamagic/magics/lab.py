@@ -10,7 +10,8 @@ from lambdamagic.magics.front import front_of
 from lambdamagic.widgets.panel import TARGET, JobsPanel
 
 if TYPE_CHECKING:
-    from lambdamagic.magics.session import RanMap, Session
+    from lambdamagic.magics.record import RanMap
+    from lambdamagic.magics.session import Session
     from lambdamagic.widgets.progress import ProgressListener
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +10,8 @@ from IPython.core.error import UsageError
 
 from lambdamagic.appearance import SIGNS
 from lambdamagic.magics.job_history import history_table
-from lambdamagic.magics.session import JobRecord, RanMap, Session
+from lambdamagic.magics.record import JobRecord
+from lambdamagic.magics.session import Session
 from lambdamagic.magics.tables import Table
 from lambdamagic.widgets import text
 
@@ -171,78 +171,8 @@ class Lines:
             ) from None
         return [line.text for line in found]
 
-    def _last(self, words: list[str]) -> LastJob:
-        return LastJob(self._record([]))
-
-
-class LastJob:
-    """The last job, for a look: `.results` holds what the tasks of a map gave, as far as they came.
-
-    Args:
-        record: What is remembered of it.
-    """
-
-    def __init__(self, record: JobRecord) -> None:
-        self._record = record
-
-    @property
-    def job_id(self) -> str:
-        """The job's id."""
-        return self._record.progress.job_id
-
-    @property
-    def results(self) -> list[Any] | None:
-        """Results in the items' order: values, exceptions, and `<not run>`; None for a cell."""
-        return None if self._record.map is None else self._record.map.results
-
-    def resume(self) -> list[Any]:
-        """Run the tasks of the last map that have no result, after Ctrl-C or a failure, and return all results.
-
-        Raises:
-            UsageError: It was no map, or its items are no longer kept.
-        """
-        return self._again(failed=False)
-
-    def retry_failed(self) -> list[Any]:
-        """Run the tasks of the last map that failed, and those that have no result; return all results.
-
-        Raises:
-            UsageError: It was no map, or its items are no longer kept.
-        """
-        return self._again(failed=True)
-
-    def to_csv(self, path: str | Path | None = None) -> str:
-        """Return the table of the last map's tasks as CSV, as the widget's button does.
-
-        A line for each task: its number, state, run time in seconds, and short forms of argument, result and error.
-
-        Args:
-            path: Also written there, as UTF-8.
-
-        Raises:
-            UsageError: It was no map, or its results are no longer kept.
-        """
-        table = self._map("table").to_csv()
-        if path is not None:
-            Path(path).write_text(table, encoding="utf-8", newline="")
-        return table
-
-    def _again(self, *, failed: bool) -> list[Any]:
-        return self._map("tasks to run again").again(failed=failed)
-
-    def _map(self, what: str) -> RanMap:
-        if self._record.map is None:
-            raise UsageError(f"job {self.job_id} has no {what}: it was no map, or later maps took its place")
-        return self._record.map
-
-    def __repr__(self) -> str:
-        progress = self._record.progress
-        lines = [f"{progress.job_id}  on {self._record.target} ({self._record.function})"]
-        lines.append(text.line(progress, time.time()))
-        lines += [f"  {count:,} × {error}" for error, count in progress.errors.most_common(5)]
-        if progress.error:
-            lines.append(f"  {progress.error}")
-        return "\n".join(lines)
+    def _last(self, words: list[str]) -> JobRecord:
+        return self._record([])
 
 
 def _row(record: JobRecord, now: float) -> tuple[str, ...]:

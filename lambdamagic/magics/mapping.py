@@ -31,9 +31,11 @@ from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready, wait_for_names
 from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.session import Session
-from lambdamagic.runs.maps import MapWork
+from lambdamagic.runs.maps import MapWork, Work
+from lambdamagic.runs.opened import Place
 from lambdamagic.runs.sources import ChunkedItems, Encode, Sizing
 from lambdamagic.runs.spec import RunRequest
+from lambdamagic.runs.stored import StoredWork
 from lambdamagic.runs.tasks import TaskTable, memo_of
 
 #: For how long items of an iterator are pulled before results are looked at again.
@@ -57,10 +59,11 @@ class MapRun:
 
     def __init__(self, session: Session, resolved: ResolvedSettings, arguments: Any) -> None:
         self._session, self._resolved, self._arguments = session, resolved, arguments
-        self._include, self._exclude = split_names(arguments.input), split_names(arguments.exclude)
+        self._include, self._exclude = (split_names(getattr(arguments, name, None)) for name in ("input", "exclude"))
+        self._place: Callable[[], Place] = lambda: session.place(self._resolved)
         self.table = TaskTable(session.home, self._exception)
         self.stops_early = resolved.settings.on_error == "raise"
-        self._work: MapWork | None = None
+        self._work: Work | None = None
         self._pull: Callable[[], None] | None = None
         self._card: Card | None = None
         self._job: BackgroundJob | None = None
@@ -152,8 +155,8 @@ class MapRun:
         self.table.items = items
         label = f"{what} × {len(items):,}"
         sizing = Sizing.of(self._resolved.settings)
-        self._work = MapWork(label, program, function, items, self._encoder(program), sizing)
-        return self._work.request([task for run in runs for task in run] if known else range(len(items)), len(items))
+        work = self._work = MapWork(label, program, function, items, self._encoder(program), sizing)
+        return work.request([task for run in runs for task in run] if known else range(len(items)), len(items))
 
     def _request_for_stream(
         self, items: Iterator[Any], what: str, program: Program, function: FunctionRef | None
@@ -226,6 +229,13 @@ class MapRun:
         if self._wants_retry:
             self._session.background.soon(self._retry)
 
+    def attached(self, work: StoredWork, place: Callable[[], Place]) -> list[Any]:
+        """Go on with a map of a kernel that died, to its end, and return all results."""
+        self._work, self._place, self.stops_early = work, place, False
+        work.fill(self.table)
+        request = self._request_again(failed=False)
+        return self._outcomes() if request is None else list(self._go(request))
+
     def _request_again(self, *, failed: bool) -> RunRequest | None:
         tasks = self.table.unfinished(failed=failed)
         if not tasks:
@@ -240,7 +250,7 @@ class MapRun:
             before.record.map = None  # what can be run again is told by the latest job
         card = self._card = Card(
             self._session,
-            self._session.place(self._resolved),
+            self._place(),
             request,
             self.table,
             is_background=is_background,
@@ -261,7 +271,8 @@ class MapRun:
     def _receive(self, arrival: Arrival) -> None:
         replay(arrival.outputs)
         self.take(arrival)
-        self._check_failures()
+        if self.stops_early:
+            self._check_failures()
 
     def take(self, arrival: Arrival) -> None:
         """Read an arrival and keep its results."""

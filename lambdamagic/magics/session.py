@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lambdamagic.capture.hidden import HiddenNames
 from lambdamagic.codec.home import Home
@@ -16,10 +15,10 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.job import Job, JobSpec
 from lambdamagic.magics.background import Background
 from lambdamagic.magics.front import ask
+from lambdamagic.magics.record import JobRecord
 from lambdamagic.runs.opened import Opened, Place, target_key
 from lambdamagic.targets import open_target
 from lambdamagic.widgets.notebook import Shelf
-from lambdamagic.widgets.progress import Progress, ProgressListener
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -29,56 +28,6 @@ if TYPE_CHECKING:
 _HISTORY = 200
 #: So many maps keep their items and results, the latest: they can be large.
 _MAPS = 5
-
-
-class RanMap(Protocol):
-    """A map as it is kept: what its tasks gave, and the way to run some of them again."""
-
-    @property
-    def results(self) -> list[Any]:
-        """What its tasks gave, as far as it came."""
-
-    @property
-    def can_run_again(self) -> bool:
-        """Whether its items are still there."""
-
-    def again(self, *, failed: bool) -> list[Any]:
-        """Run what has no result, and what failed if it is asked for; return all results."""
-
-    def retry(self) -> None:
-        """Have both run again in the background, once no cell runs. For any thread."""
-
-    def to_csv(self) -> str:
-        """Return the table of its tasks, as the widget's. For any thread."""
-
-
-@dataclass
-class JobRecord:
-    """What is remembered of a job: small, so that thousands of jobs do not fill the kernel.
-
-    Attributes:
-        progress: Its final state.
-        target: Where it ran.
-        function: The function's name.
-        cell: The id of the cell that it belongs to.
-        logs: Ends of its invocations' logs.
-        listener: What follows it while it is under way.
-        cancel: Stops it, while it is under way.
-        map: The map that it ran for, while that is kept and no later job runs for it.
-    """
-
-    progress: Progress
-    target: str
-    function: str
-    cell: str = ""
-    logs: list[str] = field(default_factory=list)
-    map: RanMap | None = None
-    listener: ProgressListener | None = None
-    cancel: Callable[[], None] | None = None
-
-    def end(self, progress: Progress) -> None:
-        """Keep its final state, and let go what only a job under way has."""
-        self.progress, self.listener, self.cancel = progress, None, None
 
 
 class Session:

@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import Any
 
 from lambdamagic.appearance import AS_TEXT, LINE, MONO
 from lambdamagic.magics.remote_errors import interrupted
 from lambdamagic.magics.settle import Pending
 from lambdamagic.widgets import text
+from lambdamagic.widgets.notebook import DisplayPlace
 from lambdamagic.widgets.showing import Front
 
 #: What takes less is not worth a note.
@@ -97,30 +97,27 @@ class _Line(_Note):
 class _Card(_Note):
     """A line in the notebook, kept up to date."""
 
-    _handle: Any = None
-    _drawn = 0
+    def __init__(self, jobs: Sequence[Pending], names: Sequence[str]) -> None:
+        super().__init__(jobs, names)
+        self._spot, self._drawn = DisplayPlace(), 0
 
     def show(self, seconds: float) -> None:
-        if self._handle is None or int(seconds) != self._drawn:
+        if not self._spot.is_taken or int(seconds) != self._drawn:
             self._drawn = int(seconds)
             how_long = f" · {self._drawn} s" if self._drawn else ""
             self._put(f"waiting for {self.what}{how_long}", "the stop button stops the waiting, not the job", "…")
 
     def close(self, message: str) -> None:
-        if self._handle is not None:
+        if self._spot.is_taken:
             self._put(message, "", "✓" if message.startswith("waited") else "■")
 
     def _put(self, message: str, more: str, sign: str) -> None:
-        from IPython.display import display
-
         colour = "var(--jp-brand-color1,#2c7be0)" if more else "var(--jp-border-color2,rgba(128,128,128,.5))"
         quiet = f' <span style="opacity:.75">({escape(more)})</span>' if more else ""
-        bundle = {
-            "text/html": f'<div class="{AS_TEXT}" role="status" style="{LINE.format(colour=colour)}">{sign} '
-            f'<span style="{MONO}">λ</span> {escape(message)}{quiet}</div>',
-            "text/plain": f"λ {message}" + (f" ({more})" if more else ""),
-        }
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
-        else:
-            self._handle.update(bundle, raw=True)
+        self._spot.show(
+            {
+                "text/html": f'<div class="{AS_TEXT}" role="status" style="{LINE.format(colour=colour)}">{sign} '
+                f'<span style="{MONO}">λ</span> {escape(message)}{quiet}</div>',
+                "text/plain": f"λ {message}" + (f" ({more})" if more else ""),
+            }
+        )
