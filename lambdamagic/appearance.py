@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 #: A sign for each state, since colour alone tells nothing to many.
@@ -49,3 +50,17 @@ def html_line(label: str, state: str, told: str) -> str:
     more = f' <span style="opacity:.75">{escape(told)}</span>' if told else ""
     named = f'<span style="{MONO};font-weight:600">λ {escape(label)}</span>'
     return f'<div class="{AS_TEXT}" style="{LINE.format(colour=colour)}">{named} {html_state(state)}{more}</div>'
+
+
+#: What a terminal does with a text beside showing it; colours are left (SGR, "ECMA-48"), as they end with the line.
+_CONTROLS = re.compile(r"\x1b\[[0-9;:]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Return a text that others wrote so that a terminal shows it and does nothing else, say with its title."""
+    shown = _CONTROLS.sub(lambda found: found[0] if found[0].startswith("\x1b[") else _name(found[0]), text)
+    return f"{shown}\x1b[0m" if "\x1b[" in shown and not shown.endswith("\x1b[0m") else shown
+
+
+def _name(control: str) -> str:
+    return {"\x1b": "\N{SYMBOL FOR ESCAPE}", "\r": ""}.get(control, "\N{REPLACEMENT CHARACTER}")

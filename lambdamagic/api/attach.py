@@ -10,6 +10,7 @@ from lambdamagic.api import process
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.map_job import MapJob
 from lambdamagic.api.options import read_options
+from lambdamagic.appearance import printable
 from lambdamagic.errors import JobMissingError
 from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.runs.stored import StoredWork, find_note
@@ -77,7 +78,7 @@ def _info(note: JobNote) -> JobInfo:
     ended = note.ended
     return JobInfo(
         job_id=note.job_id,
-        label=note.label,
+        label=printable(note.label),
         mode=note.mode,
         state=note.state,
         started_at=note.started_at,

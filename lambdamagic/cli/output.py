@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lambdamagic.appearance import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -32,7 +34,7 @@ class Output:
 
     def text(self, line: str = "") -> None:
         """Print a line of the result as it stands."""
-        click.echo(line)
+        click.echo(printable(line))
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "", empty: str = "nothing"
@@ -53,13 +55,13 @@ class Output:
             is_number = column.endswith(">")
             table.add_column(column.rstrip(">"), justify="right" if is_number else "left", overflow="fold")
         for row in listed:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(printable(cell)) for cell in row))
         self._console(sys.stdout).print(table)
 
     def note(self, line: str) -> None:
         """Print a line for people, beside the result; nothing with `--json`."""
         if not self.as_json:
-            click.echo(line, err=True)
+            click.echo(printable(line), err=True)
 
     def usage(self, error: click.ClickException) -> None:
         """Print what is wrong with the command line."""
@@ -73,9 +75,9 @@ class Output:
         if self.as_json:
             self._error(kind, message, hint, status)
             return
-        click.echo(click.style("lambdamagic: ", fg="red", bold=True) + message, err=True)
+        click.echo(click.style("lambdamagic: ", fg="red", bold=True) + printable(message), err=True)
         if hint:
-            click.echo(click.style("  -> ", fg="cyan") + hint, err=True)
+            click.echo(click.style("  -> ", fg="cyan") + printable(hint), err=True)
 
     def _error(self, kind: str, message: str, hint: str | None, status: int) -> None:
         error = {"kind": kind, "message": message, "hint": hint, "exit_status": status}

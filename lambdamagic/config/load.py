@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,12 @@ from lambdamagic.config.settings import DEFAULTS, SPECS, Settings
 from lambdamagic.errors import ConfigError
 
 ENV_PREFIX = "LAMBDAMAGIC_"
+
+#: What a function finds in its own environment, where code may send jobs to another.
+_OF_THE_FUNCTION = {
+    f"{ENV_PREFIX}{name}"
+    for name in ("ENVIRONMENT_ID", "EPHEMERAL_MB", "HOLDS", "INVOKER", "INVOKES", "TRIGGER_KEY", "SERVER")
+}
 
 DEFAULT_ORIGIN = "default"
 
@@ -151,9 +158,14 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
         if not name.startswith(ENV_PREFIX) or not value:
             continue
         setting = name.removeprefix(ENV_PREFIX).lower()
-        # Other parts may have variables of their own; only what looks like a misspelt setting is a mistake.
         if setting in SPECS or did_you_mean(setting, [*SPECS], cutoff=0.8):
             values[setting] = value
+        elif name not in _OF_THE_FUNCTION:
+            # Not refused: another program may have variables that begin like ours.
+            meant = did_you_mean(setting, [*SPECS], cutoff=0.0)
+            warnings.warn(
+                f"the environment variable {name} is none of the settings. {meant}", RuntimeWarning, stacklevel=4
+            )
     return _Layer(f"the environment variable {ENV_PREFIX}{{NAME}}", values, True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from lambdamagic.protocol.bounds import EVENT_AGE_S
 
 _IMAGE_CHANGE = "lambdamagic update {name} --image URI"
 _STACK_TAG = "aws:cloudformation:stack-name"
+
+_REFERENCE = re.compile(r"[A-Za-z0-9_:$-]{1,170}")  # a name or ARN; "GetFunction", API reference
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,18 @@ class Functions:
         """
         from botocore.exceptions import ClientError
 
+        missing = FunctionMissingError(
+            f"there is no function {name!r} in {self._access.region}",
+            hint=f"`lambdamagic list` shows what is there; `lambdamagic create {name}` makes one",
+        )
+        if not _REFERENCE.fullmatch(name):
+            raise missing
         with explained(f"look at the function {name}", function=name), client(self._access, "lambda") as lambda_:
             try:
                 found = lambda_.get_function(FunctionName=name)
             except ClientError as error:
-                if is_code(error, "ResourceNotFoundException"):
-                    raise FunctionMissingError(
-                        f"there is no function {name!r} in {self._access.region}",
-                        hint=f"`lambdamagic list` shows what is there; `lambdamagic create {name}` makes one",
-                    ) from error
+                if is_code(error, "ResourceNotFoundException", "ValidationException"):  # no function has such a name
+                    raise missing from error
                 raise
         tags = dict(found.get("Tags", {}))
         if TAG not in tags:

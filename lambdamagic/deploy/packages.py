@@ -258,7 +258,8 @@ def _collect(paths: Iterable[Path], target: Path) -> None:
     for path in paths:
         place = target / path.resolve().name
         if path.is_dir():
-            shutil.copytree(path, place, ignore=shutil.ignore_patterns(*_DROPPED_FOLDERS, "*.pyc"))
+            dropped = shutil.ignore_patterns(*_DROPPED_FOLDERS, "*.pyc")
+            shutil.copytree(path, place, symlinks=True, ignore=dropped)
         else:
             shutil.copy(path, place)
 
@@ -279,7 +280,7 @@ def _check_size(package: Package, parts: Sequence[Path]) -> None:
     sizes: dict[str, int] = {}
     for name, path in (each for part in parts for each in tree(part)):
         top = name.split("/")[0]
-        sizes[top] = sizes.get(top, 0) + path.stat().st_size
+        sizes[top] = sizes.get(top, 0) + path.lstat().st_size
     largest = sorted(sizes, key=lambda top: -sizes[top])[:4]
     shown = ", ".join(f"{top} {sizes[top] / _MB:,.0f} MB" for top in largest)
     raise PackageTooLargeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +81,7 @@ class StackState:
         return TAG in self.tags
 
 
+_NAME = re.compile(r"[A-Za-z][-A-Za-z0-9]{0,127}")  # API reference, CreateStack
 OnEvent = Callable[[StackEvent], None]
 
 
@@ -110,6 +112,8 @@ class Stack:
         """
         from botocore.exceptions import ClientError
 
+        if stack_id is None and not _NAME.fullmatch(self.name):
+            return None  # no stack can have this name; a function may
         with explained(f"look at the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             try:
                 found = cloudformation.describe_stacks(StackName=stack_id or self.name)["Stacks"][0]

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambdamagic.errors import PackageError
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows
 _CHUNK_BYTES = 1 << 20
 
@@ -38,17 +40,31 @@ class ZipFacts:
 
 
 def tree(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
-    """Yield each file of a folder as its name in a zip file, and its path."""
+    """Yield each file of a folder, and each link within it, as its name in a zip file, and its path.
+
+    Raises:
+        PackageError: A symbolic link leads out of the folder: in Lambda it would lead to nothing.
+    """
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
+        if path.is_symlink():
+            _check_link(path, folder)
+        if path.is_symlink() or path.is_file():
             yield f"{prefix}{path.relative_to(folder).as_posix()}", path
+
+
+def _check_link(path: Path, folder: Path) -> None:
+    if path.readlink().is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+        raise PackageError(
+            f"{path.relative_to(folder)} is a symbolic link that leads out of its folder, to {path.readlink()}",
+            hint="Put a copy in its place, or leave it out",
+        )
 
 
 def write_zip(target: Path, files: Iterable[tuple[str, Path | bytes]]) -> ZipFacts:
     """Write a zip file; equal names and contents give equal bytes.
 
-    Order is that of the names, times are fixed, and of the modes only "executable" is kept. zlib's output can differ
-    between its versions; on one machine it does not.
+    Order is that of the names, times are fixed, and of the modes only "executable" is kept; links stay links. zlib's
+    output can differ between its versions; on one machine it does not.
 
     Args:
         target: Where to write it.
@@ -62,8 +78,12 @@ def write_zip(target: Path, files: Iterable[tuple[str, Path | bytes]]) -> ZipFac
             info = zipfile.ZipInfo(name, date_time=_EPOCH)
             info.create_system = 3  # Unix, whatever this is: it decides how the mode is read
             info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = (stat.S_IFREG | _mode(content)) << 16
-            data = content if isinstance(content, bytes) else content.read_bytes()
+            is_link = isinstance(content, Path) and content.is_symlink()
+            info.external_attr = (stat.S_IFLNK | 0o777 if is_link else stat.S_IFREG | _mode(content)) << 16
+            if isinstance(content, bytes):
+                data = content
+            else:
+                data = os.fsencode(content.readlink()) if is_link else content.read_bytes()
             unzipped += len(data)
             archive.writestr(info, data)
     return facts_of(target, unzipped)

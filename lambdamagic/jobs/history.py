@@ -14,6 +14,7 @@ import json
 import os
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ class JobFile:
     def __init__(self, path: Path, note: JobNote, *, prepare: Callable[[], None], diary: Diary) -> None:
         self.path, self._prepare, self._diary = path, prepare, diary
         self._lock = threading.Lock()
-        self._is_begun = False
+        self._is_begun = self._is_lost = False
         self._counts = {"done": 0, "failed": 0}
         self._cost_usd = 0.0
         self._pid = os.getpid()
@@ -108,11 +109,11 @@ class JobFile:
             "pid": self._pid,
         }
         if note.key:
-            self._write()
+            self._note()
 
     def sent(self, attempt_id: str) -> None:
         """Note an attempt before it is sent."""
-        self._write({"sent": attempt_id})
+        self._note({"sent": attempt_id})
 
     def __call__(self, event: events.Event) -> None:
         """Take in an event; only the end is written."""
@@ -133,6 +134,21 @@ class JobFile:
                     self._diary.add(line, event.at, is_billed=is_billed)
             case _:
                 pass
+
+    def _note(self, *documents: dict[str, Any]) -> None:
+        """Write what is needed to take the job up again; without room for it the job runs, and that is said once."""
+        if self._is_lost:
+            return
+        try:
+            self._write(*documents)
+        except OSError as error:
+            self._is_lost = True
+            warnings.warn(
+                f"job {self._head['job']} cannot be taken up by another process: {self.path} cannot be written "
+                f"({error.strerror or error})",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def _write(self, *documents: dict[str, Any]) -> None:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from IPython.core.error import UsageError
 from IPython.core.magic import (
     Magics,
     line_cell_magic,
@@ -37,7 +38,15 @@ from lambdamagic.magics.session import Session
 
 
 def _tokens(line: str) -> list[str]:
-    return list(arg_split(line, posix=False))
+    """Return the words of a magic's line.
+
+    Raises:
+        UsageError: A quotation has no end.
+    """
+    try:
+        return list(arg_split(line, posix=False))
+    except ValueError as error:
+        raise UsageError(f"{line.strip()!r}: {str(error).lower()}") from None
 
 
 #: `%config LambdaMagics` names the type of each; config checks the values, since it knows their limits.

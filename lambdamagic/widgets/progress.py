@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic import events
+from lambdamagic.appearance import printable
 from lambdamagic.widgets.pace import RemainingTime
 from lambdamagic.widgets.tasks import Changes, TaskGrid, TaskState
 
@@ -104,14 +105,15 @@ class ProgressListener:
 
     def _queued(self, event: events.JobQueued) -> None:
         progress = self._progress
-        progress.job_id, progress.label, progress.task_count = event.job_id, event.label, event.task_count
+        progress.job_id, progress.task_count = event.job_id, event.task_count
+        progress.label = printable(event.label)
         progress.queued_at, progress.note = event.at, event.note
         progress.state = "queued" if event.is_behind else "starting"
         self._tasks.reach(event.task_count or 0)
 
     def _started(self, event: events.JobStarted) -> None:
         progress = self._progress
-        progress.job_id, progress.label = event.job_id, event.label
+        progress.job_id, progress.label = event.job_id, printable(event.label)
         progress.task_count, progress.memory_mb = event.task_count, event.memory_mb
         progress.started_at, progress.state = event.at, "running"
         progress.note = ""

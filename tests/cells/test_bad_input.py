@@ -29,6 +29,8 @@ import pytest
         ("--serializer json", "UsageError", "argument --serializer: invalid choice: 'json'"),
         ("stray", "UsageError", "%lambda has no option stray"),
         ("--memory", "UsageError", "argument -m/--memory: expected one argument"),
+        ("--memory '", "UsageError", '"--memory \'": no closing quotation'),
+        ("--max-cost nan", "ConfigError", "max_cost_usd = nan is not a number"),
     ],
 )
 def test_wrong_options(notebook, options, kind, message):

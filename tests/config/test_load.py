@@ -94,9 +94,25 @@ def test_numbers_and_truth_values_are_read_from_text(home: Path) -> None:
     assert (settings.quiet, settings.timeout_s, settings.function) == (True, 60, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("LAMBDAMAGIC_COST", "max_cost_usd"), ("LAMBDAMAGIC_WORKERS", "retries"), ("LAMBDAMAGIC_MEM", "")],
+)
+def test_a_variable_that_is_no_setting_is_reported(home: Path, name: str, meant: str) -> None:
+    """With the nearest name; it is not refused, as it may be another program's."""
+    with pytest.warns(RuntimeWarning, match=f"{name} is none of the settings. Did you mean .*{meant}"):
+        assert load_settings(cwd=home, environ=environ(home, **{name: "1"})).settings == Settings()
+
+
+def test_the_functions_own_variables_are_no_settings(home: Path) -> None:
+    """Code in a function that sends jobs itself is not warned of what lambdamagic put there."""
+    own = {"LAMBDAMAGIC_TRIGGER_KEY": "00", "LAMBDAMAGIC_HOLDS": "1:x", "LAMBDAMAGIC_ENVIRONMENT_ID": "1-a"}
+    assert load_settings(cwd=home, environ=environ(home, **own)).settings == Settings()
+
+
 def test_foreign_environment_variables_are_left_alone(home: Path) -> None:
     """A variable that resembles no setting belongs to somebody else."""
-    assert load_settings(cwd=home, environ=environ(home, LAMBDAMAGIC_ZZZ="1")).settings == Settings()
+    assert load_settings(cwd=home, environ=environ(home, LAMBDA_ZZZ="1")).settings == Settings()
 
 
 def test_the_nearest_project_with_a_table_counts(home: Path) -> None:

@@ -7,8 +7,18 @@ from typing import Any
 import pytest
 
 from lambdamagic.deploy.destroy import Demolition
-from lambdamagic.errors import StackFailedError
+from lambdamagic.deploy.managed import Functions
+from lambdamagic.deploy.stack import Stack
+from lambdamagic.errors import FunctionMissingError, StackFailedError
 from tests.deploy.accounts import Account
+
+
+@pytest.mark.parametrize("odd", ["no_stack", "a b", "../x", "-", "é", "x" * 300])
+def test_a_name_that_nothing_can_have(account: Account, odd: str) -> None:
+    """`lambdamagic status` of it says that there is nothing, in our words; a function may have what no stack can."""
+    assert Stack(account.access, odd).state() is None
+    with pytest.raises(FunctionMissingError, match="there is no function"):
+        Functions(account.access).find(odd)
 
 
 def test_a_way_back_that_failed_is_gone_to_its_end(account: Account, code: Any, name: str) -> None:

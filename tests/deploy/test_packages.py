@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import subprocess
 import sys
 import zipfile
@@ -24,8 +25,9 @@ from lambdamagic.deploy.packages import (
     publish_layer,
 )
 from lambdamagic.deploy.wheels import install_wheels
-from lambdamagic.deploy.zips import write_zip
-from lambdamagic.errors import BucketMissingError, ConfigError, PackageError
+from lambdamagic.deploy.zips import tree, write_zip
+from lambdamagic.errors import BucketMissingError, ConfigError, LocalServerError, PackageError
+from lambdamagic.local.environments.unpacking import _unzip
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack, stored_key, unpack
 from lambdamagic.pythons import python_here
@@ -53,6 +55,37 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for tag, what in compiled.items():
         make_wheel(folder, "compiled", "3.0", tag=tag, code=f"WHAT = {what!r}\n")
     return folder
+
+
+def test_links_stay_links(tmp_path: Path) -> None:
+    """A library beside its versioned name is not there twice, and Lambda finds the link; the embedded Lambda too."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "lib.so.1").write_bytes(b"x" * 1000)
+    (folder / "lib.so").symlink_to("lib.so.1")
+    facts = write_zip(tmp_path / "z.zip", tree(folder, "own/"))
+    assert facts.unzipped_bytes == 1000 + len("lib.so.1")
+    _unzip((tmp_path / "z.zip").read_bytes(), tmp_path / "task")
+    assert (tmp_path / "task" / "own" / "lib.so").readlink() == Path("lib.so.1")
+    assert (tmp_path / "task" / "own" / "lib.so").read_bytes() == b"x" * 1000
+
+
+@pytest.mark.parametrize("to", ["/etc/passwd", "../outside", "inner/../../outside"])
+def test_links_that_lead_out_are_refused(tmp_path: Path, to: str) -> None:
+    """They would lead to nothing in Lambda, and to this machine's files in the embedded one."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (tmp_path / "outside").write_text("secret")
+    (folder / "link").symlink_to(to)
+    with pytest.raises(PackageError, match="link is a symbolic link that leads out of its folder"):
+        list(tree(folder))
+    hostile = io.BytesIO()
+    with zipfile.ZipFile(hostile, "w") as archive:
+        info = zipfile.ZipInfo("link")
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(info, to)
+    with pytest.raises(LocalServerError, match="leads out of it"):
+        _unzip(hostile.getvalue(), tmp_path / "task")
 
 
 def _build(folder: Path, platform: LambdaPlatform, *requirements: str, **more: object) -> Package:

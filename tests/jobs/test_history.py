@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from lambdamagic.api.spending import spending
 from lambdamagic.events import InvocationFinished, JobFinished, TaskFinished
 from lambdamagic.jobs.diary import Diary
@@ -101,6 +103,20 @@ def test_what_cannot_be_written_or_read_harms_no_job(tmp_path: Path) -> None:
     (path,) = history.diary.folder.iterdir()
     path.write_bytes(b'[1]\n"text"\n{"job": "no more"}\n' + path.read_bytes() + b'{"job": "cut o')
     assert [note.job_id for note in history.all()] == ["whole"]
+
+
+def test_a_job_that_cannot_be_noted_runs_and_says_so(tmp_path: Path) -> None:
+    """A read-only or full home costs the way back to the job, and one warning; not the job."""
+    (tmp_path / "taken").write_text("")
+    with pytest.warns(
+        RuntimeWarning, match="job (one|two) cannot be taken up by another process: .* cannot be written"
+    ) as told:
+        end_job(History(tmp_path / "taken"), "one", key=b"k")
+        note = JobNote("two", "x", "event", {}, 1, _NOW, b"k")
+        file = History(tmp_path / "taken").begin(note)
+        for number in range(3):
+            file.sent(f"00000{number}-0-1")
+    assert len(told) == 2, "one for each job"
 
 
 _WRITER = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import threading
 import zipfile
 import zlib
@@ -66,7 +67,20 @@ def _unzip(package: bytes, target: Path) -> None:
             raise LocalServerError(f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes")
         for entry in archive.infolist():
             # extract() itself drops "..", drive letters and leading slashes.
-            path = archive.extract(entry, target)
             mode = entry.external_attr >> 16
+            if stat.S_ISLNK(mode):
+                _link(archive, entry, target)
+                continue
+            path = archive.extract(entry, target)
             if mode & 0o111 and not entry.is_dir():
                 os.chmod(path, 0o755)  # noqa: PTH101, S103 - a program in a package, as Lambda keeps its mode
+
+
+def _link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
+    """Make a symbolic link as Lambda does, but for one that leads out of the package: functions share this machine."""
+    path = Path(archive.extract(entry, target))  # extract() has made the name harmless
+    to = os.fsdecode(path.read_bytes())
+    if not Path(os.path.normpath(path.parent / to)).is_relative_to(target):
+        raise LocalServerError(f"the package's link {entry.filename} leads out of it, to {to}")
+    path.unlink()
+    path.symlink_to(to)
