@@ -122,7 +122,7 @@ class SimulatedLambda:
     def _items(self, invocation: InvokeCall) -> list[float]:
         document = json.loads(invocation.payload)
         items = Payload.from_json(document["items"])
-        found: list[float] = Decoder(items.inline_segments(), self._home).load()
+        found: list[float] = list(Decoder(items.inline_segments(), self._home).parts())
         return found
 
     def _reply(self, items: list[float], factor: float, is_cold: bool) -> InvocationReply:

@@ -6,7 +6,8 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |-- ConfigError                a setting is unknown, of the wrong kind or out of AWS's limits
     |-- CaptureError               the cell cannot be turned into something to ship; nothing was sent
     |   |-- UnsupportedInCellError     a magic or star import that cannot run remotely
-    |   `-- EncodeError                a value that no pickler can carry, named with its path
+    |   `-- EncodeError                a value that no pickler can carry, named with its path (a pickle.PicklingError)
+    |       `-- UnsendableItemsError       some items of a chunk; each task gets its own error
     |-- TargetError                the place where jobs go is not usable
     |   |-- LocalServerError           the embedded Lambda could not start or has died
     |   |-- CredentialsError           no credentials, or AWS refused them
@@ -37,6 +38,7 @@ What the user's own code raises keeps its own type; only what goes wrong around 
     |   `-- AwsBusyError               AWS throttled us, or takes longer than our patience; run it again
     |-- CostLimitError             the job cost as much as it may; nothing more was launched
     |-- ResultError                the code ran and its result cannot come back as it should
+    |   `-- ResultEncodeError          no pickler can carry it (a pickle.PicklingError)
     |-- BeforeFailedError          a background job was queued behind one that failed; nothing of it ran
     |-- JobMissingError            a job is not known here, or the bucket no longer holds it
     `-- JobCancelledError          the user cancelled
@@ -44,6 +46,7 @@ What the user's own code raises keeps its own type; only what goes wrong around 
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 
@@ -90,8 +93,20 @@ class UnsupportedInCellError(CaptureError):
     """The cell holds a magic or a star import that cannot run remotely."""
 
 
-class EncodeError(CaptureError):
+class EncodeError(CaptureError, pickle.PicklingError):
     """A value that no pickler can carry, named with the path to the offending part."""
+
+
+class UnsendableItemsError(EncodeError):
+    """Some items of a chunk cannot be sent; the others can.
+
+    Attributes:
+        errors: What is to be raised for those, by their positions in the chunk.
+    """
+
+    def __init__(self, errors: dict[int, BaseException]) -> None:
+        super().__init__(f"{len(errors):,} of a chunk's items cannot be sent to Lambda")
+        self.errors = errors
 
 
 class TargetError(LambdaMagicError):
@@ -288,6 +303,10 @@ class CostLimitError(LambdaMagicError):
 
 class ResultError(LambdaMagicError):
     """The code ran, and its result cannot come back as it should."""
+
+
+class ResultEncodeError(ResultError, pickle.PicklingError):
+    """The code ran, and no pickler can carry its result."""
 
 
 class JobMissingError(LambdaMagicError):

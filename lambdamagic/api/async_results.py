@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
-from lambdamagic.api.labelled import Labelled, outcome_told
+from lambdamagic.api.labelled import Labelled, call_back, outcome_told
 from lambdamagic.api.maps import MapRun
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.runs.tasks import Failed, TaskStream, TaskTable
@@ -75,14 +75,12 @@ class AsyncResult(Labelled, Generic[_T]):
 
     def _settle(self, value: Any, error: BaseException | None) -> None:
         self._value, self._error = value, error
+        callback, given = (self._callback, value) if error is None else (self._error_callback, error)
+        self._callback = self._error_callback = None
         try:
-            if error is None:
-                if self._callback is not None:
-                    self._callback(value)
-            elif self._error_callback is not None:
-                self._error_callback(error)
+            if callback is not None:
+                call_back(callback, given)
         finally:
-            self._callback = self._error_callback = None
             self._event.set()
 
     def follow(self, future: Future[Any]) -> None:
@@ -107,10 +105,10 @@ class MapResult(AsyncResult[list[_T]]):
 
     def settle(self, table: TaskTable, error: BaseException | None) -> None:
         """Settle with the results, in order."""
-        if error is None:
-            error = next(iter(table.failures.values()), None)
         if isinstance(error, CancelledError) or (error is None and table.missing):
             error = _cancelled()
+        elif error is None:
+            error = next(iter(table.failures.values()), None)
         self._settle(None if error is not None else table.results, error)
 
 
@@ -166,6 +164,7 @@ class ResultIterator(Iterator[_T]):
             if not found:
                 if self._taken < stream.count:
                     raise _cancelled()
+                self._run.raise_what_the_items_raised()
                 raise StopIteration
             self._ready.extend(found)
         outcome = self._ready.popleft()

@@ -16,6 +16,8 @@ from lambdamagic.api.launcher import Launcher, Share, name_of
 from lambdamagic.api.map_job import MapJob, start_map
 from lambdamagic.api.maps import LOOK_AHEAD, MapRun, snapshot
 from lambdamagic.api.options import read_options
+from lambdamagic.codec.failures import let_go
+from lambdamagic.errors import UnsendableItemsError
 from lambdamagic.events import Listener
 from lambdamagic.runs.tasks import Failed, TaskStream
 
@@ -81,11 +83,15 @@ class LambdaExecutor(Executor):
             try:
                 if calls.submit(future, fn, args, kwargs, holding=holding, share=share):
                     return future
-            except Exception as error:  # noqa: BLE001  # as in the standard library: it belongs to who waits
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  # as in the standard library: it belongs to who waits
                 if self._is_shut:
                     self._refuse_if_shut()
+                if isinstance(error, UnsendableItemsError):
+                    error = error.errors[0]
                 future.set_running_or_notify_cancel()
-                future.set_exception(error)
+                future.set_exception(let_go(error))
                 return future
 
     def _open_calls(self) -> Calls:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
 from lambdamagic.appearance import html_line
 
 _T = TypeVar("_T")
+_A = TypeVar("_A")
+_LOGGER = logging.getLogger("concurrent.futures")  # where the standard library's futures log this
 
 
 def outcome_told(value: object, error: BaseException | None) -> str:
@@ -37,6 +43,16 @@ class Labelled:
         return html_line(self.label, *self._seen())
 
 
+def call_back(fn: Callable[[_A], object], argument: _A) -> None:
+    """Call a callback of the program's. Others wait for the thread that does so: what it raises is logged."""
+    try:
+        fn(argument)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise
+        _LOGGER.exception("exception calling callback for %r", argument)
+
+
 class CallFuture(Labelled, Future[_T]):
     """The future of one call: a `concurrent.futures.Future` that shows what it stands for.
 
@@ -49,6 +65,10 @@ class CallFuture(Labelled, Future[_T]):
     def __init__(self, label: str) -> None:
         super().__init__()
         self.label = label
+
+    def add_done_callback(self, fn: Callable[[Future[_T]], object]) -> None:
+        """Have `fn` called with this future when it is done; what it raises is logged, also `SystemExit`."""
+        super().add_done_callback(functools.partial(call_back, fn))
 
     def _seen(self) -> tuple[str, str]:
         # `done` is final: what is asked after it cannot wait.

@@ -36,6 +36,7 @@ class MapRun(Generic[_O]):
         outcomes: Makes what keeps the outcomes: all of them, or each until it is taken.
         chunksize: Tasks in one invocation; None to fit the work.
         window: Items to be pulled ahead of the results that were taken; None for all at once.
+        goes_on: Whether an exception of the iterable comes behind the results of the items before it.
 
     Attributes:
         outcomes: What came of its tasks.
@@ -55,12 +56,14 @@ class MapRun(Generic[_O]):
         *,
         chunksize: int | None,
         window: int | None,
+        goes_on: bool = False,
     ) -> None:
-        self._items = items
+        self._items, self._goes_on, self._chunksize = items, goes_on, chunksize or 1
+        self._raised: Exception | None = None
         self._is_open = self._may_pull = True
         self.was_taken_from = False
         self._run: Run | None = None
-        first = list(items if window is None else islice(items, window))
+        first = self._next(window)
         self._launcher = launcher
         self._program: Program | None = None
         self._feed = ChunkedItems(self._encode, Sizing.of(launcher.settings, chunksize), joins=launcher.settings.cache)
@@ -70,7 +73,7 @@ class MapRun(Generic[_O]):
             return exception_of(failure, place.check)
 
         if not first:
-            self._is_open = False
+            self._is_open = False  # also where the iterable raised
             self.outcomes = outcomes(process.home(), explain)
             self.outcomes.end()
             return
@@ -79,7 +82,7 @@ class MapRun(Generic[_O]):
         memo = launcher.memo(fn, fitted.program)
         self.outcomes = outcomes(process.home(), explain, memo=memo, style=style)
         cached = self._put(first)
-        if window is None:
+        if window is None or self._raised is not None:
             self.close()
         request = RunRequest(
             "map",
@@ -106,6 +109,30 @@ class MapRun(Generic[_O]):
         self.drop()
         self.outcomes.end(CancelledError() if isinstance(error, JobCancelledError) else error)
 
+    def _next(self, count: int | None) -> list[Any]:
+        """Return the next items.
+
+        Raises:
+            Exception: What the iterable raises; kept for later where the map goes on.
+        """
+        found: list[Any] = []
+        try:
+            found.extend(self._items if count is None else islice(self._items, count))
+        except Exception as error:
+            if not self._goes_on:
+                raise
+            self._raised = error
+            # A chunk in the middle of which it raised is not begun, as in the standard library.
+            before = 0 if self._run is None else self.outcomes.count
+            del found[max(0, len(found) - (before + len(found)) % self._chunksize) :]
+        return found
+
+    def raise_what_the_items_raised(self) -> None:
+        """Raise the exception of the iterable, once."""
+        error, self._raised = self._raised, None
+        if error is not None:
+            raise error
+
     def pull(self, count: int) -> None:
         """Send up to `count` more items.
 
@@ -114,7 +141,7 @@ class MapRun(Generic[_O]):
         """
         if self._may_pull and not self._is_open:
             return
-        found = list(islice(self._items, count))
+        found = self._next(count)
         if found and not self._may_pull:
             raise RuntimeError("cannot schedule new futures after shutdown")
         known = self._put(found)

@@ -201,6 +201,7 @@ class LambdaPool:
         style: CallStyle,
     ) -> MapResult[_T]:
         self._check_running()
+        _check_chunksize(chunksize)
         result: MapResult[_T] = MapResult(name_of(func), callback, error_callback)
         self._start(func, iter(snapshot(iterable)[0]), style, result.table, chunksize=chunksize, window=None)
         return result
@@ -209,10 +210,9 @@ class LambdaPool:
         self, func: Callable[..., _T], iterable: Iterable[Any], chunksize: int | None, *, in_order: bool
     ) -> ResultIterator[_T]:
         self._check_running()
-        if chunksize is not None and chunksize < 1:
-            raise ValueError(f"Chunksize must be 1+, not {chunksize}")
+        _check_chunksize(chunksize)
         items: Iterator[Any] = iter(snapshot(iterable)[0])
-        run = self._start(func, items, "plain", TaskStream, chunksize=chunksize, window=LOOK_AHEAD)
+        run = self._start(func, items, "plain", TaskStream, chunksize=chunksize, window=LOOK_AHEAD, goes_on=True)
         return ResultIterator(run, in_order=in_order)
 
     def _start(
@@ -224,8 +224,14 @@ class LambdaPool:
         *,
         chunksize: int | None,
         window: int | None,
+        goes_on: bool = False,
     ) -> MapRun[_Outcomes]:
         launcher = self._executor._launcher
-        run = MapRun(launcher, func, items, style, outcomes, chunksize=chunksize or None, window=window)
+        run = MapRun(launcher, func, items, style, outcomes, chunksize=chunksize, window=window, goes_on=goes_on)
         self._runs = [each for each in self._runs if not each.is_over] + [run]
         return run
+
+
+def _check_chunksize(chunksize: int | None) -> None:
+    if chunksize is not None and chunksize < 1:
+        raise ValueError(f"Chunksize must be 1+, not {chunksize}")

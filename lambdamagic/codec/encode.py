@@ -188,10 +188,21 @@ class Decoder:
                 pass
             return found
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all parts were read."""
+        return self._stream.at_end()
+
     def parts(self) -> Iterator[Any]:
         """Read all parts that are left."""
         while not self._stream.at_end():
             yield self.load()
+
+    def take_failure(self) -> BaseException | None:
+        """Return what came in the way of the parts read since the last call, where it salvages; None for nothing."""
+        failure: BaseException | None = self._unpickler.failure
+        self._unpickler.failure = None
+        return failure
 
     @property
     def broken(self) -> list[Any]:

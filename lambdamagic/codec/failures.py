@@ -11,9 +11,12 @@ import linecache
 import traceback
 import types
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import PurePath
+from typing import Any, TypeVar
 
 from lambdamagic.errors import ResultError
+
+_Error = TypeVar("_Error", bound=BaseException)
 
 
 class RemoteCodeError(ResultError):
@@ -240,3 +243,31 @@ def _remember_line(record: FrameRecord) -> None:
     lines += ["\n"] * (record.lineno - len(lines))
     lines[record.lineno - 1] = record.line + "\n"
     linecache.cache[record.filename] = (sum(map(len, lines)), None, lines, record.filename)
+
+
+#: Files of those who pickle: what they raise by themselves is about an object, and not its own code's.
+_PICKLING = ("lambdamagic", "dill", "cloudpickle", "pickle.py", "copyreg.py", "<frozen importlib")
+
+
+def comes_from_the_object(error: BaseException) -> bool:
+    """Whether an exception met while an object was pickled or made was raised by its own code, not by the pickler."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None:
+        return False
+    parts = PurePath(frame.tb_frame.f_code.co_filename).parts
+    return not any(name in parts for name in _PICKLING)
+
+
+def let_go(error: _Error) -> _Error:
+    """Return an exception that holds nothing of what its frames had in hand: neither it nor those behind it."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            waiting += [each.__cause__, each.__context__]
+    return error

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from lambdamagic.codec.failures import safe_str
+from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
 from lambdamagic.codec.placeholder import Placeholder
 
 #: The one of pickle's two that can be extended.
@@ -23,6 +24,7 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
 
     Attributes:
         broken: They, in order.
+        failure: The first exception since somebody set this to None; also where a placeholder was referred to again.
     """
 
     def __init__(
@@ -31,6 +33,8 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
         super().__init__(stream, buffers=buffers)
         self._missing = missing
         self.broken: list[Placeholder] = []
+        self.failure: BaseException | None = None
+        self._failures: dict[int, BaseException] = {}
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         """Import a global, or return what stands in for it."""
@@ -38,15 +42,23 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
             return super().find_class(module_name, global_name)
         except (ImportError, AttributeError) as error:
             if self._missing is None:
-                raise
+                return self._placeholder(f"{module_name}.{global_name}", error)
             return self._missing(module_name, global_name, error)
 
-    def _placeholder(self, made_by: Any, error: Exception) -> Placeholder:
-        name = getattr(made_by, "__name__", type(made_by).__name__)
+    def _placeholder(self, made_by: Any, error: BaseException) -> Placeholder:
+        name = made_by if isinstance(made_by, str) else getattr(made_by, "__name__", type(made_by).__name__)
+        error.__traceback__ = None  # it would keep the frames
         reason = f"{type(error).__name__}: {safe_str(error)}"
         found = Placeholder(f"a {name}", name, reason, f"an object of {name}")
         self.broken.append(found)
+        self._failures[id(found)] = error
+        self.failure = self.failure or error
         return found
+
+    def _get(self, opcode: bytes) -> None:
+        _Unpickler.dispatch[opcode[0]](self)
+        if id(self.stack[-1]) in self._failures:
+            self.failure = self.failure or self._failures[id(self.stack[-1])]
 
     def _replace(self, value: Any, by: Placeholder) -> None:
         for number, known in list(self.memo.items()):
@@ -60,7 +72,9 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
         function = self.stack[-1]
         try:
             self.stack[-1] = function(*args)
-        except Exception as error:  # noqa: BLE001  # the user's code may raise anything
+        except NEVER_THE_OBJECTS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the user's code may raise anything, also SystemExit
             subject = args[0] if args else function
             by = self._placeholder(subject if isinstance(subject, type) else function, error)
             self.stack[-1] = by
@@ -84,7 +98,9 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
     def _make(self, cls: Any, make: Callable[[], Any]) -> None:
         try:
             self.append(make())
-        except Exception as error:  # noqa: BLE001  # as above
+        except NEVER_THE_OBJECTS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # as above
             self.append(self._placeholder(cls, error))
 
     def _fill(self, opcode: bytes, operands: int) -> None:
@@ -98,7 +114,9 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
             return
         try:
             _Unpickler.dispatch[opcode[0]](self)
-        except Exception as error:  # noqa: BLE001  # as above
+        except NEVER_THE_OBJECTS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # as above
             while self.stack[-1] is not value:
                 self.stack.pop()
             self._replace(value, self._placeholder(type(value), error))
@@ -114,4 +132,6 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
         pickle.APPENDS[0]: lambda self: self._fill(pickle.APPENDS, 0),
         pickle.SETITEMS[0]: lambda self: self._fill(pickle.SETITEMS, 0),
         pickle.ADDITEMS[0]: lambda self: self._fill(pickle.ADDITEMS, 0),
+        pickle.BINGET[0]: lambda self: self._get(pickle.BINGET),
+        pickle.LONG_BINGET[0]: lambda self: self._get(pickle.LONG_BINGET),
     }

@@ -161,7 +161,7 @@ class Arrival:
         unit: What it carried.
         response: The function's answer; None when it died.
         frames: The answer's frames, verified.
-        error: How it died or was refused; None when it answered.
+        error: How it died or was refused, or why its task's arguments cannot be sent; None when it answered.
         report: Lambda's report.
         request_id: AWS's id of the invocation.
         superseded: Tasks whose outcome does not count, since they are run again.
@@ -172,7 +172,7 @@ class Arrival:
     unit: Unit
     response: Response | None
     frames: list[Any]
-    error: Exception | None
+    error: BaseException | None
     report: Report | None
     request_id: str = ""
     superseded: frozenset[int] = frozenset()

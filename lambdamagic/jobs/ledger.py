@@ -6,6 +6,7 @@ from typing import Any
 
 from lambdamagic import events
 from lambdamagic.clock import Clock
+from lambdamagic.codec.failures import safe_str
 from lambdamagic.errors import InvocationError
 from lambdamagic.jobs.job import Arrival, Job, Unit
 from lambdamagic.protocol.report import Report, parse_report
@@ -142,7 +143,7 @@ class Ledger:
                     failed = bool(summary.error)
                     self._tell(events.TaskFinished(self._id, task, failed, summary.error, summary.seconds, now))
         elif arrival.error is not None:
-            line = f"{type(arrival.error).__name__}: {arrival.error}".splitlines()[0]
+            line = f"{type(arrival.error).__name__}: {safe_str(arrival.error)}".splitlines()[0]
             for task in arrival.unit.tasks:
                 self._tell(events.TaskFinished(self._id, task, True, line, 0.0, now))
 

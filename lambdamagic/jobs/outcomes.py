@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lambdamagic.codec.diagnose import explain_unpicklable
-from lambdamagic.codec.encode import Decoder, Encoder
-from lambdamagic.codec.failures import ErrorRecord
+from lambdamagic.codec.each import Unreadable, read_each
+from lambdamagic.codec.encode import Encoder
+from lambdamagic.codec.failures import ErrorRecord, comes_from_the_object, let_go
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer
+from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
+from lambdamagic.codec.picklers import KINDS, Serializer
 from lambdamagic.codec.placeholder import stand_in
 from lambdamagic.codec.shared import Shared
-from lambdamagic.errors import EncodeError
+from lambdamagic.errors import EncodeError, ResultError, UnsendableItemsError
 from lambdamagic.jobs.extending import Extensions
 from lambdamagic.jobs.job import Arrival
 
-_KINDS = {"auto": ("c", "dill"), "dill": ("dill-forced",), "cloudpickle": ("cloudpickle",)}
+#: So many items of a chunk that cannot be sent are looked into for what is to blame.
+_EXPLAINED = 10
 
 
 def encode_items(
@@ -29,7 +32,7 @@ def encode_items(
     share: Callable[[Any], Shared | None] | None = None,
     extensions: Extensions | None = None,
 ) -> Frames:
-    """Encode a chunk's items.
+    """Encode a chunk's items, each as a part of its own.
 
     Args:
         home: The home that they live in.
@@ -40,27 +43,47 @@ def encode_items(
         extensions: Those of the program that they are for.
 
     Raises:
-        EncodeError: One cannot be pickled; names it and the path to the offending part.
+        UnsendableItemsError: Some cannot be pickled; says what is to be raised for each.
     """
-    kinds = _KINDS[serializer]
+    kinds = KINDS[serializer]
     for kind in kinds:
         encoder = Encoder(home, kind=kind)
         encoder.share_arrays(share)
         try:
-            encoder.dump(list(chunk))
-        except PICKLING_ERRORS:
+            for item in chunk:
+                encoder.dump(item)
+        except NEVER_THE_OBJECTS:
+            raise
+        except BaseException:  # noqa: BLE001, S112  # code of the items' classes; it is found out below which one it was
             continue
         return encoder.frames() if extensions is None else extensions.added_to(encoder)
-    for number, item in enumerate(chunk, start):
-        try:
-            Encoder(home, kind=kinds[-1]).dump(item)
-        except PICKLING_ERRORS:
-            path, reason = explain_unpicklable(f"item {number}", item, home)
-            raise EncodeError(
-                f"item {number} cannot be sent to Lambda because of {path}: {reason}",
-                hint="make it inside the callable, from something that can be pickled",
-            ) from None
-    raise EncodeError("the items of a chunk cannot be pickled together", hint="try --serializer dill")
+    errors: dict[int, BaseException] = {}
+    for position, item in enumerate(chunk):
+        name = f"item {start + position}"
+        error = _refusal(home, item, name, kinds[-1], is_explained=len(errors) < _EXPLAINED)
+        if error is not None:
+            errors[position] = error
+    if not errors:
+        raise EncodeError("the items of a chunk cannot be pickled together", hint="try --serializer dill")
+    raise UnsendableItemsError(errors)
+
+
+def _refusal(home: Home, item: Any, name: str, kind: str, *, is_explained: bool) -> BaseException | None:
+    """Return what is to be raised for an item that cannot be sent; it holds nothing of the item."""
+    try:
+        Encoder(home, kind=kind).dump(item)
+    except NEVER_THE_OBJECTS:
+        raise
+    except BaseException as error:  # noqa: BLE001  # code of the item's class
+        if not isinstance(error, Exception) or comes_from_the_object(error):
+            error.add_note(f"raised while {name} was pickled to be sent to Lambda")
+            return let_go(error)
+        path, reason = explain_unpicklable(name, item, home) if is_explained else (name, str(error))
+        return EncodeError(
+            f"{name} cannot be sent to Lambda because of {path}: {reason}",
+            hint="make it inside the callable, from something that can be pickled",
+        )
+    return None
 
 
 class Failure:
@@ -71,18 +94,18 @@ class Failure:
         error: What ended the environment; None when the callable raised.
     """
 
-    def __init__(self, records: list[ErrorRecord], error: Exception | None) -> None:
+    def __init__(self, records: list[ErrorRecord], error: BaseException | None) -> None:
         self.records, self.error = records, error
 
 
 def read_outcomes(arrival: Arrival, home: Home) -> dict[int, Any]:
     """Return the outcome of each task that has one in an arrival: its value, or its `Failure`.
 
-    Results that cannot be read are the failure of all its tasks.
+    A result that cannot be read is its task's failure.
     """
     try:
         return dict(outcomes(arrival, home))
-    except Exception as error:  # noqa: BLE001  # objects of the user's are rebuilt: whatever that raises is theirs
+    except Exception as error:  # noqa: BLE001  # an answer that is none: nobody else must wait for it
         return dict.fromkeys(arrival.unit.tasks, Failure([], error))
 
 
@@ -95,9 +118,14 @@ def outcomes(arrival: Arrival, home: Home) -> Iterator[tuple[int, Any | Failure]
         return
     response = arrival.response
     assert response is not None
-    decoder = Decoder(arrival.frames, home, missing=stand_in)
-    for task, _ in zip(tasks, response.tasks, strict=False):
-        outcome = decoder.load()
-        if task in arrival.superseded:
-            continue
-        yield task, Failure(outcome["error"], None) if "error" in outcome else outcome["value"]
+    parts = read_each(arrival.frames, home, missing=stand_in)
+    error: BaseException = ResultError("the answer holds fewer outcomes than it says")
+    for task in tasks[: len(response.tasks)]:
+        outcome: Any = next(parts, None) or Unreadable(error)
+        if type(outcome) is Unreadable:
+            error = outcome.error  # behind bytes that cannot be read nothing can
+            if task not in arrival.superseded:
+                error.add_note(f"raised while the result of task {task} was read")
+                yield task, Failure([], error)
+        elif task not in arrival.superseded:
+            yield task, Failure(outcome["error"], None) if "error" in outcome else outcome["value"]

@@ -28,6 +28,7 @@ from lambdamagic.errors import (
     ProtocolError,
     ResultError,
     ThrottledError,
+    UnsendableItemsError,
 )
 from lambdamagic.events import JobState
 from lambdamagic.jobs.backups import late_at, usual_s
@@ -371,6 +372,9 @@ class JobRun:
         """Decide what follows a failed attempt: a wait, or the end of the unit or the job."""
         unit, now = flight.unit, self._clock.monotonic()
         note(flight.history, error, now)
+        if isinstance(error, UnsendableItemsError):
+            self._leave_out(unit, error)
+            return None
         if isinstance(error, (*_DEATHS, *_OF_ITS_TASKS)) and unit.part is not None:
             # One of the tasks did it, and the others must not go with it.
             middle = len(unit.tasks) // 2
@@ -392,6 +396,15 @@ class JobRun:
         else:
             self._fatal = error
         return None
+
+    def _leave_out(self, unit: Unit, error: UnsendableItemsError) -> None:
+        """Fail the tasks whose arguments cannot be sent, and go on with the others."""
+        for position, own in error.errors.items():
+            alone = unit.part((unit.tasks[position],)) if unit.part is not None else unit
+            self._deliver(Arrival(alone, None, [], own, None))
+        left = tuple(task for position, task in enumerate(unit.tasks) if position not in error.errors)
+        if left:
+            self._again(unit, left, error.message)
 
     def _settle(self, arrival: Arrival, attempt_id: str, history: AttemptHistory) -> bool:
         """Keep what is done, and send again what the policy says; return whether this unit needs no other attempt."""

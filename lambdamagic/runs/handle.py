@@ -214,7 +214,7 @@ class Run:
                 between()
             for arrival in job.arrivals(tick if has_ticks else None):
                 job.reports.clear()  # listeners hear of every report
-                if arrival.error is not None:
+                if isinstance(arrival.error, Exception):
                     arrival = replace(arrival, error=self.place.check(arrival.error))
                 self._has_failed = self._has_failed or arrival.has_failed
                 if follower is not None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lambdamagic.codec.frames import Frames
 from lambdamagic.config import Settings
+from lambdamagic.errors import UnsendableItemsError
 from lambdamagic.jobs.chunks import Pace, chunk_size
 from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.protocol.manifest import BLOCK_TASKS
@@ -284,12 +285,17 @@ class ChunkedItems(ChunkedTasks):
         def encode() -> Frames:
             frames = self._encode(chunk, tasks[0])
             if self._keep is not None:
-                self._keep(range(tasks[0], tasks[-1] + 1), frames)
+                runs = runs_of(tasks)
+                if len(runs) == 1:
+                    self._keep(runs[0], frames)
+                else:  # it is found again by its first and last
+                    for run, items in zip(runs, _cut(chunk, runs), strict=True):
+                        self._keep(run, self._encode(items, run.start))
             return frames
 
         def part(some: tuple[int, ...]) -> Unit:
-            first = tasks.index(some[0])  # a part holds neighbours in the chunk
-            return self._unit(some, chunk[first : first + len(some)])
+            position_of = {task: position for position, task in enumerate(tasks)}
+            return self._unit(some, [chunk[position_of[task]] for task in some])
 
         return Unit(tuple(tasks), encode, part if len(tasks) > 1 else None)
 
@@ -306,5 +312,25 @@ class ChunkedItems(ChunkedTasks):
         for start in range(0, len(items), BLOCK_TASKS):
             block = items[start : start + BLOCK_TASKS]
             tasks = range(start, start + len(block))
-            keep(tasks, self._encode(block, start))
-            self._runs.append(tasks)  # no chunk lies in two blocks: its arguments could not be pointed at
+            try:
+                keep(tasks, self._encode(block, start))
+            except UnsendableItemsError as error:
+                # Their tasks fail when they are to be sent; who takes the job up does not know of them.
+                sendable = runs_of(task for task in tasks if task - start not in error.errors)
+                for run in sendable:
+                    keep(run, self._encode(items[run.start : run.stop], run.start))
+                self._runs += sorted([*sendable, *runs_of(start + each for each in error.errors)], key=_first)
+            else:
+                self._runs.append(tasks)  # no chunk lies in two blocks: its arguments could not be pointed at
+
+
+def _first(run: range) -> int:
+    return run.start
+
+
+def _cut(items: Sequence[Any], runs: Sequence[range]) -> list[Sequence[Any]]:
+    found, position = [], 0
+    for run in runs:
+        found.append(items[position : position + len(run)])
+        position += len(run)
+    return found

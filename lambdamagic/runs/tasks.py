@@ -70,7 +70,9 @@ def memo_of(store: ObjectStore | None, home: Home, program: Program, fn: Callabl
 
 def exception_of(failure: Failure, check: Callable[[Exception], Exception]) -> BaseException:
     """Return what is to be raised for a failed task; `check` tells whether the target itself has failed."""
-    return reassemble(failure.records) if failure.error is None else check(failure.error)
+    if failure.error is None:
+        return reassemble(failure.records)
+    return check(failure.error) if isinstance(failure.error, Exception) else failure.error
 
 
 def arguments_of(style: str) -> Callable[[Any], tuple[Sequence[Any], Mapping[str, Any]]]:

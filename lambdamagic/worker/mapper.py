@@ -7,11 +7,13 @@ from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
-from lambdamagic.codec.encode import Decoder, Encoder
-from lambdamagic.codec.failures import ErrorRecord, error_line
+from lambdamagic.codec.each import Unreadable, read_each
+from lambdamagic.codec.encode import Encoder
+from lambdamagic.codec.failures import ErrorRecord, comes_from_the_object, error_line, safe_str
 from lambdamagic.codec.frames import Frames
-from lambdamagic.codec.picklers import PICKLING_ERRORS
-from lambdamagic.errors import ResultError
+from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
+from lambdamagic.codec.picklers import KINDS
+from lambdamagic.errors import ResultEncodeError
 from lambdamagic.protocol.envelope import Request, TaskSummary
 from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.execution import CellSurroundings, run_code
@@ -56,7 +58,7 @@ class Chunk:
             program.extend(sent, self._cache)
         call = self._call()
         with program.current(), collection_paused(), program.shared.reading(sent):
-            items = Decoder(read_frames(sent, self._cache), program.home).load()
+            items = list(read_each(read_frames(sent, self._cache), program.home))
         if pick := self._request.options.get("pick"):
             items = items[pick[0] : pick[0] + pick[1]]
         with self._environment.active():
@@ -64,6 +66,8 @@ class Chunk:
                 self._environment.outputs.begin_task(number)
                 began = time.perf_counter()
                 try:
+                    if type(item) is Unreadable:
+                        raise item.error
                     value = call(item)
                     if type(value) is CoroutineType:
                         import asyncio
@@ -116,13 +120,14 @@ class Chunk:
 
     def frames(self) -> Frames:
         """Write the outcomes; one that no pickler can carry becomes an error of its own."""
-        kinds = {"auto": ["c", "dill"], "dill": ["dill-forced"], "cloudpickle": ["cloudpickle"]}
-        wanted = kinds[self._request.options.get("serializer", "auto")]
+        wanted = KINDS[self._request.options.get("serializer", "auto")]
         with self._program.current():
             for kind in wanted:
                 try:
                     return self._write(kind, self.outcomes)
-                except PICKLING_ERRORS:
+                except NEVER_THE_OBJECTS:
+                    raise
+                except BaseException:  # noqa: BLE001, S112  # code of the values' classes; found out below which it was
                     continue
             self.outcomes = [self._carried(wanted[-1], outcome) for outcome in self.outcomes]
             return self._write(wanted[-1], self.outcomes)
@@ -136,16 +141,21 @@ class Chunk:
 
     def _carried(self, kind: str, outcome: dict[str, Any]) -> dict[str, Any]:
         try:
-            Encoder(self._program.home, kind=kind).dump(outcome)
-        except PICKLING_ERRORS as error:
+            self._write(kind, [outcome])
+        except NEVER_THE_OBJECTS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # code of the value's class
             records = outcome.get("error")
             if records is not None:
                 for record in records:
                     record.exception = None
                 return outcome
             kept = type(outcome["value"]).__name__
-            message = f"the task's result, a {kept}, cannot come back: {error}"
-            lost = ResultError(message, hint="return what can be pickled, such as list(...) of a generator")
-            record = ErrorRecord("lambdamagic.errors.ResultError", message, [], text=message, exception=lost)
+            message = f"the task's result, a {kept}, cannot come back: {safe_str(error)}"
+            if not isinstance(error, Exception) or comes_from_the_object(error):
+                error.add_note(message)
+                return self._carried(kind, {"error": self._environment.failure(error), "seconds": outcome["seconds"]})
+            lost = ResultEncodeError(message, hint="return what can be pickled, such as list(...) of a generator")
+            record = ErrorRecord("lambdamagic.errors.ResultEncodeError", message, [], text=message, exception=lost)
             return {"error": [record], "seconds": outcome["seconds"]}
         return outcome

@@ -19,6 +19,7 @@ from lambdamagic.codec.encode import Decoder, unpack_numbers
 from lambdamagic.codec.failures import safe_str
 from lambdamagic.codec.frames import Segment
 from lambdamagic.codec.home import Home
+from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
 from lambdamagic.errors import EncodeError
 from lambdamagic.protocol.envelope import Before, Request
 from lambdamagic.protocol.payload import FrameRef, Payload, split_frames
@@ -178,7 +179,9 @@ def _parts(decoder: Decoder) -> Iterator[tuple[str, Any]]:
             return
         except ImportError:
             raise
-        except Exception as error:
+        except NEVER_THE_OBJECTS:
+            raise
+        except BaseException as error:
             if not name:
                 raise
             raise EncodeError(

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
+from lambdamagic.codec.interruption import Interruption
 from lambdamagic.protocol.bounds import WATCHDOG_MARGIN_S
 from lambdamagic.worker.descriptors import log_descriptors, write_log
 
@@ -29,8 +30,8 @@ _CANCEL_FIRST_S = 5.0  # short tasks make no request at all
 _CANCEL_EVERY_S = 5.0
 
 
-class Interrupted(BaseException):
-    """Raised in the user's code; not an Exception, so that `except Exception` does not keep it.
+class Interrupted(Interruption):
+    """Raised in the user's code.
 
     Attributes:
         reason: `timed_out` or `cancelled`.

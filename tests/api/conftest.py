@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -127,6 +129,31 @@ def programs_environment(one_process_of_apis: None) -> dict[str, str]:
     environment = {**os.environ, **server.connection.environment(), **own}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment
+
+
+@pytest.fixture(scope="session")
+def run(programs_environment: dict[str, str]) -> Callable[..., str]:
+    """Runs Python and returns what it prints."""
+
+    def run(*command: object, cwd: Path) -> str:
+        done = subprocess.run(
+            [sys.executable, *map(str, command)],
+            cwd=cwd,
+            env=programs_environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def results(run: Callable[..., str]) -> Callable[..., Any]:
+    """Runs a program and returns the results that it prints last."""
+    return lambda *command, cwd: json.loads(run(*command, cwd=cwd).splitlines()[-1])
 
 
 @pytest.fixture

@@ -5,41 +5,13 @@ Each program runs once with the standard library's pools, which are forked, and 
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 import zipapp
 from pathlib import Path
 
 import pytest
 
 _PROGRAMS = Path(__file__).parent / "programs"
-
-
-@pytest.fixture(scope="module")
-def run(programs_environment):
-    """Runs Python and returns what it prints."""
-
-    def run(*command, cwd):
-        done = subprocess.run(
-            [sys.executable, *map(str, command)],
-            cwd=cwd,
-            env=programs_environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr + done.stdout
-        return done.stdout
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def results(run):
-    """Runs a program and returns the results that it prints last."""
-    return lambda *command, cwd: json.loads(run(*command, cwd=cwd).splitlines()[-1])
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def items_of(invocation: InvokeCall) -> list[Any]:
     """Return the items that an invocation carries."""
     request = Request.from_json(json.loads(invocation.payload))
     assert request.items is not None
-    found: list[Any] = Decoder(request.items.inline_segments(), HOME).load()
+    found: list[Any] = list(Decoder(request.items.inline_segments(), HOME).parts())
     return found
 
 

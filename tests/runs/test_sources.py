@@ -28,7 +28,7 @@ def _source(items: Any = None, *, chunksize: int = 3, **more: Any) -> ChunkedIte
 
 def _carried(unit: Unit | None) -> tuple[tuple[int, ...], list[Any]]:
     assert unit is not None and unit.items is not None
-    return unit.tasks, Decoder(unit.items().segments, HOME).load()
+    return unit.tasks, list(Decoder(unit.items().segments, HOME).parts())
 
 
 def test_chosen_tasks_lie_in_runs_of_neighbours() -> None:

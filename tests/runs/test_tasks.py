@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -57,8 +58,11 @@ def test_results_that_cannot_be_read_are_their_tasks_failure() -> None:
     broken.frames[0] = broken.frames[0][:-3]
     table.take(_arrival((0,), "A"))
     table.take(broken)
-    assert table.results[0] == "A"
-    assert sorted(table.failures) == [1, 2]
+    assert table.results[:2] == ["A", "B"]
+    assert sorted(table.failures) == [2]
+    table.add("de")
+    table.take(dataclasses.replace(_arrival((3, 4), "D", "E"), frames=[b""]))
+    assert sorted(table.failures) == [2, 3, 4]
 
 
 def test_a_stream_keeps_what_was_not_taken() -> None:

@@ -1,0 +1,70 @@
+"""The parts of a payload one by one, each of which may fail by itself: items of tasks, and their outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from lambdamagic.codec.encode import Decoder
+from lambdamagic.codec.frames import Segment
+from lambdamagic.codec.home import Home
+from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
+
+
+class Unreadable:
+    """Stands for a part whose objects could not be made.
+
+    Attributes:
+        error: What their code raised, or what reading them did.
+    """
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def read_each(
+    frames: Sequence[Segment],
+    home: Home,
+    *,
+    missing: Callable[[str, str, Exception], Any] | None = None,
+) -> Iterator[Any]:
+    """Yield each part, or `Unreadable` in its place.
+
+    Args:
+        frames: The payload's.
+        home: Where its code lives.
+        missing: See `Decoder`.
+    """
+    decoder, count = Decoder(frames, home, missing=missing), 0
+    while not decoder.is_at_end:
+        try:
+            part = decoder.load()
+        except NEVER_THE_OBJECTS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # code of the user's runs here: it may raise anything
+            error.__traceback__ = None  # it would keep the frames
+            yield from _read_rest(Decoder(frames, home, missing=missing, salvages=True), count, error)
+            return
+        yield part
+        count += 1
+        del part
+
+
+def _read_rest(decoder: Decoder, done: int, error: BaseException) -> Iterator[Any]:
+    """Read on with the slow unpickler, which can go on behind what raises."""
+    count = 0
+    while not decoder.is_at_end:
+        try:
+            part = decoder.load()
+        except NEVER_THE_OBJECTS:
+            raise
+        except BaseException as failure:  # noqa: BLE001  # the bytes themselves cannot be read: nothing behind can
+            yield Unreadable(failure)
+            return
+        broken = decoder.take_failure()
+        if count >= done:
+            yield part if broken is None else Unreadable(error if count == done else broken)
+        count += 1
+        del part
