@@ -11,6 +11,7 @@ SIGNS = {
     "running": "▶",
     "done": "✓",
     "failed": "✗",
+    "partly": "!",
     "cancelled": "■",
 }
 #: Of edges and bars: the page's own colours where it has variables for them, else some of middle lightness. None can be
@@ -19,12 +20,14 @@ COLOURS = {
     **dict.fromkeys(("pending", "queued", "starting", "running"), "var(--jp-brand-color1,#2c7be0)"),
     "done": "var(--jp-success-color1,#338a3e)",
     "failed": "var(--jp-error-color1,#dc3b33)",
+    "partly": "var(--jp-warn-color1,#c77700)",
     "cancelled": "var(--jp-ui-font-color2,#767676)",
 }
 _GROUNDS = {
     **dict.fromkeys(("pending", "queued", "starting", "running"), "#1f66c2"),
     "done": "#2a7434",
     "failed": "#b92c25",
+    "partly": "#8a5300",
     "cancelled": "#5f6368",
 }
 #: The style of a line beside a coloured edge.
@@ -37,11 +40,25 @@ AS_TEXT = "mathjax_ignore tex2jax_ignore"
 MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 
 
-def html_state(state: str) -> str:
-    """Return a state's sign and word on a ground of its own, so that it is read on any page."""
+def state_at_end(state: str, *, done: int, failed: int) -> str:
+    """Return how a job ended: one that went on to its end although tasks failed is `partly` done, if any was."""
+    if state != "done" or not failed:
+        return state
+    return "partly" if done else "failed"
+
+
+def state_word(state: str, *, failed: int, count: int | None) -> str:
+    """Return the word for a state; what is partly done says how much of it is not."""
+    if state != "partly":
+        return state
+    return f"{failed:,} of {count:,} failed" if count is not None else f"{failed:,} failed"
+
+
+def html_state(state: str, word: str = "") -> str:
+    """Return a state's sign and word on a separate ground, so that it is read on any page."""
     ground = _GROUNDS.get(state, _GROUNDS["running"])
     style = f"flex:none;padding:0 7px 1px;border-radius:9px;font-weight:600;color:#fff;background:{ground}"
-    return f'<span style="{style}">{SIGNS.get(state, "?")} {escape(state)}</span>'
+    return f'<span style="{style}">{SIGNS.get(state, "?")} {escape(word or state)}</span>'
 
 
 def html_line(label: str, state: str, told: str) -> str:

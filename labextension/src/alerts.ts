@@ -3,7 +3,7 @@
 import { Notification as Toast } from '@jupyterlab/apputils';
 
 import { IJob } from './messages';
-import { cost, duration, facts, pace, SIGNS } from './words';
+import { cost, duration, facts, pace, SIGNS, word } from './words';
 
 /** Tell, if the page is hidden: in JupyterLab, and by the system if the browser was allowed to. */
 export function tellOfEnd(job: IJob, notebook: string, open: () => void): void {
@@ -12,8 +12,8 @@ export function tellOfEnd(job: IJob, notebook: string, open: () => void): void {
   }
   const seconds = (job.finishedAt ?? job.startedAt) - job.startedAt;
   const told = [pace(job), duration(seconds), cost(job), ...facts(job)].filter(Boolean).join(' · ');
-  const headline = `${SIGNS[job.state]} ${job.label} ${job.state}`;
-  const type = job.state === 'failed' ? 'error' : job.state === 'cancelled' ? 'warning' : 'success';
+  const headline = `${SIGNS[job.state]} ${job.label} ${word(job)}`;
+  const type = job.state === 'failed' ? 'error' : job.state === 'cancelled' || job.state === 'partly' ? 'warning' : 'success';
   Toast.emit(`${headline}: ${told}`, type, {
     autoClose: false,
     actions: [{ label: 'Show jobs', callback: open }]

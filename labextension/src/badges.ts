@@ -4,7 +4,7 @@ import { NotebookPanel } from '@jupyterlab/notebook';
 
 import { JobsModel } from './model';
 import { element, write } from './row';
-import { cost, duration, SIGNS } from './words';
+import { cost, duration, SIGNS, word } from './words';
 
 const CLASS = 'lm-badge';
 
@@ -24,7 +24,7 @@ export function drawBadges(panel: NotebookPanel, model: JobsModel, isShown: bool
     }
     badge.dataset.state = job.state;
     write(badge, `λ ${SIGNS[job.state] ?? '?'}`);
-    const told = [`${job.state} on Lambda`, job.finishedAt ? duration(model.elapsed(job, 0)) : '', cost(job)];
+    const told = [`${word(job)} on Lambda`, job.finishedAt ? duration(model.elapsed(job, 0)) : '', cost(job)];
     badge.title = told.filter(Boolean).join(' · ');
     badge.setAttribute('role', 'img');
     badge.setAttribute('aria-label', badge.title);

@@ -4,7 +4,7 @@
 export const TARGET = 'lambdamagic.jobs';
 export const VERSION = 1;
 
-export type JobState = 'queued' | 'starting' | 'running' | 'done' | 'failed' | 'cancelled';
+export type JobState = 'queued' | 'starting' | 'running' | 'done' | 'failed' | 'partly' | 'cancelled';
 
 /** One job; times in seconds since the epoch, by the kernel's clock. */
 export interface IJob {
@@ -13,6 +13,8 @@ export interface IJob {
   /** The id of the notebook's cell that started it; empty when that is not known. */
   cell: string;
   state: JobState;
+  /** The state in words, where they are others. */
+  word?: string;
   /** What it waits for before it can begin; empty otherwise. */
   note: string;
   error: string;

@@ -3,6 +3,7 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { FromKernel, IJob, IResultMessage, ISession, ITableMessage, VERSION } from './messages';
+import { word } from './words';
 
 export type Filter = 'all' | 'running' | 'failed';
 
@@ -99,11 +100,11 @@ export class JobsModel {
   shown(filter: Filter, words = ''): IJob[] {
     const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
     return this.jobs.filter(job => {
-      if ((filter === 'running' && isOver(job)) || (filter === 'failed' && job.state !== 'failed')) {
+      if ((filter === 'running' && isOver(job)) || (filter === 'failed' && !['failed', 'partly'].includes(job.state))) {
         return false;
       }
-      const text = `${job.label} ${job.state} ${job.id} ${job.error}`.toLowerCase();
-      return wanted.every(word => text.includes(word));
+      const text = `${job.label} ${word(job)} ${job.id} ${job.error}`.toLowerCase();
+      return wanted.every(each => text.includes(each));
     });
   }
 

@@ -2,7 +2,7 @@
 
 import { IJob } from './messages';
 import { isOver, JobsModel } from './model';
-import { cost, count, duration, facts, pace, retry, SIGNS } from './words';
+import { cost, count, duration, facts, pace, retry, SIGNS, timeOfDay, word } from './words';
 
 /** What a person can do with a job. */
 export interface IActions {
@@ -67,11 +67,11 @@ export class JobRow {
     write(this._sign, SIGNS[job.state] ?? '?');
     write(this._label, job.label);
     this._label.title = `${job.label}\njob ${job.id}`;
-    write(this._state, asked.isCancelling ? 'cancelling…' : job.state);
+    write(this._state, asked.isCancelling ? 'cancelling…' : word(job));
     this._drawBar(job);
-    const told = [pace(job), duration(model.elapsed(job, nowMs)), cost(job)];
+    const told = [timeOfDay(job.startedAt, nowMs), pace(job), duration(model.elapsed(job, nowMs)), cost(job)];
     if (job.leftS !== null && !isOver(job)) {
-      told.splice(2, 0, `about ${duration(job.leftS).replace('.0 s', ' s')} left`);
+      told.splice(3, 0, `about ${duration(job.leftS).replace('.0 s', ' s')} left`);
     }
     write(this._pace, told.filter(Boolean).join(' · '));
     write(this._facts, facts(job).join(' · '));

@@ -3,9 +3,17 @@
 import { IJob, JobState } from './messages';
 
 /** A sign for each state, since colour alone tells nothing to many. */
-export const SIGNS: Record<JobState, string> = { queued: '…', starting: '…', running: '▶', done: '✓', failed: '✗', cancelled: '■' };
+export const SIGNS: Record<JobState, string> = { queued: '…', starting: '…', running: '▶', done: '✓', failed: '✗', partly: '!', cancelled: '■' };
+
+/** The state of a job as a person says it. */
+export function word(job: IJob): string {
+  return (job.state === 'partly' && job.word) || job.state;
+}
 
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.0095) {
+    return seconds >= 0.00005 ? `${(seconds * 1000).toFixed(1)} ms` : `${Math.max(1, Math.round(seconds * 1e6))} µs`;
+  }
   if (seconds < 0.9995) {
     return `${Math.round(seconds * 1000)} ms`;
   }
@@ -19,6 +27,16 @@ export function duration(seconds: number): string {
     return `${minutes} min ${padded(whole % 60)} s`;
   }
   return `${Math.floor(minutes / 60)} h ${padded(minutes % 60)} min`;
+}
+
+/** When something was, of this day by its time, else with the day. */
+export function timeOfDay(seconds: number, nowMs: number): string {
+  if (!seconds) {
+    return '';
+  }
+  const at = new Date(seconds * 1000);
+  const time = at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  return at.toDateString() === new Date(nowMs).toDateString() ? time : `${at.toLocaleDateString('en-CA')} ${time}`;
 }
 
 /** Less is told as less than this. */
@@ -55,7 +73,7 @@ export function retry(job: IJob): string {
 export function loading(job: IJob, elapsedS: number): string {
   const numbers = [pace(job), duration(elapsedS), job.tasks !== 1 && job.failed ? `${count(job.failed)} failed` : ''];
   const far = numbers.filter(Boolean).join(' · ');
-  return `λ ${job.label} ${SIGNS[job.state]} ${job.state} · ${far}. The page was reloaded: the rest is shown when the cell ends.`;
+  return `λ ${job.label} ${SIGNS[job.state]} ${word(job)} · ${far}. The page was reloaded: the rest is shown when the cell ends.`;
 }
 
 /** What is left to say of a job when its kernel has ended, in lines; the numbers are the last that were heard. */
@@ -63,7 +81,7 @@ export function lost(job: IJob): string[] {
   const isOver = job.finishedAt !== null;
   const numbers = [pace(job), job.tasks !== 1 && job.failed ? `${count(job.failed)} failed` : '', cost(job), `job ${job.id}`];
   const lines = [
-    `λ ${job.label} ${isOver ? `${SIGNS[job.state]} ${job.state}` : '■ no longer followed'}`,
+    `λ ${job.label} ${isOver ? `${SIGNS[job.state]} ${word(job)}` : '■ no longer followed'}`,
     numbers.filter(Boolean).join(' · ')
   ];
   if (isOver) {
@@ -79,7 +97,7 @@ export function lost(job: IJob): string[] {
 /** What else is worth telling, most important first. */
 export function facts(job: IJob): string[] {
   const told: string[] = [];
-  if (job.failed && job.tasks !== 1) {
+  if (job.failed && job.tasks !== 1 && job.state !== 'partly') {
     told.push(`${count(job.failed)} failed`);
   }
   if (job.retried) {

@@ -195,6 +195,7 @@ test('a kernel that ends loses its jobs, and what is said of them is true', () =
   assert.match(lost(job)[2]!, /ends by itself/);
   assert.match(lost({ ...job, canAttach: true })[2]!, new RegExp(`%lambda attach ${JOB} takes it up`));
   assert.match(lost({ ...job, state: 'failed', finishedAt: 1010 })[0]!, /✗ failed$/);
+  assert.match(lost({ ...job, state: 'partly', word: '1 of 4 failed', finishedAt: 1010 })[0]!, /! 1 of 4 failed$/);
 });
 
 test('how far a job is stands where its widget cannot be loaded', () => {

@@ -10,7 +10,7 @@ from lambdamagic.api import process
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.map_job import MapJob
 from lambdamagic.api.options import read_options
-from lambdamagic.appearance import printable
+from lambdamagic.appearance import printable, state_at_end
 from lambdamagic.errors import JobMissingError
 from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.runs.stored import StoredWork, find_note
@@ -27,8 +27,8 @@ class JobInfo:
         job_id: Its id.
         label: What ran; empty where only the bucket knows of it.
         mode: `sync`, `event` or `trigger`; empty where that is not known.
-        state: `done`, `failed`, `cancelled`, `running` (its client lives), `abandoned` (its client died; `attach` takes
-            it up) or `stored` (only the bucket knows of it).
+        state: `done`, `failed`, `partly` (it went on to its end, and some tasks failed), `cancelled`, `running` (its
+            client lives), `abandoned` (its client died; `attach` takes it up) or `stored` (only the bucket knows it).
         started_at: Seconds since the epoch; 0 where that is not known.
         task_count: How many tasks there were, if that is known.
         done: Tasks that have returned, as its client noted at its end.
@@ -76,15 +76,16 @@ def list_jobs(*, bucket: bool = False, count: int = 500, **options: Any) -> list
 
 def _info(note: JobNote) -> JobInfo:
     ended = note.ended
+    done, failed = int(ended.get("done", 0)), int(ended.get("failed", 0))
     return JobInfo(
         job_id=note.job_id,
         label=printable(note.label),
         mode=note.mode,
-        state=note.state,
+        state=state_at_end(note.state, done=done, failed=failed),
         started_at=note.started_at,
         task_count=note.task_count,
-        done=int(ended.get("done", 0)),
-        failed=int(ended.get("failed", 0)),
+        done=done,
+        failed=failed,
         cost_usd=float(ended.get("cost_usd", 0.0)),
         where=note.where,
         is_attachable=bool(note.key),

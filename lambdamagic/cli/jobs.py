@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lambdamagic.appearance import state_word
 from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.exits import RAN_AND_FAILED
 
@@ -39,7 +40,8 @@ def _row(job: JobInfo) -> tuple[str, ...]:
     tasks = f"{job.done:,}/{job.task_count:,}" if job.task_count is not None else ""
     cost = f"{job.cost_usd:.6f} USD" if job.cost_usd else ""
     where = str(job.where.get("function") or job.where.get("target") or "")
-    return job.job_id, job.label, job.state, tasks, cost, began, job.mode, where
+    state = state_word(job.state, failed=job.failed, count=job.task_count)
+    return job.job_id, job.label, state, tasks, cost, began, job.mode, where
 
 
 @click.command()

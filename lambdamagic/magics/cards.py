@@ -123,7 +123,8 @@ class Card:
     def progress(self) -> Progress:
         """Return how far it is; a cell that raised is a job that was done as far as the engine goes."""
         progress = self.showing.listener.snapshot()
-        return progress if self.run.job is None else replace(progress, state=self.run.state)
+        is_told = self.run.job is None or (progress.state == "partly" and self.run.state == "failed")
+        return progress if is_told else replace(progress, state=self.run.state)
 
     def remember(self) -> JobRecord:
         """Have it among the session's jobs: who hears of it may ask for it at once."""

@@ -70,7 +70,14 @@ class CellRun:
         resolved, function = ready(session, self._resolved, program)
         options = {"out": self._out or None, "mutations": not arguments.no_mutations}
         request = RunRequest(
-            "cell", _label(body), Units([Unit((0,))]), 1, program, function, options, is_program_shared=False
+            "cell",
+            arguments.name or _label(body),
+            Units([Unit((0,))]),
+            1,
+            program,
+            function,
+            options,
+            is_program_shared=False,
         )
         work = CellWork(
             session,

@@ -6,6 +6,7 @@ looked at only.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections import deque
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from lambdamagic.widgets.tasks import TaskState
 #: Invocations whose ids are kept, the latest.
 _KEPT = 20_000
 _OUTPUT, _TRACEBACK = 20_000, 20_000
+_CODE = re.compile(r'^  File "([^"]+)", line (\d+)', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,17 @@ def _errors(arrival: Arrival) -> dict[int, str]:
 
 
 def _traceback(error: BaseException) -> str:
-    lines = "".join(traceback.format_exception(error))
+    lines = _CODE.sub(_named, "".join(traceback.format_exception(error)))
     return lines if len(lines) <= _TRACEBACK else "…" + lines[-_TRACEBACK:]
+
+
+def _named(place: re.Match[str]) -> str:
+    """Name a cell as IPython does in its tracebacks; its code is in a file that no person knows."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    name = None if shell is None else shell.compile.format_code_name(place[1])
+    return place[0] if name is None else f"  {' '.join(name)}, line {place[2]}"
 
 
 def _report(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from lambdamagic.api.attach import JobInfo, list_jobs
-from lambdamagic.appearance import SIGNS
+from lambdamagic.appearance import SIGNS, state_word
 from lambdamagic.errors import LambdaMagicError
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.tables import Table
@@ -38,7 +38,7 @@ def _row(info: JobInfo) -> tuple[str, ...]:
     return (
         info.job_id,
         info.label,
-        f"{SIGNS.get(info.state, '?')} {info.state}",
+        f"{SIGNS.get(info.state, '?')} {state_word(info.state, failed=info.failed, count=info.task_count)}",
         tasks,
         cost,
         began,

@@ -180,7 +180,7 @@ def _row(record: JobRecord, now: float) -> tuple[str, ...]:
     return (
         progress.job_id,
         progress.label,
-        f"{SIGNS.get(progress.state, '?')} {progress.state}",
+        f"{SIGNS.get(progress.state, '?')} {progress.word}",
         f"{progress.finished_tasks:,}/{progress.task_count:,}" if progress.task_count else "",
         text.duration(progress.elapsed_s(now)) if progress.started_at else "",
         text.billed(progress) if progress.started_at else "",

@@ -119,8 +119,8 @@ class LiveOutput:
             return
         named = JOB_LINE.search(line.text)
         if named:
-            first, last = named["first"], named["last"]
-            head = f"── task {first}\n" if first == last else f"── tasks {first} to {last}\n"
+            first, last = int(named["first"]) + 1, int(named["last"]) + 1
+            head = f"── item {first:,}\n" if first == last else f"── items {first:,} to {last:,}\n"
             self._running[line.request_id] = _Invocation("" if self._is_single else head)
             while len(self._running) > _INVOCATIONS:
                 self._running.popitem(last=False)

@@ -153,7 +153,7 @@ class MapRun:
     ) -> RunRequest:
         runs, known = self.table.add(items)
         self.table.items = items
-        label = f"{what} × {len(items):,}"
+        label = self._arguments.name or f"{what} × {len(items):,}"
         sizing = Sizing.of(self._resolved.settings)
         work = self._work = MapWork(label, program, function, items, self._encoder(program), sizing)
         return work.request([task for run in runs for task in run] if known else range(len(items)), len(items))
@@ -183,7 +183,7 @@ class MapRun:
         self._pull = pull
         cached = pull_one()  # the rest may depend on what comes of it
         keep = None if settings.cache else feed.keep
-        return RunRequest("map", what, feed, None, program, function, cached=cached, keep=keep)
+        return RunRequest("map", self._arguments.name or what, feed, None, program, function, cached=cached, keep=keep)
 
     def again(self, *, failed: bool) -> list[Any]:
         """Run the tasks that have no result, and those that failed if they are asked for; return all results.
@@ -327,7 +327,7 @@ class MapRun:
     def _exception(self, task: int, failure: Failure, arrival: Arrival) -> BaseException:
         if failure.error is not None:
             return failure.error
-        note = f"raised on Lambda by task {task} of {self.table.count:,} (request {arrival.request_id})"
+        note = f"raised on Lambda by item {task + 1:,} of {self.table.count:,} (request {arrival.request_id})"
         return local_exception(self._session.shell, failure.records, note)
 
     def _check_failures(self) -> None:
@@ -339,7 +339,7 @@ class MapRun:
         done = count - len(self.table.missing) - len(failures)
         kept = f"{done:,} results are kept in `%lambda last`, and " if done else ""
         sys.stderr.write(
-            f"lambdamagic: task {first} of {count:,} failed; {kept}"
+            f"lambdamagic: item {first + 1:,} of {count:,} failed; {kept}"
             f"--on-error return gives exceptions among the results\n"
         )
         raise failures[first]

@@ -37,6 +37,7 @@ def head(progress: Progress, now: float) -> dict[str, Any]:
         "job": progress.job_id,
         "label": progress.label,
         "state": progress.state,
+        "word": progress.word,
         "note": progress.note,
         "error": progress.error,
         "count": progress.task_count,

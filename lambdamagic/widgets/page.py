@@ -41,7 +41,7 @@ def render(progress: Progress, now: float) -> str:
         f'<div class="{AS_TEXT}" style="{_CARD.format(accent=colour)}">',
         f'<div style="{_HEAD}">',
         f'<span style="{_LABEL}" title="{escape(progress.label)}">λ {escape(progress.label)}</span> ',
-        f"{html_state(progress.state)} ",
+        f"{html_state(progress.state, progress.word)} ",
         f'<span style="flex:none;margin-left:auto">{_joined(pace(progress, now))}</span>',
         "</div>",
     ]

@@ -318,6 +318,7 @@ def job_facts(progress: Progress, cell: str, now: float) -> dict[str, Any]:
         "label": progress.label[:_LABEL],
         "cell": cell,
         "state": progress.state,
+        "word": progress.word,
         "note": progress.note,
         "error": (progress.error or (most[0][0] if most else ""))[:_ERROR],
         "tasks": progress.task_count,

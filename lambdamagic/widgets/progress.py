@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic import events
-from lambdamagic.appearance import printable
+from lambdamagic.appearance import printable, state_at_end, state_word
 from lambdamagic.widgets.pace import RemainingTime
 from lambdamagic.widgets.tasks import Changes, TaskGrid, TaskState
 
@@ -58,6 +58,11 @@ class Progress:
     def finished_tasks(self) -> int:
         """Tasks with an outcome."""
         return self.done + self.failed
+
+    @property
+    def word(self) -> str:
+        """The state in words."""
+        return state_word(self.state, failed=self.failed, count=self.task_count)
 
     @property
     def is_over(self) -> bool:
@@ -163,8 +168,8 @@ class ProgressListener:
         progress.unreported += self._tasks.ended()
         progress.state, progress.error, progress.finished_at = event.state, event.error, event.at
         progress.note = ""
-        if event.state == "done" and self._tasks.counts[TaskState.FAILED]:
-            progress.state = "failed"
+        counts = self._tasks.counts
+        progress.state = state_at_end(event.state, done=counts[TaskState.DONE], failed=counts[TaskState.FAILED])
 
     def snapshot(self) -> Progress:
         """Return a copy that does not change any more."""

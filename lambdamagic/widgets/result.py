@@ -19,9 +19,11 @@ from lambdamagic.widgets.tasks import TaskGrid
 _LABEL, _MESSAGE, _TRACEBACK, _LINE = 200, 300, 6_000, 400
 _SHOWN_ERRORS = 8
 
-_LIGHT = "--g:#1a7f37;--f:#c62828;--n:#69707a;--t:#1f2328;--q:#57606a;--s:#fff;--b:#d4d9de;--e:#f4f6f8;--p:none"
+_LIGHT = (
+    "--g:#1a7f37;--f:#c62828;--w:#8a5300;--n:#69707a;--t:#1f2328;--q:#57606a;--s:#fff;--b:#d4d9de;--e:#f4f6f8;--p:none"
+)
 _DARK = (
-    "--g:#4fbd68;--f:#ff8078;--n:#a2a9b2;--t:#e8eaed;--q:#b6bcc5;--s:#1b1d20;--b:#43484f;--e:#2a2d31;"
+    "--g:#4fbd68;--f:#ff8078;--w:#f0a63a;--n:#a2a9b2;--t:#e8eaed;--q:#b6bcc5;--s:#1b1d20;--b:#43484f;--e:#2a2d31;"
     "--p:brightness(1.15)"
 )
 # A page that says which theme it has is believed; of another, the system's wish is.
@@ -36,7 +38,8 @@ font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);font-variant-numeric
 .lmr .lmr-l{{font:600 14px/1.6 var(--jp-code-font-family,ui-monospace,monospace);overflow-wrap:anywhere}}
 .lmr .lmr-s{{display:inline-block;margin-left:6px;padding:0 10px;border:1px solid;border-radius:99px;
 font:600 12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}}
-.lmr .lmr-done{{color:var(--g)}}.lmr .lmr-failed{{color:var(--f)}}.lmr .lmr-cancelled{{color:var(--n)}}
+.lmr .lmr-done{{color:var(--g)}}.lmr .lmr-failed{{color:var(--f)}}.lmr .lmr-partly{{color:var(--w)}}
+.lmr .lmr-cancelled{{color:var(--n)}}
 .lmr .lmr-q{{color:var(--q)}}
 .lmr .lmr-h{{border-collapse:collapse;margin:8px 0 2px;border:0;font-size:13px;color:inherit}}
 .lmr .lmr-h tr,.lmr .lmr-h thead,.lmr .lmr-h tbody tr:nth-child(odd),.lmr .lmr-h tbody tr:hover{{border:0;
@@ -69,7 +72,7 @@ def render(progress: Progress, tasks: TaskGrid, *, traceback: str = "", is_kept:
     parts = [
         f'{_STYLE}<div class="lmr {AS_TEXT}" role="group" aria-label="Job {label}">',
         f'<div><b class="lmr-l">λ {label}</b> <span class="lmr-s lmr-{escape(progress.state)}">'
-        f"{SIGNS.get(progress.state, '?')} {escape(progress.state)}</span></div>",
+        f"{SIGNS.get(progress.state, '?')} {escape(progress.word)}</span></div>",
         f'<div class="lmr-q">{escape(" · ".join([*_pace(progress, now), f"job {progress.job_id}"]))}</div>',
     ]
     if is_map:
@@ -104,10 +107,11 @@ def plain(progress: Progress) -> str:
 
 
 def _table(progress: Progress) -> str:
-    facts = {"billed": text.billed(progress)}
+    facts = {"billed": text.billed(progress)} if progress.billed_ms or progress.unreported else {}
     if progress.cost_usd:
         facts["cost" if progress.is_billed else "would cost on AWS"] = text.cost(progress)
-    facts["cold starts"] = f"{progress.cold_starts:,}"
+    if progress.cold_starts or progress.task_count != 1:
+        facts["cold starts"] = f"{progress.cold_starts:,}"
     counts = {
         "failed": progress.failed,
         "retried": progress.retried,
@@ -134,7 +138,7 @@ def _errors(progress: Progress, traceback: str, *, is_map: bool) -> list[str]:
         told = f'<span class="lmr-failed">✗ {count:,} ×</span> {escape(_cut(error, _MESSAGE))}'
         if place == 0 and traceback:
             task = progress.first_failed.get(error)
-            name = f"Traceback of task {task}" if task is not None else "Traceback"
+            name = f"Traceback of item {task + 1:,}" if task is not None else "Traceback"
             trace = (
                 f'<pre class="lmr-p" tabindex="0" role="region" aria-label="{name}">{escape(_tail(traceback))}</pre>'
             )

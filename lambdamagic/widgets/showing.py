@@ -30,7 +30,7 @@ EVERY_S = 0.15
 Front = Literal["notebook", "headless", "terminal", "nobody"]
 #: More of a label would leave no room for the rest in a terminal of 80 columns.
 _LABEL_WIDTH = 28
-_STYLES = {"running": "blue", "done": "green", "failed": "red", "cancelled": "yellow"}
+_STYLES = {"running": "blue", "done": "green", "failed": "red", "partly": "yellow", "cancelled": "yellow"}
 
 
 class View(Protocol):
@@ -76,7 +76,7 @@ def _drawn(progress: Progress, now: float) -> RenderableType:
 
     cells: list[RenderableType] = [
         Text(f"λ {_shortened(progress.label)}", style="bold"),
-        Text(f"{SIGNS.get(progress.state, '?')} {progress.state}", style=_STYLES.get(progress.state, "")),
+        Text(f"{SIGNS.get(progress.state, '?')} {progress.word}", style=_STYLES.get(progress.state, "")),
     ]
     if progress.task_count is not None and progress.task_count != 1:
         cells.append(ProgressBar(total=max(1, progress.task_count), completed=progress.finished_tasks, width=20))

@@ -8,6 +8,8 @@ from lambdamagic.widgets.progress import Progress
 
 def duration(seconds: float) -> str:
     """Return a duration as people say it."""
+    if 0 < seconds < 0.0095:
+        return f"{seconds * 1000:.1f} ms" if seconds >= 0.00005 else f"{max(1, round(seconds * 1e6))} µs"
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
@@ -68,7 +70,7 @@ def details(progress: Progress) -> list[str]:
     told = [progress.note] if progress.note else []
     if progress.running and is_map and not progress.is_over:
         told.append(f"{progress.running:,} under way")
-    if progress.failed and is_map:
+    if progress.failed and is_map and progress.state != "partly":
         told.append(f"{progress.failed:,} failed")
     if progress.backed_up:
         told.append(f"{progress.backed_up:,} backed up")
@@ -99,4 +101,4 @@ def facts(progress: Progress, now: float) -> list[str]:
 def line(progress: Progress, now: float) -> str:
     """Return the job in one line."""
     sign = SIGNS.get(progress.state, "?")
-    return f"λ {progress.label}  {sign} {progress.state}  {' · '.join(facts(progress, now))}"
+    return f"λ {progress.label}  {sign} {progress.word}  {' · '.join(facts(progress, now))}"

@@ -277,6 +277,6 @@ def test_exceptions_travel_on(notebook):
         copies = notebook.names["copies"]
         assert [(type(each), each.args, str(each)) for each in copies] == told, name
         assert [bool(each._render_traceback_()) for each in copies] == [True] * 5, name
-        assert copies[0].__notes__[0].startswith("raised on Lambda by task 0")
+        assert copies[0].__notes__[0].startswith("raised on Lambda by item 1 of 1")
     copied = pickle.loads(pickle.dumps(notebook.names["caught"][1]))
     assert copied._render_traceback_()[-1] == "FileNotFoundError: [Errno 2] gone 1"

@@ -78,7 +78,7 @@ def test_an_exception_is_raised_with_its_type(notebook):
     ran = notebook.run("r = %lambda_map --chunksize 1 f range(4)")
     assert type(ran.error) is notebook.names["Bad"]
     assert ran.error.args == (2,)
-    assert "raised on Lambda by task 2 of 4" in ran.error.__notes__[-1]
+    assert "raised on Lambda by item 3 of 4" in ran.error.__notes__[-1]
     assert "raise Bad(x)" in ran.traceback
     assert "--on-error return" in ran.stderr
     assert "r" not in notebook.names

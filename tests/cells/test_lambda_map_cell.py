@@ -41,7 +41,10 @@ def test_errors_name_the_bodys_line(notebook):
     ran = notebook.run("%%lambda_map x in [1, 0]\ny = 2\ny / x")
     assert type(ran.error) is ZeroDivisionError
     assert "----> 3 y / x" in ran.traceback
-    assert "by task 1 of 2" in ran.error.__notes__[-1]
+    assert "by item 2 of 2" in ran.error.__notes__[-1]
+    assert "lambdamagic: item 2 of 2 failed; " in ran.stderr
+    record = notebook.session.history[-1]
+    assert record.progress.label == "for x in [1, 0] × 2"
 
 
 def test_bodies_without_a_value_give_none(notebook):

@@ -32,7 +32,7 @@ def test_what_runs_is_shown_before_it_answers(notebook, gate):
     live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock))
     live.tick()
     assert log.now == "", "nobody looks"
-    _watch(live, log, lambda: log.now == "── task 1\nstep 1\nEND of a step\nREPORT ready")
+    _watch(live, log, lambda: log.now == "── item 2\nstep 1\nEND of a step\nREPORT ready")
     live.stop()
     assert log.now == ""
     gate.open()

@@ -132,3 +132,16 @@ def test_settings_of_config_magic_are_used(notebook):
         assert notebook.remote(body, "--memory 256").value == 256
     finally:
         notebook.ok("%config LambdaMagics.memory_mb = None\n%config LambdaMagics.timeout_s = None")
+
+
+def test_a_job_has_the_name_that_it_is_given(notebook):
+    """Cells and maps alike; where a traceback is shown as text, it names cells as IPython does."""
+    notebook.remote("1 + 1", "--name 'a sum'")
+    notebook.ok("def half(n):\n    return 1 / n")
+    number = notebook.shell.execution_count - 1
+    notebook.ok("%lambda_map --name halves --on-error return half [0, 1]")
+    first, second = list(notebook.session.history)[-2:]
+    assert (first.progress.label, second.progress.label) == ("a sum", "halves")
+    assert second.progress.word == "1 of 2 failed"
+    trace = second.map._card.details.describe(0).traceback
+    assert f"  Cell In[{number}], line 2, in half" in trace

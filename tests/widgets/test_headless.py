@@ -64,7 +64,7 @@ def test_a_notebook_that_nobody_looks_at(runner: str, written: Path) -> None:
     if runner == "papermill":
         log = _call("papermill", "--log-output", "--no-progress-bar", str(written), str(ran))
         assert "λ slow × 8  ▶ running" in log
-        assert "λ slow × 8  ✗ failed  8/8 tasks" in log
+        assert "λ slow × 8  ! 1 of 8 failed  8/8 tasks" in log
     else:
         _call("nbconvert", "--execute", "--to", "notebook", "--output", ran.name, str(written))
     outputs = _outputs(ran)
@@ -74,7 +74,7 @@ def test_a_notebook_that_nobody_looks_at(runner: str, written: Path) -> None:
     (shown,) = [output.data for output in outputs if output.output_type == "display_data"]
     assert sorted(shown) == ["text/html", "text/plain"]
     assert "✗ 1 × ZeroDivisionError: division by zero" in shown["text/plain"]
-    assert "Traceback of task 3" in shown["text/html"]
+    assert "Traceback of item 4" in shown["text/html"]
     _call("nbconvert", "--to", "html", str(ran))
     page = ran.with_suffix(".html").read_text()
     assert 'class="lmr ' in page
@@ -101,6 +101,6 @@ def test_background_jobs_in_a_notebook_that_nobody_looks_at(tmp_path: Path) -> N
     assert "running" not in shown["fail"]
     assert "failed: ValueError" in shown["between"] + shown["after"] and "not held up" in shown["after"]
     assert "8/8 tasks" in shown["map"]
-    assert "Traceback of task 3" in ran.read_text()
+    assert "Traceback of item 4" in ran.read_text()
     assert "the end of the notebook stops it" in shown["late"]
     assert "invalid literal for int() with base 10: 'nothing'" in shown["refused"]

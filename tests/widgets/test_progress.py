@@ -63,6 +63,8 @@ def test_equal_errors_are_counted_together() -> None:
     [
         (over(), [outcome(0)], "done"),
         (over(), [outcome(0, "ValueError: x")], "failed"),
+        (over(), [outcome(0, "ValueError: x"), outcome(1)], "partly"),
+        (over("failed"), [outcome(0, "ValueError: x"), outcome(1)], "failed"),
         (over("failed", "OutOfMemoryError"), [], "failed"),
         (over("cancelled"), [outcome(0)], "cancelled"),
     ],

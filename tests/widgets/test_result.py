@@ -12,7 +12,8 @@ import pytest
 
 from lambdamagic.widgets import result
 from lambdamagic.widgets.progress import ProgressListener
-from tests.widgets.jobs import ended, outcome, over, sent, started
+from lambdamagic.widgets.tasks import TaskGrid
+from tests.widgets.jobs import after, ended, outcome, over, sent, started
 
 _PICTURE = "data:image/svg+xml;base64,"
 #: Tags after which a page begins a new line.
@@ -126,11 +127,27 @@ def test_failed_tasks_show_in_bar_timeline_and_histogram() -> None:
         assert 'stroke="#d94848"' not in sound
 
 
+def test_a_cell_has_no_zeros_that_say_nothing() -> None:
+    """One warm task: its bill and its memory; a cold start is told where there was one."""
+    for is_cold, columns in ((False, ["billed", "memory peak"]), (True, ["billed", "cold starts", "memory peak"])):
+        happened = (started(1, "fit(X)"), sent("a", 0), ended("a", 0, is_cold=is_cold), outcome(0), over())
+        html = result.render(after(*happened), TaskGrid())
+        assert re.findall('scope="col">([^<]*)<', html) == columns
+
+
+def test_a_map_that_went_on_is_amber_and_says_how_many_failed() -> None:
+    """It is not red: its other values are there. One of which nothing came is."""
+    card = result.render(after(started(2), outcome(0), outcome(1, "E"), over()), TaskGrid())
+    assert '<span class="lmr-s lmr-partly">! 1 of 2 failed</span>' in card
+    card = result.render(after(started(2), outcome(0, "E"), outcome(1, "E"), over()), TaskGrid())
+    assert '<span class="lmr-s lmr-failed">✗ failed</span>' in card
+
+
 def test_it_reads_as_text_where_a_page_takes_styles_and_pictures_out() -> None:
     """The facts and the first error stand in the text, in lines and words of their own; no debris of pictures does."""
     html = _rendered(*_job(40, error=lambda task: "ValueError: x" if task == 7 else ""), traceback="the remote lines")
     assert _Reader(html).lines == [
-        "λ evaluate ✗ failed",
+        "λ evaluate ! 1 of 40 failed",
         "40/40 tasks · 10.0 s · job 20260101-000000-abcdef01",
         *("billed", "cold starts", "failed", "memory peak"),
         *("1 min 00 s", "40", "1", "100 of 512 MB"),

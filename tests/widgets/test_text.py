@@ -16,6 +16,10 @@ from tests.widgets.jobs import JOB, START, after, ended, outcome, over, sent, st
     ("seconds", "words"),
     [
         (0, "0 ms"),
+        (0.000_004, "4 µs"),
+        (0.000_2, "0.2 ms"),
+        (0.009_4, "9.4 ms"),
+        (0.009_6, "10 ms"),
         (0.25, "250 ms"),
         (0.9999, "1.0 s"),
         (1.24, "1.2 s"),

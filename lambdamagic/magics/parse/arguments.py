@@ -62,6 +62,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         argument("--retries", type=whole_number, metavar="N", help="run again up to N times what fails"),
         argument("--retry-on", metavar="TYPES", help="retry only these exceptions: ValueError,TimeoutError"),
         argument("--retry-memory", type=whole_number, metavar="MB", help="after out of memory: twice it, up to this"),
+        argument("--name", metavar="TITLE", help="what the job is called in its card, in the panel and in lists"),
         argument("--bg", action="store_true", help="return at once; cells that read what it binds wait for it"),
         argument("--plan", action="store_true", help="show what would be sent, and send nothing"),
         argument("-q", "--quiet", action="store_true", default=None, help="show results only"),

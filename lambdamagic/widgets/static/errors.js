@@ -1,5 +1,5 @@
 // Errors, grouped by type and message, the most frequent first.
-import { count, element } from "./words.js";
+import { count, element, item } from "./words.js";
 
 export class Errors {
   /**
@@ -35,13 +35,13 @@ export class Errors {
     if (!group) {
       const [type, message] = split(error);
       const many = element("b", { class: "lm-many" });
-      const trace = element("pre", { class: "lm-trace", tabindex: "0", "aria-label": `Traceback of task ${first}` });
+      const trace = element("pre", { class: "lm-trace", tabindex: "0", "aria-label": `Traceback of ${item(first, this._store.head)}` });
       group = element(
         "details",
         {},
         element("summary", {}, many, element("code", { text: type }), element("span", { text: message })),
         trace,
-        element("button", { type: "button", class: "lm-button", text: `Show task ${count(first)}`, click: () => this._open(first) }),
+        element("button", { type: "button", class: "lm-button", text: `Show ${item(first, this._store.head)}`, click: () => this._open(first) }),
       );
       group.many = many;
       group.trace = trace;

@@ -1,7 +1,7 @@
 // The grid: one cell a task on a canvas, or one a block of tasks where there are too many.
 //
 // To a screen reader and a keyboard it is a slider: its value is a task, and its text says what that task does.
-import { DONE, FAILED, NOT_RUN, RETRYING, RUNNING, STATES, THROTTLED, WAITING, count, duration, element } from "./words.js";
+import { DONE, FAILED, NOT_RUN, RETRYING, RUNNING, STATES, THROTTLED, WAITING, count, duration, element, item } from "./words.js";
 
 const TALLEST = 232;
 const LARGEST = 16;
@@ -287,7 +287,7 @@ export class Grid {
     }
     const state = states[task];
     const took = state === DONE || state === FAILED ? `, ${duration(seconds[task])}` : "";
-    return `Task ${count(task)}: ${STATES[state].sign} ${STATES[state].word}${took}`;
+    return `${item(task, this._store.head)}: ${STATES[state].sign} ${STATES[state].word}${took}`;
   }
 }
 

@@ -30,7 +30,7 @@ export class Output {
   constructor(store) {
     this._store = store;
     this._search = element("input", { type: "search", placeholder: "search", "aria-label": "Search the output", input: () => this.draw(true) });
-    this._task = element("input", { type: "number", min: "0", placeholder: "all tasks", "aria-label": "Only this task", input: () => this.draw(true) });
+    this._task = element("input", { type: "number", min: "1", placeholder: "all items", "aria-label": "Only this item", input: () => this.draw(true) });
     this._note = element("span", { class: "lm-hint" });
     this._lines = element("pre", { class: "lm-output", tabindex: "0", "aria-label": "Output" });
     this._now = new Now(store);
@@ -45,7 +45,7 @@ export class Output {
     if (!isOther && this._drawn === store.printedCount) return;
     this._drawn = store.printedCount;
     const words = this._search.value.toLowerCase();
-    const task = this._task.value === "" ? -1 : Number(this._task.value);
+    const task = this._task.value === "" ? -1 : Number(this._task.value) - 1;
     const found = store.printed.filter(
       (line) =>
         (!words || line.text.toLowerCase().includes(words)) &&
@@ -54,7 +54,7 @@ export class Output {
     const isAtEnd = this._lines.scrollTop + this._lines.clientHeight >= this._lines.scrollHeight - 8;
     this._lines.replaceChildren(
       ...found.slice(-SHOWN).map((line) => {
-        const who = line.count === 1 ? count(line.first) : `${count(line.first)}–${count(line.first + line.count - 1)}`;
+        const who = line.count === 1 ? count(line.first + 1) : `${count(line.first + 1)}–${count(line.first + line.count)}`;
         return element(
           "div",
           { class: line.stream === "stderr" ? "lm-stderr" : "" },

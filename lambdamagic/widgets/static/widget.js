@@ -1,5 +1,5 @@
 // The widget: wires the store to the panels, and both to the kernel. See live.py for the messages.
-import { FAILED, JOB_SIGNS, STATES, count, duration, element, say } from "./words.js";
+import { FAILED, JOB_SIGNS, STATES, count, duration, element, item, say } from "./words.js";
 import { Store } from "./store.js";
 import { Grid } from "./grid.js";
 import { Timeline } from "./timeline.js";
@@ -211,7 +211,7 @@ class Widget {
     const isOver = !["queued", "starting", "running"].includes(head.state);
     say(this._label, head.label);
     this._label.title = head.label;
-    say(this._state, `${JOB_SIGNS[head.state] ?? "?"} ${head.state}`);
+    say(this._state, `${JOB_SIGNS[head.state] ?? "?"} ${head.word ?? head.state}`);
     this._state.className = `lm-state lm-state-${head.state}`;
     const finished = head.done + head.failed;
     // A cell is one task: there is no way between none and all, and nothing to compare.
@@ -260,11 +260,11 @@ class Widget {
     ];
     const facts = [
       ...(head.count === 1 ? [] : ofMany),
-      ["retried", count(head.retried), ""],
-      ["throttled", count(head.throttled), ""],
+      ...(head.retried || head.count !== 1 ? [["retried", count(head.retried), ""]] : []),
+      ...(head.throttled || head.count !== 1 ? [["throttled", count(head.throttled), ""]] : []),
       ...(head.backups ? [["backups", count(head.backups), ""]] : []),
       ...(head.cached ? [["from before", count(head.cached), ""]] : []),
-      ["cold starts", count(head.cold), ""],
+      ...(head.cold || head.count !== 1 ? [["cold starts", count(head.cold), ""]] : []),
       ["memory peak", head.peak ? `${count(head.peak)} of ${count(head.memory)} MB` : head.memory ? `– of ${count(head.memory)} MB` : "–", head.peak > 0.9 * head.memory ? "failed" : ""],
       [head.isBilled ? "cost so far" : "would cost on AWS", head.cost || "–", ""],
     ];
@@ -286,7 +286,7 @@ class Widget {
     [this._spokenState, this._spokenAt] = [head.state, now];
     const failed = head.failed ? `, ${count(head.failed)} failed` : "";
     const of = head.count === null ? "" : ` of ${count(head.count)}`;
-    say(this._spoken, `${head.label}: ${head.state}, ${count(finished)}${of} tasks${failed}`);
+    say(this._spoken, `${head.label}: ${head.word ?? head.state}, ${count(finished)}${of} tasks${failed}`);
   }
 
   _select(at) {
@@ -397,12 +397,12 @@ class Widget {
       facts.push(["execution environment", `no. ${count(row.environment + 1)}${row.init ? `, cold start ${duration(row.init)}` : ", warm"}`]);
       facts.push(["sent, ran", `at ${duration(row.sent)}, from ${duration(row.began)} to ${duration(row.ended)}`]);
     }
-    if (row && row.count > 1) facts.push(["invocation", `no. ${count(row.attempt)}, with tasks ${count(row.first)} to ${count(row.first + row.count - 1)}`]);
+    if (row && row.count > 1) facts.push(["invocation", `no. ${count(row.attempt)}, with items ${count(row.first + 1)} to ${count(row.first + row.count)}`]);
     for (const [name, value] of [["argument", detail?.argument], ["result", detail?.result], ["request id", detail?.request_id], ["report", detail?.report]]) {
       if (value) facts.push([name, value]);
     }
-    say(this._title, `Task ${count(task)}`);
-    this._detail.setAttribute("aria-label", `Task ${count(task)}, ${state.word}`);
+    say(this._title, item(task, store.head));
+    this._detail.setAttribute("aria-label", `${item(task, store.head)}, ${state.word}`);
     this._before.disabled = task === 0;
     this._after.disabled = task >= store.taskCount - 1;
     this._failing.hidden = this._nextFailed() < 0;

@@ -19,10 +19,11 @@ export const THROTTLED = 5;
 export const NOT_RUN = 6;
 
 /** The states of a job. */
-export const JOB_SIGNS = { queued: "…", starting: "…", running: "▶", done: "✓", failed: "✗", cancelled: "■" };
+export const JOB_SIGNS = { queued: "…", starting: "…", running: "▶", done: "✓", failed: "✗", partly: "!", cancelled: "■" };
 
 /** @param {number} seconds */
 export function duration(seconds) {
+  if (seconds > 0 && seconds < 0.0095) return seconds >= 0.00005 ? `${(seconds * 1000).toFixed(1)} ms` : `${Math.max(1, Math.round(seconds * 1e6))} µs`;
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
@@ -34,6 +35,15 @@ export function duration(seconds) {
 /** @param {number} number */
 export function count(number) {
   return number.toLocaleString("en-US");
+}
+
+/**
+ * Names a task as a person counts.
+ * @param {number} task from 0
+ * @param {{count: number | null}} head
+ */
+export function item(task, head) {
+  return `Item ${count(task + 1)}${head?.count ? ` of ${count(head.count)}` : ""}`;
 }
 
 /**
