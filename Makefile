@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-oldest lint bench setup image-tools lab browser clean help
+.PHONY: demo test test-oldest lint mutants bench setup image-tools lab browser clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
 	@echo "make lint   ruff, vulture, mypy, pyright, import-linter"
 	@echo "make test-oldest   the notebook's tests with the oldest Jupyter that is supported"
+	@echo "make mutants   change the package in one place at a time, and list the changes that no test sees"
 	@echo "make bench  measure, as ratios against named baselines"
 
 setup: $(STAMP)
@@ -67,6 +68,11 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+# Not in CI: hours. MODULES="lambdamagic/protocol/keys.py ..." makes mutants of those only.
+mutants: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group mutants
+	$(BIN)/python -m tests.mutants $(MODULES)
 
 bench: $(STAMP)
 	-$(BIN)/python -m pip install --quiet --group bench

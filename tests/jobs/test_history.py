@@ -105,6 +105,13 @@ def test_what_cannot_be_written_or_read_harms_no_job(tmp_path: Path) -> None:
     assert [note.job_id for note in history.all()] == ["whole"]
 
 
+def test_only_this_user_can_read_a_jobs_key(tmp_path: Path) -> None:
+    """The file and the folder that it is in."""
+    end_job(History(tmp_path / "jobs"), "one", key=b"secret")
+    path = tmp_path / "jobs" / "one.jsonl"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
 def test_a_job_that_cannot_be_noted_runs_and_says_so(tmp_path: Path) -> None:
     """A read-only or full home costs the way back to the job, and one warning; not the job."""
     (tmp_path / "taken").write_text("")
