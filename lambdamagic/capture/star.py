@@ -57,10 +57,10 @@ def _names_of(module: str, cell_dir: Path | None, seen: set[str]) -> StarNames |
     except (OSError, SyntaxError, ValueError):
         return None
     package = module if spec.submodule_search_locations is not None else module.rpartition(".")[0]
-    return _Reader(package, cell_dir, seen).read(tree)
+    return _StarReader(package, cell_dir, seen).read(tree)
 
 
-class _Reader:
+class _StarReader:
     """Reads the names which a module binds at its top level."""
 
     def __init__(self, package: str, cell_dir: Path | None, seen: set[str]) -> None:

@@ -57,15 +57,15 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Jobs": {
         "jobs": _entry(
-            "jobs",
+            "job_commands",
             "jobs",
             "List this user's jobs, the latest first: of all kernels and programs, also of those that are gone.",
         ),
         "attach": _entry(
-            "jobs", "attach", "Take up a map whose client died: wait for its results, and print or keep them."
+            "job_commands", "attach", "Take up a map whose client died: wait for its results, and print or keep them."
         ),
-        "cancel": _entry("jobs", "cancel", "Tell the running tasks of a job to stop, wherever its client is."),
-        "cost": _entry("jobs", "cost", "Add up what this user's jobs cost at list price, day by day."),
+        "cancel": _entry("job_commands", "cancel", "Tell the running tasks of a job to stop, wherever its client is."),
+        "cost": _entry("job_commands", "cost", "Add up what this user's jobs cost at list price, day by day."),
     },
     "Functions of your own": {
         "create": _entry("function_commands", "create", "Make a function of your own, beside the deployed one."),

@@ -12,7 +12,7 @@ from lambdamagic.cli.exits import MISSING
 
 if TYPE_CHECKING:
     from lambdamagic.local.local_server import LocalConnection
-    from lambdamagic.local.shared_server import Usage
+    from lambdamagic.local.shared_server import MachineUsage
 
 
 @click.group()
@@ -23,7 +23,7 @@ def local() -> None:
     """
 
 
-def _show(app: App, connection: LocalConnection, used: Usage | None = None) -> None:
+def _show(app: App, connection: LocalConnection, used: MachineUsage | None = None) -> None:
     if app.out.as_json:
         usage = {} if used is None else dataclasses.asdict(used)
         app.out.document({"pid": connection.pid, **usage, **connection.environment()})

@@ -25,7 +25,7 @@ from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_names import NAMES
 from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, AnyPickler, Serializer, make_pickler
 from lambdamagic.codec.rebuild import Nothing, nothing
-from lambdamagic.codec.reducers import Reducers, Reference
+from lambdamagic.codec.reducers import ModuleReference, Reducers
 from lambdamagic.codec.shared import Shared
 
 
@@ -80,7 +80,7 @@ class Encoder:
             found = NAMES.of(value)
             if found is None or id(value) in self._pickler.memo.copy():
                 continue
-            reference = Reference(*found)
+            reference = ModuleReference(*found)
             self._pickler.dump(_Unseen(reference))
             memo = self._pickler.memo.copy()
             number, _ = memo.pop(id(reference))  # as many entries as before: pickle counts them to give numbers

@@ -77,7 +77,7 @@ def own_attribute(module_name: str, name: str) -> Any:
     return getattr(importlib.import_module(module_name), name)
 
 
-class _Stream:
+class _SysStream:
     """A stream of `sys` by its name: whatever stands there when it is used."""
 
     def __init__(self, name: str) -> None:
@@ -93,7 +93,7 @@ class _Stream:
 def stream(name: str) -> Any:
     """Return `sys.stdout` and the like; in the function what stands there while a cell runs is not what does now."""
     home = _home.active()
-    return _Stream(name) if home.answers else getattr(sys, name)
+    return _SysStream(name) if home.answers else getattr(sys, name)
 
 
 class Nothing:

@@ -380,7 +380,7 @@ class Anew:
         self.value = value
 
 
-class Reference:
+class ModuleReference:
     """Stands for what belongs to a module, where pickle would write a list, dictionary or set without asking us."""
 
     __slots__ = ("module", "name")
@@ -396,7 +396,7 @@ def _attribute(module: str) -> Callable[[str, str], Any]:
 def as_reference(value: Any) -> Any:
     """Return what is written for a value about which pickle does not ask us: a reference if it belongs to a module."""
     found = name_of_nan(value) if type(value) is float else None
-    return value if found is None else Reference(*found)
+    return value if found is None else ModuleReference(*found)
 
 
 class FunctionGlobals:
@@ -461,7 +461,7 @@ _DATACLASS_SENTINELS = ("MISSING", "KW_ONLY", "_FIELD", "_FIELD_CLASSVAR", "_FIE
 
 _RULES: dict[type, Callable[[Reducers, Any], Any]] = {
     Anew: Reducers._anew,
-    Reference: lambda _, value: (_attribute(value.module), (value.module, value.name)),
+    ModuleReference: lambda _, value: (_attribute(value.module), (value.module, value.name)),
     types.FunctionType: Reducers._function,
     FunctionGlobals: Reducers._globals,
     types.CellType: Reducers._cell,

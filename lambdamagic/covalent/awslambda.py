@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdamagic.covalent.executor import ElectronExecutor
+from lambdamagic.covalent.electron_executor import ElectronExecutor
 
 EXECUTOR_PLUGIN_NAME = "AWSLambdaExecutor"
 

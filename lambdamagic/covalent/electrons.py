@@ -14,7 +14,7 @@ from typing import Any
 
 import cloudpickle
 
-from lambdamagic.covalent.packages import check_commands, check_requirements, only_installs
+from lambdamagic.covalent.electron_packages import check_commands, check_requirements, only_installs
 from lambdamagic.errors import VersionMismatchError
 from lambdamagic.worker.electron import Returned, SentElectron, Step
 

@@ -14,7 +14,7 @@ from lambdamagic.protocol.envelope import Request, Response
 from lambdamagic.protocol.keys import trigger_key
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import parse_report
-from lambdamagic.protocol.stored import seal
+from lambdamagic.protocol.seal import seal
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
 #: Names this process to the function, which leaves no files of one session to another.

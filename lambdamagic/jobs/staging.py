@@ -16,7 +16,7 @@ from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
 from lambdamagic.protocol.envelope import Live, Response, Upload
 from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef, signed_text, split_frames
 from lambdamagic.protocol.reading import listed, read_json, table
-from lambdamagic.protocol.stored import unseal
+from lambdamagic.protocol.seal import unseal
 from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
 
 #: A blob of at least this size is worth asking for before it is sent: another session may have sent it.

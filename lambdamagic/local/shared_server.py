@@ -53,7 +53,7 @@ class SharedStatus:
 
 
 @dataclass(frozen=True)
-class Usage:
+class MachineUsage:
     """What an instance uses of this machine: files in its folder, and the resident memory of all its processes."""
 
     disk_bytes: int
@@ -144,7 +144,7 @@ def shared_status(*, folder: Path | None = None) -> SharedStatus:
     return _status(_connection_file(folder))
 
 
-def usage(connection: LocalConnection) -> Usage:
+def usage(connection: LocalConnection) -> MachineUsage:
     """Return what a running instance uses; what goes away meanwhile is not counted."""
     disk = memory = 0
     for folder, _, names in os.walk(connection.folder):
@@ -156,7 +156,7 @@ def usage(connection: LocalConnection) -> Usage:
         for process in [server, *server.children(recursive=True)]:
             with suppress(psutil.NoSuchProcess):
                 memory += process.memory_info().rss
-    return Usage(disk, memory)
+    return MachineUsage(disk, memory)
 
 
 def _status(file: Path) -> SharedStatus:

@@ -18,7 +18,7 @@ from lambdamagic.runs.tasks import NOT_RUN, UNREAD, TaskTable
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import OutputLog, Printed, TaskDetail
 from lambdamagic.widgets.progress import ProgressListener
-from lambdamagic.widgets.tasks import TaskState
+from lambdamagic.widgets.task_grid import TaskState
 
 #: Invocations whose ids are kept, the latest.
 _KEPT = 20_000

@@ -117,7 +117,7 @@ class Request:
         cancel_url: Presigned GET of the job's cancel object; empty for none.
         answer_url: Presigned PUT for the whole answer, when nobody waits for the invocation; empty otherwise.
         live: Where such an invocation shows that it is under way; None otherwise.
-        options: Settings of the run, see `remote.cell` and `remote.mapper`.
+        options: Settings of the run, see `worker.cell_body` and `worker.mapper`.
         before: Cells whose effects the program begins with, in their order.
     """
 

@@ -11,7 +11,7 @@ from typing import Any
 from lambdamagic.errors import ProtocolError, VersionMismatchError
 from lambdamagic.protocol import reading
 from lambdamagic.protocol.payload import Payload
-from lambdamagic.protocol.stored import seal, unseal
+from lambdamagic.protocol.seal import seal, unseal
 
 #: Of the manifest's form.
 VERSION = 1

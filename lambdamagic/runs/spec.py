@@ -25,7 +25,7 @@ from lambdamagic.protocol.payload import Payload
 from lambdamagic.pythons import python_here
 from lambdamagic.runs.durable import Keep, make_durable
 from lambdamagic.targets.target import FunctionWish, Target
-from lambdamagic.transports.descriptors import room_for
+from lambdamagic.transports.open_files import room_for
 
 _MAP_LOSSES = 4
 

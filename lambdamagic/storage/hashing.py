@@ -17,7 +17,7 @@ _INLINE_BYTES = 256 << 10  # a thread costs more than hashing this much
 _PIECE_BYTES = 1 << 20  # few wake-ups, and an error is noticed within 3 ms
 
 
-class Digest:
+class CheckedDigest:
     """Feeds arriving bytes to the caller's hasher and checks the digest that they should have.
 
     Args:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import BucketMissingError, IntegrityError
-from lambdamagic.storage.hashing import Digest
+from lambdamagic.storage.hashing import CheckedDigest
 from lambdamagic.storage.object_store import (
     OCTETS,
     Hasher,
@@ -65,7 +65,7 @@ class MemoryObjectStore:
     def get(self, key: str, *, hasher: Hasher | None = None, sha256: str | None = None) -> bytearray:
         """Return an object's bytes; see `ObjectStore.get`."""
         body = bytearray(self._read(key))
-        digest = Digest(hasher, sha256, key)
+        digest = CheckedDigest(hasher, sha256, key)
         digest.update(memoryview(body))
         digest.check()
         return body

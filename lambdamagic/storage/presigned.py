@@ -17,7 +17,7 @@ from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import IntegrityError
 from lambdamagic.storage.download import Piece, total_size
-from lambdamagic.storage.hashing import Digest, HashBehind
+from lambdamagic.storage.hashing import CheckedDigest, HashBehind
 from lambdamagic.storage.object_store import Hasher, Segment, byte_views
 from lambdamagic.storage.parallel import Parallel
 from lambdamagic.storage.refusals import ERROR_BODY_BYTES, Refused, error_of, expect, object_name
@@ -88,7 +88,7 @@ class Transfer:
         this machine). A broken read goes on where it broke.
         """
         if size is None:
-            return self._fetch_unknown(url, Digest(hasher, sha256, object_name(url)))
+            return self._fetch_unknown(url, CheckedDigest(hasher, sha256, object_name(url)))
         buffer = bytearray(size)
         self.fetch_into(url, memoryview(buffer), hasher=hasher, sha256=sha256)
         return buffer
@@ -107,7 +107,7 @@ class Transfer:
         if buffer.readonly or not buffer.c_contiguous:
             raise ValueError("the buffer must be writable and contiguous")
         buffer = buffer.cast("B")
-        digest = Digest(hasher, sha256, object_name(url))
+        digest = CheckedDigest(hasher, sha256, object_name(url))
         with HashBehind(digest.wanted) as behind:
             behind.follow([buffer])
             if self.splits(url, len(buffer)):
@@ -158,7 +158,7 @@ class Transfer:
         self.parts.close()
         self._connections.close()
 
-    def _fetch_unknown(self, url: str, digest: Digest) -> bytearray:
+    def _fetch_unknown(self, url: str, digest: CheckedDigest) -> bytearray:
         """Fetch an object whose size its first answer tells."""
         first = self.tuning.threshold_bytes
         headers = {"Range": f"bytes=0-{first - 1}"} if self.splits(url, first + 1) else {}

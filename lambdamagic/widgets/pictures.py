@@ -18,7 +18,7 @@ from itertools import groupby
 
 from lambdamagic.widgets import text
 from lambdamagic.widgets.progress import Progress
-from lambdamagic.widgets.tasks import InvocationRow, TaskGrid, TaskState
+from lambdamagic.widgets.task_grid import InvocationRow, TaskGrid, TaskState
 
 _WIDTH = 720
 _DONE, _FAILED, _COLD, _SENT, _WORDS = "#2c974b", "#d94848", "#bf7600", "#8b949e", "#6e7681"

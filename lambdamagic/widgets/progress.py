@@ -11,7 +11,7 @@ from typing import Any
 from lambdamagic import events
 from lambdamagic.appearance import printable, state_at_end, state_word
 from lambdamagic.widgets.pace import RemainingTime
-from lambdamagic.widgets.tasks import Changes, TaskGrid, TaskState
+from lambdamagic.widgets.task_grid import Changes, TaskGrid, TaskState
 
 #: Messages told apart; what comes later is counted under its type, so that a million different ones fill no memory.
 _ERRORS_KEPT = 500

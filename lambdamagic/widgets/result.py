@@ -13,7 +13,7 @@ from html import escape
 from lambdamagic.appearance import AS_TEXT, SIGNS
 from lambdamagic.widgets import pictures, text
 from lambdamagic.widgets.progress import Progress
-from lambdamagic.widgets.tasks import TaskGrid
+from lambdamagic.widgets.task_grid import TaskGrid
 
 #: What of the user's own text is kept, in characters. Escaping makes one character six at most.
 _LABEL, _MESSAGE, _TRACEBACK, _LINE = 200, 300, 6_000, 400

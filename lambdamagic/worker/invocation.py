@@ -20,7 +20,7 @@ from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import MARK, TELL, Live, Request, Response, TaskSummary, Usage
 from lambdamagic.protocol.joblog import job_line
-from lambdamagic.protocol.stored import seal
+from lambdamagic.protocol.seal import seal
 from lambdamagic.worker.blobs import BlobCache, deliver
 from lambdamagic.worker.cell_body import run_cell
 from lambdamagic.worker.execution import CellSurroundings

@@ -106,15 +106,6 @@ def _send_all(batch: Batch, deadline: float) -> tuple[Fate, ...]:
     return tuple(fates)
 
 
-class _RoleCredentials:
-    """The role's, as Lambda gives them to each environment for as long as it lives."""
-
-    def __init__(self) -> None:
-        self.access_key = os.environ["AWS_ACCESS_KEY_ID"]
-        self.secret_key = os.environ["AWS_SECRET_ACCESS_KEY"]
-        self.token = os.environ.get("AWS_SESSION_TOKEN")
-
-
 class _Sender:
     """Lambda's Invoke for events; keeps connections from batch to batch. Thread-safe."""
 
@@ -122,12 +113,13 @@ class _Sender:
         from lambdamagic.aws.connections import Connections
         from lambdamagic.aws.partitions import Endpoints
         from lambdamagic.aws.request_signer import RequestSigner
+        from lambdamagic.worker.role_credentials import RoleCredentials
 
         endpoints = Endpoints.of_environment(os.environ)
         endpoint = os.environ.get("AWS_ENDPOINT_URL_LAMBDA") or os.environ.get("AWS_ENDPOINT_URL")
         self._endpoint = (endpoint or endpoints.service_url("lambda")).rstrip("/")
         self._connections: Connections = Connections(connect_timeout_s=_CONNECT_TIMEOUT_S, max_idle=_THREADS)
-        credentials = _RoleCredentials()
+        credentials = RoleCredentials()
         self._signer: RequestSigner = RequestSigner(
             region=endpoints.region, service="lambda", credentials=lambda: credentials, now=time.time
         )

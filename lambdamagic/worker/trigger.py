@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 from lambdamagic.errors import ProtocolError
 from lambdamagic.protocol import reading
 from lambdamagic.protocol.keys import read_trigger_key, triggered_job_key
-from lambdamagic.protocol.stored import unseal
+from lambdamagic.protocol.seal import unseal
 
 #: The environment variable that holds the secret, as hexadecimal text.
 VARIABLE = "LAMBDAMAGIC_TRIGGER_KEY"
@@ -73,22 +73,14 @@ def _fetch(bucket: str, key: str, secret: bytes) -> dict[str, Any]:
     return document
 
 
-class _RoleCredentials:
-    """The role's, as Lambda gives them to each environment."""
-
-    def __init__(self) -> None:
-        self.access_key = os.environ["AWS_ACCESS_KEY_ID"]
-        self.secret_key = os.environ["AWS_SECRET_ACCESS_KEY"]
-        self.token = os.environ.get("AWS_SESSION_TOKEN")
-
-
 def _signed_url(bucket: str, key: str) -> str:
     """Return a URL to read the object with, signed with the role's credentials; boto3 need not be there."""
     from lambdamagic.aws.partitions import Endpoints
     from lambdamagic.aws.url_signer import UrlSigner
+    from lambdamagic.worker.role_credentials import RoleCredentials
 
     endpoints = Endpoints.of_environment(os.environ)
-    credentials = _RoleCredentials()
+    credentials = RoleCredentials()
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     signer = UrlSigner(
         base_url=f"{endpoint.rstrip('/')}/{bucket}" if endpoint else endpoints.bucket_url(bucket),

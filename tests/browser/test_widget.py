@@ -12,7 +12,7 @@ from lambdamagic.widgets.actions import Actions, Printed, TaskDetail
 from tests.browser.axe import violations
 from tests.browser.widget_page import WidgetPage
 from tests.widgets.jobs import ended, outcome, over, sent, started
-from tests.widgets.test_tasks import _happens
+from tests.widgets.test_task_grid import _happens
 
 _TABS = ("Tasks", "Timeline", "Durations", "Errors", "Output")
 

@@ -39,7 +39,7 @@ from lambdamagic.protocol.holdings import Holdings, pack, read_told, told, unpac
 from lambdamagic.protocol.manifest import Manifest, seal_block, unseal_block
 from lambdamagic.protocol.payload import FrameRef, Part, Payload, SharedRef, inline_payload
 from lambdamagic.protocol.report import parse_report
-from lambdamagic.protocol.stored import seal, unseal
+from lambdamagic.protocol.seal import seal, unseal
 from lambdamagic.runs.sources import Units
 from lambdamagic.runs.stored import read_stored_job
 from lambdamagic.storage.memory_store import MemoryObjectStore
@@ -365,7 +365,7 @@ def test_a_batch_and_its_answer(batch: bytes, answer: bytes) -> None:
         found = holds(ProtocolError)(reader, document)
         if isinstance(found, BatchAnswer):
             for fate in found.fates:
-                error_of(fate, _SPEC.function)
+                error_of(fate, _SPEC.function, _SPEC.transport)
 
 
 @quick

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from lambdamagic.errors import IntegrityError
-from lambdamagic.storage.hashing import Digest, HashBehind
+from lambdamagic.storage.hashing import CheckedDigest, HashBehind
 
 BODY = bytes(range(256)) * 12_000
 
@@ -54,7 +54,7 @@ def test_an_error_ends_it_early() -> None:
 def test_nobody_to_tell_costs_nothing() -> None:
     """Without a hasher and an expected digest no thread is made."""
     threads = set(threading.enumerate())
-    with HashBehind(Digest(None, None, "k").wanted) as behind:
+    with HashBehind(CheckedDigest(None, None, "k").wanted) as behind:
         behind.follow([memoryview(BODY)], ready=len(BODY))
         assert not set(threading.enumerate()) - threads
 
@@ -62,7 +62,7 @@ def test_nobody_to_tell_costs_nothing() -> None:
 def test_the_callers_hasher_and_the_check_both_see_all() -> None:
     """A hasher and an expected digest may be given together."""
     seen = hashlib.sha256()
-    digest = Digest(seen, hashlib.sha256(b"ab").hexdigest(), "k")
+    digest = CheckedDigest(seen, hashlib.sha256(b"ab").hexdigest(), "k")
     digest.update(memoryview(b"a"))
     with pytest.raises(IntegrityError, match="'k'"):
         digest.check()

@@ -8,7 +8,7 @@ import pytest
 
 from lambdamagic import events
 from lambdamagic.widgets import result, text
-from lambdamagic.widgets.tasks import TaskGrid
+from lambdamagic.widgets.task_grid import TaskGrid
 from tests.widgets.jobs import JOB, START, after, ended, outcome, over, sent, started
 
 

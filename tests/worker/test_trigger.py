@@ -14,7 +14,7 @@ from lambdamagic import LambdaExecutor
 from lambdamagic.api import process
 from lambdamagic.local.testing.faults import Faults
 from lambdamagic.protocol import keys
-from lambdamagic.protocol.stored import seal
+from lambdamagic.protocol.seal import seal
 from lambdamagic.targets.local_target import LocalTarget
 
 

@@ -14,7 +14,7 @@ if sys.platform == "win32":
 def _room(soft: int, hard: int, connections: int) -> list[int]:
     program = (
         "import resource, sys\n"
-        "from lambdamagic.transports.descriptors import room_for\n"
+        "from lambdamagic.transports.open_files import room_for\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
         f"print(room_for({connections}), resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
     )

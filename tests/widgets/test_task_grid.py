@@ -8,7 +8,7 @@ import pytest
 
 from lambdamagic import events
 from lambdamagic.widgets.progress import ProgressListener
-from lambdamagic.widgets.tasks import UNDER_WAY, WIDTH, Changes, InvocationRow, TaskGrid, TaskState
+from lambdamagic.widgets.task_grid import UNDER_WAY, WIDTH, Changes, InvocationRow, TaskGrid, TaskState
 from tests.widgets.jobs import JOB, START, ended, outcome, over, sent, started
 
 

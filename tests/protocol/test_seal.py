@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lambdamagic.errors import IntegrityError
-from lambdamagic.protocol.stored import seal, unseal
+from lambdamagic.protocol.seal import seal, unseal
 
 _KEY = b"k" * 32
 

@@ -14,9 +14,9 @@ from covalent.executor.base import AsyncBaseExecutor
 from lambdamagic.api.cancelling import cancel_job
 from lambdamagic.api.options import names_of_exceptions, read_options, setting_of, what_only_says
 from lambdamagic.config.load import covalent_section
-from lambdamagic.covalent import jobs
+from lambdamagic.covalent import electron_jobs
+from lambdamagic.covalent.electron_jobs import ElectronJob
 from lambdamagic.covalent.electrons import Electron, electron_of, transportable, write_files
-from lambdamagic.covalent.jobs import ElectronJob
 from lambdamagic.errors import ConfigError, JobCancelledError, LambdaMagicError
 from lambdamagic.worker.electron import ElectronFailedError, Returned
 
@@ -108,9 +108,11 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
         loop = asyncio.get_running_loop()
         electron = electron_of(function, args, kwargs, task_metadata)
         if electron.is_covalents_own:
-            return await loop.run_in_executor(jobs.WAITING, self._run_here, function, args, kwargs, task_metadata)
+            return await loop.run_in_executor(
+                electron_jobs.WAITING, self._run_here, function, args, kwargs, task_metadata
+            )
         try:
-            job = await loop.run_in_executor(jobs.WAITING, jobs.start, electron, self.options())
+            job = await loop.run_in_executor(electron_jobs.WAITING, electron_jobs.start, electron, self.options())
         except LambdaMagicError as error:
             raise self._failed(electron, "", error) from None
         app_log.debug("electron %s:%s is lambdamagic's job %s", electron.dispatch_id, electron.node_id, job.job_id)
@@ -118,7 +120,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
             await self.set_job_handle(job.job_id)
             if await self.get_cancel_requested():
                 job.cancel()  # the request came before Covalent knew the job
-            returned = await loop.run_in_executor(jobs.WAITING, job.wait)
+            returned = await loop.run_in_executor(electron_jobs.WAITING, job.wait)
         except asyncio.CancelledError:
             job.cancel()  # the server is being stopped
             raise
@@ -127,11 +129,11 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
         except (LambdaMagicError, ElectronFailedError) as error:
             raise self._failed(electron, job.job_id, error) from None
         finally:
-            jobs.forget(job)
+            electron_jobs.forget(job)
         if returned is None:
             raise TaskCancelledError(f"job {job.job_id} was cancelled")
         self._print(returned.stdout, returned.stderr)
-        await loop.run_in_executor(jobs.WAITING, write_files, returned)
+        await loop.run_in_executor(electron_jobs.WAITING, write_files, returned)
         return transportable(returned)
 
     def _failed(self, electron: Electron, job_id: str, error: Exception) -> TaskRuntimeError:
@@ -169,11 +171,11 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
             job_handle: Its job's id.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(jobs.WAITING, self._cancel_now, job_handle)
+        return await loop.run_in_executor(electron_jobs.WAITING, self._cancel_now, job_handle)
 
     def _cancel_now(self, job_handle: str) -> bool:
         try:
-            jobs.find(job_handle).cancel()
+            electron_jobs.find(job_handle).cancel()
         except LambdaMagicError:
             # Started by a server that is no more: it finds the sign in the bucket.
             try:
@@ -205,7 +207,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
         Raises:
             LambdaMagicError: It cannot be sent.
         """
-        return jobs.start(electron_of(function, args, kwargs or {}, task_metadata), self.options()).job_id
+        return electron_jobs.start(electron_of(function, args, kwargs or {}, task_metadata), self.options()).job_id
 
     async def submit_task(
         self,
@@ -226,7 +228,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
         Raises:
             JobMissingError: This process has started no such call.
         """
-        return jobs.find(job).is_over
+        return electron_jobs.find(job).is_over
 
     async def get_status(self, job: str) -> bool:
         """Do as `get_status_sync` does."""
@@ -273,7 +275,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
 
     @staticmethod
     def _returned(job: str) -> Returned:
-        found: ElectronJob = jobs.find(job)
+        found: ElectronJob = electron_jobs.find(job)
         returned = found.wait()
         if returned is None:
             raise JobCancelledError(f"job {found.job_id} was cancelled")
@@ -287,7 +289,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
 
 
 async def _in_thread(call: Callable[..., _T], *args: Any) -> _T:
-    return await asyncio.get_running_loop().run_in_executor(jobs.WAITING, call, *args)
+    return await asyncio.get_running_loop().run_in_executor(electron_jobs.WAITING, call, *args)
 
 
 def _section(short_name: str) -> dict[str, Any]:
