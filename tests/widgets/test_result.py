@@ -12,7 +12,7 @@ import pytest
 
 from lambdamagic.widgets import result
 from lambdamagic.widgets.progress import ProgressListener
-from lambdamagic.widgets.tasks import TaskGrid
+from lambdamagic.widgets.task_grid import TaskGrid
 from tests.widgets.jobs import after, ended, outcome, over, sent, started
 
 _PICTURE = "data:image/svg+xml;base64,"
