@@ -6,23 +6,26 @@ Nothing is applied until all of it has been read.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import pickle
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdamagic.codec import containers, kinds, lru_caches, tracking
+from lambdamagic.codec import containers, files, kinds, lru_caches, tracking
 from lambdamagic.codec.earlier import Numbered, without_unused
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
 from lambdamagic.codec.frames import Frames, Segment
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer
+from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, first_that_can
 from lambdamagic.codec.placeholder import Placeholder, stand_in
 from lambdamagic.codec.reducers import ABC_REGISTRY, MEMBER_MACHINERY, Anew, FunctionGlobals, as_reference, reduced
 from lambdamagic.codec.tracking import Deleted, Tracked, Tracker
 from lambdamagic.codec.transplant import transplant_for
+from lambdamagic.codec.unbegun import progress
 
 
 @dataclass
@@ -173,13 +176,10 @@ class _Writer:
         self._entries.append(("update", label, update))
 
     def write(self, extra: dict[str, Any]) -> Frames:
-        tried = KINDS[self.serializer]
-        for kind in tried:
-            try:
-                return self._attempt(kind, self._entries, extra)
-            except PICKLING_ERRORS:
-                continue
-        return self._without_culprits(tried, extra)
+        with contextlib.suppress(*PICKLING_ERRORS):
+            return first_that_can(self.serializer, lambda kind: self._attempt(kind, self._entries, extra))
+        kept = self._those_that_can()
+        return first_that_can(self.serializer, lambda kind: self._attempt(kind, kept, extra))
 
     def _attempt(self, kind: str, entries: list[tuple[str, str, Any]], extra: dict[str, Any]) -> Frames:
         encoder = Encoder(self.home, kind=kind, primed=self.primed)
@@ -196,28 +196,21 @@ class _Writer:
         encoder.dump(rest)
         return encoder.frames()
 
-    def _without_culprits(self, tried: tuple[str, ...], extra: dict[str, Any]) -> Frames:
-        kept = []
-        kind = tried[0]
+    def _those_that_can(self) -> list[tuple[str, str, Any]]:
+        kept: list[tuple[str, str, Any]] = []
         for entry in self._entries:
-            for position, candidate in enumerate(tried):
-                failure = self._failure(candidate, entry[2])
-                if failure is None:
-                    kind = tried[max(position, tried.index(kind))]
-                    kept.append(entry)
-                    break
+            try:
+                first_that_can(self.serializer, functools.partial(self._write_alone, entry[2]))
+            except PICKLING_ERRORS as error:
+                self._lose(entry, error, kept)
             else:
-                self._lose(entry, failure, kept)
-        return self._attempt(kind, kept, extra)
+                kept.append(entry)
+        return kept
 
-    def _failure(self, kind: str, value: Any) -> Exception | None:
-        try:
-            Encoder(self.home, kind=kind, primed=self.primed).dump(value)
-        except PICKLING_ERRORS as error:
-            return error
-        return None
+    def _write_alone(self, value: Any, kind: str) -> None:
+        Encoder(self.home, kind=kind, primed=self.primed).dump(value)
 
-    def _lose(self, entry: tuple[str, str, Any], failure: Exception | None, kept: list[Any]) -> None:
+    def _lose(self, entry: tuple[str, str, Any], failure: Exception, kept: list[Any]) -> None:
         section, label, value = entry
         if section == "error":
             # Its type cannot travel; its name, message and traceback can.
@@ -225,7 +218,7 @@ class _Writer:
             kept.append(entry)
             return
         subject = value[1] if section == "update" else value
-        reason = safe_str(failure) if failure is not None else ""
+        reason = safe_str(failure)
         first_line = reason.splitlines()[0] if reason else ""
         self.lost.append(Lost(label, type(subject).__name__, first_line, _text(subject), section))
 
@@ -250,7 +243,10 @@ def _state_to_send(item: Tracked) -> Any:
     """Copy the state shallowly: the object itself would be written as a number."""
     value, kind = item.value, item.kind
     if kind == kinds.DICT:
-        return {key: held for key, held in value.items() if key != "__builtins__"}
+        found = value.copy()
+        if "__builtins__" in found:  # of a dictionary that code was run in
+            del found["__builtins__"]
+        return found
     if kind in (kinds.LIST, kinds.SET):
         return value.copy()
     if kind == kinds.CACHE:
@@ -261,6 +257,10 @@ def _state_to_send(item: Tracked) -> Any:
         return value.view(), value.flags.writeable
     if kind == kinds.STATE:
         return reduced(value)[2]
+    if kind == kinds.GENERATOR:
+        return _Ended(value)
+    if kind == kinds.FILE:
+        return files.position(value)
     if kind == kinds.OPAQUE:
         return Anew(value)
     state = kinds.state_of(value, kind)
@@ -383,6 +383,10 @@ def _apply(target: Any, kind: int, state: Any) -> None:
     elif kind == kinds.CACHE:
         lru_caches.give(target, lru_caches.Remembered(*state[0]))
         target.__dict__.update(state[1])
+    elif kind == kinds.FILE:
+        files.move(target, state)
+    elif kind == kinds.GENERATOR:
+        _end(target)
     elif kind == kinds.STATE:
         target.__setstate__(state)
     elif kind == kinds.INSTANCE:
@@ -411,6 +415,27 @@ def _apply_instance(target: Any, cls: type, attributes: dict[str, Any], slots: d
             object.__setattr__(target, name, slots[name])
         elif hasattr(target, name):
             object.__delattr__(target, name)
+
+
+class _Ended:
+    """What is sent of a generator that ended; pickling it says so where it has only begun."""
+
+    def __init__(self, generator: Any) -> None:
+        self._generator = generator
+
+    def __reduce__(self) -> Any:
+        if progress(self._generator) != "closed":
+            raise TypeError(f"a {type(self._generator).__name__} that has begun cannot travel")
+        return bool, ()
+
+
+def _end(target: Any) -> None:
+    if hasattr(target, "close"):
+        target.close()  # nothing of it runs, as it has not begun here
+    else:
+        # An asynchronous generator ends in an event loop: by hand where there is none to wait for.
+        with contextlib.suppress(StopIteration, StopAsyncIteration):
+            target.aclose().send(None)
 
 
 def _apply_array(target: Any, content: Any, writeable: bool) -> None:

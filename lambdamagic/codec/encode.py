@@ -23,7 +23,7 @@ from lambdamagic.codec.array_views import shared_memory
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_names import NAMES
-from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, AnyPickler, Serializer, make_pickler
+from lambdamagic.codec.picklers import AnyPickler, Serializer, dump_deep, first_that_can, make_pickler
 from lambdamagic.codec.rebuild import Nothing, nothing
 from lambdamagic.codec.reducers import ModuleReference, Reducers
 from lambdamagic.codec.shared import Shared
@@ -43,7 +43,7 @@ class Encoder:
     def __init__(self, home: Home, *, kind: Any = "c", primed: Sequence[Any] = ()) -> None:
         self._file = io.BytesIO()
         self._buffers: list[memoryview] = []
-        self._reducers = Reducers(home)
+        self._reducers, self._is_deep = Reducers(home), kind in ("deep", "dill")
         self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, _taker(self._buffers))
         if primed:
             self._pickler.memo = {id(value): (number, value) for number, value in enumerate(primed)}
@@ -55,7 +55,10 @@ class Encoder:
             Any of `picklers.PICKLING_ERRORS`: the encoder is of no further use, since its memo counts half a part.
         """
         before = self._file.tell() + sum(buffer.nbytes for buffer in self._buffers)
-        self._pickler.dump(value)
+        if self._is_deep:
+            dump_deep(self._pickler, value)
+        else:
+            self._pickler.dump(value)
         return self._file.tell() + sum(buffer.nbytes for buffer in self._buffers) - before
 
     def keep_shared_memory(self, values: Iterable[Any], *, known: Iterable[Any] = ()) -> None:
@@ -282,18 +285,13 @@ def writer(serializer: Serializer = "auto") -> Callable[[Any, Home], Written]:
     """Return what writes shared objects, by the first of a setting's picklers that can; see `Shared`."""
 
     def write(value: Any, home: Home) -> Written:
-        kinds = KINDS[serializer]
-        for kind in kinds:
+        def attempt(kind: str) -> Written:
             encoder = Encoder(home, kind=kind)
-            try:
-                encoder.dump(value)
-            except PICKLING_ERRORS:
-                if kind == kinds[-1]:
-                    raise
-                continue
+            encoder.dump(value)
             return Written(
                 encoder.frames(), is_of_home=encoder.is_of_home, functions=encoder.functions, modules=encoder.modules
             )
-        raise AssertionError("there is a pickler for each serializer")
+
+        return first_that_can(serializer, attempt)
 
     return write

@@ -50,6 +50,8 @@ class Home:
         self.missing: Callable[[str, str, Exception], Any] | None = None
         #: Gives the object for the digest of a shared one, while a payload that refers to it is read.
         self.shared: Callable[[str], Any] | None = None
+        #: Functions that were read, by qualified name.
+        self.defined: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
         #: Objects of installed modules that the other side referred to: each side has its own.
         self.of_modules: list[Any] = []
         self._named: dict[int, weakref.ref[Any]] = {}
@@ -95,6 +97,14 @@ class Home:
         """Return the living class with this token, or None."""
         reference = self._classes.get(token)
         return None if reference is None else reference()
+
+    def find(self, name: str) -> Any:
+        """Return a class or function that came without a name in the namespace, or None: pickle looks for these."""
+        for reference in list(self._classes.values()):
+            cls = reference()
+            if cls is not None and cls.__qualname__ == name:
+                return cls
+        return self.defined.get(name)
 
     def classes(self) -> list[tuple[str, type]]:
         """List the living classes that came from the other side, with their tokens."""

@@ -9,6 +9,7 @@ import types
 from itertools import chain
 from typing import Any
 
+from lambdamagic.codec import files, unbegun
 from lambdamagic.codec.containers import container_base, content_of, is_weak
 from lambdamagic.codec.lru_caches import remembered
 from lambdamagic.codec.reducers import MEMBER_MACHINERY
@@ -18,6 +19,8 @@ SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOL
 OBJECTS = 14  # an array of objects
 MEMBER = 15  # of an Enum class of the notebook
 STATE = 16  # what an opaque object is given after it was made, if only that changed
+FILE = 19  # open for reading
+GENERATOR = 18  # or a coroutine
 CACHE = 17  # a function of functools.lru_cache
 
 _EXACT: dict[type, int] = {
@@ -38,6 +41,9 @@ _EXACT: dict[type, int] = {
     types.MethodWrapperType: HOLDER,
     types.MappingProxyType: HOLDER,
     type(functools.lru_cache(lambda: None)): CACHE,
+    **dict.fromkeys((types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType), GENERATOR),
+    **dict.fromkeys((unbegun.Lock, unbegun.RLock), SKIP),
+    **dict.fromkeys(files.KINDS, FILE),
     types.SimpleNamespace: INSTANCE,
     **dict.fromkeys(
         (int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented)), SKIP
@@ -132,6 +138,11 @@ def children_of(value: Any, kind: int) -> list[Any]:
         ]  # fmt: skip
     if kind == MEMBER:
         return list(state_of(value, kind)[1].values())
+    if kind == GENERATOR:
+        if unbegun.progress(value) != "created":
+            return []
+        function, args, kwargs = unbegun.call_of(value)
+        return [function, *args, *kwargs.values()]
     if kind == CACHE:
         attributes, results, _, _ = state_of(value, kind)
         return [*attributes.values(), *results]

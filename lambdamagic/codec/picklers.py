@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+import threading
 import types
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from lambdamagic.codec.reducers import Reducers
 
@@ -20,6 +21,10 @@ Serializer = Literal["auto", "dill", "cloudpickle"]
 BufferCallback = Callable[[pickle.PickleBuffer], Any]
 
 PICKLE_PROTOCOL = 5
+
+
+_Pickler: Any = pickle._Pickler  # the one in Python
+_LEFT_TO_PICKLE = frozenset({int, float, bool, str, bytes, type(None), list, dict, set, tuple, frozenset})
 
 
 class AnyPickler(Protocol):
@@ -43,6 +48,18 @@ class CPickler(pickle.Pickler):
         return self._reduce(obj)
 
 
+class DeepPickler(_Pickler):  # type: ignore[misc]  # typeshed leaves out what it is
+    """The pickler in Python with the same rules: slow, and not bound by the C stack."""
+
+    def __init__(self, file: io.BytesIO, reducers: Reducers, buffer_callback: BufferCallback | None) -> None:
+        super().__init__(file, PICKLE_PROTOCOL, buffer_callback=buffer_callback)
+        self._reduce = reducers.reduce
+
+    def reducer_override(self, obj: Any, /) -> Any:
+        """Take notebook code apart by our rules, leave the rest to pickle."""
+        return NotImplemented if type(obj) in _LEFT_TO_PICKLE else self._reduce(obj)
+
+
 def _refuse_live_resources(obj: Any) -> None:
     # dill "carries" these by making others like them on the far side: an open file of another machine, a lock
     # that nobody shares. In `auto` that would hide a mistake, so they are refused as plain pickle refuses them.
@@ -64,7 +81,7 @@ _LIVE_RESOURCES = (
 
 
 def make_pickler(
-    serializer: Literal["c", "dill", "dill-forced", "cloudpickle"],
+    serializer: Literal["c", "deep", "dill", "dill-forced", "cloudpickle"],
     file: io.BytesIO,
     reducers: Reducers,
     buffer_callback: BufferCallback | None,
@@ -72,13 +89,17 @@ def make_pickler(
     """Return a pickler of the wanted kind; dill and cloudpickle are imported only here, when asked for.
 
     Args:
-        serializer: `c`; `dill` as the fallback of `auto`, which refuses live resources; `dill-forced` as dill is.
+        serializer: `c`; `deep` for data that are nested too deeply for it; `dill` as the fallback of `auto`, which
+            refuses live resources; `dill-forced` as dill is.
         file: Where the stream goes.
         reducers: The by-value rules.
         buffer_callback: Takes large buffers out of the stream; None keeps them inside.
     """
     if serializer == "c":
         return CPickler(file, reducers, buffer_callback)
+    if serializer == "deep":
+        deep: AnyPickler = DeepPickler(file, reducers, buffer_callback)
+        return deep
     if serializer == "cloudpickle":
         import cloudpickle
 
@@ -92,23 +113,82 @@ def make_pickler(
 
     class DillPickler(dill.Pickler):  # type: ignore[misc]  # dill is untyped
         def reducer_override(self, obj: Any) -> Any:
-            if serializer == "dill":
+            mine = reducers.reduce(obj)
+            if mine is NotImplemented and serializer == "dill":
                 _refuse_live_resources(obj)
-            return reducers.reduce(obj)
+            return mine
 
     made: AnyPickler = DillPickler(file, PICKLE_PROTOCOL, buffer_callback=buffer_callback)
     return made
 
 
-#: Which picklers are tried for each setting, in order.
+#: Which picklers are tried for each setting, in order; `deep` only where data are nested too deeply for the first.
 KINDS: dict[Serializer, tuple[str, ...]] = {
-    "auto": ("c", "dill"),
+    "auto": ("c", "deep", "dill"),
     "dill": ("dill-forced",),
     "cloudpickle": ("cloudpickle",),
 }
 
 #: What a pickler raises for an object that it cannot carry: anything, as it runs the code of the object's class.
 PICKLING_ERRORS = (Exception,)
+
+_T = TypeVar("_T")
+
+
+def first_that_can(serializer: Serializer, attempt: Callable[[str], _T]) -> _T:
+    """Return what `attempt` returns for the first of a setting's picklers with which it does not raise.
+
+    Raises:
+        Any of `PICKLING_ERRORS`: What the last one raised.
+    """
+    failure: Exception | None = None
+    is_deep = False
+    for kind in KINDS[serializer]:
+        if kind == "deep" and not is_deep:
+            continue
+        try:
+            return attempt(kind)
+        except PICKLING_ERRORS as error:
+            failure = error
+            is_deep = is_deep or _is_of_depth(error) or _is_of_depth(error.__cause__)
+    assert failure is not None, "there is a pickler for each setting"
+    raise failure
+
+
+def _is_of_depth(error: BaseException | None) -> bool:
+    """Whether data are too deep; code that calls itself without end leaves its frames in the traceback."""
+    frames, traceback = 0, error.__traceback__ if error is not None else None
+    while traceback is not None:
+        frames, traceback = frames + 1, traceback.tb_next
+    return isinstance(error, RecursionError) and frames < _MOST_FRAMES
+
+
+_MOST_FRAMES = 100
+_DEEP_FRAMES = 1_000_000
+_DEEP_STACK_BYTES = 512 << 20  # of address space; memory is only taken where it is used
+
+
+def dump_deep(pickler: AnyPickler, value: Any) -> None:
+    """Let a pickler that is written in Python write data of any depth."""
+    raised: list[BaseException] = []
+
+    def dump() -> None:
+        try:
+            pickler.dump(value)
+        except BaseException as error:  # noqa: BLE001  # raised where it was asked for
+            raised.append(error)
+
+    limit, size = sys.getrecursionlimit(), threading.stack_size(_DEEP_STACK_BYTES)
+    try:
+        sys.setrecursionlimit(max(limit, _DEEP_FRAMES))
+        thread = threading.Thread(target=dump, name="lambdamagic-deep", daemon=True)
+        thread.start()
+        thread.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+    if raised:
+        raise raised[0]
 
 
 def serializer_versions() -> dict[str, str]:

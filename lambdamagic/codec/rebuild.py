@@ -13,13 +13,15 @@ import dataclasses
 import functools
 import importlib
 import marshal
+import queue
 import sys
+import threading
 import types
 import typing
 import weakref
 from typing import Any
 
-from lambdamagic.codec import containers, lru_caches
+from lambdamagic.codec import containers, files, lru_caches
 from lambdamagic.codec import home as _home
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
@@ -133,7 +135,10 @@ def function(
 ) -> types.FunctionType:
     """Return a function without its state, so that what leads back to it can be read first."""
     namespace_.setdefault("__builtins__", __builtins__)
-    return types.FunctionType(code_object, namespace_, name, None, closure)
+    made = types.FunctionType(code_object, namespace_, name, None, closure)
+    if namespace_ is _home.active().namespace:
+        _home.active().defined[code_object.co_qualname] = made
+    return made
 
 
 def named_function(
@@ -156,6 +161,7 @@ def known_function(qualname: str) -> Any:
 def set_function(target: types.FunctionType, state: dict[str, Any]) -> None:
     """Give a function its defaults, names, annotations and attributes."""
     target.__dict__.update(state.pop("__dict__", {}))
+    target.__globals__.update(state.pop("__globals__", {}))
     for attribute, value in state.items():
         setattr(target, attribute, value)
 
@@ -317,6 +323,17 @@ def exception(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, 
     return made
 
 
+def set_exception(target: BaseException, state: tuple[Any, ...]) -> None:
+    """Give an exception its attributes and those it came from."""
+    attributes, target.__cause__, target.__context__, target.__suppress_context__ = state
+    target.__dict__.update(attributes)
+
+
+def opened_file(*taken: Any) -> Any:
+    """Return a file; see `files.opened`."""
+    return files.opened(*taken)
+
+
 def immutable(cls: type, native: type, value: Any) -> Any:
     """Return an instance of a subclass of `int`, `str`, `tuple`, ... past the subclass's own `__new__`."""
     return native.__new__(cls, value)
@@ -346,6 +363,25 @@ def set_state(target: Any, state: Any) -> None:
         object.__setattr__(target, name, value)
 
 
+def share_state(target: Any, state: Any) -> None:
+    """Give an instance a dictionary of attributes that somebody else has, too."""
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    object.__setattr__(target, "__dict__", attributes)
+    set_state(target, (None, slots))
+
+
+def keyed(cls: type, known: dict[str, Any]) -> Any:
+    """Return an instance with what it may be hashed by: it may be a key before the rest of it is read."""
+    made: Any = object.__new__(cls)
+    for name, value in known.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+class Itself:
+    """Stands for the state of an object that is its own dictionary of attributes."""
+
+
 def container(cls: type) -> Any:
     """Return an empty container of a subclass of `list`, `dict`, `set`, ... past the subclass's own methods."""
     base: Any = containers.container_base(cls)
@@ -355,7 +391,10 @@ def container(cls: type) -> Any:
 def set_container(target: Any, state: tuple[Any, ...]) -> None:
     """Give a container its attributes and its content."""
     attributes, default_factory, maxlen, *content = state
-    set_state(target, attributes)
+    if attributes is Itself:
+        target.__dict__ = target
+    else:
+        set_state(target, attributes)
     if isinstance(target, collections.defaultdict):
         target.default_factory = default_factory
     if isinstance(target, collections.deque):
@@ -403,6 +442,55 @@ def _slice(flat: Any, dtype: Any, shape: tuple[int, ...], strides: tuple[int, ..
             part = flat[first : first + expected // size]
             return part.reshape(shape) if order == 1 else part.reshape(shape[::-1]).T
     return None
+
+
+def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str, qualname: str) -> Any:
+    """Return a generator or coroutine that has not begun: calling its function runs nothing of it."""
+    if ".0" in function.__code__.co_varnames[:1]:
+        args = tuple(map(iter, args))
+    made = function(*args, **kwargs)
+    made.__name__, made.__qualname__ = name, qualname
+    return made
+
+
+def ended(kind: str) -> Any:
+    """Return a generator or coroutine that has ended."""
+
+    def generator() -> Any:
+        yield
+
+    async def coroutine() -> None:
+        pass
+
+    async def async_generator() -> Any:
+        yield
+
+    made: Any = {"generator": generator, "coroutine": coroutine, "async_generator": async_generator}[kind]()
+    if kind != "async_generator":
+        made.close()
+    return made
+
+
+def lock(kind: str) -> Any:
+    """Return a lock that nobody holds."""
+    return threading.Lock() if kind == "lock" else threading.RLock()
+
+
+def match(pattern: Any, method: str, string: Any, start: int, end: int) -> Any:
+    """Find a match again."""
+    return getattr(pattern, method)(string, start, end)
+
+
+def simple_queue() -> Any:
+    """Return an empty queue."""
+    made: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    return made
+
+
+def set_simple_queue(target: Any, items: list[Any]) -> None:
+    """Fill it."""
+    for item in items:
+        target.put(item)
 
 
 def bound_super(kind: type, instance: Any) -> Any:

@@ -9,13 +9,17 @@ identity across the trip.
 from __future__ import annotations
 
 import _abc
+import _queue
 import copyreg
 import dataclasses
 import enum
 import functools
+import gc
 import marshal
 import pickle
+import re
 import sys
+import threading
 import types
 import typing
 import weakref
@@ -23,7 +27,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.codec import array_views as views
-from lambdamagic.codec import lru_caches, rebuild
+from lambdamagic.codec import files, lru_caches, rebuild, unbegun
 from lambdamagic.codec.containers import PICKLING_HOOKS, WEAK, container_base, content_of
 from lambdamagic.codec.frames import Written
 from lambdamagic.codec.home import Home, is_importable
@@ -95,7 +99,12 @@ class Reducers:
         widgets = sys.modules.get("ipywidgets")
         if widgets is not None and isinstance(value, widgets.Widget):
             raise pickle.PicklingError("a widget lives by the connection of its process to a page")
-        if self.home.is_own_name(module) or _needs_arguments(type(value).__new__):
+        cls = type(value)
+        if (
+            self.home.is_own_name(module)
+            or _needs_arguments(cls.__new__)
+            or (type(cls.__hash__) is types.FunctionType and cls.__reduce_ex__ is _REDUCED_BY_DEFAULT)
+        ):
             return self._instance(value)
         return NotImplemented
 
@@ -185,19 +194,40 @@ class Reducers:
         if native in _IMMUTABLE and cls.__new__ is not native.__new__:
             return rebuild.immutable, (cls, native, _IMMUTABLE[native](value)), getattr(value, "__dict__", None) or None
         if container_base(cls) is not None:
-            state = object.__reduce_ex__(value, 2)[2]
+            state: Any = object.__reduce_ex__(value, 2)[2]
+            if getattr(value, "__dict__", None) is value:
+                state = rebuild.Itself
             options = [getattr(value, name, None) for name in ("default_factory", "maxlen")]
             return rebuild.container, (cls,), (state, *options, *content_of(value)), None, None, rebuild.set_container
-        if native is object and (hasattr(cls, "__getattr__") or "__new__" in _names_of(cls)):
-            state = object.__reduce_ex__(value, 2)[2]
+        if native is not object:
+            return NotImplemented
+        is_shared = hasattr(value, "__dict__") and _is_held_elsewhere(value)
+        state = object.__reduce_ex__(value, 2)[2]
+        attributes, slots = state if isinstance(state, tuple) else (state, None)
+        if is_shared and attributes is not None:
+            return rebuild.bare, (cls,), state, None, None, rebuild.share_state
+        if cls.__hash__ not in (None, _HASH_BY_IDENTITY):
+            known = {
+                name: held for part in (attributes, slots) for name, held in (part or {}).items() if _is_plain(held)
+            }
+            return rebuild.keyed, (cls, known), state, None, None, rebuild.set_state
+        if hasattr(cls, "__getattr__") or "__new__" in _names_of(cls):
             return rebuild.bare, (cls,), state, None, None, rebuild.set_state
         return NotImplemented
 
     def _exception(self, value: BaseException) -> Any:
         cls = type(value)
-        if cls.__reduce__ is not BaseException.__reduce__ or not cls.__flags__ & (1 << 9):
+        if cls.__reduce__ is BaseException.__reduce__ and cls.__flags__ & _HEAP_TYPE:
+            found: Any = (rebuild.exception, (cls, value.args, value.__dict__))
+        elif value.__cause__ is None and value.__context__ is None:
             return NotImplemented
-        return rebuild.exception, (cls, value.args, value.__dict__)
+        else:
+            found = value.__reduce_ex__(5)
+        if value.__cause__ is None and value.__context__ is None:
+            return found
+        function, args, *state = found
+        chain = (state[0] if state else {}, value.__cause__, value.__context__, value.__suppress_context__)
+        return function, args, chain, None, None, rebuild.set_exception
 
     def _function(self, value: types.FunctionType) -> Any:
         if self._is_importable(value, value.__module__, value.__qualname__):
@@ -218,11 +248,21 @@ class Reducers:
         }
         if value.__dict__:
             state["__dict__"] = value.__dict__
+        if self._has_own_globals(value):
+            scope = value.__globals__
+            state["__globals__"] = {name: scope[name] for name in _global_names(value.__code__) if name in scope}
         shared = self._globals_by_id.setdefault(id(value.__globals__), FunctionGlobals(value))
         arguments = (value.__code__, shared, value.__name__, value.__closure__)
         is_named = not self.home.answers and self.home.current(value.__qualname__) is value
         make = rebuild.named_function if is_named else rebuild.function
         return make, arguments, state, None, None, rebuild.set_function
+
+    def _has_own_globals(self, function: types.FunctionType) -> bool:
+        scope = function.__globals__
+        if scope is self.home.namespace:
+            return False
+        name = scope.get("__name__")
+        return not (isinstance(name, str) and _is_globals_of(name, scope))
 
     def _globals(self, value: FunctionGlobals) -> Any:
         function = value.function
@@ -234,9 +274,9 @@ class Reducers:
                 return rebuild.namespace, ()
             self._met(name)
             return rebuild.module_globals, (name,)
-        # A function made by exec in a dictionary of its own (namedtuple's __new__, for one): that travels with it.
-        content = {key: item for key, item in function.__globals__.items() if key != "__builtins__"}
-        return dict, (), None, None, iter(content.items())
+        # A function made by exec in a dictionary of its own (namedtuple's __new__, for one): what of it the functions
+        # use travels with each of them.
+        return dict, ()
 
     def _cell(self, value: types.CellType) -> Any:
         try:
@@ -351,8 +391,88 @@ class Reducers:
     def _weak_reference(self, value: weakref.ref[Any]) -> Any:
         return rebuild.weak_reference, (value(),)
 
+    def _generator(self, value: Any) -> Any:
+        if unbegun.progress(value) == "closed":
+            return rebuild.ended, (type(value).__name__,)
+        function, args, kwargs = unbegun.call_of(value)
+        return rebuild.called, (function, args, kwargs, value.__name__, value.__qualname__)
+
+    def _lock(self, value: Any) -> Any:
+        if not unbegun.is_unlocked(value):
+            raise TypeError(f"cannot pickle '_thread.{type(value).__name__}' object: it is locked")
+        return rebuild.lock, (type(value).__name__,)
+
+    def _match(self, value: re.Match[str]) -> Any:
+        name, start = unbegun.search_of(value)
+        return rebuild.match, (value.re, name, value.string, start, value.endpos)
+
+    def _simple_queue(self, value: Any) -> Any:
+        items = []
+        while not value.empty():
+            items.append(value.get())
+        for item in items:
+            value.put(item)
+        return rebuild.simple_queue, (), items, None, None, rebuild.set_simple_queue
+
+    def _file(self, value: Any) -> Any:
+        if self.home.answers:
+            raise TypeError(f"cannot pickle '_io.{type(value).__name__}' object")
+        return rebuild.opened_file, files.taken(value)
+
+    def _thread(self, value: threading.Thread) -> Any:
+        if value.ident is not None:
+            raise TypeError("cannot pickle 'Thread' object: it was started")
+        return NotImplemented
+
+    def _method(self, value: types.MethodType) -> Any:
+        owner = value.__self__ if isinstance(value.__self__, type) else type(value.__self__)
+        function = value.__func__
+        if self.home.is_own_name(owner.__module__) or (
+            type(function) is types.FunctionType
+            and is_importable(function, function.__module__, function.__qualname__, home=self.home)
+        ):
+            # Not as an attribute of the object, which need not have it yet when both are read.
+            return types.MethodType, (function, value.__self__)
+        return NotImplemented
+
+    def _key_wrapper(self, value: Any) -> Any:
+        compare = next(
+            (each for each in gc.get_referents(value) if callable(each) and not isinstance(each, type)), None
+        )
+        return NotImplemented if compare is None else (functools.cmp_to_key, (compare,))
+
     def _super(self, value: Any) -> Any:
         return rebuild.bound_super, (value.__thisclass__, value.__self__)
+
+
+_HASH_BY_IDENTITY: Any = object.__hash__
+_REDUCED_BY_DEFAULT: Any = object.__reduce_ex__
+
+
+class _Probe:
+    pass
+
+
+def _references_to_attributes(value: Any) -> int:
+    return sys.getrefcount(value.__dict__)
+
+
+_USUAL_REFERENCES = _references_to_attributes(_Probe())
+
+
+def _is_held_elsewhere(value: Any) -> bool:
+    """Whether an object's dictionary of attributes is that of another one, too, or has a name."""
+    return _references_to_attributes(value) > _USUAL_REFERENCES
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value leads to no other object, so that a hash can be made of it from the beginning."""
+    if type(value) is tuple:
+        return all(map(_is_plain, value))
+    return type(value) in _ATOMS
+
+
+_ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None)})
 
 
 def _names_of(cls: type) -> set[str]:
@@ -410,6 +530,15 @@ class FunctionGlobals:
 ABC_REGISTRY = "_abc_registry"
 
 
+def _global_names(code: types.CodeType) -> set[str]:
+    """Return the names that code may look up in its globals."""
+    names = {"__name__", *code.co_names}
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _global_names(constant)
+    return names
+
+
 def _is_globals_of(name: str, namespace: dict[str, Any]) -> bool:
     found = sys.modules.get(name)
     return found is not None and found.__dict__ is namespace
@@ -445,15 +574,15 @@ def _is_written_by_user(value: Any) -> bool:
     return isinstance(function, types.FunctionType) and function.__module__ != "enum"
 
 
-class _Probe(enum.Enum):
+class _ProbeEnum(enum.Enum):
     """What any Enum class holds, whatever the Python version calls it."""
 
     MEMBER = 1
 
 
 #: What each member has from its class.
-MEMBER_MACHINERY = frozenset(_Probe.MEMBER.__dict__)
-_ENUM_MACHINERY = frozenset(_Probe.__dict__) | {"__doc__"} | frozenset(enum.Flag.__dict__)
+MEMBER_MACHINERY = frozenset(_ProbeEnum.MEMBER.__dict__)
+_ENUM_MACHINERY = frozenset(_ProbeEnum.__dict__) | {"__doc__"} | frozenset(enum.Flag.__dict__)
 _ENUM_OVERRIDES = frozenset(
     {"__repr__", "__str__", "__format__", "__reduce_ex__", "_generate_next_value_", "_missing_", "__or__", "__and__"}
 )
@@ -472,6 +601,17 @@ _RULES: dict[type, Callable[[Reducers, Any], Any]] = {
     staticmethod: Reducers._wrapped,
     classmethod: Reducers._wrapped,
     super: Reducers._super,
+    types.GeneratorType: Reducers._generator,
+    types.CoroutineType: Reducers._generator,
+    types.AsyncGeneratorType: Reducers._generator,
+    unbegun.Lock: Reducers._lock,
+    unbegun.RLock: Reducers._lock,
+    re.Match: Reducers._match,
+    threading.Thread: Reducers._thread,
+    types.MethodType: Reducers._method,
+    type(functools.cmp_to_key(lambda a, b: 0)): Reducers._key_wrapper,
+    **dict.fromkeys(files.KINDS, Reducers._file),
+    _queue.SimpleQueue: Reducers._simple_queue,
     weakref.ref: Reducers._weak_reference,
     **dict.fromkeys(WEAK, Reducers._weak),
     functools.cached_property: Reducers._cached_property,

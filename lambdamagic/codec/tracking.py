@@ -20,6 +20,7 @@ from operator import is_
 from typing import Any
 
 from lambdamagic.codec.digests import Digest, Digests
+from lambdamagic.codec.files import position
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.kinds import (
     ARRAY,
@@ -29,7 +30,9 @@ from lambdamagic.codec.kinds import (
     CLASS,
     CONTAINER,
     DICT,
+    FILE,
     FUNCTION,
+    GENERATOR,
     HOLDER,
     INSTANCE,
     LIST,
@@ -47,12 +50,15 @@ from lambdamagic.codec.kinds import (
 )  # fmt: skip
 from lambdamagic.codec.reducers import ABC_REGISTRY, class_state
 from lambdamagic.codec.transplant import transplant_for
+from lambdamagic.codec.unbegun import progress
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
 #: What the payload itself leads to, beside what the names lead to by a way that is known here. Not arrays and not what
 #: has a pickling of its own: where nothing else leads to these, they are parts of something that has one.
-_FOUND_ANYWHERE = frozenset({LIST, DICT, SET, TUPLE, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, CONTAINER, MEMBER, CACHE})
+_FOUND_ANYWHERE = frozenset(
+    {LIST, DICT, SET, TUPLE, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, CONTAINER, MEMBER, CACHE, GENERATOR}
+)
 #: References to an object that only the payload's memo holds: two memos, two lists and the argument.
 _UNREACHABLE = 5
 
@@ -147,6 +153,10 @@ class Tracker:
             return self._bytes_picture(value, kind)
         if kind == OPAQUE:
             return self._digest(item)
+        if kind == GENERATOR:
+            return progress(value)
+        if kind == FILE:
+            return position(value)
         if kind == CLASS:
             return _class_picture(value) if self._is_foreign(value) else None
         if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE):
@@ -202,6 +212,8 @@ class Tracker:
             return self._bytes_changed(value, kind, before)
         if kind == OPAQUE:
             return self._opaque_changed(item)
+        if kind in (GENERATOR, FILE):
+            return None if self._picture(item) == before else "dirty"
         if kind == CLASS:
             return None if before is None or not class_changes(value, before) else "dirty"
         if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE):

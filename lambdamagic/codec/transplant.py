@@ -6,6 +6,7 @@ object takes the new one's content over; otherwise the names are bound to the ne
 
 from __future__ import annotations
 
+import _queue
 import array
 import copyreg
 import random
@@ -28,6 +29,8 @@ def transplant_for(cls: type) -> Transplant | None:
         return _random_state
     if cls is array.array:
         return _items
+    if cls is _queue.SimpleQueue:
+        return _queued
     if cls.__module__ == "numpy" and cls.__name__ == "ndarray":
         return _elements
     if cls.__module__.startswith("numpy.random"):
@@ -61,6 +64,14 @@ def _random_state(target: Any, source: Any) -> None:
 
 def _items(target: Any, source: Any) -> None:
     target[:] = source
+
+
+def _queued(target: Any, source: Any) -> None:
+    for queue, other in ((target, None), (source, target)):
+        while not queue.empty():
+            item = queue.get()
+            if other is not None:
+                other.put(item)
 
 
 def _elements(target: Any, source: Any) -> None:

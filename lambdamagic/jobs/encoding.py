@@ -16,7 +16,7 @@ from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, serializer_versions
+from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, first_that_can, serializer_versions
 from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Deleted
 from lambdamagic.errors import EncodeError
@@ -88,18 +88,32 @@ def encode_program(
         EncodeError: A value cannot be pickled; names it, the path to the offending part, and what to do.
     """
     while True:
-        failure: _NameFailed | None = None
-        for kind in KINDS[serializer]:
-            try:
-                return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code)
-            except _NameFailed as failed:
-                failure = failed
-            except _FilesMissing as missing:
-                plan = missing.plan
-                break
-        else:
-            assert failure is not None
-            raise _explained(failure, home) from failure.error
+        try:
+            found = first_that_can(
+                serializer, functools.partial(_attempted, home, plan, exclude, hidden, primed, fn, loop_code)
+            )
+        except _NameFailed as failed:
+            raise _explained(failed, home) from failed.error
+        if isinstance(found, Program):
+            return found
+        plan = found
+
+
+def _attempted(
+    home: Home,
+    plan: CallablePlan,
+    exclude: frozenset[str],
+    hidden: Any,
+    primed: Sequence[Any],
+    fn: Callable[..., Any] | None,
+    loop_code: types.CodeType | None,
+    kind: str,
+) -> Program | CallablePlan:
+    """Return the program, or the plan with which it can be encoded."""
+    try:
+        return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code)
+    except _FilesMissing as missing:
+        return missing.plan
 
 
 def _explained(failure: _NameFailed, home: Home) -> EncodeError:

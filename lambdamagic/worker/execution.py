@@ -149,6 +149,10 @@ class CellSurroundings:
     def failure(self, error: BaseException) -> list[ErrorRecord]:
         """Take an exception of the user's code apart, with the user's own paths in it."""
         records = describe(error, internal=INTERNAL)
+        for record in records:
+            # The records say what came from what; one that cannot travel must not keep the others here.
+            if record.exception is not None:
+                record.exception.__cause__ = record.exception.__context__ = None
         aliases = self._program.aliases
         if aliases:
             for record in records:

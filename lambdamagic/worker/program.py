@@ -9,6 +9,7 @@ import importlib
 import linecache
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -35,6 +36,20 @@ OWN_NAMES = frozenset(
 )
 
 
+class _Main(types.ModuleType):
+    """A `__main__` in which pickle finds classes that the cell does not name, as it does in the notebook's."""
+
+    find: Callable[[], Callable[[str], Any] | None]
+    __slots__ = ("find",)
+
+    def __getattr__(self, name: str) -> Any:
+        find = self.find()
+        found = find(name) if find is not None else None
+        if found is None:
+            raise AttributeError(f"module '__main__' has no attribute {name!r}", name=name, obj=self)
+        return found
+
+
 class LoadedProgram:
     """One job's code and captured names, living in a `__main__` of its own.
 
@@ -47,9 +62,10 @@ class LoadedProgram:
     """
 
     def __init__(self, request: Request, cache: BlobCache, shared: SharedObjects) -> None:
-        self.main = types.ModuleType("__main__")
+        self.main = _Main("__main__")
         self.main.__dict__["__builtins__"] = builtins
         self.home = Home(self.main.__dict__, answers=True)
+        self.main.find = weakref.WeakMethod(self.home.find)
         self.shared = SharedReader(shared, cache, self.home)
         self._stack = contextlib.ExitStack()
         self._sources: list[str] = []

@@ -1,0 +1,70 @@
+"""Files opened for reading: they travel with their content and where they stand in it."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from typing import Any
+
+MAX_BYTES = 8 << 20
+KINDS = (io.TextIOWrapper, io.BufferedReader)
+
+
+class _Content(io.BytesIO):
+    """The bytes of a file that is elsewhere."""
+
+    mode = "rb"
+
+    def __init__(self, content: bytes, name: Any) -> None:
+        super().__init__(content)
+        self.name = name
+
+
+def taken(file: Any) -> tuple[Any, ...]:
+    """Return what `opened` takes for a file.
+
+    Raises:
+        TypeError: It is not a regular file that is open for reading and of moderate size.
+    """
+    refusal = TypeError(f"cannot pickle '_io.{type(file).__name__}' object")
+    binary = file.buffer if isinstance(file, io.TextIOWrapper) else file
+    raw = getattr(binary, "raw", None)
+    if file.closed or not isinstance(raw, io.FileIO | _Content) or not file.readable() or file.writable():
+        raise refusal
+    if isinstance(raw, _Content):
+        content = raw.getvalue()
+    else:
+        status = os.fstat(raw.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            raise refusal
+        content = os.pread(raw.fileno(), status.st_size, 0)
+    if isinstance(file, io.TextIOWrapper):
+        return content, raw.name, file.mode, file.encoding, file.errors, position(file)
+    return content, raw.name, "rb", "", "", position(file)
+
+
+def opened(content: bytes, name: Any, mode: str, encoding: str, errors: str, where: int) -> Any:
+    """Return a file of this content at its position."""
+    file: Any = io.BufferedReader(_Content(content, name))
+    if encoding:
+        file = io.TextIOWrapper(file, encoding, errors)
+        file.mode = mode
+    file.seek(where)
+    return file
+
+
+def position(file: Any) -> int:
+    """Return where a file stands; -1 if it is closed, -2 if it cannot say so while it is iterated over."""
+    try:
+        return -1 if file.closed else int(file.tell())
+    except OSError:
+        return -2
+
+
+def move(file: Any, where: int) -> None:
+    """Let a file stand elsewhere, or close it."""
+    if where == -1:
+        file.close()
+    elif where >= 0:
+        file.seek(where)
