@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import io
+import sys
 import textwrap
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +66,11 @@ class _Publisher(DisplayPublisher):
             self.shell.ran.displays[-1] = dict(data)
         else:
             self.shell.ran.displays.append(dict(data))
+
+    def clear_output(self, wait: bool = False) -> None:
+        self.shell.ran.displays.clear()
+        sys.stdout.seek(0)
+        sys.stdout.truncate()
 
 
 class RecordingShell(InteractiveShell):

@@ -10,12 +10,14 @@ import builtins
 import difflib
 import linecache
 import sys
+from collections import ChainMap
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from importlib.util import resolve_name
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any, NamedTuple
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, NamedTuple, cast
 
+from lambdamagic.capture import named_in_text
 from lambdamagic.capture.cell_code import Cell
 from lambdamagic.capture.certain import surely_evaluated
 from lambdamagic.capture.closure import Reach, reach
@@ -33,6 +35,21 @@ MODULE_NAMES = frozenset(
     {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__builtins__", "__builtin__"}
     | {"__annotations__", "__path__", "__cached__", "__dict__", "__session__", "get_ipython"}
     | {"_exit_code"}  # bound by `!cmd`
+)
+
+
+def with_builtins_of_the_user(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the notebook's names, and those that the user has put into `builtins`."""
+    extra = {name: value for name, value in vars(builtins).items() if name not in _BUILTINS}
+    return ChainMap(cast("dict[str, Any]", namespace), extra) if extra else namespace
+
+
+#: Names of `builtins` that Python, `site` and IPython have put there.
+_BUILTINS = frozenset(
+    {name for name, value in vars(builtins).items() if isinstance(value, type | BuiltinFunctionType)}
+    | {"None", "True", "False", "Ellipsis", "NotImplemented", "__debug__", "_", "copyright", "credits", "license"}
+    | {"exit", "quit", "help", "open", "display", "get_ipython", "__IPYTHON__", "__pybind11_internals_v4__"}
+    | {"__doc__", "__loader__", "__name__", "__package__", "__spec__", "__build_class__", "runfile", "debugfile"}
 )
 
 
@@ -75,7 +92,7 @@ class Needs:
         transform: Transform,
         star: Callable[[StarImport, Path | None], StarNames] = star_names,
     ) -> None:
-        self._namespace = namespace
+        self._namespace = with_builtins_of_the_user(namespace)
         self._exclude = frozenset(exclude)
         self._hidden = hidden
         self._cell_dir = cell_dir
@@ -91,6 +108,8 @@ class Needs:
         self._functions: dict[int, FunctionType] = {}
         self._modules: dict[str, str] = {}
         self._flow: Flow | None = None
+        self._optional: set[str] = set()
+        self._too_large: set[str] = set()
         self._done: dict[tuple[str, bool], list[State]] = {}
 
     def add_included(self, names: Iterable[str]) -> None:
@@ -142,10 +161,49 @@ class Needs:
                     for use in _uses(summary, "on", line):
                         self._need(use, state)
         self._add_imports(self.totals, "imported by the cell")
+        self._add_named_in_text(cell)
+
+    def _add_named_in_text(self, cell: Cell) -> None:
+        """Take what the cell may look up by text, as far as it is small: see `named_in_text`."""
+        codes = [cell.code, *(fn.__code__ for fn in self._functions.values())]
+        used = set().union(*map(named_in_text.names_used, codes))
+        if not any(named_in_text.looks_up(code, used) for code in codes):
+            return
+        if named_in_text.looks_at_all(cell.tree, used):
+            words = {name for name, value in self._namespace.items() if not isinstance(value, ModuleType)}
+            why = "it may be looked up"
+        else:
+            words, why = set(), ""
+        # A text may have a name of its own: `exec(code)`.
+        texts = tuple(value for name in self._captured if type(value := self._namespace.get(name)) is str)
+        words |= named_in_text.words_in([*codes, texts])
+        for name in [name for name in self._namespace if name in words and not name.startswith("_")]:
+            if name in self._captured or name in self.totals.stores or name in self._hidden or name in self._exclude:
+                continue
+            if named_in_text.is_small(self._namespace[name]):
+                self._optional.add(name)
+                self._need(_Use(name, why or "named in a text", False, 0), State(0, 0))
+            else:
+                self._too_large.add(name)
+
+    def _can_bind_anything(self, cell: Cell) -> bool:
+        """Whether something in the cell may bind names that no analysis sees."""
+        codes = [cell.code, *(fn.__code__ for fn in self._functions.values())]
+        if any(not named_in_text.BINDS.isdisjoint(named_in_text.names_used(code)) for code in codes):
+            return True
+        for base, attrs in [*self.totals.chains, *((name, ()) for name in named_in_text.names_used(cell.code))]:
+            value = self._namespace.get(base)
+            for attr in attrs:
+                value = contents(value).get(attr) if isinstance(value, ModuleType) else None
+            if named_in_text.binds_by_frames(value):
+                return True
+        return False
 
     def unresolved(self, cell: Cell, gone: Sequence[str]) -> dict[str, int]:
         """Return the names that the cell surely evaluates and that exist nowhere, with their lines."""
         if self.totals.dynamic or self._stars.known:
+            return {}
+        if self._can_bind_anything(cell):
             return {}
         known = {*gone, *self.totals.stores, *self._captured_stores, *MODULE_NAMES}
         return {
@@ -285,6 +343,8 @@ class Needs:
                 reasons[name] = "bound before the cell" if line is None else f"assigned on line {line} before any read"
             elif name not in self.totals.stores and hasattr(builtins, name):
                 reasons[name] = "builtin"
+        for name in self._too_large:
+            reasons.setdefault(name, f"named in a text, and large: take it along with -i {name} if it is meant")
         return reasons
 
     def _sources(self) -> dict[str, str]:
@@ -301,7 +361,7 @@ class Needs:
             self._take(_Use(name, f"deleted on line {line}", True, line))
         ordered = sorted(self._captured.values(), key=lambda use: use.line)
         return CallablePlan(
-            captured={use.name: CapturedName(use.name, use.reason) for use in ordered},
+            captured={use.name: CapturedName(use.name, use.reason, use.name in self._optional) for use in ordered},
             bound=frozenset(self.totals.stores) | self._captured_stores,
             deleted=frozenset(deleted),
             deleted_only=frozenset(use.name for use in ordered if use.deleting),

@@ -12,10 +12,11 @@ from lambdamagic.capture.modules import OwnModule
 
 @dataclass(frozen=True)
 class CapturedName:
-    """A name whose value travels, and why."""
+    """A name whose value travels, and why; an optional one is left out if it cannot."""
 
     name: str
     reason: str
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)

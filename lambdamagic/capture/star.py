@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from lambdamagic.capture.modules import contents, find_spec
 from lambdamagic.capture.name_events import StarImport
-from lambdamagic.errors import UnsupportedInCellError
 
 
 class StarNames(NamedTuple):
@@ -26,17 +25,10 @@ def star_names(star: StarImport, cell_dir: Path | None = None) -> StarNames:
     Args:
         star: The import.
         cell_dir: The notebook's folder.
-
-    Raises:
-        UnsupportedInCellError: The names cannot be known here.
     """
-    names = None if star.level else _names_of(star.module, cell_dir, set())
-    if names is None:
-        raise UnsupportedInCellError(
-            f"line {star.line}: which names `from {star.module or '.'} import *` binds cannot be told on this machine",
-            hint="Import the names that the cell uses one by one.",
-        )
-    return names
+    found = None if star.level else _names_of(star.module, cell_dir, set())
+    # What is not known here is seen when it has run: the names that are read later come along if the notebook has them.
+    return StarNames(frozenset(), frozenset()) if found is None else found
 
 
 def _names_of(module: str, cell_dir: Path | None, seen: set[str]) -> StarNames | None:

@@ -216,7 +216,3 @@ def is_importable(value: Any, module_name: str | None, qualname: str | None, *, 
         except AttributeError:
             return False
     return found is value
-
-
-#: Set by the remote side: what `display(...)` of captured code means there.
-display_hook: Callable[..., Any] | None = None

@@ -118,6 +118,8 @@ def make_pickler(
                 _refuse_live_resources(obj)
             return mine
 
+    # dill writes a dictionary that equals that of `__main__` as that one, and means the `__main__` of its own import.
+    dill._dill._main_module = sys.modules["__main__"]
     made: AnyPickler = DillPickler(file, PICKLE_PROTOCOL, buffer_callback=buffer_callback)
     return made
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _abc
 import abc
+import builtins
 import collections
 import dataclasses
 import functools
@@ -308,9 +309,26 @@ def type_alias(name: str, value: Any) -> Any:
 
 def display() -> Any:
     """Return what `IPython.display.display` means where this is read."""
-    if _home.display_hook is not None:
-        return _home.display_hook
-    return importlib.import_module("IPython.display").display
+    try:
+        return importlib.import_module("IPython.display").display
+    except ImportError:
+        return _display
+
+
+def _display(*objects: Any, **options: Any) -> Any:
+    """Show objects by whatever `display` is when they are shown."""
+    return builtins.display(*objects, **options)  # type: ignore[attr-defined]  # there while a cell runs
+
+
+def shell() -> Any:
+    """Return what `get_ipython()` returns where this is read."""
+    found = getattr(builtins, "get_ipython", None)
+    return None if found is None else found()
+
+
+def display_handle(display_id: str) -> Any:
+    """Return the handle of a display."""
+    return importlib.import_module("IPython.display").DisplayHandle(display_id)
 
 
 def exception(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
@@ -491,6 +509,11 @@ def set_simple_queue(target: Any, items: list[Any]) -> None:
     """Fill it."""
     for item in items:
         target.put(item)
+
+
+def bound_method(function: Any, instance: Any) -> types.MethodType:
+    """Return a method of an instance, which need not have all its attributes yet."""
+    return types.MethodType(function, instance)
 
 
 def bound_super(kind: type, instance: Any) -> Any:

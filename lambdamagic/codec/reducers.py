@@ -84,6 +84,8 @@ class Reducers:
             return rule(self, value)
         if isinstance(value, Shared):
             return self._shared(value)
+        if isinstance(value, types.ModuleType):
+            return self._module(value)
         if isinstance(value, type):
             return self._class(value)
         if isinstance(value, BaseException):
@@ -96,6 +98,9 @@ class Reducers:
             return sys.modules["numpy"].dtype, (value.str,)  # there is one of each
         if module == "pandas.core.internals.blocks":
             return self._pandas_block(value)
+        ipython = sys.modules.get("IPython.core.interactiveshell")
+        if ipython is not None and isinstance(value, ipython.InteractiveShell):
+            return rebuild.shell, ()
         widgets = sys.modules.get("ipywidgets")
         if widgets is not None and isinstance(value, widgets.Widget):
             raise pickle.PicklingError("a widget lives by the connection of its process to a page")
@@ -432,7 +437,7 @@ class Reducers:
             and is_importable(function, function.__module__, function.__qualname__, home=self.home)
         ):
             # Not as an attribute of the object, which need not have it yet when both are read.
-            return types.MethodType, (function, value.__self__)
+            return rebuild.bound_method, (function, value.__self__)
         return NotImplemented
 
     def _key_wrapper(self, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import hashlib
 import types
@@ -16,7 +17,7 @@ from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, first_that_can, serializer_versions
+from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, first_that_can, serializer_versions
 from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Deleted
 from lambdamagic.errors import EncodeError
@@ -168,7 +169,6 @@ class _Attempt:
             "submodules": sorted(plan.submodules),
             "package": self.home.namespace.get("__package__"),
             "deleted_only": sorted(plan.deleted_only),
-            "uses_ipython": any(name.split(".")[0] == "IPython" for name in plan.imports),
         }
         self.encoder.dump(header)
         self.encoder.keep_shared_memory(
@@ -179,8 +179,9 @@ class _Attempt:
         )
         for name, captured in plan.captured.items():
             # A stand-in that no code can have bound itself: gone afterwards means deleted, still there means untouched.
-            value = Deleted if name in plan.deleted_only else self.home.namespace[name]
-            self._dump_name(name, value, captured.reason)
+            value = Deleted if name in plan.deleted_only else self._value(name)
+            if not captured.is_optional or self._can_travel(value):
+                self._dump_name(name, value, captured.reason)
         if fn is not None:
             self.encoder.dump(("next", "the callable"))
             self._dump("the callable", fn, ("callable", fn))
@@ -204,6 +205,16 @@ class _Attempt:
         """Return what the code and the values' own classes import, also by way of the user's own modules."""
         names = {*self.plan.imports, *self.plan.submodules, *(type(value).__module__ for value in self.values.values())}
         return frozenset(reached_imports(names, self.plan.own_modules))
+
+    def _value(self, name: str) -> Any:
+        return self.home.namespace[name] if name in self.home.namespace else vars(builtins)[name]
+
+    def _can_travel(self, value: Any) -> bool:
+        try:
+            Encoder(self.home, kind=self.kind).dump(value)
+        except PICKLING_ERRORS:
+            return False
+        return True
 
     def _dump_name(self, name: str, value: Any, reason: str) -> None:
         self.encoder.dump(("next", name))  # for who has to say what could not be read

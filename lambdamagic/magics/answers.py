@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +19,21 @@ from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.session import Session
 
 Grant = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+#: The name in the message of a NameError, Python's or pandas'.
+_MISSING_NAME = re.compile(r"(?:name|variable) '(\w+)'")
+
+
+def draw_figures(shell: Any, value: Any) -> None:
+    """Let the notebook show figures as pictures where nothing has been drawn in it yet."""
+    module = sys.modules.get("matplotlib.figure")
+    if module is not None and isinstance(value, module.Figure):
+        formatter = shell.display_formatter.formatters["image/png"]
+        if not formatter.type_printers.get(module.Figure):
+            from IPython.core.pylabtools import select_figure_formats
+
+            select_figure_formats(shell, {"png"})
 
 
 class CellWork:
@@ -86,8 +103,19 @@ class CellWork:
         if effects.error:
             request = f", request {arrival.request_id}" if arrival.request_id else ""
             where = f"raised on Lambda ({self._settings.resolved_target()}{request})"
-            raise local_exception(self._session.shell, effects.error, where)
-        return effects.values[0] if effects.values else None
+            raise local_exception(self._session.shell, effects.error, where + self._would_have_helped(effects))
+        shown = effects.values[0] if effects.values else None
+        draw_figures(self._session.shell, shown)
+        return shown
+
+    def _would_have_helped(self, effects: Effects) -> str:
+        """Return a hint where a name was missing that the notebook has and that no analysis found in the cell."""
+        first = effects.error[0]
+        found = _MISSING_NAME.search(first.message) if "NameError" in str(first.kinds) else None
+        name = found[1] if found else ""
+        if name not in self._session.shell.user_ns or name in self.program.values or name in effects.bound:
+            return ""
+        return f"\n{name} exists in the notebook: -i {name} takes it along"
 
     def _apply(self, effects: Effects, claim: Grant) -> None:
         shell = self._session.shell

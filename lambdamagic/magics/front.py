@@ -58,7 +58,9 @@ def replay(outputs: list[dict[str, Any]]) -> None:
         elif "display" in entry:
             from IPython.display import publish_display_data
 
-            publish_display_data(entry["display"], entry.get("metadata") or {})
+            options = {"transient": entry["transient"]} if entry.get("transient") else {}
+            is_update = {"update": True} if entry.get("update") else {}
+            publish_display_data(entry["display"], entry.get("metadata") or {}, **options, **is_update)
 
 
 def tell(message: str, *, quiet: bool = False) -> None:

@@ -7,10 +7,15 @@ value that cannot come back.
 from __future__ import annotations
 
 import base64
+import contextlib
+import importlib
 import io
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from lambdamagic.codec import rebuild
 from lambdamagic.worker.recorder import Outputs
 
 #: Set for the time of a run: shows a matplotlib figure in the cell. It is here and not in `figures`, which imports
@@ -90,7 +95,13 @@ def _figure_png(value: Any) -> str | None:
     cls = type(value)
     if cls.__name__ != "Figure" or not cls.__module__.startswith("matplotlib."):
         return None
-    return base64.b64encode(png(value)).decode("ascii")
+    drawn = png_of_drawn(value)
+    return None if drawn is None else base64.b64encode(drawn).decode("ascii")
+
+
+def png_of_drawn(figure: Any) -> bytes | None:
+    """Return a figure as PNG; None for one on which nothing is drawn, of which IPython too shows the text only."""
+    return png(figure) if figure.axes or figure.lines else None
 
 
 def png(figure: Any) -> bytes:
@@ -100,13 +111,61 @@ def png(figure: Any) -> bytes:
     return buffer.getvalue()
 
 
-def make_display(outputs: Outputs) -> Callable[..., None]:
-    """Return what `display` is for captured code."""
+class DisplayHandle:
+    """What `display(..., display_id=True)` returns where there is no IPython."""
 
-    def display(*objects: Any, metadata: dict[str, Any] | None = None, raw: bool = False, **_: Any) -> None:
+    def __init__(self, display_id: str, show: Callable[..., Any]) -> None:
+        self.display_id, self._show = display_id, show
+
+    def display(self, obj: Any, **kwargs: Any) -> None:
+        """Show something more under this id."""
+        self._show(obj, display_id=self.display_id, **kwargs)
+
+    def update(self, obj: Any, **kwargs: Any) -> None:
+        """Show something in the place of what was shown."""
+        self._show(obj, display_id=self.display_id, update=True, **kwargs)
+
+    def __reduce__(self) -> Any:
+        return rebuild.display_handle, (self.display_id,)
+
+
+def make_display(outputs: Outputs) -> Callable[..., Any]:
+    """Return what `display` is for captured code: IPython's as soon as something has imported that, else our own."""
+
+    def display(
+        *objects: Any,
+        metadata: dict[str, Any] | None = None,
+        raw: bool = False,
+        display_id: Any = None,
+        transient: dict[str, Any] | None = None,
+        update: bool = False,
+        clear: bool = False,
+        **options: Any,
+    ) -> Any:
         """Show objects in the notebook cell that this code came from."""
+        real = sys.modules.get("IPython.core.display_functions")
+        if real is None and any(map(_is_laid_out_by_ipython, objects)):
+            with contextlib.suppress(ImportError):
+                real = importlib.import_module("IPython.core.display_functions")
+        if real is not None:
+            options.update(metadata=metadata, raw=raw, display_id=display_id, transient=transient, clear=clear)
+            return real.display(*objects, **options, **({"update": True} if update else {}))
+        if clear:
+            outputs.clear(wait=True)
+        if display_id is True:
+            display_id = os.urandom(16).hex()
+        transient = {**(transient or {}), **({"display_id": display_id} if display_id else {})}
         for value in objects:
+            if not raw and not isinstance(value, type) and callable(getattr(value, "_ipython_display_", None)):
+                value._ipython_display_()
+                continue
             data, extra = (dict(value), {}) if raw else mime_bundle(value)
-            outputs.display(data, {**extra, **(metadata or {})})
+            outputs.display(data, {**extra, **(metadata or {})}, transient=transient, update=update)
+        return DisplayHandle(display_id, display) if display_id else None
 
     return display
+
+
+def _is_laid_out_by_ipython(value: Any) -> bool:
+    """Whether IPython shows an object's text otherwise than `repr`: over several lines, or as the object says."""
+    return isinstance(value, list | tuple | dict | set | frozenset) or hasattr(type(value), "_repr_pretty_")

@@ -19,6 +19,7 @@ from typing import Any
 from lambdamagic.codec.failures import ErrorRecord, describe, render
 from lambdamagic.worker import displays
 from lambdamagic.worker.displays import make_display
+from lambdamagic.worker.ipython import IPythonSupport
 from lambdamagic.worker.program import LoadedProgram, builtins_of_a_cell
 from lambdamagic.worker.recorder import CapturedStreams, Outputs
 from lambdamagic.worker.shell import RemoteShell
@@ -74,7 +75,8 @@ class CellSurroundings:
         self._program = program
         self.outputs = Outputs()
         self._display = make_display(self.outputs)
-        self._shell = RemoteShell(program.main.__dict__, self._run_source)
+        shell = RemoteShell(program.main, self._run_source)
+        self._ipython = IPythonSupport(shell, self.outputs, displays.png_of_drawn)
 
     def _run_source(self, source: str) -> Any:
         """Run source given as text (the body of %%time) and return the last expression's value."""
@@ -100,11 +102,11 @@ class CellSurroundings:
             with (
                 self._program.current(),
                 CapturedStreams(self.outputs),
-                builtins_of_a_cell(lambda: self._shell, self._display),
+                self._ipython,
+                builtins_of_a_cell(lambda: self._ipython.shell, self._display),
                 warnings.catch_warnings(),
             ):
                 warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
-                self._hook_libraries()
                 displays.on_figure = self._on_figure
                 try:
                     with _interpreter_kept():  # innermost: what follows the user's code needs its builtins
@@ -120,19 +122,6 @@ class CellSurroundings:
             if os.environ != environ:
                 os.environ.clear()
                 os.environ.update(environ)
-
-    def _hook_libraries(self) -> None:
-        """Lead IPython's own display function, where the cell imports it, to this cell's outputs."""
-        if not self._program.header.get("uses_ipython"):
-            return
-        try:
-            from IPython.core import display_functions
-        except ImportError:
-            return  # the cell's own import says so, as it should
-        import IPython.display
-
-        display_functions.display = self._display
-        IPython.display.display = self._display
 
     def _show_figures(self) -> None:
         pyplot = sys.modules.get("matplotlib.pyplot")

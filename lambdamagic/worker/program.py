@@ -13,7 +13,6 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from lambdamagic.codec import home as codec_home
 from lambdamagic.codec.answer import read_answer
 from lambdamagic.codec.earlier import InOrder, WithEarlier, numbered_as_earlier
 from lambdamagic.codec.encode import Decoder, unpack_numbers
@@ -220,14 +219,12 @@ def _address(buffer: bytearray) -> tuple[int, int]:
 @contextlib.contextmanager
 def builtins_of_a_cell(get_ipython: Callable[[], Any], display: Callable[..., None]) -> Iterator[None]:
     """Offer `get_ipython` and `display` as builtins, as IPython does, so that the namespace stays the user's own."""
-    names: dict[str, Any] = {"get_ipython": get_ipython, "display": display}
+    names: dict[str, Any] = {"get_ipython": get_ipython, "display": display, "__IPYTHON__": True}
     before = {name: vars(builtins).get(name) for name in names}
     vars(builtins).update(names)
-    codec_home.display_hook = display
     try:
         yield
     finally:
-        codec_home.display_hook = None
         for name, value in before.items():
             if value is None:
                 vars(builtins).pop(name, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import io
 import os
@@ -12,12 +13,15 @@ from typing import Any
 from lambdamagic.protocol.bounds import OUTPUT_MAX_CHARS
 from lambdamagic.worker.descriptors import BelowPython, write_log
 
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
 
 class Outputs:
     """An ordered record of stdout, stderr and displays. Thread-safe.
 
     Attributes:
-        entries: `{"stream": "stdout", "text": ...}` or `{"display": {mime: data}, "metadata": {...}}`.
+        entries: `{"stream": "stdout", "text": ...}` or `{"display": {mime: data}, "metadata": {...}}`, the latter with
+            `transient` (its id) and `update` (it takes the place of what an earlier cell showed) where they are given.
         task: Which task of a chunk runs, to be noted with what is written; None in a cell.
     """
 
@@ -28,6 +32,7 @@ class Outputs:
         self._lock = threading.Lock()
         self._left = limit_chars
         self._dropped = 0
+        self._clear_is_due = False
 
     def begin_task(self, number: int) -> None:
         """Note with what is written from now on that this task of the chunk wrote it."""
@@ -50,16 +55,51 @@ class Outputs:
         self._left -= len(text)
         if not text:
             return
+        self._clear_if_due()
         last = self.entries[-1] if self.entries else None
         if last is not None and last.get("stream") == stream and last["task"] == self.task:
             last["parts"].append(text)
         else:
             self.entries.append({"stream": stream, "parts": [text], "task": self.task})
 
-    def display(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
-        """Add something displayed, as a MIME bundle."""
+    def display(
+        self,
+        data: dict[str, Any],
+        metadata: dict[str, Any],
+        *,
+        transient: dict[str, Any] | None = None,
+        update: bool = False,
+    ) -> None:
+        """Add something displayed, as a MIME bundle, or put it in the place of what was displayed under its id."""
         self.below.drain()
-        self.entries.append({"display": data, "metadata": metadata})
+        # A widget of this process has no page that it could be shown on.
+        data = {mime: _text(content) for mime, content in data.items() if mime != _WIDGET or len(data) == 1}
+        name = (transient or {}).get("display_id")
+        with self._lock:
+            self._clear_if_due()
+            if update and name is not None:
+                known = [entry for entry in self.entries if entry.get("transient", {}).get("display_id") == name]
+                for entry in known:
+                    entry.update(display=data, metadata=metadata)
+                if known:
+                    return
+            entry = {"display": data, "metadata": metadata}
+            if transient:
+                entry["transient"] = transient
+            self.entries.append({**entry, "update": True} if update else entry)
+
+    def clear(self, *, wait: bool) -> None:
+        """Forget what the cell, or the task that runs, has shown so far; with `wait` as soon as it shows something."""
+        self.below.drain()
+        with self._lock:
+            self._clear_is_due = True
+            if not wait:
+                self._clear_if_due()
+
+    def _clear_if_due(self) -> None:
+        if self._clear_is_due:
+            self._clear_is_due = False
+            self.entries[:] = [entry for entry in self.entries if entry.get("task", self.task) != self.task]
 
     def finished(self) -> list[dict[str, Any]]:
         """Return the record for the envelope."""
@@ -68,6 +108,10 @@ class Outputs:
             note = f"\n[lambdamagic: {self._dropped:,} more characters of output were left out]\n"
             entries.append({"stream": "stderr", "text": note})
         return entries
+
+
+def _text(content: Any) -> Any:
+    return base64.b64encode(content).decode("ascii") if isinstance(content, bytes) else content
 
 
 def _joined(entry: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
+
+from lambdamagic.codec import rebuild
 
 #: The magics that work inside a cell. `capture` refuses all others before anything is sent.
 LINE_MAGICS = ("cd", "env", "matplotlib", "pip", "pwd", "time", "timeit")
@@ -24,13 +26,44 @@ class RemoteShell:
     """The part of IPython's shell that transformed cells call.
 
     Args:
-        namespace: The job's namespace, for `{name}` and `$name` in commands.
+        module: The job's `__main__`: its names are those of `{name}` and `$name` in commands.
         run_code: Runs source in that namespace as a cell does and returns the last expression's value.
     """
 
-    def __init__(self, namespace: dict[str, Any], run_code: Callable[[str], Any]) -> None:
-        self.user_ns = namespace
+    def __init__(self, module: ModuleType, run_code: Callable[[str], Any]) -> None:
+        self.user_module, self.user_ns = module, module.__dict__
+        self.user_global_ns = self.user_ns
+        self.config: dict[str, Any] = {}
         self._run_code = run_code
+
+    def __reduce__(self) -> Any:
+        return rebuild.shell, ()
+
+    def push(self, variables: Any, interactive: bool = True) -> None:
+        """Bind names: those of a dictionary, or those named that the caller has."""
+        if not isinstance(variables, dict):
+            names = variables.split() if isinstance(variables, str) else variables
+            caller = sys._getframe(1)
+            variables = {name: eval(name, caller.f_globals, caller.f_locals) for name in names}  # noqa: S307  # names
+        self.user_ns.update(variables)
+
+    def ev(self, expr: str) -> Any:
+        """Evaluate an expression."""
+        return eval(expr, self.user_ns)  # noqa: S307  # the user's own
+
+    def ex(self, cmd: str) -> None:
+        """Run statements."""
+        exec(cmd, self.user_ns)
+
+    def run_cell(self, raw_cell: str, *args: Any, **kwargs: Any) -> Any:
+        """Run source as a cell."""
+        return self._run_code(raw_cell)
+
+    def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+        """Print the exception that is being handled."""
+        import traceback
+
+        traceback.print_exc()
 
     def system(self, command: str) -> None:
         """Run a shell command; its output goes to the cell, its exit code to `_exit_code`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import operator
 import pickle
-import threading
 from pathlib import Path
 
 import pytest
@@ -163,7 +162,7 @@ def test_its_errors(lambda_pool, define):
 def test_an_item_that_cannot_be_sent(lambda_pool):
     """Fails the map, as it does in the standard library."""
     with pytest.raises(Exception, match="item 0 cannot be sent"):
-        lambda_pool.map(str, [threading.Lock()])
+        lambda_pool.map(str, [memoryview(b"x")])
 
 
 def test_a_deployed_function_with_keys_of_its_own(local_server, define):

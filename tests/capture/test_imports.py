@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdamagic.capture import plan_cell
-from lambdamagic.errors import UnsupportedInCellError
-from tests.capture.cells import check, notebook
+from tests.capture.cells import check
 
 
 def test_imports_bind_and_are_told() -> None:
@@ -134,18 +132,15 @@ def test_star_import_reads_all_and_other_stars(project: Path) -> None:
     "source", ["__all__ = [n for n in dir()]\n", "from star_missing import *\n", "def (:\n", "from _star_c import *\n"]
 )
 def test_star_import_that_cannot_be_resolved(project: Path, source: str) -> None:
-    """It is refused with its line and what to do."""
+    """It runs all the same: what is read after it comes along if the notebook has it."""
     (project / "star_odd.py").write_text(source)
-    with pytest.raises(UnsupportedInCellError, match=r"line 3: .*`from star_odd import \*`.*\n  -> Import the names"):
-        plan_cell("x = 1\nfrom star_odd import *", notebook(), first_line=2)
+    check("x = 1\nfrom star_odd import *\nprint(y, z)", given="y = 1", captured="y", bound="x")
 
 
 def test_star_import_of_nothing() -> None:
     """A module that does not exist, and a relative one."""
-    with pytest.raises(UnsupportedInCellError, match="line 1"):
-        plan_cell("from no_such_module_anywhere import *", notebook())
-    with pytest.raises(UnsupportedInCellError, match="line 1"):
-        plan_cell("from . import *", notebook())
+    check("from no_such_module_anywhere import *")
+    check("from . import *")
 
 
 def test_a_star_import_makes_nothing_unresolved() -> None:

@@ -102,17 +102,15 @@ def test_an_undefined_name_suggests_nothing_is_sent(notebook):
 
 def test_an_unpicklable_result_alone(notebook):
     """It is shown by its repr, and the cell succeeds."""
-    ran = notebook.remote("import threading\nthreading.Lock()")
+    ran = notebook.remote("memoryview(b'x')")
     assert ran.value is None
-    assert ran.displays[0]["text/plain"].startswith("<unlocked _thread.lock object")
+    assert ran.displays[0]["text/plain"].startswith("<memory at 0x")
 
 
 def test_a_very_deep_value(notebook):
-    """A structure deeper than the pickler's stack is named."""
+    """A structure deeper than the C pickler's stack travels all the same."""
     notebook.ok("deep = []\nfor _ in range(100_000):\n    deep = [deep]")
-    error = notebook.fails("len(deep)").error
-    assert type(error).__name__ == "EncodeError"
-    assert "deep cannot be sent to Lambda" in str(error)
+    assert notebook.remote("len(deep)").value == 1
     notebook.ok("while deep:\n    deep = deep.pop()")
 
 

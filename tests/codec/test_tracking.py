@@ -96,7 +96,7 @@ def test_what_no_pickler_carries_is_left_and_told():
         ("g", "memoryview", "bound"),
         ("box", "dict", "update"),
     }
-    assert repr(talk.here["g"]) == "<g: generator that stayed on Lambda: cannot pickle 'generator' object>"
+    assert repr(talk.here["g"]) == "<g: memoryview that stayed on Lambda: cannot pickle memoryview objects>"
 
 
 def _asked(setup: str) -> Conversation:

@@ -357,7 +357,7 @@ def test_what_was_not_foreseen_and_does_not_pass_is_its_tasks(engine):
 def test_an_item_that_cannot_be_sent_fails_alone(engine):
     """Named by its number; the others of its chunk are sent."""
     transport = FakeTransport(then=answering(lambda x: x))
-    values, error = collect(start(engine, transport, [1, threading.Lock(), 3, 4], max_concurrency=1, chunksize=4))
+    values, error = collect(start(engine, transport, [1, memoryview(b"x"), 3, 4], max_concurrency=1, chunksize=4))
     assert error is None
     assert (values[0], values[2], values[3]) == (1, 3, 4)
     assert "item 1 cannot be sent to Lambda" in str(values[1])
