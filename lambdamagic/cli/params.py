@@ -7,11 +7,24 @@ from typing import Any
 
 import click
 
+from lambdamagic.config.fields import whole_amount
+
 
 def size_option(option: str, name: str, unit: str, help: str) -> Callable[[Any], Any]:
     """Return an option that takes a size of a function; what it may be is checked where the function is made."""
-    found: Callable[[Any], Any] = click.option(option, name, type=int, metavar=unit, help=help)
+    found: Callable[[Any], Any] = click.option(option, name, type=_amount_of(unit), metavar=unit, help=help)
     return found
+
+
+def _amount_of(unit: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        found = whole_amount(text, "MB" if unit == "MB" else "seconds")
+        if found is None:
+            example = "512, 512MB or 1.5GB" if unit == "MB" else "300, 90s or 5m"
+            raise click.BadParameter(f"{text!r} is not an amount such as {example}")
+        return found
+
+    return read
 
 
 def pairs(values: Iterable[str], option: str) -> dict[str, str]:

@@ -23,6 +23,31 @@ _FALSE = {"0", "false", "no", "off"}
 _WORDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
+#: What one of a unit is worth, by the unit that a setting counts in. Lambda's GB has 1,024 MB: 10,240 MB are 10 GB.
+_UNITS: dict[str, dict[str, int]] = {
+    "MB": {"mb": 1, "mib": 1, "m": 1, "gb": 1024, "gib": 1024, "g": 1024},
+    "seconds": {"s": 1, "m": 60, "min": 60, "h": 3600},
+}
+
+
+def whole_amount(text: str, unit: str = "") -> int | None:
+    """Return a whole number that is written alone or with a unit, such as 512MB, 1.5GB or 5m; None if it is none.
+
+    Args:
+        text: What is written.
+        unit: What the number counts, for a number alone.
+    """
+    text = text.strip().lower()
+    if re.fullmatch(r"[+-]?[0-9][0-9_]{0,100}", text):
+        return int(text)
+    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([a-z]+)", text)
+    worth = None if found is None else _UNITS.get(unit, {}).get(found[2])
+    if found is None or worth is None:
+        return None
+    amount = float(found[1]) * worth
+    return int(amount) if amount.is_integer() else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """The description of one setting.
@@ -94,12 +119,14 @@ class Spec:
                 return True if text in _TRUE else False if text in _FALSE else None
             if self.kind == "float":
                 return _finite(text) if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", text) else None
-            return int(text) if re.fullmatch(r"[+-]?[0-9][0-9_]{0,100}", text) else None
+            return whole_amount(text, self.unit)
         if self.kind == "bool":
             return value if isinstance(value, bool) else None
         if self.kind == "float":
             return _finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
         if self.kind == "int":
+            if isinstance(value, str) and value[-1:].isalpha():
+                return whole_amount(value, self.unit)
             return value if isinstance(value, int) and not isinstance(value, bool) else None
         return value if isinstance(value, str) else None
 

@@ -19,7 +19,16 @@ ENV_PREFIX = "LAMBDAMAGIC_"
 #: What a function finds in its own environment, where code may send jobs to another.
 _OF_THE_FUNCTION = {
     f"{ENV_PREFIX}{name}"
-    for name in ("ENVIRONMENT_ID", "EPHEMERAL_MB", "HOLDS", "INVOKER", "INVOKES", "TRIGGER_KEY", "SERVER")
+    for name in (
+        "ENVIRONMENT_ID",
+        "EPHEMERAL_MB",
+        "HOLDS",
+        "INVOKER",
+        "INVOKES",
+        "TRIGGER_KEY",
+        "SERVER",
+        "LOCAL_STRICT",
+    )
 }
 
 DEFAULT_ORIGIN = "default"

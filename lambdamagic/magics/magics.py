@@ -126,13 +126,15 @@ class LambdaMagics(_Settings):
     @argument("--chunksize", type=whole_number, metavar="N", help="tasks in one invocation (default: chosen)")
     @argument("--max-concurrency", type=whole_number, metavar="N", help="invocations at once (default: 64)")
     @choice("--on-error", "raise", "return", help="raise the first exception, or return it as a result")
+    @argument("--star", action="store_true", help="call fn(*item): items are tuples of arguments")
     @argument("--cache", action="store_true", default=None, help="keep values, and run only what is not known yet")
     @argument("--backups", action="store_true", default=None, help="run late tasks a second time beside themselves")
     @common_options
     def lambda_map(self, line: str, cell: str | None = None) -> Any:
         """Call a callable for each item on AWS Lambda, many at once; results come in order.
 
-        `%lambda_map fn items` as a line, or `%%lambda_map x in items` with a body whose last expression is collected.
+        `%lambda_map fn items` as a line, or `%%lambda_map x in items` with a body whose last expression is collected;
+        `%%lambda_map results = x in items` gives the results a name.
         """
         __tracebackhide__ = True
         options, text = split_expression(LambdaMagics.lambda_map, _tokens(line))

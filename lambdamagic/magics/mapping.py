@@ -25,7 +25,7 @@ from lambdamagic.magics.cards import Card
 from lambdamagic.magics.front import replay, tell
 from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.parse.arguments import split_names
-from lambdamagic.magics.parse.map_syntax import split_call, split_loop
+from lambdamagic.magics.parse.map_syntax import split_call, split_loop, split_name
 from lambdamagic.magics.parse.source import CellText
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready, wait_for_names
@@ -68,6 +68,8 @@ class MapRun:
         self._card: Card | None = None
         self._job: BackgroundJob | None = None
         self._wants_retry = False
+        self._name = ""
+        self._options = {"star": True} if getattr(arguments, "star", False) else {}
 
     @property
     def can_run_again(self) -> bool:
@@ -94,7 +96,8 @@ class MapRun:
 
     def over_body(self, magic_line: str, text: str, body: str) -> Any:
         """Run `%%lambda_map x in xs`."""
-        target, items_text, names = split_loop(text)
+        self._name, loop = split_name(text)
+        target, items_text, names = split_loop(loop)
         wait_for_names(self._session, names_read(self._session, items_text), reader="the map")
         items = self._items(items_text)
         cell = CellText.of(self._session.shell, magic_line, body)
@@ -139,13 +142,14 @@ class MapRun:
         if self._arguments.plan:
             return plan_table(plan, program, self._resolved.settings, more=[self._estimate(what, items)])
         self._resolved, function = ready(session, self._resolved, program)
-        self.table = TaskTable(session.home, self._exception, memo=self._memo(program, fn))
+        style = "star" if self._options else "plain"
+        self.table = TaskTable(session.home, self._exception, memo=self._memo(program, fn), style=style)
         if isinstance(items, Sequence):
             request = self._request_for(items, what, program, function)
         else:
             request = self._request_for_stream(items, what, program, function)
         if not self.results:
-            return self.results
+            return self._bound()
         return self._go(request, is_background=self._arguments.bg)
 
     def _request_for(
@@ -155,7 +159,7 @@ class MapRun:
         self.table.items = items
         label = self._arguments.name or f"{what} × {len(items):,}"
         sizing = Sizing.of(self._resolved.settings)
-        work = self._work = MapWork(label, program, function, items, self._encoder(program), sizing)
+        work = self._work = MapWork(label, program, function, items, self._encoder(program), sizing, self._options)
         return work.request([task for run in runs for task in run] if known else range(len(items)), len(items))
 
     def _request_for_stream(
@@ -183,7 +187,8 @@ class MapRun:
         self._pull = pull
         cached = pull_one()  # the rest may depend on what comes of it
         keep = None if settings.cache else feed.keep
-        return RunRequest("map", self._arguments.name or what, feed, None, program, function, cached=cached, keep=keep)
+        label = self._arguments.name or what
+        return RunRequest("map", label, feed, None, program, function, self._options, cached=cached, keep=keep)
 
     def again(self, *, failed: bool) -> list[Any]:
         """Run the tasks that have no result, and those that failed if they are asked for; return all results.
@@ -234,7 +239,7 @@ class MapRun:
         self._work, self._place, self.stops_early = work, place, False
         work.fill(self.table)
         request = self._request_again(failed=False)
-        return self._outcomes() if request is None else list(self._go(request))
+        return list(self._outcomes() if request is None else self._go(request))
 
     def _request_again(self, *, failed: bool) -> RunRequest | None:
         tasks = self.table.unfinished(failed=failed)
@@ -258,7 +263,8 @@ class MapRun:
             spot=None if before is None else before.spot,
         )
         if is_background:
-            job = self._job = BackgroundJob(self._session.background, card, self)
+            names = [self._name] if self._name else []
+            job = self._job = BackgroundJob(self._session.background, card, self, names=names)
             job.start()
             job.run.when_ended(self._retry_if_wanted)
             return job
@@ -280,9 +286,8 @@ class MapRun:
 
     def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
         """Return the results of a background map, all of whose arrivals were taken."""
-        del claim  # a map binds no names
         self._finish()
-        return self._outcomes()
+        return self._outcomes(claim)
 
     def forget(self) -> None:
         """Do nothing: no job is queued behind a map."""
@@ -292,11 +297,18 @@ class MapRun:
         if not self.table.unfinished(failed=True):
             self._work = None  # nothing is left to be run again, and what it captured may be large
 
-    def _outcomes(self) -> list[Any]:
+    def _outcomes(self, claim: Callable[[dict[str, Any]], dict[str, Any]] = lambda bound: bound) -> Any:
         for notice in self._session.home.take_notices():
             tell(notice)
         self._check_failures()
-        return self.results
+        return self._bound(claim)
+
+    def _bound(self, claim: Callable[[dict[str, Any]], dict[str, Any]] = lambda bound: bound) -> Any:
+        """Give the results the name that the line has for them; they are shown only if it has none, as in Python."""
+        if not self._name:
+            return self.results
+        self._session.shell.push(claim({self._name: self.results}))
+        return None
 
     def _encoder(self, program: Program) -> Encode:
         home, serializer = self._session.home, self._resolved.settings.serializer

@@ -22,7 +22,11 @@ import pytest
         ("--nonsense", "UsageError", "%lambda has no option --nonsense (`%lambda?` lists them)"),
         ("--memory 100", "ConfigError", "memory_mb"),
         ("--memory 20000", "TargetError", "less than or equal to 10240"),
-        ("--memory lots", "UsageError", "argument -m/--memory: invalid whole number value: 'lots'"),
+        (
+            "--memory lots",
+            "UsageError",
+            "argument -m/--memory: invalid amount of memory (512, 512MB, 1.5GB) value: 'lots'",
+        ),
         ("--timeout 0", "ConfigError", "timeout_s"),
         ("--timeout 1801", "TargetError", "less than or equal to 1800"),
         ("--retries -1", "ConfigError", "retries"),

@@ -272,3 +272,12 @@ def test_cache_runs_only_what_is_new(notebook, tmp_path):
     for _ in range(2):
         notebook.run("%%lambda_map --cache x in range(3)\nopen(LOG, 'a').write('y')\nx * 2")
     assert log.read_text() == "x" * 7 + "y" * 3
+
+
+def test_items_can_be_tuples_of_arguments(notebook):
+    """As `itertools.starmap` and `Pool.starmap` take them; memory and time have units."""
+    notebook.ok("def add(a, b):\n    return a + b")
+    ran = notebook.ok("%lambda_map --star --memory 1GB --timeout 2m add [(1, 2), (3, 4)]")
+    assert ran.value == [3, 7]
+    assert notebook.session.history[-1].progress.memory_mb == 1024
+    assert notebook.ok("%lambda_map --star add ((n, n) for n in range(3))").value == [0, 2, 4]

@@ -78,3 +78,12 @@ def test_an_empty_body(notebook):
 def test_a_semicolon_silences(notebook):
     """The list is not shown."""
     assert notebook.ok("%%lambda_map x in [1]\nx;").out is None
+
+
+def test_the_results_can_have_a_name(notebook):
+    """As an assignment has: then nothing is shown. In the background the name waits for the results."""
+    ran = notebook.ok("%%lambda_map squares = n in range(4)\nn * n")
+    assert (ran.value, notebook.names["squares"]) == (None, [0, 1, 4, 9])
+    notebook.ok("%%lambda_map --bg doubled = n in squares\n2 * n")
+    assert notebook.ok("doubled").value == [0, 2, 8, 18]
+    assert notebook.ok("%%lambda_map n in [1] if squares == [0, 1, 4, 9] else []\nn").value == [1]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lambdamagic.config import Settings, load_settings
+from lambdamagic.config.fields import whole_amount
 from lambdamagic.errors import ConfigError
 
 
@@ -262,3 +263,24 @@ def test_an_unknown_origin_is_a_key_error(home: Path) -> None:
     """Asking for the origin of no setting is the program's mistake."""
     with pytest.raises(KeyError):
         load_settings(cwd=home, environ=environ(home)).origin("nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "amount"),
+    [
+        *(("512", "MB", 512), ("512MB", "MB", 512), ("1.5 GB", "MB", 1536), ("10gib", "MB", 10_240)),
+        *(("300", "seconds", 300), ("90s", "seconds", 90), ("5m", "seconds", 300), ("1.5h", "seconds", 5400)),
+        *(("5", "", 5), ("5m", "", None), ("1.0001GB", "MB", None), ("GB", "MB", None), ("512kB", "MB", None)),
+    ],
+)
+def test_amounts_can_have_units(text: str, unit: str, amount: int | None) -> None:
+    """Memory as Lambda counts it, 1,024 MB to a GB, and times; what comes to no whole number is none."""
+    assert whole_amount(text, unit) == amount
+
+
+def test_a_setting_can_have_a_unit_wherever_it_is_set(home: Path) -> None:
+    """In files and with %config too, where a number is no text."""
+    found = load_settings(
+        cwd=home, environ=environ(home), config_magic={"memory_mb": "2GB", "timeout_s": "10m"}
+    ).settings
+    assert (found.memory_mb, found.timeout_s) == (2048, 600)

@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser, argument
 
+from lambdamagic.config.fields import whole_amount
 from lambdamagic.config.settings import SPECS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_MEMORY, _TIMEOUT = SPECS["memory_mb"].allowed, SPECS["timeout_s"].allowed
+_MEMORY = f"the function's memory, {SPECS['memory_mb'].allowed}; also 512MB, 2GB"
+_TIMEOUT = f"the function's timeout, {SPECS['timeout_s'].allowed}; also 90s, 5m"
 _INPUT = "send these names too, which the code does not mention itself: -i a,b"
 
 
@@ -37,7 +39,26 @@ def whole_number(text: str) -> int:
     return int(unquote(text))
 
 
+def megabytes(text: str) -> int:
+    """Read an amount of memory such as 512, 512MB or 1.5GB."""
+    return _amount(text, "MB")
+
+
+def seconds(text: str) -> int:
+    """Read a time such as 300, 90s, 5m or 1h."""
+    return _amount(text, "seconds")
+
+
+def _amount(text: str, unit: str) -> int:
+    found = whole_amount(unquote(text), unit)
+    if found is None:
+        raise ValueError(text)
+    return found
+
+
 whole_number.__name__ = "whole number"  # argparse names the type in its message
+megabytes.__name__ = "amount of memory (512, 512MB, 1.5GB)"
+seconds.__name__ = "time (300, 90s, 5m)"
 
 
 def choice(option: str, *values: str, help: str) -> Decorator:
@@ -49,8 +70,8 @@ def choice(option: str, *values: str, help: str) -> Decorator:
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that all magics that run something share."""
     options: list[Decorator] = [
-        argument("-m", "--memory", type=whole_number, metavar="MB", help=f"the function's memory, {_MEMORY}"),
-        argument("-t", "--timeout", type=whole_number, metavar="S", help=f"the function's timeout, {_TIMEOUT}"),
+        argument("-m", "--memory", type=megabytes, metavar="MB", help=_MEMORY),
+        argument("-t", "--timeout", type=seconds, metavar="S", help=_TIMEOUT),
         argument("-i", "--input", action="append", metavar="NAMES", help=_INPUT),
         argument(
             "--exclude", action="append", metavar="NAMES", help="do not send these names, though the code reads them"
@@ -61,7 +82,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         argument("--max-cost", type=float, metavar="USD", help="stop launching when the job has cost this much"),
         argument("--retries", type=whole_number, metavar="N", help="run again up to N times what fails"),
         argument("--retry-on", metavar="TYPES", help="retry only these exceptions: ValueError,TimeoutError"),
-        argument("--retry-memory", type=whole_number, metavar="MB", help="after out of memory: twice it, up to this"),
+        argument("--retry-memory", type=megabytes, metavar="MB", help="after out of memory: twice it, up to this"),
         argument("--name", metavar="TITLE", help="what the job is called in its card, in the panel and in lists"),
         argument("--bg", action="store_true", help="return at once; cells that read what it binds wait for it"),
         argument("--plan", action="store_true", help="show what would be sent, and send nothing"),

@@ -33,6 +33,12 @@ def _is_expression(text: str) -> bool:
     return bool(text)
 
 
+def split_name(text: str) -> tuple[str, str]:
+    """Split `results = x in xs` into the name, empty without one, and the loop."""
+    name, sign, loop = text.partition("=")
+    return (name.strip(), loop) if sign and name.strip().isidentifier() and loop[:1] != "=" else ("", text)
+
+
 def split_loop(text: str) -> tuple[str, str, tuple[str, ...]]:
     """Split `x in xs` into the target, the items' expression and the names that the target binds.
 
