@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections import OrderedDict
@@ -18,6 +19,7 @@ from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.memo import Memo, clear
 from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.jobs.places import Places
 from lambdamagic.pythons import python_here
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
@@ -57,6 +59,7 @@ class Launcher:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._budget: Budget | None = None
+        self._places: tuple[int, Places] | None = None
         self._lock = threading.Lock()
         self._memos: OrderedDict[str, Memo] = OrderedDict()
         self.listeners: list[Listener] = []
@@ -165,7 +168,15 @@ class Launcher:
         listeners = Listeners()
         for each in [*self.listeners, *([] if listener is None else [listener])]:
             listeners.add(each)
-        return Run(place, replace(request, budget=self._budget), listeners=listeners)
+        bounded = replace(request, budget=self._budget, places=self._shared_places(place))
+        return Run(place, bounded, listeners=listeners)
+
+    def _shared_places(self, place: Place) -> Places:
+        """Return the bound on all that is under way for this executor."""
+        with self._lock:
+            if self._places is None or self._places[0] != os.getpid():  # a forked child has none of its parent's work
+                self._places = os.getpid(), Places(concurrency(place.resolved, place.target))
+            return self._places[1]
 
 
 def name_of(fn: Callable[..., Any]) -> str:

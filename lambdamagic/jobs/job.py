@@ -14,6 +14,7 @@ from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.codec.frames import Frames
 from lambdamagic.events import Event, JobState, Listeners
 from lambdamagic.jobs.budget import Budget
+from lambdamagic.jobs.places import Places
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.jobs.staging import Stager
@@ -107,6 +108,7 @@ class JobSpec:
         backups: Whether what is late at the end is run a second time beside itself.
         cached: Tasks whose outcomes are known already; none of the units has them.
         budget: What may be spent; None for no limit. Executors share one among their jobs.
+        places: Bounds what is under way together with other jobs; None for this job's `max_concurrency`.
         resize: Gives a function with at least so many MB of memory; blocks. None where there is no other.
         answer_bound_s: In mode `event`, how long an answer may be out before its attempt counts as lost.
         placed_at: When the program was placed, by the monotonic clock.
@@ -142,6 +144,7 @@ class JobSpec:
     backups: bool = False
     cached: tuple[int, ...] = ()
     budget: Budget | None = None
+    places: Places | None = None
     resize: Callable[[int], FunctionRef] | None = None
     job_id: str = field(default_factory=new_job_id)
     key: bytes = field(default_factory=keys.new_job_key, repr=False)

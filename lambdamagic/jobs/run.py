@@ -36,6 +36,7 @@ from lambdamagic.jobs.concurrency import Concurrency
 from lambdamagic.jobs.delivery import delivery_for
 from lambdamagic.jobs.job import Arrival, Job, Unit
 from lambdamagic.jobs.ledger import Ledger
+from lambdamagic.jobs.places import Places
 from lambdamagic.jobs.policy import (
     AttemptHistory,
     bears_throttling,
@@ -104,6 +105,9 @@ class JobRun:
         self._durations: dict[str, deque[float]] = {}
         self._next_backup: float | None = None
         self._concurrency = Concurrency(max(1, self.spec.max_concurrency), self.spec.function.limits)
+        self._places = self.spec.places or Places(max(1, self.spec.max_concurrency))
+        self._age = self._places.join()
+        self._wake: Callable[[], None] = lambda: None
         self._attempts = self.spec.attempts_before
         self._main: asyncio.Task[None] | None = None
         self._stopped_as: JobState | None = None
@@ -151,6 +155,7 @@ class JobRun:
             except RuntimeError:
                 pass  # the engine was closed: nobody waits any more
 
+        self._wake = wake
         units.on_more(wake)
         while self._stopped_as is None and self._fatal is None:
             self._changed.clear()
@@ -169,13 +174,19 @@ class JobRun:
         if self._fatal is not None:
             return
         now, concurrency = self._clock.monotonic(), self._concurrency
+        rested: list[Unit] = []
         while self._resting and self._resting[0][0] <= now:
-            self._waiting.appendleft(heapq.heappop(self._resting)[2])
+            rested.append(heapq.heappop(self._resting)[2])
+        self._waiting.extendleft(reversed(rested))
         self._next_backup = None
         for left in range(concurrency.room(self._under_way, now), 0, -1):
-            unit = self._next_unit(concurrency.reachable(now))
+            if not self._places.take(self._age, self._wake):
+                return
+            # What was refused is not overtaken by what is newer: that would be refused as well, or hold its place.
+            unit = None if self._resting and not self._waiting else self._next_unit(concurrency.reachable(now))
             if unit is None:
-                if self.spec.backups:
+                self._places.give(was_used=False)
+                if self.spec.backups and not self._resting:
                     self._back_up(left, now)
                 return
             history = self._histories.pop(unit.tasks, None) or AttemptHistory()
@@ -211,6 +222,8 @@ class JobRun:
             if late > now:
                 self._next_backup = late if self._next_backup is None else min(late, self._next_backup)
             elif room > 0:
+                if not self._places.take(self._age, self._wake):
+                    return
                 room -= 1
                 flight.racers, flight.has_backup = flight.racers + 1, True
                 self._ledger.backed_up(flight.unit, now - flight.began)
@@ -230,6 +243,7 @@ class JobRun:
     def _one_ended(self, task: asyncio.Task[None]) -> None:
         self._active.pop(task, None)
         self._losers.discard(task)
+        self._places.give()
         if not task.cancelled() and (error := task.exception()) is not None and self._fatal is None:
             self._fatal = error if isinstance(error, Exception) else RuntimeError(repr(error))
         self._changed.set()

@@ -17,6 +17,7 @@ from lambdamagic.jobs.delivery import answer_bound_s
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.jobs.job import FunctionRef, JobSpec, UnitSource, new_job_id
+from lambdamagic.jobs.places import Places
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.protocol import versions
@@ -117,6 +118,7 @@ class RunRequest:
         cached: Tasks whose outcomes are known already.
         keep: Hands over the tasks' arguments, where another process may take the job up again.
         budget: What it may spend together with other jobs; by default its own, see `budget_of`.
+        places: Bounds its invocations together with those of other jobs; by default it has its own bound.
         job_id: Its id, where that is known already.
         amend: Changes the job that was put together, before it begins.
     """
@@ -132,6 +134,7 @@ class RunRequest:
     cached: tuple[int, ...] = ()
     keep: Callable[[Keep], None] | None = None
     budget: Budget | None = None
+    places: Places | None = None
     job_id: str = ""
     amend: Callable[[JobSpec], JobSpec] | None = None
 
@@ -204,6 +207,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         is_billed=target.is_billed,
         backups=settings.backups and is_map,
         budget=request.budget or budget_of(resolved, target),
+        places=request.places,
         resize=resize if mode != "trigger" else None,
         job_id=request.job_id or new_job_id(),
     )

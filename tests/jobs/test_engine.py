@@ -28,6 +28,7 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import Unit
 from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
+from lambdamagic.jobs.places import Places
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
@@ -147,6 +148,31 @@ def test_retry_after_is_respected(engine):
     values, error = collect(start(engine, FakeTransport(then=noting), [1]))
     assert (values, error) == ({0: 1}, None)
     assert at[1] - at[0] >= 0.3
+
+
+def test_refused_work_does_not_go_behind_newer_work(engine):
+    """While what was refused must rest, nothing newer is sent that would take its place."""
+    refused = ThrottledError("429")
+    refused.retry_after_s = 0.2
+    order, whole = [], answering(lambda x: x)
+
+    def noting(invocation):
+        order.extend(items_of(invocation))
+        if order == [0]:
+            raise refused
+        return whole(invocation)
+
+    values, error = collect(start(engine, FakeTransport(then=noting), range(6), max_concurrency=1))
+    assert (len(values), error) == (6, None)
+    assert order == [0, 0, 1, 2, 3, 4, 5]
+
+
+def test_jobs_that_share_their_places(engine):
+    """All together have no more under way than there are places, and all come to their end."""
+    transport, places = FakeTransport(then=answering(lambda x: time.sleep(0.002) or x)), Places(3)
+    jobs = [start(engine, transport, range(20), max_concurrency=10, places=places) for _ in range(4)]
+    assert [collect(job) for job in jobs] == [({n: n for n in range(20)}, None)] * 4
+    assert transport.most_at_once == 3
 
 
 def test_a_call_that_is_never_taken_fails_alone(engine):
