@@ -17,11 +17,27 @@ from xdist.scheduler import LoadScopeScheduling
 _FOREIGN_PREFIXES = ("AWS_", "LAMBDAMAGIC_", "JUPYTER_", "IPYTHON", "MPL")
 
 
+#: Folders whose tests share what is slow to start (a kernel, a browser, a package): one worker has all of each.
+#: They come first, the longest before the others, so that what is left for the end are files of a few seconds.
+_WHOLE = ("cells", "browser", "api", "deploy", "covalent", "quickstart", "images", "docs", "doctor", "fidelity")
+
+
 class _ByFolder(LoadScopeScheduling):
-    """Gives whole folders to workers: the tests of one share what is slow to start, and stay in their order."""
+    """Gives whole folders to workers, or whole files where nothing slow is shared; each stays in its order."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("/")[1]
+        path = nodeid.split("::")[0]
+        return path.split("/")[1] if _place(path) < len(_WHOLE) else path
+
+
+def _place(path: str) -> int:
+    folder = path.split("/")[1]
+    return _WHOLE.index(folder) if folder in _WHOLE else len(_WHOLE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes long begin first."""
+    items.sort(key=lambda item: _place(item.nodeid.split("::")[0]))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

@@ -16,19 +16,10 @@ from lambdamagic.errors import ConfigError
 
 ENV_PREFIX = "LAMBDAMAGIC_"
 
-#: What a function finds in its own environment, where code may send jobs to another.
-_OF_THE_FUNCTION = {
+#: What a function finds in its own environment, where code may send jobs to another, and what other parts read.
+_OF_OTHER_PARTS = {
     f"{ENV_PREFIX}{name}"
-    for name in (
-        "ENVIRONMENT_ID",
-        "EPHEMERAL_MB",
-        "HOLDS",
-        "INVOKER",
-        "INVOKES",
-        "TRIGGER_KEY",
-        "SERVER",
-        "LOCAL_STRICT",
-    )
+    for name in ("ENVIRONMENT_ID", "EPHEMERAL_MB", "HOLDS", "INVOKER", "INVOKES", "LAB", "TRIGGER_KEY", "LOCAL_STRICT")
 }
 
 DEFAULT_ORIGIN = "default"
@@ -169,7 +160,7 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
         setting = name.removeprefix(ENV_PREFIX).lower()
         if setting in SPECS or did_you_mean(setting, [*SPECS], cutoff=0.8):
             values[setting] = value
-        elif name not in _OF_THE_FUNCTION:
+        elif name not in _OF_OTHER_PARTS:
             # Not refused: another program may have variables that begin like ours.
             meant = did_you_mean(setting, [*SPECS], cutoff=0.0)
             warnings.warn(
