@@ -52,7 +52,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(_FOREIGN_PREFIXES)]:
             patch.delenv(name)
-        patch.setenv("LAMBDAMAGIC_LOCAL_STRICT", "1")  # the embedded Lambda is as hard as AWS
+        patch.setenv("EMBEDDED_LAMBDA_STRICT", "1")  # the embedded Lambda is as hard as AWS
         patch.setenv("HOME", str(home))
         for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(home / name.lower()))

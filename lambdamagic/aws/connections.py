@@ -103,6 +103,14 @@ class Connections:
         finally:
             self._release((parts.scheme, parts.netloc), sock, keep=keep)
 
+    def forget_idle(self) -> None:
+        """Close the connections that nobody uses now: after a freeze their other ends are gone, and did not say so."""
+        with self._lock:
+            idle = [sock for kept in self._idle.values() for sock, _ in kept]
+            self._idle.clear()
+        for sock in idle:
+            sock.close()
+
     def close(self) -> None:
         """Close all connections; exchanges under way fail with OSError at once. Idempotent."""
         with self._lock:

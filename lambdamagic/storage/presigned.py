@@ -153,6 +153,10 @@ class Transfer:
 
         return self._attempt(head, f"look for {object_name(url)!r}", url)
 
+    def forget_idle(self) -> None:
+        """Ask on new connections from now on; see `Connections.forget_idle`."""
+        self._connections.forget_idle()
+
     def close(self) -> None:
         """Close the connections and end the threads. Idempotent."""
         self.parts.close()
@@ -260,6 +264,14 @@ def default_transfer() -> Transfer:
         if _default is None:
             _default = Transfer()
         return _default
+
+
+def forget_idle_connections() -> None:
+    """Let the process's transfer, if there is one, ask on new connections. Thread-safe."""
+    with _default_lock:
+        transfer = _default
+    if transfer is not None:
+        transfer.forget_idle()
 
 
 def close_default_transfer() -> None:

@@ -6,9 +6,12 @@ same, but an environment that Lambda made ahead of need does not pay twice for w
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
+#: After a rest as long as this a kept connection may be dead without having said so, and a request on it would hang.
+_FROZEN_S = 5.0
 _state: dict[str, Any] = {}
 
 
@@ -18,4 +21,11 @@ def handler(event: Any, context: Any) -> Any:
 
     began = time.perf_counter()
     is_cold = not _state
-    return serve(event, context, _state, began=began, is_cold=is_cold)
+    transfers = sys.modules.get("lambdamagic.storage.presigned")
+    # By the clock on the wall: the other one stands still while the environment is frozen.
+    if transfers is not None and abs(time.time() - _state.get("ended_at", 0.0)) > _FROZEN_S:
+        transfers.forget_idle_connections()
+    try:
+        return serve(event, context, _state, began=began, is_cold=is_cold)
+    finally:
+        _state["ended_at"] = time.time()

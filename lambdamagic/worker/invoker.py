@@ -85,6 +85,7 @@ def _send_all(batch: Batch, deadline: float) -> tuple[Fate, ...]:
     sender = _state.get("sender")
     if sender is None:
         sender = _state["sender"] = _Sender()
+    sender.forget_idle()  # the environment was frozen since the last batch
     fates = [Fate(NO_ANSWER, NOT_SENT)] * len(batch.own)
     numbers = iter(range(len(fates)))
     lock = threading.Lock()
@@ -123,6 +124,10 @@ class _Sender:
         self._signer: RequestSigner = RequestSigner(
             region=endpoints.region, service="lambda", credentials=lambda: credentials, now=time.time
         )
+
+    def forget_idle(self) -> None:
+        """Send on new connections from now on."""
+        self._connections.forget_idle()
 
     def send(self, function: str, payload: bytes) -> Fate:
         """Hand one event over and return what became of it."""

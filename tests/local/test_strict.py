@@ -59,3 +59,30 @@ def test_a_kind_instance_protects_code_and_python(account: Account) -> None:
         "FileNotFoundError",
     )
     assert found["descriptors"] <= 1024
+
+
+def test_an_environment_is_frozen_between_two_invocations(own_account: Callable[..., Account]) -> None:
+    """A thread stands still from one answer to the next event, as on Lambda, and goes on with it."""
+    account = own_account(strict=True)
+    name = account.deploy(
+        """
+        import threading, time
+        counts = [0]
+        def count():
+            while True:
+                counts[0] += 1
+                time.sleep(0.005)
+        def handler(event, context):
+            before = counts[0]
+            if event == "begin":
+                threading.Thread(target=count, daemon=True).start()
+            time.sleep(0.2)
+            return [before, counts[0]]
+        """
+    )
+    began = account.invoke(name, "begin")["Payload"]
+    account.invoke(account.deploy("import time\ndef handler(e, c):\n    time.sleep(1)"))
+    after = account.invoke(name, "look")["Payload"]
+    assert began[1] > 5
+    assert after[0] - began[1] < 20  # it would be 200 in a second
+    assert after[1] > after[0]

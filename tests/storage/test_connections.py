@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import ssl
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -67,6 +68,19 @@ def get(pool: Connections, url: str) -> bytes:
 def post(pool: Connections, url: str) -> bytes:
     with pool.exchange("POST", url, body=[memoryview(b"{}")]) as response:
         return response.read()
+
+
+def test_after_a_freeze_nothing_is_asked_on_a_kept_connection() -> None:
+    """Its other end may be gone without a word: a request on it would wait for its whole timeout."""
+    with ScriptedServer() as server, closing(Connections()) as connections:
+        for _ in range(2):
+            with connections.exchange("GET", server.url) as response:
+                response.read()
+        assert server.connections == 1
+        connections.forget_idle()
+        with connections.exchange("GET", server.url) as response:
+            response.read()
+        assert server.connections == 2
 
 
 def test_tls_with_the_certificates_that_are_named(certificate: Path) -> None:

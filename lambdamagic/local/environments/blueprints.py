@@ -92,6 +92,7 @@ class BlueprintMaker:
             task_root=task_root,
             runtime=f"python:{interpreter.version}",
             is_container=is_container,
+            freezes=self._is_strict and not is_container,
             # Whatever runs an image sees to its surroundings.
             surroundings=None if is_container else self._surroundings(interpreter, [task_root, *layers]),
         )

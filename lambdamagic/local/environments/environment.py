@@ -40,6 +40,7 @@ class Blueprint:
     """How an environment's process is started; computed once a function version.
 
     Attributes:
+        freezes: Whether the process is stopped between two invocations.
         is_container: The process is a container tool's client, and the runtime is started by another process.
     """
 
@@ -48,6 +49,7 @@ class Blueprint:
     task_root: Path
     runtime: str
     surroundings: dict[str, Any] | None = None
+    freezes: bool = False
     is_container: bool = False
 
 
@@ -119,6 +121,7 @@ class Environment:
         self._output: OutputPipe | None = None
         self._exit: ProcessExit | None = None
         self._kill_reason = ""
+        self._is_frozen = False
 
     @property
     def is_alive(self) -> bool:
@@ -262,6 +265,9 @@ class Environment:
             self._init.ms = (time.perf_counter() - self._init.began) * 1000
             self._drain()
             self._init.ended.set_result(None)
+        elif self._blueprint.freezes and self.is_alive and (self._running is None or self._running.delivered):
+            self._is_frozen = True
+            self._processes.freeze(self.identity)
         if self._running is not None and not self._running.delivered and self.is_alive:
             self._hand_over()
 
@@ -298,6 +304,9 @@ class Environment:
         assert running is not None
         assert deliver is not None
         self._deliver = None
+        if self._is_frozen:
+            self._is_frozen = False
+            self._processes.thaw(self.identity)
         running.log.started_at = time.time()
         running.began = time.perf_counter()
         task = Task(

@@ -10,7 +10,7 @@ It runs as a plain script (`python -I -S keeper.py FD LOCK FOLDER`) and so impor
 single-threaded, which is what makes fork and prctl safe here and not in the server.
 
 The protocol is one JSON object a line: `{"spawn": id, "argv", "env", "cwd", "output", "surroundings"}`,
-`{"kill": id}`,
+`{"kill": id}`, `{"freeze": id}`, `{"thaw": id}`,
 answered by `{"started": id, "pid"}`, `{"failed": id, "reason"}` and `{"exited": id, "status", "peak_rss_kb"}`.
 """
 # ruff: noqa: PTH123, PTH208 - pathlib would double the start of this script
@@ -88,6 +88,10 @@ class Keeper:
                 self._spawn(message)
             elif "kill" in message and message["kill"] in self._pids:
                 self._kill_group(self._pids[message["kill"]])
+            elif "freeze" in message and message["freeze"] in self._pids:
+                self._signal_group(self._pids[message["freeze"]], signal.SIGSTOP)
+            elif "thaw" in message and message["thaw"] in self._pids:
+                self._signal_group(self._pids[message["thaw"]], signal.SIGCONT)
         return bool(data)
 
     def _send(self, **message: Any) -> None:
@@ -139,11 +143,14 @@ class Keeper:
         os.execve(message["argv"][0], message["argv"], message["env"])
 
     def _kill_group(self, pid: int) -> None:
+        self._signal_group(pid, signal.SIGKILL)
+
+    def _signal_group(self, pid: int, number: int) -> None:
         # `pid` is not yet reaped, so neither it nor its group can have been recycled.
         try:
-            os.killpg(pid, signal.SIGKILL)
+            os.killpg(pid, number)
         except (ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)  # between fork and setsid there is no such group yet
+            os.kill(pid, number)  # between fork and setsid there is no such group yet
 
     def _reap(self) -> None:
         while True:

@@ -140,6 +140,14 @@ class Processes(asyncio.Protocol):
         """Kill a process and its group; nothing happens when it has already ended."""
         self._send({"kill": identity})
 
+    def freeze(self, identity: str) -> None:
+        """Stop a process and its group, as Lambda does between two invocations."""
+        self._send({"freeze": identity})
+
+    def thaw(self, identity: str) -> None:
+        """Let it go on."""
+        self._send({"thaw": identity})
+
     async def close(self, timeout_s: float) -> None:
         """Let the keeper kill what is left and remove the folder, and wait for it."""
         if self._transport is not None:

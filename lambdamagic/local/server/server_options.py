@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 
 DEFAULT_REGION = "us-east-1"
-STRICT_VARIABLE = "LAMBDAMAGIC_LOCAL_STRICT"  # 1 makes strictness the default, as our tests do
+STRICT_VARIABLE = "EMBEDDED_LAMBDA_STRICT"  # 1 makes strictness the default, as our tests do
 DEFAULT_ACCOUNT_ID = "123456789012"  # moto's own default account
 BLOB_LIMIT_BYTES = 2 << 30
 CLOSE_TIMEOUT_S = 5.0  # what a server that ends gives its running work, and then its keeper, each
