@@ -80,6 +80,7 @@ def write_answer(
     error: list[ErrorRecord] | None = None,
     serializer: Serializer = "auto",
     mutations: bool = True,
+    settings: Mapping[str, Any] | None = None,
 ) -> Answer:
     """Write what running the cell changed in the home namespace.
 
@@ -95,6 +96,7 @@ def write_answer(
         serializer: Which pickler to use.
         mutations: Whether changes in place come back; otherwise changed objects travel whole where a bound name
             refers to them.
+        settings: Settings of the process that the cell changed; see `codec.settings`.
     """
     dirty, replaced = tracker.changes() if tracker is not None else ([], [])
     if not mutations:
@@ -125,9 +127,12 @@ def write_answer(
         writer.add("value", "the shown value", value)
     for position, record in enumerate(error or ()):
         writer.add("error", str(position), record)
-    frames = writer.write({"deleted": deleted, "unreturned": [_label(item, captured) for item in dirty + replaced]})
+    given = {"settings": dict(settings)} if settings else {}
+    frames = writer.write(
+        {**given, "deleted": deleted, "unreturned": [_label(item, captured) for item in dirty + replaced]}
+    )
     line, types = (error_line(error), error[0].kinds) if error else ("", ())
-    binds_only = not (dirty or deleted or error)
+    binds_only = not (dirty or deleted or error or settings)
     numbers = without_unused([item.index for item in table], frames.segments[0])
     return Answer(frames, numbers, writer.lost, line, types, binds_only)
 
@@ -293,6 +298,7 @@ class Effects:
     lost: list[Lost]
     unreturned: list[str]
     memo: Callable[[], dict[int, Any]]
+    settings: dict[str, Any]
     _updates: list[Any]
     _home: Home
 
@@ -335,6 +341,7 @@ def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: S
         rest["lost"],
         rest["unreturned"],
         decoder.memo,
+        rest.get("settings", {}),
         updates,
         home,
     )

@@ -13,6 +13,7 @@ from typing import Any
 from lambdamagic.capture import CallablePlan, CapturedName, CapturePlan
 from lambdamagic.capture.modules import content_of
 from lambdamagic.capture.reached import reached_imports
+from lambdamagic.codec import settings
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
@@ -169,6 +170,8 @@ class _Attempt:
             "submodules": sorted(plan.submodules),
             "package": self.home.namespace.get("__package__"),
             "deleted_only": sorted(plan.deleted_only),
+            "settings": settings.taken(plan.imports) if isinstance(plan, CapturePlan) and loop_code is None else {},
+            "uses": sorted({name.partition(".")[0] for name in plan.imports}),
         }
         self.encoder.dump(header)
         self.encoder.keep_shared_memory(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambdamagic.codec import settings
 from lambdamagic.codec.answer import NO_VALUE, Answer, write_answer
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.tracking import Tracker
@@ -12,6 +13,9 @@ from lambdamagic.worker.displays import mime_bundle
 from lambdamagic.worker.execution import CellSurroundings, run_code
 from lambdamagic.worker.program import OWN_NAMES, LoadedProgram
 from lambdamagic.worker.watchdog import Interrupted
+
+#: Nobody relies on where these stood before a job.
+_STREAMS = frozenset({"random", "numpy.random"})
 
 
 def run_cell(request: Request, program: LoadedProgram, environment: CellSurroundings) -> Answer:
@@ -35,6 +39,11 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
     error: list[ErrorRecord] | None = None
     value: Any = NO_VALUE
     with environment.active():
+        uses = header.get("uses", ())
+        settings.note_first_filters()
+        own = settings.taken(uses, with_defaults=True)
+        settings.give(header.get("settings", {}))
+        before = {**own, **header.get("settings", {})}
         try:
             run_code(header["code"], namespace)
             if header["value_name"]:
@@ -44,6 +53,8 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         except BaseException as raised:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too are the user's to see
             error = environment.failure(raised)
             namespace.pop(header["value_name"] or "", None)
+        changed = settings.changed(before, uses)
+        settings.give({name: state for name, state in own.items() if name not in _STREAMS})
     with program.current():
         answer = write_answer(
             program.home,
@@ -55,6 +66,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
             error=error,
             serializer=options.get("serializer", "auto"),
             mutations=options.get("mutations", True),
+            settings=changed,
         )
     if any(lost.what == "the shown value" for lost in answer.lost):
         environment.outputs.display(*mime_bundle(value))

@@ -1,0 +1,207 @@
+"""Settings of a process that cells make and rely on: they go there with a cell and come back from it.
+
+The streams of random numbers go on where the kernel's stand; filters of warnings, the decimal context, and options of
+NumPy, pandas and matplotlib travel as far as they differ from their defaults. Only modules that are loaded are asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One kind of settings.
+
+    Attributes:
+        name: What it is called in a payload.
+        module: Who has it.
+        take: Returns what is set, as data that compare by value; something false for nothing.
+        give: Sets it.
+        users: Top-level modules whose use makes it matter; None for always.
+    """
+
+    name: str
+    module: str
+    take: Callable[[Any], Any]
+    give: Callable[[Any, Any], None]
+    users: frozenset[str] | None = None
+
+
+def _numpy_state(numpy: Any) -> Any:
+    kind, keys, position, has_gauss, gauss = numpy.random.get_state()
+    return (kind, keys.tobytes(), position, has_gauss, gauss) if kind == "MT19937" else None
+
+
+def _set_numpy_state(numpy: Any, state: Any) -> None:
+    kind, keys, *rest = state
+    numpy.random.set_state((kind, numpy.frombuffer(keys, "uint32"), *rest))
+
+
+def _print_options(numpy: Any) -> dict[str, Any]:
+    options = {key: value for key, value in numpy.get_printoptions().items() if key != "override_repr"}
+    return {key: value for key, value in options.items() if _PRINT_DEFAULTS.get(key) != value}
+
+
+_PRINT_DEFAULTS: dict[str, Any] = {
+    "edgeitems": 3, "threshold": 1000, "floatmode": "maxprec", "precision": 8, "suppress": False, "linewidth": 75,
+    "nanstr": "nan", "infstr": "inf", "sign": "-", "formatter": None, "legacy": False,
+}  # fmt: skip
+_ERROR_DEFAULTS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+
+
+def _errors(numpy: Any) -> dict[str, str]:
+    found: dict[str, str] = numpy.geterr()
+    return {} if found == _ERROR_DEFAULTS else found
+
+
+def _decimal(decimal: Any) -> Any:
+    context = decimal.getcontext()
+    traps = sorted(signal.__name__ for signal, is_on in context.traps.items() if is_on)
+    found = (context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp, traps)
+    return () if found == _DECIMAL_DEFAULT else found
+
+
+_DECIMAL_DEFAULT = (
+    *(28, "ROUND_HALF_EVEN", -999999, 999999, 1, 0),
+    ["DivisionByZero", "InvalidOperation", "Overflow"],
+)
+
+
+def _set_decimal(decimal: Any, found: Any) -> None:
+    context = decimal.getcontext()
+    *values, traps = found or _DECIMAL_DEFAULT
+    for name, value in zip(("prec", "rounding", "Emin", "Emax", "capitals", "clamp"), values, strict=True):
+        setattr(context, name, value)
+    for signal in context.traps:
+        context.traps[signal] = signal.__name__ in traps
+
+
+def _pandas(pandas: Any) -> dict[str, Any]:
+    registered = pandas._config.config._registered_options
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of options that will be gone one day
+        found = {key: pandas.get_option(key) for key in registered if not key.startswith(("mode.", "future."))}
+    return {key: value for key, value in found.items() if value != registered[key].defval and _is_plain(value)}
+
+
+def _set_pandas(pandas: Any, found: Mapping[str, Any]) -> None:
+    for key in {*_pandas(pandas), *found}:
+        if key in found:
+            pandas.set_option(key, found[key])
+        else:
+            pandas.reset_option(key)
+
+
+def _parameters(matplotlib: Any) -> dict[str, Any]:
+    default = matplotlib.rcParamsDefault
+    items = dict.items(matplotlib.rcParams)
+    return {key: value for key, value in items if key not in _OF_THE_PLACE and dict.get(default, key) != value}
+
+
+_OF_THE_PLACE = frozenset(
+    {"backend", "interactive", "backend_fallback", "datapath", "webagg.port", "savefig.directory"}
+)
+
+
+def _set_parameters(matplotlib: Any, found: Mapping[str, Any]) -> None:
+    default = matplotlib.rcParamsDefault
+    for key in set(_parameters(matplotlib)) - set(found):
+        matplotlib.rcParams[key] = dict.get(default, key)
+    for key, value in found.items():
+        matplotlib.rcParams[key] = value
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | float | str | bool | type(None))
+
+
+def _filters(module: Any) -> list[Any]:
+    """Return the filters that code of the user's has put before those that are there from the beginning."""
+    found: list[Any] = module.filters
+    count = len(found) - len(_at_first)
+    if count <= 0 or found[count:] != _at_first:
+        return []
+    # Those of a library's own warnings are the library's, which makes them again where it is imported.
+    return [each for each in found[:count] if each[2].__module__ == "builtins"]
+
+
+#: Of the process; IPython and we add to those of Python before a cell runs.
+_at_first: list[Any] = []
+
+
+def note_first_filters() -> None:
+    """Take the filters of warnings that are there now for those that the user has not made."""
+    _at_first[:] = warnings.filters
+
+
+def _set_filters(module: Any, found: list[Any]) -> None:
+    module.filters[:] = [*found, *_at_first]
+    module._filters_mutated() if hasattr(module, "_filters_mutated") else module._filters_mutated_lock_held()
+
+
+def _set_random(module: Any, state: Any) -> None:
+    module.setstate(state)
+
+
+_NUMERIC = frozenset({"numpy", "scipy", "pandas", "sklearn", "statsmodels", "seaborn", "xgboost", "lightgbm"})
+_KINDS = (
+    _Kind("recursion", "sys", lambda module: module.getrecursionlimit(), lambda module, n: module.setrecursionlimit(n)),
+    _Kind("warnings", "warnings", _filters, _set_filters),
+    _Kind("random", "random", lambda module: module.getstate(), _set_random, frozenset({"random", "networkx"})),
+    _Kind("numpy.random", "numpy", _numpy_state, _set_numpy_state, _NUMERIC),
+    _Kind(
+        "numpy.errors", "numpy", _errors, lambda module, found: module.seterr(**(found or _ERROR_DEFAULTS)), _NUMERIC
+    ),
+    _Kind(
+        "numpy.print", "numpy", _print_options,
+        lambda module, found: module.set_printoptions(**{**_PRINT_DEFAULTS, **found}), _NUMERIC,
+    ),
+    _Kind("decimal", "decimal", _decimal, _set_decimal, frozenset({"decimal"})),
+    _Kind("pandas", "pandas", _pandas, _set_pandas, frozenset({"pandas", "seaborn"})),
+    _Kind("matplotlib", "matplotlib", _parameters, _set_parameters, frozenset({"matplotlib", "seaborn", "pylab"})),
+)  # fmt: skip
+
+
+def taken(modules: Collection[str], *, with_defaults: bool = False) -> dict[str, Any]:
+    """Return what is set in this process.
+
+    Args:
+        modules: Names of the modules that code uses.
+        with_defaults: Whether kinds are listed of which nothing is set.
+    """
+    tops = {name.partition(".")[0] for name in modules}
+    found = {}
+    for kind in _KINDS:
+        module = sys.modules.get(kind.module)
+        if module is None or not (kind.users is None or kind.users & tops):
+            continue
+        try:
+            state = kind.take(module)
+        except Exception:  # noqa: BLE001, S112  # another release of a library: its settings stay where they are
+            continue
+        if state or with_defaults:
+            found[kind.name] = state
+    return found
+
+
+def give(states: Mapping[str, Any]) -> None:
+    """Set in this process what was taken in another; modules that are not loaded are imported."""
+    for kind in _KINDS:
+        if kind.name in states:
+            try:
+                module = sys.modules.get(kind.module) or importlib.import_module(kind.module)
+                kind.give(module, states[kind.name])
+            except Exception:  # noqa: BLE001, S112  # as above
+                continue
+
+
+def changed(before: Mapping[str, Any], modules: Collection[str]) -> dict[str, Any]:
+    """Return what is set now and was not, or was otherwise, when all was taken before."""
+    now = taken(modules, with_defaults=True)
+    return {name: state for name, state in now.items() if (before[name] != state if name in before else state)}

@@ -1,0 +1,132 @@
+"""Settings that cells make, and streams of random numbers, go there and come back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fidelity.constructs import agrees, constructs
+
+SETTINGS = constructs("""
+= the stream of random
+import random
+random.seed(3)
+first = random.random()
+---
+second = random.random()
+random.shuffle(mixed := list(range(5)))
+second, mixed
+---
+random.random(), random.getrandbits(8)
+= numpy's stream
+import numpy as np
+np.random.seed(1)
+a = np.random.rand()
+---
+b = np.random.rand(2).tolist()
+b
+---
+np.random.randint(100), np.random.randn()
+= a seed set by the cell
+import numpy as np, random
+---
+np.random.seed(7)
+random.seed(7)
+---
+np.random.rand(), random.random()
+= scikit-learn without a random state
+import numpy as np
+from sklearn.model_selection import train_test_split
+np.random.seed(5)
+---
+train, test = train_test_split(np.arange(6))
+train.tolist()
+---
+np.random.rand()
+= a decimal context
+from decimal import Decimal, getcontext, ROUND_UP
+getcontext().prec = 5
+---
+third = Decimal(1) / 3
+getcontext().rounding = ROUND_UP
+third
+---
+got = Decimal(2) / 3, getcontext().prec
+getcontext().prec, getcontext().rounding = 28, 'ROUND_HALF_EVEN'
+got
+= print options and errors of numpy
+import numpy as np
+np.set_printoptions(precision=2, suppress=True)
+np.seterr(divide='ignore')
+---
+print(np.array([1.23456]))
+np.set_printoptions(precision=3)
+np.array([1.0]) / 0
+---
+got = repr(np.array([1.23456])), np.geterr()['divide']
+np.set_printoptions(precision=8, suppress=False); np.seterr(divide='warn')
+got
+= options of pandas
+import pandas as pd
+pd.set_option('display.max_rows', 4)
+df = pd.DataFrame({'a': range(10)})
+---
+print(df)
+pd.options.display.precision = 2
+pd.Series([1.23456])
+---
+got = pd.get_option('display.precision'), pd.get_option('display.max_rows')
+pd.reset_option('display.precision'); pd.reset_option('display.max_rows')
+got
+= parameters of matplotlib
+import matplotlib.pyplot as plt
+plt.rcParams['figure.figsize'] = (3, 1)
+---
+fig = plt.figure()
+plt.rcParams['lines.linewidth'] = 4.0
+plt.style.use('ggplot')
+size = fig.get_size_inches().tolist()
+plt.close(fig)
+size
+---
+got = plt.rcParams['lines.linewidth'], plt.rcParams['axes.facecolor']
+plt.rcdefaults()
+got
+= the recursion limit
+import sys
+before = sys.getrecursionlimit()
+sys.setrecursionlimit(5000)
+def deep(n): return 0 if n == 0 else 1 + deep(n - 1)
+---
+n = deep(4000)
+sys.setrecursionlimit(5500)
+n
+---
+got = sys.getrecursionlimit()
+sys.setrecursionlimit(before)
+got
+= from __future__ import annotations
+from __future__ import annotations
+---
+def f(a: NotThere) -> Nor: pass
+f.__annotations__
+---
+get_ipython().compile.reset_compiler_flags()
+f.__annotations__
+""")
+
+
+@pytest.mark.parametrize("title", SETTINGS)
+def test_a_setting(notebook, title):
+    """It is in force in the function, and what the cell sets is in force afterwards."""
+    agrees(notebook, SETTINGS[title])
+
+
+def test_filters_of_warnings(kernel):
+    """Those set before the cell, and by it, are in force."""
+    kernel.run("import warnings\nwarnings.filterwarnings('ignore', message='quiet')")
+    ran = kernel.run(
+        "%%lambda -q\nimport warnings\nwarnings.warn('quiet')\nwarnings.simplefilter('error', UserWarning)"
+    )
+    assert ran.stream("stderr") == ""
+    assert kernel.run("warnings.warn('loud')").error["ename"] == "UserWarning"
+    kernel.run("warnings.resetwarnings()")
