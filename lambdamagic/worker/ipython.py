@@ -7,9 +7,7 @@ record, and hands commands and magics to `shell`.
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.machinery
-import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -20,7 +18,7 @@ from lambdamagic.worker.recorder import Outputs
 _MODULE = "IPython.core.interactiveshell"
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader:
     """Loads a module as its own loader does, and then tells of it."""
 
     def __init__(self, loader: Any, loaded: Callable[[], None]) -> None:
@@ -35,7 +33,7 @@ class _Loader(importlib.abc.Loader):
         self._loaded()
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     def __init__(self) -> None:
         self.loaded: Callable[[], None] = lambda: None
 
@@ -46,11 +44,12 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, lambda: self.loaded())
+            loader: Any = _Loader(spec.loader, lambda: self.loaded())
+            spec.loader = loader
         return spec
 
 
-_finder = _Finder()
+_finder: Any = _Finder()  # not importlib.abc's: that loads much for two methods
 
 
 class IPythonSupport:
