@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import JobQueued
 from lambdamagic.jobs.job import Arrival, JobSpec
 from lambdamagic.magics.details import JobDetails
-from lambdamagic.magics.front import front_of
+from lambdamagic.magics.front import front_of, replay
 from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.magics.record import JobRecord, RanMap
@@ -29,8 +29,9 @@ from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import RunRequest
 from lambdamagic.runs.tasks import TaskTable
 from lambdamagic.targets.target import Target
+from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions
-from lambdamagic.widgets.notebook import DisplayPlace, WidgetView
+from lambdamagic.widgets.notebook import DisplayPlace
 from lambdamagic.widgets.progress import Progress, ProgressListener
 from lambdamagic.widgets.showing import DELAY_S, Front, Gate, NoView, Showing, View, choose_view
 
@@ -59,6 +60,7 @@ class Card:
         opens_slowly: Whether the target has to be started first.
         spot: Where it is shown.
         details: What its view may ask for.
+        left_behind: What was printed by what was stopped.
         record: What is remembered of it, once it is.
     """
 
@@ -82,10 +84,9 @@ class Card:
         self.run = Run(place, request, follower=self)
         self.run.listeners.add(listener)
         view = self._view(listener)
-        self._live: LiveOutput | None = None
-        if isinstance(view, WidgetView):
-            is_single = request.task_count == 1
-            self._live = LiveOutput(self.run.job_id, self.details.log, self._logs, is_single=is_single)
+        is_single = request.task_count == 1
+        self._live = LiveOutput(self.run.job_id, self.details.log, self._logs, is_single=is_single)
+        self.left_behind = ""
         self.gate = Gate(view) if is_background and not isinstance(view, NoView) else None
         self.showing = Showing(self.gate or view, listener, delay_s=0.0 if is_background else DELAY_S)
         note = STARTING if self.opens_slowly else ""
@@ -155,28 +156,38 @@ class Card:
     def tick(self) -> None:
         """Draw what is due."""
         self.showing.tick()
-        if self._live is not None:
-            self._live.tick()
+        self._live.tick()
         if self._is_background and self.record is not None:
             self.record.progress = self.progress()
 
     def took(self, arrival: Arrival) -> None:
         """Note what is known of an arrival."""
         self.details.took(arrival)
-        if self._live is not None:
-            self._live.arrived(arrival.request_id)
+        self._live.arrived(arrival.request_id)
 
     def ended(self) -> None:
         """Draw the end."""
-        if self._live is not None:
-            self._live.stop()
+        self._live.stop()
+        if self.run.state == "cancelled" and self.run.job is not None:
+            self.left_behind = self._live.left_behind()
         self.showing.close()
         if self.record is not None:
             self.record.end(self.showing.listener.snapshot())
             self.record.logs = [] if self.run.job is None else list(self.run.job.log_tails)
 
-    def carry(self, take: Callable[[Arrival], None], between: Callable[[], None] | None = None) -> None:
-        """Run it for the cell that waits; see `Run.carry`.
+    def carry(
+        self,
+        take: Callable[[Arrival], None],
+        between: Callable[[], None] | None = None,
+        *,
+        binds: Sequence[str] = (),
+    ) -> None:
+        """Run it for the cell that waits; see `Run.carry`. What was printed is kept where it is stopped.
+
+        Args:
+            take: Takes arrivals.
+            between: Called now and then.
+            binds: The names that the cell was to bind.
 
         Raises:
             KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
@@ -189,7 +200,16 @@ class Card:
         except KeyboardInterrupt as error:
             if hasattr(error, "_render_traceback_"):
                 raise
-            raise interrupted(f"λ {self.run.label}: cancelled; what still runs on Lambda is told to stop") from None
+            raise interrupted(self._stopped(binds)) from None
+        finally:
+            if self.left_behind:
+                replay([{"stream": "stdout", "text": self.left_behind}])
+
+    def _stopped(self, binds: Sequence[str]) -> str:
+        progress = self.progress()
+        took = f" after {text.duration(progress.elapsed_s(time.time()))}" if progress.started_at else ""
+        unbound = f"; not bound: {', '.join(binds)}" if binds else ""
+        return f"λ {self.run.label}: stopped{took}{unbound}; what still runs on Lambda is told to stop"
 
     def _open_shown(self, open_target: Callable[[], Target]) -> Target:
         """Open the target in a thread of its own, so that the view can say what takes so long.
@@ -290,6 +310,8 @@ class CardWithOutputs:
                 return
             if self._printed is None:
                 self._printed = [entry for arrival in arrivals for entry in arrival.outputs]
+                if self._card.left_behind:
+                    self._printed.append({"stream": "stdout", "text": self._card.left_behind})
             bundle = outputs_bundle(self._printed, failure, value)
             if bundle is not None or self._is_headless():
                 self._below.update(bundle or _NOTHING, raw=True)

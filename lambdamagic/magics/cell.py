@@ -88,14 +88,14 @@ class CellRun:
             known=(lambda: WithEarlier(program.encoder, line.memos())) if line else None,
         )
         place, table = session.place(resolved), table_of_cell(session)
+        names = _pending_names(session, plan, self._out)
         if not arguments.bg:
-            Card(session, place, request, table).carry(work.take)
+            Card(session, place, request, table).carry(work.take, binds=names)
             assert work.answer is not None, "a job that ends without error has had an arrival"
             replay(work.answer.outputs)
             return work.conclude()
         work.watch()
         card = Card(session, place, replace(request, amend=lambda spec: staged(spec, line)), table, is_background=True)
-        names = _pending_names(session, plan, self._out)
         job = BackgroundJob(session.background, card, work, names=names, before=line.jobs if line else ())
         job.start()
         return job

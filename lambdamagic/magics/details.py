@@ -56,9 +56,9 @@ class JobDetails:
             if entry.get("stream"):
                 place = entry.get("task")
                 if place is None or place >= len(tasks):
-                    self.log.add(Printed(tasks[0], len(tasks), entry["stream"], entry["text"]))
+                    self.log.add(Printed(tasks[0], len(tasks), entry["stream"], text.as_seen(entry["text"])))
                 else:
-                    self.log.add(Printed(tasks[place], 1, entry["stream"], entry["text"]))
+                    self.log.add(Printed(tasks[place], 1, entry["stream"], text.as_seen(entry["text"])))
 
     def describe(self, task: int) -> TaskDetail:
         """Tell of one task."""

@@ -24,6 +24,7 @@ QUIET_S = 2.0
 _EVERY_S = 2.0
 #: A look that takes long is followed by a rest of so many times as long.
 _REST = 20
+_PATIENCE_S = 3.0
 _INVOCATIONS, _LINES, _CHARS = 8, 60, 6_000
 
 
@@ -35,7 +36,7 @@ class _Invocation:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
 
     def told(self, most_chars: int) -> str:
-        text = "\n".join(self.lines)
+        text = "\n".join(line.rstrip("\r") for line in self.lines)
         return self.head + (text if len(text) <= most_chars else "…" + text[-most_chars:])
 
 
@@ -57,6 +58,7 @@ class LiveOutput:
         self._lock = threading.Lock()
         self._running: OrderedDict[str, _Invocation] = OrderedDict()
         self._thread: threading.Thread | None = None
+        self._answered: set[str] = set()
 
     def arrived(self, request_id: str) -> None:
         """Note that an answer came, with all that its invocation printed.
@@ -65,6 +67,7 @@ class LiveOutput:
             request_id: AWS's id of the invocation; empty for an event, whose end the log tells.
         """
         self._clock.moved_at = self._clock.monotonic()
+        self._answered.add(request_id)
         if self._running:
             with self._lock:
                 self._running.pop(request_id, None)
@@ -81,6 +84,30 @@ class LiveOutput:
         with self._lock:
             self._clock.stopped.set()
             self._log.now = ""
+
+    def left_behind(self, patience_s: float = _PATIENCE_S) -> str:
+        """Return what those invocations have printed that brought no answer, as far as the log has it.
+
+        Args:
+            patience_s: For how long the log may take: who has stopped a job waits for this.
+        """
+        since_s = self._clock.monotonic() - self._clock.began + _EVERY_S
+        left = LiveOutput(self._job_id, OutputLog(), self._open_logs, is_single=self._is_single)
+
+        def read() -> None:
+            try:
+                for line in self._open_logs(SystemClock()).read(since_s=since_s, job=self._job_id):
+                    if line.request_id not in self._answered and not _is_end(line):
+                        left._take(line)
+            except Exception:  # noqa: BLE001, S110  # the log is a second way to what was printed, and may be closed
+                pass
+
+        reading = threading.Thread(target=read, name="lambdamagic-output", daemon=True)
+        reading.start()
+        reading.join(patience_s)
+        with left._lock:
+            told = left._told()
+        return told + "\n" if told and not told.endswith("\n") else told
 
     def _is_wanted(self) -> bool:
         return self._log.is_watched and self._clock.monotonic() - self._clock.moved_at >= QUIET_S
@@ -113,8 +140,7 @@ class LiveOutput:
                 self._log.now = self._told()
 
     def _take(self, line: LogLine) -> None:
-        # These two words of Lambda's own are told from a program's by the id, which no program prints there.
-        if line.text.startswith((f"END RequestId: {line.request_id}", f"REPORT RequestId: {line.request_id}")):
+        if _is_end(line):
             self._running.pop(line.request_id, None)
             return
         named = JOB_LINE.search(line.text)
@@ -125,11 +151,19 @@ class LiveOutput:
             while len(self._running) > _INVOCATIONS:
                 self._running.popitem(last=False)
         elif line.request_id in self._running:
-            self._running[line.request_id].lines.append(line.text)
+            lines = self._running[line.request_id].lines
+            if lines and lines[-1].endswith("\r"):
+                lines.pop()  # a line that replaces itself, as a progress bar does
+            lines.append(line.text)
 
     def _told(self) -> str:
         running = [each for each in self._running.values() if each.lines]
         return "\n".join(each.told(_CHARS // len(running)) for each in running)
+
+
+def _is_end(line: LogLine) -> bool:
+    """Whether it is Lambda's word that an invocation has ended; no program prints the id there."""
+    return line.text.startswith((f"END RequestId: {line.request_id}", f"REPORT RequestId: {line.request_id}"))
 
 
 class _Pace(SystemClock):

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from lambdamagic.appearance import AS_TEXT
+from lambdamagic.widgets.text import as_seen
 
 _MOST_CHARS = 20_000
 #: What is longer may not fit into the height below, also where the page is narrow.
@@ -29,7 +30,7 @@ def outputs_bundle(entries: list[dict[str, Any]], failure: str, value: Any) -> d
     html, plain = [], []
     for entry in entries:
         if "stream" in entry:
-            text = _cut(entry["text"])
+            text = _cut(as_seen(entry["text"]))
             plain.append(text)
             html.append(_pre(text, "Error output" if entry["stream"] == "stderr" else "Output"))
         elif "display" in entry:

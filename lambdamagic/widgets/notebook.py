@@ -173,14 +173,17 @@ class WidgetView:
 class CardView:
     """HTML with a plain-text twin, updated in place through a display id."""
 
-    def __init__(self, listener: ProgressListener, actions: Actions, place: DisplayPlace) -> None:
-        self._listener, self._actions, self._place = listener, actions, place
+    def __init__(
+        self, listener: ProgressListener, actions: Actions, place: DisplayPlace, log: OutputLog | None = None
+    ) -> None:
+        self._listener, self._actions, self._place, self._log = listener, actions, place, log or OutputLog()
         self._is_shown = False
 
     def show(self, progress: Progress, now: float) -> None:
         """Draw, or draw again."""
-        self._is_shown = True
-        self._place.show({"text/html": page.render(progress, now), "text/plain": text.line(progress, now)})
+        self._is_shown = self._log.is_watched = True
+        html = page.render(progress, now, printed=self._log.now)
+        self._place.show({"text/html": html, "text/plain": text.line(progress, now)})
 
     def close(self, progress: Progress, now: float) -> None:
         """Leave the result in the notebook."""

@@ -32,10 +32,15 @@ _STRIPES = (
     "opacity:.5;background-image:repeating-linear-gradient(90deg,rgba(255,255,255,.35) 0 2px,transparent 2px 8px)"
 )
 _SHOWN_ERRORS = 3
+_SHOWN_LINES = 6
+_PRINTED = (
+    "margin:6px 0 0;padding:6px 8px;border-radius:3px;background:rgba(128,128,128,.12);color:inherit;font-size:12px;"
+    "font-family:var(--jp-code-font-family,ui-monospace,monospace);white-space:pre-wrap;overflow-wrap:anywhere"
+)
 
 
-def render(progress: Progress, now: float) -> str:
-    """Return the view's HTML."""
+def render(progress: Progress, now: float, *, printed: str = "") -> str:
+    """Return the view's HTML, with the last lines of what was printed so far."""
     colour = COLOURS.get(progress.state, COLOURS["running"])
     parts = [
         f'<div class="{AS_TEXT}" style="{_CARD.format(accent=colour)}">',
@@ -51,6 +56,8 @@ def render(progress: Progress, now: float) -> str:
     parts.append(f'<div style="{_QUIET};{_ONE_LINE}" title="{told}">{told}</div>')
     if progress.task_count != 1:
         parts += _errors(progress)
+    if last := printed.rstrip().splitlines()[-_SHOWN_LINES:]:
+        parts.append(f'<pre style="{_PRINTED}">{escape(chr(10).join(last))}</pre>')
     parts.append("</div>")
     return "".join(parts)
 

@@ -44,9 +44,14 @@ class View(Protocol):
 
 
 class TerminalView:
-    """A bar and a line of details on stderr."""
+    """A bar and a line of details on stderr, and the last line that was printed.
 
-    def __init__(self) -> None:
+    Args:
+        log: What the job prints.
+    """
+
+    def __init__(self, log: OutputLog | None = None) -> None:
+        self._log = log or OutputLog()
         self._live: Live | None = None
 
     def show(self, progress: Progress, now: float) -> None:
@@ -57,7 +62,8 @@ class TerminalView:
 
             self._live = Live(console=Console(file=sys.stderr), auto_refresh=False)
             self._live.start()
-        self._live.update(_drawn(progress, now), refresh=True)
+            self._log.is_watched = True
+        self._live.update(_drawn(progress, now, self._log.now), refresh=True)
 
     def close(self, progress: Progress, now: float) -> None:
         """Draw the end and give the terminal back."""
@@ -67,8 +73,8 @@ class TerminalView:
             self._live = None
 
 
-def _drawn(progress: Progress, now: float) -> RenderableType:
-    """Return two lines, each cut where the terminal ends; `Text` takes brackets of the user's code as they are."""
+def _drawn(progress: Progress, now: float, printed: str = "") -> RenderableType:
+    """Return two lines or three, cut where the terminal ends; `Text` takes brackets of the user's code as they are."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -88,7 +94,10 @@ def _drawn(progress: Progress, now: float) -> RenderableType:
         line.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
     line.add_row(*cells)
     details = Text("  " + " · ".join(text.details(progress)), style="dim", no_wrap=True, overflow="ellipsis")
-    return Group(line, details)
+    if not printed.strip():
+        return Group(line, details)
+    last = Text(f"  {printed.rstrip().splitlines()[-1]}", no_wrap=True, overflow="ellipsis")
+    return Group(line, details, last)
 
 
 def _shortened(label: str) -> str:
@@ -188,7 +197,7 @@ def choose_view(
     if front == "nobody":
         return NoView()
     if front == "terminal":
-        return TerminalView() if sys.stderr.isatty() and wanted != "text" else LogView()
+        return TerminalView(log) if sys.stderr.isatty() and wanted != "text" else LogView()
     if wanted == "text":
         return LogView()
     actions, place = actions or Actions(), place or DisplayPlace()
@@ -196,7 +205,7 @@ def choose_view(
         return HeadlessView(listener, actions, LogView())
     if wanted != "html" and has_widgets():
         return WidgetView(listener, actions, log or OutputLog(), shelf or Shelf(), place)
-    return CardView(listener, actions, place)
+    return CardView(listener, actions, place, log)
 
 
 class Showing:

@@ -20,6 +20,18 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def as_seen(printed: str) -> str:
+    """Return what a terminal shows of a text in which lines begin anew at carriage returns, as progress bars do."""
+    return printed if "\r" not in printed else "\n".join(map(_overwritten, printed.split("\n")))
+
+
+def _overwritten(line: str) -> str:
+    shown = ""
+    for part in line.split("\r"):
+        shown = part + shown[len(part) :]
+    return shown.rstrip() if "\r" in line else shown
+
+
 #: Less is told as less than this.
 _LEAST_USD = 0.0001
 
@@ -33,6 +45,8 @@ def money(usd: float) -> str:
 
 def billed(progress: Progress) -> str:
     """Return what is billed, as far as that was reported."""
+    if progress.unreported and not progress.billed_ms:
+        return "until it stops"
     return at_least(progress) + duration(progress.billed_ms / 1000)
 
 

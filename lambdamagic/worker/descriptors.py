@@ -14,6 +14,7 @@ import select
 import selectors
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ _STREAMS = ("stdout", "stderr")
 #: Code that holds the interpreter's lock blocks when a pipe is full, as nothing can read it then: so it is as large as
 #: Linux lets everybody have one (pipe(7), `/proc/sys/fs/pipe-max-size`).
 _PIPE_BYTES = 1 << 20
+#: A bar that is drawn more often is in the log so often only.
+_PROGRESS_EVERY_S = 0.5
 #: fcntl's F_SETPIPE_SZ, without the import.
 _F_SETPIPE_SZ = 1031
 
@@ -36,6 +39,60 @@ def write_log(stream: str, data: bytes) -> None:
     descriptor = log_descriptors()[stream]
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+class LogCopy:
+    """A stream's copy in the function's log. Thread-safe.
+
+    The log has lines only. Of a line that replaces itself, as a progress bar does, it has now and then what it is, as
+    a line that ends in a carriage return; and its end.
+
+    Args:
+        stream: `stdout` or `stderr`.
+        monotonic: The clock that says when it is time for the next such line.
+    """
+
+    def __init__(self, stream: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._monotonic = stream, monotonic
+        self._lock = threading.Lock()
+        self._held = b""
+        self._is_open = False
+        self._shown_at = float("-inf")
+
+    def write(self, data: bytes) -> None:
+        """Add bytes as they come."""
+        with self._lock:
+            if not self._held and b"\r" not in data:
+                self._is_open = not data.endswith(b"\n")
+                write_log(self._stream, data)
+                return
+            *lines, rest = (self._held + data).split(b"\n")
+            for line in lines:
+                self._put(_last(line), b"\n")
+            self._held = b"\r" + _last(rest) if rest else b""
+            if self._held and self._monotonic() - self._shown_at >= _PROGRESS_EVERY_S:
+                self._shown_at = self._monotonic()
+                self._put(_last(rest), b"\r\n")
+
+    def end(self) -> None:
+        """Write what is left: the run is over."""
+        with self._lock:
+            if held := _last(self._held):
+                self._put(held, b"\n")
+            self._held, self._is_open, self._shown_at = b"", False, float("-inf")
+
+    def _put(self, line: bytes, end: bytes) -> None:
+        before = b"\n" if self._is_open else b""
+        self._is_open = False
+        write_log(self._stream, before + line + end)
+
+
+def _last(line: bytes) -> bytes:
+    """Return what a line is that began anew at each carriage return."""
+    return line.rstrip(b"\r").rpartition(b"\r")[2]
+
+
+LOG_COPIES = {stream: LogCopy(stream) for stream in _STREAMS}
 
 
 class BelowPython:
@@ -71,6 +128,8 @@ class BelowPython:
         with self._lock:
             self._read()
             self._record = _nothing
+        for copy in LOG_COPIES.values():
+            copy.end()
 
     def drain(self, *, flushes_c: bool = True) -> None:
         """Record what has been written so far."""
@@ -83,7 +142,7 @@ class BelowPython:
     def _read(self) -> None:
         for pipe in self._pipes:
             for data in pipe.pieces():
-                write_log(pipe.stream, data)
+                LOG_COPIES[pipe.stream].write(data)
                 if text := pipe.decode(data):
                     self._record(pipe.stream, text)
         self._pipes = [pipe for pipe in self._pipes if pipe.is_open]

@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from lambdamagic.protocol.bounds import OUTPUT_MAX_CHARS
-from lambdamagic.worker.descriptors import BelowPython, write_log
+from lambdamagic.worker.descriptors import LOG_COPIES, BelowPython
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -136,7 +136,7 @@ class _Sink(io.RawIOBase):
         text = self._decode(raw)
         if text:
             self._outputs.write(self._stream, text)
-            write_log(self._stream, raw)
+            LOG_COPIES[self._stream].write(raw)
         return len(raw)
 
 

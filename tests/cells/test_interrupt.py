@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -37,10 +38,22 @@ except BaseException as stopped:
     assert time.monotonic() - began < 20.0
     assert replied.error["ename"] == "KeyboardInterrupt"
     assert len(replied.error["traceback"]) == 1
-    assert "cancelled; what still runs on Lambda is told to stop" in replied.error["traceback"][0]
+    assert "; what still runs on Lambda is told to stop" in replied.error["traceback"][0]
     assert kernel.run("%%lambda -q\nx + [3]").value == "[1, 3]"
     assert mailbox.receive() == "Interrupted"
     assert "■ cancelled" in kernel.run("%lambda jobs").value
+
+
+def test_a_cell_that_is_stopped_keeps_what_it_has_printed(kernel, gate):
+    """It is read from the log; the message says for how long it ran, and which names it did not bind."""
+    body = f"print('epoch 1')\nprint('loss 0.5', end='\\r')\n{gate.code}\nmodel = scores = 1"
+    message = kernel.send(f"%%lambda -q\n{body}")
+    gate.reached()
+    kernel.interrupt()
+    replied = kernel.finish(message)
+    assert replied.stream("stdout") == "epoch 1\nloss 0.5\n"
+    (told,) = replied.error["traceback"]
+    assert re.search(r"stopped after [\d.]+ m?s; not bound: model, scores; what still runs", told), told
 
 
 def test_interrupting_a_map_keeps_what_is_done(kernel, mailbox):

@@ -51,3 +51,29 @@ def test_a_log_that_cannot_be_read_is_told(notebook):
     assert log.now == "What runs cannot be followed: these credentials may not do that"
     live.stop()
     assert log.now == ""
+
+
+def test_a_progress_bar_is_its_latest_line(notebook, gate):
+    """A line that replaces itself does so in what is shown while it runs; afterwards all of it comes to the cell."""
+    job = notebook.ok(f"""
+        %%lambda --bg
+        import sys
+        from tqdm.auto import tqdm
+        print('begin')
+        bar = tqdm(range(50), file=sys.stdout, mininterval=0)
+        for n in bar:
+            if n == 40:
+                {gate.code}
+        total = 50
+    """)
+    job = notebook.ok("job = %lambda last\njob").value
+    gate.reached()
+    session = notebook.session
+    (target,) = session.opened.targets.values()
+    log = OutputLog()
+    live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock), is_single=True)
+    _watch(live, log, lambda: "begin" in log.now and "%|" in log.now)
+    assert [line.count("%|") for line in log.now.splitlines()] == [0, 1]
+    live.stop()
+    gate.open()
+    assert notebook.ok("total").value == 50

@@ -80,11 +80,11 @@ def test_what_was_stopped_is_billed_too() -> None:
         "all reported"
     )
     nothing = after(started(1), sent("a", 0), over("cancelled"))
-    assert "billed at least 0 ms" in text.details(nothing)
+    assert "billed until it stops" in text.details(nothing)
     little = after(started(), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.00001), over("cancelled"))
     assert "at least $0" in text.details(little), "at least less than something would tell nothing"
     html = result.render(nothing, TaskGrid())
-    assert "at least 0 ms" in html and "stopped or lost" in html
+    assert "until it stops" in html and "stopped or lost" in html
 
 
 def test_what_may_have_run_and_was_lost_is_billed_too() -> None:
@@ -93,3 +93,11 @@ def test_what_may_have_run_and_was_lost_is_billed_too() -> None:
     assert after(started(), sent("a", 0), lost).unreported == 1
     assert after(started(), sent("a", 0), ended("a", 0), lost).unreported == 0
     assert after(started(), sent("a", 0), replace(lost, may_have_run=False)).unreported == 0
+
+
+def test_a_text_with_carriage_returns_is_what_a_terminal_shows() -> None:
+    """A line that begins anew goes over what it was; what is longer stays."""
+    assert text.as_seen("\r 10%\r 50%\r100%\ndone\n") == "100%\ndone\n"
+    assert text.as_seen("abcdef\rxy") == "xycdef"
+    assert text.as_seen("working\r       \r") == ""
+    assert text.as_seen("windows\r\nlines\r\n") == "windows\nlines\n"

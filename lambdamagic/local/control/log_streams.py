@@ -108,8 +108,9 @@ class InvocationLog:
 
 def _lines(output: bytes) -> list[str]:
     # awslambdaric's plain log sink joins the lines of one error by "\r", so that they stay one event.
+    # One at a line's end says that the next line takes its place.
     text = output.decode("utf-8", "replace")
-    return [line.replace("\r", "\n") + "\n" for line in text.split("\n") if line]
+    return [line[:-1].replace("\r", "\n") + line[-1] + "\n" for line in text.split("\n") if line]
 
 
 def timeout_note(request_id: str, timeout_s: float, at: float) -> str:
