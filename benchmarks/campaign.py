@@ -46,6 +46,8 @@ class Campaign:
     twice: set[int] = field(default_factory=set)
     again: set[int] = field(default_factory=set)
     retried: Counter[str] = field(default_factory=Counter)
+    _under_way: set[int] = field(default_factory=set)
+    _is_repeating: bool = False
 
     @property
     def undocumented(self) -> set[int]:
@@ -55,15 +57,25 @@ class Campaign:
     def listen(self, event: events.Event) -> None:
         """Count an event."""
         match event:
+            case events.JobStarted():
+                self._is_repeating = bool(self.finished)  # a job that goes on says first what it has
+            case events.JobFinished():
+                self.again |= (
+                    self._under_way
+                )  # nothing waits for these any more, and who resumes the job runs them again
             case events.InvocationStarted():
                 self.invocations += 1
+                self._is_repeating = False
+                self._under_way.update(event.tasks)
             case events.InvocationThrottled():
                 self.throttled += 1
             case events.InvocationRetried():
                 self.again.update(event.tasks if event.may_have_run else ())
                 self.retried[event.reason.split("(")[0].strip()[:60]] += 1
             case events.TaskFinished():
-                self.finished[event.task] += 1
+                self._under_way.discard(event.task)
+                if not (self._is_repeating and event.task in self.finished):
+                    self.finished[event.task] += 1
             case _:
                 pass
 

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import expiring
 from benchmarks.campaign import Campaign, run
 from benchmarks.measure import Comparison, show
 from lambdamagic.api import process
@@ -22,6 +23,15 @@ def _line(what: str, with_faults: Campaign, without: Campaign) -> Comparison:
         without.seconds * 1000,
         with_faults.seconds / without.seconds,
         None,
+    )
+
+
+def _counts(tasks: int, found: Campaign) -> str:
+    lost, reported = tasks - len(found.finished), found.finished.values()
+    return (
+        f"wrong {found.wrong}, lost {lost}, reported twice {sum(each > 1 for each in reported)}; "
+        f"ran twice {len(found.twice)}, undocumented {len(found.undocumented)}; "
+        f"{found.invocations} invocations, {found.throttled} throttled"
     )
 
 
@@ -49,13 +59,14 @@ def main(seed: int = 20261121, tasks: int = _TASKS) -> list[Comparison]:
             without = _run(tasks, seed=None, limit=limit, mode=mode)
             with_faults = _run(tasks, seed=seed, limit=limit, mode=mode)
             lines.append(_line(f"{tasks:,} tasks, {what}", with_faults, without))
-            lost, reported = tasks - len(with_faults.finished), with_faults.finished.values()
-            notes.append(
-                f"{what}: wrong {with_faults.wrong}, lost {lost}, reported twice {sum(each > 1 for each in reported)}; "
-                f"ran twice {len(with_faults.twice)}, undocumented {len(with_faults.undocumented)}; "
-                f"{with_faults.invocations} invocations, {with_faults.throttled} throttled"
-            )
+            notes.append(f"{what}: {_counts(tasks, with_faults)}")
             notes += [f"    {count} x {reason}" for reason, count in with_faults.retried.most_common()]
+        for mode in ("sync", "event", "trigger"):
+            with tempfile.TemporaryDirectory() as folder:
+                place = Path(folder) / "ran"
+                place.mkdir()
+                expired = expiring.run(tasks, place, chunksize=_CHUNKSIZE, mode=mode)
+                notes.append(f"{mode}, the session ends in the middle: {_counts(tasks, expired)}")
     finally:
         process.close()
     show(f"Fault campaign, seed {seed}", lines, notes)
