@@ -1,1 +1,8 @@
-"""Finds what keeps jobs from running, in order, each with its mend: `lambdamagic doctor`, `%lambda doctor`."""
+"""Finds what keeps jobs from running, in order, each with its fix: `lambdamagic doctor`, `%lambda doctor`.
+
+Decisions
+---------
+
+It is a package beside `api`
+    Its round trip goes through a target. Findings are data; the command and the magic only show them.
+"""

@@ -1,4 +1,40 @@
-"""The IPython extension."""
+"""The IPython extension.
+
+Decisions
+---------
+
+A waiting cell is an AST transformer's work
+    That can stop a cell before its first line; hooks cannot. A cell that cannot run is exchanged for one that raises
+    the job's error (`refusal.py`), since `InputRejected` would hide the error's type.
+
+A background job's thread only gathers
+    The namespace belongs to the main thread, which reads answers between cells (`background.py`), in the order of the
+    jobs. Large results that only bind names stay in the bucket until a cell reads them.
+
+A cell behind another sends its bytes again, not its code
+    The function reads the first cell's program and answer, applies the answer as the notebook would, and reads the
+    second program, whose encoder began with the first's memo (`queueing.py`). What both hold is written once, and
+    identity holds across all three. The links of the first answer are given when its signature was checked.
+
+Output so far comes from the log
+    A synchronous invocation has no other way out before its answer, and a link for another object would cost each
+    invocation requests to S3 (`live_output.py`).
+
+A retry is a background job in the old one's place
+    Messages of a page come in any thread, so `Background.soon` has the main thread do it while no cell runs. Tasks that
+    do not run again count as known, so the picture stays that of the whole map.
+
+A job that waits before it begins has its own event
+    Views, the panel and `%lambda jobs` hear of it by `JobQueued`, and of its end although no engine ever had it.
+
+Runners are recognised by their requests
+    nbclient and papermill do not allow input. They take an update only while they run the cell that it belongs to, so
+    the end of a background job is shown again at the next boundary. Jobs that run when the notebook ends are stopped.
+
+The first cell deploys before there is a job
+    It does so in the cell's own thread, which alone can ask (`first_use.py`). A deployment that is there is only added
+    to, since others may use it. Programs never deploy: nobody could be asked.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""The composition root: settings in, a place where jobs go out."""
+"""The composition root: settings in, a place where jobs go out.
+
+Decisions
+---------
+
+The local target makes a function for each memory and timeout
+    That costs nothing there, and `--memory 128` really kills at 128 MB.
+"""
 
 from __future__ import annotations
 

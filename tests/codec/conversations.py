@@ -91,6 +91,11 @@ class Conversation:
 
     def answer(self, body: str, *, mutations: bool = True, wanted: list[str] | None = None) -> Effects:
         """Run the body there, bring back what it did, and apply it here."""
+        self.run_there(body, mutations=mutations, wanted=wanted)
+        return self.apply([bytearray(segment) for segment in self.sent.frames.segments], mutations=mutations)
+
+    def run_there(self, body: str, *, mutations: bool = True, wanted: list[str] | None = None) -> None:
+        """Run the body there, and write what it did."""
         tracker = Tracker(
             list(self.captured.values()),
             memo=self._decoder.memo(),
@@ -108,7 +113,9 @@ class Conversation:
             serializer=self.serializer,
             mutations=mutations,
         )
-        frames = [bytearray(segment) for segment in self.sent.frames.segments]
+
+    def apply(self, frames: list[Any], *, mutations: bool = True) -> Effects:
+        """Read an answer, and apply it here."""
         effects = read_answer(self.home, self._encoder, self.sent.numbers, frames)
         self.problems = effects.apply_in_place() if mutations else []
         for name in effects.deleted:

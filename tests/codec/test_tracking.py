@@ -39,6 +39,21 @@ def test_a_change_of_an_object_with_its_own_pickling(name, serializer):
     assert talk.here["holder"][0] is talk.here["x"]
 
 
+def test_an_answer_that_is_cut_off_changes_nothing():
+    """It is read whole before any of it is applied, wherever it ends."""
+    talk = Conversation("x, y = [1], {'k': 1}")
+    talk.ask()
+    x, y = talk.here["x"], talk.here["y"]
+    talk.run_there("x.append(2)\ny['k'] = 2\nz = 3")
+    whole = talk.sent.frames.segments
+    for end in (1, len(whole[0]) // 2, len(whole[0]) - 2):
+        with pytest.raises(Exception):  # noqa: B017  # whatever pickle says of a stream that ends
+            talk.apply([bytearray(whole[0][:end]), *whole[1:]])
+    assert (x, y, "z" in talk.here) == ([1], {"k": 1}, False)
+    talk.apply([bytearray(segment) for segment in whole])
+    assert (x, y, talk.here["z"]) == ([1, 2], {"k": 2}, 3)
+
+
 def test_an_answer_without_changes_is_small():
     """A hundred thousand untouched objects cost nothing on the way back."""
     talk = Conversation("x = [{'k': [i]} for i in range(20_000)]")
