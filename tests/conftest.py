@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 import time
@@ -135,3 +136,11 @@ def kernel(open_kernel: Any) -> Any:
     """The kernel, with an empty namespace."""
     open_kernel.run("%reset -f")
     return open_kernel
+
+
+@pytest.fixture
+def unused_port() -> Iterator[int]:
+    """A port that nobody listens on, held so that nobody takes it."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]

@@ -75,6 +75,13 @@ def test_files_that_a_decision_names_are_there(package):
         assert [*(PACKAGE / package).rglob(name)] or (ROOT / name).exists() or (PACKAGE / name).exists(), name
 
 
+def test_each_target_of_the_makefile_is_in_the_table():
+    """With what it does, and none that is not there."""
+    [phony] = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    shown = re.findall(r"^\| `make ([\w-]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert sorted(shown) == sorted({*phony.split()} - {"help"})
+
+
 #: Row of the table of waits, module, name in it, how the row writes it.
 BOUNDS = [
     ("the answer to a synchronous invocation", "transports.lambda_api", "_MARGIN_S", "{:g} s of silence"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -100,11 +99,3 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     transfer = Transfer(tuning=tuning)
     yield Pair(request.getfixturevalue("s3_store")(tuning=tuning), transfer)
     transfer.close()
-
-
-@pytest.fixture
-def unused_port() -> Iterator[int]:
-    """A port that nobody listens on, held so that nobody takes it."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]

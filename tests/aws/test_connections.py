@@ -17,8 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from lambdamagic.aws.connections import Connections, NotSentError, chunks
 from lambdamagic.aws.proxies import proxy_authorization, proxy_for
-
-from .scripted import DROP, ScriptedServer, Step
+from tests.storage.scripted import DROP, ScriptedServer, Step
 
 
 @pytest.fixture
