@@ -8,6 +8,14 @@ from lambdamagic.magics.lines import SUBCOMMANDS
 from tests.cells.conftest import cell
 
 
+@pytest.fixture(scope="module")
+def named(open_kernel):
+    """The kernel with some names, which completing leaves as they are."""
+    open_kernel.run("%reset -f")
+    open_kernel.run("train_x, train_y = 1, 2\ndef train(x):\n    return x")
+    return open_kernel
+
+
 @pytest.mark.parametrize(
     ("code", "offered"),
     [
@@ -27,10 +35,9 @@ from tests.cells.conftest import cell
         ("%lambda wait ", ["all"]),
     ],
 )
-def test_what_tab_offers(kernel, code, offered):
+def test_what_tab_offers(named, code, offered):
     """Options, their choices, names after those that take names, and subcommands."""
-    kernel.run("train_x, train_y = 1, 2\ndef train(x):\n    return x")
-    assert kernel.completed(code) == offered
+    assert named.completed(code) == offered
 
 
 def test_names_that_the_cell_binds_come_after_out(kernel):

@@ -42,13 +42,13 @@ def test_sizes_are_learnt() -> None:
 def test_the_price_of_an_invocation_is_learnt_slowly() -> None:
     """One that was slow for once does not make all chunks long; what was not measured teaches nothing."""
     pace = Pace()
-    pace.learn(tasks=0, seconds=0.0, result_bytes=0, overhead_s=1.0)
-    assert pace.overhead_s == 1.0
     pace.learn(tasks=0, seconds=0.0, result_bytes=0, overhead_s=2.0)
-    assert pace.overhead_s == pytest.approx(1.1)
+    assert pace.overhead_s == 2.0
+    pace.learn(tasks=0, seconds=0.0, result_bytes=0, overhead_s=4.0)
+    assert pace.overhead_s == pytest.approx(2.2)
     for nothing in (None, 0.0, -1.0):
         pace.learn(tasks=0, seconds=0.0, result_bytes=0, overhead_s=nothing)
-    assert pace.overhead_s == pytest.approx(1.1)
+    assert pace.overhead_s == pytest.approx(2.2)
 
 
 def test_time_bounds_a_chunk() -> None:
