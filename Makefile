@@ -7,13 +7,14 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-oldest lint mutants bench setup image-tools lab browser clean help
+.PHONY: demo test test-oldest lint mutants bench fidelity setup image-tools lab browser clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
 	@echo "make lint   ruff, vulture, mypy, pyright, import-linter"
 	@echo "make test-oldest   the notebook's tests with the oldest Jupyter that is supported"
 	@echo "make mutants   change the package in one place at a time, and list the changes that no test sees"
+	@echo "make fidelity   compare notebooks run plainly and with %%lambda"
 	@echo "make bench  measure, as ratios against named baselines"
 
 setup: $(STAMP)
@@ -78,6 +79,10 @@ mutants: $(STAMP)
 bench: $(STAMP)
 	-$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks
+
+# Some 1,000 cells in real kernels, plainly and with %%lambda; FIDELITY="--generated 1000 --seed 7" runs more of them.
+fidelity: $(STAMP)
+	$(BIN)/python -m tests.fidelity.corpus_run $(FIDELITY)
 
 clean:
 	rm -rf $(VENV) $(OLDEST) .mypy_cache .ruff_cache .pytest_cache dist build

@@ -471,7 +471,7 @@ def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: s
     return made
 
 
-def ended(kind: str) -> Any:
+def ended(kind: str, name: str, qualname: str) -> Any:
     """Return a generator or coroutine that has ended."""
 
     def generator() -> Any:
@@ -486,6 +486,7 @@ def ended(kind: str) -> Any:
     made: Any = {"generator": generator, "coroutine": coroutine, "async_generator": async_generator}[kind]()
     if kind != "async_generator":
         made.close()
+    made.__name__, made.__qualname__ = name, qualname
     return made
 
 

@@ -398,7 +398,7 @@ class Reducers:
 
     def _generator(self, value: Any) -> Any:
         if unbegun.progress(value) == "closed":
-            return rebuild.ended, (type(value).__name__,)
+            return rebuild.ended, (type(value).__name__, value.__name__, value.__qualname__)
         function, args, kwargs = unbegun.call_of(value)
         return rebuild.called, (function, args, kwargs, value.__name__, value.__qualname__)
 

@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}|id[-=][0-9a-f]+", re.I)
+_ADDED = re.compile(r" \(line \d+ of the cell; nothing was sent to Lambda\)")
 #: IPython's own, and what depends on how warnings and figures are shown.
 _NOT_COMPARED = r"_+|_i*\d*|_ih|_oh|_dh|In|Out|_exit_code|__warningregistry__|requested_backend"
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), range, slice)
@@ -73,7 +74,7 @@ def seen(notebook: Any, construct: Construct, *, remotely: bool) -> Seen:
     result = Seen()
     for cell in construct.cells:
         ran = notebook.run(f"%%lambda {construct.options}\n{cell}" if remotely else cell)
-        error = None if ran.error is None else (type(ran.error).__name__, str(ran.error))
+        error = None if ran.error is None else (type(ran.error).__name__, plain_text(str(ran.error)))
         result.note += ran.stderr + ran.traceback
         bundles = [sorted(bundle.items()) for bundle in ran.displays]
         result.outputs.append((error, plain_text(ran.stdout), plain_text(str(ran.out)), plain_text(str(bundles))))
@@ -111,8 +112,8 @@ def _differences(here: Seen, there: Seen) -> Iterator[str]:
 
 
 def plain_text(text: str) -> str:
-    """Return a text without addresses."""
-    return _ADDRESS.sub("0x", text)
+    """Return a text without addresses, and without what we add to the message of a NameError."""
+    return _ADDED.sub("", _ADDRESS.sub("0x", text))
 
 
 def picture(value: Any, depth: int = 0, around: tuple[int, ...] = ()) -> Any:

@@ -382,21 +382,6 @@ def size(): return __import__('pickle').loads(__import__('pickle').dumps(q)).v
 size()
 ---
 q.v
-= a process pool inside of the cell
-from dataclasses import dataclass
-@dataclass
-class Job:
-    n: int
-def work(job): return Job(job.n * 2)
-jobs = [Job(1), Job(2)]
----
-from concurrent.futures import ProcessPoolExecutor
-import multiprocessing
-with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context('fork')) as pool:
-    done = list(pool.map(work, jobs))
-done
----
-done
 = named tuples, typed dictionaries and generics
 from collections import namedtuple
 from typing import NamedTuple, TypedDict, Generic, TypeVar

@@ -38,9 +38,6 @@ CLASSES = {
 }
 MADE = "bad = Bad(1) if '__new__' in vars(Bad) else Bad()"
 LIVE = {
-    "multiprocessing.Lock": "import multiprocessing as m\nbad = m.Lock()",
-    "multiprocessing.Value": "import multiprocessing as m\nbad = m.Value('i', 3)",
-    "multiprocessing.Queue": "import multiprocessing as m\nbad = m.Queue()",
     "a thread": "import threading\nbad = threading.Thread()",
     "a socket": "import socket\nbad = socket.socket()",
     "a database": "import sqlite3\nbad = sqlite3.connect(':memory:')",
@@ -78,6 +75,15 @@ def test_a_captured_value_is_named(notebook, title):
         assert str(ran.error).startswith("bad cannot be sent to Lambda")
         assert "--exclude bad" in str(ran.error)
     assert notebook.remote("1 + 1").value == 2
+
+
+@pytest.mark.parametrize("made", ["Lock()", "Value('i', 3)", "Queue()"])
+def test_a_captured_lock_of_multiprocessing_is_named(notebook, made):
+    """It raises RuntimeError when it is pickled; on Lambda there could be none."""
+    notebook.ok(f"import multiprocessing as m\nbad = m.{made}")
+    error = notebook.fails("bad").error
+    assert type(error).__name__ == "EncodeError" and str(error).startswith("bad cannot be sent to Lambda")
+    notebook.ok("del bad")
 
 
 def test_numpys_finfo_comes_back(notebook):

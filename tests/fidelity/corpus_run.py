@@ -1,0 +1,132 @@
+"""`make fidelity`: notebooks run in real kernels, twice plainly and once with `%%lambda`, and compared cell by cell.
+
+The notebooks are those of `corpus`, the constructs of the tests here, those that installed packages ship, and generated
+ones. A cell that differs between the plain runs tells nothing and is not counted. `--few` runs a small part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import re
+import sysconfig
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.fidelity.constructs import plain_text
+
+_TESTS = ("changes", "displays", "names_at_run_time", "names_of_modules", "settings", "travelling")
+#: Cells that are the shell's: they run plainly in both.
+_OF_THE_SHELL = re.compile(r"\s*(%%(?!time)|%|!|\?)")
+_KINDS = ("error", "stdout", "value", "displays")
+
+
+def notebooks(generated: int, seed: int) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name and the cells of each notebook."""
+    for path in sorted((Path(__file__).parent / "corpus").glob("*.txt")):
+        yield (
+            path.stem,
+            [cell.strip("\n") for cell in re.split(r"^# %%.*\n", path.read_text(), flags=re.M) if cell.strip()],
+        )
+    for name in _TESTS:
+        module = importlib.import_module(f"tests.fidelity.test_{name}")
+        for table in [value for value in vars(module).values() if isinstance(value, dict) and value]:
+            first = next(iter(table.values()))
+            if hasattr(first, "cells"):
+                for title, each in table.items():
+                    yield f"{name}: {title}", [cell for cell in (each.setup, *each.cells, each.look) if cell.strip()]
+    for path in sorted(Path(sysconfig.get_paths()["purelib"]).rglob("*.ipynb")):
+        found = json.loads(path.read_text())
+        yield path.stem, ["".join(cell["source"]) for cell in found.get("cells", ()) if cell["cell_type"] == "code"]
+    yield from _generated(generated, seed)
+
+
+def cells_of(path: Path) -> list[str]:
+    """Return the cells of a notebook in the corpus."""
+    parts = re.split(r"^# %%.*\n", path.read_text(), flags=re.M)
+    return [cell.strip("\n") for cell in parts if cell.strip()]
+
+
+def _generated(count: int, seed: int) -> Iterator[tuple[str, list[str]]]:
+    from hypothesis import HealthCheck, given, settings
+    from hypothesis import seed as seeded
+
+    from tests.fidelity.generated import SETUP, cells
+
+    found: list[list[str]] = []
+
+    @seeded(seed)
+    @settings(max_examples=max(count, 1), database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(cells())
+    def draw(notebook: list[str]) -> None:
+        found.append([SETUP, *notebook])
+
+    draw()
+    for number, notebook in enumerate(found[:count]):
+        yield f"generated {seed}/{number}", notebook
+
+
+def observed(kernel: Any, cells: list[str], *, remotely: bool) -> list[tuple[str, ...]]:
+    """Run a notebook's cells in a kernel; return for each what it showed, by kind."""
+    kernel.run("%reset -f\nimport matplotlib.pyplot as _plt; _plt.close('all'); _plt.rcdefaults(); del _plt")
+    seen = []
+    for cell in cells:
+        is_remote = remotely and not _OF_THE_SHELL.match(cell)
+        ran = kernel.run(f"%%lambda -q\n{cell}" if is_remote else cell)
+        errors = [f"{each['ename']}: {each['evalue']}" for kind, each in ran.messages if kind == "error"]
+        values, shown = (ran.bundles(kind) for kind in ("execute_result", "display_data"))
+        texts = (str(errors), ran.stream("stdout"), str(values), str(shown))
+        seen.append(tuple(map(plain_text, texts)))
+    return seen
+
+
+def main() -> None:
+    """Run the corpus and print how many cells agree, by notebook and kind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--few", action="store_true", help="a tenth of the notebooks")
+    parser.add_argument("--generated", type=int, default=100, help="how many generated notebooks")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--least", type=float, default=0.0, help="fail below so many percent")
+    options = parser.parse_args()
+    os.chdir(tempfile.mkdtemp(prefix="lambdamagic-fidelity-"))
+    from tests.kernels import Kernel
+
+    kernel = Kernel()
+    agreed, counted, unsteady, kinds = 0, 0, 0, Counter[str]()
+    try:
+        assert kernel.run("%load_ext lambdamagic").status == "ok"
+        for number, (name, cells) in enumerate(notebooks(options.generated, options.seed)):
+            if options.few and number % 10:
+                continue
+            first, second = (observed(kernel, cells, remotely=False) for _ in range(2))
+            there = observed(kernel, cells, remotely=True)
+            steady = [position for position in range(len(cells)) if first[position] == second[position]]
+            differing = [position for position in steady if there[position] != first[position]]
+            unsteady += len(cells) - len(steady)
+            counted, agreed = counted + len(steady), agreed + len(steady) - len(differing)
+            for position in differing:
+                kinds.update(
+                    kind for kind, a, b in zip(_KINDS, first[position], there[position], strict=True) if a != b
+                )
+            if differing:
+                print(f"{name}: {len(steady) - len(differing)} of {len(steady)} cells agree")
+                for position in differing[:1]:
+                    for kind, a, b in zip(_KINDS, first[position], there[position], strict=True):
+                        if a != b:
+                            print(f"  cell {position}, {kind}:\n    plain  {a[:200]!r}\n    lambda {b[:200]!r}")
+    finally:
+        kernel.close()
+    percent = 100 * agreed / max(counted, 1)
+    print(f"{agreed} of {counted} cells agree: {percent:.2f} % ({unsteady} more differ between two plain runs)")
+    print("differences by kind:", dict(kinds) or "none")
+    if percent < options.least:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""What differs from the kernel, row by row as docs/cells.md says it."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("setup", "body"),
+    [
+        ("g = (i for i in range(3)); next(g)", "g"),
+        ("import threading\ng = threading.Lock(); _ = g.acquire()", "g"),
+        ("import socket\ng = socket.socket()", "g"),
+        ("import sqlite3\ng = sqlite3.connect(':memory:')", "g"),
+        ("import ipywidgets\ng = ipywidgets.IntSlider()", "g"),
+    ],
+)
+def test_what_is_in_progress_stays(notebook, setup, body):
+    """It is named before anything is sent; made there, a placeholder comes back."""
+    notebook.ok(setup)
+    assert type(notebook.fails(body).error).__name__ == "EncodeError"
+    notebook.ok("g.close() if hasattr(g, 'close') else None; del g")
+    notebook.remote(setup)
+    assert type(notebook.names["g"]).__name__ == "Placeholder"
+
+
+def test_the_base_of_a_view(notebook):
+    """It is not the array itself in the function; memory is shared all the same, there and here."""
+    notebook.ok("import numpy as np\na = np.arange(6)")
+    assert notebook.remote("v = a[1:]\nv.base is a, np.shares_memory(v, a)").value == (False, True)
+    assert notebook.ok("v.base is a").value is True
+
+
+def test_nan_in_a_list(notebook):
+    """It is another object; NaN by its name in a module is the module's."""
+    notebook.ok("import math\nfrom math import nan\nxs = [nan]")
+    assert notebook.remote("nan in xs, nan is math.nan").value == (False, True)
+
+
+def test_the_results_of_a_cached_function(notebook):
+    """Small and plain ones are remembered; an instance is made again."""
+    notebook.ok(
+        "import functools\nclass C: pass\n@functools.cache\ndef f(x): return C() if x == 'c' else x\nf(1)\n"
+        "@functools.cache\ndef g(x): return x\ng(1)"
+    )
+    assert notebook.remote("g(1); g.cache_info().hits").value == 1
+    notebook.remote("f('c');")
+    assert notebook.ok("f.cache_info().currsize").value == 0
+
+
+def test_an_installed_module_that_is_changed(notebook):
+    """The change stays there."""
+    notebook.ok("import json")
+    notebook.remote("json.mine = 1\njson.encoder.mine = 2")
+    assert notebook.ok("hasattr(json, 'mine')").value is False
+
+
+def test_ast_node_interactivity(notebook):
+    """Only the last expression is shown."""
+    notebook.ok("get_ipython().ast_node_interactivity = 'all'")
+    try:
+        assert notebook.remote("1\n2").value == 2
+    finally:
+        notebook.ok("get_ipython().ast_node_interactivity = 'last_expr'")
