@@ -347,6 +347,9 @@ class Reducers:
         return type(value), (value.__func__,)
 
     def _mapping_proxy(self, value: types.MappingProxyType[Any, Any]) -> Any:
+        held = gc.get_referents(value)
+        if len(held) == 1 and type(held[0]) is dict and "__module__" not in held[0]:
+            return rebuild.mapping_proxy, (held[0],)  # a view of somebody's dictionary, not of a class
         return rebuild.mapping_proxy, (dict(value),)
 
     def _lru_cache(self, value: Any) -> Any:

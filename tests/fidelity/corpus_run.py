@@ -79,7 +79,8 @@ def observed(kernel: Any, cells: list[str], *, remotely: bool) -> list[tuple[str
         is_remote = remotely and not _OF_THE_SHELL.match(cell)
         ran = kernel.run(f"%%lambda -q\n{cell}" if is_remote else cell)
         errors = [f"{each['ename']}: {each['evalue']}" for kind, each in ran.messages if kind == "error"]
-        values, shown = (ran.bundles(kind) for kind in ("execute_result", "display_data"))
+        kinds = ("execute_result", "display_data")
+        values, shown = ([sorted(each.items()) for each in ran.bundles(kind)] for kind in kinds)
         texts = (str(errors), ran.stream("stdout"), str(values), str(shown))
         seen.append(tuple(map(plain_text, texts)))
     return seen

@@ -543,6 +543,17 @@ also = it
 next(it), next(also)
 ---
 next(pair[0]), next(also)
+= a registry of singledispatch that two cells on Lambda fill
+from functools import singledispatch
+@singledispatch
+def show(x): return 'any'
+---
+show.register(int, lambda x: 'int')
+---
+show.register(list, lambda x: 'list')
+sorted(t.__name__ for t in show.registry)
+---
+show([]), len(show.registry)
 = a mapping proxy's dictionary
 import types
 d = {'a': 1}
