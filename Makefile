@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-oldest lint mutants bench fidelity setup image-tools lab browser clean help
+.PHONY: demo test test-oldest lint mutants bench fidelity setup image-tools lab browser covalent clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
@@ -31,7 +31,7 @@ demo: $(STAMP)
 	$(BIN)/python -m notebooks.run_quickstart
 
 # In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
-test: lint image-tools lab browser
+test: lint image-tools lab browser covalent
 	REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 
 # What a notebook shows and how it waits, with the oldest Jupyter that is supported; `make test` has the newest.
@@ -52,6 +52,10 @@ lab: $(STAMP)
 # Debian's chromium where apt can be used, else Playwright's own; where neither can be had it says so.
 browser: $(STAMP)
 	@$(BIN)/python -m tests.browser.chromium --quiet
+
+# The environment of the tests with Covalent (370 MB, some 10 s), kept in the cache folder.
+covalent: $(STAMP)
+	@$(BIN)/python -m tests.covalent.environment
 
 # What the tests of images need: installed and prepared where that is possible (root on Debian), else those tests are
 # skipped and say so. The base is made once (some 90 s) and kept in the cache folder.

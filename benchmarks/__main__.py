@@ -18,6 +18,7 @@ ALL = (
     "concurrency",
     "invoker",
     "views",
+    "covalent",
 )
 
 

@@ -175,6 +175,14 @@ class LambdaExecutor(Executor):
         """
         return self._launcher.cache_clear(fn)
 
+    def concurrency(self) -> int:
+        """Return how many invocations run at once: `max_concurrency`, and what the target takes.
+
+        Raises:
+            TargetError: The target is not usable.
+        """
+        return self._launcher.concurrency()
+
     def packages(self) -> dict[str, str] | None:
         """Return the packages that the function holds: normal names (PEP 503) to versions.
 

@@ -24,6 +24,8 @@ from lambdamagic.worker.electron import ElectronFailedError, Returned
 _OF_COVALENT = ("log_stdout", "log_stderr", "time_limit")
 #: Options that are secrets: Covalent keeps executors in its database and shows them.
 _SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+#: Writing a job's id down takes Covalent's database longer than a short electron takes, and only a cancel asks for it.
+_HANDLE_AFTER_S = 0.2
 _ANSWER_TIMEOUT_S = 120  # of Covalent's own database, on a machine that has other work
 
 app_log = logger.app_log
@@ -105,36 +107,53 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
             TaskCancelledError: It was cancelled.
             TaskRuntimeError: It failed; why is in its stderr.
         """
-        loop = asyncio.get_running_loop()
         electron = electron_of(function, args, kwargs, task_metadata)
         if electron.is_covalents_own:
-            return await loop.run_in_executor(
-                electron_jobs.WAITING, self._run_here, function, args, kwargs, task_metadata
-            )
+            return await _in_thread(self._run_here, function, args, kwargs, task_metadata)
+        options = self.options()
+        dispatch = electron_jobs.known_dispatch(electron.dispatch_id, options)
+        if dispatch is None:
+            try:
+                dispatch = await _in_thread(electron_jobs.dispatch_of, electron.dispatch_id, options)
+            except LambdaMagicError as error:
+                raise self._failed(electron, "", error) from None
+        slots = dispatch.slots
+        waits = slots.locked()
+        async with slots:
+            if waits and await self.get_cancel_requested():
+                raise TaskCancelledError("cancelled before anything was sent")
+            returned = await self._run_in_lambda(electron, options)
+        self._print(returned.stdout, returned.stderr)
+        if returned.files:
+            await _in_thread(write_files, returned)
+        return transportable(returned)
+
+    async def _run_in_lambda(self, electron: Electron, options: Mapping[str, Any]) -> Returned:
+        starting = electron_jobs.WAITING.submit(electron_jobs.start, electron, options, wait_s=_HANDLE_AFTER_S)
         try:
-            job = await loop.run_in_executor(electron_jobs.WAITING, electron_jobs.start, electron, self.options())
+            job = await asyncio.wrap_future(starting)
         except LambdaMagicError as error:
             raise self._failed(electron, "", error) from None
+        except asyncio.CancelledError:
+            starting.add_done_callback(electron_jobs.cancel_started)
+            raise
         app_log.debug("electron %s:%s is lambdamagic's job %s", electron.dispatch_id, electron.node_id, job.job_id)
         try:
-            await self.set_job_handle(job.job_id)
-            if await self.get_cancel_requested():
-                job.cancel()  # the request came before Covalent knew the job
-            returned = await loop.run_in_executor(electron_jobs.WAITING, job.wait)
-        except asyncio.CancelledError:
-            job.cancel()  # the server is being stopped
-            raise
-        except JobCancelledError:
-            returned = None
+            if not job.is_over:
+                await self.set_job_handle(job.job_id)
+                if await self.get_cancel_requested():
+                    job.cancel()  # the request came before Covalent knew the job
+            returned = job.wait() if job.is_over else await _in_thread(job.wait)
         except (LambdaMagicError, ElectronFailedError) as error:
             raise self._failed(electron, job.job_id, error) from None
+        except BaseException:
+            job.cancel()  # the server is being stopped, or its database does not answer
+            raise
         finally:
             electron_jobs.forget(job)
         if returned is None:
             raise TaskCancelledError(f"job {job.job_id} was cancelled")
-        self._print(returned.stdout, returned.stderr)
-        await loop.run_in_executor(electron_jobs.WAITING, write_files, returned)
-        return transportable(returned)
+        return returned
 
     def _failed(self, electron: Electron, job_id: str, error: Exception) -> TaskRuntimeError:
         if isinstance(error, ElectronFailedError):
@@ -170,8 +189,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
             task_metadata: `dispatch_id` and `node_id`.
             job_handle: Its job's id.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(electron_jobs.WAITING, self._cancel_now, job_handle)
+        return await _in_thread(self._cancel_now, job_handle)
 
     def _cancel_now(self, job_handle: str) -> bool:
         try:

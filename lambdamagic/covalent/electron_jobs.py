@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import Any
 
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.api.map_job import MapJob
@@ -17,19 +18,38 @@ from lambdamagic.errors import JobMissingError
 from lambdamagic.pythons import python_here
 from lambdamagic.worker.electron import ElectronCall, Returned
 
-_T = TypeVar("_T")
-
 #: Threads that wait for electrons: as many as an account's default quota of invocations at once ("Lambda quotas").
 WAITING = ThreadPoolExecutor(1000, thread_name_prefix="lambdamagic-covalent")
 
-_EXECUTORS_KEPT = 64
+_DISPATCHES_KEPT = 64
 _JOBS_KEPT = 1000
 #: How programs written for Covalent's former executor name what belongs to an electron.
 _FORMER_NAME = re.compile(r"(?:func|result|exception)-(?P<dispatch>.+)-(?P<node>-?\d+)\.(?:pkl|json)")
 
 _lock = threading.Lock()
-_executors: OrderedDict[str, LambdaExecutor] = OrderedDict()
+_dispatches: OrderedDict[str, Dispatch] = OrderedDict()
 _jobs: OrderedDict[str, ElectronJob] = OrderedDict()
+
+
+class Dispatch:
+    """What the electrons of one dispatch share, as far as their options are the same.
+
+    Covalent says nothing of a dispatch's end, so the latest are kept.
+
+    Args:
+        options: What `LambdaExecutor` takes.
+
+    Attributes:
+        executor: Sends them. What `max_cost_usd` allows is for one dispatch, not for a server's life.
+        slots: As many as may run at once (`max_concurrency`); on the embedded Lambda two for each processor.
+
+    Raises:
+        LambdaMagicError: The options contradict each other, or the target is not usable.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.executor = LambdaExecutor(**options)
+        self.slots = asyncio.Semaphore(self.executor.concurrency())
 
 
 class ElectronJob:
@@ -54,6 +74,10 @@ class ElectronJob:
         """Whether it has ended, well or not."""
         return self._job.state != "running"
 
+    def wait_for(self, seconds: float) -> None:
+        """Wait for its end, but not longer."""
+        self._job.wait(seconds)
+
     def cancel(self) -> None:
         """Tell it to stop; it has ended within seconds. Idempotent."""
         self._job.cancel()
@@ -72,17 +96,18 @@ class ElectronJob:
         return returned
 
 
-def start(electron: Electron, options: Mapping[str, Any]) -> ElectronJob:
+def start(electron: Electron, options: Mapping[str, Any], *, wait_s: float = 0) -> ElectronJob:
     """Send an electron.
 
     Args:
         electron: What is to run.
         options: What `LambdaExecutor` takes.
+        wait_s: How long to wait for its end.
 
     Raises:
         LambdaMagicError: It cannot be sent.
     """
-    executor = _executor(electron.dispatch_id, options)
+    executor = dispatch_of(electron.dispatch_id, options).executor
     asks = electron.requirements or electron.commands
     electron.check(executor.packages() if asks else None, str(options.get("python") or python_here()))
     call = ElectronCall(electron.name, electron.dispatch_id, electron.node_id)
@@ -91,7 +116,14 @@ def start(electron: Electron, options: Mapping[str, Any]) -> ElectronJob:
         _jobs[started.job_id] = started
         while len(_jobs) > _JOBS_KEPT and next(iter(_jobs.values())).is_over:
             _jobs.popitem(last=False)
+    started.wait_for(wait_s)
     return started
+
+
+def cancel_started(starting: Future[ElectronJob]) -> None:
+    """Tell an electron to stop that was being sent while its dispatch went away."""
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result().cancel()
 
 
 def find(name: str) -> ElectronJob:
@@ -124,15 +156,29 @@ def forget(job: ElectronJob) -> None:
         _jobs.pop(job.job_id, None)
 
 
-def _executor(dispatch_id: str, options: Mapping[str, Any]) -> LambdaExecutor:
-    """Return the executor of a dispatch: what `max_cost_usd` allows is for one dispatch, not for a server's life."""
-    key = json.dumps([dispatch_id, options], sort_keys=True)
+def known_dispatch(dispatch_id: str, options: Mapping[str, Any]) -> Dispatch | None:
+    """Return what the electrons of a dispatch share, or None if it is not made yet; does not block."""
     with _lock:
-        found = _executors.pop(key, None)
-    made = found or LambdaExecutor(**options)
+        return _dispatches.get(_key(dispatch_id, options))
+
+
+def _key(dispatch_id: str, options: Mapping[str, Any]) -> str:
+    return json.dumps([dispatch_id, options], sort_keys=True)
+
+
+def dispatch_of(dispatch_id: str, options: Mapping[str, Any]) -> Dispatch:
+    """Return what the electrons of a dispatch share; made at first use.
+
+    Raises:
+        LambdaMagicError: The options contradict each other, or the target is not usable.
+    """
+    key = _key(dispatch_id, options)
     with _lock:
-        made = _executors.setdefault(key, made)
-        _executors.move_to_end(key)
-        while len(_executors) > _EXECUTORS_KEPT:
-            _executors.popitem(last=False)
+        found = _dispatches.pop(key, None)
+    made = found or Dispatch(options)
+    with _lock:
+        made = _dispatches.setdefault(key, made)
+        _dispatches.move_to_end(key)
+        while len(_dispatches) > _DISPATCHES_KEPT:
+            _dispatches.popitem(last=False)
     return made

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.covalent.environment import ROOT, CannotBeMadeError, CovalentHome, make
+from tests.covalent.environment import CannotBeMadeError, CovalentHome, lambdamagic_metadata, make
 from tests.images.base import cache_folder
 
 _CACHE = cache_folder()  # looked up now: during the tests the home is another one
@@ -26,10 +24,7 @@ def covalent(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         if _ON_CI:
             pytest.fail(f"Covalent's environment cannot be made in CI: {reason}")
         pytest.skip(f"Covalent's environment cannot be made: {reason}")
-    package = tmp_path_factory.mktemp("package")
-    uv = str(Path(sys.executable).parent / "uv")
-    command = [uv, "pip", "install", "--quiet", "--no-deps", "--python", str(python), "--target", str(package)]
-    subprocess.run([*command, "--editable", "."], cwd=ROOT, check=True, timeout=300)
+    package = lambdamagic_metadata(python, tmp_path_factory.mktemp("package"))
     found = CovalentHome(python, tmp_path_factory.mktemp("covalent") / "home", package)
     try:
         found.start()

@@ -5,6 +5,7 @@ One process for all tests, since importing Covalent takes seconds.
 
 from __future__ import annotations
 
+import faulthandler
 import itertools
 import json
 import linecache
@@ -16,13 +17,17 @@ from typing import Any
 
 import covalent as ct
 
+_WAIT_S = 40
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 
 
 def wait(dispatch_id: str) -> Any:
-    """Wait for a dispatch, more often than Covalent's own second, and return its result."""
-    while str(ct.get_result(dispatch_id, wait=False, status_only=True)["status"]) not in _ENDED:
-        time.sleep(0.05)
+    """Wait for a dispatch, looking five times a second (Covalent: once), and return its result."""
+    until = time.monotonic() + _WAIT_S
+    while (status := str(ct.get_result(dispatch_id, wait=False, status_only=True)["status"])) not in _ENDED:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{status}: {nodes(ct.get_result(dispatch_id, wait=False))}")
+        time.sleep(0.2)
     return ct.get_result(dispatch_id, wait=False)
 
 
@@ -50,11 +55,13 @@ def main() -> None:
         name = f"<program {number}>"
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         namespace = {"__name__": "__main__", "ct": ct, "wait": wait, "nodes": nodes}
+        faulthandler.dump_traceback_later(_WAIT_S + 20, exit=True)  # Covalent's client may wait without end
         try:
             exec(compile(source, name, "exec"), namespace)
             answer = {"answer": namespace.get("answer")}
         except BaseException:  # whatever it raises is shown by the test
             answer = {"error": traceback.format_exc()}
+        faulthandler.cancel_dump_traceback_later()
         answers.write(json.dumps(answer, default=str) + "\n")
         answers.flush()
 

@@ -95,6 +95,13 @@ def _run(command: list[str], **environ: str) -> None:
         raise CannotBeMadeError(f"{' '.join(command[:4])} ... failed: {done.stderr[-2000:]}")
 
 
+def lambdamagic_metadata(python: Path, folder: Path) -> Path:
+    """Install this checkout's metadata into a folder and return it; the environment itself serves any checkout."""
+    command = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps"]
+    _run([*command, "--python", str(python), "--target", str(folder), "--editable", str(ROOT)])
+    return folder
+
+
 def free_port() -> int:
     """Return a port that is free now; Covalent's server must be given one."""
     with closing(socket.socket()) as found:
