@@ -21,6 +21,7 @@ from lambdamagic.jobs.memo import Memo, clear
 from lambdamagic.jobs.outcomes import encode_items
 from lambdamagic.jobs.places import Places
 from lambdamagic.pythons import python_here
+from lambdamagic.runs.files import found
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import Fitted, RunRequest, budget_of, concurrency, fitting_function
@@ -109,7 +110,8 @@ class Launcher:
         # Looked at as one value: the plan follows containers and instances to the code that they hold.
         looked_at: Any = (fn, holding)
         plan = plan_callable(looked_at, home.namespace, hidden=hidden, cell_dir=Path.cwd())
-        program = encode_program(home, plan, serializer=self.settings.serializer, fn=fn, hidden=hidden)
+        files = found(self._options.files)
+        program = encode_program(home, plan, serializer=self.settings.serializer, fn=fn, hidden=hidden, files=files)
         return Fitted(program, fitting_function(self._options.resolved, self.target(), program))
 
     def memo(self, fn: Callable[..., Any], program: Program) -> Memo | None:

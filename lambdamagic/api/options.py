@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,10 +52,11 @@ class Access:
 
 @dataclass(frozen=True)
 class Options:
-    """What a program gave: settings in force, and credentials."""
+    """What a program gave: settings in force, credentials, and files that go with its jobs."""
 
     resolved: ResolvedSettings
     access: Access
+    files: tuple[str, ...] = ()
 
 
 def names_of_exceptions(given: Any) -> str:
@@ -95,6 +97,8 @@ def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
     if (key_id is None) != (secret is None):
         raise ConfigError("aws_access_key_id and aws_secret_access_key go together; one of them is missing")
     settings: dict[str, Any] = {}
+    files = given.pop("files", ())
+    files = (files,) if isinstance(files, str | os.PathLike) else tuple(files)
     for name, value in given.items():
         if name in _ACCESS or name in _WITHOUT_EFFECT or value is None:
             continue
@@ -106,7 +110,8 @@ def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
     if "function" in settings and resolved.origin("target") == "default":
         # Whoever names a function means that one, also without a bucket.
         resolved = load_settings(overrides={**settings, "target": "aws"})
-    return Options(resolved, Access(key_id, secret, token, None if file is None else str(file)))
+    access = Access(key_id, secret, token, None if file is None else str(file))
+    return Options(resolved, access, tuple(map(str, files)))
 
 
 def setting_of(name: str) -> str:

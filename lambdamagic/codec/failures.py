@@ -11,7 +11,7 @@ import linecache
 import traceback
 import types
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from lambdamagic.errors import ResultError
@@ -174,7 +174,19 @@ def reassemble(records: list[ErrorRecord]) -> BaseException:
                 error.__context__ = following
         error.__suppress_context__ = record.suppress_context
         error.__traceback__ = traceback_of(record.frames)
+    for error in made:
+        _explain_missing_file(error)
     return made[0]
+
+
+def _explain_missing_file(error: BaseException) -> None:
+    """Say that a file which the code did not find on Lambda is here."""
+    name = getattr(error, "filename", None)
+    if isinstance(error, FileNotFoundError) and isinstance(name, str) and Path(name).exists():
+        error.add_note(
+            f"{name} is on this machine and was not sent to Lambda: `%%lambda --file {name}`, or "
+            f"LambdaExecutor(files=[{name!r}]), sends it"
+        )
 
 
 def _exception_of(record: ErrorRecord) -> BaseException:

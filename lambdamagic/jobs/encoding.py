@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 import functools
 import hashlib
+import pickle
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from lambdamagic.capture import CallablePlan, CapturedName, CapturePlan
@@ -73,6 +75,7 @@ def encode_program(
     exclude: frozenset[str] = frozenset(),
     hidden: Any = (),
     primed: Sequence[Any] = (),
+    files: Sequence[tuple[str, Path]] = (),
 ) -> Program:
     """Encode what a plan asks for.
 
@@ -85,14 +88,16 @@ def encode_program(
         exclude: Names never to ship.
         hidden: Names of the namespace that are not the user's.
         primed: Objects that the reader has already, from programs that it reads before.
+        files: What goes into the working directory: relative paths, and where the files are here.
 
     Raises:
         EncodeError: A value cannot be pickled; names it, the path to the offending part, and what to do.
     """
+    contents = [(relative, path.read_bytes()) for relative, path in files]
     while True:
         try:
             found = first_that_can(
-                serializer, functools.partial(_attempted, home, plan, exclude, hidden, primed, fn, loop_code)
+                serializer, functools.partial(_attempted, home, plan, exclude, hidden, primed, fn, loop_code, contents)
             )
         except _NameFailed as failed:
             raise _explained(failed, home) from failed.error
@@ -109,11 +114,12 @@ def _attempted(
     primed: Sequence[Any],
     fn: Callable[..., Any] | None,
     loop_code: types.CodeType | None,
+    contents: Sequence[tuple[str, bytes]],
     kind: str,
 ) -> Program | CallablePlan:
     """Return the program, or the plan with which it can be encoded."""
     try:
-        return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code)
+        return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code, contents)
     except _FilesMissing as missing:
         return missing.plan
 
@@ -156,7 +162,12 @@ class _Attempt:
         self.values: dict[str, Any] = {}
         self._missing = functools.partial(missing_in, home=home, exclude=exclude, hidden=hidden)
 
-    def run(self, fn: Callable[..., Any] | None, loop_code: types.CodeType | None) -> Program:
+    def run(
+        self,
+        fn: Callable[..., Any] | None,
+        loop_code: types.CodeType | None,
+        contents: Sequence[tuple[str, bytes]],
+    ) -> Program:
         plan = self.plan
         modules = [
             (relative, str(path), content_of(path)) for module in plan.own_modules for relative, path in module.files
@@ -168,6 +179,7 @@ class _Attempt:
             "sources": dict(plan.sources),
             "modules": modules,
             "submodules": sorted(plan.submodules),
+            "files": [(relative, pickle.PickleBuffer(content)) for relative, content in contents],
             "package": self.home.namespace.get("__package__"),
             "deleted_only": sorted(plan.deleted_only),
             "settings": settings.taken(plan.imports) if isinstance(plan, CapturePlan) and loop_code is None else {},

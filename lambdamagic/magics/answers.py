@@ -18,6 +18,7 @@ from lambdamagic.jobs.job import Arrival
 from lambdamagic.magics.front import tell
 from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.session import Session
+from lambdamagic.runs.files import saved
 
 Grant = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -100,6 +101,8 @@ class CellWork:
         known = self.program.encoder if self._known is None else self._known()
         effects = read_answer(self._session.home, known, unpack_numbers(response.numbers), arrival.frames)
         self.effects = effects
+        for told in saved(arrival.outputs):
+            tell(told, quiet=self._settings.quiet)
         self._apply(effects, claim)
         if effects.error:
             request = f", request {arrival.request_id}" if arrival.request_id else ""

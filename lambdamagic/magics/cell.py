@@ -23,6 +23,7 @@ from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready
 from lambdamagic.magics.queueing import Line, staged
 from lambdamagic.magics.session import Session
+from lambdamagic.runs.files import found
 from lambdamagic.runs.sources import Units
 from lambdamagic.runs.spec import RunRequest
 from lambdamagic.runs.tasks import TaskTable
@@ -55,6 +56,7 @@ class CellRun:
         queued = line.names if line else frozenset[str]()
         include = [name for name in self._include if name not in queued]
         plan = plan_body(session, text, include=include, exclude=self._exclude, bound_before=queued)
+        files = found(arguments.file or ())
         program = encode_program(
             session.home,
             plan,
@@ -62,13 +64,15 @@ class CellRun:
             exclude=frozenset(self._exclude) | queued,
             hidden=session.hidden,
             primed=line.primed if line else (),
+            files=files,
         )
         if arguments.plan:
             prices = Prices.of(settings.region or "")
             cost = cell_estimate(prices, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s)
-            return plan_table(plan, program, settings, more=[cost])
+            return plan_table(plan, program, settings, more=[cost], files=files)
         resolved, function = ready(session, self._resolved, program)
         options = {"out": self._out or None, "mutations": not arguments.no_mutations}
+        options |= {"fetch": arguments.fetch} if arguments.fetch else {}
         request = RunRequest(
             "cell",
             arguments.name or _label(body),

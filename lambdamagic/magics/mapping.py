@@ -31,6 +31,7 @@ from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready, wait_for_names
 from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.session import Session
+from lambdamagic.runs.files import found, saved
 from lambdamagic.runs.maps import MapWork, Work
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.sources import ChunkedItems, Encode, Sizing
@@ -69,7 +70,9 @@ class MapRun:
         self._job: BackgroundJob | None = None
         self._wants_retry = False
         self._name = ""
-        self._options = {"star": True} if getattr(arguments, "star", False) else {}
+        self._style = "star" if getattr(arguments, "star", False) else "plain"
+        fetch = getattr(arguments, "fetch", None)
+        self._options = {self._style: True, **({"fetch": fetch} if fetch else {})}
 
     @property
     def can_run_again(self) -> bool:
@@ -112,6 +115,7 @@ class MapRun:
             serializer=self._resolved.settings.serializer,
             exclude=frozenset(self._exclude),
             hidden=self._session.hidden,
+            files=found(self._arguments.file or ()),
             **more,
         )
 
@@ -142,8 +146,7 @@ class MapRun:
         if self._arguments.plan:
             return plan_table(plan, program, self._resolved.settings, more=[self._estimate(what, items)])
         self._resolved, function = ready(session, self._resolved, program)
-        style = "star" if self._options else "plain"
-        self.table = TaskTable(session.home, self._exception, memo=self._memo(program, fn), style=style)
+        self.table = TaskTable(session.home, self._exception, memo=self._memo(program, fn), style=self._style)
         if isinstance(items, Sequence):
             request = self._request_for(items, what, program, function)
         else:
@@ -281,8 +284,10 @@ class MapRun:
             self._check_failures()
 
     def take(self, arrival: Arrival) -> None:
-        """Read an arrival and keep its results."""
+        """Read an arrival and keep its results, and the files that came with it."""
         self.table.take(arrival)
+        for told in saved(arrival.outputs, arrival.unit.tasks):
+            tell(told, quiet=self._resolved.settings.quiet)
 
     def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
         """Return the results of a background map, all of whose arrivals were taken."""

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from lambdamagic.capture import CallablePlan
+from lambdamagic.capture import CallablePlan, CapturePlan
 from lambdamagic.capture.modules import size_of
 from lambdamagic.config import Settings
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.magics.tables import Table, size
+from lambdamagic.runs.files import mentioned
 
 
-def plan_table(plan: CallablePlan, program: Program, settings: Settings, *, more: Sequence[str] = ()) -> Table:
+def plan_table(
+    plan: CallablePlan,
+    program: Program,
+    settings: Settings,
+    *,
+    more: Sequence[str] = (),
+    files: Sequence[tuple[str, Path]] = (),
+) -> Table:
     """Return the names that would be shipped, how large each is, why it is taken, and where it would go.
 
     Args:
@@ -20,6 +29,7 @@ def plan_table(plan: CallablePlan, program: Program, settings: Settings, *, more
         program: The same, encoded.
         settings: The settings in force: where it goes, and what may ride in the event.
         more: Lines to add below: what it would cost.
+        files: Files that go with it.
     """
     inline_limit_bytes, where = settings.inline_limit_bytes, settings.resolved_target()
     staged_frames = Stager(None).frames_to_stage(program.frames, inline_limit_bytes)
@@ -38,6 +48,7 @@ def plan_table(plan: CallablePlan, program: Program, settings: Settings, *, more
         (module.name, "own module", size(sum(size_of(path) for _, path in module.files)), "inline", module.reason)
         for module in program.plan.own_modules
     ]
+    rows += [(name, "file", size(path.stat().st_size), "", "--file") for name, path in files]
     inline_bytes = program.frames.size_bytes - staged_bytes
     notes = [
         f"{size(inline_bytes)} inline in the event, {size(staged_bytes)} staged; target: {where}. Nothing was sent."
@@ -49,6 +60,9 @@ def plan_table(plan: CallablePlan, program: Program, settings: Settings, *, more
         notes.append("May be bound: " + ", ".join(sorted(plan.bound)))
     if plan.deleted:
         notes.append("May be deleted: " + ", ".join(sorted(plan.deleted)))
+    named = mentioned(plan.code) if isinstance(plan, CapturePlan) else []
+    for name in [each for each in named if each not in dict(files)]:
+        notes.append(f"The cell names a file that is here and would not be there: --file {name} sends it.")
     if plan.imports:
         notes.append("Modules used by reference: " + ", ".join(sorted(plan.imports)))
     return Table("What would be sent to Lambda", ("name", "type", "size>", "where", "why~"), rows, notes)

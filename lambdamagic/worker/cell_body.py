@@ -9,6 +9,7 @@ from lambdamagic.codec.answer import NO_VALUE, Answer, write_answer
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.tracking import Tracker
 from lambdamagic.protocol.envelope import Request
+from lambdamagic.worker import files
 from lambdamagic.worker.displays import mime_bundle
 from lambdamagic.worker.execution import CellSurroundings, run_code
 from lambdamagic.worker.program import OWN_NAMES, LoadedProgram
@@ -38,6 +39,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
     )
     error: list[ErrorRecord] | None = None
     value: Any = NO_VALUE
+    watched = files.Watched()
     with environment.active():
         uses = header.get("uses", ())
         settings.note_first_filters()
@@ -54,6 +56,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
             error = environment.failure(raised)
             namespace.pop(header["value_name"] or "", None)
         changed = settings.changed(before, uses)
+        environment.outputs.add_files(watched.entries(options.get("fetch", ())))
         settings.give({name: state for name, state in own.items() if name not in _STREAMS})
     with program.current():
         answer = write_answer(

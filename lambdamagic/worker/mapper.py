@@ -15,6 +15,7 @@ from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
 from lambdamagic.codec.picklers import KINDS
 from lambdamagic.errors import ResultEncodeError
 from lambdamagic.protocol.envelope import Request, TaskSummary
+from lambdamagic.worker import files
 from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.execution import CellSurroundings, run_code
 from lambdamagic.worker.memory import TASK_SLACK_BYTES, Memory
@@ -61,9 +62,11 @@ class Chunk:
             items = list(read_each(read_frames(sent, self._cache), program.home))
         if pick := self._request.options.get("pick"):
             items = items[pick[0] : pick[0] + pick[1]]
+        fetch = self._request.options.get("fetch", ())
         with self._environment.active():
             for number, item in enumerate(items):
                 self._environment.outputs.begin_task(number)
+                watched = files.Watched() if fetch else None
                 began = time.perf_counter()
                 try:
                     if type(item) is Unreadable:
@@ -82,6 +85,8 @@ class Chunk:
                 outcome["seconds"] = time.perf_counter() - began
                 self.outcomes.append(outcome)
                 value = None
+                if watched is not None:
+                    self._environment.outputs.add_files(watched.entries(fetch, task=number))
                 self._memory.settle(TASK_SLACK_BYTES)
 
     def _call(self) -> Callable[[Any], Any]:

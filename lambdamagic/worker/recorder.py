@@ -101,6 +101,10 @@ class Outputs:
             self._clear_is_due = False
             self.entries[:] = [entry for entry in self.entries if entry.get("task", self.task) != self.task]
 
+    def add_files(self, entries: list[dict[str, Any]]) -> None:
+        """Add what was written in the working directory; see `files.Watched`."""
+        self.entries += entries
+
     def finished(self) -> list[dict[str, Any]]:
         """Return the record for the envelope."""
         entries = [_joined(entry) if "stream" in entry else entry for entry in self.entries]

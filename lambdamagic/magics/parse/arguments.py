@@ -18,6 +18,10 @@ _TIMEOUT = f"the function's timeout, {SPECS['timeout_s'].allowed}; also 90s, 5m"
 _INPUT = "send these names too, which the code does not mention itself: -i a,b"
 
 
+_FILE = "send this file, folder or glob too; it is there under its relative path. May be repeated"
+_FETCH = "bring back what was written to this file, folder or glob; alone in a cell's line: all that was written"
+
+
 class PrintHelp(Exception):
     """-h was given."""
 
@@ -76,6 +80,8 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         argument(
             "--exclude", action="append", metavar="NAMES", help="do not send these names, though the code reads them"
         ),
+        argument("--file", action="append", metavar="PATH", help=_FILE),
+        argument("--fetch", action="append", nargs="?", const=".", metavar="PATH", help=_FETCH),
         choice("--serializer", "auto", "dill", "cloudpickle", help="how values are pickled"),
         choice("--target", "auto", "local", "aws", help="where to run: on this machine, or on AWS"),
         choice("--mode", "auto", "sync", "event", "trigger", help="how invocations are made"),

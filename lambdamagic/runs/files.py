@@ -1,0 +1,101 @@
+"""Files beside a notebook or program: those that go with a job, and those that come back from it."""
+
+from __future__ import annotations
+
+import base64
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from lambdamagic.errors import CaptureError
+
+#: A name in a cell that is longer is no file's.
+_NAME_MAX = 255
+
+
+def found(patterns: Iterable[str]) -> list[tuple[str, Path]]:
+    """Return the files that names, folders and globs mean: how they are called on Lambda, and where they are here.
+
+    Raises:
+        CaptureError: There is no such file, or it is not below the present folder.
+    """
+    here = Path.cwd()
+    files: dict[str, Path] = {}
+    for pattern in patterns:
+        paths = [Path(name) for name in sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))]  # noqa: PTH207
+        if not paths:
+            raise CaptureError(f"--file {pattern}: there is no such file in {here}", hint="nothing was sent")
+        for path in paths:
+            for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
+                relative = os.path.relpath(file, here)
+                if relative.startswith(".."):
+                    raise CaptureError(
+                        f"--file {pattern}: {file} is not below the present folder, {here}",
+                        hint="its place on Lambda is its place here: copy or link it into this folder",
+                    )
+                files[Path(relative).as_posix()] = file
+    return list(files.items())
+
+
+def mentioned(code: CodeType) -> list[str]:
+    """Return the files of the present folder that code names in its constants."""
+    return sorted({text for text in _texts(code) if _is_here(text)})
+
+
+def _texts(code: CodeType) -> Iterator[str]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _texts(constant)
+        elif isinstance(constant, str) and 0 < len(constant) <= _NAME_MAX:
+            yield constant
+
+
+def _is_here(text: str) -> bool:
+    if "\n" in text or "\0" in text or Path(text).is_absolute():
+        return False
+    try:
+        return Path(text).is_file()
+    except OSError:
+        return False
+
+
+def saved(outputs: Sequence[dict[str, Any]], tasks: Sequence[int] | None = None) -> list[str]:
+    """Write the files that came back, and return what there is to say of them and of those that did not.
+
+    A file that is here already with another content stays: what came is written beside it, under another name.
+
+    Args:
+        outputs: The record of outputs.
+        tasks: The tasks of a map that it is of: the files of each go into a folder with its number, from 1.
+    """
+    told = []
+    for entry in outputs:
+        if "written" in entry:
+            names = entry["written"]
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more files" if len(names) > 3 else "")
+            verb = "stays" if len(names) == 1 else "stay"
+            told.append(f"{shown} {verb} on Lambda, where it is deleted; --fetch {names[0]} brings it here")
+        elif "file" in entry:
+            folder = Path() if tasks is None else Path(str(tasks[entry["task"]] + 1))
+            told.append(_save(entry, folder))
+    return told
+
+
+def _save(entry: dict[str, Any], folder: Path) -> str:
+    target = folder / Path(entry["file"])
+    if target.is_absolute() or ".." in target.parts:
+        return f"{target} was not written: it is outside of the present folder"
+    if "data" not in entry:
+        return f"{target} ({entry['size'] / 1e6:,.0f} MB) is too large to be brought here: write it to S3"
+    content = base64.b64decode(entry["data"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    free, number = target, 0
+    while free.exists() and free.read_bytes() != content:
+        number += 1
+        free = target.with_name(f"{target.stem}-{number}{target.suffix}")
+    free.write_bytes(content)
+    kept = f"; {target} was here already and stays" if free != target else ""
+    return f"{free} came back from Lambda ({len(content):,} bytes){kept}"

@@ -1,0 +1,79 @@
+"""Files beside the notebook go along when they are asked for, and those that a cell writes come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lambdamagic
+
+
+def test_a_file_that_is_here_is_offered(notebook, tmp_path):
+    """The error says that it is here and how it is sent; so does the plan, before anything runs."""
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n")
+    ran = notebook.fails("open('data.csv')")
+    told = "data.csv is on this machine and was not sent to Lambda: `%%lambda --file data.csv`"
+    assert isinstance(ran.error, FileNotFoundError)
+    assert any(note.startswith(told) for note in ran.error.__notes__)
+    assert told in ran.traceback
+    assert "--file data.csv sends it" in repr(notebook.remote("open('data.csv')", "--plan").value)
+    assert not [note for note in notebook.fails("open('other.csv')").error.__notes__ if "--file" in note]
+
+
+def test_files_go_along_under_their_relative_paths(notebook, tmp_path):
+    """Names, folders and globs; a large one is staged once. Maps have them too."""
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "deep" / "one.txt").write_text("one")
+    (tmp_path / "two.txt").write_text("two")
+    (tmp_path / "large.bin").write_bytes(bytes(range(256)) * 20_000)
+    notebook.ok("from pathlib import Path")
+    body = "sorted(str(path) for path in Path().rglob('*') if path.is_file())"
+    there = notebook.remote(body, "--file data --file 't*.txt' --file large.bin").value
+    assert there == ["data/deep/one.txt", "large.bin", "two.txt"]
+    table = repr(notebook.remote("open('two.txt').read()", "--plan --file two.txt").value)
+    assert "two.txt" in table and "would not be there" not in table
+    read = notebook.ok("%%lambda_map --file data n in range(2)\nPath('data/deep/one.txt').read_text() * n").value
+    assert read == ["", "one"]
+    error = notebook.fails("1", "--file nowhere.csv").error
+    assert str(error).startswith("--file nowhere.csv: there is no such file")
+    assert "is not below the present folder" in str(notebook.fails("1", "--file /etc/hostname").error)
+    assert notebook.remote("Path('two.txt').exists()").value is False
+
+
+def test_what_a_cell_writes_comes_back_or_is_named(notebook, tmp_path, monkeypatch):
+    """Beside the notebook, under its path; a file that is here already stays as it is."""
+    monkeypatch.setenv("LAMBDAMAGIC_QUIET", "0")
+    (tmp_path / "given.txt").write_text("given")
+    write = """
+        import os
+        os.makedirs('plots', exist_ok=True)
+        for name in ('out.csv', 'plots/a.png'):
+            open(name, 'w').write(name)
+    """
+    ran = notebook.remote(write)
+    assert "out.csv, plots/a.png stay on Lambda, where it is deleted; --fetch out.csv brings it here" in ran.stderr
+    assert not (tmp_path / "out.csv").exists()
+    ran = notebook.remote(write, "--file given.txt --fetch plots")
+    assert (tmp_path / "plots" / "a.png").read_text() == "plots/a.png"
+    assert "plots/a.png came back from Lambda (11 bytes)" in ran.stderr and "given" not in ran.stderr
+    (tmp_path / "out.csv").write_text("mine")
+    ran = notebook.remote(write, "--fetch")
+    assert ((tmp_path / "out.csv").read_text(), (tmp_path / "out-1.csv").read_text()) == ("mine", "out.csv")
+    assert "out-1.csv came back from Lambda (7 bytes); out.csv was here already and stays" in ran.stderr
+
+
+def test_each_task_of_a_map_has_a_folder(notebook, tmp_path):
+    """By its number, from 1."""
+    notebook.ok("def write(n):\n    open('out.txt', 'w').write(str(n))\n    return n")
+    notebook.ok("%lambda_map --chunksize 2 --fetch out.txt write range(3)")
+    found = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("out.txt")}
+    assert found == {"1/out.txt": "0", "2/out.txt": "1", "3/out.txt": "2"}
+
+
+def test_executors_take_files(notebook, tmp_path):
+    """And say the same of one that was not sent."""
+    (tmp_path / "data.csv").write_text("a,b")
+    with lambdamagic.LambdaExecutor(target="local", files=["data.csv"]) as executor:
+        assert executor.submit(Path.read_text, Path("data.csv")).result() == "a,b"
+    with lambdamagic.LambdaExecutor(target="local") as executor:
+        error = executor.submit(Path.read_text, Path("data.csv")).exception()
+    assert any("LambdaExecutor(files=['data.csv'])" in note for note in error.__notes__)
