@@ -7,6 +7,7 @@ import sys
 
 ALL = (
     "imports",
+    "capture",
     "encode",
     "cell",
     "embedded",
