@@ -100,7 +100,7 @@ def encode_program(
                 serializer, functools.partial(_attempted, home, plan, exclude, hidden, primed, fn, loop_code, contents)
             )
         except _NameFailed as failed:
-            raise _explained(failed, home) from failed.error
+            raise _explained(failed, home) from None  # a pickler's frames say less
         if isinstance(found, Program):
             return found
         plan = found
@@ -133,8 +133,8 @@ def _explained(failure: _NameFailed, home: Home) -> EncodeError:
     )
     return EncodeError(
         f"{where}: {reason}",
-        hint=f"leave it out with --exclude {failure.name}, make it inside the cell, or give its class a __getstate__ "
-        f"that drops what cannot travel",
+        hint=f"make it inside the cell or function, leave it out (--exclude {failure.name} in a cell), or give its "
+        f"class a __getstate__ that drops what cannot travel",
     )
 
 

@@ -33,7 +33,7 @@ from lambdamagic.magics.parse.arguments import (
     whole_number,
 )
 from lambdamagic.magics.refusal import WaitingCells
-from lambdamagic.magics.remote_errors import shown_short_when_stopped
+from lambdamagic.magics.remote_errors import shown_short
 from lambdamagic.magics.session import Session
 
 
@@ -116,7 +116,7 @@ class LambdaMagics(_Settings):
         except PrintHelp as help_text:
             print(help_text)  # noqa: T201  # help is what was asked for
             return None
-        with shown_short_when_stopped():
+        with shown_short(self.shell):
             run = CellRun(self.session, self.session.settings(overrides(arguments)), arguments)
             return run.run(f"%%lambda {line}".rstrip(), cell)
 
@@ -143,7 +143,7 @@ class LambdaMagics(_Settings):
         except PrintHelp as help_text:
             print(help_text)  # noqa: T201  # help is what was asked for
             return None
-        with shown_short_when_stopped():
+        with shown_short(self.shell):
             run = MapRun(self.session, self.session.settings(overrides(arguments)), arguments)
             if cell is None:
                 results = run.over_callable(text.rstrip("; "))

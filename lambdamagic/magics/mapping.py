@@ -29,7 +29,7 @@ from lambdamagic.magics.parse.map_syntax import split_call, split_loop, split_na
 from lambdamagic.magics.parse.source import CellText
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready, wait_for_names
-from lambdamagic.magics.remote_errors import local_exception
+from lambdamagic.magics.remote_errors import local_exception, shown_from
 from lambdamagic.magics.session import Session
 from lambdamagic.runs.files import found, saved
 from lambdamagic.runs.maps import MapWork, Work
@@ -120,7 +120,10 @@ class MapRun:
         )
 
     def _evaluate(self, text: str) -> Any:
-        return eval(compile(text, "<lambda_map>", "eval"), self._session.shell.user_ns)  # noqa: S307  # the user's code
+        try:
+            return eval(compile(text, "<lambda_map>", "eval"), self._session.shell.user_ns)  # noqa: S307  # the user's code
+        except Exception as error:  # noqa: BLE001  # whatever the user's code raises
+            raise shown_from(self._session.shell, error, 1) from error.__cause__
 
     def _items(self, text: str) -> Sequence[Any] | Iterator[Any]:
         """Return the items: what has a length as a sequence, else an iterator."""

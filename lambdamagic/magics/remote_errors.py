@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -62,17 +63,45 @@ def shown_in_a_line(error: _E) -> _E:
     return shown_as(error, functools.partial(list, [f"{type(error).__name__}: {error}"]))
 
 
+def shown_from(shell: InteractiveShell, error: _E, frames: int) -> _E:
+    """Let IPython show an exception of the user's code without the frames that led to it, which are ours."""
+    for _ in range(frames):
+        if error.__traceback__ is not None:
+            error.__traceback__ = error.__traceback__.tb_next
+    if error.__traceback__ is None:
+        return shown_in_a_line(error)
+    return shown_as(error, _RemoteLines(shell, error, "".join(traceback.format_exception(error))))
+
+
+def shown_as_syntax(shell: InteractiveShell, error: SyntaxError) -> SyntaxError:
+    """Let IPython show what it shows of a cell of its own that is no Python: the line and where in it."""
+    shown = shell.SyntaxTB
+    lines = shown.structured_traceback(SyntaxError, error.with_traceback(None), [])
+
+    def once(kind: type[BaseException], value: BaseException, *args: Any, **options: Any) -> Any:
+        # IPython has no hook for errors of syntax: it adds the frames of a running cell, which are its own and ours.
+        del shown.structured_traceback
+        return lines if value is error else shown.structured_traceback(kind, value, *args, **options)
+
+    shown.structured_traceback = once
+    return shown_as(error, functools.partial(list, lines))
+
+
 def interrupted(message: str) -> KeyboardInterrupt:
     """Return the exception of a cell that the user has stopped; it is shown as one line."""
     return shown_in_a_line(KeyboardInterrupt(message))
 
 
 @contextlib.contextmanager
-def shown_short_when_stopped() -> Iterator[None]:
-    """Show no frames of ours where the user stops a cell: they say nothing about the user's code."""
+def shown_short(shell: InteractiveShell) -> Iterator[None]:
+    """Show no frames of ours where the user stops a cell, or it is no Python: they tell nothing of the user's code."""
     try:
         yield
     except KeyboardInterrupt as error:
         if hasattr(error, "_render_traceback_"):
             raise
         raise interrupted("stopped before it was done") from None
+    except SyntaxError as error:
+        if hasattr(error, "_render_traceback_"):
+            raise
+        raise shown_as_syntax(shell, error) from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -280,3 +282,38 @@ def test_exceptions_travel_on(notebook):
         assert copies[0].__notes__[0].startswith("raised on Lambda by item 1 of 1")
     copied = pickle.loads(pickle.dumps(notebook.names["caught"][1]))
     assert copied._render_traceback_()[-1] == "FileNotFoundError: [Errno 2] gone 1"
+
+
+def test_what_is_no_python_is_shown_as_in_a_cell(kernel):
+    """The line and the place, and no frames; likewise where a map's callable or items cannot be evaluated."""
+    told = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run("%%lambda -q\nx = 1\ny = = 2").error["traceback"]))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run("x = 1\ny = = 2").error["traceback"]))
+    assert (
+        told.splitlines()[-3:] == plain.splitlines()[-3:] == ["    y = = 2", "        ^", "SyntaxError: invalid syntax"]
+    )
+    assert re.match(r"  Cell In\[\d+\], line 3", told) and "lambdamagic" not in told
+    kernel.run("def items():\n    return [1 / 0]")
+    for line, shown in (("nosuch [1]", ["<lambda_map>"]), ("len items()", ["<lambda_map>", "in items()"])):
+        error = kernel.run(f"%lambda_map -q {line}").error
+        told = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error["traceback"]))
+        assert "site-packages" not in told and "mapping.py" not in told
+        assert all(each in told for each in shown), told
+
+
+def test_a_value_that_cannot_be_sent_is_one_error_in_a_script():
+    """No frames of a pickler's: Python prints causes, and they would hide what is to be done."""
+    code = """
+import threading
+from lambdamagic import LambdaExecutor
+
+class Model:
+    def __reduce__(self):
+        raise TypeError("holds a connection")
+
+model = Model()
+with LambdaExecutor(target="local") as executor:
+    executor.submit(lambda: model).result()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr.count("Traceback (most recent call last)") == 1
+    assert "holds a connection" in done.stderr and "dill" not in done.stderr.replace("--serializer dill", "")
