@@ -59,6 +59,9 @@ def survivors(copy: Path, module: Path) -> Iterator[str]:
 def main() -> None:
     """Make mutants of the modules that are named, or of all, and list those that survived."""
     wanted = [Path(name) for name in sys.argv[1:]] or modules()
+    missing = [str(path) for path in wanted if not (ROOT / path).is_file()]
+    if missing:
+        sys.exit(f"there is no module {', '.join(missing)}")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         files = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
