@@ -89,6 +89,33 @@ answer = wait(first).result, wait(second).result
     assert answer == [sum(n * n for n in range(20)), 5]
 
 
+def test_as_many_at_once_as_the_setting_says(covalent: CovalentHome) -> None:
+    """`max_concurrency` is for all electrons of a dispatch: with 1 none runs beside another."""
+    answer = covalent.run("""
+import tempfile
+from covalent.executor import LambdaMagicExecutor
+
+@ct.electron(executor=LambdaMagicExecutor(max_concurrency=1))
+def beside(n, path):
+    import os, time
+    os.mkdir(f"{path}/{n}")
+    until = time.monotonic() + 4
+    while time.monotonic() < until and (most := len(os.listdir(path))) < 2:
+        time.sleep(0.02)
+    time.sleep(0.5)  # the other is to see this one too
+    os.rmdir(f"{path}/{n}")
+    return most
+
+@ct.lattice
+def lattice(path):
+    return [beside(n, path) for n in range(2)]
+
+found = wait(ct.dispatch(lattice)(tempfile.mkdtemp()))
+answer = found.result, nodes(found)
+""")
+    assert answer[0] == [1, 1], answer[1]
+
+
 def test_an_electron_that_fails(covalent: CovalentHome) -> None:
     """The remote traceback is in its stderr, with what it printed; the dispatch fails, what does not need it runs."""
     answer = covalent.run("""
