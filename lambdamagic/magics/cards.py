@@ -18,7 +18,7 @@ from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import JobQueued
 from lambdamagic.jobs.job import Arrival, JobSpec
 from lambdamagic.magics.details import JobDetails
-from lambdamagic.magics.front import front_of, replay
+from lambdamagic.magics.front import BusySign, front_of, replay
 from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.magics.record import JobRecord, RanMap
@@ -87,6 +87,7 @@ class Card:
         is_single = request.task_count == 1
         self._live = LiveOutput(self.run.job_id, self.details.log, self._logs, is_single=is_single)
         self.left_behind = ""
+        self._busy = BusySign(session.shell)
         self.gate = Gate(view) if is_background and not isinstance(view, NoView) else None
         self.showing = Showing(self.gate or view, listener, delay_s=0.0 if is_background else DELAY_S)
         note = STARTING if self.opens_slowly else ""
@@ -157,6 +158,8 @@ class Card:
         """Draw what is due."""
         self.showing.tick()
         self._live.tick()
+        if not self._is_background:
+            self._busy.tick()
         if self._is_background and self.record is not None:
             self.record.progress = self.progress()
 

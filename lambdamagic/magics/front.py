@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lambdamagic.widgets.showing import Front
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+
+_BUSY_EVERY_S = 0.5
 
 
 def front_of(shell: InteractiveShell) -> Front:
@@ -19,6 +24,29 @@ def front_of(shell: InteractiveShell) -> Front:
     request = kernel.get_parent("shell")
     # nbclient and papermill say that nobody can be asked for input; front ends with a person in front can.
     return "notebook" if request.get("content", {}).get("allow_stdin", True) else "headless"
+
+
+class BusySign:
+    """Says again and again that the kernel is busy: pages that hear a subshell go idle take the kernel to be idle.
+
+    Args:
+        shell: Whose cell waits.
+        monotonic: The clock that says when it is time again.
+    """
+
+    def __init__(self, shell: InteractiveShell, monotonic: Callable[[], float] = time.monotonic) -> None:
+        kernel = getattr(shell, "kernel", None)
+        self._kernel: Any = kernel if getattr(kernel, "iopub_socket", None) is not None else None
+        self._monotonic, self._said_at = monotonic, 0.0
+
+    def tick(self) -> None:
+        """Say it if it is time; called often by the thread of the cell."""
+        kernel = self._kernel
+        if kernel is None or self._monotonic() - self._said_at < _BUSY_EVERY_S:
+            return
+        self._said_at = self._monotonic()
+        content, parent = {"execution_state": "busy"}, kernel.get_parent("shell")
+        kernel.session.send(kernel.iopub_socket, "status", content, parent=parent, ident=b"status")
 
 
 def can_ask(shell: InteractiveShell) -> bool:

@@ -166,7 +166,7 @@ def test_two_thousand_tasks_are_watched_and_their_result_stays(
     keep(page, "widget-dark")
     page.wait_for_function("document.querySelector('.lm-widget').lambdamagic._store.seconds[0] > 0")
     page.locator(".lm-grid").click(position={"x": 5, "y": 5})
-    detail = page.get_by_role("region", name="Task")
+    detail = page.get_by_role("region", name="Item")
     assert "run time" in detail.text_content()  # what the page knows itself; the kernel is busy with the cell
     keep(page, "widget-task")
     page.get_by_role("tab", name="Timeline").click()
@@ -299,7 +299,10 @@ def test_the_cancel_button_stops_a_cell_that_blocks(
     widget.wait_for()
     page.wait_for_function(_HAS_SUBSHELL)
     page.locator(".lm-grid").click(position={"x": 5, "y": 5})
-    page.get_by_role("region", name="Task").get_by_text("argument").wait_for()  # the kernel has told it
+    page.get_by_role("region", name="Item").get_by_text("argument").wait_for()  # the kernel has told it
+    page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'", timeout=10_000
+    )
     widget.get_by_role("button", name="Cancel").click()
     page.locator(".lmr", has_text="cancelled").wait_for()
     notebook.output(1).get_by_text("JobCancelledError").first.wait_for()
