@@ -9,7 +9,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-_MOST_BYTES = 1 << 50  # no size of ours is near it, and no arithmetic with smaller ones overflows
+_MOST = 1 << 50  # no size, time or price of ours is near it, and no arithmetic with smaller ones overflows
 
 
 def read_json(data: str | bytes | bytearray) -> Any:
@@ -25,12 +25,12 @@ def read_json(data: str | bytes | bytearray) -> Any:
 
 
 def number(value: Any) -> float:
-    """Return a finite number that is not negative.
+    """Return a number that is not negative, and no larger than any of ours.
 
     Raises:
         ValueError: It is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
         raise ValueError(f"{value!r:.50} is not a number of 0 or more")
     return value
 
@@ -41,7 +41,7 @@ def count(value: Any) -> int:
     Raises:
         ValueError: It is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_BYTES:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
         raise ValueError(f"{value!r:.50} is not a whole number of 0 or more")
     return value
 

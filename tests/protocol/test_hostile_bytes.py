@@ -259,6 +259,7 @@ _HEAD = {
 @given(st.lists(st.one_of(changed_text(_HEAD), changed_text({"sent": "000001-0-1"})), max_size=4))
 @example([b"7", b"[]", b'"job"', b"null"])
 @example([json.dumps({**_HEAD, "ended": {"state": "done", "cost_usd": float("nan")}}).encode()])
+@example([json.dumps({**_HEAD, "started_at": 10**400}).encode(), json.dumps({**_HEAD, "started_at": 1e300}).encode()])
 def test_the_history(tmp_path: Path, lines: list[bytes]) -> None:
     """Lines that are none of ours are left out: of a job's own file, and of a day's."""
     history = History(tmp_path / "jobs")
