@@ -41,9 +41,9 @@ def same(value):
     return value
 
 
-def generator():
+def frame():
     """Return what no pickler can carry."""
-    return (each for each in ())
+    return sys._getframe()
 
 
 def make(cls, *args):
@@ -53,9 +53,7 @@ def make(cls, *args):
 
 def some(number):
     """Return results of which some cannot come back."""
-    return [number, AtPickle(ValueError("x")), (each for each in ()), number, AtUnpickle(KeyError, 1), number][
-        number % 6
-    ]
+    return [number, AtPickle(ValueError("x")), sys._getframe(), number, AtUnpickle(KeyError, 1), number][number % 6]
 
 
 def told(get):
@@ -93,10 +91,10 @@ def safe_cases(executor, pool):
     """Yield what the standard library survives too."""
     for error in (ValueError("x"), pickle.PicklingError("x")):
         yield f"argument, {error!r}", told(executor.submit(same, AtPickle(error)).result)
-    yield "argument, generator", told(executor.submit(same, (each for each in ())).result)
+    yield "argument, frame", told(executor.submit(same, sys._getframe()).result)
     for error in (ValueError("x"), pickle.PicklingError("x"), SystemExit(3)):
         yield f"result, {error!r}", told(executor.submit(make, AtPickle, error).result)
-    yield "result, generator", told(executor.submit(make, generator).result)
+    yield "result, frame", told(executor.submit(make, frame).result)
     yield "task that exits", told(executor.submit(sys.exit, 3).result)
     yield "task that raises CancelledError", told(executor.submit(throw, CancelledError).result)
     yield "map of such", each(executor.map(throw, [CancelledError]))
@@ -137,7 +135,7 @@ def hard_cases(executor, pool):
     pool.map_async(same, [1], callback=exits).wait()
     pool.apply_async(same, (1,), callback=called.append).wait()
     yield "callback of a pool that exits", [result.get(), called]
-    items = [1, (each for each in ()), 3, AtPickle(KeyError(1)), AtUnpickle(IndexError), 6, AtUnpickle(SystemExit), 8]
+    items = [1, sys._getframe(), 3, AtPickle(KeyError(1)), AtUnpickle(IndexError), 6, AtUnpickle(SystemExit), 8]
     yield "imap, one chunk", each(pool.imap(same, items, 8))
     yield "imap, results", each(pool.imap(some, range(12), 6))
     yield "imap, same object twice", each(pool.imap(make_twice, [1, 2, 3], 3))
