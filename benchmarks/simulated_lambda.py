@@ -22,7 +22,8 @@ import random
 from dataclasses import dataclass
 
 from benchmarks.virtual import VirtualLoop
-from lambdamagic.codec.encode import Decoder, Encoder
+from lambdamagic.codec.each import read_items
+from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.home import Home
 from lambdamagic.errors import ThrottledError
 from lambdamagic.protocol import versions
@@ -122,7 +123,7 @@ class SimulatedLambda:
     def _items(self, invocation: InvokeCall) -> list[float]:
         document = json.loads(invocation.payload)
         items = Payload.from_json(document["items"])
-        found: list[float] = list(Decoder(items.inline_segments(), self._home).parts())
+        found: list[float] = read_items(items.inline_segments(), self._home)
         return found
 
     def _reply(self, items: list[float], factor: float, is_cold: bool) -> InvocationReply:

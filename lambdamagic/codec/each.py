@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
-from lambdamagic.codec.encode import Decoder
+from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.frames import Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
+
+_PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 
 
 class Unreadable:
@@ -22,6 +25,30 @@ class Unreadable:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+def write_items(encoder: Encoder, items: Sequence[Any]) -> None:
+    """Write items so that each can fail by itself where it is read; plain data cannot, and is written at once.
+
+    Raises:
+        BaseException: What the code of an item's class raises.
+    """
+    kinds = set(map(type, items))
+    if kinds == {tuple}:
+        kinds = set(map(type, chain.from_iterable(items)))
+    is_plain = kinds <= _PLAIN
+    encoder.dump(is_plain)
+    if is_plain:
+        encoder.dump(list(items))
+        return
+    for item in items:
+        encoder.dump(item)
+
+
+def read_items(frames: Sequence[Segment], home: Home) -> list[Any]:
+    """Return what `write_items` wrote, with `Unreadable` for items that could not be made."""
+    is_plain, *items = read_each(frames, home)
+    return items[0] if is_plain is True else items
 
 
 def read_each(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lambdamagic.codec.diagnose import explain_unpicklable
-from lambdamagic.codec.each import Unreadable, read_each
+from lambdamagic.codec.each import Unreadable, read_each, write_items
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.failures import ErrorRecord, comes_from_the_object, let_go
 from lambdamagic.codec.frames import Frames
@@ -50,8 +50,7 @@ def encode_items(
         encoder = Encoder(home, kind=kind)
         encoder.share_arrays(share)
         try:
-            for item in chunk:
-                encoder.dump(item)
+            write_items(encoder, chunk)
         except NEVER_THE_OBJECTS:
             raise
         except BaseException:  # noqa: BLE001, S112  # code of the items' classes; it is found out below which one it was

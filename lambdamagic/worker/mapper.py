@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
-from lambdamagic.codec.each import Unreadable, read_each
+from lambdamagic.codec.each import Unreadable, read_items
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.failures import ErrorRecord, comes_from_the_object, error_line, safe_str
 from lambdamagic.codec.frames import Frames
@@ -59,7 +59,7 @@ class Chunk:
             program.extend(sent, self._cache)
         call = self._call()
         with program.current(), collection_paused(), program.shared.reading(sent):
-            items = list(read_each(read_frames(sent, self._cache), program.home))
+            items = read_items(read_frames(sent, self._cache), program.home)
         if pick := self._request.options.get("pick"):
             items = items[pick[0] : pick[0] + pick[1]]
         fetch = self._request.options.get("fetch", ())

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.codec.encode import Decoder, Encoder
+from lambdamagic.codec.each import read_items
+from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.failures import describe
 from lambdamagic.codec.home import Home
 from lambdamagic.events import Listeners
@@ -30,7 +31,7 @@ def items_of(invocation: InvokeCall) -> list[Any]:
     """Return the items that an invocation carries."""
     request = Request.from_json(json.loads(invocation.payload))
     assert request.items is not None
-    found: list[Any] = list(Decoder(request.items.inline_segments(), HOME).parts())
+    found: list[Any] = read_items(request.items.inline_segments(), HOME)
     return found
 
 
