@@ -56,7 +56,7 @@ class LambdaExecutor(Executor):
         self._is_shut = False
         self._calls: Calls | None = None
         self._calls_pid = 0
-        self._maps: list[tuple[MapRun[Any], bool]] = []
+        self._maps: weakref.WeakKeyDictionary[MapRun[Any], bool] = weakref.WeakKeyDictionary()
 
     def add_listener(self, listener: Listener) -> None:
         """Tell `listener` of every event of jobs that are started from now on; see `lambdamagic.events`."""
@@ -155,7 +155,7 @@ class LambdaExecutor(Executor):
             chunksize=chunksize,
             window=window,
         )
-        self._maps = [each for each in self._maps if not each[0].is_over] + [(run, buffersize is not None)]
+        self._maps[run] = buffersize is not None  # it is kept alive by who takes its results, and while it runs
         results = _ordered(run, deadline, pulls=window is not None)
         # A result iterator that nobody can take from any more. (One that was begun also closes itself, but later.)
         weakref.finalize(results, run.discarded).atexit = False
@@ -222,9 +222,7 @@ class LambdaExecutor(Executor):
         """
         with self._lock:
             self._is_shut = True
-            calls, maps = self._calls, self._maps
-            if wait:
-                self._maps = []
+            calls, maps = self._calls, list(self._maps.items())
         if calls is not None:
             if cancel_futures:
                 calls.drop_waiting()
@@ -250,7 +248,7 @@ class LambdaExecutor(Executor):
         """Shut down, drop what waits and tell what runs to stop; waits for nothing."""
         with self._lock:
             self._is_shut = True
-            calls, maps = self._calls, self._maps
+            calls, maps = self._calls, list(self._maps.items())
         if calls is not None:
             calls.close()
             calls.cancel()
@@ -272,12 +270,10 @@ def _ordered(run: MapRun[TaskStream], deadline: float | None, *, pulls: bool) ->
                     if taken < run.outcomes.count:
                         raise CancelledError
                     return
-            outcome = ready.pop()
             taken += 1
-            if isinstance(outcome, Failed):
-                raise outcome.error
-            yield outcome
-            del outcome
+            if isinstance(ready[-1], Failed):
+                raise ready.pop().error
+            yield ready.pop()  # no name here keeps it
     finally:
         # As in the standard library, what has not begun is cancelled when the iterator is closed or has raised.
         run.drop()

@@ -169,12 +169,17 @@ class MapRun(Generic[_O]):
 
     def close(self) -> None:
         """Let the job end with what was sent."""
-        self._is_open = False
+        self._let_items_go()
         self._feed.close()
+
+    def _let_items_go(self) -> None:
+        self._is_open = False
+        if self._may_pull:  # else whoever takes results hears that there were more
+            self._items = iter(())  # `zip` keeps the last item that it gave
 
     def drop(self) -> None:
         """Send no more; what runs goes on to its end."""
-        self._is_open = False
+        self._let_items_go()
         self._feed.drop()
 
     def discarded(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, NoReturn, TypeVar
@@ -68,7 +69,7 @@ class LambdaPool:
         self._executor = LambdaExecutor(count, **given, **options)
         self._lock = threading.Lock()
         self._state: Literal["running", "closed", "terminated"] = "running"
-        self._runs: list[MapRun[Any]] = []
+        self._runs: weakref.WeakSet[MapRun[Any]] = weakref.WeakSet()
 
     def apply(self, func: Callable[..., _T], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> _T:
         """Call `func(*args, **kwds)` and return its result."""
@@ -155,7 +156,7 @@ class LambdaPool:
         with self._lock:
             self._state = "terminated"
         self._executor._abort()
-        for run in self._runs:
+        for run in list(self._runs):
             run.cancel()
 
     def join(self) -> None:
@@ -167,7 +168,7 @@ class LambdaPool:
         if self._state == "running":
             raise ValueError("Pool is still running")
         self._executor.shutdown(wait=True)
-        for run in self._runs:
+        for run in list(self._runs):
             run.pull_rest()
             run.join()
 
@@ -228,7 +229,7 @@ class LambdaPool:
     ) -> MapRun[_Outcomes]:
         launcher = self._executor._launcher
         run = MapRun(launcher, func, items, style, outcomes, chunksize=chunksize, window=window, goes_on=goes_on)
-        self._runs = [each for each in self._runs if not each.is_over] + [run]
+        self._runs.add(run)  # it is kept alive by who takes its results, and while it runs
         return run
 
 
