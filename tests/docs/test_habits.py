@@ -1,0 +1,152 @@
+"""Each row of docs/notebook-habits.md is what happens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.docs.snippets import ROOT
+from tests.notebooks import Notebook
+
+_PAGE = ROOT / "docs" / "notebook-habits.md"
+_ROWS: dict[str, Callable[[Notebook], None]] = {}
+
+
+def _row(habit: str) -> Callable[[Callable[[Notebook], None]], None]:
+    def note(check: Callable[[Notebook], None]) -> None:
+        _ROWS[habit] = check
+
+    return note
+
+
+def _kinds(ran: Any) -> list[str]:
+    return [kind for bundle in [*ran.displays, ran.out or {}] for kind in bundle]
+
+
+@_row("Progress bars")
+def _(notebook: Notebook) -> None:
+    ran = notebook.remote("from tqdm.auto import tqdm\nsum(tqdm(range(3)))")
+    assert ran.value == 3 and "3/3" in ran.stderr
+
+
+@_row("Plots")
+def _(notebook: Notebook) -> None:
+    ran = notebook.remote("import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+    assert "image/png" in _kinds(ran)
+
+
+@_row("Displays")
+def _(notebook: Notebook) -> None:
+    ran = notebook.remote("handle = display('first', display_id=True)\nhandle.update('second')")
+    assert [bundle["text/plain"] for bundle in ran.displays] == ["'second'"]
+
+
+@_row("Files that are read")
+def _(notebook: Notebook) -> None:
+    notebook.ok("from pathlib import Path\nPath('data.csv').write_text('1,2')")
+    assert any("--file data.csv" in note for note in notebook.fails("open('data.csv')").error.__notes__)
+    assert notebook.remote("open('data.csv').read()", "--file data.csv").value == "1,2"
+
+
+@_row("Files that are written")
+def _(notebook: Notebook) -> None:
+    notebook.remote("open('out.txt', 'w').write('here')", "--fetch out.txt")
+    assert notebook.ok("from pathlib import Path\nPath('out.txt').read_text()").value == "here"
+
+
+@_row("Seeds")
+def _(notebook: Notebook) -> None:
+    draw = "(random.random(), np.random.rand())"
+    notebook.ok("import random\nimport numpy as np\nrandom.seed(1)\nnp.random.seed(1)")
+    there = notebook.remote(draw).value
+    then = notebook.ok(draw).value
+    assert [there, then] == notebook.ok(f"random.seed(1)\nnp.random.seed(1)\n[{draw}, {draw}]").value
+
+
+@_row("Options and filters")
+def _(notebook: Notebook) -> None:
+    notebook.ok("import warnings\nimport numpy as np\nnp.set_printoptions(precision=2)")
+    try:
+        assert notebook.remote("print(np.array([1.23456]))").stdout == "[1.23]\n"
+    finally:
+        notebook.ok("np.set_printoptions(precision=8)")
+
+
+@_row("Environment variables and secrets")
+def _(notebook: Notebook) -> None:
+    notebook.ok("import os\nos.environ['HABIT_TOKEN'] = 'secret'\ntoken = os.environ.pop('HABIT_TOKEN')")
+    assert notebook.remote("import os\n(os.environ.get('HABIT_TOKEN'), len(token))").value == (None, 6)
+
+
+@_row("Modules of one's own")
+def _(notebook: Notebook) -> None:
+    notebook.ok("from pathlib import Path\nPath('habit_module.py').write_text('def two():\\n    return 2\\n')")
+    assert notebook.remote("import habit_module\nhabit_module.two()").value == 2
+
+
+@_row("Shell commands")
+def _(notebook: Notebook) -> None:
+    ran = notebook.remote("word = 'hello'\n!echo {word}\nimport os\nos.system('echo again')")
+    assert ran.stdout == "hello\nagain\n" and ran.value == 0
+
+
+@_row("Magics")
+def _(notebook: Notebook) -> None:
+    ran = notebook.remote("%time total = sum(range(10))\ntotal")
+    assert ran.value == 45 and "Wall time" in ran.stdout
+    assert "%who cannot run on Lambda" in str(notebook.fails("%who").error)
+
+
+@_row("await")
+def _(notebook: Notebook) -> None:
+    assert notebook.remote("import asyncio\nawait asyncio.sleep(0, 'awaited')").value == "awaited"
+
+
+@_row("input()")
+def _(notebook: Notebook) -> None:
+    assert notebook.fails("input('name? ')").error is not None
+
+
+@_row("Logging and warnings")
+def _(notebook: Notebook) -> None:
+    ran = notebook.remote("import logging, warnings\nlogging.warning('logged')\nwarnings.warn('warned')")
+    assert "logged" in ran.stderr and "UserWarning: warned" in ran.stderr
+
+
+@_row("Exceptions")
+def _(notebook: Notebook) -> None:
+    notebook.ok(
+        "try:\n    get_ipython().run_cell_magic('lambda', '', '1 / 0')\nexcept ZeroDivisionError as e:\n    kept = e"
+    )
+    assert notebook.remote("type(kept).__name__").value == "ZeroDivisionError"
+
+
+@_row("Changes in place")
+def _(notebook: Notebook) -> None:
+    notebook.ok("log = []\nalias = log")
+    notebook.remote("log.append('there')")
+    assert notebook.ok("alias").value == ["there"]
+
+
+@_row("Widgets")
+def _(notebook: Notebook) -> None:
+    ran = notebook.remote("import ipywidgets\ndisplay(ipywidgets.IntSlider(3))")
+    assert ["IntSlider(value=3)" in bundle["text/plain"] for bundle in ran.displays] == [True]
+
+
+def _habits() -> list[str]:
+    return re.findall(r"^\| \*\*(.+?)\*\* \|", _PAGE.read_text(), re.MULTILINE)
+
+
+def test_each_row_has_a_check_and_each_check_a_row() -> None:
+    """In the page's order."""
+    assert _habits() == list(_ROWS)
+
+
+@pytest.mark.parametrize("habit", _ROWS)
+def test_a_habit(notebook: Notebook, habit: str) -> None:
+    """It does what its row says."""
+    _ROWS[habit](notebook)
