@@ -94,7 +94,13 @@ class RemoteShell:
             check=False,
         )
         self.user_ns["_exit_code"] = done.returncode
-        return done.stdout.decode("utf-8", "replace").splitlines()
+        lines = done.stdout.decode("utf-8", "replace").splitlines()
+        try:
+            from IPython.utils.text import SList  # what IPython gives; only here, since it loads much
+        except ImportError:
+            return lines
+        found: list[str] = SList(lines)
+        return found
 
     def run_line_magic(self, name: str, line: str, _stack_depth: int = 1) -> Any:
         """Run one of `LINE_MAGICS`."""

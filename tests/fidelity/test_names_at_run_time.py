@@ -97,6 +97,12 @@ x = 2
 get_ipython().user_ns['y'] = x + 1
 get_ipython().push({'z': y + 1})
 z, get_ipython().user_ns['x']
+= the list of a command
+---
+found = !printf 'one two\\nthree\\n'
+found.n, found.s, found.grep('one'), found.fields(0), type(found).__name__
+---
+found.l, found
 = IPython's marks
 ---
 __IPYTHON__, get_ipython() is not None, type(get_ipython().user_ns).__name__
