@@ -233,7 +233,9 @@ def new_enum(
 
 
 def set_members(cls: Any, given: dict[str, dict[str, Any]]) -> None:
-    """Give members of an Enum the attributes that they were given."""
+    """Give members of an Enum the attributes that they were given; those under no name are the class's."""
+    for name, value in given.pop("", {}).items():
+        type.__setattr__(cls, name, value)
     for name, attributes in given.items():
         cls.__members__[name].__dict__.update(attributes)
 

@@ -324,19 +324,24 @@ class Reducers:
     def _enum(self, cls: type[enum.Enum], token: str) -> Any:
         members = {name: member._value_ for name, member in cls.__members__.items()}
         body: dict[str, Any] = {}
+        later: dict[str, Any] = {}
         for name, value in cls.__dict__.items():
             if name in members or isinstance(value, (enum.property, types.DynamicClassAttribute)):
                 continue
             if name not in _ENUM_MACHINERY or (name in _ENUM_OVERRIDES and _is_written_by_user(value)):
-                body[name] = value
+                # What is no method was given to the finished class, and may lead back to it.
+                target = body if name.startswith("_") or hasattr(value, "__get__") else later
+                target[name] = value
         if _is_written_by_user(cls._new_member_):  # type: ignore[attr-defined]
             body["__new__"] = cls._new_member_  # type: ignore[attr-defined]
         body["__module__"], body["__qualname__"] = self.home.sent_name(cls.__module__), cls.__qualname__
-        given = {}
+        given: dict[str, Any] = {}
         for name, member in cls.__members__.items():
             own = {key: item for key, item in member.__dict__.items() if key not in MEMBER_MACHINERY}
             if own and member.name == name:
                 given[name] = own
+        if later:
+            given[""] = later
         arguments = (type(cls), cls.__name__, cls.__bases__, members, body, token)
         return (rebuild.new_enum, arguments, *((given, None, None, rebuild.set_members) if given else ()))
 

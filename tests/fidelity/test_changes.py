@@ -234,6 +234,16 @@ e.moons.append('moon')
 e.a = 5
 ---
 Planet.EARTH.moons, Planet.EARTH.a, e is Planet.EARTH
+= an enum class that was given its own member
+from enum import Enum
+class Color(Enum):
+    RED = 1
+Color.default = Color.RED
+Color.all = [Color.RED]
+---
+Color.default is Color.RED, Color.all
+---
+Color.default is Color.RED, Color.all[0] is Color.RED
 = an enum class gets a method
 from enum import Enum
 class Color(Enum):
