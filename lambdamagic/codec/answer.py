@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import pickle
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -447,7 +448,9 @@ def _end(target: Any) -> None:
 
 def _apply_array(target: Any, content: Any, writeable: bool) -> None:
     if target.shape != content.shape:
-        target.shape = content.shape
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy would rather have a new array; this is to stay the same one
+            target.shape = content.shape
     if not target.flags.writeable:
         target.flags.writeable = True
     target[...] = content
