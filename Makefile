@@ -7,6 +7,11 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# What `make demo` needs and no more; `make setup` brings it too.
+DEMO := $(VENV)/.demo
+
+CHECK := $(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+
 .PHONY: demo test test-oldest lint mutants bench fidelity setup image-tools lab browser covalent clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
@@ -21,14 +26,19 @@ setup: $(STAMP)
 
 # Dependency groups need pip 25.1, which a fresh venv may not have.
 $(STAMP): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@$(CHECK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
-	touch $@
+	touch $@ $(DEMO)
 
-demo: $(STAMP)
-	$(BIN)/python -m notebooks.run_quickstart
+$(DEMO): pyproject.toml
+	@$(CHECK)
+	@$(PYTHON) notebooks/install.py $(VENV) --editable ".[demo]"
+	@touch $@
+
+demo: $(DEMO)
+	@$(BIN)/python -m notebooks.run_quickstart
 
 # In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
 test: lint image-tools lab browser covalent

@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 #: Scripted faults, rights of keys that are not the owner's, CloudFormation, and the client.
 ONLY_WHEN_ASKED_FOR = (
@@ -19,6 +22,15 @@ ONLY_WHEN_ASKED_FOR = (
     "lambdamagic.deploy",
     "moto.cloudformation",
     "IPython",
+    # Of moto's extras, which are not installed with lambdamagic.
+    "aws_xray_sdk",
+    "cfnlint",
+    "docker",
+    "graphql",
+    "joserfc",
+    "openapi_spec_validator",
+    "py_partiql_parser",
+    "sympy",
 )
 
 #: A user's program: a small call, a large one by way of the bucket, a map, and a call that fails. It prints what the
@@ -52,3 +64,30 @@ def test_what_only_tests_need_is_not_loaded(tmp_path):
     found = json.loads(done.stdout)
     assert {"lambdamagic.local.instance", "moto.s3.responses", "moto.awslambda.models"} <= set(found)
     assert [name for name in found if name.startswith(ONLY_WHEN_ASKED_FOR)] == []
+
+
+WITHOUT_STACKS = """
+import sys
+sys.modules["openapi_spec_validator"] = None
+from lambdamagic.local.control.moto_app import SERVICES, MotoApp
+from lambdamagic.local.server.error_bodies import AwsError
+app = MotoApp(account_id="123456789012")
+for service in SERVICES:
+    try:
+        app.load(service)
+    except AwsError as error:
+        print(service, error.text)
+"""
+
+
+def test_only_stacks_need_an_extra() -> None:
+    """Where moto's part for CloudFormation is not installed, its requests say what to install; the rest is there."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_STACKS], capture_output=True, text=True, timeout=120, check=True
+    )
+    (told,) = done.stdout.splitlines()
+    assert told.startswith("cloudformation ")
+    assert told.endswith("pip install 'lambdamagic[stacks]'")
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    (moto,) = [each for each in map(Requirement, project["dependencies"]) if each.name == "moto"]
+    assert moto.extras == set()

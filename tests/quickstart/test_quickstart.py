@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from notebooks import run_quickstart
+from notebooks.install import Installing
 from notebooks.run_quickstart import MAY_FAIL, NOTEBOOK, Narrator, run
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -183,6 +184,18 @@ def test_a_heading_is_told_without_its_marks() -> None:
     narrator.heading("no heading")
     assert text.getvalue().strip().startswith("The search ─")
     assert "no heading" not in text.getvalue()
+
+
+def test_installing_shows_how_far_it_is(tmp_path: Path) -> None:
+    """What pip collects by its own words, and then how many packages are there, as pip says nothing meanwhile."""
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    (packages / "pip-26.dist-info").mkdir(parents=True)
+    installing = Installing(tmp_path)
+    installing.hear("  Using cached numpy-2.4.0-cp311-cp311-manylinux_2_27_x86_64.whl.metadata (66 kB)")
+    assert installing.told() == "Installing: collecting numpy · 0 s"
+    installing.hear("Installing collected packages: numpy, six, lambdamagic")
+    (packages / "numpy-2.4.0.dist-info").mkdir()
+    assert installing.told() == "Installing: 1 of 3 packages · 0 s"
 
 
 def test_the_command_exists() -> None:

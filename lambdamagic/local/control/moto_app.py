@@ -38,6 +38,10 @@ SERVICES = {
     "sqs": "sqs",
 }
 LIKELY_SERVICES = ("s3", "lambda", "iam")
+_MISSING = (
+    "The embedded Lambda's {service} needs the package {module}, which is not installed: "
+    "pip install 'lambdamagic[stacks]'"
+)
 _FORM = re.compile(r"application/x-www-form-urlencoded|multipart/form-data", re.IGNORECASE)
 _Routes = list[tuple[re.Pattern[str], Callable[..., Any]]]
 
@@ -61,12 +65,19 @@ class MotoApp:
         self._on_load = on_load or {}
 
     def load(self, service: str) -> None:
-        """Import a service of moto's, once."""
+        """Import a service of moto's, once.
+
+        Raises:
+            AwsError: What it needs is not installed.
+        """
         with self._lock:
             if service in self._routes:
                 return
             package = SERVICES[service]
-            urls = import_module(f"moto.{package}.urls")
+            try:
+                urls = import_module(f"moto.{package}.urls")
+            except ModuleNotFoundError as error:
+                raise AwsError(501, "NotImplemented", _MISSING.format(service=service, module=error.name)) from error
             if service in self._on_load:
                 self._on_load[service]()
             self._routes[service] = [(re.compile(path.format("")), handler) for path, handler in urls.url_paths.items()]
