@@ -136,7 +136,7 @@ class ResultIterator(Iterator[_T]):
 
     def __init__(self, run: MapRun[TaskStream], *, in_order: bool) -> None:
         self._run, self._in_order = run, in_order
-        self._taken = 0
+        self._taken, self._has_ended = 0, False
         self._ready: deque[Any] = deque()
 
     def __iter__(self) -> ResultIterator[_T]:
@@ -152,6 +152,8 @@ class ResultIterator(Iterator[_T]):
             StopIteration: There is none.
             multiprocessing.TimeoutError: It did not come within `timeout` seconds.
         """
+        if self._has_ended:
+            raise StopIteration
         deadline = None if timeout is None else time.monotonic() + timeout
         if not self._ready:
             stream = self._run.outcomes
@@ -159,9 +161,14 @@ class ResultIterator(Iterator[_T]):
                 found = stream.take_from(self._taken, deadline) if self._in_order else stream.take_any(deadline)
             except TimeoutError:
                 raise multiprocessing.TimeoutError from None
-            except CancelledError:
-                raise _cancelled() from None
+            except BaseException as error:
+                if not isinstance(error, KeyboardInterrupt):
+                    self._has_ended = True
+                if isinstance(error, CancelledError):
+                    raise _cancelled() from None
+                raise
             if not found:
+                self._has_ended = True
                 if self._taken < stream.count:
                     raise _cancelled()
                 self._run.raise_what_the_items_raised()

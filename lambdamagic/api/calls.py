@@ -46,7 +46,7 @@ class Calls:
         self._programs: OrderedDict[str, Callable[[], Payload]] = OrderedDict()
         self._submissions = Units(is_open=True)
         self._run = launcher.run(
-            self._place, RunRequest("map", "submit", self._submissions, None, options={"call": True})
+            self._place, RunRequest("map", "submit", self._submissions, None, options=launcher.run_options("call"))
         )
         self._run.begin()
         self._run.start(self._take, self._ended)
@@ -68,6 +68,9 @@ class Calls:
             CaptureError: Callable or arguments cannot be sent.
             RuntimeError: It was closed.
         """
+        fn, _, arrange = self._launcher.arranged(fn, "call")
+        if arrange is not None:
+            args, kwargs = arrange((args, kwargs))
         program = self._launcher.fitted(fn, (args, kwargs, holding)).program
         digest = sha256_of(program.frames.segments)
         memo = self._launcher.memo(fn, program)
@@ -114,6 +117,15 @@ class Calls:
         """Whether its job has ended, so that another must take what comes next."""
         return self._is_over
 
+    def _break(self, error: BaseException) -> None:
+        """Fail all that was not sent yet."""
+        for unit in self._submissions.drop_waiting():
+            with self._lock:
+                futures = [found for number in unit.tasks if (found := self._futures.pop(number, None)) is not None]
+            for future in futures:
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(error)
+
     def drop_waiting(self) -> None:
         """Cancel all that was not sent yet."""
         for unit in self._submissions.drop_waiting():
@@ -156,9 +168,11 @@ class Calls:
             if future is None:
                 continue
             if isinstance(outcome, Failure):
-                future.set_exception(exception_of(outcome, self._place.check))
+                future.set_exception(self._launcher.checked(exception_of(outcome, self._place.check)))
             else:
                 future.set_result(outcome)
+        if self._launcher.broken is not None:
+            self._break(self._launcher.broken)
 
     def _ended(self, error: BaseException | None) -> None:
         error = error or JobCancelledError("the call was cancelled")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
+from lambdamagic.api import process
 from lambdamagic.api.calls import Calls
 from lambdamagic.api.labelled import CallFuture
 from lambdamagic.api.launcher import Launcher, Share, name_of
@@ -17,7 +18,7 @@ from lambdamagic.api.map_job import MapJob, start_map
 from lambdamagic.api.maps import LOOK_AHEAD, MapRun, snapshot
 from lambdamagic.api.options import read_options
 from lambdamagic.codec.failures import let_go
-from lambdamagic.errors import UnsendableItemsError
+from lambdamagic.errors import ConfigError, UnsendableItemsError
 from lambdamagic.events import Listener
 from lambdamagic.runs.tasks import Failed, TaskStream
 
@@ -31,12 +32,16 @@ class LambdaExecutor(Executor):
     Callables may be functions of `__main__`, lambdas and closures: what they read travels with them. Thread-safe.
     Each `submit` is one invocation; `map` puts short tasks together. Billed by AWS for each invocation as usual.
 
-    It does not break: an environment that dies ends only its own call, and if the target itself is lost (the embedded
-    Lambda was killed), all that was pending raises `LocalServerError` and the next call starts anew. So
-    `BrokenExecutor` is never raised.
+    It breaks only by its initializer: an environment that dies ends its own call, and if the target itself is lost (the
+    embedded Lambda was killed), all that was pending raises `LocalServerError` and the next call starts anew.
 
     Args:
         max_workers: Invocations that may run at once; the setting `max_concurrency`.
+        mp_context: Only None, for programs that give it.
+        initializer: Runs once in each execution environment, before the first call there. If it raises, that call and
+            all later ones raise `concurrent.futures.BrokenExecutor` with its exception as the cause.
+        initargs: Its arguments.
+        max_tasks_per_child: After so many tasks an environment begins anew, with the initializer.
         **options: Any setting of docs/configuration.md (`memory_mb`, `timeout_s`, `target`, `retries`, ...; `retry_on`
             takes types too, `retry_memory` and `max_cost` stand for `retry_memory_mb` and `max_cost_usd`), the names
             of Covalent's executor (docs/executor.md), and `aws_access_key_id`, `aws_secret_access_key`,
@@ -47,16 +52,41 @@ class LambdaExecutor(Executor):
         ValueError: max_workers is less than 1.
     """
 
-    def __init__(self, max_workers: int | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        mp_context: None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        max_tasks_per_child: int | None = None,
+        **options: Any,
+    ) -> None:
+        if mp_context is not None:
+            raise ConfigError(
+                "Lambda has no processes that a context of multiprocessing could start: leave mp_context out"
+            )
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        if max_tasks_per_child is not None and not isinstance(max_tasks_per_child, int):
+            raise TypeError("max_tasks_per_child must be an integer")
+        if max_tasks_per_child is not None and max_tasks_per_child <= 0:
+            raise ValueError("max_tasks_per_child must be >= 1")
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
         given = {**options} if max_workers is None else {**options, "max_concurrency": max_workers}
-        self._launcher = Launcher(read_options(given))
+        self._launcher = Launcher(read_options(given), initializer, initargs, max_tasks_per_child)
         self._lock = threading.Lock()
+        self._workers = max_workers
         self._is_shut = False
         self._calls: Calls | None = None
         self._calls_pid = 0
         self._maps: weakref.WeakKeyDictionary[MapRun[Any], bool] = weakref.WeakKeyDictionary()
+
+    @property
+    def _max_workers(self) -> int:
+        """How many calls run at once; by this name others look for it, as the standard library's executors have it."""
+        return self._workers if self._workers is not None else self._launcher.concurrency()
 
     def add_listener(self, listener: Listener) -> None:
         """Tell `listener` of every event of jobs that are started from now on; see `lambdamagic.events`."""
@@ -241,8 +271,12 @@ class LambdaExecutor(Executor):
                 run.join()
 
     def _refuse_if_shut(self) -> None:
+        if self._launcher.broken is not None:
+            raise self._launcher.broken
         if self._is_shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
+        if process.is_shutting_down():
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
     def _abort(self) -> None:
         """Shut down, drop what waits and tell what runs to stop; waits for nothing."""

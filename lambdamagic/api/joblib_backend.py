@@ -16,6 +16,7 @@ from lambdamagic.api import process
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.codec.encode import writer
 from lambdamagic.codec.shared import Shared
+from lambdamagic.errors import ConfigError
 
 NAME = "lambdamagic"
 
@@ -24,12 +25,36 @@ SHARED_ARRAY_MIN_BYTES = 1_000_000
 _ARRAYS_KEPT = 64
 
 
+#: What `Parallel` tells every backend, and what other than an option of ours is looked at.
+_JOBLIBS = frozenset({"max_nbytes", "temp_folder", "mmap_mode", "prefer", "require", "verbose", "context"})
+#: What joblib's other backends take and has no counterpart here, with the reason.
+_REFUSED = {
+    "idle_worker_timeout": "AWS decides how long it keeps an idle environment, and bills nothing for it",
+    "timeout": "that is Parallel's own; a task's is timeout_s",
+}
+
+
+def _shared_from(max_nbytes: Any, options: dict[str, Any]) -> int | None:
+    """Return the size from which on arrays are shared, read-only; None for none.
+
+    Raises:
+        ConfigError: They are to be written to where other tasks see it.
+    """
+    mode = options.get("mmap_mode", "r")
+    if mode in ("r+", "w+"):
+        raise ConfigError(
+            f"the backend {NAME!r} does not take mmap_mode={mode!r}: tasks on other machines share no memory",
+            hint="use 'r', or 'c' for a copy of its own for each task",
+        )
+    return None if max_nbytes is None or mode in (None, "c") else int(max_nbytes)
+
+
 class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc,unused-ignore]  # joblib is untyped
     """Sends joblib's batches to Lambda; parallel code inside of a task runs in threads there, as joblib chooses.
 
     Args:
         nesting_level: joblib's own.
-        inner_max_num_threads: joblib's own; Lambda's environments limit their threads by their memory.
+        inner_max_num_threads: joblib's own, which refuses it for this backend.
         **options: What `LambdaExecutor` takes: `parallel_config(backend="lambdamagic", memory_mb=4096)`.
     """
 
@@ -43,6 +68,7 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         super().__init__(nesting_level=nesting_level, inner_max_num_threads=inner_max_num_threads)
         self._options = options
         self._executor: LambdaExecutor | None = None
+        self._given: dict[str, Any] = {}
         self._arrays = SharedArrays()
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
@@ -59,7 +85,13 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         """Begin a `Parallel` call; return its number of workers."""
         self.parallel = parallel
         count = self.effective_n_jobs(n_jobs)
-        self._executor = LambdaExecutor(**{**self._options, "max_workers": count})
+        self._given = options
+        mine = {name: value for name, value in options.items() if name not in _JOBLIBS}
+        for name, reason in _REFUSED.items():
+            if mine.pop(name, None) is not None:
+                raise ConfigError(f"the backend {NAME!r} does not take {name}: {reason}")
+        self._arrays = SharedArrays(_shared_from(options.get("max_nbytes", SHARED_ARRAY_MIN_BYTES), options))
+        self._executor = LambdaExecutor(**{**self._options, **mine, "max_workers": count})
         return count
 
     def submit(self, func: Any, callback: Callable[[Any], Any] | None = None) -> Future[Any]:
@@ -82,7 +114,7 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
             self._executor._abort()
             self._executor = None
         if ensure_ready:
-            self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
+            self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel, **self._given)
 
     def terminate(self) -> None:
         """End a `Parallel` call."""
@@ -99,16 +131,22 @@ class SharedArrays:
     As with joblib's own processes, which map them into memory, they are read-only in the tasks, and what is changed
     during the call is not seen.
     Thread-safe.
+
+    Args:
+        min_bytes: From this size on; None for none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, min_bytes: int | None = SHARED_ARRAY_MIN_BYTES) -> None:
+        self._min_bytes = min_bytes
         self._lock = threading.Lock()
         self._by_id: OrderedDict[int, Shared] = OrderedDict()
 
     def __call__(self, value: Any) -> Shared | None:
         """Return the shared object for an array, or None if it travels with its task."""
         kind = type(value)
-        if kind.__name__ != "ndarray" or value.nbytes < SHARED_ARRAY_MIN_BYTES or value.dtype.hasobject:
+        if self._min_bytes is None or kind.__name__ != "ndarray":
+            return None
+        if value.nbytes < self._min_bytes or value.dtype.hasobject:
             return None
         with self._lock:
             found = self._by_id.pop(id(value), None)

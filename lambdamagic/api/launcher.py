@@ -26,6 +26,7 @@ from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import Fitted, RunRequest, budget_of, concurrency, fitting_function
 from lambdamagic.runs.tasks import memo_of
+from lambdamagic.worker.initializing import Initialized, InitializerError
 from lambdamagic.worker.list_holdings import holdings_here
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ Share = Callable[[Any], Shared | None]
 #: Callables whose kept outcomes are known at once: a program calls few at a time.
 _MEMOS_KEPT = 64
 
+#: Makes the item that is sent for an item.
+Arrange = Callable[[Any], Any]
+
 #: How a task's item becomes arguments: the item itself, its members, or a pair of arguments and keyword arguments.
 CallStyle = Literal["plain", "star", "call"]
 
@@ -52,13 +56,27 @@ class Launcher:
 
     Args:
         options: What the program gave.
+        initializer: Runs once in each environment, before calls; None for none.
+        initargs: Its arguments.
+        max_tasks: After so many tasks an environment begins anew, with the initializer; None for never.
 
     Attributes:
         listeners: Are told of the events of jobs that are started from now on.
+        broken: What the initializer has raised; None if it has not.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(
+        self,
+        options: Options,
+        initializer: Callable[..., Any] | None = None,
+        initargs: tuple[Any, ...] = (),
+        max_tasks: int | None = None,
+    ) -> None:
         self._options = options
+        self._initialized = None if initializer is None else Initialized(initializer, tuple(initargs))
+        self._token, self._max_tasks = os.urandom(8).hex(), max_tasks
+        self._base: Program | None = None
+        self.broken: InitializerError | None = None
         self._budget: Budget | None = None
         self._places: tuple[int, Places] | None = None
         self._lock = threading.Lock()
@@ -86,6 +104,31 @@ class Launcher:
         """Return where a run goes."""
         return Place(self._options.resolved, self.target, process.start)
 
+    def arranged(
+        self, fn: Callable[..., Any], style: CallStyle
+    ) -> tuple[Callable[..., Any], CallStyle, Arrange | None]:
+        """Return what is called for a callable and how, and what makes the item for an item; None to leave it."""
+        if self._initialized is None:
+            return fn, style, None
+        if style == "call":
+            return self._initialized, "call", lambda item: ((fn, *item[0]), item[1])
+        return self._initialized, "star", (lambda item: (fn, *item)) if style == "star" else (lambda item: (fn, item))
+
+    def run_options(self, style: CallStyle) -> dict[str, Any]:
+        """Return what the remote side is told of a map."""
+        options: dict[str, Any] = {style: True}
+        if self._initialized is not None:
+            options["initialized"] = self._token
+        if self._max_tasks is not None:
+            options["max_tasks"] = self._max_tasks
+        return options
+
+    def checked(self, error: BaseException) -> BaseException:
+        """Return what a task has raised; if it was the initializer, nothing more is taken."""
+        if isinstance(error, InitializerError):
+            self.broken = error
+        return error
+
     def packages(self) -> dict[str, str] | None:
         """Return what the function holds; see `LambdaExecutor.packages`."""
         target = self.target()
@@ -106,12 +149,19 @@ class Launcher:
             CaptureError: It cannot be sent.
             ParityError: The function lacks what it imports.
         """
+        if fn is self._initialized:
+            # One program for all: what it has prepared stays; what callables and arguments need comes with them.
+            holding = ()
+            if self._base is not None:
+                return Fitted(self._base, fitting_function(self._options.resolved, self.target(), self._base))
         home, hidden = process.home(), process.hidden()
         # Looked at as one value: the plan follows containers and instances to the code that they hold.
         looked_at: Any = (fn, holding)
         plan = plan_callable(looked_at, home.namespace, hidden=hidden, cell_dir=Path.cwd())
         files = found(self._options.files)
         program = encode_program(home, plan, serializer=self.settings.serializer, fn=fn, hidden=hidden, files=files)
+        if fn is self._initialized:
+            self._base = program
         return Fitted(program, fitting_function(self._options.resolved, self.target(), program))
 
     def memo(self, fn: Callable[..., Any], program: Program) -> Memo | None:

@@ -180,15 +180,16 @@ def start_map(
         CaptureError: The callable cannot be sent.
         TargetError: The target is not usable; nothing was sent.
     """
-    items: Sequence[Any] = list(zip(*iterables, strict=False))
+    label, (fn, style, arrange) = name_of(fn), launcher.arranged(fn, "star")
+    items: Sequence[Any] = [item if arrange is None else arrange(item) for item in zip(*iterables, strict=False)]
     fitted, sizing = launcher.fitted(fn, items), Sizing.of(launcher.settings, chunksize)
     work = MapWork(
-        name_of(fn),
+        label,
         *fitted,
         items,
         functools.partial(launcher.encode_items, program=fitted.program),
         sizing,
-        {"star": True},
+        launcher.run_options(style),
     )
     job = MapJob(launcher, work)
     job.table.reach(len(items))

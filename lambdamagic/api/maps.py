@@ -58,7 +58,10 @@ class MapRun(Generic[_O]):
         window: int | None,
         goes_on: bool = False,
     ) -> None:
-        self._items, self._goes_on, self._chunksize = items, goes_on, chunksize or 1
+        label = name_of(fn)
+        fn, style, arrange = launcher.arranged(fn, style)
+        self._items = items if arrange is None else map(arrange, items)
+        self._goes_on, self._chunksize = goes_on, chunksize or 1
         self._raised: Exception | None = None
         self._is_open = self._may_pull = True
         self.was_taken_from = False
@@ -70,7 +73,7 @@ class MapRun(Generic[_O]):
         place = launcher.place()
 
         def explain(task: int, failure: Failure, arrival: Any) -> BaseException:
-            return exception_of(failure, place.check)
+            return launcher.checked(exception_of(failure, place.check))
 
         if not first:
             self._is_open = False  # also where the iterable raised
@@ -86,11 +89,11 @@ class MapRun(Generic[_O]):
             self.close()
         request = RunRequest(
             "map",
-            name_of(fn),
+            label,
             self._feed,
             len(first) if window is None else None,
             *fitted,
-            options={style: True},
+            options=launcher.run_options(style),
             cached=cached,
             # What is known already has no place among the attempts that another process could read.
             keep=self._feed.keep if memo is None else None,

@@ -26,13 +26,22 @@ LambdaPoolError = RemoteCodeError
 LambdaFunctionError = InvocationError
 
 
+#: What the package LambdaPool takes by place, behind the number of workers.
+_NAMES = ("lambda_function", "aws_access_key_id", "aws_secret_access_key", "aws_region_name")
+
+
 class LambdaPool:
     """A drop-in for `multiprocessing.Pool` whose workers are Lambda's. Thread-safe.
 
-    Nothing is shared between calls: `initializer` and `maxtasksperchild` are not taken.
+    By place it takes what `multiprocessing.Pool` takes: `LambdaPool(4, initializer, initargs)`; and what the package
+    LambdaPool takes: `LambdaPool(4, "my-function", key_id, secret, region)`.
 
     Args:
         workers: Invocations that may run at once.
+        initializer: See `LambdaExecutor`.
+        initargs: Its arguments.
+        maxtasksperchild: After so many tasks an environment begins anew, with the initializer.
+        context: Only None, for programs that give it.
         lambda_function: The deployed function; without it the settings decide, and without any the embedded Lambda.
         aws_access_key_id: With `aws_secret_access_key`; by default boto3 finds the credentials.
         aws_secret_access_key: See `aws_access_key_id`.
@@ -48,28 +57,44 @@ class LambdaPool:
     def __init__(
         self,
         workers: int | None = None,
-        lambda_function: str | None = None,
-        aws_access_key_id: str | None = None,
-        aws_secret_access_key: str | None = None,
-        aws_region_name: str | None = None,
+        initializer: Callable[..., object] | str | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | str | None = None,
+        context: Any = None,
         *,
         processes: int | None = None,
         **options: Any,
     ) -> None:
+        if isinstance(initializer, str) or isinstance(initargs, str):
+            given_by_place = (initializer, initargs or None, maxtasksperchild, context)
+            options = {**dict(zip(_NAMES, given_by_place, strict=True)), **options}
+            initializer, initargs, maxtasksperchild, context = None, (), None, None
+        if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
+            raise ValueError("maxtasksperchild must be a positive int or None")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
         count = workers if workers is not None else processes
         if count is not None and count < 1:
             raise ValueError("Number of processes must be at least 1")
-        named = {
-            "function": lambda_function,
-            "aws_access_key_id": aws_access_key_id,
-            "aws_secret_access_key": aws_secret_access_key,
-            "region": aws_region_name,
-        }
-        given = {name: value for name, value in named.items() if value is not None}
-        self._executor = LambdaExecutor(count, **given, **options)
+        for name, ours in (("lambda_function", "function"), ("aws_region_name", "region")):
+            if (value := options.pop(name, None)) is not None:
+                options[ours] = value
+        self._executor = LambdaExecutor(
+            count, context, initializer, tuple(initargs), max_tasks_per_child=maxtasksperchild, **options
+        )
         self._lock = threading.Lock()
         self._state: Literal["running", "closed", "terminated"] = "running"
         self._runs: weakref.WeakSet[MapRun[Any]] = weakref.WeakSet()
+
+    @property
+    def _processes(self) -> int:
+        """How many workers there are; by this name others look for it, as in the standard library."""
+        return self._executor._max_workers
+
+    @property
+    def _pool(self) -> range:
+        """Stands for the workers: others ask how many there are."""
+        return range(self._processes)
 
     def apply(self, func: Callable[..., _T], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> _T:
         """Call `func(*args, **kwds)` and return its result."""
@@ -188,6 +213,8 @@ class LambdaPool:
         return f"<{type(self).__module__}.{type(self).__qualname__} state={self._state}>"
 
     def _check_running(self) -> None:
+        if self._executor._launcher.broken is not None:
+            raise self._executor._launcher.broken
         if self._state != "running":
             raise ValueError("Pool not running")
 

@@ -41,7 +41,7 @@ class _Shared:
         self.closes_at_exit = False
         self.home: Home | None = None
         self.pending: weakref.WeakSet[Pending] = weakref.WeakSet()
-        self.waits_at_exit = False
+        self.waits_at_exit = self.is_shutting_down = False
 
 
 _state = _Shared()
@@ -140,8 +140,14 @@ def finish_before_exit(work: Pending) -> None:
 
 def _finish_all() -> None:
     shared = _shared()
+    shared.is_shutting_down = True
     for work in list(shared.pending):
         work.finish()
+
+
+def is_shutting_down() -> bool:
+    """Whether the interpreter has begun to end, and waits for the work that there is."""
+    return _shared().is_shutting_down
 
 
 def close() -> None:

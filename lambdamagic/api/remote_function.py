@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import operator
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -73,10 +74,52 @@ class RemoteFunction(Generic[_P, _T]):
         return self._executor.cache_clear(self.__wrapped__)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)  # type: ignore[arg-type]
+        return self if instance is None else BoundRemote(self, instance)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> Any:
+        module, found = sys.modules.get(self.__wrapped__.__module__), None
+        for name in self.__wrapped__.__qualname__.split("."):
+            found = getattr(module if found is None else found, name, None)
+        if found is self:
+            return self.__wrapped__.__qualname__  # pickle looks for it under this name
         return operator.itemgetter(0), ((self.__wrapped__,),)
+
+
+class BoundRemote:
+    """A method that runs on Lambda when it is called; made when it is looked up on an instance.
+
+    Args:
+        function: The function of the class.
+        instance: The instance.
+    """
+
+    def __init__(self, function: RemoteFunction[Any, Any], instance: object) -> None:
+        self.__func__, self.__self__ = function, instance
+        functools.update_wrapper(self, function.__wrapped__)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run on Lambda and return the result."""
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def local(self, *args: Any, **kwargs: Any) -> Any:
+        """Run here."""
+        return self.__func__.local(self.__self__, *args, **kwargs)
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Begin a call on Lambda and return its future."""
+        return self.__func__.submit(self.__self__, *args, **kwargs)
+
+    async def aio(self, *args: Any, **kwargs: Any) -> Any:
+        """Run on Lambda and await the result."""
+        return await asyncio.wrap_future(self.submit(*args, **kwargs))
+
+    def map(self, *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
+        """Call it with the items of the iterables side by side; see `LambdaExecutor.map`."""
+        bound = functools.partial(self.__func__.__wrapped__, self.__self__)
+        return self.__func__._executor.map(bound, *iterables, **options)
+
+    def __reduce__(self) -> Any:
+        return getattr, (self.__self__, self.__name__)  # type: ignore[attr-defined]  # of update_wrapper
 
 
 @overload

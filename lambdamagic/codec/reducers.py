@@ -16,6 +16,7 @@ import enum
 import functools
 import gc
 import marshal
+import operator
 import pickle
 import re
 import sys
@@ -96,6 +97,8 @@ class Reducers:
             return self._numpy(value)
         if module == "numpy.dtypes" and value.isbuiltin == 1:
             return sys.modules["numpy"].dtype, (value.str,)  # there is one of each
+        if module == "lambdamagic.api.remote_function" and type(value).__name__ == "RemoteFunction":
+            return operator.itemgetter(0), ((value.__wrapped__,),)  # on Lambda it is the plain function
         if module == "pandas.core.internals.blocks":
             return self._pandas_block(value)
         ipython = sys.modules.get("IPython.core.interactiveshell")

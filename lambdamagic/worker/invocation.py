@@ -178,17 +178,20 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
 
 def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> LoadedProgram:
     """Return the job's program; the chunks of one map find it read already."""
+    # What an initializer has prepared is there for all jobs of its executor.
+    wanted = request.options.get("initialized") or (request.job_id, request.options.get("program_id"))
     kept = state.get("program")
     if kept is not None:
         known, program = kept
-        if known == (request.job_id, request.options.get("program_id")) and request.kind == "map":
+        most = request.options.get("max_tasks")
+        if known == wanted and request.kind == "map" and (most is None or program.tasks < most):
             found: LoadedProgram = program
             return found
         program.close()
         del state["program"], kept, program
         state["memory"].settle()
     program = LoadedProgram(request, cache, state.setdefault("shared", SharedObjects()))
-    state["program"] = ((request.job_id, request.options.get("program_id")), program)
+    state["program"] = (wanted, program)
     return program
 
 

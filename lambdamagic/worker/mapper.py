@@ -62,6 +62,7 @@ class Chunk:
             items = read_items(read_frames(sent, self._cache), program.home)
         if pick := self._request.options.get("pick"):
             items = items[pick[0] : pick[0] + pick[1]]
+        program.tasks += len(items)
         fetch = self._request.options.get("fetch", ())
         with self._environment.active():
             for number, item in enumerate(items):

@@ -58,6 +58,7 @@ class LoadedProgram:
         captured: The captured names with the values that they arrived with.
         fn: The callable of a map; None for a cell.
         aliases: Shipped module files here, and where they are on the user's machine.
+        tasks: How many tasks it has run here.
         shared: Reads shared objects that it and its tasks refer to.
     """
 
@@ -72,6 +73,7 @@ class LoadedProgram:
         self.captured: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
         self.fn: Callable[..., Any] | None = None
+        self.tasks = 0
         self.header: dict[str, Any] = {}
         self.memo: Callable[[], dict[int, Any]] = dict
         self.pristine: dict[tuple[int, int], Any] = {}

@@ -10,6 +10,7 @@ import pytest
 from joblib import Parallel, delayed
 
 import lambdamagic
+from lambdamagic.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -176,3 +177,31 @@ def test_own_code_in_estimators(define):
         local = cross_val_score(pipeline, X, y, scoring=scorer, cv=2), search.fit(X, y).cv_results_["mean_test_score"]
     assert [each.tolist() for each in ours] == [each.tolist() for each in local]
     assert type(search.best_estimator_[1]) is shift
+
+
+def test_options_of_joblibs_backends(define):
+    """An initializer runs first, arrays travel as was asked, and what has no counterpart is refused by its name."""
+    import numpy as np
+
+    define("STATE = []")
+    prepare = define("def prepare(value):\n    STATE.append(value)")
+    state = define("def state(_):\n    return STATE")
+    assert Parallel(initializer=prepare, initargs=(7,))(delayed(state)(n) for n in range(3)) == [[7]] * 3
+    writeable = define("def writeable(array):\n    return array.flags.writeable")
+    array = np.zeros(200_000)
+    options = [{}, {"max_nbytes": None}, {"mmap_mode": None}, {"mmap_mode": "c"}, {"max_nbytes": "100M"}]
+    assert [Parallel(**each)([delayed(writeable)(array)]) for each in options] == [
+        [False],
+        [True],
+        [True],
+        [True],
+        [True],
+    ]
+    for refused in ({"idle_worker_timeout": 3}, {"mmap_mode": "r+"}, {"no_such_option": 1}):
+        with pytest.raises(ConfigError, match=next(iter(refused))):
+            Parallel(**refused)([delayed(abs)(1)])
+    with (
+        pytest.raises(AssertionError, match="inner_max_num_threads"),
+        joblib.parallel_config(backend="lambdamagic", inner_max_num_threads=2),
+    ):
+        pass

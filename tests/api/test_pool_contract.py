@@ -280,8 +280,8 @@ def test_after_its_end(kind, end):
 
 
 def test_arguments_that_are_refused():
-    """Half a key, and what calls that share nothing cannot have."""
+    """Half a key, and processes of a certain kind."""
     with pytest.raises(ConfigError, match="go together"):
         LambdaPool(1, aws_access_key_id="alone")
-    with pytest.raises(ConfigError, match="initializer"):
-        LambdaPool(1, initializer=print)
+    with pytest.raises(ConfigError, match="mp_context"):
+        LambdaPool(1, context=multiprocessing.get_context("spawn"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +121,16 @@ def test_types(tmp_path):
         "concurrent.futures._base.Future[list[int]]",
     ]
     assert out.count("error:") == 2, out
+
+
+def test_pickle_and_methods(results):
+    """A decorated function is found by its name, as `multiprocessing.Pool.map` needs; methods have all that it has."""
+    assert results("remote_methods.py", cwd=Path(__file__).parent / "programs") == {
+        "pickled": True,
+        "method pickled": 10,
+        "calls": [2, 10, 15],
+        "submit": [2, 10],
+        "map": [[2, 4], [5, 10]],
+        "passed": [5, 5, 10],
+        "a pool of processes": [2, 4],
+    }
