@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
 from lambdamagic.api.labelled import Labelled, call_back, outcome_told
-from lambdamagic.api.maps import MapRun
+from lambdamagic.api.pulled_map import PulledMap
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.runs.tasks import Failed, TaskStream, TaskTable
 
@@ -134,7 +134,7 @@ class ResultIterator(Iterator[_T]):
         in_order: Whether they come in the order of the items.
     """
 
-    def __init__(self, run: MapRun[TaskStream], *, in_order: bool) -> None:
+    def __init__(self, run: PulledMap[TaskStream], *, in_order: bool) -> None:
         self._run, self._in_order = run, in_order
         self._taken, self._has_ended = 0, False
         self._ready: deque[Any] = deque()

@@ -15,8 +15,8 @@ from lambdamagic.api.calls import Calls
 from lambdamagic.api.labelled import CallFuture
 from lambdamagic.api.launcher import Launcher, Share, name_of
 from lambdamagic.api.map_job import MapJob, start_map
-from lambdamagic.api.maps import LOOK_AHEAD, MapRun, snapshot
 from lambdamagic.api.options import read_options
+from lambdamagic.api.pulled_map import LOOK_AHEAD, PulledMap, snapshot
 from lambdamagic.codec.failures import let_go
 from lambdamagic.errors import ConfigError, UnsendableItemsError
 from lambdamagic.events import Listener
@@ -81,7 +81,7 @@ class LambdaExecutor(Executor):
         self._is_shut = False
         self._calls: Calls | None = None
         self._calls_pid = 0
-        self._maps: weakref.WeakKeyDictionary[MapRun[Any], bool] = weakref.WeakKeyDictionary()
+        self._maps: weakref.WeakKeyDictionary[PulledMap[Any], bool] = weakref.WeakKeyDictionary()
 
     @property
     def _max_workers(self) -> int:
@@ -176,7 +176,7 @@ class LambdaExecutor(Executor):
         window = buffersize or (None if any(ends for _, ends in copies) or not copies else LOOK_AHEAD)
         with self._lock:
             self._refuse_if_shut()
-        run = MapRun(
+        run = PulledMap(
             self._launcher,
             fn,
             zip(*(each for each, _ in copies), strict=False),
@@ -290,7 +290,7 @@ class LambdaExecutor(Executor):
             run.cancel()
 
 
-def _ordered(run: MapRun[TaskStream], deadline: float | None, *, pulls: bool) -> Iterator[Any]:
+def _ordered(run: PulledMap[TaskStream], deadline: float | None, *, pulls: bool) -> Iterator[Any]:
     taken, ready = 0, list[Any]()
     run.was_taken_from = True
     try:

@@ -15,7 +15,7 @@ from lambdamagic.appearance import html_line
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import BatchHandedOver, Event, InvocationFinished, JobState
 from lambdamagic.runs.handle import Run
-from lambdamagic.runs.maps import MapWork, Work
+from lambdamagic.runs.map_work import MapWork, Repeatable
 from lambdamagic.runs.sources import Sizing
 from lambdamagic.runs.tasks import TaskTable, exception_of
 
@@ -29,7 +29,7 @@ class MapJob:
         cost_usd: What its invocations cost so far at list price, in US dollars; nobody pays on the embedded Lambda.
     """
 
-    def __init__(self, launcher: Launcher, work: Work) -> None:
+    def __init__(self, launcher: Launcher, work: Repeatable) -> None:
         self._launcher, self._work = launcher, work
         self._place = launcher.place()
         self.label = work.label

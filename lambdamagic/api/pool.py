@@ -11,7 +11,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 from lambdamagic.api.async_results import AsyncResult, MapResult, ResultIterator
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.api.launcher import CallStyle, name_of
-from lambdamagic.api.maps import LOOK_AHEAD, MapRun, snapshot
+from lambdamagic.api.pulled_map import LOOK_AHEAD, PulledMap, snapshot
 from lambdamagic.codec.failures import RemoteCodeError
 from lambdamagic.errors import InvocationError
 from lambdamagic.runs.tasks import Outcomes, TaskStream
@@ -84,7 +84,7 @@ class LambdaPool:
         )
         self._lock = threading.Lock()
         self._state: Literal["running", "closed", "terminated"] = "running"
-        self._runs: weakref.WeakSet[MapRun[Any]] = weakref.WeakSet()
+        self._runs: weakref.WeakSet[PulledMap[Any]] = weakref.WeakSet()
 
     @property
     def _processes(self) -> int:
@@ -253,9 +253,9 @@ class LambdaPool:
         chunksize: int | None,
         window: int | None,
         goes_on: bool = False,
-    ) -> MapRun[_Outcomes]:
+    ) -> PulledMap[_Outcomes]:
         launcher = self._executor._launcher
-        run = MapRun(launcher, func, items, style, outcomes, chunksize=chunksize, window=window, goes_on=goes_on)
+        run = PulledMap(launcher, func, items, style, outcomes, chunksize=chunksize, window=window, goes_on=goes_on)
         self._runs.add(run)  # it is kept alive by who takes its results, and while it runs
         return run
 

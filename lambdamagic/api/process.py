@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lambdamagic.targets.target import Target
 
 
-class Pending(Protocol):
+class Unfinished(Protocol):
     """Work that is under way."""
 
     def finish(self) -> None:
@@ -40,7 +40,7 @@ class _Shared:
         self.opened = Opened()
         self.closes_at_exit = False
         self.home: Home | None = None
-        self.pending: weakref.WeakSet[Pending] = weakref.WeakSet()
+        self.pending: weakref.WeakSet[Unfinished] = weakref.WeakSet()
         self.waits_at_exit = self.is_shutting_down = False
 
 
@@ -124,7 +124,7 @@ def _account(settings: Settings, access: Access) -> Any:
     )
 
 
-def finish_before_exit(work: Pending) -> None:
+def finish_before_exit(work: Unfinished) -> None:
     """Let the interpreter wait for this work before it ends, as it does for the standard library's executors."""
     shared = _shared()
     with shared.lock:

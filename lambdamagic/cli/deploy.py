@@ -131,7 +131,7 @@ def _foretell(app: App, deployment: Deployment, spec: StackSpec) -> None:
 
 def _write_settings(app: App, done: Deployed, region: str) -> dict[str, Any]:
     """Write function, bucket and region into the user's settings, and what leads to the account."""
-    from lambdamagic.config.files import user_file
+    from lambdamagic.config.setting_files import user_file
     from lambdamagic.config.write import write_settings
 
     values: dict[str, Any] = {"function": done.function, "bucket": done.bucket, "region": region}
@@ -256,7 +256,7 @@ def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
 
 def _forget_settings(name: str, bucket: str | None) -> list[str]:
     """Take function and bucket out of the user's settings, if they are those that were deleted."""
-    from lambdamagic.config.files import read_toml, user_file
+    from lambdamagic.config.setting_files import read_toml, user_file
     from lambdamagic.config.write import write_settings
 
     path = user_file(os.environ)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lambdamagic.config.fields import Value, did_you_mean
-from lambdamagic.config.files import project_file, read_toml, user_file
+from lambdamagic.config.setting_files import project_file, read_toml, user_file
 from lambdamagic.config.settings import DEFAULTS, SPECS, Settings
 from lambdamagic.errors import ConfigError
 

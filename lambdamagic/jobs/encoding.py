@@ -15,7 +15,7 @@ from typing import Any
 from lambdamagic.capture import CallablePlan, CapturedName, CapturePlan
 from lambdamagic.capture.modules import content_of
 from lambdamagic.capture.reached import reached_imports
-from lambdamagic.codec import settings
+from lambdamagic.codec import process_settings
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
@@ -172,6 +172,7 @@ class _Attempt:
         modules = [
             (relative, str(path), content_of(path)) for module in plan.own_modules for relative, path in module.files
         ]
+        is_cell = isinstance(plan, CapturePlan) and loop_code is None
         header = {
             "code": plan.code if isinstance(plan, CapturePlan) else None,
             "value_name": plan.value_name if isinstance(plan, CapturePlan) else None,
@@ -182,7 +183,7 @@ class _Attempt:
             "files": [(relative, pickle.PickleBuffer(content)) for relative, content in contents],
             "package": self.home.namespace.get("__package__"),
             "deleted_only": sorted(plan.deleted_only),
-            "settings": settings.taken(plan.imports) if isinstance(plan, CapturePlan) and loop_code is None else {},
+            "settings": process_settings.taken(plan.imports) if is_cell else {},
             "uses": sorted({name.partition(".")[0] for name in plan.imports}),
         }
         self.encoder.dump(header)

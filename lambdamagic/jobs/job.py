@@ -230,7 +230,6 @@ class Job:
     Attributes:
         spec: What was asked for.
         listeners: Who is told of its events.
-        reports: Lambda's reports so far.
         log_tails: Ends of the invocations' logs, the latest last, bounded.
     """
 
@@ -242,7 +241,6 @@ class Job:
         self.finished_at: float | None = None
         self.state: JobState = "running"
         self.error: Exception | None = None
-        self.reports: list[Report] = []
         self.log_tails: list[str] = []
         self._arrivals: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
         self._finished = threading.Event()
@@ -294,8 +292,6 @@ class Job:
 
     def arrived(self, arrival: Arrival) -> None:
         """Hand over an invocation's end (for the engine)."""
-        if arrival.report is not None:
-            self.reports.append(arrival.report)
         self._arrivals.put(arrival)
 
     def finished(self, state: JobState, error: Exception | None) -> None:

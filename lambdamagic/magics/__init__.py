@@ -52,10 +52,10 @@ _ATTRIBUTE = "_lambdamagic"
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics in a shell; a second time replaces the first."""
-    from lambdamagic.codec import settings
+    from lambdamagic.codec import process_settings
     from lambdamagic.magics.magics import LambdaMagics
 
-    settings.note_first_filters()
+    process_settings.note_first_filters()
     unload(shell)
     magics = LambdaMagics(shell)
     shell.register_magics(magics)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lambdamagic.codec import settings
+from lambdamagic.codec import process_settings
 from lambdamagic.codec.answer import Effects, read_answer
 from lambdamagic.codec.earlier import Numbered
 from lambdamagic.codec.encode import unpack_numbers
@@ -135,7 +135,7 @@ class CellWork:
             shell.user_ns_hidden.pop(name, None)
         if bound := claim(effects.bound):
             shell.push(bound)
-        settings.give(effects.settings)
+        process_settings.give(effects.settings)
         for lost in effects.lost:
             is_change = lost.section == "update"
             stayed = "was changed on Lambda, and the change stayed there" if is_change else "stayed on Lambda"

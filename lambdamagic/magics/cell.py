@@ -14,9 +14,9 @@ from lambdamagic.jobs.estimate import cell_estimate
 from lambdamagic.jobs.job import Unit
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.magics.answers import CellWork
+from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.cards import Card
 from lambdamagic.magics.front import replay
-from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.parse.arguments import split_names
 from lambdamagic.magics.parse.source import CellText
 from lambdamagic.magics.plan_view import plan_table

@@ -80,7 +80,7 @@ def write_deployed(done: Deployed, region: str, settings: Settings) -> Path:
     Raises:
         ConfigError: It cannot be written.
     """
-    from lambdamagic.config.files import user_file
+    from lambdamagic.config.setting_files import user_file
     from lambdamagic.config.write import write_settings
 
     file = user_file(os.environ)

@@ -11,7 +11,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from lambdamagic.api.maps import LOOK_AHEAD
+from lambdamagic.api.pulled_map import LOOK_AHEAD
 from lambdamagic.capture import CallablePlan, plan_callable
 from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.config import ResolvedSettings
@@ -21,9 +21,9 @@ from lambdamagic.jobs.job import Arrival, FunctionRef
 from lambdamagic.jobs.memo import Memo
 from lambdamagic.jobs.outcomes import Failure, encode_items
 from lambdamagic.jobs.prices import Prices
+from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.cards import Card
 from lambdamagic.magics.front import replay, tell
-from lambdamagic.magics.handle import BackgroundJob
 from lambdamagic.magics.parse.arguments import split_names
 from lambdamagic.magics.parse.map_syntax import split_call, split_loop, split_name
 from lambdamagic.magics.parse.source import CellText
@@ -32,7 +32,7 @@ from lambdamagic.magics.planning import names_read, plan_body, ready, wait_for_n
 from lambdamagic.magics.remote_errors import local_exception, shown_from
 from lambdamagic.magics.session import Session
 from lambdamagic.runs.files import found, saved
-from lambdamagic.runs.maps import MapWork, Work
+from lambdamagic.runs.map_work import MapWork, Repeatable
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.sources import ChunkedItems, Encode, Sizing
 from lambdamagic.runs.spec import RunRequest
@@ -64,7 +64,7 @@ class MapRun:
         self._place: Callable[[], Place] = lambda: session.place(self._resolved)
         self.table = TaskTable(session.home, self._exception)
         self.stops_early = resolved.settings.on_error == "raise"
-        self._work: Work | None = None
+        self._work: Repeatable | None = None
         self._pull: Callable[[], None] | None = None
         self._card: Card | None = None
         self._job: BackgroundJob | None = None

@@ -13,7 +13,7 @@ from typing import Any
 
 from lambdamagic.jobs.job import JobSpec
 from lambdamagic.magics.answers import CellWork
-from lambdamagic.magics.handle import BackgroundJob
+from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.settle import Pending
 from lambdamagic.protocol.envelope import Before
 from lambdamagic.runs.spec import SHARED_PROGRAM_LIMIT_BYTES

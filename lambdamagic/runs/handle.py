@@ -213,7 +213,6 @@ class Run:
             if between is not None:
                 between()
             for arrival in job.arrivals(tick if has_ticks else None):
-                job.reports.clear()  # listeners hear of every report
                 if isinstance(arrival.error, Exception):
                     arrival = replace(arrival, error=self.place.check(arrival.error))
                 self._has_failed = self._has_failed or arrival.has_failed

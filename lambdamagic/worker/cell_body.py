@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdamagic.codec import settings
+from lambdamagic.codec import process_settings
 from lambdamagic.codec.answer import NO_VALUE, Answer, write_answer
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.tracking import Tracker
@@ -42,9 +42,9 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
     watched = files.Watched()
     with environment.active():
         uses = header.get("uses", ())
-        settings.note_first_filters()
-        own = settings.taken(uses, with_defaults=True)
-        settings.give(header.get("settings", {}))
+        process_settings.note_first_filters()
+        own = process_settings.taken(uses, with_defaults=True)
+        process_settings.give(header.get("settings", {}))
         before = {**own, **header.get("settings", {})}
         try:
             run_code(header["code"], namespace)
@@ -55,9 +55,9 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         except BaseException as raised:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too are the user's to see
             error = environment.failure(raised)
             namespace.pop(header["value_name"] or "", None)
-        changed = settings.changed(before, uses)
+        changed = process_settings.changed(before, uses)
         environment.outputs.add_files(watched.entries(options.get("fetch", ())))
-        settings.give({name: state for name, state in own.items() if name not in _STREAMS})
+        process_settings.give({name: state for name, state in own.items() if name not in _STREAMS})
     with program.current():
         answer = write_answer(
             program.home,

@@ -151,3 +151,15 @@ def test_the_journey_names_its_stations():
     text = (ROOT / "docs" / "journey.md").read_text()
     files = re.findall(r"`([\w/]+\.py)`", text)
     assert len(files) == len(re.findall(r"`([\w/]+\.py)`\s+`([\w.]+)`", text)) > 60
+
+
+def test_no_two_files_have_one_name():
+    """A reader who is shown a file's name knows which is meant."""
+    names = [path.name for path in PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_no_two_classes_have_one_name():
+    """Those that a module keeps to itself aside."""
+    found = [name for path in PACKAGE.rglob("*.py") for name in _defined(path) if re.fullmatch(r"[A-Z]\w*", name)]
+    assert sorted({name for name in found if found.count(name) > 1}) == []

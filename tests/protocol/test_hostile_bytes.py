@@ -22,7 +22,7 @@ from lambdamagic.api.spending import spending
 from lambdamagic.aws.invoke_refusal import InvokeRefusal
 from lambdamagic.codec.home import Home
 from lambdamagic.config import load_settings
-from lambdamagic.config.files import read_toml
+from lambdamagic.config.setting_files import read_toml
 from lambdamagic.config.settings import SPECS
 from lambdamagic.errors import ConfigError, IntegrityError, LambdaMagicError, ProtocolError
 from lambdamagic.jobs.batches import error_of

@@ -12,7 +12,7 @@ from lambdamagic.runs.sources import ChunkedItems, Encode, Sizing, runs_of
 from lambdamagic.runs.spec import RunRequest
 
 
-class Work(Protocol):
+class Repeatable(Protocol):
     """What can be run again, task by task."""
 
     @property

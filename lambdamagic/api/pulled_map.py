@@ -25,7 +25,7 @@ _O = TypeVar("_O", bound=Outcomes)
 LOOK_AHEAD = 10_000
 
 
-class MapRun(Generic[_O]):
+class PulledMap(Generic[_O]):
     """One map. Items are pulled in the caller's thread only: at the start, and as results are taken.
 
     Args:
