@@ -21,7 +21,7 @@ from lambdamagic.jobs.memo import Memo, clear
 from lambdamagic.jobs.outcomes import encode_items
 from lambdamagic.jobs.places import Places
 from lambdamagic.pythons import python_here
-from lambdamagic.runs.files import found
+from lambdamagic.runs.files_along import found
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import Fitted, RunRequest, budget_of, concurrency, fitting_function

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdamagic.codec import containers, files, kinds, lru_caches, tracking
+from lambdamagic.codec import containers, kinds, lru_caches, opened_files, tracking
 from lambdamagic.codec.earlier import Numbered, without_unused
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
@@ -97,7 +97,7 @@ def write_answer(
         serializer: Which pickler to use.
         mutations: Whether changes in place come back; otherwise changed objects travel whole where a bound name
             refers to them.
-        settings: Settings of the process that the cell changed; see `codec.settings`.
+        settings: Settings of the process that the cell changed; see `codec.process_settings`.
     """
     dirty, replaced = tracker.changes() if tracker is not None else ([], [])
     if not mutations:
@@ -266,7 +266,7 @@ def _state_to_send(item: Tracked) -> Any:
     if kind == kinds.GENERATOR:
         return _Ended(value)
     if kind == kinds.FILE:
-        return files.position(value)
+        return opened_files.position(value)
     if kind == kinds.OPAQUE:
         return Anew(value)
     state = kinds.state_of(value, kind)
@@ -392,7 +392,7 @@ def _apply(target: Any, kind: int, state: Any) -> None:
         lru_caches.give(target, lru_caches.Remembered(*state[0]))
         target.__dict__.update(state[1])
     elif kind == kinds.FILE:
-        files.move(target, state)
+        opened_files.move(target, state)
     elif kind == kinds.GENERATOR:
         _end(target)
     elif kind == kinds.STATE:

@@ -9,7 +9,7 @@ import types
 from itertools import chain
 from typing import Any
 
-from lambdamagic.codec import files, unbegun
+from lambdamagic.codec import opened_files, unbegun
 from lambdamagic.codec.containers import container_base, content_of, is_weak
 from lambdamagic.codec.lru_caches import remembered
 from lambdamagic.codec.reducers import MEMBER_MACHINERY
@@ -43,7 +43,7 @@ _EXACT: dict[type, int] = {
     type(functools.lru_cache(lambda: None)): CACHE,
     **dict.fromkeys((types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType), GENERATOR),
     **dict.fromkeys((unbegun.Lock, unbegun.RLock), SKIP),
-    **dict.fromkeys(files.KINDS, FILE),
+    **dict.fromkeys(opened_files.KINDS, FILE),
     types.SimpleNamespace: INSTANCE,
     **dict.fromkeys(
         (int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented)), SKIP

@@ -22,7 +22,7 @@ import typing
 import weakref
 from typing import Any
 
-from lambdamagic.codec import containers, files, lru_caches
+from lambdamagic.codec import containers, lru_caches, opened_files
 from lambdamagic.codec import home as _home
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
@@ -350,8 +350,8 @@ def set_exception(target: BaseException, state: tuple[Any, ...]) -> None:
 
 
 def opened_file(*taken: Any) -> Any:
-    """Return a file; see `files.opened`."""
-    return files.opened(*taken)
+    """Return a file; see `opened_files.opened`."""
+    return opened_files.opened(*taken)
 
 
 def immutable(cls: type, native: type, value: Any) -> Any:

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.codec import array_views as views
-from lambdamagic.codec import files, lru_caches, rebuild, unbegun
+from lambdamagic.codec import lru_caches, opened_files, rebuild, unbegun
 from lambdamagic.codec.containers import PICKLING_HOOKS, WEAK, container_base, content_of
 from lambdamagic.codec.frames import Written
 from lambdamagic.codec.home import Home, is_importable
@@ -433,7 +433,7 @@ class Reducers:
     def _file(self, value: Any) -> Any:
         if self.home.answers:
             raise TypeError(f"cannot pickle '_io.{type(value).__name__}' object")
-        return rebuild.opened_file, files.taken(value)
+        return rebuild.opened_file, opened_files.taken(value)
 
     def _thread(self, value: threading.Thread) -> Any:
         if value.ident is not None:
@@ -626,7 +626,7 @@ _RULES: dict[type, Callable[[Reducers, Any], Any]] = {
     threading.Thread: Reducers._thread,
     types.MethodType: Reducers._method,
     type(functools.cmp_to_key(lambda a, b: 0)): Reducers._key_wrapper,
-    **dict.fromkeys(files.KINDS, Reducers._file),
+    **dict.fromkeys(opened_files.KINDS, Reducers._file),
     _queue.SimpleQueue: Reducers._simple_queue,
     weakref.ref: Reducers._weak_reference,
     **dict.fromkeys(WEAK, Reducers._weak),

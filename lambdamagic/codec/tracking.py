@@ -20,7 +20,6 @@ from operator import is_
 from typing import Any
 
 from lambdamagic.codec.digests import Digest, Digests
-from lambdamagic.codec.files import position
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.kinds import (
     ARRAY,
@@ -48,6 +47,7 @@ from lambdamagic.codec.kinds import (
     kind_of_value,
     state_of,
 )  # fmt: skip
+from lambdamagic.codec.opened_files import position
 from lambdamagic.codec.reducers import ABC_REGISTRY, class_state
 from lambdamagic.codec.transplant import transplant_for
 from lambdamagic.codec.unbegun import progress

@@ -18,7 +18,7 @@ from lambdamagic.jobs.job import Arrival
 from lambdamagic.magics.front import tell
 from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.session import Session
-from lambdamagic.runs.files import saved
+from lambdamagic.runs.files_along import saved
 
 Grant = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -23,7 +23,7 @@ from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready
 from lambdamagic.magics.queueing import Line, staged
 from lambdamagic.magics.session import Session
-from lambdamagic.runs.files import found
+from lambdamagic.runs.files_along import found
 from lambdamagic.runs.sources import Units
 from lambdamagic.runs.spec import RunRequest
 from lambdamagic.runs.tasks import TaskTable

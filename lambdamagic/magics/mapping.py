@@ -31,7 +31,7 @@ from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready, wait_for_names
 from lambdamagic.magics.remote_errors import local_exception, shown_from
 from lambdamagic.magics.session import Session
-from lambdamagic.runs.files import found, saved
+from lambdamagic.runs.files_along import found, saved
 from lambdamagic.runs.map_work import MapWork, Repeatable
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.sources import ChunkedItems, Encode, Sizing

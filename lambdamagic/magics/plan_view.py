@@ -11,7 +11,7 @@ from lambdamagic.config import Settings
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.magics.tables import Table, size
-from lambdamagic.runs.files import mentioned
+from lambdamagic.runs.files_along import mentioned
 
 
 def plan_table(

@@ -9,7 +9,7 @@ from lambdamagic.codec.answer import NO_VALUE, Answer, write_answer
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.tracking import Tracker
 from lambdamagic.protocol.envelope import Request
-from lambdamagic.worker import files
+from lambdamagic.worker import written_files
 from lambdamagic.worker.displays import mime_bundle
 from lambdamagic.worker.execution import CellSurroundings, run_code
 from lambdamagic.worker.program import OWN_NAMES, LoadedProgram
@@ -39,7 +39,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
     )
     error: list[ErrorRecord] | None = None
     value: Any = NO_VALUE
-    watched = files.Watched()
+    watched = written_files.Watched()
     with environment.active():
         uses = header.get("uses", ())
         process_settings.note_first_filters()

@@ -15,7 +15,7 @@ from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
 from lambdamagic.codec.picklers import KINDS
 from lambdamagic.errors import ResultEncodeError
 from lambdamagic.protocol.envelope import Request, TaskSummary
-from lambdamagic.worker import files
+from lambdamagic.worker import written_files
 from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.execution import CellSurroundings, run_code
 from lambdamagic.worker.memory import TASK_SLACK_BYTES, Memory
@@ -67,7 +67,7 @@ class Chunk:
         with self._environment.active():
             for number, item in enumerate(items):
                 self._environment.outputs.begin_task(number)
-                watched = files.Watched() if fetch else None
+                watched = written_files.Watched() if fetch else None
                 began = time.perf_counter()
                 try:
                     if type(item) is Unreadable:

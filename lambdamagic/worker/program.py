@@ -23,7 +23,7 @@ from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
 from lambdamagic.errors import EncodeError
 from lambdamagic.protocol.envelope import Before, Request
 from lambdamagic.protocol.payload import FrameRef, Payload, split_frames
-from lambdamagic.worker import files
+from lambdamagic.worker import written_files
 from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.memory import end_threads_in
 from lambdamagic.worker.ownmodules import importable
@@ -109,7 +109,7 @@ class LoadedProgram:
             self.aliases.update(self._stack.enter_context(importable(header["modules"])))
             if header.get("package"):
                 self.main.__dict__["__package__"] = header["package"]
-            files.place(header.pop("files", ()))
+            written_files.place(header.pop("files", ()))
             self._prepare(header)
             for kind, part in _parts(decoder):
                 if kind == "callable":
