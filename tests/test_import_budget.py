@@ -67,4 +67,5 @@ def test_the_errors_and_the_protocol_need_only_themselves():
         "lambdamagic.protocol",
         "lambdamagic.protocol.envelope",
         "lambdamagic.protocol.payload",
+        "lambdamagic.protocol.reading",
     ]
