@@ -168,7 +168,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
             target.prepare_events(larger.name)
         return larger
 
-    limit = settings.inline_limit_bytes
+    limit = inline = min(settings.inline_limit_bytes, function.limits.inline_bytes)
     if mode != "sync":
         target.prepare_events(function.name)
         limit = min(limit, function.limits.event_inline_bytes)
@@ -199,7 +199,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
             losses=max(_MAP_LOSSES, settings.retries) if is_map else settings.retries,
         ),
         max_concurrency=concurrency(resolved, target),
-        inline_limit_bytes=settings.inline_limit_bytes,
+        inline_limit_bytes=inline,
         mode=mode,
         trigger_secret=secret,
         answer_bound_s=answer_bound_s(function.timeout_s),

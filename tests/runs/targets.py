@@ -6,6 +6,7 @@ from typing import Any
 
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
+from lambdamagic.limits import AWS_LAMBDA, ComputeLimits
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.targets.target import FunctionWish
 from lambdamagic.transports.fake import FakeTransport
@@ -18,7 +19,8 @@ class FakeTarget:
     region = "eu-central-1"
     is_billed = True
 
-    def __init__(self, transport: FakeTransport | None = None) -> None:
+    def __init__(self, transport: FakeTransport | None = None, limits: ComputeLimits = AWS_LAMBDA) -> None:
+        self.limits = limits
         self.transport, self.stager = transport or FakeTransport(), Stager(MemoryObjectStore())
         self.wishes: list[FunctionWish] = []
         self.prepared: list[str] = []
@@ -28,7 +30,7 @@ class FakeTarget:
 
     def function_for(self, wish: FunctionWish) -> FunctionRef:
         self.wishes.append(wish)
-        return FunctionRef("function", wish.memory_mb, wish.timeout_s)
+        return FunctionRef("function", wish.memory_mb, wish.timeout_s, limits=self.limits)
 
     def prepare_events(self, function: str) -> None:
         self.prepared.append(function)

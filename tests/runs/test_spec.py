@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lambdamagic.config import load_settings
 from lambdamagic.errors import ConfigError
+from lambdamagic.jobs.concurrency import Concurrency
+from lambdamagic.limits import AWS_LAMBDA, Limit
 from lambdamagic.runs.sources import Units
 from lambdamagic.runs.spec import RunRequest, job_spec
 from tests.runs.targets import FakeTarget
@@ -42,6 +45,23 @@ def test_events_are_prepared() -> None:
     assert target.prepared == []
     assert _spec("map", target, mode="event").mode == "event"
     assert target.prepared == ["function"]
+
+
+def test_the_limits_are_those_of_the_targets_compute() -> None:
+    """Another provider is another object, given out by its target: what rides inline, and how fast jobs start."""
+    sync_bytes, async_bytes = (Limit(0, most, "bytes", "its page") for most in (1_000_000, 400_000))
+    other = replace(
+        AWS_LAMBDA,
+        sync_payload_bytes=sync_bytes,
+        async_payload_bytes=async_bytes,
+        new_environments=Limit(0, 5, "", "its page"),
+        ramp_s=1.0,
+    )
+    sync, event = (_spec("map", FakeTarget(limits=other), mode=mode) for mode in ("sync", "event"))
+    assert sync.inline_limit_bytes == sync.event_limit_bytes == other.inline_bytes < 1_000_000
+    assert event.event_limit_bytes == other.event_inline_bytes < 200_000
+    assert Concurrency(100, sync.function.limits).room(0, now=0.0) == 5
+    assert _spec("map", FakeTarget(limits=other), inline_limit_bytes=1000).event_limit_bytes == 1000
 
 
 def test_the_budget() -> None:
