@@ -15,10 +15,10 @@ from lambdamagic.codec.tracking import Tracker
 from lambdamagic.config import Settings
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival
-from lambdamagic.magics.front import tell
+from lambdamagic.magics.front import show_files, tell
 from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.session import Session
-from lambdamagic.runs.files_along import saved
+from lambdamagic.runs.files_along import left_there, saved
 
 Grant = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -101,7 +101,8 @@ class CellWork:
         known = self.program.encoder if self._known is None else self._known()
         effects = read_answer(self._session.home, known, unpack_numbers(response.numbers), arrival.frames)
         self.effects = effects
-        for told in saved(arrival.outputs):
+        show_files(saved(arrival.outputs), quiet=self._settings.quiet)
+        for told in left_there(arrival.outputs):
             tell(told, quiet=self._settings.quiet)
         self._apply(effects, claim)
         if effects.error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lambdamagic.widgets.showing import Front
@@ -95,3 +95,9 @@ def tell(message: str, *, quiet: bool = False) -> None:
     """Tell the user something beside the cell's own output."""
     if not quiet:
         sys.stderr.write(f"lambdamagic: {message}\n")
+
+
+def show_files(told: Sequence[str], *, quiet: bool) -> None:
+    """Say which files have come: that is no warning."""
+    if not quiet:
+        sys.stdout.write("".join(f"{line}\n" for line in told))

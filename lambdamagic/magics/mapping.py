@@ -23,7 +23,7 @@ from lambdamagic.jobs.outcomes import Failure, encode_items
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.cards import Card
-from lambdamagic.magics.front import replay, tell
+from lambdamagic.magics.front import replay, show_files, tell
 from lambdamagic.magics.parse.arguments import split_names
 from lambdamagic.magics.parse.map_syntax import split_call, split_loop, split_name
 from lambdamagic.magics.parse.source import CellText
@@ -289,8 +289,7 @@ class MapRun:
     def take(self, arrival: Arrival) -> None:
         """Read an arrival and keep its results, and the files that came with it."""
         self.table.take(arrival)
-        for told in saved(arrival.outputs, arrival.unit.tasks):
-            tell(told, quiet=self._resolved.settings.quiet)
+        show_files(saved(arrival.outputs, arrival.unit.tasks), quiet=self._resolved.settings.quiet)
 
     def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
         """Return the results of a background map, all of whose arrivals were taken."""

@@ -62,8 +62,18 @@ def _is_here(text: str) -> bool:
         return False
 
 
+def left_there(outputs: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what there is to say of files that were written and nobody asked for."""
+    told = []
+    for names in (entry["written"] for entry in outputs if "written" in entry):
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more files" if len(names) > 3 else "")
+        end = "stays on Lambda, where it is deleted" if len(names) == 1 else "stay on Lambda, where they are deleted"
+        told.append(f"{shown} {end}; --fetch {names[0]} brings it here")
+    return told
+
+
 def saved(outputs: Sequence[dict[str, Any]], tasks: Sequence[int] | None = None) -> list[str]:
-    """Write the files that came back, and return what there is to say of them and of those that did not.
+    """Write the files that came back, and return what there is to say of them.
 
     A file that is here already with another content stays: what came is written beside it, under another name.
 
@@ -73,12 +83,7 @@ def saved(outputs: Sequence[dict[str, Any]], tasks: Sequence[int] | None = None)
     """
     told = []
     for entry in outputs:
-        if "written" in entry:
-            names = entry["written"]
-            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more files" if len(names) > 3 else "")
-            verb = "stays" if len(names) == 1 else "stay"
-            told.append(f"{shown} {verb} on Lambda, where it is deleted; --fetch {names[0]} brings it here")
-        elif "file" in entry:
+        if "file" in entry:
             folder = Path() if tasks is None else Path(str(tasks[entry["task"]] + 1))
             told.append(_save(entry, folder))
     return told

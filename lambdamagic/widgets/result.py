@@ -121,7 +121,7 @@ def _table(progress: Progress) -> str:
         "stopped or lost": progress.unreported,
     }
     for name, count in counts.items():
-        if count and (name != "failed" or progress.task_count != 1):
+        if count and (name not in ("failed", "stopped or lost") or progress.task_count != 1):
             facts[name] = f"{count:,}"
     if progress.peak_memory_mb:
         facts["memory peak"] = f"{progress.peak_memory_mb:,} of {progress.memory_mb:,} MB"

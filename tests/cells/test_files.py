@@ -50,15 +50,15 @@ def test_what_a_cell_writes_comes_back_or_is_named(notebook, tmp_path, monkeypat
             open(name, 'w').write(name)
     """
     ran = notebook.remote(write)
-    assert "out.csv, plots/a.png stay on Lambda, where it is deleted; --fetch out.csv brings it here" in ran.stderr
+    assert "out.csv, plots/a.png stay on Lambda, where they are deleted; --fetch out.csv brings it here" in ran.stderr
     assert not (tmp_path / "out.csv").exists()
     ran = notebook.remote(write, "--file given.txt --fetch plots")
     assert (tmp_path / "plots" / "a.png").read_text() == "plots/a.png"
-    assert "plots/a.png came back from Lambda (11 bytes)" in ran.stderr and "given" not in ran.stderr
+    assert "plots/a.png came back from Lambda (11 bytes)" in ran.stdout and "given" not in ran.stdout
     (tmp_path / "out.csv").write_text("mine")
     ran = notebook.remote(write, "--fetch")
     assert ((tmp_path / "out.csv").read_text(), (tmp_path / "out-1.csv").read_text()) == ("mine", "out.csv")
-    assert "out-1.csv came back from Lambda (7 bytes); out.csv was here already and stays" in ran.stderr
+    assert "out-1.csv came back from Lambda (7 bytes); out.csv was here already and stays" in ran.stdout
 
 
 def test_each_task_of_a_map_has_a_folder(notebook, tmp_path):
