@@ -1,0 +1,1 @@
+"""Documented behaviour of `concurrent.futures` and `multiprocessing.Pool`, asked of theirs and of ours."""
