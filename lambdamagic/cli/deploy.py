@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,17 +175,17 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
     app.out.text(cost.explanation)
     if written is not None:
         said = "Written to" if written["changed"] else "As it stands in"
-        app.out.text(f"{said} {written['file']}: the next %%lambda cell runs there. Nothing else is to be done.")
+        app.out.text(f"{said} {written['file']}.")
     else:
         app.out.text(f"Use it: export LAMBDAMAGIC_FUNCTION={done.function} LAMBDAMAGIC_BUCKET={done.bucket}")
     for variable in overriding:
         app.out.text(f"Mind {variable}={os.environ[variable]}: it goes before the file.")
     again = "lambdamagic policy user" if spec.name == DEFAULT_NAME else f"lambdamagic policy user {spec.name}"
-    if done.is_first:
-        app.out.text(f"Who is to use it needs these rights (`{again}` prints them again):")
-        app.out.text(json.dumps(policy, indent=2))
-    else:
-        app.out.text(f"Others need the rights that `{again}` prints.")
+    app.out.text("What next:")
+    if written is not None:
+        app.out.text("  in a notebook: %load_ext lambdamagic, and the next %%lambda cell runs there")
+    app.out.text("  lambdamagic doctor checks the whole way, lambdamagic demo runs sixteen tasks")
+    app.out.text(f"  others need the rights that `{again}` prints")
 
 
 def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]:

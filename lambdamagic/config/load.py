@@ -162,7 +162,7 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
             values[setting] = value
         elif name not in _OF_OTHER_PARTS:
             # Not refused: another program may have variables that begin like ours.
-            meant = did_you_mean(setting, [*SPECS], cutoff=0.0)
+            meant = did_you_mean(setting, [*SPECS]).strip() or "`lambdamagic config` lists them"
             warnings.warn(
                 f"the environment variable {name} is none of the settings. {meant}", RuntimeWarning, stacklevel=4
             )

@@ -9,6 +9,7 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from lambdamagic.appearance import SIGNS
+from lambdamagic.config import SPECS
 from lambdamagic.magics.job_history import history_table
 from lambdamagic.magics.record import JobRecord
 from lambdamagic.magics.session import Session
@@ -79,12 +80,15 @@ class Lines:
 
     def _config(self, words: list[str]) -> Table:
         resolved = self._session.settings()
-        rows = [(name, "–" if value is None else str(value), origin) for name, value, origin in resolved.rows()]
+        rows = [
+            (name, "–" if value is None else str(value), origin, SPECS[name].help)
+            for name, value, origin in resolved.rows()
+        ]
         notes = [
             f"{_WHERE[resolved.settings.resolved_target()]} – is not set.",
-            "For this session: %config LambdaMagics.memory_mb = 4096. What each does: %config LambdaMagics.",
+            "For this session: %config LambdaMagics.memory_mb = 4096. What each takes: %config LambdaMagics.",
         ]
-        return Table("Settings", ("setting", "value~", "from~"), rows, notes)
+        return Table("Settings", ("setting", "value~", "from~", "what it does~"), rows, notes)
 
     def _attach(self, words: list[str]) -> Any:
         from lambdamagic.magics.attaching import attach_here

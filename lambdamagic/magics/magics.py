@@ -105,6 +105,12 @@ class LambdaMagics(_Settings):
         What the body reads is captured and sent; what it binds, changes in place and shows comes back.
         Options that are not given are as `%lambda config` shows them.
         As a line magic it looks at jobs and settings: `%lambda help` lists what it can.
+
+        Example::
+
+            %%lambda --memory 4GB --timeout 10m
+            model = fit(X, y)
+            model.score(X_test, y_test)
         """
         __tracebackhide__ = True
         if cell is None:
@@ -135,6 +141,10 @@ class LambdaMagics(_Settings):
 
         `%lambda_map fn items` as a line, or `%%lambda_map x in items` with a body whose last expression is collected;
         `%%lambda_map results = x in items` gives the results a name.
+
+        Example::
+
+            scores = %lambda_map --on-error return evaluate candidates
         """
         __tracebackhide__ = True
         options, text = split_expression(LambdaMagics.lambda_map, _tokens(line))
