@@ -24,6 +24,7 @@ from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.magics.record import JobRecord, RanMap
 from lambdamagic.magics.remote_errors import interrupted
 from lambdamagic.magics.session import Session
+from lambdamagic.magics.tables import size
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import RunRequest
@@ -38,6 +39,8 @@ from lambdamagic.widgets.showing import DELAY_S, Front, Gate, NoView, Showing, V
 #: What a job waits for that is the first of its kernel.
 STARTING = "starting the embedded Lambda …"
 _TICK_S = 0.1
+#: A program of this size may take more than a second on its way.
+_LARGE_BYTES = 20_000_000
 _NOTHING = {"text/html": "", "text/plain": ""}
 #: Stays in the notebook only if the job was never seen to end.
 _UNSEEN = "Still running when this was written: the end of the notebook stops it, unless a cell waits (%lambda wait)."
@@ -198,6 +201,9 @@ class Card:
         """
         if self.opens_slowly:
             self._place.open_target = partial(self._open_shown, self._place.open_target)
+        elif (program := self.run.request.program) is not None and program.frames.size_bytes >= _LARGE_BYTES:
+            self.announce(f"sending {size(program.frames.size_bytes)}")
+            self.showing.show()  # nothing is drawn while it goes
         try:
             self.run.carry(take, between)
         except KeyboardInterrupt as error:

@@ -237,8 +237,12 @@ class Showing:
         if self._began is None:
             self._began = now  # not before: opening the target is no part of the job
         if now - self._began >= self._delay_s and now - self._drawn >= EVERY_S:
-            self._drawn = now
-            self._view.show(self.listener.snapshot(), time.time())
+            self.show()
+
+    def show(self) -> None:
+        """Draw at once."""
+        self._drawn = self._monotonic()
+        self._view.show(self.listener.snapshot(), time.time())
 
     def close(self) -> None:
         """Draw the end."""
