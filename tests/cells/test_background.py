@@ -224,8 +224,8 @@ _ITS_DETAILS = "m._card.details"
 def test_a_map_tells_its_results_and_tracebacks_while_no_cell_runs(kernel):
     """No cell has to be run for it: the result that stays has the traceback, tasks have values, and so has the CSV."""
     kernel.run(_DIVIDE + "m = %lambda_map --bg --on-error return --chunksize 1 divide range(6)\nm")
-    bundle = kernel.wait_for_update("Traceback of task 3")
-    assert "return 60 / (n - 3)" in bundle["text/html"]
+    bundle = kernel.wait_for_update("return 60 / (n - 3)")
+    assert "Traceback of item 4" in bundle["text/html"]
     assert not any("-20.0" in str(shown) for shown in kernel.run("m.has_ended").bundles("update_display_data"))
     assert kernel.run(f"{_ITS_DETAILS}.describe(2).result").value == "'-60.0'"
     assert "ZeroDivisionError" in kernel.run(f"{_ITS_DETAILS}.describe(3).traceback").value
