@@ -18,6 +18,7 @@ from tests.docs.snippets import PAGES, ROOT, Block, all_blocks, blocks_of
 
 BLOCKS = all_blocks()
 _NOT_RUN = ("", "text", "html")
+_ELSEWHERE = ("docs/recipes.md",)  # test_recipes.py: it needs libraries, and shares one embedded Lambda
 
 # What a page takes for granted before its first snippet.
 _BEFORE = {
@@ -40,7 +41,11 @@ def _ids(block: Block) -> str:
 
 
 def _of(language: str) -> list[Block]:
-    return [block for block in BLOCKS if block.language == language and not block.no_test and not _is_ipython(block)]
+    return [
+        block
+        for block in BLOCKS
+        if block.language == language and not block.no_test and not _is_ipython(block) and block.page not in _ELSEWHERE
+    ]
 
 
 IPYTHON_PAGES = [path for path in PAGES if any(_is_ipython(block) for block in blocks_of(path))]
