@@ -149,12 +149,12 @@ def test_every_way_of_reading_waits(notebook, reader):
 
 
 def test_an_import_that_fails_here_fails_as_it_does_without_a_pending_name(notebook, gate):
-    """Names on their way change neither the error of a local cell nor the line in that of a remote one."""
+    """Names on their way change the error of neither a local cell nor a remote one."""
     notebook.ok(f"%%lambda --bg\n{gate.code}\nx = 1")
     gate.reached()
     assert isinstance(notebook.run("from no_such_module_here import *").error, ModuleNotFoundError)
     ran = notebook.run("%%lambda\ny = 1\nfrom no_such_module_here import *")
-    assert ran.error.message.startswith("line 3: which names")
+    assert isinstance(ran.error, ModuleNotFoundError)
     gate.open()
     assert notebook.ok("x").value == 1
 
