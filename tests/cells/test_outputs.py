@@ -40,10 +40,12 @@ def test_warnings_appear(notebook):
     assert "DeprecationWarning: old" in ran.stderr
 
 
-def test_a_warning_filter_lasts_for_its_cell_only(notebook):
-    """The environment is warm, the filters are not."""
+def test_a_warning_filter_lasts_as_in_a_kernel(notebook):
+    """Until a cell takes it back, wherever that runs: the notebook's filters go along, the environment's do not count."""
     notebook.remote("import warnings\nwarnings.simplefilter('ignore')\nwarnings.warn('one')")
-    assert "UserWarning: two" in notebook.remote("import warnings\nwarnings.warn('two')").stderr
+    assert notebook.remote("import warnings\nwarnings.warn('two')").stderr == ""
+    notebook.ok("import warnings\nwarnings.simplefilter('default')")
+    assert "UserWarning: three" in notebook.remote("import warnings\nwarnings.warn('three')").stderr
 
 
 def test_logging_appears_as_in_a_kernel(notebook):
