@@ -60,8 +60,7 @@ class MapRun:
 
     def __init__(self, session: Session, resolved: ResolvedSettings, arguments: Any) -> None:
         self._session, self._resolved, self._arguments = session, resolved, arguments
-        include, exclude = (split_names(getattr(arguments, name, None)) for name in ("input", "exclude"))
-        self._asked = {"include": include, "exclude": exclude}
+        self._asked = [split_names(getattr(arguments, name, None)) for name in ("input", "exclude")]
         self._place: Callable[[], Place] = lambda: session.place(self._resolved)
         self.table = TaskTable(session.home, self._exception)
         self.stops_early = resolved.settings.on_error == "raise"
@@ -89,11 +88,12 @@ class MapRun:
         """Run `%lambda_map fn items`."""
         session, fn_text, items_text = self._session, *split_call(text)
         read = names_read(session, f"({fn_text})({items_text})")
-        wait_for_names(session, read, **self._asked, reader="the map")
+        wait_for_names(session, read, *self._asked, reader="the map")
         fn, items = self._evaluate(fn_text), self._items(items_text)
         if not callable(fn):
             raise UsageError(f"%lambda_map needs a callable first; {fn_text} is a {type(fn).__name__}")
-        plan = plan_callable(fn, session.shell.user_ns, **self._asked, hidden=session.hidden)
+        include, exclude = self._asked
+        plan = plan_callable(fn, session.shell.user_ns, include=include, exclude=exclude, hidden=session.hidden)
         return self._run(plan, self._encoded(plan, fn=fn), items, fn_text, fn)
 
     def over_body(self, magic_line: str, text: str, body: str) -> Any:
@@ -103,7 +103,8 @@ class MapRun:
         wait_for_names(self._session, names_read(self._session, items_text), reader="the map")
         items = self._items(items_text)
         cell = CellText.of(self._session.shell, magic_line, body)
-        plan = plan_body(self._session, cell, **self._asked, bound_before=names)
+        include, exclude = self._asked
+        plan = plan_body(self._session, cell, include=include, exclude=exclude, bound_before=names)
         loop_code = compile(f"{target} = __lambdamagic_item__", "<lambda_map>", "exec")
         return self._run(plan, self._encoded(plan, loop_code=loop_code), items, f"for {target} in {items_text}")
 
@@ -112,7 +113,7 @@ class MapRun:
             self._session.home,
             plan,
             serializer=self._resolved.settings.serializer,
-            exclude=frozenset(self._asked["exclude"]),
+            exclude=frozenset(self._asked[1]),
             hidden=self._session.hidden,
             files=found(self._arguments.file or ()),
             **more,
