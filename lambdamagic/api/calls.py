@@ -156,6 +156,7 @@ class Calls:
 
     def _take(self, arrival: Arrival) -> None:
         (number,) = arrival.unit.tasks
+        self._launcher.printed.show(arrival, prefixed=False)
         with self._lock:
             kept = self._keys.pop(number, None)
         if kept is not None:

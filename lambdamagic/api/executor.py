@@ -17,6 +17,7 @@ from lambdamagic.api.launcher import Launcher, Share, name_of
 from lambdamagic.api.map_job import MapJob, start_map
 from lambdamagic.api.options import read_options
 from lambdamagic.api.pulled_map import LOOK_AHEAD, PulledMap, snapshot
+from lambdamagic.api.task_output import Printing, TaskOutput
 from lambdamagic.codec.failures import let_go
 from lambdamagic.errors import ConfigError, UnsendableItemsError
 from lambdamagic.events import Listener
@@ -42,6 +43,9 @@ class LambdaExecutor(Executor):
             all later ones raise `concurrent.futures.BrokenExecutor` with its exception as the cause.
         initargs: Its arguments.
         max_tasks_per_child: After so many tasks an environment begins anew, with the initializer.
+        stdout: What becomes of the tasks' output and logging: `inherit` writes it to this process's own streams when an
+            invocation has ended, lines of a map with the number of their task; `drop`; or a callable, which is called
+            with task, stream and text.
         **options: Any setting of docs/configuration.md (`memory_mb`, `timeout_s`, `target`, `retries`, ...; `retry_on`
             takes types too, `retry_memory` and `max_cost` stand for `retry_memory_mb` and `max_cost_usd`), the names
             of Covalent's executor (docs/executor.md), and `aws_access_key_id`, `aws_secret_access_key`,
@@ -60,6 +64,7 @@ class LambdaExecutor(Executor):
         initargs: tuple[Any, ...] = (),
         *,
         max_tasks_per_child: int | None = None,
+        stdout: Printing = "inherit",
         **options: Any,
     ) -> None:
         if mp_context is not None:
@@ -75,7 +80,7 @@ class LambdaExecutor(Executor):
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
         given = {**options} if max_workers is None else {**options, "max_concurrency": max_workers}
-        self._launcher = Launcher(read_options(given), initializer, initargs, max_tasks_per_child)
+        self._launcher = Launcher(read_options(given), initializer, initargs, max_tasks_per_child, TaskOutput(stdout))
         self._lock = threading.Lock()
         self._workers = max_workers
         self._is_shut = False

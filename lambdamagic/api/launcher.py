@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambdamagic.api import process
+from lambdamagic.api.task_output import TaskOutput
 from lambdamagic.capture import plan_callable
 from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.shared import Shared
@@ -58,10 +59,12 @@ class Launcher:
         options: What the program gave.
         initializer: Runs once in each environment, before calls; None for none.
         initargs: Its arguments.
+        printed: Shows what tasks print.
         max_tasks: After so many tasks an environment begins anew, with the initializer; None for never.
 
     Attributes:
         listeners: Are told of the events of jobs that are started from now on.
+        printed: Shows what tasks print.
         broken: What the initializer has raised; None if it has not.
     """
 
@@ -71,7 +74,9 @@ class Launcher:
         initializer: Callable[..., Any] | None = None,
         initargs: tuple[Any, ...] = (),
         max_tasks: int | None = None,
+        printed: TaskOutput | None = None,
     ) -> None:
+        self.printed = printed or TaskOutput()
         self._options = options
         self._initialized = None if initializer is None else Initialized(initializer, tuple(initargs))
         self._token, self._max_tasks = os.urandom(8).hex(), max_tasks

@@ -13,6 +13,7 @@ from lambdamagic.api.launcher import CallStyle, Launcher, name_of
 from lambdamagic.codec.frames import Frames
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.jobs.encoding import Program
+from lambdamagic.jobs.job import Arrival
 from lambdamagic.jobs.outcomes import Failure
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.sources import ChunkedItems, Sizing
@@ -101,12 +102,16 @@ class PulledMap(Generic[_O]):
         run = launcher.run(place, request)
         run.begin()
         self._run = run
-        run.start(self.outcomes.take, self._ended)
+        run.start(self._take, self._ended)
         process.finish_before_exit(self)
 
     def _encode(self, items: Sequence[Any], start: int) -> Frames:
         assert self._program is not None, "items are encoded after their program"
         return self._launcher.encode_items(items, start, program=self._program)
+
+    def _take(self, arrival: Arrival) -> None:
+        self._launcher.printed.show(arrival, prefixed=True)
+        self.outcomes.take(arrival)
 
     def _ended(self, error: BaseException | None) -> None:
         self.drop()

@@ -56,7 +56,7 @@ def run_snippet(source: str, **options: Any) -> Snippet:
         LambdaMagicError: It could not be run.
     """
     compile(source, "<snippet>", "exec")
-    with LambdaExecutor(max_workers=1, **options) as executor:
+    with LambdaExecutor(max_workers=1, stdout="drop", **options) as executor:
         future = executor.submit(eval, _CALL, {"body": _BODY, "scope": {"source": source}})
         failure = future.exception()
     if isinstance(failure, LambdaMagicError):

@@ -41,7 +41,7 @@ def warm_up(count: int, *, hold_s: float = _HOLD_S, **options: Any) -> Warmth:
         if isinstance(event, InvocationFinished) and event.environment_id:
             seen[event.environment_id] = seen.get(event.environment_id, False) or event.is_cold
 
-    with LambdaExecutor(max_workers=count, **options) as executor:
+    with LambdaExecutor(max_workers=count, stdout="drop", **options) as executor:
         executor.add_listener(note)
         # By its text, as this module is not in the function.
         futures = [executor.submit(eval, f"__import__('time').sleep({hold_s!r})") for _ in range(count)]

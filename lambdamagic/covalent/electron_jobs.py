@@ -48,7 +48,7 @@ class Dispatch:
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self.executor = LambdaExecutor(**options)
+        self.executor = LambdaExecutor(stdout="drop", **options)
         self.slots = asyncio.Semaphore(self.executor.concurrency())
 
 

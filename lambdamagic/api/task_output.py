@@ -1,0 +1,55 @@
+"""What tasks print and log, shown where the program runs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Literal
+
+from lambdamagic.api.labelled import call_back
+from lambdamagic.errors import ConfigError
+from lambdamagic.jobs.job import Arrival
+
+#: `inherit` writes to this process's own streams, `drop` nowhere; a callable is called with task, stream and text.
+Printing = Literal["inherit", "drop"] | Callable[[int, str, str], object]
+
+
+class TaskOutput:
+    """Shows what tasks have printed when their invocation has ended.
+
+    Args:
+        how: See `Printing`.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+
+    def __init__(self, how: Printing = "inherit") -> None:
+        if how not in ("inherit", "drop") and not callable(how):
+            raise ConfigError(f"stdout is 'inherit', 'drop', or a callable of task, stream and text, not {how!r}")
+        self._how = how
+
+    def show(self, arrival: Arrival, *, prefixed: bool) -> None:
+        """Show what an invocation's tasks have printed; lines of a map begin with the number of their task."""
+        if self._how == "drop":
+            return
+        tasks = arrival.unit.tasks
+        for entry in arrival.outputs:
+            stream, text = entry.get("stream"), entry.get("text")
+            if stream not in ("stdout", "stderr") or not text:
+                continue
+            number = entry.get("task")
+            task = tasks[number] if number is not None and number < len(tasks) else tasks[0]
+            if callable(self._how):
+                told = task, stream, text
+                call_back(lambda told: self._how(*told), told)  # type: ignore[operator]  # it is callable
+                continue
+            to = sys.stdout if stream == "stdout" else sys.stderr
+            if to is None:  # a program without a terminal
+                continue
+            if prefixed:
+                text = "".join(f"[task {task}] {line}" for line in text.splitlines(keepends=True))
+            with contextlib.suppress(OSError, ValueError):  # it was closed, or nobody reads it any more
+                to.write(text)
+                to.flush()
