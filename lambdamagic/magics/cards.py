@@ -177,6 +177,8 @@ class Card:
         if self.run.state == "cancelled" and self.run.job is not None:
             self.left_behind = self._live.left_behind()
         self.showing.close()
+        if self.run.is_cancelled:
+            self.remember()  # also where it was cancelled before it could begin
         if self.record is not None:
             self.record.end(self.showing.listener.snapshot())
             self.record.logs = [] if self.run.job is None else list(self.run.job.log_tails)
