@@ -41,7 +41,7 @@ STARTING = "starting the embedded Lambda …"
 _TICK_S = 0.1
 #: A program of this size may take more than a second on its way.
 _LARGE_BYTES = 20_000_000
-_NOTHING = {"text/html": "", "text/plain": ""}
+NOTHING = {"text/html": "", "text/plain": ""}
 #: Stays in the notebook only if the job was never seen to end.
 _UNSEEN = "Still running when this was written: the end of the notebook stops it, unless a cell waits (%lambda wait)."
 
@@ -261,14 +261,14 @@ class CardWithOutputs:
     def __init__(self, card: Card, *, is_headless: Callable[[], bool]) -> None:
         self._card, self._is_headless = card, is_headless
         self._lock = threading.Lock()
-        self._below: Any = None
+        self._is_shown = False
         self._printed: list[dict[str, Any]] | None = None
         self._is_end_shown = self._is_refreshed = False
 
     @property
     def is_shown(self) -> bool:
-        """Whether somebody has shown it."""
-        return self._below is not None
+        """Whether somebody has shown it, with a place for its outputs."""
+        return self._is_shown
 
     def open(self) -> bool:
         """Show it live, once; return whether that was possible."""
@@ -276,11 +276,10 @@ class CardWithOutputs:
         with self._lock:
             if gate is None or gate.is_open or run.has_ended:
                 return False
-            from IPython.display import display
-
             gate.open(self._card.progress(), time.time())
             unseen = {"text/html": f'<div class="{AS_TEXT}">{escape(_UNSEEN)}</div>', "text/plain": _UNSEEN}
-            self._below = display(unseen if self._is_headless() else _NOTHING, raw=True, display_id=True)
+            self._card.spot.make_below(unseen if self._is_headless() else NOTHING)
+            self._is_shown = True
             return True
 
     def open_in_place(self) -> None:
@@ -288,6 +287,7 @@ class CardWithOutputs:
         with self._lock:
             if self._card.gate is not None and self._card.spot.is_taken:
                 self._card.gate.open(self._card.progress(), time.time())
+                self._is_shown = self._card.spot.has_below
 
     def refresh(self, arrivals: list[Arrival]) -> None:
         """Draw the end again, now that the tracebacks are known: it was drawn when nothing was read yet."""
@@ -302,7 +302,7 @@ class CardWithOutputs:
     def close(self) -> bool:
         """Show again how it ended, as a part of the cell that runs now; return whether it was not shown before."""
         with self._lock:
-            if self._below is None or self._is_end_shown:
+            if not self._is_shown or self._is_end_shown:
                 return False
             self._is_end_shown = True
             self._card.showing.close()
@@ -317,12 +317,14 @@ class CardWithOutputs:
             value: What is shown; None for nothing.
         """
         with self._lock:
-            if self._below is None:
+            if not self._is_shown:
                 return
             if self._printed is None:
-                self._printed = [entry for arrival in arrivals for entry in arrival.outputs]
+                # Below what an earlier job printed whose tasks this one runs again.
+                self._printed = self._card.spot.printed
+                self._printed += [entry for arrival in arrivals for entry in arrival.outputs]
                 if self._card.left_behind:
                     self._printed.append({"stream": "stdout", "text": self._card.left_behind})
             bundle = outputs_bundle(self._printed, failure, value)
             if bundle is not None or self._is_headless():
-                self._below.update(bundle or _NOTHING, raw=True)
+                self._card.spot.show_below(bundle or NOTHING)

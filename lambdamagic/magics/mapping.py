@@ -22,7 +22,7 @@ from lambdamagic.jobs.memo import Memo
 from lambdamagic.jobs.outcomes import Failure, encode_items
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.magics.background_job import BackgroundJob
-from lambdamagic.magics.cards import Card
+from lambdamagic.magics.cards import NOTHING, Card
 from lambdamagic.magics.front import replay, show_files, tell
 from lambdamagic.magics.parse.arguments import split_names
 from lambdamagic.magics.parse.map_syntax import split_call, split_loop, split_name
@@ -278,6 +278,8 @@ class MapRun:
             card.carry(self._receive, self._pull)
         finally:
             self._finish()
+            if self.table.has_failures and card.spot.is_taken and not card.spot.has_below:
+                card.spot.make_below(NOTHING)  # what is run again later prints here, not into another cell
         return self._outcomes()
 
     def _receive(self, arrival: Arrival) -> None:

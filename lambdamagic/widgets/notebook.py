@@ -103,16 +103,36 @@ class DisplayPlace:
 
     Args:
         cell: The id of the cell that it belongs to; empty where that is not known.
+
+    Attributes:
+        printed: What its jobs have printed and shown below it.
     """
 
     def __init__(self, cell: str = "") -> None:
         self.cell = cell
+        self.printed: list[dict[str, Any]] = []
         self._handle: Any = None
+        self._below: Any = None
 
     @property
     def is_taken(self) -> bool:
         """Whether something is shown there."""
         return self._handle is not None
+
+    @property
+    def has_below(self) -> bool:
+        """Whether there is a place below it for what its jobs print."""
+        return self._below is not None
+
+    def make_below(self, bundle: dict[str, Any]) -> None:
+        """Make that place: in the cell that runs now, so while that is the job's own."""
+        from IPython.display import display
+
+        self._below = display(bundle, raw=True, display_id=True)
+
+    def show_below(self, bundle: dict[str, Any]) -> None:
+        """Show something there."""
+        self._below.update(bundle, raw=True)
 
     def show(self, bundle: dict[str, Any]) -> None:
         """Show a MIME bundle: below the present cell the first time, from then on there."""

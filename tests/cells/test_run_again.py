@@ -113,3 +113,16 @@ def test_the_table_of_a_map_is_there_when_it_is_over(notebook, tmp_path):
     assert (tmp_path / "tasks.csv").read_bytes().decode() == table
     notebook.ok("%%lambda\n1")
     assert "has no table" in str(notebook.run("job = %lambda last\njob.to_csv()").error)
+
+
+@pytest.mark.parametrize("is_background", [True, False])
+def test_prints_of_what_is_run_again_stay_with_their_cell(kernel, is_background):
+    """They are shown below the map's own card, whatever cell runs meanwhile."""
+    kernel.run("def loud(n):\n    import time\n    time.sleep(0.7)\n    print('printed', n)\n    return 1 / n")
+    background = "--bg " if is_background else ""
+    kernel.run(f"shown = %lambda_map {background}--on-error return --chunksize 2 loud [0, 1]\nshown")
+    kernel.run("%lambda wait\nsession = get_ipython().magics_manager.registry['LambdaMagics'].session")
+    kernel.run("session.history[-1].map.retry()")
+    earlier = "printed 0\nprinted 1\n" if is_background else ""
+    assert kernel.wait_for_update("'text/plain': " + repr(f"{earlier}printed 0\n"))
+    assert kernel.run("'after'").stream("stdout") == ""
