@@ -16,7 +16,7 @@ _TABLE = "border-collapse:collapse;font-size:12.5px;font-variant-numeric:tabular
 _CELL = "padding:3px 8px;text-align:{align};vertical-align:top;white-space:{space}"
 _HEAD = "font-weight:600;border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));background:none"
 _MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
-_TEXT_WIDTH = 110
+_TEXT_WIDTH = 120
 
 
 class Table:
