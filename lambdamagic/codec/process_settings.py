@@ -149,9 +149,18 @@ def _set_random(module: Any, state: Any) -> None:
     module.setstate(state)
 
 
+#: Python's default. A kernel needs more stack for its own work than a cell's code may leave it.
+_LEAST_RECURSION_LIMIT = 1000
+
+
+def _set_recursion_limit(module: Any, limit: int) -> None:
+    if limit >= _LEAST_RECURSION_LIMIT:
+        module.setrecursionlimit(limit)
+
+
 _NUMERIC = frozenset({"numpy", "scipy", "pandas", "sklearn", "statsmodels", "seaborn", "xgboost", "lightgbm"})
 _KINDS = (
-    _Kind("recursion", "sys", lambda module: module.getrecursionlimit(), lambda module, n: module.setrecursionlimit(n)),
+    _Kind("recursion", "sys", lambda module: module.getrecursionlimit(), _set_recursion_limit),
     _Kind("warnings", "warnings", _filters, _set_filters),
     _Kind("random", "random", lambda module: module.getstate(), _set_random, frozenset({"random", "networkx"})),
     _Kind("numpy.random", "numpy", _numpy_state, _set_numpy_state, _NUMERIC),

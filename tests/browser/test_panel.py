@@ -154,7 +154,7 @@ def test_the_panel_follows_all_jobs(
     notebook.wait_until_ready()
     notebook.run(2)
     notebook.run(3)
-    panel.locator(".lm-job[data-state=failed]").wait_for()
+    panel.locator(".lm-job[data-state=partly]").wait_for()
     assert panel.locator(".lm-job").count() == 3
     panel.get_by_role("button", name="Failed").click()
     panel.get_by_text("IndexError").wait_for()
@@ -276,7 +276,7 @@ def evaluate(n):
     assert "[0, 80, 160]" in notebook.output(2).text_content()
     again.click()
     jobs = panel.locator(".lm-job")
-    page.wait_for_function("document.querySelectorAll('.lm-job[data-state=failed]').length === 2")  # not mended yet
+    page.wait_for_function("document.querySelectorAll('.lm-job[data-state=partly]').length === 2")  # not mended yet
     page.locator(".lmr", has_text="from before").wait_for()
     assert page.locator(".lmr").count() == 1, "in the same place"
     mended.touch()

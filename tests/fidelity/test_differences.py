@@ -55,6 +55,13 @@ def test_an_installed_module_that_is_changed(notebook):
     assert notebook.ok("hasattr(json, 'mine')").value is False
 
 
+def test_a_small_recursion_limit(notebook):
+    """It holds in the cell, and the kernel keeps its stack."""
+    before = notebook.ok("import sys\nsys.getrecursionlimit()").value
+    assert notebook.remote("sys.setrecursionlimit(200)\nsys.getrecursionlimit()").value == 200
+    assert notebook.ok("sys.getrecursionlimit()").value == before
+
+
 def test_ast_node_interactivity(notebook):
     """Only the last expression is shown."""
     notebook.ok("get_ipython().ast_node_interactivity = 'all'")
