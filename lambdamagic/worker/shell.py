@@ -22,6 +22,14 @@ LINE_MAGICS = ("cd", "env", "matplotlib", "pip", "pwd", "time", "timeit")
 CELL_MAGICS = ("bash", "sh", "time", "timeit", "writefile")
 
 
+def _caller() -> FrameType:
+    """Return the frame of the user's code that called a shell's method, by way of IPython's shell or not."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in (__name__, "lambdamagic.worker.ipython"):
+        frame = frame.f_back
+    return frame
+
+
 class RemoteShell:
     """The part of IPython's shell that transformed cells call.
 
@@ -43,7 +51,7 @@ class RemoteShell:
         """Bind names: those of a dictionary, or those named that the caller has."""
         if not isinstance(variables, dict):
             names = variables.split() if isinstance(variables, str) else variables
-            caller = sys._getframe(1)
+            caller = _caller()
             variables = {name: eval(name, caller.f_globals, caller.f_locals) for name in names}  # noqa: S307  # names
         self.user_ns.update(variables)
 
@@ -70,7 +78,7 @@ class RemoteShell:
         import subprocess
 
         process = subprocess.Popen(  # noqa: S602  # a shell is what the user asked for
-            self._expand(command, sys._getframe(1)),
+            self._expand(command, _caller()),
             shell=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -87,7 +95,7 @@ class RemoteShell:
         import subprocess
 
         done = subprocess.run(  # noqa: S602  # as above
-            self._expand(command, sys._getframe(1)),
+            self._expand(command, _caller()),
             shell=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -107,14 +115,14 @@ class RemoteShell:
         method = getattr(self, f"_line_{name}", None)
         if method is None:
             raise NotImplementedError(f"%{name} does not work on Lambda; these do: {', '.join(LINE_MAGICS)}")
-        return method(line if name in ("time", "timeit") else self._expand(line, sys._getframe(1)))
+        return method(line if name in ("time", "timeit") else self._expand(line, _caller()))
 
     def run_cell_magic(self, name: str, line: str, cell: str) -> Any:
         """Run one of `CELL_MAGICS`."""
         method = getattr(self, f"_cell_{name}", None)
         if method is None:
             raise NotImplementedError(f"%%{name} does not work on Lambda; these do: {', '.join(CELL_MAGICS)}")
-        return method(self._expand(line, sys._getframe(1)), cell)
+        return method(self._expand(line, _caller()), cell)
 
     def _expand(self, text: str, caller: FrameType) -> str:
         """Fill in `{expression}` and `$name` as IPython does; text that does not resolve stays as it is.
