@@ -19,7 +19,7 @@ ENV_PREFIX = "LAMBDAMAGIC_"
 #: What a function finds in its own environment, where code may send jobs to another, and what other parts read.
 _OF_OTHER_PARTS = {
     f"{ENV_PREFIX}{name}"
-    for name in ("ENVIRONMENT_ID", "EPHEMERAL_MB", "HOLDS", "INVOKER", "INVOKES", "LAB", "TRIGGER_KEY", "LOCAL_STRICT")
+    for name in ("ENVIRONMENT_ID", "EPHEMERAL_MB", "HOLDS", "INVOKER", "INVOKES", "LAB", "TRIGGER_KEY")
 }
 
 DEFAULT_ORIGIN = "default"

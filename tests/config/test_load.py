@@ -111,7 +111,7 @@ def test_a_variable_that_is_no_setting_is_reported(home: Path, name: str, meant:
 
 def test_the_functions_own_variables_are_no_settings(home: Path) -> None:
     """Code in a function that sends jobs itself is not warned of what lambdamagic put there."""
-    own = {"LAMBDAMAGIC_TRIGGER_KEY": "00", "LAMBDAMAGIC_HOLDS": "1:x", "LAMBDAMAGIC_LOCAL_STRICT": "1"}
+    own = {"LAMBDAMAGIC_TRIGGER_KEY": "00", "LAMBDAMAGIC_HOLDS": "1:x", "LAMBDAMAGIC_INVOKES": "f"}
     assert load_settings(cwd=home, environ=environ(home, **own)).settings == Settings()
 
 
