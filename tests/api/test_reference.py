@@ -124,7 +124,7 @@ def test_one_inside_of_another(lambda_executor, define):
 
 def test_what_was_changed_before_it_was_sent_is_refused(lambda_executor):
     """The content is that of `put`: what is no longer there cannot be sent."""
-    array = numpy.zeros(200_000)
+    array = numpy.random.default_rng(125).random(200_000)  # content that no other test has put into the bucket
     reference = lambdamagic.put(array)
     array[0] = 1
     with pytest.raises(EncodeError, match="changed since"):
