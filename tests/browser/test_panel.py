@@ -154,7 +154,7 @@ def test_the_panel_follows_all_jobs(
     notebook.wait_until_ready()
     notebook.run(2)
     notebook.run(3)
-    panel.locator(".lm-job[data-state=partly]").wait_for()
+    panel.locator(".lm-job[data-state=failed]").wait_for()
     assert panel.locator(".lm-job").count() == 3
     panel.get_by_role("button", name="Failed").click()
     panel.get_by_text("IndexError").wait_for()
