@@ -64,12 +64,21 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+#: Threads of the function's own code, which some tests run in this process; they live as long as an environment.
+_OF_THE_FUNCTION = ("lambdamagic-beacon", "lambdamagic-output", "lambdamagic-watchdog")
+
+
+def _threads() -> dict[int, threading.Thread]:
+    named = {each.ident or 0: each for each in threading.enumerate() if each.name.startswith("lambdamagic")}
+    return {ident: each for ident, each in named.items() if each.name not in _OF_THE_FUNCTION}
+
+
 def _ours() -> dict[int, str]:
     """Return what of lambdamagic is alive in and below this process, but for what kernels started.
 
     A kernel that lives on may start its embedded Lambda anew at any time; its own fixture looks after it.
     """
-    threads = {each.ident or 0: each.name for each in threading.enumerate() if each.name.startswith("lambdamagic")}
+    threads = {ident: each.name for ident, each in _threads().items()}
     children = {}
     for child in psutil.Process().children(recursive=True):
         try:
@@ -96,8 +105,8 @@ def open_notebook(own_home: Path) -> Iterator[Any]:
     found.close()
     process.close()  # what programs share in this process is not the notebook's
     sys.modules["__main__"] = main
-    for thread in threading.enumerate():  # idle ones have been told to end, and need a moment for it
-        if thread.name.startswith("lambdamagic") and thread.ident not in before:
+    for ident, thread in _threads().items():  # idle ones have been told to end, and need a moment for it
+        if ident not in before:
             thread.join(timeout=60)
     until = time.monotonic() + 60
     while (left := {key: what for key, what in _ours().items() if key not in before}) and time.monotonic() < until:

@@ -90,7 +90,7 @@ class MemoryObjectStore:
         """Yield the objects whose keys start with `prefix`, in the keys' order."""
         with self._request("LIST") as objects:
             found = [ObjectInfo(k, len(body), at) for k, (body, at) in objects.items() if k.startswith(prefix)]
-        yield from sorted(found, key=lambda info: info.key.encode())
+        yield from sorted(found, key=lambda info: info.key.encode("utf-8", "surrogatepass"))
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the folders under a prefix."""

@@ -190,16 +190,18 @@ def test_a_package_that_cannot_be_unpacked_says_why(account, content, told):
 
 
 def test_a_package_stays_in_its_folder(account):
-    """Names that point upwards or are absolute unpack below the task root, and nothing is written through a link."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("app.py", "import os\ndef handler(event, context): return sorted(os.listdir('.'))")
-        archive.writestr("../../up", "x")
-        archive.writestr("/absolute", "x")
-        link = zipfile.ZipInfo("link")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(link, "/")
+    """Names that point upwards or are absolute unpack below the task root; a link that leads out of it is refused."""
     options = {"Runtime": f"python{python_here()}", "Handler": "app.handler", "Role": account.role_arn()}
-    account.functions.create_function(FunctionName="slip", Code={"ZipFile": content.getvalue()}, **options)
-    assert account.invoke("slip")["Payload"] == ["absolute", "app.py", "link", "up"]
-    assert not list(account.connection.folder.glob("**/link/*"))
+    for name, leads_to in (("kept", "app.py"), ("slip", "/")):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr("app.py", "import os\ndef handler(event, context): return sorted(os.listdir('.'))")
+            archive.writestr("../../up", "x")
+            archive.writestr("/absolute", "x")
+            link = zipfile.ZipInfo("link")
+            link.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(link, leads_to)
+        account.functions.create_function(FunctionName=name, Code={"ZipFile": content.getvalue()}, **options)
+    assert account.invoke("kept")["Payload"] == ["absolute", "app.py", "link", "up"]
+    with pytest.raises(ClientError, match="link leads out of it, to /"):
+        account.invoke("slip")
