@@ -7,6 +7,17 @@ import io
 
 import pytest
 
+from tests.kernels import Kernel
+
+
+@pytest.fixture(scope="module")
+def fresh_kernel(own_home):
+    """A kernel in which no other test has left displays or jobs."""
+    found = Kernel()
+    assert found.run("%load_ext lambdamagic").status == "ok"
+    yield found
+    found.close()
+
 
 @pytest.fixture
 def tries(notebook, tmp_path):
@@ -116,13 +127,13 @@ def test_the_table_of_a_map_is_there_when_it_is_over(notebook, tmp_path):
 
 
 @pytest.mark.parametrize("is_background", [True, False])
-def test_prints_of_what_is_run_again_stay_with_their_cell(kernel, is_background):
+def test_prints_of_what_is_run_again_stay_with_their_cell(fresh_kernel, is_background):
     """They are shown below the map's own card, whatever cell runs meanwhile."""
-    kernel.run("def loud(n):\n    import time\n    time.sleep(0.7)\n    print('printed', n)\n    return 1 / n")
+    fresh_kernel.run("def loud(n):\n    import time\n    time.sleep(0.7)\n    print('printed', n)\n    return 1 / n")
     background = "--bg " if is_background else ""
-    kernel.run(f"shown = %lambda_map {background}--on-error return --chunksize 2 loud [0, 1]\nshown")
-    kernel.run("%lambda wait\nsession = get_ipython().magics_manager.registry['LambdaMagics'].session")
-    kernel.run("session.history[-1].map.retry()")
+    fresh_kernel.run(f"shown = %lambda_map {background}--on-error return --chunksize 2 loud [0, 1]\nshown")
+    fresh_kernel.run("%lambda wait\nsession = get_ipython().magics_manager.registry['LambdaMagics'].session")
+    fresh_kernel.run("session.history[-1].map.retry()")
     earlier = "printed 0\nprinted 1\n" if is_background else ""
-    assert kernel.wait_for_update("'text/plain': " + repr(f"{earlier}printed 0\n"))
-    assert kernel.run("'after'").stream("stdout") == ""
+    assert fresh_kernel.wait_for_update("'text/plain': " + repr(f"{earlier}printed 0\n"))
+    assert fresh_kernel.run("'after'").stream("stdout") == ""

@@ -68,12 +68,12 @@ import matplotlib
 rcParams is matplotlib.rcParams
 = dictionaries and lists of the standard library
 from sys import modules, path as where, argv
-from mimetypes import types_map
+from errno import errorcode
 from string import ascii_letters
 from keyword import kwlist
 ---
-import sys, mimetypes, keyword
-modules is sys.modules, where is sys.path, types_map is mimetypes.types_map, kwlist is keyword.kwlist
+import sys, errno, keyword
+modules is sys.modules, where is sys.path, errorcode is errno.errorcode, kwlist is keyword.kwlist
 ---
 import sys, keyword
 modules is sys.modules, where is sys.path, kwlist is keyword.kwlist
