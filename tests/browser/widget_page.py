@@ -84,7 +84,8 @@ class WidgetPage:
         page.expose_function("toKernel", lambda content: self._unheard.append(content))
         code = json.dumps(page_code()).replace("</", "<\\/")
         page.set_content(_PAGE.format(style=page_style(), light="true" if light else "false", code=code, width=width))
-        page.wait_for_function("window.widget !== undefined")
+        # Until the module has run, `window.widget` is the element with that id.
+        page.wait_for_function("window.widget !== undefined && !(window.widget instanceof Element)")
         self.listen()
 
     def listen(self) -> None:
