@@ -16,7 +16,7 @@ CHECK := $(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or ne
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
-	@echo "make lint   ruff, vulture, mypy, pyright, import-linter"
+	@echo "make lint   ruff, vulture, mypy, pyright, import-linter, words"
 	@echo "make test-oldest   the notebook's tests with the oldest Jupyter that is supported"
 	@echo "make mutants   change the package in one place at a time, and list the changes that no test sees"
 	@echo "make fidelity   compare notebooks run plainly and with %%lambda"
@@ -84,6 +84,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.prose
 
 # Not in CI: hours. MODULES="lambdamagic/protocol/keys.py ..." makes mutants of those only.
 mutants: $(STAMP)

@@ -1,0 +1,1 @@
+"""The house style, held by a tool: `make lint` looks for the words in `words.toml` wherever a person reads."""
