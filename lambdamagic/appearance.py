@@ -1,11 +1,11 @@
-"""How a state looks: its sign, its colours, and a line that a notebook shows. Views and faces share it."""
+"""How a state looks: its sign, its colors, and a line that a notebook shows. Views and faces share it."""
 
 from __future__ import annotations
 
 import re
 from html import escape
 
-#: A sign for each state, since colour alone tells nothing to many.
+#: A sign for each state, since many people cannot distinguish colors.
 SIGNS = {
     **dict.fromkeys(("pending", "queued", "starting"), "…"),
     "running": "▶",
@@ -14,7 +14,7 @@ SIGNS = {
     "partly": "!",
     "cancelled": "■",
 }
-#: Of edges and bars: the page's own colours where it has variables for them, else some of middle lightness. None can be
+#: Of edges and bars: the page's own colors where it has variables for them, else some of middle lightness. None can be
 #: read as text on white and on every dark ground alike (VS Code, GitHub, exported pages).
 COLOURS = {
     **dict.fromkeys(("pending", "queued", "starting", "running"), "var(--jp-brand-color1,#2c7be0)"),
@@ -30,7 +30,7 @@ _GROUNDS = {
     "partly": "#8a5300",
     "cancelled": "#5f6368",
 }
-#: The style of a line beside a coloured edge.
+#: The style of a line next to a colored edge.
 LINE = (
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;margin:2px 0;"
     "padding:3px 10px;border-left:3px solid {colour};color:var(--jp-ui-font-color1,inherit);overflow-wrap:anywhere"
@@ -41,7 +41,7 @@ MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 
 
 def state_at_end(state: str, *, done: int, failed: int) -> str:
-    """Return how a job ended: one that went on to its end although tasks failed is `partly` done, if any was."""
+    """Return how a job ended: one that continued although tasks failed is `partly` done, if any was."""
     if state != "done" or not failed:
         return state
     return "partly" if done else "failed"
@@ -62,14 +62,14 @@ def html_state(state: str, word: str = "") -> str:
 
 
 def html_line(label: str, state: str, told: str) -> str:
-    """Return a line that a notebook shows: what it is, its state in sign, word and colour, and what else is known."""
+    """Return a line that a notebook shows: what it is, its state in sign, word and color, and what else is known."""
     colour = COLOURS.get(state, COLOURS["running"])
     more = f' <span style="opacity:.75">{escape(told)}</span>' if told else ""
     named = f'<span style="{MONO};font-weight:600">λ {escape(label)}</span>'
     return f'<div class="{AS_TEXT}" style="{LINE.format(colour=colour)}">{named} {html_state(state)}{more}</div>'
 
 
-#: What a terminal does with a text beside showing it; colours are left (SGR, "ECMA-48"), as they end with the line.
+#: Control sequences that do more than show text; colors are kept (SGR, "ECMA-48"), as they end with the line.
 _CONTROLS = re.compile(r"\x1b\[[0-9;:]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

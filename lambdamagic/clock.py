@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What tells the time and waits. Implementations are safe to share between threads."""
+    """A clock that can wait. Implementations are safe to share between threads."""
 
     def monotonic(self) -> float:
         """Return seconds that never go backwards; only differences mean something."""

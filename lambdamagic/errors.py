@@ -1,47 +1,47 @@
-"""Every error that lambdamagic raises by itself, in one tree.
+"""Every error that lambdamagic raises, in one tree.
 
-What the user's own code raises keeps its own type; only what goes wrong around it is found here::
+Exceptions of the user's code keep their own type; these are the failures around it::
 
     LambdaMagicError
-    |-- ConfigError                a setting is unknown, of the wrong kind or out of AWS's limits
-    |-- CaptureError               the cell cannot be turned into something to ship; nothing was sent
+    |-- ConfigError                a setting is unknown, of the wrong kind or outside AWS's limits
+    |-- CaptureError               the cell cannot be captured; nothing was sent
     |   |-- UnsupportedInCellError     a magic or star import that cannot run remotely
-    |   `-- EncodeError                a value that no pickler can carry, named with its path (a pickle.PicklingError)
-    |       `-- UnsendableItemsError       some items of a chunk; each task gets its own error
-    |-- TargetError                the place where jobs go is not usable
+    |   `-- EncodeError                a value that cannot be pickled, named with its path (a pickle.PicklingError)
+    |       `-- UnsendableItemsError       some items of a chunk cannot be sent; each task gets its own error
+    |-- TargetError                the target is not usable
     |   |-- LocalServerError           the embedded Lambda could not start or has died
     |   |-- CredentialsError           no credentials, or AWS refused them
-    |   |-- FunctionMissingError       the function does not exist (or cannot be used)
+    |   |-- FunctionMissingError       the function does not exist or cannot be used
     |   |-- UnreachableError           no connection could be made; nothing was sent
-    |   |   `-- NotReadyError              the function slept, or was changed, to the end of our patience
+    |   |   `-- NotReadyError              the function was inactive or being updated until the deadline
     |   |-- BucketMissingError         the bucket does not exist or may not be used
-    |   |-- PackageError               what the function is to hold cannot be put together
-    |   |   `-- PackageTooLargeError       it is larger than Lambda takes
+    |   |-- PackageError               the function's package cannot be built
+    |   |   `-- PackageTooLargeError       the package exceeds Lambda's limit
     |   `-- ImageError                 an image cannot be built, pushed or run
-    |       `-- ImageMissingError          there is no such image on this machine
+    |       `-- ImageMissingError          the image does not exist on this machine
     |-- ProtocolError              client and function do not understand each other
-    |   |-- VersionMismatchError       protocol, Python or serialiser versions differ
+    |   |-- VersionMismatchError       protocol, Python or serializer versions differ
     |   |-- ParityError                the function lacks a package that the code imports, or has another version
-    |   `-- IntegrityError             bytes do not carry the digest or signature that they should
-    |-- InvocationError            AWS ran (or refused) the invocation and the user's code has no say in it
-    |   |-- ThrottledError             429 to the end of our patience; nothing ran
-    |   |-- PayloadTooLargeError       over Lambda's payload limits; nothing ran
+    |   `-- IntegrityError             bytes do not match their digest or signature
+    |-- InvocationError            AWS refused the invocation, or it failed outside the user's code
+    |   |-- ThrottledError             still throttled after the retry deadline; nothing ran
+    |   |-- PayloadTooLargeError       the event exceeds Lambda's payload limit; nothing ran
     |   |-- FunctionTimedOutError      the deadline passed; carries the stacks at that moment
-    |   |-- OutOfMemoryError           the execution environment was killed for its memory
-    |   |-- EnvironmentDiedError       the process ended (os._exit, a signal, a crash)
-    |   |-- AnswerLostError            the code ran, and its answer could not be stored; it is not run again
+    |   |-- OutOfMemoryError           the execution environment ran out of memory
+    |   |-- EnvironmentDiedError       the process exited (os._exit, a signal, a crash)
+    |   |-- AnswerLostError            the code ran, but its answer could not be stored; it is not run again
     |   `-- InvocationLostError        the connection broke; whether the code ran is unknown
-    |-- DeployError                what was to be made on AWS could not be made, changed or deleted
-    |   |-- NotOursError               it was not made by lambdamagic; nothing was touched
-    |   |-- DeploymentMissingError     there is no such deployment
-    |   |-- StackFailedError           CloudFormation gave up, and says where
-    |   `-- AwsBusyError               AWS throttled us, or takes longer than our patience; run it again
-    |-- CostLimitError             the job cost as much as it may; nothing more was launched
-    |-- ResultError                the code ran and its result cannot come back as it should
-    |   `-- ResultEncodeError          no pickler can carry it (a pickle.PicklingError)
-    |-- BeforeFailedError          a background job was queued behind one that failed; nothing of it ran
-    |-- JobMissingError            a job is not known here, or the bucket no longer holds it
-    `-- JobCancelledError          the user cancelled
+    |-- DeployError                an AWS resource could not be created, changed or deleted
+    |   |-- NotOursError               the resource was not created by lambdamagic; nothing was changed
+    |   |-- DeploymentMissingError     the deployment does not exist
+    |   |-- StackFailedError           CloudFormation failed; the message has the resource
+    |   `--  AwsBusyError               AWS throttled us, or did not finish in time; run it again
+    |-- CostLimitError             the job reached its cost limit; nothing more was launched
+    |-- ResultError                the code ran, but its result cannot be returned
+    |   `-- ResultEncodeError          the result cannot be pickled (a pickle.PicklingError)
+    |-- BeforeFailedError          a background job was queued behind one that failed; it did not run
+    |-- JobMissingError            the job is unknown here, or no longer in the bucket
+    `-- JobCancelledError          the job was cancelled
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ from typing import Any
 
 
 class LambdaMagicError(Exception):
-    """Base of every error that lambdamagic raises by itself.
+    """Base of every error that lambdamagic raises.
 
     Args:
-        message: What happened, and with what.
-        hint: What the reader can do next, as one imperative sentence; shown on a line of its own.
+        message: What happened and with which value, without a period.
+        hint: What the reader can do next, as one imperative sentence; shown on a separate line.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -70,7 +70,7 @@ class LambdaMagicError(Exception):
         return (_rebuild, (type(self), self.message, self.__dict__.copy()))
 
     def _render_traceback_(self) -> list[str]:
-        # IPython shows this instead of a stack of our own frames, which would tell the user nothing.
+        # IPython shows this instead of a stack of our own frames, which do not help the user.
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -82,11 +82,11 @@ def _rebuild(cls: type[LambdaMagicError], message: str, state: dict[str, Any]) -
 
 
 class ConfigError(LambdaMagicError):
-    """A setting is unknown, of the wrong kind or out of AWS's limits."""
+    """A setting is unknown, of the wrong kind or outside AWS's limits."""
 
 
 class CaptureError(LambdaMagicError):
-    """The cell cannot be turned into something to ship; nothing was sent."""
+    """The cell cannot be captured; nothing was sent."""
 
 
 class UnsupportedInCellError(CaptureError):
@@ -94,14 +94,14 @@ class UnsupportedInCellError(CaptureError):
 
 
 class EncodeError(CaptureError, pickle.PicklingError):
-    """A value that no pickler can carry, named with the path to the offending part."""
+    """A value cannot be pickled; the message has the path to the offending part."""
 
 
 class UnsendableItemsError(EncodeError):
     """Some items of a chunk cannot be sent; the others can.
 
     Attributes:
-        errors: What is to be raised for those, by their positions in the chunk.
+        errors: The error to raise for each, by its position in the chunk.
     """
 
     def __init__(self, errors: dict[int, BaseException]) -> None:
@@ -110,7 +110,7 @@ class UnsendableItemsError(EncodeError):
 
 
 class TargetError(LambdaMagicError):
-    """The place where jobs go is not usable."""
+    """The target, where jobs run, is not usable."""
 
 
 class UnreachableError(TargetError):
@@ -118,7 +118,7 @@ class UnreachableError(TargetError):
 
 
 class NotReadyError(UnreachableError):
-    """The function slept, or is being made or changed, to the end of our patience: nothing ran."""
+    """The function was inactive, or was being created or updated, until the deadline: nothing ran."""
 
 
 class LocalServerError(TargetError):
@@ -138,10 +138,10 @@ class BucketMissingError(TargetError):
 
 
 class PackageError(TargetError):
-    """What the function is to hold cannot be put together, or is larger than Lambda takes; nothing was changed.
+    """The function's package cannot be built, or exceeds Lambda's limit; nothing was changed.
 
     Attributes:
-        detail: What the tool said that was asked, if one was.
+        detail: The output of pip or uv, if one of them failed.
     """
 
     def __init__(self, message: str, *, hint: str | None = None, detail: str = "") -> None:
@@ -150,7 +150,7 @@ class PackageError(TargetError):
 
 
 class PackageTooLargeError(PackageError):
-    """What the function is to hold is larger than Lambda takes; nothing was changed."""
+    """The function's package exceeds Lambda's limit; nothing was changed."""
 
 
 class ImageError(TargetError):
@@ -158,7 +158,7 @@ class ImageError(TargetError):
 
 
 class ImageMissingError(ImageError):
-    """There is no such image on this machine."""
+    """The image does not exist on this machine."""
 
 
 class ProtocolError(LambdaMagicError):
@@ -166,7 +166,7 @@ class ProtocolError(LambdaMagicError):
 
 
 class VersionMismatchError(ProtocolError):
-    """Protocol, Python or serialiser versions differ between client and function."""
+    """Protocol, Python or serializer versions differ between client and function."""
 
 
 class ParityError(ProtocolError):
@@ -175,7 +175,7 @@ class ParityError(ProtocolError):
     Args:
         message: What happened.
         hint: What to do.
-        deployment: The deployment that the packages can be added to; empty where the function is none.
+        deployment: The deployment that the packages can be added to; empty if the function is not part of one.
         requirements: The packages, as `name==version`.
     """
 
@@ -187,16 +187,16 @@ class ParityError(ProtocolError):
 
 
 class IntegrityError(ProtocolError):
-    """Bytes do not carry the digest or signature that they should; they were not unpickled."""
+    """Bytes do not match their digest or signature; they were not unpickled."""
 
 
 class InvocationError(LambdaMagicError):
-    """The invocation failed in a way in which the user's code has no say.
+    """The invocation failed for a reason outside the user's code.
 
     Attributes:
         request_id: AWS's id of the invocation, where one was given.
         log_tail: The end of the invocation's log (at most 4 KiB), where AWS returned it.
-        may_have_run: Whether the user's code can have run, in part or whole.
+        may_have_run: Whether the user's code may have run, in part or completely.
     """
 
     may_have_run = True
@@ -215,7 +215,7 @@ class InvocationError(LambdaMagicError):
 
 
 class ThrottledError(InvocationError):
-    """Lambda refused with 429 to the end of our patience; nothing ran.
+    """Lambda still throttled the invocation (HTTP 429) after the retry deadline; nothing ran.
 
     Attributes:
         retry_after_s: How long Lambda asked to wait (the header Retry-After); 0 if it did not say.
@@ -226,7 +226,7 @@ class ThrottledError(InvocationError):
 
 
 class PayloadTooLargeError(InvocationError):
-    """The event is larger than Lambda takes; nothing ran."""
+    """The event exceeds Lambda's payload limit; nothing ran."""
 
     may_have_run = False
 
@@ -235,7 +235,7 @@ class FunctionTimedOutError(InvocationError):
     """The deadline passed while the user's code ran.
 
     Attributes:
-        stacks: The stack of every remote thread shortly before the deadline, as text.
+        stacks: The stack of every remote thread just before the deadline, as text.
         outputs: What the code had printed and displayed by then, as `protocol.envelope.Response` has it.
     """
 
@@ -248,14 +248,14 @@ class FunctionTimedOutError(InvocationError):
 
     def __str__(self) -> str:
         text = super().__str__()
-        return f"{text}\n\nWhere it was when the time ran out:\n{self.stacks.rstrip()}" if self.stacks else text
+        return f"{text}\n\nStacks just before the timeout:\n{self.stacks.rstrip()}" if self.stacks else text
 
 
 class OutOfMemoryError(InvocationError):
-    """The execution environment was killed because it used more memory than the function has.
+    """The execution environment ran out of memory and was killed.
 
     Attributes:
-        peak_memory_mb: The highest memory use that was seen, in MB, where it is known.
+        peak_memory_mb: The highest memory use that was measured, in MB; None if unknown.
         memory_mb: The function's memory, in MB.
     """
 
@@ -274,47 +274,47 @@ class InvocationLostError(InvocationError):
 
 
 class AnswerLostError(InvocationError):
-    """The code ran, or may have run to its end, and its answer could not be stored. It is not run again."""
+    """The code ran, or may have completed, but its answer could not be stored. It is not run again."""
 
 
 class DeployError(LambdaMagicError):
-    """What was to be made on AWS could not be made, changed or deleted."""
+    """An AWS resource could not be created, changed or deleted."""
 
 
 class NotOursError(DeployError):
-    """It was not made by lambdamagic; nothing was touched."""
+    """The resource was not created by lambdamagic; nothing was changed."""
 
 
 class DeploymentMissingError(DeployError):
-    """There is no deployment of that name in this account and region."""
+    """The deployment does not exist in this account and region."""
 
 
 class StackFailedError(DeployError):
-    """CloudFormation gave up, and says where."""
+    """CloudFormation failed to create or change the stack; the message names the resource."""
 
 
 class AwsBusyError(DeployError):
-    """AWS throttled us, or takes longer than our patience; the same command goes on where it stopped."""
+    """AWS throttled us, or did not finish before the deadline; the same command continues where it stopped."""
 
 
 class CostLimitError(LambdaMagicError):
-    """The job has cost as much as it may (the setting `max_cost_usd`); nothing more was launched."""
+    """The job reached its cost limit (the setting `max_cost_usd`); nothing more was launched."""
 
 
 class ResultError(LambdaMagicError):
-    """The code ran, and its result cannot come back as it should."""
+    """The code ran, but its result cannot be returned."""
 
 
 class ResultEncodeError(ResultError, pickle.PicklingError):
-    """The code ran, and no pickler can carry its result."""
+    """The code ran, but its result cannot be pickled."""
 
 
 class JobMissingError(LambdaMagicError):
-    """A job is not known here, or the bucket no longer holds it; nothing was sent."""
+    """The job is unknown here, or no longer in the bucket; nothing was sent."""
 
 
 class BeforeFailedError(LambdaMagicError):
-    """A background job was queued behind one that failed or was cancelled; nothing of it ran. Its cause says why."""
+    """A background job was queued behind one that failed or was cancelled; it did not run. The cause says why."""
 
 
 class JobCancelledError(LambdaMagicError):

@@ -25,10 +25,10 @@ class JobQueued:
 
     Attributes:
         job_id: Its id.
-        label: What runs, in a few words, for a person.
+        label: A short name of the job, for a person.
         task_count: How many tasks it has; None when that is not known yet.
         is_behind: Whether it waits for another job.
-        note: What it waits for, for a person; empty where nobody needs to know.
+        note: What the job waits for, for a person; empty if nothing is worth showing.
         at: Seconds since the epoch.
     """
 
@@ -46,10 +46,10 @@ class JobStarted:
 
     Attributes:
         job_id: Its id.
-        label: What runs, in a few words, for a person.
+        label: A short name of the job, for a person.
         task_count: How many tasks it has; None when that is not known yet.
         memory_mb: The function's memory.
-        is_billed: Whether AWS bills it; the embedded Lambda tells what it would cost.
+        is_billed: Whether AWS bills it; the embedded Lambda computes what AWS would charge.
         at: Seconds since the epoch.
     """
 
@@ -104,7 +104,7 @@ class InvocationRetried:
 
 @dataclass(frozen=True)
 class InvocationBackedUp:
-    """An invocation takes much longer than its siblings: its tasks are run a second time beside it.
+    """An invocation takes much longer than its siblings: its tasks are started a second time.
 
     Attributes:
         after_s: How long it had taken by then.
@@ -143,7 +143,7 @@ class InvocationFinished:
 
 @dataclass(frozen=True)
 class BatchHandedOver:
-    """An invoker handed many events to Lambda's queue; the invocations that these are have events of their own.
+    """An invoker handed many events to Lambda's queue; each invocation has its own events.
 
     Attributes:
         invocations: How many.
@@ -209,14 +209,14 @@ Listener: TypeAlias = Callable[[Event], None]
 
 
 class Listeners:
-    """Those who are told. Thread-safe."""
+    """The listeners of a job. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: tuple[Listener, ...] = ()
 
     def add(self, listener: Listener) -> Callable[[], None]:
-        """Tell `listener` of every event from now on; the returned function ends that."""
+        """Call `listener` with every event from now on; the returned function ends that."""
         with self._lock:
             self._listeners += (listener,)
 
@@ -227,7 +227,7 @@ class Listeners:
         return remove
 
     def emit(self, event: Event) -> None:
-        """Tell all listeners. A broken view must not break the job: it is removed, and its error shown once."""
+        """Call all listeners. A broken view must not break the job: it is removed, and its error shown once."""
         for listener in self._listeners:
             try:
                 listener(event)
@@ -237,5 +237,5 @@ class Listeners:
                 traceback.print_exc(file=sys.stderr)
 
 
-#: Told of the events of every job in this process, besides the job's own listeners. Empty unless somebody adds one.
+#: Listeners of the events of every job in this process, in addition to the job's own. Empty by default.
 EVERY_JOB = Listeners()

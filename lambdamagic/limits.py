@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 _QUOTAS = '"Lambda quotas", AWS Lambda Developer Guide'
 _CREATE = '"CreateFunction", Lambda API reference'
 
-#: What an event or an answer holds beside its payload.
+#: What an event or an answer holds in addition to its payload.
 ENVELOPE_ALLOWANCE_BYTES = 64 * 1024
 
 
@@ -42,7 +42,7 @@ class Limit:
     source: str
 
     def __str__(self) -> str:
-        """Return the range as it stands in a help text: `128 to 10240 MB`."""
+        """Return the range as a help text has it: `128 to 10240 MB`."""
         return f"{self.least} to {self.most} {self.unit}".rstrip()
 
     def warn_above(self, what: str, value: int, *, stacklevel: int = 2) -> None:
@@ -55,8 +55,8 @@ class Limit:
         """
         if value > self.most:
             warnings.warn(
-                f"{what} of {value:,} {self.unit} is more than the {self.most:,} that are known to be possible "
-                f"({self.source}); it is tried all the same",
+                f"{what} of {value:,} {self.unit} is more than AWS's documented maximum of {self.most:,} "
+                f"({self.source}); trying it anyway",
                 LimitWarning,
                 stacklevel=stacklevel + 1,
             )
@@ -66,7 +66,7 @@ class Limit:
 class ComputeLimits:
     """The limits of one kind of compute.
 
-    Attributes that do not speak for themselves:
+    Attributes whose names need an explanation:
         ephemeral_mb: The size of /tmp.
         sync_payload_bytes: The request of a synchronous invocation, and its response.
         async_payload_bytes: The request of an asynchronous invocation.
@@ -76,7 +76,7 @@ class ComputeLimits:
         image_bytes: An image, uncompressed.
         layers: How many layers a function takes.
         log_tail_bytes: The end of the log that comes with an answer.
-        new_environments: How many environments a function gets anew in `ramp_s` seconds.
+        new_environments: How many new environments a function gets in `ramp_s` seconds.
         pythons: The minor versions that there are runtimes for.
     """
 

@@ -101,7 +101,7 @@ def test_a_function_brings_the_limits_of_its_compute():
 @pytest.mark.parametrize("size", [{"memory_mb": 20_000}, {"timeout_s": 3600}, {"ephemeral_mb": 20_000}])
 def test_a_larger_function_is_warned_about(size):
     """AWS may take by now what was not known when this was written."""
-    with pytest.warns(LimitWarning, match="known to be possible"):
+    with pytest.warns(LimitWarning, match="documented maximum"):
         FunctionSpec(name="f", python="3.12", **size)
 
 

@@ -116,7 +116,7 @@ def attach(job_id: str, **options: Any) -> MapJob:
     if not work.is_map:
         work.let_go()
         raise JobMissingError(
-            f"job {job_id} is a cell: its names belong into a notebook", hint=f"there, run %lambda attach {job_id}"
+            f"job {job_id} is a cell: its names belong into a notebook", hint=f"There, run %lambda attach {job_id}"
         )
     try:
         job = MapJob(launcher, work)
@@ -144,7 +144,7 @@ def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None
         if note.state == "running":
             raise JobMissingError(
                 f"job {job_id} still belongs to the process {note.client_pid}, which runs",
-                hint="wait for it there, or end that process first",
+                hint="Wait for it there, or end that process first",
             )
         launcher = Launcher(read_options({**_options_of(note), **(options or {})}))
         return launcher, StoredWork(launcher.place(), note, home, lock=lock)
@@ -159,6 +159,6 @@ def _options_of(note: JobNote) -> dict[str, Any]:
         # Its server is gone with the client; what is left of it is only the note.
         raise JobMissingError(
             f"job {note.job_id} ran on an embedded Lambda that ended with its client, and its bucket with it",
-            hint="jobs on AWS outlive their client: target aws, mode event",
+            hint="Jobs on AWS outlive their client: target aws, mode event",
         )
     return {**where, "mode": note.mode}

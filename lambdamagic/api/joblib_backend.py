@@ -44,7 +44,7 @@ def _shared_from(max_nbytes: Any, options: dict[str, Any]) -> int | None:
     if mode in ("r+", "w+"):
         raise ConfigError(
             f"the backend {NAME!r} does not take mmap_mode={mode!r}: tasks on other machines share no memory",
-            hint="use 'r', or 'c' for a copy of its own for each task",
+            hint="Use 'r', or 'c' for a copy of its own for each task",
         )
     return None if max_nbytes is None or mode in (None, "c") else int(max_nbytes)
 

@@ -83,5 +83,5 @@ def put(obj: _T) -> Reference[_T]:
         path, reason = explain_unpicklable("the object", obj, home)
         raise EncodeError(
             f"what was put cannot be sent to Lambda because of {path}: {reason}",
-            hint="put what it is made from, and make it inside of the function",
+            hint="Put what it is made from, and make it inside of the function",
         ) from error

@@ -53,7 +53,7 @@ class _Files:
 
 def still_expired(error: RuntimeError) -> CredentialsError:
     """Return our error for botocore's RuntimeError about credentials that are expired even when renewed."""
-    return CredentialsError(f"the AWS credentials have expired, and renewing gave expired ones: {error}", hint=SIGN_IN)
+    return CredentialsError(f"the AWS credentials have expired, and so have the renewed ones: {error}", hint=SIGN_IN)
 
 
 class AwsAccess:
@@ -92,7 +92,7 @@ class AwsAccess:
         self._credentials: Any = None
         self._files = _Files()
         self._renewed_at = float("-inf")
-        #: How often the session was made anew: a client of an older one has older credentials.
+        #: How often the session was recreated: a client of an older one has older credentials.
         self.generation = 0
 
     def session(self) -> boto3.Session:
@@ -174,8 +174,8 @@ class AwsAccess:
                 self._files.watch(self.session(), credentials)
             if credentials is None:
                 raise CredentialsError(
-                    "no AWS credentials were found",
-                    hint="Sign in (`aws sso login`, `aws configure`), or set the setting `target` to local",
+                    "no AWS credentials found",
+                    hint="Run `aws configure` or `aws sso login`, or use --target local",
                 )
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -190,7 +190,7 @@ class AwsAccess:
     def lasting_s(self, needed_s: float) -> float:
         """Return for how long the credentials last, in seconds, after having tried for some that last long enough.
 
-        What they sign ends with them. Credentials that do not tell when they end are taken to last.
+        What they sign ends with them. Credentials without an expiry time are assumed to last.
         """
         self.credentials()
         left_s = self._left_s()
@@ -207,7 +207,7 @@ class AwsAccess:
         return float("inf") if ends is None else (ends - datetime.now(UTC)).total_seconds()
 
     def renew(self) -> bool:
-        """Let the next call look for credentials anew, in files, variables and caches; False if they were given."""
+        """Let the next call look up credentials again, in files, variables and caches; False if they were given."""
         if self._keys[0] is not None:
             return False
         with self._lock:
@@ -227,7 +227,7 @@ class AwsAccess:
         if region is None:
             raise ConfigError(
                 "no AWS region is set",
-                hint="Name one, such as eu-central-1: with --region, the setting `region`, or AWS_DEFAULT_REGION",
+                hint="Set one, such as eu-central-1, with --region, the setting `region` or AWS_DEFAULT_REGION",
             )
         return region
 

@@ -41,16 +41,16 @@ class AwsContext:
     where: str = ""
 
 
-SIGN_IN = "Sign in again (`aws sso login`, `aws configure`), or set the setting `profile`"
+SIGN_IN = "Run `aws configure` or `aws sso login`, or set the setting `profile`"
 
 # Codes come from "Error responses" of the S3 API reference, "Invoke" of the Lambda API reference and "Common errors".
 _CREDENTIALS = {
-    "InvalidAccessKeyId": "AWS does not know this access key id",
-    "InvalidClientTokenId": "AWS does not know this access key id",
-    "UnrecognizedClientException": "AWS does not know these credentials",
-    "AuthFailure": "AWS does not know these credentials",
-    "SignatureDoesNotMatch": "the secret access key does not belong to the access key id",
-    "InvalidSignatureException": "the secret access key does not belong to the access key id",
+    "InvalidAccessKeyId": "unknown access key ID",
+    "InvalidClientTokenId": "unknown access key ID",
+    "UnrecognizedClientException": "AWS does not recognize these credentials",
+    "AuthFailure": "AWS does not recognize these credentials",
+    "SignatureDoesNotMatch": "the secret access key does not match the access key ID",
+    "InvalidSignatureException": "the secret access key does not match the access key ID",
     "IncompleteSignature": "the request was not signed as AWS expects",
     "IncompleteSignatureException": "the request was not signed as AWS expects",
     "MissingAuthenticationToken": "the request carried no credentials",
@@ -61,7 +61,7 @@ _CREDENTIALS = {
     "InvalidToken": "the session token is not valid",
     "RequestExpired": "the request's signature has expired",
     "RequestTimeTooSkewed": "this machine's clock differs from AWS's by more than 15 minutes",
-    "NoCredentialsError": "no AWS credentials were found",
+    "NoCredentialsError": "no AWS credentials found",
     "PartialCredentialsError": "the AWS credentials are incomplete",
     "CredentialRetrievalError": "the AWS credentials could not be retrieved",
     "TokenRetrievalError": "the SSO token could not be retrieved",
@@ -72,7 +72,7 @@ _CREDENTIALS = {
 }
 _EXPIRED = ("ExpiredToken", "TokenRefreshRequired", "RequestExpired")
 _CREDENTIAL_HINTS = {
-    "RequestTimeTooSkewed": "Set this machine's clock right",
+    "RequestTimeTooSkewed": "Correct this machine's clock",
     "ProfileNotFound": "List the profiles with `aws configure list-profiles` and set the setting `profile`",
 }
 _BUCKET = {
@@ -107,8 +107,8 @@ _TOO_LARGE = {"RequestTooLargeException", "SerializedRequestEntityTooLargeExcept
 _MISSING_RIGHT = re.compile(r"not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?")
 _REGION = ("NoRegionError", "InvalidRegionError")
 _UNREACHABLE = {
-    "EndpointConnectionError": "nothing answers there",
-    "ConnectTimeoutError": "nothing answered in time",
+    "EndpointConnectionError": "no server answers at this address",
+    "ConnectTimeoutError": "the connection timed out",
     "ProxyConnectionError": "the proxy cannot be reached",
     "SSLError": "the TLS certificate was not accepted",
     "InvalidRegionError": "the region is not valid",
@@ -132,7 +132,7 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
     could_not = f"could not {context.doing}"
     if code in _CREDENTIALS:
         if "Signature expired" in message or "Signature not yet current" in message:
-            code = "RequestTimeTooSkewed"  # Lambda has no code of its own for it
+            code = "RequestTimeTooSkewed"  # Lambda has no separate code for it
         hint = _CREDENTIAL_HINTS.get(code, SIGN_IN)
         return CredentialsError(f"{could_not}: {_CREDENTIALS[code]}{said}", hint=hint)
     if code in _BUCKET:
@@ -145,24 +145,24 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
         return _access_denied(could_not, said, context)
     if code == "ResourceNotFoundException":
         return FunctionMissingError(
-            f"{could_not}: there is no function {context.function!r}{_at(context)}{said}",
-            hint="Make it with `lambdamagic deploy`, or set the settings `function` and `region`",
+            f"{could_not}: no function {context.function!r}{_at(context)}{said}",
+            hint="Run `lambdamagic deploy`, or set `function` and `region` to an existing function",
         )
     if code in _FUNCTION_NOT_READY and context.function:
         if "state: Failed" in message:  # for good
             return FunctionMissingError(
                 f"{could_not}: the function {context.function!r} cannot be used{said}",
-                hint="`lambdamagic doctor` tells why; deploy it again",
+                hint="Run `lambdamagic doctor` for the reason, and deploy it again",
             )
         return NotReadyError(
             f"{could_not}: the function {context.function!r} is not ready yet{said}",
-            hint="It slept, or is being changed. Run it again when `aws lambda get-function` shows Active, and the "
-            "last update Successful",
+            hint="It was inactive, or is being updated. Run it again when `aws lambda get-function` shows the state "
+            "Active and the last update Successful",
         )
     if context.function and (code in _TOO_LARGE or status == 413):
-        return PayloadTooLargeError(f"{could_not}: the event is larger than Lambda takes{said}")
+        return PayloadTooLargeError(f"{could_not}: the event exceeds Lambda's payload limit{said}")
     if context.function and (code in _THROTTLED or status == 429):
-        return ThrottledError(f"{could_not}: Lambda is at its limit of concurrent executions or requests{said}")
+        return ThrottledError(f"{could_not}: the limit of concurrent executions or requests is reached{said}")
     if code == "InvalidRequestContentException":
         return ProtocolError(f"{could_not}: Lambda does not accept the event as JSON{said}")
     if code in _UNREACHABLE:
@@ -215,7 +215,7 @@ def code_of(exc: BaseException) -> tuple[str, int, str]:
 
 
 def is_expired(error: BaseException) -> bool:
-    """Say whether an error of ours tells that a session token has expired: a new session may have a newer one."""
+    """Return whether an error says that a session token has expired: a new session may have a newer one."""
     return isinstance(error, CredentialsError) and any(f"AWS: {code}" in str(error) for code in _EXPIRED)
 
 
@@ -228,14 +228,14 @@ def missing_right(message: str) -> tuple[str, str] | None:
 def _access_denied(could_not: str, said: str, context: AwsContext) -> LambdaMagicError:
     missing = missing_right(said)
     if missing is not None:
-        text = f"{could_not}: these credentials may not do that: they lack {missing[0]} on {missing[1]}{said}"
-        hint = f"Ask for the policy that `lambdamagic policy user` prints: it has {missing[0]}"
+        text = f"{could_not}: these credentials lack the permission {missing[0]} on {missing[1]}{said}"
+        hint = f"Attach the policy that `lambdamagic policy user` prints: it has {missing[0]}"
     elif context.bucket:
         text = f"{could_not}: these credentials may not use the bucket {context.bucket!r}{said}"
         hint = "Allow s3:GetObject, s3:PutObject and s3:DeleteObject on its objects and s3:ListBucket on it"
     else:
         action = f"lambda:InvokeFunction on {context.function}" if context.function else "the action named above"
-        text, hint = f"{could_not}: these credentials may not do that{said}", f"Allow {action}"
+        text, hint = f"{could_not}: these credentials lack a permission{said}", f"Allow {action}"
     return BucketMissingError(text, hint=hint) if context.bucket else CredentialsError(text, hint=hint)
 
 
@@ -245,7 +245,7 @@ def _at(context: AwsContext) -> str:
 
 def _reach_hint(code: str) -> str:
     if code in _REGION:
-        return "Name one, such as eu-central-1: with --region, the setting `region`, or AWS_DEFAULT_REGION"
+        return "Set one, such as eu-central-1, with --region, the setting `region` or AWS_DEFAULT_REGION"
     if code == "SSLError":
         return "If a proxy re-signs TLS here, name its CA file in AWS_CA_BUNDLE"
     return "Check the network, the proxy settings and the settings `endpoint_url` and `region`"

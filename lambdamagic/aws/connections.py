@@ -23,7 +23,7 @@ CHUNK_BYTES = 1 << 20
 """How much is handed to the socket at once: its timeout then covers a megabyte, not a whole body."""
 
 NETWORK_ERRORS = (OSError, http.client.HTTPException)
-"""Everything by which an exchange can fail for want of a working connection."""
+"""Everything by which an exchange can fail without a working connection."""
 
 _COALESCE_BYTES = 64 << 10  # smaller pieces are joined, for a system call each would cost more than the copy
 _IDLE_S = 50.0  # servers give idle connections up after about a minute; a request must not cross that
@@ -80,7 +80,7 @@ class Connections:
         Args:
             method: The HTTP method.
             url: An absolute http or https URL.
-            headers: Beside Host and Content-Length.
+            headers: In addition to Host and Content-Length.
             body: Flat views, sent one after the other; None for a request without a body.
             timeout_s: How long a silent server is waited for.
 
@@ -104,7 +104,7 @@ class Connections:
             self._release((parts.scheme, parts.netloc), sock, keep=keep)
 
     def forget_idle(self) -> None:
-        """Close the connections that nobody uses now: after a freeze their other ends are gone, and did not say so."""
+        """Close idle connections: after a freeze their peers are gone without a notice."""
         with self._lock:
             idle = [sock for kept in self._idle.values() for sock, _ in kept]
             self._idle.clear()
@@ -130,7 +130,7 @@ class Connections:
     def _answered(
         self, method: str, parts: SplitResult, head: bytes, body: Sequence[memoryview], timeout_s: float
     ) -> tuple[socket.socket, http.client.HTTPResponse]:
-        """Send on a kept connection, and once more on a new one if that was dead; return the response's beginning."""
+        """Send on a kept connection, and again on a new one if that was dead; return the response's beginning."""
         origin = (parts.scheme, parts.netloc)
         sock = self._take(origin)
         if sock is not None:
@@ -223,7 +223,7 @@ class _Response(http.client.HTTPResponse):
             if self.fp is not None:
                 self.fp = whole
         if self.length is None and not self.chunked:
-            raise http.client.RemoteDisconnected("the response tells neither its length nor its chunks")
+            raise http.client.RemoteDisconnected("the response has neither a length nor chunks")
 
 
 class _Head:
@@ -243,7 +243,7 @@ class _Head:
 
 
 def chunks(views: Sequence[memoryview]) -> Iterator[memoryview | bytes]:
-    """Yield the views' bytes in order, in pieces good for a socket: small neighbours joined, large ones cut."""
+    """Yield the views' bytes in order, in pieces good for a socket: small neighbors joined, large ones cut."""
     small: list[memoryview] = []
     small_bytes = 0
     for view in views:

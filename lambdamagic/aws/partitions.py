@@ -1,7 +1,7 @@
 """AWS's partitions, and the hosts of its services in them.
 
-What runs in Lambda has no botocore, so this is botocore's `partitions.json` in a few lines; a test compares the two.
-Knows names only, and asks nobody.
+The function has no botocore, so this is botocore's `partitions.json` in a few lines; a test compares the two.
+It knows names only and makes no requests.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ class Partition:
     """One of AWS's separate worlds.
 
     Attributes:
-        name: As it stands in ARNs.
+        name: As written in ARNs.
         begin: How the names of its regions begin.
         dns_suffix: The end of its hosts' names.
-        dual_stack_suffix: The same of hosts that speak IPv6 too; S3 has its own way.
+        dual_stack_suffix: The same for hosts that also support IPv6; S3 differs.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Endpoints:
     Attributes:
         region: The region.
         fips: Those with validated cryptography.
-        dual_stack: Those that speak IPv6 too.
+        dual_stack: Those that also support IPv6.
     """
 
     region: str

@@ -1,7 +1,7 @@
 """The signing key of AWS's Signature Version 4, kept for the day and credentials that it is valid for.
 
 "Create a signed AWS API request", IAM user guide. Used to presign S3's URLs and to sign Lambda's invocations: botocore
-derives the key anew for every request and wraps each in objects, which costs several times what the signature does.
+derives the key again for every request and wraps each in objects, which costs several times what the signature does.
 """
 
 from __future__ import annotations

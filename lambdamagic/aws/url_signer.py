@@ -81,5 +81,5 @@ class UrlSigner:
 
 @lru_cache(maxsize=256)
 def _quote(text: str) -> str:
-    """Quote a name or value. A session token has a thousand characters, and stands in each URL of the session."""
+    """Quote a name or value. A session token has a thousand characters, and is part of each URL of the session."""
     return quote(text, safe=_UNRESERVED)

@@ -57,7 +57,7 @@ def wheel_source(
 
     for file in files:
         if not file.is_file():
-            raise ConfigError(f"there is no requirements file {file}", hint="name one with -r FILE")
+            raise ConfigError(f"there is no requirements file {file}", hint="Name one with -r FILE")
     if not notebooks:
         return WheelSource(packages, files)
     needs = needs_of_notebooks(notebooks)

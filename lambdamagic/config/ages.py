@@ -18,5 +18,5 @@ def parse_age(text: str) -> float:
     """
     found = _AGE.fullmatch(text.strip())
     if found is None:
-        raise ConfigError(f"{text!r} is not an age", hint="Write it as 90s, 10m, 2h, 3d or 1w")
+        raise ConfigError(f"invalid age {text!r}", hint="Write it as 90s, 10m, 2h, 3d or 1w")
     return int(found[1]) * _UNITS[found[2]]

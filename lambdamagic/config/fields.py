@@ -20,6 +20,9 @@ Kind = Literal["str", "int", "float", "bool"]
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
+#: The origin of a value that the caller gave: it needs no mention.
+OPTIONS = "an option or argument"
+
 _WORDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
@@ -84,11 +87,11 @@ class Spec:
         if self.kind in ("int", "float"):
             unit = f" {self.unit}" if self.unit else ""
             if self.most is None:
-                return f"{self.least}{unit} or more"
-            return f"{self.least} to {self.most}{unit}"
+                return f"{self.least:,}{unit} or more"
+            return f"{self.least:,} to {self.most:,}{unit}"
         return self.shape or _WORDS[self.kind]
 
-    def read(self, name: str, value: object, *, origin: str, from_text: bool) -> Value:
+    def read(self, name: str, value: object, *, origin: str, from_text: bool, spelled: str = "") -> Value:
         """Return a value as the setting's own type, checked.
 
         Args:
@@ -96,19 +99,21 @@ class Spec:
             value: What the origin holds; never None.
             origin: Where it comes from, for the message.
             from_text: Whether numbers and truth values may be written as text, as in environment variables.
+            spelled: How the user wrote the setting, such as `--memory`; by default `name =`.
 
         Raises:
             ConfigError: it is of the wrong kind or out of its limits.
         """
+        spelled = spelled or f"{name} ="
         typed = self._typed(value, from_text=from_text)
         if typed is None:
-            raise self._error(name, value, origin, f"is not {_WORDS[self.kind]}")
+            raise self._error(name, spelled, value, origin, f"is not {_WORDS[self.kind]}")
         if self.choices and typed not in self.choices:
-            raise self._error(name, value, origin, "is not one of its values", suggest=str(typed))
+            raise self._error(name, spelled, value, origin, "is not allowed", suggest=str(typed))
         if isinstance(typed, int | float) and not isinstance(typed, bool) and self._out_of_range(typed):
-            raise self._error(name, value, origin, "is out of range")
+            raise self._error(name, spelled, value, origin, f"is out of range ({self.allowed})")
         if self.pattern and isinstance(typed, str) and not re.fullmatch(self.pattern, typed):
-            raise self._error(name, value, origin, "has the wrong form")
+            raise self._error(name, spelled, value, origin, "has the wrong form")
         return typed
 
     def _typed(self, value: object, *, from_text: bool) -> Value:
@@ -135,12 +140,20 @@ class Spec:
             return True
         return self.most is not None and self.refuses_above and number > self.most
 
-    def _error(self, name: str, value: object, origin: str, what: str, *, suggest: str = "") -> ConfigError:
+    def _error(
+        self, name: str, spelled: str, value: object, origin: str, what: str, *, suggest: str = ""
+    ) -> ConfigError:
+        shown = str(value) if spelled.startswith("--") else repr(value)
         source = f" ({self.source})" if self.source else ""
         return ConfigError(
-            f"{name} = {value!r} {what}; it comes from {origin}",
+            f"{spelled} {shown} {what}{set_by(origin)}",
             hint=f"{did_you_mean(suggest, self.choices)}Set {name} to {self.allowed}{source}",
         )
+
+
+def set_by(origin: str) -> str:
+    """Return where a value comes from, as a message ends; "" for the caller's own options."""
+    return "" if origin == OPTIONS else f"; set by {origin}"
 
 
 def _finite(value: float | str) -> float | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from lambdamagic.config.fields import Value, did_you_mean
+from lambdamagic.config.fields import OPTIONS, Value, did_you_mean, set_by
 from lambdamagic.config.setting_files import project_file, read_toml, user_file
 from lambdamagic.config.settings import DEFAULTS, SPECS, Settings
 from lambdamagic.errors import ConfigError
@@ -75,13 +75,14 @@ def load_settings(
     ipython_config: Mapping[str, object] | None = None,
     config_magic: Mapping[str, object] | None = None,
     overrides: Mapping[str, object] | None = None,
+    spelled: Mapping[str, str] | None = None,
 ) -> ResolvedSettings:
     """Read all layers and return the settings that result.
 
     Lowest to highest: defaults; the user's config.toml; [tool.lambdamagic] of the nearest pyproject.toml that has it;
     `ipython_config`; environment variables `LAMBDAMAGIC_*`; `config_magic`; `overrides`. In the three dictionaries
-    None stands for "not given", and numbers may be text. Files are read anew at every call, so that an edit counts at
-    once, and parsed anew only when they have changed.
+    None stands for "not given", and numbers may be text. Files are read again at every call, so that an
+    edit counts at once, and parsed again only when they have changed.
 
     Args:
         cwd: Where the search for pyproject.toml begins; by default the working directory.
@@ -89,6 +90,7 @@ def load_settings(
         ipython_config: Values from `ipython_config.py` (`c.LambdaMagics.x`).
         config_magic: Values from `%config LambdaMagics.x = ...`.
         overrides: The magic's own options, or a program's arguments.
+        spelled: How the caller's users write `overrides`, such as `--memory` for memory_mb, for messages.
 
     Raises:
         ConfigError: a file is broken, or a setting is unknown, of the wrong kind or out of its limits. The message
@@ -102,15 +104,18 @@ def load_settings(
         _Layer("ipython_config.py (c.LambdaMagics.{name})", ipython_config or {}, True),
         _environment_layer(environ),
         _Layer("%config LambdaMagics.{name}", config_magic or {}, True),
-        _Layer("the options given here", overrides or {}, True),
+        _Layer(OPTIONS, overrides or {}, True),
     ]
     for layer in layers:
         for name, value in layer.values.items():
             origin = layer.origin.format(name=name, NAME=name.upper())
+            words = spelled or {} if layer.origin == OPTIONS else {}
             if name not in SPECS:
                 raise _unknown(name, origin)
             if value is not None:
-                values[name] = SPECS[name].read(name, value, origin=origin, from_text=layer.from_text)
+                values[name] = SPECS[name].read(
+                    name, value, origin=origin, from_text=layer.from_text, spelled=words.get(name, "")
+                )
                 origins[name] = origin
     settings = Settings(**{**DEFAULTS, **values})  # type: ignore[arg-type]  # checked by `read`, each by its own spec
     return ResolvedSettings(settings, MappingProxyType(origins))
@@ -133,7 +138,7 @@ def _own(table: Mapping[str, object]) -> dict[str, object]:
 
 
 def covalent_section(*, cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> dict[str, object]:
-    """Return `[executors.awslambda]`, with Covalent's names as they stand there.
+    """Return `[executors.awslambda]`, with Covalent's own names.
 
     It is read from the user's config.toml and from [tool.lambdamagic] of pyproject.toml, the latter above the former.
 
@@ -147,7 +152,7 @@ def covalent_section(*, cwd: Path | None = None, environ: Mapping[str, str] | No
         executors = (content or {}).get("executors", {})
         section = executors.get("awslambda", {}) if isinstance(executors, dict) else None
         if not isinstance(section, dict):
-            raise ConfigError(f"{origin}: executors.awslambda is a value, not a table; write [executors.awslambda]")
+            raise ConfigError(f"{origin}: executors.awslambda must be a table: write [executors.awslambda]")
         found.update(section)
     return found
 
@@ -163,16 +168,14 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
         elif name not in _OF_OTHER_PARTS:
             # Not refused: another program may have variables that begin like ours.
             meant = did_you_mean(setting, [*SPECS]).strip() or "`lambdamagic config` lists them"
-            warnings.warn(
-                f"the environment variable {name} is none of the settings. {meant}", RuntimeWarning, stacklevel=4
-            )
+            warnings.warn(f"unknown setting in the environment variable {name}. {meant}", RuntimeWarning, stacklevel=4)
     return _Layer(f"the environment variable {ENV_PREFIX}{{NAME}}", values, True)
 
 
 def _unknown(name: str, origin: str) -> ConfigError:
     meant = did_you_mean(name, [*SPECS])
     hint = meant.strip() or "See the settings with `%lambda config`"
-    return ConfigError(f"there is no setting {name!r}; it comes from {origin}", hint=hint)
+    return ConfigError(f"unknown setting {name!r}{set_by(origin)}", hint=hint)
 
 
 def _literal(text: str) -> str:

@@ -43,7 +43,7 @@ def project_file(cwd: Path) -> tuple[Path, dict[str, Any]] | None:
         if isinstance(tool, dict) and "lambdamagic" in tool:
             table = tool["lambdamagic"]
             if not isinstance(table, dict):
-                raise ConfigError(f"{path}: tool.lambdamagic is a value, not a table; write [tool.lambdamagic]")
+                raise ConfigError(f"{path}: tool.lambdamagic must be a table: write [tool.lambdamagic]")
             return path, table
     return None
 
@@ -59,15 +59,15 @@ def read_toml(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+        raise ConfigError(f"cannot read {path}: {exc.strerror or exc}") from exc
     try:
         return _parsed(raw)
     except UnicodeDecodeError as exc:
         line = raw.count(b"\n", 0, exc.start) + 1
         column = exc.start - raw.rfind(b"\n", 0, exc.start)
-        raise ConfigError(f"{path}, line {line}, column {column}: is not UTF-8") from exc
+        raise ConfigError(f"{path}, line {line}, column {column}: not UTF-8") from exc
     except RecursionError as exc:
-        raise ConfigError(f"{path}: is nested too deeply") from exc
+        raise ConfigError(f"{path}: nested too deeply") from exc
     except ValueError as exc:  # tomllib.TOMLDecodeError, which is imported with the first file only
         raise ConfigError(f"{path}, {_position(str(exc), raw)}") from exc
 

@@ -11,7 +11,7 @@ from lambdamagic.limits import AWS_LAMBDA, Limit
 
 
 def _setting(default: Value, **spec: Any) -> Any:
-    # Any, as dataclasses.field itself is typed: the annotation beside it says what the setting holds.
+    # Any, as dataclasses.field itself is typed: the annotation next to it is the setting's type.
     return field(default=default, metadata={"spec": Spec(**spec)})
 
 
@@ -31,7 +31,7 @@ class Settings:
     target: Literal["auto", "local", "aws"] = _setting(
         "auto",
         choices=("auto", "local", "aws"),
-        help="Where jobs run; auto is aws if `function` and `bucket` are both set, else the embedded Lambda",
+        help="Where jobs run; auto is aws if `function` and `bucket` are set, otherwise the embedded Lambda",
     )
     function: str | None = _setting(
         None,
@@ -45,80 +45,80 @@ class Settings:
         pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
         shape="a bucket's name",
         source='"General purpose bucket naming rules", Amazon S3 User Guide',
-        help="The bucket that keeps what is too large for an invocation",
+        help="The bucket for payloads that are too large for an invocation",
     )
     region: str | None = _setting(
         None,
         pattern=r"[a-z]{2,}(-[a-z0-9]+)+",
         shape="a region such as eu-central-1",
-        help="The AWS region; unset, boto3 finds it",
+        help="The AWS region; if unset, boto3's default",
     )
     profile: str | None = _setting(
         None,
         pattern=r".+",
         shape="the name of a profile",
-        help="The profile of ~/.aws/config; unset, boto3 finds the credentials",
+        help="The profile of ~/.aws/config; if unset, boto3's default credentials",
     )
     endpoint_url: str | None = _setting(
         None,
         pattern=r"https?://[^/\s]+(/\S*)?",
         shape="an http or https URL",
-        help="Where Lambda and S3 are, if not at AWS's own endpoints",
+        help="The endpoint of Lambda and S3, if not AWS's own",
     )
     memory_mb: int = _setting(
         2048,
         kind="int",
         **_size(AWS_LAMBDA.memory_mb),
-        help="The memory of the execution environment; 1,769 MB come with one full vCPU, more with more",
+        help="The memory of the execution environment; 1,769 MB include one full vCPU, and CPU scales with memory",
     )
     timeout_s: int = _setting(
         300,
         kind="int",
         **_size(AWS_LAMBDA.timeout_s),
-        help="How long one invocation may take",
+        help="The maximum duration of one invocation",
     )
     python: str | None = _setting(
         None,
         pattern=r"3\.(1[1-9]|[2-9]\d)",
         shape="a version such as 3.12",
-        help="The Python that the function runs; unset, the notebook's own minor version",
+        help="The function's Python version; if unset, the notebook's minor version",
     )
     deploy: Literal["ask", "always", "never"] = _setting(
         "ask",
         choices=("ask", "always", "never"),
         help=(
-            "Whether a notebook's first cell on AWS may deploy the function that is not there yet, and a later one add "
-            "packages that it imports; ask is once for each, and where nobody can be asked it is an error"
+            "Whether a notebook's first cell on AWS may deploy a missing function, and whether later cells may add "
+            "packages that they import; ask prompts once for each, and is an error where no prompt is possible"
         ),
     )
     variants: Literal["ask", "always", "never"] = _setting(
         "ask",
         choices=("ask", "always", "never"),
         help=(
-            "Whether a job that asks for more memory or time than the function has may make a variant of it in that "
-            "size; ask is once a session, and where nobody can be asked it is an error"
+            "Whether a job that needs more memory or time than the function has may create a variant of that size; "
+            "ask prompts once per session, and is an error where no prompt is possible"
         ),
     )
     parity: Literal["versions", "missing", "off"] = _setting(
         "versions",
         choices=("versions", "missing", "off"),
         help=(
-            "What is compared with the packages that the function publishes, before anything is sent: major and minor "
-            "versions, only whether they are there, or nothing"
+            "How imported packages are checked against the function's before anything is sent: versions compares major "
+            "and minor versions, missing only checks that they are installed, off checks nothing"
         ),
     )
     serializer: Literal["auto", "dill", "cloudpickle"] = _setting(
         "auto",
         choices=("auto", "dill", "cloudpickle"),
-        help="How values travel; auto takes the C pickler for data and dill for code and the rest",
+        help="How values are pickled; auto uses the C pickler for data, and dill for code and everything else",
     )
     mode: Literal["auto", "sync", "event", "trigger"] = _setting(
         "auto",
         choices=("auto", "sync", "event", "trigger"),
         help=(
-            "How invocations are made: sync holds a connection until the answer is there, event lets Lambda queue them "
-            "and finds the answers in the bucket, trigger uploads them and lets the bucket start the function; auto is "
-            "sync"
+            "How invocations are made: sync keeps a connection open until the answer arrives; event lets Lambda queue "
+            "them and reads the answers from the bucket; trigger uploads them and lets the bucket start the function; "
+            "auto is sync"
         ),
     )
     max_concurrency: int = _setting(
@@ -128,8 +128,8 @@ class Settings:
         most=10_000,
         unit="invocations",
         help=(
-            "How many invocations of a job run at once: each holds a thread and a connection here, and an account's "
-            "quota of 1,000 (new accounts: less) is shared with everything else in it"
+            "The maximum number of concurrent invocations of a job; each uses a local thread and connection, and "
+            "counts toward the account's quota of 1,000 (less in new accounts)"
         ),
     )
     chunksize: int | None = _setting(
@@ -137,14 +137,14 @@ class Settings:
         kind="int",
         least=1,
         unit="tasks",
-        help="How many tasks one invocation carries; unset, it is chosen from their number and duration",
+        help="The number of tasks per invocation; if unset, chosen from their number and duration",
     )
     cache: bool = _setting(
         False,
         kind="bool",
         help=(
-            "Whether values of tasks are kept in the bucket, so that a task whose callable, arguments and environment "
-            "are as before is not run again"
+            "Whether results of tasks are cached in the bucket; a task with the same callable, arguments and "
+            "environment is not run again"
         ),
     )
     retries: int = _setting(
@@ -153,26 +153,26 @@ class Settings:
         least=0,
         most=100,
         unit="retries",
-        help="How often a task that failed is run again, whatever the reason; what was throttled always is",
+        help="How often a failed task is retried, for any reason; throttled invocations are always retried",
     )
     retry_on: str | None = _setting(
         None,
         pattern=r"[A-Za-z_][\w.<>]*( *, *[A-Za-z_][\w.<>]*)*",
         shape="names of exceptions such as ValueError, requests.exceptions.ConnectionError",
-        help="Which exceptions `retries` is for, with their subclasses; unset, all",
+        help="The exceptions that `retries` applies to, with their subclasses; if unset, all",
     )
     retry_memory_mb: int | None = _setting(
         None,
         kind="int",
         **_size(AWS_LAMBDA.memory_mb),
-        help="What ran out of memory is run again with twice as much, up to this; unset, it is not",
+        help="The memory limit for retries after out of memory, each with twice as much; if unset, no retry",
     )
     backups: bool = _setting(
         False,
         kind="bool",
         help=(
-            "Whether, once all of a map is sent, what takes much longer than its siblings is run a second time beside "
-            "itself: the first outcome counts, and such tasks may run twice"
+            "Whether a map's slowest tasks are started a second time once all tasks are sent; the first outcome "
+            "counts, and such tasks may run twice"
         ),
     )
     inline_limit_bytes: int = _setting(
@@ -183,7 +183,7 @@ class Settings:
         unit="bytes",
         source=f"{AWS_LAMBDA.sync_payload_bytes.most:,} for a synchronous event by "
         f"{AWS_LAMBDA.sync_payload_bytes.source}, less Base64 and the envelope",
-        help="The largest payload that rides in the event itself; larger ones are staged in the bucket",
+        help="The largest payload that is sent in the event itself; larger ones are staged in the bucket",
     )
     max_cost_usd: float | None = _setting(
         20.0,
@@ -192,17 +192,17 @@ class Settings:
         most=1_000_000,
         unit="US dollars",
         help=(
-            "What a job may cost at list price before nothing more of it is launched; set by an executor, what all its "
-            "jobs may cost together; 0 sets no limit, and unset there is none where nobody pays (the target local)"
+            "The cost limit of a job in US dollars at list price; when it is reached, nothing more is launched. On an "
+            "executor, the limit of all its jobs together. 0 is no limit; the target local has none unless set"
         ),
     )
-    quiet: bool = _setting(False, kind="bool", help="Whether to show results only, and no progress or reports")
+    quiet: bool = _setting(False, kind="bool", help="Whether to show results only, without progress or reports")
     view: Literal["auto", "widget", "html", "text"] = _setting(
         "auto",
         choices=("auto", "widget", "html", "text"),
         help=(
-            "How a job under way is shown in a notebook: the live widget, HTML without one, or lines of text; auto is "
-            "the widget where its library is installed"
+            "How a running job is shown in a notebook: the live widget, HTML, or lines of text; auto is the widget if "
+            "its library is installed"
         ),
     )
     local_port: int = _setting(
@@ -210,12 +210,12 @@ class Settings:
         kind="int",
         least=0,
         most=65_535,
-        help="The embedded Lambda's port; 0 takes any free one",
+        help="The embedded Lambda's port; 0 is any free port",
     )
     on_error: Literal["raise", "return"] = _setting(
         "raise",
         choices=("raise", "return"),
-        help="Whether a failed task of a map raises, or its exception stands among the results",
+        help="Whether a failed task of a map raises its exception, or returns it among the results",
     )
 
     def resolved_target(self) -> Literal["local", "aws"]:

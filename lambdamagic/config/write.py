@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from lambdamagic.config.fields import Value
+from lambdamagic.config.fields import OPTIONS, Value
 from lambdamagic.config.settings import SPECS
 from lambdamagic.errors import ConfigError
 
@@ -31,17 +31,17 @@ def write_settings(path: Path, values: Mapping[str, Value]) -> list[str]:
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "")
     except (OSError, UnicodeDecodeError, ParseError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}", hint="Mend the file, or move it away") from error
+        raise ConfigError(f"cannot read {path}: {error}", hint="Fix the file, or move it away") from error
     changed = []
     for name, value in values.items():
         if name not in SPECS:
-            raise ConfigError(f"there is no setting {name!r}", hint="`lambdamagic config` lists them")
+            raise ConfigError(f"unknown setting {name!r}", hint="`lambdamagic config` lists the settings")
         if value is None:
             if name in document:
                 del document[name]
                 changed.append(name)
             continue
-        checked = SPECS[name].read(name, value, origin="what is to be written", from_text=False)
+        checked = SPECS[name].read(name, value, origin=OPTIONS, from_text=False)
         if document.get(name) != checked:
             document[name] = checked
             changed.append(name)
@@ -63,4 +63,4 @@ def _replace(path: Path, text: str) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error

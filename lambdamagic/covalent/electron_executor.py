@@ -324,7 +324,7 @@ def _plain(name: str, value: Any) -> Any:
     if name in _SECRETS:
         raise ConfigError(
             f"{name} cannot be given to an executor of Covalent's: it would be kept in Covalent's database and shown",
-            hint="name a profile or a credentials_file",
+            hint="Name a profile or a credentials_file",
         )
     if name == "retry_on":
         return names_of_exceptions(value)

@@ -43,7 +43,7 @@ def check_requirements(requirements: Sequence[str], packages: Mapping[str, str] 
             raise ParityError(
                 f"the electron asks for {text!r}, which cannot be compared with the function's packages "
                 "(nothing was sent)",
-                hint="name a package, as in 'numpy>=2'; put other things into the function by `lambdamagic deploy -r`",
+                hint="Name a package, as in 'numpy>=2'; put other things into the function by `lambdamagic deploy -r`",
             ) from error
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
@@ -74,7 +74,7 @@ def check_commands(commands: Iterable[str]) -> list[str]:
                 raise ParityError(
                     f"DepsBash runs {words[0]!r}, but nothing can be installed while a function runs: its file system "
                     "is read-only and it is not root (nothing was sent)",
-                    hint="build an image that has it: `lambdamagic image build`",
+                    hint="Build an image that has it: `lambdamagic image build`",
                 )
             requirements += _pip_requirements(words) or []
     return requirements

@@ -61,7 +61,7 @@ class Electron:
             raise VersionMismatchError(
                 f"the electron {self.name} was pickled by Python {self.sent.python}, the function runs Python {python} "
                 "(nothing was sent)",
-                hint="deploy a function for that Python, or run Covalent's client under the function's",
+                hint="Deploy a function for that Python, or run Covalent's client under the function's",
             )
         check_requirements([*self.requirements, *check_commands(self.commands)], packages)
 

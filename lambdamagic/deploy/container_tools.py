@@ -116,7 +116,7 @@ def find_engine(wanted: EngineName | None = None, *, options: Sequence[str] = ()
         tried.append(f"{name}: {reason}")
     raise ImageError(
         "no tool that builds images works here (" + "; ".join(tried) + ")",
-        hint="install one, for example buildah (`apt install buildah`, needs no daemon), or start docker",
+        hint="Install one, for example buildah (`apt install buildah`, needs no daemon), or start docker",
     )
 
 

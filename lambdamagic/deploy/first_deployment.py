@@ -10,6 +10,7 @@ from typing import Any
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import ResolvedSettings
+from lambdamagic.config.fields import OPTIONS
 from lambdamagic.deploy.assemble import assemble
 from lambdamagic.deploy.aws_calls import identity
 from lambdamagic.deploy.deployment import Deployed, Deployment
@@ -23,7 +24,6 @@ from lambdamagic.pythons import python_here
 
 DEFAULT_NAME = "lambdamagic"
 _SIZES = ("memory_mb", "timeout_s")
-_FOR_ONE_CELL = "the options given here"
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,7 @@ class FirstUse:
         settings = resolved.settings
         name, python = settings.function or DEFAULT_NAME, settings.python or python_here()
         given: dict[str, Any] = {"name": name, "python": python}
-        given |= {
-            size: getattr(settings, size) for size in _SIZES if resolved.origin(size) not in ("default", _FOR_ONE_CELL)
-        }
+        given |= {size: getattr(settings, size) for size in _SIZES if resolved.origin(size) not in ("default", OPTIONS)}
         StackSpec.changed({}, **given)  # what is mistaken is told before AWS is asked anything
         _, account = identity(access)
         remembered = Deployment.remembered(access, name)
@@ -74,7 +72,7 @@ class FirstUse:
         if there != python:
             raise VersionMismatchError(
                 f"the deployment {name} runs Python {there}, the notebook Python {python}",
-                hint=f"make one under another name: `%lambda deploy {name[:26]}-py{python.replace('.', '')}`",
+                hint=f"Make one under another name: `%lambda deploy {name[:26]}-py{python.replace('.', '')}`",
             )
         if remembered:
             given = {key: value for key, value in given.items() if key not in _SIZES}

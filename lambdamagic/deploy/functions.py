@@ -139,7 +139,7 @@ def forbid_event_retries(access: AwsAccess, name: str) -> None:
         except (BotoCoreError, ClientError) as error:
             raise TargetError(
                 f"the retries of events of {name} could not be turned off: {error}",
-                hint="allow lambda:PutFunctionEventInvokeConfig, or run with --mode sync",
+                hint="Allow lambda:PutFunctionEventInvokeConfig, or run with --mode sync",
             ) from error
 
 
@@ -204,13 +204,13 @@ class FunctionFacts:
         if self.handler == INVOKER_HANDLER:
             raise NotOursError(
                 f"the function {self.name} is an invoker, which runs no code itself; nothing was sent",
-                hint=f"set the function that it invokes: {self.name.removesuffix(INVOKER_SUFFIX)}",
+                hint=f"Set the function that it invokes: {self.name.removesuffix(INVOKER_SUFFIX)}",
             )
         if self.handler and self.handler != HANDLER:
             raise NotOursError(
                 f"the function {self.name} is not lambdamagic's: its handler is {self.handler}, not {HANDLER}; "
                 "nothing was sent",
-                hint="set one that is (LAMBDAMAGIC_FUNCTION; `lambdamagic list` shows them), or make one with "
+                hint="Set one that is (LAMBDAMAGIC_FUNCTION; `lambdamagic list` shows them), or make one with "
                 "`lambdamagic deploy`; an event of its own goes to it with `lambdamagic invoke NAME --payload JSON`",
             )
 
@@ -237,7 +237,7 @@ def describe_function(access: AwsAccess, name: str) -> FunctionFacts:
         except client.exceptions.ResourceNotFoundException as error:
             raise FunctionMissingError(
                 f"there is no function {name!r} in this account and region",
-                hint="make it with `lambdamagic deploy`, or set another; `lambdamagic list` shows those that are there",
+                hint="Make it with `lambdamagic deploy`, or set another; `lambdamagic list` shows those that are there",
             ) from error
     return FunctionFacts.read(name, found)
 
@@ -276,7 +276,7 @@ def ensure_bucket(access: AwsAccess, name: str) -> str:
             pass
         except client.exceptions.BucketAlreadyExists as error:
             raise BucketMissingError(
-                f"the bucket {name!r} belongs to another account", hint="choose another name"
+                f"the bucket {name!r} belongs to another account", hint="Choose another name"
             ) from error
     return name
 

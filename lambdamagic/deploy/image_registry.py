@@ -127,4 +127,4 @@ def _pushed_digest(engine: ContainerTool, target: str) -> str:
         name, _, digest = each.partition("@")
         if name == repository:
             return str(digest)
-    raise ImageError(f"the digest of {target} is not known after the push", hint="push again")
+    raise ImageError(f"the digest of {target} is not known after the push", hint="Push again")

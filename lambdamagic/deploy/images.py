@@ -56,7 +56,7 @@ def recipe_folder() -> Path:
     for folder in (package / "handler_image", package.parent / "handler_image"):
         if (folder / "Dockerfile").is_file():
             return folder
-    raise ImageError("the Dockerfile of the function's image is not installed", hint="install lambdamagic again")
+    raise ImageError("the Dockerfile of the function's image is not installed", hint="Install lambdamagic again")
 
 
 def write_context(folder: Path) -> None:
@@ -179,7 +179,7 @@ def inspect_image(engine: ContainerTool, name: str) -> Image:
     if size > AWS_LAMBDA.image_bytes.most:
         raise ImageError(
             f"the image {name} is {size / 1e9:.1f} GB; Lambda takes {AWS_LAMBDA.image_bytes.most / 1e9:.0f} GB",
-            hint="leave packages out, or put large data into S3",
+            hint="Leave packages out, or put large data into S3",
         )
     return Image(name, engine, Holdings.from_json(text), size)
 
@@ -195,7 +195,7 @@ def _container(engine: ContainerTool, name: str) -> Iterator[str]:
             raise
         raise ImageMissingError(
             f"{engine.name} has no image {name!r} on this machine",
-            hint=f"build it: `lambdamagic image build --tag {name}`; `{engine.name} images` lists those that are here",
+            hint=f"Build it: `lambdamagic image build --tag {name}`; `{engine.name} images` lists those that are here",
         ) from error
     container = made.strip().splitlines()[-1]
     try:
@@ -226,7 +226,7 @@ def _read_file(engine: ContainerTool, container: str) -> str:
 def _not_ours(name: str) -> ImageError:
     return ImageError(
         f"the image {name} holds no {HOLDINGS_FILE}: it was not built by lambdamagic",
-        hint="build it with `lambdamagic image build`, or FROM an image that was",
+        hint="Build it with `lambdamagic image build`, or FROM an image that was",
     )
 
 

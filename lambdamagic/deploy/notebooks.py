@@ -125,7 +125,7 @@ def _modules_of(path: Path) -> tuple[set[str], str | None]:
         version = document.get("metadata", {}).get("language_info", {}).get("version")
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{path} is not a notebook of format 4", hint="open it in Jupyter and save it, or name a .py file"
+            f"{path} is not a notebook of format 4", hint="Open it in Jupyter and save it, or name a .py file"
         ) from error
     found: set[str] = set()
     for source in sources:

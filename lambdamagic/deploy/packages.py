@@ -189,7 +189,7 @@ def code_argument(access: AwsAccess, facts: ZipFacts, *, bucket: str | None) -> 
         raise PackageError(
             f"the package is {facts.size_bytes / _MB:,.0f} MB zipped; Lambda's API takes "
             f"{DIRECT_MAX_BYTES / _MB:.0f} MB",
-            hint="name a bucket to send it through (--bucket or LAMBDAMAGIC_BUCKET)",
+            hint="Name a bucket to send it through (--bucket or LAMBDAMAGIC_BUCKET)",
         )
     return {"ZipFile": facts.path.read_bytes()}
 
@@ -247,10 +247,10 @@ def check_paths(paths: Iterable[Path]) -> None:
     names: set[str] = set()
     for path in paths:
         if not path.exists():
-            raise ConfigError(f"there is no file or folder {path}", hint="name modules, packages or folders to put in")
+            raise ConfigError(f"there is no file or folder {path}", hint="Name modules, packages or folders to put in")
         name = path.resolve().name
         if name in names:
-            raise ConfigError(f"two of the paths are called {name!r}", hint="rename one of them")
+            raise ConfigError(f"two of the paths are called {name!r}", hint="Rename one of them")
         names.add(name)
 
 
@@ -286,7 +286,7 @@ def _check_size(package: Package, parts: Sequence[Path]) -> None:
     raise PackageTooLargeError(
         f"the function's code is {package.unzipped_bytes / _MB:,.0f} MB unzipped with its layers; Lambda takes "
         f"{UNZIPPED_MAX_BYTES / _MB:.0f} MB (largest: {shown})",
-        hint=f"build an image, which may hold {AWS_LAMBDA.image_bytes.most / 1e9:.0f} GB: `lambdamagic image build` "
+        hint=f"Build an image, which may hold {AWS_LAMBDA.image_bytes.most / 1e9:.0f} GB: `lambdamagic image build` "
         "with the same PATHS, -r, --with or --from-notebook",
     )
 

@@ -99,13 +99,13 @@ def check_base(holdings: Holdings, *, function: str, python: str) -> None:
     if holdings.python != python:
         raise VersionMismatchError(
             f"the function {function} runs Python {holdings.python}, the notebook Python {python}",
-            hint=f"deploy one for Python {python} (`lambdamagic deploy` from this environment), or use --target local",
+            hint=f"Deploy one for Python {python} (`lambdamagic deploy` from this environment), or use --target local",
         )
     if holdings.protocol != PROTOCOL_VERSION:
         raise VersionMismatchError(
             f"the function {function} has lambdamagic {holdings.lambdamagic} (protocol {holdings.protocol}); "
             f"this lambdamagic speaks protocol {PROTOCOL_VERSION}",
-            hint=f"bring the function up to date: {again}",
+            hint=f"Bring the function up to date: {again}",
         )
 
 

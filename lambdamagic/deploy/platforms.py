@@ -50,7 +50,7 @@ class LambdaPlatform:
             if not (version := _PYTHON.fullmatch(self.python)) or int(version[1]) < _NEWEST:
                 raise ConfigError(
                     f"Lambda has no runtime for Python {self.python}",
-                    hint=f"use Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}",
+                    hint=f"Use Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}",
                 )
             warnings.warn(
                 f"no runtime of Lambda's for Python {self.python} is known, the newest is {PYTHONS[-1]}; it is tried "
@@ -60,7 +60,7 @@ class LambdaPlatform:
             )
         if self.arch not in _MACHINES:
             raise ConfigError(
-                f"Lambda has no architecture {self.arch!r}", hint="set it to x86_64 or arm64 (AWS Graviton)"
+                f"Lambda has no architecture {self.arch!r}", hint="Set it to x86_64 or arm64 (AWS Graviton)"
             )
 
     @property

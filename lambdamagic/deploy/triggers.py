@@ -27,7 +27,7 @@ def trigger_secret(access: AwsAccess, function: str) -> bytes:
     if not text:
         raise ConfigError(
             f"the function {function} takes no requests from a bucket",
-            hint="run `lambdamagic deploy --trigger`, or use --mode event",
+            hint="Run `lambdamagic deploy --trigger`, or use --mode event",
         )
     return bytes.fromhex(text)
 

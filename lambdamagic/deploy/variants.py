@@ -76,7 +76,7 @@ class VariantMaker:
             if found.tags.get(TAG) != base.name:
                 raise TargetError(
                     f"a function {name} exists, and it is no variant of {base.name} that lambdamagic made",
-                    hint="rename or delete it, or ask for another size",
+                    hint="Rename or delete it, or ask for another size",
                 )
             self._keep_in_step(client, base, found, _configuration(base, memory_mb, timeout_s))
             return _facts(client, name)
@@ -152,7 +152,7 @@ class VariantMaker:
             except (OSError, ValueError, TransferError) as error:
                 raise PackageError(
                     f"the code of {base.name} cannot be had to make a variant of it: {error}",
-                    hint="deploy the function again with lambdamagic, which keeps its package in the bucket",
+                    hint="Deploy the function again with lambdamagic, which keeps its package in the bucket",
                 ) from error
             return code_argument(self._access, facts_of(path), bucket=self._bucket)
 

@@ -87,7 +87,7 @@ def install_wheels(
         return
     for file in source.files:
         if not file.is_file():
-            raise ConfigError(f"there is no requirements file {file}", hint="name one with -r FILE")
+            raise ConfigError(f"there is no requirements file {file}", hint="Name one with -r FILE")
     tool = _find_tool(installer)
     output = _run(tool, source, platform, folder)
     if output is None:
@@ -95,24 +95,24 @@ def install_wheels(
     if _UNREADABLE.search(output):
         raise ConfigError(
             f"a requirement cannot be read:\n{_tail(output)}",
-            hint="write it as pip takes it: NAME, NAME==VERSION, a URL, or the path of a wheel",
+            hint="Write it as pip takes it: NAME, NAME==VERSION, a URL, or the path of a wheel",
         )
     missing = _without_wheel(output)
     if not missing:
         raise PackageError(
             f"the packages for {platform} could not be resolved by {tool.name}:\n{_tail(output)}",
-            hint="mend the requirements; `-r FILE` takes what pip takes",
+            hint="Mend the requirements; `-r FILE` takes what pip takes",
         )
     named = _all_without_wheel(tool, source, platform, folder, missing)
     unknown = sorted(set(_UNKNOWN.findall(output)))
     if unknown:
         raise PackageError(
-            f"no such package: {', '.join(unknown)}", hint="check the spelling and the package index's address"
+            f"no such package: {', '.join(unknown)}", hint="Check the spelling and the package index's address"
         )
     raise PackageError(
         f"no wheel for {platform}: {', '.join(named)}",
         hint=(
-            "build an image, where pip compiles on Lambda's own system (`lambdamagic image build`), choose a version "
+            "Build an image, where pip compiles on Lambda's own system (`lambdamagic image build`), choose a version "
             "that has a wheel, or make a wheel yourself (`pip wheel --no-deps NAME`, if it is pure Python) and name "
             "its file instead"
         ),
@@ -159,12 +159,12 @@ def _run(tool: _Tool, source: WheelSource, platform: LambdaPlatform, folder: Pat
     except subprocess.TimeoutExpired as error:
         raise PackageError(
             f"{tool.name} did not resolve the packages within {RESOLVE_TIMEOUT_S} s",
-            hint="check the network and the package index's address",
+            hint="Check the network and the package index's address",
         ) from error
     if done.returncode == 0:
         return None
     if "No module named pip" in done.stderr:
-        raise PackageError("neither uv nor pip is here to resolve packages", hint="install one: `pip install uv`")
+        raise PackageError("neither uv nor pip is here to resolve packages", hint="Install one: `pip install uv`")
     return done.stderr + done.stdout
 
 

@@ -182,7 +182,7 @@ class EventDelivery:
         except TimeoutError:
             raise InvocationLostError(
                 f"an event gave no answer within {bound_s:.0f} s: it was dropped, or Lambda had no room for it",
-                hint="its log tells: %lambda logs",
+                hint="Its log tells: %lambda logs",
             ) from None
 
     async def _begun(self, unit: Unit, attempt_id: str, expected: _Expected, *, is_sure: bool) -> None:
@@ -260,13 +260,13 @@ class EventDelivery:
         if expected is not None and not expected.stored.done():
             error: InvocationError = EnvironmentDiedError(
                 f"the function gave no sign of life for {self._silent_s:.0f} s: its environment died",
-                hint="its log tells: %lambda logs; a synchronous run (--mode sync) says how an environment died",
+                hint="Its log tells: %lambda logs; a synchronous run (--mode sync) says how an environment died",
             )
             if asyncio.get_running_loop().time() > expected.ends_at:
                 error = AnswerLostError(
                     "the AWS credentials ended while the function ran, and with them the links by which it stores its "
                     "answer: it may have run to its end, and is not run again",
-                    hint="sign in for longer than the function's timeout, or use --mode sync",
+                    hint="Sign in for longer than the function's timeout, or use --mode sync",
                 )
             expected.stored.set_exception(error)
 

@@ -133,7 +133,7 @@ def _explained(failure: _NameFailed, home: Home) -> EncodeError:
     )
     return EncodeError(
         f"{where}: {reason}",
-        hint=f"make it inside the cell or function, leave it out (--exclude {failure.name} in a cell), or give its "
+        hint=f"Make it inside the cell or function, leave it out (--exclude {failure.name} in a cell), or give its "
         f"class a __getstate__ that drops what cannot travel",
     )
 

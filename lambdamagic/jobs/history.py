@@ -185,7 +185,7 @@ class JobLock:
             self.release()
             raise JobMissingError(
                 f"job {path.stem} is being taken up at this moment by the process {holder}",
-                hint="wait for it there, or end that process first",
+                hint="Wait for it there, or end that process first",
             ) from None
         os.ftruncate(self._descriptor, 0)
         os.write(self._descriptor, str(os.getpid()).encode())

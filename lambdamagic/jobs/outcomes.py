@@ -63,7 +63,7 @@ def encode_items(
         if error is not None:
             errors[position] = error
     if not errors:
-        raise EncodeError("the items of a chunk cannot be pickled together", hint="try --serializer dill")
+        raise EncodeError("the items of a chunk cannot be pickled together", hint="Try --serializer dill")
     raise UnsendableItemsError(errors)
 
 
@@ -80,7 +80,7 @@ def _refusal(home: Home, item: Any, name: str, kind: str, *, is_explained: bool)
         path, reason = explain_unpicklable(name, item, home) if is_explained else (name, str(error))
         return EncodeError(
             f"{name} cannot be sent to Lambda because of {path}: {reason}",
-            hint="make it inside the callable, from something that can be pickled",
+            hint="Make it inside the callable, from something that can be pickled",
         )
     return None
 

@@ -176,7 +176,7 @@ class Stager:
         if was_put and sha256_of([segment]) != sha256:
             raise EncodeError(
                 "an object that was put has been changed since, before it was first sent",
-                hint="put it again after the change: lambdamagic.put takes it as it is at that moment",
+                hint="Put it again after the change: lambdamagic.put takes it as it is at that moment",
             )
         key = keys.blob_key(sha256)
         is_worth_asking = size >= _ASK_MIN_BYTES or sha256 in self._sent
@@ -204,7 +204,7 @@ class Stager:
         if self.store is None:
             raise ResultError(
                 "the payload is larger than Lambda's events can hold, and there is no bucket to stage it in",
-                hint="set a bucket (LAMBDAMAGIC_BUCKET), or ship less (--plan shows what is large)",
+                hint="Set a bucket (LAMBDAMAGIC_BUCKET), or ship less (--plan shows what is large)",
             )
         return self.store
 

@@ -86,7 +86,7 @@ def death_of(document: Any, reply: InvocationReply, report: Report | None, funct
         used = "it used all" if peak is None else f"it used {peak:,} MB"
         return OutOfMemoryError(
             f"the function ran out of memory: {used} of its {memory_mb:,} MB",
-            hint=f"ask for more with --memory (now {memory_mb}, up to {function.limits.memory_mb.most})",
+            hint=f"Ask for more with --memory (now {memory_mb}, up to {function.limits.memory_mb.most})",
             peak_memory_mb=peak,
             memory_mb=memory_mb,
             **details,
@@ -96,16 +96,16 @@ def death_of(document: Any, reply: InvocationReply, report: Report | None, funct
         used = f" It had used {peak:,} MB of {memory_mb:,} MB." if peak else ""
         return EnvironmentDiedError(
             f"the function's process ended while the code ran ({how}).{used}",
-            hint="the code called os._exit, was killed by a signal, or crashed in a C extension; its log: "
+            hint="The code called os._exit, was killed by a signal, or crashed in a C extension; its log: "
             "%lambda logs last",
             **details,
         )
     if kind == "Function.ResponseSizeTooLarge":
-        return ResultError(f"the function's answer is too large: {message}", hint="configure a bucket")
+        return ResultError(f"the function's answer is too large: {message}", hint="Configure a bucket")
     if kind.startswith("Runtime.") and ("Import" in kind or "Handler" in kind):
         return TargetError(
             f"the function cannot start lambdamagic's handler: {message}",
-            hint="bring the function up to this lambdamagic: `lambdamagic deploy` (or `lambdamagic update NAME`)",
+            hint="Bring the function up to this lambdamagic: `lambdamagic deploy` (or `lambdamagic update NAME`)",
         )
     return EnvironmentDiedError(f"the function failed outside of the user's code: {kind}: {message}", **details)
 

@@ -226,6 +226,6 @@ def _locked(file: Path, bound_s: float) -> Iterator[None]:
         except TimeoutError:
             raise LocalServerError(
                 f"another process has been starting or stopping the shared embedded Lambda for {bound_s:.0f} s",
-                hint=f"wait for it, or end it: it holds {path}",
+                hint=f"Wait for it, or end it: it holds {path}",
             ) from None
         yield

@@ -116,7 +116,7 @@ class LambdaMagics(_Settings):
         if cell is None:
             return Lines(self.session).run(line.split())
         if not cell.strip():
-            raise CaptureError("the cell is empty: there is nothing to run", hint="write code below the %%lambda line")
+            raise CaptureError("the cell is empty: there is nothing to run", hint="Write code below the %%lambda line")
         try:
             arguments = parse(LambdaMagics.lambda_, _tokens(line))
         except PrintHelp as help_text:
@@ -159,7 +159,7 @@ class LambdaMagics(_Settings):
                 results = run.over_callable(text.rstrip("; "))
                 return None if text.endswith(";") else results
             if not cell.strip():
-                raise CaptureError("the cell is empty: there is nothing to run", hint="write the loop's body below")
+                raise CaptureError("the cell is empty: there is nothing to run", hint="Write the loop's body below")
             results = run.over_body(f"%%lambda_map {line}".rstrip(), text, cell)
             return None if cell.rstrip().endswith(";") else results
 

@@ -15,6 +15,7 @@ from lambdamagic.events import Listeners
 from lambdamagic.jobs.job import Job, JobSpec
 from lambdamagic.magics.background import Background
 from lambdamagic.magics.front import ask
+from lambdamagic.magics.parse.arguments import SPELLED
 from lambdamagic.magics.record import JobRecord
 from lambdamagic.runs.opened import Opened, Place, target_key
 from lambdamagic.targets import open_target
@@ -59,7 +60,7 @@ class Session:
     def settings(self, overrides: Mapping[str, Any] | None = None) -> ResolvedSettings:
         """Return the settings in force, with where each came from."""
         from_file, from_magic = self._given()
-        return load_settings(ipython_config=from_file, config_magic=from_magic, overrides=overrides)
+        return load_settings(ipython_config=from_file, config_magic=from_magic, overrides=overrides, spelled=SPELLED)
 
     def place(self, resolved: ResolvedSettings) -> Place:
         """Return where a run goes under the settings."""

@@ -318,7 +318,7 @@ class Response:
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(
                 f"the function gave an answer that is not lambdamagic's: {_shape(document)}",
-                hint="name a function that lambdamagic made (`lambdamagic list` shows them), or one whose handler is "
+                hint="Name a function that lambdamagic made (`lambdamagic list` shows them), or one whose handler is "
                 "lambdamagic.worker.handler.handler",
             ) from error
 

@@ -73,7 +73,7 @@ class Manifest:
                 raise VersionMismatchError(
                     f"job {job_id} was started by a newer lambdamagic (its manifest has version {version}, "
                     f"this one reads {VERSION})",
-                    hint="update lambdamagic here: pip install --upgrade lambdamagic",
+                    hint="Update lambdamagic here: pip install --upgrade lambdamagic",
                 )
             return cls(**{**document, "program": Payload.from_json(document["program"])})
         except (KeyError, TypeError, ValueError) as error:

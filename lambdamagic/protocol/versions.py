@@ -32,13 +32,13 @@ def check(client: dict[str, Any], function: dict[str, Any]) -> None:
         raise VersionMismatchError(
             f"the notebook's lambdamagic speaks protocol {client.get('protocol')}, "
             f"the function's speaks {function.get('protocol')}",
-            hint="install the same version of lambdamagic in the notebook and in the function's package",
+            hint="Install the same version of lambdamagic in the notebook and in the function's package",
         )
     if client.get("python") != function.get("python"):
         raise VersionMismatchError(
             f"the notebook runs Python {client.get('python')}, the function runs {function.get('python')}; "
             f"functions cannot be pickled from one minor version to another",
-            hint=f"use a function for Python {client.get('python')} (settings `function` and `python`)",
+            hint=f"Use a function for Python {client.get('python')} (settings `function` and `python`)",
         )
     theirs, ours = function.get("serializers", {}), client.get("serializers", {})
     if not isinstance(theirs, dict) or not isinstance(ours, dict):
@@ -48,12 +48,12 @@ def check(client: dict[str, Any], function: dict[str, Any]) -> None:
         if found is None:
             raise VersionMismatchError(
                 f"the payload was written by {name} {version}, which the function does not have",
-                hint="deploy the function again, or use --serializer auto",
+                hint="Deploy the function again, or use --serializer auto",
             )
         if _minor(found) != _minor(version):
             raise VersionMismatchError(
                 f"the payload was written by {name} {version}, the function has {name} {found}",
-                hint=f"install {name}=={found} in the notebook, or deploy the function again",
+                hint=f"Install {name}=={found} in the notebook, or deploy the function again",
             )
 
 

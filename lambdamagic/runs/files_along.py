@@ -27,14 +27,14 @@ def found(patterns: Iterable[str]) -> list[tuple[str, Path]]:
     for pattern in patterns:
         paths = [Path(name) for name in sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))]  # noqa: PTH207
         if not paths:
-            raise CaptureError(f"--file {pattern}: there is no such file in {here}", hint="nothing was sent")
+            raise CaptureError(f"--file {pattern}: there is no such file in {here}", hint="Nothing was sent")
         for path in paths:
             for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
                 relative = os.path.relpath(file, here)
                 if relative.startswith(".."):
                     raise CaptureError(
                         f"--file {pattern}: {file} is not below the present folder, {here}",
-                        hint="its place on Lambda is its place here: copy or link it into this folder",
+                        hint="Its place on Lambda is its place here: copy or link it into this folder",
                     )
                 files[Path(relative).as_posix()] = file
     return list(files.items())

@@ -154,7 +154,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
     """
     settings = resolved.settings
     if settings.retry_on and not settings.retries:
-        raise ConfigError("retry_on has no effect without retries", hint="say how often: retries=2, or --retries 2")
+        raise ConfigError("retry_on has no effect without retries", hint="Say how often: retries=2, or --retries 2")
     program, is_map = request.program, request.kind == "map"
     function = request.function or fitting_function(resolved, target, program)
     mode: Literal["sync", "event", "trigger"] = "sync"

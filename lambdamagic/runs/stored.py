@@ -83,19 +83,19 @@ def find_note(job_id: str) -> JobNote:
     if note is None:
         raise JobMissingError(
             f"the history of this user on this machine does not know job {job_id!r}",
-            hint="a job is attached where it was started, since only there its key is kept; list them with "
+            hint="A job is attached where it was started, since only there its key is kept; list them with "
             "`lambdamagic jobs`, `%lambda jobs --all` or lambdamagic.list_jobs()",
         )
     if not note.key and note.mode != "sync":
         raise JobMissingError(
             f"job {job_id} has no key on this machine, or no longer",
-            hint=f"its key is kept while it is among the latest {KEPT} jobs of the modes event and trigger; a call of "
+            hint=f"Its key is kept while it is among the latest {KEPT} jobs of the modes event and trigger; a call of "
             "executor.submit has none: use start_map",
         )
     if not note.key:
         raise JobMissingError(
             f"job {job_id} ran in the mode {note.mode}: its results went to its own client only",
-            hint="start jobs that must outlive their kernel with --mode event, or mode='event'",
+            hint="Start jobs that must outlive their kernel with --mode event, or mode='event'",
         )
     return note
 
@@ -114,7 +114,7 @@ def read_stored_job(stager: Stager, note: JobNote) -> StoredJob:
     except FileNotFoundError as error:
         raise JobMissingError(
             f"the bucket {store.bucket} no longer holds job {job_id}, or its client died before all was stored",
-            hint="objects of old jobs expire; run it again",
+            hint="Objects of old jobs expire; run it again",
         ) from error
     manifest = Manifest.unsealed(data, key=note.key, job_id=job_id)
     found = StoredJob(note, manifest, _blocks(stager, job_id), ())
@@ -312,7 +312,7 @@ class StoredWork:
             raise JobMissingError(
                 f"the bucket no longer holds the arguments of tasks {tasks[0]} to {tasks[-1]} of job "
                 f"{self._note.job_id}",
-                hint="objects of old jobs expire; run it again",
+                hint="Objects of old jobs expire; run it again",
             )
         return Unit(
             tuple(tasks),

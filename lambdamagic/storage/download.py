@@ -1,4 +1,4 @@
-"""Reading one piece of an object straight into memory, and going on where it broke."""
+"""Reading one piece of an object straight into memory, and resuming where it broke."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Piece:
         start: Where in the object the piece begins.
         size: The whole object's length, as it is expected to be.
         etag: The object's ETag if it is known: what was replaced meanwhile must not be read half and half.
-        progressed: Told how many of the piece's bytes are there.
+        progressed: Called with the number of the piece's bytes that have arrived.
 
     Attributes:
         position: How many of the piece's bytes are there.
-        etag: The object's ETag, once an answer has told it.
+        etag: The object's ETag, once a response had it.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Piece:
 
 
 def total_size(response: http.client.HTTPResponse) -> int | None:
-    """Return the whole object's length as a response tells it, or None if it does not."""
+    """Return the whole object's length as stated by a response, or None."""
     if response.status == 206:
         total = response.headers.get("Content-Range", "").rpartition("/")[2]
         return int(total) if total.isdigit() else None

@@ -1,6 +1,6 @@
-"""Digests taken while bytes are on their way, not in a pass of their own.
+"""Digests taken while bytes are on their way, not in a separate pass.
 
-hashlib releases the GIL, so that hashing runs beside the network.
+hashlib releases the GIL, so that hashing overlaps with the network.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class CheckedDigest:
         """Raise IntegrityError if all bytes together do not have the expected digest."""
         if self._own is not None and self._own.hexdigest() != self._expected:
             raise IntegrityError(
-                f"{self._name!r} does not hold what its name says: sha256 is {self._own.hexdigest()}, "
+                f"{self._name!r} does not match the digest in its name: SHA-256 is {self._own.hexdigest()}, "
                 f"expected {self._expected}",
-                hint="Somebody else wrote to the bucket, or the object was damaged; its bytes were not used",
+                hint="Check who else writes to the bucket, or whether the object was damaged; it was not used",
             )
 
 
 class HashBehind:
-    """Hashes a sequence of views in a thread of its own, as far as they are ready; a context manager.
+    """Hashes a sequence of views in a separate thread, as far as they are ready; a context manager.
 
     When the body is left without an error, all that was followed is hashed; with an error hashing ends early. Small
     bodies are hashed at the end by the calling thread.

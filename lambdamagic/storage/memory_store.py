@@ -1,4 +1,4 @@
-"""The object store's fake: a dictionary that keeps the same contract, counts requests and fails when told to."""
+"""The object store's fake: a dictionary that keeps the same contract, counts requests and fails on request."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Hasher(Protocol):
 
 
 class TransferError(TargetError):
-    """The store refused a request, or failed for longer than our patience.
+    """The store refused a request, or still failed after the retry deadline.
 
     Attributes:
         status: The HTTP status, or 0 if there was no answer.
@@ -42,12 +42,12 @@ class TransferError(TargetError):
 
 def object_missing(key: str, bucket: str) -> FileNotFoundError:
     """Build the error that says that nothing is stored under `key`."""
-    return FileNotFoundError(f"there is no object {key!r} in the bucket {bucket!r}")
+    return FileNotFoundError(f"no object {key!r} in the bucket {bucket!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What a listing tells of one object.
+    """What a listing contains for one object.
 
     Attributes:
         key: The whole key, prefix included.
@@ -66,7 +66,7 @@ class ObjectStore(Protocol):
     Errors of all methods:
         BucketMissingError: the bucket does not exist, is in another region, or may not be used.
         CredentialsError: there are no credentials, or they were refused.
-        TargetError: the store cannot be reached, or fails for longer than our patience.
+        TargetError: the store cannot be reached, or still fails after the retry deadline.
     """
 
     @property
@@ -75,7 +75,7 @@ class ObjectStore(Protocol):
         ...
 
     def put(self, key: str, segments: Sequence[Segment], *, content_type: str = OCTETS) -> None:
-        """Store the joined segments under `key`, replacing what was there.
+        """Store the joined segments under `key`, replacing an existing object.
 
         Readers see the old object or the whole new one, never a part. Idempotent. The segments must not change
         until this returns. Billed by AWS as one PUT request up to the multipart threshold, else as one for every
@@ -171,7 +171,7 @@ class UrlTransfer(Protocol):
         Raises:
             FileNotFoundError: there is no such object.
             IntegrityError: the bytes do not have that size or digest.
-            TransferError: the store refused, or failed for longer than our patience.
+            TransferError: the store refused, or still failed after the retry deadline.
         """
         ...
 
@@ -179,7 +179,7 @@ class UrlTransfer(Protocol):
         """Store the joined segments behind a URL made by `presign_put`. Idempotent.
 
         Raises:
-            TransferError: the store refused, or failed for longer than our patience.
+            TransferError: the store refused, or still failed after the retry deadline.
         """
         ...
 

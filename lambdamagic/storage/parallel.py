@@ -25,7 +25,7 @@ class Parallel:
     def run(self, work: Callable[[int], None], count: int, done: Callable[[int], None] | None = None) -> None:
         """Run `work(i)` for every i below `count`; call `done(i)` in order, in the calling thread.
 
-        After the first failure no other part begins. None is under way when this returns or raises, so that nobody
+        After the first failure no other part begins. None is under way when this returns or raises, so that no thread
         writes into a buffer that its owner has taken back. Raises the first failure in the order of the parts.
         """
         pool = self._threads()

@@ -1,6 +1,6 @@
 """The worker's side of the store: bytes to and from presigned URLs, with the standard library alone.
 
-Imported in Lambda at every cold start, hence no boto3. The notebook's store moves its bodies through here too, so that
+Imported in Lambda at every cold start, so without boto3. The notebook's store moves its bodies through here too, so
 there is one way in which bytes travel.
 """
 
@@ -36,7 +36,7 @@ class Tuning:
             at least 5 MiB and at most 10,000 ("Amazon S3 multipart upload limits").
         parallel: How many parts are under way at once.
         split_loopback: Whether to do so on this very machine too. Parts win bandwidth from a network that gives each
-            connection a share; beside the embedded Lambda they only compete for the same cores (measured: 100 MB in
+            connection a share; with the embedded Lambda they only compete for the same cores (measured: 100 MB in
             one stream took half the time of parts).
     """
 
@@ -85,7 +85,7 @@ class Transfer:
         """Return the object behind a presigned GET; see `UrlTransfer.fetch`.
 
         One request up to `tuning.threshold_bytes`, also when the size is unknown; parallel ranges above (one request on
-        this machine). A broken read goes on where it broke.
+        this machine). A broken read resumes where it broke.
         """
         if size is None:
             return self._fetch_unknown(url, CheckedDigest(hasher, sha256, object_name(url)))
@@ -102,7 +102,7 @@ class Transfer:
             ValueError: the buffer is read-only or not contiguous.
             FileNotFoundError: there is no such object.
             IntegrityError: the object's size or digest is another.
-            TransferError: the store refused, or failed for longer than our patience.
+            TransferError: the store refused, or still failed after the retry deadline.
         """
         if buffer.readonly or not buffer.c_contiguous:
             raise ValueError("the buffer must be writable and contiguous")
@@ -163,7 +163,7 @@ class Transfer:
         self._connections.close()
 
     def _fetch_unknown(self, url: str, digest: CheckedDigest) -> bytearray:
-        """Fetch an object whose size its first answer tells."""
+        """Fetch an object whose size the first response states."""
         first = self.tuning.threshold_bytes
         headers = {"Range": f"bytes=0-{first - 1}"} if self.splits(url, first + 1) else {}
         buffer = bytearray()
@@ -181,7 +181,7 @@ class Transfer:
                 expect(response, (206, 200), url)
                 size = total_size(response)
                 if size is None:
-                    raise IntegrityError(f"{object_name(url)!r}: the store does not tell how long it is")
+                    raise IntegrityError(f"{object_name(url)!r}: the response states no length")
                 buffer = bytearray(size)
                 view = memoryview(buffer)
                 behind.follow([view])
@@ -225,7 +225,7 @@ class Transfer:
         progress: Callable[[], int] | None = None,
         retry: TransferRetry | None = None,
     ) -> _T:
-        """Run `once` until it succeeds, fails for good, or the patience ends; progress renews the patience."""
+        """Run `once` until it succeeds, fails for good, or the deadline passes; progress extends the deadline."""
         attempt = attempts = 0
         first_failure_s = 0.0
         reached = 0

@@ -42,7 +42,7 @@ def expect(response: http.client.HTTPResponse, statuses: tuple[int, ...], url: s
     text = body.decode("utf-8", "replace")
     code, message = _tag("Code", text), _tag("Message", text)
     if response.status == 404 and code in ("NoSuchKey", ""):
-        raise FileNotFoundError(f"there is no object {object_name(url)!r}")
+        raise FileNotFoundError(f"no object {object_name(url)!r}")
     region = response.headers.get("x-amz-bucket-region") or _tag("Region", text)
     if region:
         message += f" (the bucket is in {region})"
@@ -61,11 +61,11 @@ def error_of(failure: Exception, doing: str, url: str) -> LambdaMagicError:
     if not isinstance(failure, Refused):
         return TransferError(
             f"could not {doing}: {type(failure).__name__} at {where}: {failure}",
-            hint="Check that the store can be reached from here",
+            hint="Check that the store can be reached from this machine",
         )
     status, code = failure.status, failure.code
     if code == "AccessDenied" and "expired" in failure.message:
-        hint = "The presigned URL has outlived its time: run the job again"
+        hint = "Run the job again: the presigned URL has expired"
         return TransferError(f"could not {doing}: {failure.message}", hint=hint, status=status, code=code)
     context = AwsContext(doing, bucket=bucket_of(url), where=where)
     known = error_from_code(code, status=status, message=failure.message, context=context)

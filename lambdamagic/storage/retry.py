@@ -28,11 +28,11 @@ class TransferRetry:
 
     @classmethod
     def until(cls, left_s: float) -> TransferRetry:
-        """Return the patience with which something is stored that was paid for: as long as there is time."""
+        """Return the retry policy for storing a result that was paid for: as long as there is time."""
         return cls(attempts=1_000_000, patience_s=max(0.0, left_s))
 
     def delay_s(self, attempt: int, *, elapsed_s: float, jitter: float) -> float | None:
-        """Return how long to wait after a failed attempt, or None to give up.
+        """Return how long to wait after a failed attempt, or None to stop.
 
         Args:
             attempt: The attempt that failed; the first is 1.

@@ -24,7 +24,7 @@ def open_target(settings: Settings, access: AwsAccess | None = None, *, ask: Ask
     Args:
         settings: The settings.
         access: The AWS account, if it is not the one that boto3 finds by the settings.
-        ask: Asks the user a question that is answered by yes or no; without it nobody can be asked.
+        ask: Asks the user a question that is answered by yes or no; without it there is no prompt.
 
     Raises:
         TargetError: It is not usable.

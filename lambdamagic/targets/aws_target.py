@@ -19,7 +19,7 @@ from lambdamagic.pythons import python_here
 from lambdamagic.targets.account_target import Account
 from lambdamagic.targets.target import FunctionWish
 
-#: Asks the user something; False is no, None that nobody can be asked.
+#: Asks the user something; False is no; None if no prompt is possible.
 Ask = Callable[[str], bool | None]
 
 #: Smaller jobs do not wait for an answer about the account: being refused once teaches as much.
@@ -32,7 +32,7 @@ class AwsTarget(Account):
     Args:
         settings: The settings; `function` must be set, `bucket` should be.
         access: The account; by default the one that boto3 finds by the settings.
-        ask: Asks whether a variant may be made; without it nobody can be asked.
+        ask: Asks whether a variant may be made; without it there is no prompt.
     """
 
     name = "aws"
@@ -41,9 +41,9 @@ class AwsTarget(Account):
         if settings.function is None:
             raise FunctionMissingError(
                 "no Lambda function is configured for target 'aws'",
-                hint="make one that holds what the notebook imports: %lambda deploy, or `lambdamagic deploy "
-                "--from-notebook FILE` in a terminal (also for a program); or set one that there is "
-                "(LAMBDAMAGIC_FUNCTION), or --target local, which needs none",
+                hint="Deploy one with the notebook's packages: %lambda deploy, or `lambdamagic deploy "
+                "--from-notebook FILE` in a terminal; or set an existing function "
+                "(LAMBDAMAGIC_FUNCTION), or use --target local",
             )
         super().__init__(
             access or AwsAccess(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url),
@@ -85,7 +85,7 @@ class AwsTarget(Account):
         return True
 
     def refresh(self) -> None:
-        """Look at the function and its variants anew when one is asked for next."""
+        """Look at the function and its variants again at the next request."""
         with self._making:
             self._forget()
 
@@ -100,8 +100,8 @@ class AwsTarget(Account):
 
         Raises:
             FunctionMissingError: It does not exist.
-            NotOursError: It has a handler of somebody else's.
-            VersionMismatchError: It runs another Python, or its lambdamagic speaks another protocol.
+            NotOursError: Its handler is not lambdamagic's.
+            VersionMismatchError: It runs another Python, or its lambdamagic uses another protocol.
             ConfigError: It is smaller than what was asked for explicitly, and no variant is to be made.
             TargetError: The variant cannot be made.
         """
@@ -134,7 +134,7 @@ class AwsTarget(Account):
         """Return what a function says that it holds, asked once for each version of its code; see `deploy/told.py`.
 
         Raises:
-            VersionMismatchError: It runs another Python, or its lambdamagic speaks another protocol.
+            VersionMismatchError: It runs another Python, or its lambdamagic uses another protocol.
         """
         mark = self._marks.get(function.name)
         with self._asking:
@@ -153,9 +153,9 @@ class AwsTarget(Account):
             facts.check_ours()
             if facts.runtime and facts.runtime != f"python{python}":
                 raise VersionMismatchError(
-                    f"the function {self._name} runs {facts.runtime}, the notebook Python {python}",
-                    hint=f"make one for it, under another name: `lambdamagic deploy {_named_for(facts, python)}`; or "
-                    "set one that there is (LAMBDAMAGIC_FUNCTION), or use --target local",
+                    f"the function {self._name} runs {facts.runtime}, the notebook runs Python {python}",
+                    hint=f"Deploy one under another name: `lambdamagic deploy {_named_for(facts, python)}`; or "
+                    "set an existing one (LAMBDAMAGIC_FUNCTION), or use --target local",
                 )
             holdings = self._holdings(facts)
             if holdings is not None:
@@ -170,7 +170,7 @@ class AwsTarget(Account):
         try:
             return unpack(facts.held, self._fetch)
         except (LambdaMagicError, FileNotFoundError):
-            return None  # the function may well have everything; `lambdamagic doctor` tells what is wrong
+            return None  # the function may have everything; `lambdamagic doctor` shows what is wrong
 
     def _fetch(self, key: str) -> bytes:
         if self._store is None:
@@ -180,10 +180,10 @@ class AwsTarget(Account):
     def _variant(self, base: FunctionFacts, wish: FunctionWish, memory_mb: int, timeout_s: int) -> FunctionFacts:
         small = (
             f"the function {base.name} has {base.memory_mb:,} MB and {base.timeout_s} s; "
-            f"this job asks for {wish.memory_mb:,} MB and {wish.timeout_s} s"
+            f"this job needs {wish.memory_mb:,} MB and {wish.timeout_s} s"
         )
         if self._policy == "never":
-            raise ConfigError(small, hint='ask for less with --memory and --timeout, or set variants = "always"')
+            raise ConfigError(small, hint='Ask for less with --memory and --timeout, or set variants = "always"')
         name = self._variants.name(base, memory_mb, timeout_s, wish.python)
         found = self._variants.find(name, memory_mb, timeout_s)
         if found is not None:
@@ -193,7 +193,7 @@ class AwsTarget(Account):
         if self._policy == "ask" and not self._may_make(name, base, memory_mb, timeout_s):
             raise ConfigError(
                 small,
-                hint='allow a variant of that size to be made: set variants = "always" (LAMBDAMAGIC_VARIANTS=always, '
+                hint='Allow a variant of that size: set variants = "always" (LAMBDAMAGIC_VARIANTS=always, '
                 'or in a notebook %config LambdaMagics.variants = "always"); or ask for less',
             )
         return self._variants.make(name, memory_mb, timeout_s)
@@ -202,9 +202,9 @@ class AwsTarget(Account):
         """Ask once; what was answered holds as long as this target is open."""
         if self._answer is None and self._ask is not None and threading.current_thread() is threading.main_thread():
             self._answer = self._ask(
-                f"{base.name} has {base.memory_mb:,} MB and {base.timeout_s} s. Make {name} from it, with "
-                f"{memory_mb:,} MB and {timeout_s} s, and other sizes when they are asked for? "
-                "Functions cost nothing at rest."
+                f"{base.name} has {base.memory_mb:,} MB and {base.timeout_s} s. Create the variant {name} with "
+                f"{memory_mb:,} MB and {timeout_s} s, and other sizes when jobs need them? "
+                "Idle functions cost nothing."
             )
         return bool(self._answer)
 

@@ -84,11 +84,11 @@ class LocalTarget(Account):
             return self._secrets[function]
 
     def is_alive(self) -> bool:
-        """Tell whether the server still runs."""
+        """Return whether the server still runs."""
         return not self._is_closed and self.server.is_alive()
 
     def check(self, error: Exception) -> Exception:
-        """Tell that the server died, if that is why a job failed."""
+        """Return an error that says that the server died, if that is why a job failed."""
         if self._is_closed:
             return error
         # Its sockets close a moment before the process is seen to have ended.
@@ -97,7 +97,7 @@ class LocalTarget(Account):
             return error
         return LocalServerError(
             f"the embedded Lambda ended while the job ran: {self.server.describe_death()}",
-            hint="run the cell again: a new one is started",
+            hint="Run the cell again: a new server is started",
         )
 
     def close(self) -> None:

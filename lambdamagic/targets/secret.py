@@ -38,10 +38,12 @@ def cache_secret() -> bytes:
                 pass
             draft.unlink(missing_ok=True)
         if os.name != "nt" and path.stat().st_mode & 0o077:
-            raise ConfigError(f"{path} can be read by others", hint=f"chmod 600 {path}, or delete it: it is made anew")
+            raise ConfigError(
+                f"{path} can be read by other users", hint=f"chmod 600 {path}, or delete it to create a new one"
+            )
         found = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"the cache's secret {path} cannot be used: {error.strerror or error}") from error
     if len(found) != _SIZE_BYTES:
-        raise ConfigError(f"{path} does not hold a secret", hint="delete it: it is made anew")
+        raise ConfigError(f"{path} does not hold a secret", hint="Delete it to create a new one")
     return found

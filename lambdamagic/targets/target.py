@@ -57,7 +57,7 @@ class Target(Protocol):
 
     @property
     def is_billed(self) -> bool:
-        """Whether somebody pays for what runs here."""
+        """Whether AWS bills the jobs that run here."""
         ...
 
     def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
@@ -74,7 +74,7 @@ class Target(Protocol):
         ...
 
     def is_alive(self) -> bool:
-        """Tell whether the target can still take jobs."""
+        """Return whether the target can still take jobs."""
         ...
 
     def function_for(self, wish: FunctionWish) -> FunctionRef:
@@ -91,12 +91,12 @@ class Target(Protocol):
         None where it does not know the question, cannot be asked now, or has by its nature what the notebook has.
 
         Raises:
-            VersionMismatchError: It runs another Python, or its lambdamagic speaks another protocol.
+            VersionMismatchError: It runs another Python, or its lambdamagic uses another protocol.
         """
         ...
 
     def refresh(self) -> None:
-        """Look at the functions anew when one is asked for next."""
+        """Look at the functions again at the next request."""
         ...
 
     def prepare_events(self, function: str) -> None:

@@ -141,7 +141,7 @@ class ElectronCall:
         if tuple(sent.python.split(".")[:2]) != here:
             raise VersionMismatchError(
                 f"the electron was pickled by Python {sent.python}, the function runs Python {'.'.join(here)}",
-                hint="deploy a function for that Python, or run Covalent's client under the function's",
+                hint="Deploy a function for that Python, or run Covalent's client under the function's",
             )
         printed = Outputs(_PRINTED_MAX_CHARS)
         try:

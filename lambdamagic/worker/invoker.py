@@ -59,7 +59,7 @@ def _batch_of(event: Any) -> Batch:
     if not isinstance(event, dict) or not isinstance(event.get(MARK), dict):
         raise ProtocolError(
             "this function is an invoker: it takes batches of events, and runs no code itself",
-            hint=f"name the function that it invokes: {own}",
+            hint=f"Name the function that it invokes: {own}",
         )
     versions.check({**event[MARK], "serializers": {}}, versions.here())
     batch = Batch.from_json(event)

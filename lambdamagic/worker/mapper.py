@@ -161,7 +161,7 @@ class Chunk:
             if not isinstance(error, Exception) or comes_from_the_object(error):
                 error.add_note(message)
                 return self._carried(kind, {"error": self._environment.failure(error), "seconds": outcome["seconds"]})
-            lost = ResultEncodeError(message, hint="return what can be pickled, such as list(...) of a generator")
+            lost = ResultEncodeError(message, hint="Return what can be pickled, such as list(...) of a generator")
             record = ErrorRecord("lambdamagic.errors.ResultEncodeError", message, [], text=message, exception=lost)
             return {"error": [record], "seconds": outcome["seconds"]}
         return outcome

@@ -205,7 +205,7 @@ def _parts(decoder: Decoder) -> Iterator[tuple[str, Any]]:
                 raise
             raise EncodeError(
                 f"{name} cannot be sent to Lambda: reading it there raised {type(error).__name__}: {safe_str(error)}",
-                hint=f"leave it out with --exclude {name}, make it inside the cell, or give its class a __reduce__ "
+                hint=f"Leave it out with --exclude {name}, make it inside the cell, or give its class a __reduce__ "
                 f"that makes it again",
             ) from error
         if kind == "next":

@@ -243,7 +243,7 @@ class Endless(ScriptedServer):
 
 def test_a_response_that_does_not_say_how_long_it_is_is_a_broken_connection(pool: Connections) -> None:
     """Its end could not be told from a connection that broke."""
-    with Endless() as server, pytest.raises(ConnectionError, match="neither its length nor its chunks"):
+    with Endless() as server, pytest.raises(ConnectionError, match="neither a length nor chunks"):
         get(pool, f"{server.url}/")
 
 

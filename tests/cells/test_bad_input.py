@@ -34,7 +34,7 @@ import pytest
         ("stray", "UsageError", "%lambda has no option stray"),
         ("--memory", "UsageError", "argument -m/--memory: expected one argument"),
         ("--memory '", "UsageError", '"--memory \'": no closing quotation'),
-        ("--max-cost nan", "ConfigError", "max_cost_usd = nan is not a number"),
+        ("--max-cost nan", "ConfigError", "--max-cost nan is not a number"),
     ],
 )
 def test_wrong_options(notebook, options, kind, message):
@@ -160,7 +160,7 @@ def test_a_server_killed_while_a_cell_runs(notebook, mailbox):
     assert killed == ["running"]
     assert type(ran.error).__name__ == "LocalServerError"
     assert "was killed by signal 9" in str(ran.error)
-    assert ran.error.hint == "run the cell again: a new one is started"
+    assert ran.error.hint == "Run the cell again: a new server is started"
     assert notebook.remote("6 * 7").value == 42
     assert notebook.server.connection.pid != server.connection.pid
 

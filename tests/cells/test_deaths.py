@@ -28,7 +28,7 @@ def test_timeout_names_the_line(notebook):
     assert "in hang\n    time.sleep(60)" in error.stacks
     assert "lambdamagic" not in error.stacks.split("Thread MainThread:")[1]
     assert ran.stdout == "before\n"
-    assert "Where it was when the time ran out:" in ran.traceback
+    assert "Stacks just before the timeout:" in ran.traceback
 
 
 def test_timeout_of_code_that_catches_everything(notebook):

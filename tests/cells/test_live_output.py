@@ -43,12 +43,12 @@ def test_a_log_that_cannot_be_read_is_told(notebook):
     """In the place of the lines; the job is none the worse for it."""
 
     def refused(clock):
-        raise CredentialsError("these credentials may not do that")
+        raise CredentialsError("these credentials lack a permission")
 
     log = OutputLog()
     live = LiveOutput("nobody", log, refused)
     _watch(live, log, lambda: log.now != "")
-    assert log.now == "What runs cannot be followed: these credentials may not do that"
+    assert log.now == "What runs cannot be followed: these credentials lack a permission"
     live.stop()
     assert log.now == ""
 

@@ -45,7 +45,7 @@ def test_a_function_that_is_missing(deployed, monkeypatch):
     monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", "no-such-function")
     error = deployed.fails("1").error
     assert type(error).__name__ == "FunctionMissingError"
-    assert "there is no function 'no-such-function' in this account and region" in str(error)
+    assert "no function 'no-such-function' in this account and region" in str(error)
 
 
 def test_a_bucket_that_is_missing(deployed, monkeypatch):
@@ -181,7 +181,7 @@ def test_a_function_that_is_too_small(deployed):
     error = deployed.fails("1", "--memory 4096").error
     assert type(error).__name__ == "ConfigError"
     assert "LAMBDAMAGIC_VARIANTS=always" in error.hint
-    assert "has 2,048 MB and 300 s; this job asks for 4,096 MB and 300 s" in str(error)
+    assert "has 2,048 MB and 300 s; this job needs 4,096 MB and 300 s" in str(error)
 
 
 def test_logs_of_a_job_of_another_session(deployed):

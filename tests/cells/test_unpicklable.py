@@ -31,7 +31,7 @@ def test_the_path_to_a_deep_part(notebook):
         "model cannot be sent to Lambda because of model.callbacks[0]._lock: "
         "cannot pickle memoryview objects (a builtins.memoryview)"
     )
-    assert error.hint.startswith("make it inside the cell or function, leave it out (--exclude model in a cell), or ")
+    assert error.hint.startswith("Make it inside the cell or function, leave it out (--exclude model in a cell), or ")
 
 
 def test_a_part_of_a_dictionary(notebook):

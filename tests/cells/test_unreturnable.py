@@ -26,7 +26,7 @@ def test_a_placeholder_stands_for_it(notebook, name):
     error = notebook.run("next(v)").error
     assert type(error).__name__ == "ResultError"
     assert str(error).startswith(f"v is a {type_name} that could not come back from Lambda")
-    assert "-> bind what you need of it in the same cell" in str(error)
+    assert "-> Bind what you need of it in the same cell" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,9 @@ def test_a_role_that_lost_its_right(account: Account, become: Become) -> None:
             run(abs, range(TASKS))
     finally:
         account.ask("iam", "put_role_policy", **role, PolicyDocument=json.dumps(whole))
-    assert "lack lambda:InvokeFunction on arn:" in str(raised.value) and f"function:{NAME}" in str(raised.value)
+    assert "lack the permission lambda:InvokeFunction on arn:" in str(raised.value) and f"function:{NAME}" in str(
+        raised.value
+    )
     assert "invoker's role" in str(raised.value) and "--invoker" in str(raised.value)
 
 

@@ -180,7 +180,7 @@ def test_one_right_of_the_users_is_missing(
     monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", "shared")
     become("half", without(policies["user"], action))
     said = do()
-    assert f"lack {action} on arn:" in said and resource in said, said
+    assert f"lack the permission {action} on arn:" in said and resource in said, said
     assert "lambdamagic policy user" in said
     checks = {each["check"]: each for each in call("doctor", "--json").document["checks"]}
     rights = checks["rights"]

@@ -55,7 +55,7 @@ def test_every_layer_goes_before_the_one_below(home: Path) -> None:
         "overrides": {"memory_mb": 1006},
     }
     origins = {
-        1006: "the options given here",
+        1006: "an option or argument",
         1005: "%config LambdaMagics.memory_mb",
         1004: "the environment variable LAMBDAMAGIC_MEMORY_MB",
         1003: "ipython_config.py (c.LambdaMagics.memory_mb)",
@@ -105,7 +105,7 @@ def test_numbers_and_truth_values_are_read_from_text(home: Path) -> None:
 )
 def test_a_variable_that_is_no_setting_is_reported(home: Path, name: str, meant: str) -> None:
     """With the nearest name, if one is near; it is not refused, as it may be another program's."""
-    with pytest.warns(RuntimeWarning, match=f"{name} is none of the settings. {meant}"):
+    with pytest.warns(RuntimeWarning, match=f"unknown setting in the environment variable {name}. {meant}"):
         assert load_settings(cwd=home, environ=environ(home, **{name: "1"})).settings == Settings()
 
 
@@ -144,7 +144,7 @@ def test_home_is_used_without_xdg(home: Path) -> None:
         ("memory_mb = \n", "line 1, column 13"),
         ("ok = 1\nbroken line\n", "line 2, column 8"),
         ('x = "never closed', "line 1"),
-        (b'a = 1\nb = "\xff"\n', "line 2, column 6: is not UTF-8"),
+        (b'a = 1\nb = "\xff"\n', "line 2, column 6: not UTF-8"),
     ],
 )
 def test_a_broken_file_is_one_line_with_its_place(home: Path, text: str | bytes, where: str) -> None:
@@ -161,14 +161,14 @@ def test_a_file_that_cannot_be_read_is_told(home: Path) -> None:
     """A folder in the file's place is a ConfigError that names it."""
     path = home / "config" / "lambdamagic" / "config.toml"
     path.mkdir()
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="cannot read"):
         load_settings(cwd=home, environ=environ(home))
 
 
 def test_a_table_that_is_a_value_is_told(home: Path) -> None:
     """`tool.lambdamagic = 1` is a ConfigError, not a crash."""
     path = project(home, "[tool]\nlambdamagic = 1")
-    with pytest.raises(ConfigError, match="not a table") as caught:
+    with pytest.raises(ConfigError, match="must be a table") as caught:
         load_settings(cwd=home / "project", environ=environ(home))
     assert str(path) in str(caught.value)
 
@@ -185,7 +185,7 @@ def test_an_unknown_setting_names_the_nearest_and_its_origin(home: Path) -> None
     layers = [
         ({"environ": environ(home, LAMBDAMAGIC_MEMROY_MB="1")}, "the environment variable LAMBDAMAGIC_MEMROY_MB"),
         ({"environ": environ(home), "config_magic": {"memroy_mb": 1}}, "%config LambdaMagics.memroy_mb"),
-        ({"environ": environ(home), "overrides": {"memroy_mb": None}}, "the options given here"),
+        ({"environ": environ(home), "overrides": {"memroy_mb": None}}, "unknown setting 'memroy_mb'\n"),
     ]
     for layer, origin in layers:
         with pytest.raises(ConfigError, match="Did you mean memory_mb") as caught:
@@ -196,9 +196,9 @@ def test_an_unknown_setting_names_the_nearest_and_its_origin(home: Path) -> None
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("memory_mb", 100, "128 to 10240 MB"),
+        ("memory_mb", 100, "128 to 10,240 MB"),
         ("memory_mb", 127, "Lambda quotas"),
-        ("timeout_s", 0, "1 to 1800 seconds"),
+        ("timeout_s", 0, "1 to 1,800 seconds"),
         ("timeout_s", "soon", "is not a whole number"),
         ("timeout_s", 1.5, "is not a whole number"),
         ("timeout_s", True, "is not a whole number"),
@@ -211,12 +211,12 @@ def test_an_unknown_setting_names_the_nearest_and_its_origin(home: Path) -> None
         ("python", "3.9", "a version such as 3.12"),
         ("python", 3.12, "is not text"),
         ("chunksize", 0, "1 tasks or more"),
-        ("local_port", 65_536, "0 to 65535"),
+        ("local_port", 65_536, "0 to 65,535"),
         ("inline_limit_bytes", 6_000_000, "Base64"),
     ],
 )
 def test_bad_values_name_limits_and_origin(home: Path, name: str, value: object, expected: str) -> None:
-    """A value that cannot be is told with what can be, and with where it was set."""
+    """The message has the value, what is allowed, and where it was set."""
     with pytest.raises(ConfigError) as caught:
         load_settings(cwd=home, environ=environ(home), config_magic={name: value})
     assert expected in str(caught.value)

@@ -91,7 +91,7 @@ answer["time limit"] = seen(AWSLambdaExecutor(time_limit=7))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ("AWSLambdaExecutor(memori_mb=512)", "there is no setting 'memori_mb'"),
+        ("AWSLambdaExecutor(memori_mb=512)", "unknown setting 'memori_mb'"),
         ("LambdaMagicExecutor(timeout=-1)", "timeout"),
         ("LambdaMagicExecutor(aws_secret_access_key='x')", "aws_secret_access_key cannot be given"),
         ("_executor_manager.get_executor('lambdamagic')", "[executors.lambdamagic] of Covalent's configuration file"),

@@ -133,7 +133,7 @@ def test_no_and_nobody_to_ask_are_one_clear_error(open_target: Any, access: AwsA
     asked: list[str] = []
     target = open_target(ask=lambda text: asked.append(text) or answer)
     for _ in range(2):
-        with pytest.raises(ConfigError, match="base has 1,024 MB and 60 s; this job asks for 5,000 MB") as caught:
+        with pytest.raises(ConfigError, match="base has 1,024 MB and 60 s; this job needs 5,000 MB") as caught:
             target.function_for(_wish(5000))
     assert 'variants = "always"' in (caught.value.hint or "")
     assert len(asked) == (1 if answer is False else 2)
@@ -160,7 +160,7 @@ def test_another_thread_asks_nobody(open_target: Any) -> None:
 
 def test_never_makes_none(open_target: Any) -> None:
     """The setting is named."""
-    with pytest.raises(ConfigError, match="this job asks for") as caught:
+    with pytest.raises(ConfigError, match="this job needs") as caught:
         open_target(variants="never", ask=lambda text: True).function_for(_wish(5000))
     assert "always" in (caught.value.hint or "")
 
@@ -211,7 +211,7 @@ def test_code_that_cannot_be_had(open_target: Any, access: AwsAccess) -> None:
         )
     with pytest.raises(PackageError, match="the code of by-hand cannot be had") as caught:
         open_target("by-hand", variants="always").function_for(_wish(4096))
-    assert "deploy the function again" in (caught.value.hint or "")
+    assert "Deploy the function again" in (caught.value.hint or "")
 
 
 def test_an_image_is_taken_over(open_target: Any, access: AwsAccess) -> None:

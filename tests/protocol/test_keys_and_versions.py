@@ -65,7 +65,7 @@ def test_equal_versions_pass():
         (
             {"protocol": 1, "python": "3.12", "serializers": {"dill": "0.3.8"}},
             "the payload was written by dill 0.4.1, the function has dill 0.3.8",
-            "install dill==0.3.8 in the notebook, or deploy the function again",
+            "Install dill==0.3.8 in the notebook, or deploy the function again",
         ),
     ],
 )

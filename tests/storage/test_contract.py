@@ -108,11 +108,11 @@ def test_another_digest_is_an_integrity_error(pair: Pair) -> None:
     """Bytes that do not have the digest that they should are not given to the caller."""
     pair.store.put("k", [b"hello"])
     wrong = hashlib.sha256(b"other").hexdigest()
-    with pytest.raises(IntegrityError, match="sha256"):
+    with pytest.raises(IntegrityError, match="SHA-256"):
         pair.store.get("k", sha256=wrong)
-    with pytest.raises(IntegrityError, match="sha256"):
+    with pytest.raises(IntegrityError, match="SHA-256"):
         pair.store.get_into("k", 5, memoryview(bytearray(5)), sha256=wrong)
-    with pytest.raises(IntegrityError, match="sha256"):
+    with pytest.raises(IntegrityError, match="SHA-256"):
         pair.transfer.fetch(pair.store.presign_get("k", 60), 5, sha256=wrong)
 
 

@@ -198,8 +198,8 @@ def test_a_missing_bucket_is_named(s3_store: Make) -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"access_key_id": "AKIAUNKNOWNUNKNOWNAA"}, "does not know this access key id"),
-        ({"secret_access_key": "wrong"}, "does not belong to the access key id"),
+        ({"access_key_id": "AKIAUNKNOWNUNKNOWNAA"}, "unknown access key ID"),
+        ({"secret_access_key": "wrong"}, "does not match the access key ID"),
     ],
 )
 def test_wrong_credentials_are_told_apart(local: LocalServer, bucket: str, changes: dict[str, str], what: str) -> None:

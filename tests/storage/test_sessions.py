@@ -77,7 +77,7 @@ def test_a_new_session_in_the_credentials_file_is_taken_up(
     ):
         with pytest.raises(CredentialsError, match="expired") as caught:
             do()
-        assert "Sign in again" in str(caught.value)
+        assert "aws sso login" in str(caught.value)
     sign_in()
     work()
     invoke()
@@ -128,6 +128,6 @@ def test_a_process_that_gives_expired_credentials(
     ):
         with pytest.raises(CredentialsError, match="expired") as caught:
             do()
-        assert "Sign in again" in str(caught.value)
+        assert "aws sso login" in str(caught.value)
     store.close()
     transport.close()

@@ -155,7 +155,7 @@ def test_a_refusal_is_heard_though_the_body_was_not_taken(transfer: Transfer) ->
         (error(403, "SignatureDoesNotMatch"), CredentialsError, "secret access key"),
         (error(400, "ExpiredToken"), CredentialsError, "expired"),
         (error(403, "RequestTimeTooSkewed"), CredentialsError, "clock"),
-        (error(403, "AccessDenied", "Request has expired"), TransferError, "outlived"),
+        (error(403, "AccessDenied", "Request has expired"), TransferError, "expired"),
         (error(418, "Teapot", "short and stout"), TransferError, "HTTP 418 Teapot: short and stout"),
         (Step(403), BucketMissingError, "may not use the bucket 'bucket'"),
         (Step(400, b"<html>not S3"), TransferError, "HTTP 400: Scripted"),

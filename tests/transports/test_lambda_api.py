@@ -98,7 +98,7 @@ def test_a_functions_failure_is_a_reply(transport: LambdaTransport, event: str, 
 def test_a_missing_function(transport: LambdaTransport) -> None:
     """A function that does not exist is named, with what to do."""
     for invocation in (InvokeCall("nobody", b"1"), InvokeCall("f", b"1", qualifier="none")):
-        with pytest.raises(FunctionMissingError, match="there is no function") as caught:
+        with pytest.raises(FunctionMissingError, match="no function") as caught:
             transport.invoke(invocation)
         assert "lambdamagic deploy" in str(caught.value)
 
@@ -120,8 +120,8 @@ def test_no_json(transport: LambdaTransport) -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"access_key_id": "AKIAUNKNOWNUNKNOWNAA"}, "does not know"),
-        ({"secret_access_key": "wrong"}, "does not belong"),
+        ({"access_key_id": "AKIAUNKNOWNUNKNOWNAA"}, "does not recognize"),
+        ({"secret_access_key": "wrong"}, "does not match"),
     ],
 )
 def test_wrong_credentials(account: Account, changes: dict[str, str], what: str) -> None:
@@ -173,7 +173,7 @@ def refusal(status: int, code: str, message: str = "as scripted") -> Step:
     [
         (refusal(403, "AccessDeniedException"), CredentialsError, "lambda:InvokeFunction on f"),
         (refusal(403, "ExpiredTokenException"), CredentialsError, "expired"),
-        (refusal(403, "UnrecognizedClientException"), CredentialsError, "does not know"),
+        (refusal(403, "UnrecognizedClientException"), CredentialsError, "does not recognize"),
         (refusal(403, "InvalidSignatureException", "Signature expired: 2020 is earlier"), CredentialsError, "clock"),
         (
             refusal(409, "ResourceConflictException", "The function is currently in the following state: Pending"),
@@ -190,13 +190,13 @@ def refusal(status: int, code: str, message: str = "as scripted") -> Step:
         (refusal(409, "SnapStartNotReadyException"), NotReadyError, "not ready yet"),
         (refusal(502, "ENINotReadyException"), NotReadyError, "not ready yet"),
         (refusal(502, "EC2ThrottledException"), NotReadyError, "not ready yet"),
-        (refusal(413, "RequestTooLargeException"), PayloadTooLargeError, "larger"),
+        (refusal(413, "RequestTooLargeException"), PayloadTooLargeError, "exceeds"),
         (refusal(502, "KMSDisabledException"), TargetError, "KMSDisabledException"),
         (refusal(502, "ENILimitReachedException"), TargetError, "ENILimitReachedException"),
         (refusal(500, "ServiceException"), InvocationLostError, "unknown"),
         (refusal(400, "InvalidParameterValueException"), TargetError, "as scripted"),
         (Step(503, b"<html>busy"), InvocationLostError, "<html>busy"),
-        (Step(413, b""), PayloadTooLargeError, "larger"),
+        (Step(413, b""), PayloadTooLargeError, "exceeds"),
         (Step(429, b"[]"), ThrottledError, "limit"),
         (Step(400, b'{"__type": "com.amazon#ExpiredTokenException", "message": "m"}'), CredentialsError, "expired"),
     ],

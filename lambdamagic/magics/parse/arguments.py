@@ -163,6 +163,16 @@ def split_expression(method: Callable[..., Any], tokens: list[str]) -> tuple[lis
     return options, " ".join(rest)
 
 
+#: How a line writes the settings whose options have other names.
+SPELLED = {
+    **{name: f"--{name.replace('_', '-')}" for name in SPECS},
+    "memory_mb": "--memory",
+    "timeout_s": "--timeout",
+    "retry_memory_mb": "--retry-memory",
+    "max_cost_usd": "--max-cost",
+}
+
+
 def overrides(arguments: Any) -> dict[str, Any]:
     """Return the settings that the options set."""
     return {

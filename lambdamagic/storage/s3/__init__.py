@@ -1,4 +1,4 @@
-"""The object store on S3, or on anything that speaks its protocol."""
+"""The object store on S3, or any compatible service."""
 
 from lambdamagic.storage.s3.store import S3ObjectStore
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_OWN_URLS_EXPIRE_S = 3600  # the store's own URLs are used at once; a retry near the end of its patience still fits
+_OWN_URLS_EXPIRE_S = 3600  # the store's own URLs are used at once; a retry near its deadline still fits
 _DELETE_BATCH = 1000  # "DeleteObjects", S3 API reference
 
 
@@ -210,14 +210,14 @@ class S3ObjectStore:
         with self._lock:
             self._check_open()
             if self._own_transfer is None:
-                # The CA file is looked up only where TLS is spoken: it costs the import of boto3.
+                # The CA file is looked up only where TLS is used: it costs the import of boto3.
                 plain = (self._access.endpoint_url or "").startswith("http://")
                 connections = Connections(cafile=None if plain else self._access.ca_file())
                 self._own_transfer = Transfer(tuning=self._tuning, clock=self._clock, connections=connections)
             return self._own_transfer
 
     def _again_if_expired(self, do: Callable[[], _T]) -> _T:
-        """Do something, and once more with new credentials if the session token had expired."""
+        """Do something, and again with new credentials if the session token had expired."""
         try:
             return do()
         except CredentialsError as error:
@@ -271,7 +271,7 @@ class S3ObjectStore:
                     return False
                 if code_of(exc)[0] == "InvalidRange":
                     return True
-                # Who may list only below a prefix is not told that an object is missing ("GetObject", API reference).
+                # Without the right to list the bucket, a missing object is reported as 403 ("GetObject").
                 if code_of(exc)[0] == "AccessDenied" and "s3:GetObject" not in code_of(exc)[2]:
                     return False
                 raise
