@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import pickle
+import threading
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ class Lost:
     Attributes:
         what: Its name, or what else it is called.
         section: `bound` (the cell bound the name to it), `update` (the cell changed it in place) or `value`.
+        has_ended: Whether it was closed, shut down or over before it was lost, so that nothing of use is missing.
     """
 
     what: str
@@ -43,6 +45,7 @@ class Lost:
     reason: str
     text: str
     section: str = "bound"
+    has_ended: bool = False
 
 
 @dataclass
@@ -226,7 +229,18 @@ class _Writer:
         subject = value[1] if section == "update" else value
         reason = safe_str(failure)
         first_line = reason.splitlines()[0] if reason else ""
-        self.lost.append(Lost(label, type(subject).__name__, first_line, _text(subject), section))
+        self.lost.append(Lost(label, type(subject).__name__, first_line, _text(subject), section, _has_ended(subject)))
+
+
+def _has_ended(value: Any) -> bool:
+    """Whether an object was used up: a closed file or socket, an executor that was shut down, a thread that ended."""
+    try:
+        if isinstance(value, threading.Thread):
+            return value.ident is not None and not value.is_alive()
+        signs = (getattr(value, name, None) for name in ("closed", "_closed", "_shutdown", "_shutdown_thread"))
+        return any(sign is True for sign in signs) or getattr(value, "_state", None) in ("CLOSE", "TERMINATE")
+    except Exception:  # noqa: BLE001  # the user's attributes may raise anything
+        return False
 
 
 def _may_hold_views(entries: list[tuple[str, str, Any]]) -> Iterator[Any]:

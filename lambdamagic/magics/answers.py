@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -38,6 +39,17 @@ def draw_figures(shell: Any, value: Any) -> None:
             select_figure_formats(shell, {"png"})
 
 
+def _bound_by_with(python: str) -> frozenset[str]:
+    """Return the names that with statements of a cell bind: what they hold is done with when the statement ends."""
+    try:
+        tree = ast.parse(python)
+    except SyntaxError:
+        return frozenset()
+    withs = (node for node in ast.walk(tree) if isinstance(node, ast.With | ast.AsyncWith))
+    targets = (item.optional_vars for node in withs for item in node.items if item.optional_vars is not None)
+    return frozenset(name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
+
+
 class CellWork:
     """What is kept of a cell until its answer is in the notebook, and no cell behind it needs it.
 
@@ -48,6 +60,7 @@ class CellWork:
         known: Returns what knows the objects that the answer refers to; by default the program's encoder.
         out: The names that were asked for.
         mutates: Whether changes in place come to the notebook's objects.
+        python: The cell's code; empty where another kernel sent it.
 
     Attributes:
         answer: The answer, until it was read.
@@ -65,7 +78,9 @@ class CellWork:
         known: Callable[[], Numbered] | None = None,
         out: Sequence[str] = (),
         mutates: bool = True,
+        python: str = "",
     ) -> None:
+        self._python = python
         self._session, self._settings, self._out, self._mutates = session, settings, out, mutates
         self._program, self._known = program, known
         self.answer: Arrival | None = None
@@ -137,7 +152,10 @@ class CellWork:
         if bound := claim(effects.bound):
             shell.push(bound)
         process_settings.give(effects.settings)
+        left = _bound_by_with(self._python) if effects.lost else frozenset()
         for lost in effects.lost:
+            if lost.section == "bound" and (lost.has_ended or lost.what in left):
+                continue  # its use raises what became of it, and hardly any code uses it
             is_change = lost.section == "update"
             stayed = "was changed on Lambda, and the change stayed there" if is_change else "stayed on Lambda"
             tell(f"{lost.what} ({lost.type_name}) {stayed}: {lost.reason}")

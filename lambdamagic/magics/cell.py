@@ -89,6 +89,7 @@ class CellRun:
             program,
             out=self._out,
             mutates=not arguments.no_mutations,
+            python=text.python,
             known=(lambda: WithEarlier(program.encoder, line.memos())) if line else None,
         )
         place, table = session.place(resolved), table_of_cell(session)

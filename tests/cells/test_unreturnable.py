@@ -30,6 +30,27 @@ def test_a_placeholder_stands_for_it(notebook, name):
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "with open('/dev/null') as v: pass",
+        "v = open('/dev/null'); v.close()",
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(1) as v: v.submit(abs, 1)",
+        "from concurrent.futures import ThreadPoolExecutor\nv = ThreadPoolExecutor(1); v.submit(abs, 1); v.shutdown()",
+        "import threading\nv = threading.Thread(target=abs, args=(1,)); v.start(); v.join()",
+        "import socket\nwith socket.socket() as v: pass",
+        "import sqlite3\nfrom contextlib import closing\nwith closing(sqlite3.connect(':memory:')) as v: pass",
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_has_ended_is_no_red_line_until_it_is_used(notebook, body):
+    """A closed file, or what a with statement leaves bound, is told of by its use only."""
+    ran = notebook.remote(body + "\nother = 5")
+    assert notebook.names["other"] == 5 and ran.stderr == ""
+    error = notebook.run("v.missing").error
+    assert type(error).__name__ == "ResultError" and "could not come back from Lambda" in str(error)
+
+
+@pytest.mark.parametrize(
     "use",
     [
         "v()",
