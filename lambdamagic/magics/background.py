@@ -47,6 +47,7 @@ class Background:
         #: Settled jobs whose failure was told, and not raised yet.
         self._failed: deque[Pending] = deque(maxlen=_FAILURES)
         self._cells: list[object] = []
+        self._new: list[Pending] = []
         self._rebound: frozenset[str] = frozenset()
         self._due: deque[Callable[[], None]] = deque()
 
@@ -58,6 +59,7 @@ class Background:
     def add(self, job: Pending) -> None:
         """Take a job that was started."""
         self._jobs.append(job)
+        self._new.append(job)
         self.claims.add(job)
 
     @property
@@ -140,6 +142,9 @@ class Background:
             del self._cells[self._cells.index(result.info) :]
         if self._cells:
             return
+        new, self._new = self._new, []
+        for job in new:
+            job.cell_ends()
         if result.success:
             self.claims.supersede(self._rebound)
         self._rebound = frozenset()

@@ -261,7 +261,7 @@ class BackgroundJob:
             self.received_bytes = sum(memoryview(frame).nbytes for each in self._arrivals for frame in each.frames)
         except LambdaMagicError as failure:
             error = failure
-        if not self._outputs.is_shown:
+        if not self._outputs.has_place:
             for arrival in self._arrivals:
                 replay(arrival.outputs)
         try:
@@ -276,6 +276,11 @@ class BackgroundJob:
         if self._value is not None and self.work.is_shown:
             self._show_outputs()
         self._arrivals = []
+
+    def cell_ends(self) -> None:
+        """Make a place for what it prints in its own cell (for `Background`), where that has not shown it."""
+        if self._outputs.reserve() and self.has_ended:
+            self._show_outputs()
 
     def show_in_place(self) -> None:
         """Show it live where an earlier job was shown; nothing if that was not shown."""

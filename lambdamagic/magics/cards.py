@@ -20,6 +20,7 @@ from lambdamagic.jobs.job import Arrival, JobSpec
 from lambdamagic.magics.details import JobDetails
 from lambdamagic.magics.front import BusySign, front_of, replay
 from lambdamagic.magics.live_output import LiveOutput
+from lambdamagic.magics.map_prints import MapPrints
 from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.magics.record import JobRecord, RanMap
 from lambdamagic.magics.remote_errors import interrupted
@@ -32,7 +33,7 @@ from lambdamagic.runs.tasks import TaskTable
 from lambdamagic.targets.target import Target
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions
-from lambdamagic.widgets.notebook import DisplayPlace
+from lambdamagic.widgets.notebook import CardView, DisplayPlace, HeadlessView, WidgetView
 from lambdamagic.widgets.progress import Progress, ProgressListener
 from lambdamagic.widgets.showing import DELAY_S, Front, Gate, NoView, Showing, View, choose_view
 
@@ -64,6 +65,7 @@ class Card:
         spot: Where it is shown.
         details: What its view may ask for.
         left_behind: What was printed by what was stopped.
+        prints: Keeps what a map prints for its end; None where it is shown as it comes.
         record: What is remembered of it, once it is.
     """
 
@@ -86,7 +88,10 @@ class Card:
         self.details = JobDetails(listener, table)
         self.run = Run(place, request, follower=self)
         self.run.listeners.add(listener)
+        self.prints = MapPrints(is_one=request.task_count == 1) if request.kind == "map" else None
         view = self._view(listener)
+        if not isinstance(view, HeadlessView | CardView | WidgetView):
+            self.prints = None
         is_single = request.task_count == 1
         self._live = LiveOutput(self.run.job_id, self.details.log, self._logs, is_single=is_single)
         self.left_behind = ""
@@ -103,6 +108,7 @@ class Card:
             retry_failed=ran_map.retry if ran_map is not None and ran_map.can_run_again else None,
             describe=self.details.describe,
             results_csv=self.details.results_csv,
+            printed=None if self.prints is None else self.prints.in_card,
             is_blocking=not self._is_background,
         )
         front: Front = "nobody" if settings.quiet else front_of(self._session.shell)
@@ -169,6 +175,8 @@ class Card:
     def took(self, arrival: Arrival) -> None:
         """Note what is known of an arrival."""
         self.details.took(arrival)
+        if self.prints is not None:
+            self.prints.take(arrival)
         self._live.arrived(arrival.request_id)
 
     def ended(self) -> None:
@@ -176,6 +184,8 @@ class Card:
         self._live.stop()
         if self.run.state == "cancelled" and self.run.job is not None:
             self.left_behind = self._live.left_behind()
+        if self.prints is not None and self.prints.is_much and not self._is_background:
+            self.showing.show()  # also a quick map's card: it has what the cell does not show
         self.showing.close()
         if self.run.is_cancelled:
             self.remember()  # also where it was cancelled before it could begin
@@ -263,12 +273,21 @@ class CardWithOutputs:
         self._lock = threading.Lock()
         self._is_shown = False
         self._printed: list[dict[str, Any]] | None = None
-        self._is_end_shown = self._is_refreshed = False
+        self._is_end_shown = self._is_refreshed = self._has_place = False
 
     @property
-    def is_shown(self) -> bool:
-        """Whether somebody has shown it, with a place for its outputs."""
-        return self._is_shown
+    def has_place(self) -> bool:
+        """Whether there is a place for its outputs in its own cell."""
+        return self._is_shown or self._has_place
+
+    def reserve(self) -> bool:
+        """Make a place for its outputs in its cell, which ends now; return whether that was needed and possible."""
+        with self._lock:
+            if self._is_shown or self._card.gate is None:
+                return False
+            self._card.spot.make_below(NOTHING)
+            self._has_place = True
+            return True
 
     def open(self) -> bool:
         """Show it live, once; return whether that was possible."""
@@ -317,12 +336,14 @@ class CardWithOutputs:
             value: What is shown; None for nothing.
         """
         with self._lock:
-            if not self._is_shown:
+            if not self.has_place:
                 return
             if self._printed is None:
                 # Below what an earlier job printed whose tasks this one runs again.
                 self._printed = self._card.spot.printed
-                self._printed += [entry for arrival in arrivals for entry in arrival.outputs]
+                prints = self._card.prints
+                found = [entry for arrival in arrivals for entry in arrival.outputs]
+                self._printed += found if prints is None else prints.entries()
                 if self._card.left_behind:
                     self._printed.append({"stream": "stdout", "text": self._card.left_behind})
             bundle = outputs_bundle(self._printed, failure, value)

@@ -278,12 +278,16 @@ class MapRun:
             card.carry(self._receive, self._pull)
         finally:
             self._finish()
+            if card.prints is not None:
+                card.prints.show()
             if self.table.has_failures and card.spot.is_taken and not card.spot.has_below:
                 card.spot.make_below(NOTHING)  # what is run again later prints here, not into another cell
         return self._outcomes()
 
     def _receive(self, arrival: Arrival) -> None:
-        replay(arrival.outputs)
+        assert self._card is not None, "it runs"
+        if self._card.prints is None:
+            replay(arrival.outputs)
         self.take(arrival)
         if self.stops_early:
             self._check_failures()

@@ -51,6 +51,9 @@ class Pending(Protocol):
     def label(self) -> str:
         """What runs, for a person."""
 
+    def cell_ends(self) -> None:
+        """Do what is due at the end of the cell that has started it."""
+
     @property
     def state(self) -> JobState:
         """How far it is."""

@@ -48,6 +48,7 @@ class Actions:
         retry_failed: Runs the failed tasks again.
         describe: Tells of one task.
         results_csv: Returns the table of tasks and results as CSV.
+        printed: Returns a heading and what tasks printed where that is too much for the cell; else two empty texts.
         is_blocking: Whether a cell waits for the job, so that the notebook's stop button cancels it.
     """
 
@@ -55,6 +56,7 @@ class Actions:
     retry_failed: Callable[[], object] | None = None
     describe: Callable[[int], TaskDetail] | None = None
     results_csv: Callable[[], str] | None = None
+    printed: Callable[[], tuple[str, str]] | None = None
     is_blocking: bool = True
 
 
@@ -118,6 +120,13 @@ class OutputLog:
             most_chars -= len(entry.text)
             at += 1
         return at, found
+
+    def latest(self, most_chars: int) -> str:
+        """Return the end of what was printed, and what runs has printed so far."""
+        with self._lock:
+            entries = list(islice(reversed(self._entries), most_chars))
+        text = "".join(entry.text for entry in reversed(entries)) + self.now
+        return text[-most_chars:]
 
     def of_task(self, task: int, most_chars: int) -> str:
         """Return what is kept of what one task printed."""

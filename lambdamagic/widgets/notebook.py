@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: So many jobs' results are kept for pages that missed them; each has 100 kB at most.
 _RESULTS = 8
+#: Of what was printed, a card without the widget's tabs shows the last lines.
+_PRINTED = 2_000
 
 
 def has_widgets() -> bool:
@@ -36,7 +38,8 @@ def final(progress: Progress, listener: ProgressListener, actions: Actions) -> d
         first = progress.first_failed.get(commonest)
         traceback = actions.describe(first).traceback if first is not None else ""
     is_kept = actions.results_csv is not None
-    html = result.render(progress, listener.tasks(), traceback=traceback, is_kept=is_kept)
+    printed = ("", "") if actions.printed is None else actions.printed()
+    html = result.render(progress, listener.tasks(), traceback=traceback, is_kept=is_kept, printed=printed)
     return {"text/html": html, "text/plain": result.plain(progress)}
 
 
@@ -202,7 +205,7 @@ class CardView:
     def show(self, progress: Progress, now: float) -> None:
         """Draw, or draw again."""
         self._is_shown = self._log.is_watched = True
-        html = page.render(progress, now, printed=self._log.now)
+        html = page.render(progress, now, printed=self._log.latest(_PRINTED))
         self._place.show({"text/html": html, "text/plain": text.line(progress, now)})
 
     def close(self, progress: Progress, now: float) -> None:

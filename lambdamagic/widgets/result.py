@@ -17,6 +17,8 @@ from lambdamagic.widgets.task_grid import TaskGrid
 
 #: What of the user's own text is kept, in characters. Escaping makes one character six at most.
 _LABEL, _MESSAGE, _TRACEBACK, _LINE = 200, 300, 6_000, 400
+#: What of the output is kept, escaped.
+_OUTPUT = 16_000
 _SHOWN_ERRORS = 8
 
 _LIGHT = (
@@ -56,7 +58,14 @@ overflow-wrap:anywhere}}
 </style>"""
 
 
-def render(progress: Progress, tasks: TaskGrid, *, traceback: str = "", is_kept: bool = False) -> str:
+def render(
+    progress: Progress,
+    tasks: TaskGrid,
+    *,
+    traceback: str = "",
+    is_kept: bool = False,
+    printed: tuple[str, str] = ("", ""),
+) -> str:
     """Return the HTML.
 
     Args:
@@ -65,6 +74,7 @@ def render(progress: Progress, tasks: TaskGrid, *, traceback: str = "", is_kept:
         traceback: That of the first failed task, as text.
         is_kept: Whether the kernel keeps what a map's tasks gave. There is a place then into which JupyterLab's
             extension puts buttons while the kernel knows the job; it is empty, and nothing, everywhere else.
+        printed: A heading and what tasks printed, where the cell does not show it.
     """
     is_map = progress.task_count != 1
     now = progress.finished_at or progress.started_at
@@ -85,6 +95,7 @@ def render(progress: Progress, tasks: TaskGrid, *, traceback: str = "", is_kept:
         parts.append(pictures.timeline(tasks, progress.elapsed_s(now)))
         parts.append(pictures.durations(tasks))
     parts += _errors(progress, traceback, is_map=is_map)
+    parts += _printed(*printed)
     parts.append("</div>")
     return "".join(parts)
 
@@ -151,6 +162,16 @@ def _errors(progress: Progress, traceback: str, *, is_map: bool) -> list[str]:
     if progress.error and not progress.errors:
         lines.append(f'<div class="lmr-failed" style="margin-top:6px">✗ {escape(_cut(progress.error, _MESSAGE))}</div>')
     return lines
+
+
+def _printed(heading: str, text: str) -> list[str]:
+    if not text:
+        return []
+    text = escape(text)
+    if len(text) > _OUTPUT:
+        text = text[:_OUTPUT].rpartition("\n")[0] + "\n…"
+    box = f'<pre class="lmr-p" tabindex="0" role="region" aria-label="Output">{text}</pre>'
+    return [f"<details><summary>{escape(heading)}</summary>{box}</details>"]
 
 
 def _cut(told: str, most: int) -> str:
