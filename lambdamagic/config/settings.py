@@ -196,6 +196,15 @@ class Settings:
             "executor, the limit of all its jobs together. 0 is no limit; the target local has none unless set"
         ),
     )
+    send_env: str | None = _setting(
+        None,
+        pattern=r"[A-Za-z_]\w*( *, *[A-Za-z_]\w*)*",
+        shape="names of environment variables such as HF_TOKEN, WANDB_API_KEY",
+        help=(
+            "The environment variables, tokens for example, that code finds on Lambda as it does here; their values are "
+            "sent with each invocation, and never shown or stored"
+        ),
+    )
     quiet: bool = _setting(False, kind="bool", help="Whether to show results only, without progress or reports")
     view: Literal["auto", "widget", "html", "text"] = _setting(
         "auto",

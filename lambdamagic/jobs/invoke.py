@@ -120,6 +120,7 @@ def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, waits: bool) -> Requ
         answer_url="" if waits else stager.answer_url(spec.job_id, attempt_id),
         live=live,
         before=spec.before,
+        environment=spec.environment,
         options={
             **spec.options,
             "program_id": unit.program_id,

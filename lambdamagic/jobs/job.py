@@ -115,6 +115,7 @@ class JobSpec:
         attempts_before: How many attempts of it were numbered by a client that died.
         before: Cells whose effects the program begins with.
         collects: Whether a staged answer is fetched at once; else whoever takes the arrival does it.
+        environment: Environment variables for the code; their values stand in events only, and are never stored.
         journal: Told of each invocation that is sent as an event, before it is sent; None to remember nothing.
     """
 
@@ -138,6 +139,7 @@ class JobSpec:
     answer_bound_s: float = 0.0
     placed_at: float = field(default_factory=time.monotonic)
     attempts_before: int = 0
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
     journal: Journal | None = None
     prices: Prices = field(default_factory=lambda: Prices.of(""))
     is_billed: bool = True

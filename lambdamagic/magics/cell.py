@@ -17,7 +17,7 @@ from lambdamagic.magics.answers import CellWork
 from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.cards import Card
 from lambdamagic.magics.front import replay
-from lambdamagic.magics.parse.arguments import split_names
+from lambdamagic.magics.parse.arguments import split_names, variables
 from lambdamagic.magics.parse.source import CellText
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready
@@ -42,6 +42,7 @@ class CellRun:
         self._session, self._resolved, self._arguments = session, resolved, arguments
         self._include, self._exclude = split_names(arguments.input), split_names(arguments.exclude)
         self._out = split_names(arguments.out)
+        self._variables = variables(arguments)
 
     def run(self, magic_line: str, body: str) -> Any:
         """Run the cell and return what it shows.
@@ -69,10 +70,11 @@ class CellRun:
         if arguments.plan:
             prices = Prices.of(settings.region or "")
             cost = cell_estimate(prices, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s)
-            return plan_table(plan, program, settings, more=[cost], files=files)
+            return plan_table(plan, program, settings, more=[cost], files=files, env=self._variables.get("env", ()))
         resolved, function = ready(session, self._resolved, program)
         options = {"out": self._out or None, "mutations": not arguments.no_mutations}
         options |= {"fetch": arguments.fetch} if arguments.fetch else {}
+        options |= self._variables
         request = RunRequest(
             "cell",
             arguments.name or _label(body),

@@ -24,7 +24,7 @@ from lambdamagic.jobs.prices import Prices
 from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.cards import NOTHING, Card
 from lambdamagic.magics.front import replay, show_files, tell
-from lambdamagic.magics.parse.arguments import split_names
+from lambdamagic.magics.parse.arguments import split_names, variables
 from lambdamagic.magics.parse.map_syntax import split_call, split_loop, split_name
 from lambdamagic.magics.parse.source import CellText
 from lambdamagic.magics.plan_view import plan_table
@@ -72,7 +72,7 @@ class MapRun:
         self._name = ""
         self._style = "star" if getattr(arguments, "star", False) else "plain"
         fetch = getattr(arguments, "fetch", None)
-        self._options = {self._style: True, **({"fetch": fetch} if fetch else {})}
+        self._options = {self._style: True, **({"fetch": fetch} if fetch else {}), **variables(arguments)}
 
     @property
     def can_run_again(self) -> bool:
@@ -147,7 +147,13 @@ class MapRun:
     ) -> Any:
         session = self._session
         if self._arguments.plan:
-            return plan_table(plan, program, self._resolved.settings, more=[self._estimate(what, items)])
+            return plan_table(
+                plan,
+                program,
+                self._resolved.settings,
+                more=[self._estimate(what, items)],
+                env=self._options.get("env", ()),
+            )
         self._resolved, function = ready(session, self._resolved, program)
         self.table = TaskTable(session.home, self._exception, memo=self._memo(program, fn), style=self._style)
         if isinstance(items, Sequence):

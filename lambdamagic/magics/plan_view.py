@@ -12,6 +12,7 @@ from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.magics.tables import Table, size
 from lambdamagic.runs.files_along import mentioned
+from lambdamagic.runs.variables import names_of
 
 
 def plan_table(
@@ -21,6 +22,7 @@ def plan_table(
     *,
     more: Sequence[str] = (),
     files: Sequence[tuple[str, Path]] = (),
+    env: Sequence[str] = (),
 ) -> Table:
     """Return the names that would be shipped, how large each is, why it is taken, and where it would go.
 
@@ -30,6 +32,7 @@ def plan_table(
         settings: The settings in force: where it goes, and what may ride in the event.
         more: Lines to add below: what it would cost.
         files: Files that go with it.
+        env: Environment variables that go with it, beside those of the settings.
     """
     inline_limit_bytes, where = settings.inline_limit_bytes, settings.resolved_target()
     staged_frames = Stager(None).frames_to_stage(program.frames, inline_limit_bytes)
@@ -54,6 +57,8 @@ def plan_table(
         f"{size(inline_bytes)} inline in the event, {size(staged_bytes)} staged; target: {where}. Nothing was sent."
     ]
     notes += more
+    if variables := [*names_of(settings.send_env), *env]:
+        notes.append(f"Environment variables, neither shown nor stored: {', '.join(dict.fromkeys(variables))}")
     if plan.skipped:
         notes.append("Left out: " + "; ".join(f"{name} ({reason})" for name, reason in sorted(plan.skipped.items())))
     if plan.bound:

@@ -118,6 +118,7 @@ class Request:
         answer_url: Presigned PUT for the whole answer, when nobody waits for the invocation; empty otherwise.
         live: Where such an invocation shows that it is under way; None otherwise.
         options: Settings of the run, see `worker.cell_body` and `worker.mapper`.
+        environment: Environment variables for the time of the run; secrets, so only ever in an event.
         before: Cells whose effects the program begins with, in their order.
     """
 
@@ -135,10 +136,12 @@ class Request:
     live: Live | None = field(default=None, repr=False)
     options: dict[str, Any] = field(default_factory=dict)
     before: tuple[Before, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the event."""
         return {
+            **({"environment": self.environment} if self.environment else {}),
             **({"before": [each.to_json() for each in self.before]} if self.before else {}),
             MARK: self.versions,
             "kind": self.kind,
@@ -179,6 +182,7 @@ class Request:
                 live=None if event.get("live") is None else Live.from_json(event["live"]),
                 options=table(event["options"]),
                 before=tuple(Before.from_json(each) for each in listed(event.get("before", ()))),
+                environment={text(key): text(value) for key, value in table(event.get("environment", {})).items()},
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"this event is no lambdamagic request: {error!r}") from error

@@ -25,6 +25,7 @@ from lambdamagic.protocol.keys import triggered_job_key
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.pythons import python_here
 from lambdamagic.runs.durable import Keep, make_durable
+from lambdamagic.runs.variables import names_of, values_of
 from lambdamagic.targets.target import FunctionWish, Target
 from lambdamagic.transports.open_files import room_for
 
@@ -174,6 +175,8 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         limit = min(limit, function.limits.event_inline_bytes)
     if request.is_program_shared:
         limit = min(limit, SHARED_PROGRAM_LIMIT_BYTES)
+    # Whoever takes up a job of another process has its names, and the values from its own environment.
+    names = list(dict.fromkeys([*names_of(settings.send_env), *request.options.get("env", ())]))
     spec = JobSpec(
         kind=request.kind,
         label=request.label,
@@ -189,7 +192,9 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
             "serializer": settings.serializer,
             **({"retry_on": True} if settings.retry_on else {}),
             **request.options,
+            **({"env": names} if names else {}),
         },
+        environment=values_of(names, mode=mode),
         policy=RetryPolicy(
             user_errors=settings.retries,
             retry_on=tuple(name.strip() for name in (settings.retry_on or "").split(",") if name.strip()),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lambdamagic.codec.encode import pack_numbers
@@ -117,7 +118,8 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], *, began: float,
     user_began = time.perf_counter()
     try:
         try:
-            response, frames = _run(request, state, cache)
+            with _variables(request.environment) if request.environment else contextlib.nullcontext():
+                response, frames = _run(request, state, cache)
         finally:
             watchdog.stop(run)
     except Interrupted as interrupted:
@@ -145,6 +147,21 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], *, began: float,
         s3_requests=cache.requests + requests,
     )
     return _with(response, usage=usage).to_json()
+
+
+@contextlib.contextmanager
+def _variables(given: dict[str, str]) -> Iterator[None]:
+    """Have environment variables set for the time of a run; no later job in this environment finds them."""
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Response, Frames | None]:

@@ -17,7 +17,9 @@ def test_many_lines_are_a_summary_in_the_cell(kernel):
     kernel.run("def chatty(n):\n    print('one of', n)\n    print('two of', n)\n    return n")
     ran = kernel.run("kept = %lambda_map chatty range(100)")
     assert ran.stream("stdout") == "200 lines printed by 100 items: see Output in the card\n"
-    shown = [bundle for kind in ("display_data", "update_display_data") for bundle in ran.bundles(kind)][-1]["text/html"]
+    shown = [bundle for kind in ("display_data", "update_display_data") for bundle in ran.bundles(kind)][-1][
+        "text/html"
+    ]
     assert "Output: 200 lines of 100 items" in shown
     assert "item 1: one of 0\nitem 1: two of 0\nitem 2: one of 1" in shown
 

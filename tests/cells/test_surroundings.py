@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.deploy.wheels import make_wheel
+
 
 def test_a_cell_writes_files_beside_itself_and_in_its_home(notebook: Any) -> None:
     """Relative paths, `~` and the caches of libraries lead below the environment's /tmp, and can be written."""
@@ -66,7 +68,7 @@ def test_what_a_cell_runs_on_is_read_only(notebook: Any, where: str) -> None:
 
 def test_pip_installs_for_the_session_and_not_for_the_user(notebook: Any, tmp_path: Path) -> None:
     """`!pip install` works as on Lambda, later cells of the session import it, and the notebook's own Python stays."""
-    wheel = _wheel(tmp_path)
+    wheel = make_wheel(tmp_path, "lm_pip_probe", "1.0", code="ANSWER = 42\n")
     code = f"!pip install --no-index --no-deps --quiet {wheel}\nimport lm_pip_probe\nlm_pip_probe.ANSWER"
     assert notebook.remote(code).value == 42
     assert notebook.remote("import lm_pip_probe\nlm_pip_probe.ANSWER").value == 42
@@ -76,19 +78,3 @@ def test_pip_installs_for_the_session_and_not_for_the_user(notebook: Any, tmp_pa
     ran = notebook.remote("!pip uninstall --yes pytest")
     assert "ead-only" in ran.stdout + ran.stderr or "not permitted" in ran.stdout, ran.stdout
     assert subprocess.run([sys.executable, "-c", "import pytest"], check=False).returncode == 0
-
-
-def _wheel(folder: Path) -> Path:
-    """Write a wheel with one module, by hand."""
-    import zipfile
-
-    path = folder / "lm_pip_probe-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("lm_pip_probe.py", "ANSWER = 42\n")
-        info = "lm_pip_probe-1.0.dist-info"
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: lm-pip-probe\nVersion: 1.0\n")
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
-    return path

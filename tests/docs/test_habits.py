@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cells.conftest import Gate
+from tests.deploy.wheels import make_wheel
 from tests.docs.snippets import ROOT
 from tests.notebooks import Notebook
 
@@ -78,7 +85,11 @@ def _(notebook: Notebook) -> None:
 @_row("Environment variables and secrets")
 def _(notebook: Notebook) -> None:
     notebook.ok("import os\nos.environ['HABIT_TOKEN'] = 'secret'\ntoken = os.environ.pop('HABIT_TOKEN')")
-    assert notebook.remote("import os\n(os.environ.get('HABIT_TOKEN'), len(token))").value == (None, 6)
+    assert notebook.remote("import os\nos.environ.get('HABIT_TOKEN')").value is None
+    notebook.ok("os.environ['HABIT_TOKEN'] = token")
+    ran = notebook.remote("import os\nlen(os.environ['HABIT_TOKEN'])", "--env HABIT_TOKEN")
+    notebook.ok("del os.environ['HABIT_TOKEN']")
+    assert ran.value == 6
 
 
 @_row("Modules of one's own")
@@ -91,6 +102,15 @@ def _(notebook: Notebook) -> None:
 def _(notebook: Notebook) -> None:
     ran = notebook.remote("word = 'hello'\n!echo {word}\nimport os\nos.system('echo again')")
     assert ran.stdout == "hello\nagain\n" and ran.value == 0
+
+
+@_row("Installing packages")
+def _(notebook: Notebook) -> None:
+    wheel = make_wheel(Path.cwd(), "lm_habit_probe", "1.0", code="ANSWER = 42\n")
+    code = f"!pip install --no-index --no-deps --quiet {wheel}\nimport lm_habit_probe\nlm_habit_probe.ANSWER"
+    assert notebook.remote(code).value == 42
+    assert notebook.remote("import lm_habit_probe\nlm_habit_probe.ANSWER").value == 42
+    assert find_spec("lm_habit_probe") is None
 
 
 @_row("Magics")
@@ -122,6 +142,24 @@ def _(notebook: Notebook) -> None:
         "try:\n    get_ipython().run_cell_magic('lambda', '', '1 / 0')\nexcept ZeroDivisionError as e:\n    kept = e"
     )
     assert notebook.remote("type(kept).__name__").value == "ZeroDivisionError"
+
+
+@_row("Interrupts")
+def _(notebook: Notebook) -> None:
+    gate = Gate()
+    code = f"print('epoch 1')\n{gate.code}\nmodel = 1"
+
+    def stop() -> None:
+        gate.reached()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    ran = notebook.fails(code)
+    stopping.join()
+    gate.close()
+    assert isinstance(ran.error, KeyboardInterrupt) and ran.stdout == "epoch 1\n"
+    assert "not bound: model" in ran.traceback
 
 
 @_row("Changes in place")

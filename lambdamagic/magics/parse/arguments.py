@@ -10,6 +10,7 @@ from IPython.core.magic_arguments import MagicArgumentParser, argument
 
 from lambdamagic.config.fields import whole_amount
 from lambdamagic.config.settings import SPECS
+from lambdamagic.runs.variables import values_of
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -20,6 +21,7 @@ _INPUT = "send these names too, which the code does not mention itself: -i a,b"
 
 _FILE = "send this file, folder or glob too; it is there under its relative path. May be repeated"
 _FETCH = "bring back what was written to this file, folder or glob; alone in a cell's line: all that was written"
+_ENV = "have this environment variable there as it is here, a token for example; its value is neither shown nor stored"
 
 
 class PrintHelp(Exception):
@@ -82,6 +84,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         argument("--file", action="append", metavar="PATH", help=_FILE),
         argument("--fetch", action="append", nargs="?", const=".", metavar="PATH", help=_FETCH),
+        argument("--env", action="append", metavar="NAME", help=_ENV),
         choice("--serializer", "auto", "dill", "cloudpickle", help="how values are pickled"),
         choice("--target", "auto", "local", "aws", help="where to run: on this machine, or on AWS"),
         choice("--mode", "auto", "sync", "event", "trigger", help="how invocations are made"),
@@ -171,6 +174,17 @@ SPELLED = {
     "retry_memory_mb": "--retry-memory",
     "max_cost_usd": "--max-cost",
 }
+
+
+def variables(arguments: Any) -> dict[str, Any]:
+    """Return the request's option that says which environment variables go along, if any do.
+
+    Raises:
+        ConfigError: One is not set here, or is given with its value.
+    """
+    names = split_names(getattr(arguments, "env", None))
+    values_of(names)  # as early as possible, and before anything is captured
+    return {"env": names} if names else {}
 
 
 def overrides(arguments: Any) -> dict[str, Any]:
