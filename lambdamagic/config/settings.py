@@ -201,8 +201,8 @@ class Settings:
         pattern=r"[A-Za-z_]\w*( *, *[A-Za-z_]\w*)*",
         shape="names of environment variables such as HF_TOKEN, WANDB_API_KEY",
         help=(
-            "The environment variables, tokens for example, that code finds on Lambda as it does here; their values are "
-            "sent with each invocation, and never shown or stored"
+            "The environment variables, tokens for example, that code finds on Lambda as it does here; their values "
+            "are sent with each invocation, and never shown or stored"
         ),
     )
     quiet: bool = _setting(False, kind="bool", help="Whether to show results only, without progress or reports")
