@@ -31,11 +31,12 @@ Exceptions of the user's code keep their own type; these are the failures around
     |   |-- EnvironmentDiedError       the process exited (os._exit, a signal, a crash)
     |   |-- AnswerLostError            the code ran, but its answer could not be stored; it is not run again
     |   `-- InvocationLostError        the connection broke; whether the code ran is unknown
+    |       `-- AnswerNotTrustedError      its stored answer does not match its signature or digest; it was not read
     |-- DeployError                an AWS resource could not be created, changed or deleted
     |   |-- NotOursError               the resource was not created by lambdamagic; nothing was changed
     |   |-- DeploymentMissingError     the deployment does not exist
     |   |-- StackFailedError           CloudFormation failed; the message has the resource
-    |   `--  AwsBusyError               AWS throttled us, or did not finish in time; run it again
+    |   `-- AwsBusyError               AWS throttled us, or did not finish in time; run it again
     |-- CostLimitError             the job reached its cost limit; nothing more was launched
     |-- ResultError                the code ran, but its result cannot be returned
     |   `-- ResultEncodeError          the result cannot be pickled (a pickle.PicklingError)
@@ -271,6 +272,13 @@ class EnvironmentDiedError(InvocationError):
 
 class InvocationLostError(InvocationError):
     """The connection broke after the request was sent; whether the code ran is unknown."""
+
+
+class AnswerNotTrustedError(InvocationLostError, IntegrityError):
+    """What lies in the place of an attempt's answer does not carry the function's signature or digest; it was not read.
+
+    It is that attempt's trouble, as a connection that broke: the tasks are sent again, under another name.
+    """
 
 
 class AnswerLostError(InvocationError):

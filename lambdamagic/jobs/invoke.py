@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import Any
 
-from lambdamagic.errors import TargetError
+from lambdamagic.errors import AnswerNotTrustedError, IntegrityError, TargetError
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol import life
@@ -79,7 +79,10 @@ def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:
     Raises:
         LambdaMagicError: It is not to be trusted, or it tells that nothing ran; see `verdict.read_reply`.
     """
-    stored = spec.stager.read_answer(spec.job_id, attempt_id, spec.key)
+    try:
+        stored = spec.stager.read_answer(spec.job_id, attempt_id, spec.key)
+    except IntegrityError as error:
+        raise _not_trusted(error) from error
     return arrival_of(spec, unit, attempt_id, InvocationReply(200, stored))
 
 
@@ -92,9 +95,17 @@ def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationRepl
         spec.stager.doubt()  # perhaps a blob has gone: the next job sends it again
         raise
     is_left = not spec.collects and response.payload is not None and bool(response.payload.parts)
-    frames = [] if is_left else collect(spec, response, attempt_id)
+    try:
+        frames = [] if is_left else collect(spec, response, attempt_id)
+    except IntegrityError as error:
+        raise _not_trusted(error, reply.request_id) from error
     report = parse_report(reply.log_tail, reply.request_id)
     return Arrival(unit, response, frames, None, report, reply.request_id, attempt_id=attempt_id)
+
+
+def _not_trusted(error: IntegrityError, request_id: str = "") -> AnswerNotTrustedError:
+    """Return the error of one attempt: others wrote to the bucket, which is no matter of the other tasks."""
+    return AnswerNotTrustedError(error.message, hint=error.hint, request_id=request_id)
 
 
 def collect(spec: JobSpec, response: Response, attempt_id: str) -> list[Any]:

@@ -81,7 +81,7 @@ def start(
         label="test",
         function=FunctionRef("f", 128, 3),
         transport=transport,
-        stager=Stager(None),
+        stager=more.pop("stager", None) or Stager(None),
         program=Payload(()),
         versions=versions.here(),
         units=units

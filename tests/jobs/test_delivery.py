@@ -3,21 +3,96 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from lambdamagic.errors import AnswerNotTrustedError, IntegrityError
 from lambdamagic.jobs.delivery import EventDelivery
+from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
+from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
-from lambdamagic.protocol import versions
+from lambdamagic.protocol import keys, versions
+from lambdamagic.protocol.envelope import Request
+from lambdamagic.protocol.life import DONE
 from lambdamagic.protocol.payload import inline_payload
+from lambdamagic.protocol.seal import seal
 from lambdamagic.runs.sources import Units
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.storage.object_store import ObjectInfo
 from lambdamagic.transports.fake import FakeTransport
-from lambdamagic.transports.transport import InvocationReply
+from lambdamagic.transports.transport import InvocationReply, InvokeCall
+from tests.jobs.functions import answering, start
+from tests.jobs.test_engine import collect
+
+
+class _WithIntruder(MemoryObjectStore):
+    """A store into which somebody else writes what he likes, before the client reads it.
+
+    Args:
+        planted: What he puts in the place of an answer.
+        times: How often he does.
+    """
+
+    def __init__(self, planted: bytes, times: int) -> None:
+        super().__init__("bucket")
+        self.planted, self.times = planted, times
+
+    def get(self, key: str, **more: Any) -> bytearray:
+        if key.endswith("/answer") and self.times:
+            self.times -= 1
+            self.put(key, [self.planted])
+        return super().get(key, **more)
+
+
+def _function(store: MemoryObjectStore) -> Callable[[InvokeCall], InvocationReply]:
+    """Return a function that takes events and stores its answers."""
+
+    def run(invocation: InvokeCall) -> InvocationReply:
+        request = Request.from_json(json.loads(invocation.payload))
+        answer = json.loads(answering(lambda x: x * x)(invocation).payload)
+        sealed = seal(answer, key=request.key, job_id=request.job_id, attempt_id=request.attempt_id)
+        store.put(keys.answer_key(request.job_id, request.attempt_id), [sealed])
+        store.put(keys.live_key(request.job_id, request.attempt_id), [DONE])
+        return InvocationReply(202, b"")
+
+    return run
+
+
+@pytest.mark.parametrize("planted", [b"", b"no answer", b'{"answer": "{}", "signature": "forged"}'])
+def test_an_answer_that_was_tampered_with_is_one_attempts(planted: bytes) -> None:
+    """Its task is sent again under another name, and the job goes on."""
+    store = _WithIntruder(planted, times=2)
+    transport = FakeTransport(then=_function(store))
+    engine = Engine(jitter=lambda: 0.0)
+    try:
+        values, error = collect(
+            start(engine, transport, range(8), stager=Stager(store), mode="event", answer_bound_s=60)
+        )
+    finally:
+        engine.close()
+    assert (values, error) == ({x: x * x for x in range(8)}, None)
+    assert transport.attempts == 10
+
+
+def test_answers_that_are_tampered_with_again_and_again_are_their_tasks() -> None:
+    """Each such task fails with the error of its last attempt; what was not touched is done."""
+    store = _WithIntruder(b"no answer", times=2)
+    policy = RetryPolicy(losses=0, base_s=0.001, cap_s=0.002)
+    engine = Engine(jitter=lambda: 0.0)
+    try:
+        more = {"stager": Stager(store), "mode": "event", "answer_bound_s": 60, "policy": policy}
+        values, error = collect(start(engine, FakeTransport(then=_function(store)), range(8), **more))
+    finally:
+        engine.close()
+    assert error is None
+    failed = [value for value in values.values() if isinstance(value, IntegrityError)]
+    assert [type(each) for each in failed] == [AnswerNotTrustedError] * 2
+    assert len(values) == 8
 
 
 class _Unlisted(MemoryObjectStore):
