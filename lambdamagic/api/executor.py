@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from lambdamagic.api import process
@@ -27,8 +27,11 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class LambdaExecutor(Executor):
-    """Runs calls on AWS Lambda (or the embedded Lambda), with the interface of `concurrent.futures.Executor`.
+class LambdaExecutor(ProcessPoolExecutor):
+    """Runs calls on AWS Lambda (or the embedded Lambda), as `concurrent.futures.ProcessPoolExecutor` does here.
+
+    It derives from that class because libraries ask for it by its type (adaptive and pipefunc, to know how many calls
+    run at once); it shares no code with it, and starts no processes.
 
     Callables may be functions of `__main__`, lambdas and closures: what they read travels with them. Thread-safe.
     Each `submit` is one invocation; `map` puts short tasks together. Billed by AWS for each invocation as usual.
@@ -46,6 +49,8 @@ class LambdaExecutor(Executor):
         stdout: What becomes of the tasks' output and logging: `inherit` writes it to this process's own streams when an
             invocation has ended, lines of a map with the number of their task; `drop`; or a callable, which is called
             with task, stream and text.
+        progress: Whether jobs are shown while they run: a bar on stderr in a terminal, a view below the cell in a
+            notebook, a line every 30 s in a pipe.
         **options: Any setting of docs/configuration.md (`memory_mb`, `timeout_s`, `target`, `retries`, ...; `retry_on`
             takes types too, `retry_memory` and `max_cost` stand for `retry_memory_mb` and `max_cost_usd`), the names
             of Covalent's executor (docs/executor.md), and `aws_access_key_id`, `aws_secret_access_key`,
@@ -65,8 +70,10 @@ class LambdaExecutor(Executor):
         *,
         max_tasks_per_child: int | None = None,
         stdout: Printing = "inherit",
+        progress: bool | None = None,
         **options: Any,
     ) -> None:
+        # Not the base's: that makes queues and threads for processes.
         if mp_context is not None:
             raise ConfigError(
                 "Lambda has no processes that a context of multiprocessing could start: leave mp_context out"
@@ -79,8 +86,17 @@ class LambdaExecutor(Executor):
             raise ValueError("max_tasks_per_child must be >= 1")
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
+        if progress not in (None, False, True):
+            raise ConfigError(f"progress is True or False, not {progress!r}")
         given = {**options} if max_workers is None else {**options, "max_concurrency": max_workers}
-        self._launcher = Launcher(read_options(given), initializer, initargs, max_tasks_per_child, TaskOutput(stdout))
+        self._launcher = Launcher(
+            read_options(given),
+            initializer,
+            initargs,
+            max_tasks_per_child,
+            TaskOutput(stdout),
+            shows_progress=bool(progress),
+        )
         self._lock = threading.Lock()
         self._workers = max_workers
         self._is_shut = False
@@ -274,6 +290,12 @@ class LambdaExecutor(Executor):
                 calls.join()
             for run, _ in maps:
                 run.join()
+
+    def terminate_workers(self) -> None:
+        """Shut down, drop what waits and stop what runs, as Python 3.14's does; waits for nothing."""
+        self._abort()
+
+    kill_workers = terminate_workers
 
     def _refuse_if_shut(self) -> None:
         if self._launcher.broken is not None:

@@ -18,6 +18,7 @@ from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.shared import Shared
 from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
+from lambdamagic.jobs.job import new_job_id
 from lambdamagic.jobs.memo import Memo, clear
 from lambdamagic.jobs.outcomes import encode_items
 from lambdamagic.jobs.places import Places
@@ -61,6 +62,7 @@ class Launcher:
         initargs: Its arguments.
         printed: Shows what tasks print.
         max_tasks: After so many tasks an environment begins anew, with the initializer; None for never.
+        shows_progress: Whether jobs are shown while they run.
 
     Attributes:
         listeners: Are told of the events of jobs that are started from now on.
@@ -75,9 +77,11 @@ class Launcher:
         initargs: tuple[Any, ...] = (),
         max_tasks: int | None = None,
         printed: TaskOutput | None = None,
+        *,
+        shows_progress: bool = False,
     ) -> None:
         self.printed = printed or TaskOutput()
-        self._options = options
+        self._options, self._shows_progress = options, shows_progress
         self._initialized = None if initializer is None else Initialized(initializer, tuple(initargs))
         self._token, self._max_tasks = os.urandom(8).hex(), max_tasks
         self._base: Program | None = None
@@ -226,7 +230,15 @@ class Launcher:
         for each in [*self.listeners, *([] if listener is None else [listener])]:
             listeners.add(each)
         bounded = replace(request, budget=self._budget, places=self._shared_places(place))
-        return Run(place, bounded, listeners=listeners)
+        if not self._shows_progress:
+            return Run(place, bounded, listeners=listeners)
+        from lambdamagic.api.progress_bars import ProgressBar  # with it come the views and what draws them
+
+        bounded = replace(bounded, job_id=bounded.job_id or new_job_id())
+        bar = ProgressBar(place.settings, bounded, lambda: run.cancel())
+        listeners.add(bar.listener)
+        run = Run(place, bounded, listeners=listeners, follower=bar)
+        return run
 
     def _shared_places(self, place: Place) -> Places:
         """Return the bound on all that is under way for this executor."""

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.magics.front import front_of, tell
+from lambdamagic.magics.front import tell
 from lambdamagic.magics.settle import Claims, Pending
 from lambdamagic.magics.waiting import wait_for
+from lambdamagic.widgets.showing import front_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

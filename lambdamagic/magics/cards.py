@@ -18,7 +18,7 @@ from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import JobQueued
 from lambdamagic.jobs.job import Arrival, JobSpec
 from lambdamagic.magics.details import JobDetails
-from lambdamagic.magics.front import BusySign, front_of, replay
+from lambdamagic.magics.front import BusySign, replay
 from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.magics.map_prints import MapPrints
 from lambdamagic.magics.output_bundle import outputs_bundle
@@ -35,7 +35,7 @@ from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions
 from lambdamagic.widgets.notebook import CardView, DisplayPlace, HeadlessView, WidgetView
 from lambdamagic.widgets.progress import Progress, ProgressListener
-from lambdamagic.widgets.showing import DELAY_S, Front, Gate, NoView, Showing, View, choose_view
+from lambdamagic.widgets.showing import DELAY_S, Front, Gate, NoView, Showing, View, choose_view, front_of
 
 #: What a job waits for that is the first of its kernel.
 STARTING = "starting the embedded Lambda …"

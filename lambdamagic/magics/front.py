@@ -7,23 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lambdamagic.widgets.showing import Front
+from lambdamagic.widgets.showing import front_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
 _BUSY_EVERY_S = 0.5
-
-
-def front_of(shell: InteractiveShell) -> Front:
-    """Return who looks at a shell's outputs now."""
-    kernel = getattr(shell, "kernel", None)
-    if kernel is None:
-        return "terminal"
-    request = kernel.get_parent("shell")
-    # nbclient and papermill say that nobody can be asked for input; front ends with a person in front can.
-    return "notebook" if request.get("content", {}).get("allow_stdin", True) else "headless"
 
 
 class BusySign:

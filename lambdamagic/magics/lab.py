@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from lambdamagic.events import EVERY_JOB
 from lambdamagic.jobs.engine import find_job
-from lambdamagic.magics.front import front_of
 from lambdamagic.widgets.panel import TARGET, JobsPanel
+from lambdamagic.widgets.showing import front_of
 
 if TYPE_CHECKING:
     from lambdamagic.magics.record import RanMap

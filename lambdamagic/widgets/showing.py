@@ -19,6 +19,7 @@ from lambdamagic.widgets.notebook import CardView, DisplayPlace, HeadlessView, S
 from lambdamagic.widgets.progress import Progress, ProgressListener
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
     from rich.console import RenderableType
     from rich.live import Live
 
@@ -33,6 +34,16 @@ _LABEL_WIDTH = 28
 _STYLES = {"running": "blue", "done": "green", "failed": "red", "partly": "yellow", "cancelled": "yellow"}
 
 
+def front_of(shell: InteractiveShell | None) -> Front:
+    """Return who looks at a shell's outputs now, or at those of a program without one."""
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return "terminal"
+    request = kernel.get_parent("shell")
+    # nbclient and papermill say that nobody can be asked for input; front ends with a person in front can.
+    return "notebook" if request.get("content", {}).get("allow_stdin", True) else "headless"
+
+
 class View(Protocol):
     """Something that can show progress."""
 
@@ -43,34 +54,64 @@ class View(Protocol):
         """Draw the final state, if it was ever drawn or something went wrong."""
 
 
+class Terminal:
+    """The lines at the end of a terminal, where jobs that run at the same time are drawn below each other. Thread-safe.
+
+    What the program itself prints meanwhile stands above them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._drawn: dict[View, RenderableType] = {}
+        self._live: Live | None = None
+
+    def draw(self, view: View, drawn: RenderableType) -> None:
+        """Draw a job, or draw it again."""
+        from rich.console import Console, Group
+        from rich.live import Live
+
+        with self._lock:
+            self._drawn[view] = drawn
+            if self._live is None:
+                self._live = Live(console=Console(file=sys.stderr), auto_refresh=False)
+                self._live.start()
+            self._live.update(Group(*self._drawn.values()), refresh=True)
+
+    def end(self, view: View, drawn: RenderableType) -> None:
+        """Draw a job's end, above those that still run; the last one gives the terminal back."""
+        from rich.console import Group
+
+        with self._lock:
+            if self._live is None or self._drawn.pop(view, None) is None:
+                return
+            if self._drawn:
+                self._live.console.print(drawn)
+                self._live.update(Group(*self._drawn.values()), refresh=True)
+                return
+            live, self._live = self._live, None
+            live.update(drawn, refresh=True)
+            live.stop()
+
+
 class TerminalView:
     """A bar and a line of details on stderr, and the last line that was printed.
 
     Args:
         log: What the job prints.
+        terminal: Where it is drawn, together with other jobs.
     """
 
-    def __init__(self, log: OutputLog | None = None) -> None:
-        self._log = log or OutputLog()
-        self._live: Live | None = None
+    def __init__(self, log: OutputLog | None = None, terminal: Terminal | None = None) -> None:
+        self._log, self._terminal = log or OutputLog(), terminal or Terminal()
 
     def show(self, progress: Progress, now: float) -> None:
         """Draw, or draw again."""
-        if self._live is None:
-            from rich.console import Console
-            from rich.live import Live
-
-            self._live = Live(console=Console(file=sys.stderr), auto_refresh=False)
-            self._live.start()
-            self._log.is_watched = True
-        self._live.update(_drawn(progress, now, self._log.now), refresh=True)
+        self._log.is_watched = True
+        self._terminal.draw(self, _drawn(progress, now, self._log.now))
 
     def close(self, progress: Progress, now: float) -> None:
         """Draw the end and give the terminal back."""
-        if self._live is not None:
-            self.show(progress, now)
-            self._live.stop()
-            self._live = None
+        self._terminal.end(self, _drawn(progress, now, self._log.now))
 
 
 def _drawn(progress: Progress, now: float, printed: str = "") -> RenderableType:
@@ -182,6 +223,7 @@ def choose_view(
     log: OutputLog | None = None,
     shelf: Shelf | None = None,
     place: DisplayPlace | None = None,
+    terminal: Terminal | None = None,
 ) -> View:
     """Return the view for where the code runs.
 
@@ -193,11 +235,12 @@ def choose_view(
         log: What it prints.
         shelf: Where the widget goes when the job is over.
         place: Where an earlier job was shown that this one goes on with.
+        terminal: Where jobs of a program are drawn together.
     """
     if front == "nobody":
         return NoView()
     if front == "terminal":
-        return TerminalView(log) if sys.stderr.isatty() and wanted != "text" else LogView()
+        return TerminalView(log, terminal) if sys.stderr.isatty() and wanted != "text" else LogView()
     if wanted == "text":
         return LogView()
     actions, place = actions or Actions(), place or DisplayPlace()

@@ -1,0 +1,80 @@
+"""`progress=True`: a program's jobs are shown where it runs, as cells are."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lambdamagic.events import JobQueued
+from lambdamagic.widgets.actions import Actions
+from lambdamagic.widgets.notebook import Shelf
+from lambdamagic.widgets.progress import ProgressListener
+from lambdamagic.widgets.showing import Front, Gate, Showing, Terminal, View, choose_view, front_of
+
+if TYPE_CHECKING:
+    from lambdamagic.config import Settings
+    from lambdamagic.jobs.job import Arrival, JobSpec
+    from lambdamagic.runs.spec import RunRequest
+
+#: All bars of a process share its terminal.
+_TERMINAL, _SHELF = Terminal(), Shelf()
+
+
+class ProgressBar:
+    """Shows one job; the `Follower` of its run, whose thread draws it.
+
+    In a terminal it is a bar on stderr, in a notebook a view below the cell that started it, and in a pipe or a log a
+    line every 30 s.
+
+    Args:
+        settings: The settings in force: `quiet` shows nothing, `view` says what is shown in a notebook.
+        request: What is to be run.
+        cancel: Stops the job.
+
+    Attributes:
+        listener: Is to hear the job's events.
+    """
+
+    def __init__(self, settings: Settings, request: RunRequest, cancel: Callable[[], object]) -> None:
+        self.listener = ProgressListener()
+        self.listener(JobQueued(request.job_id, request.label, request.task_count, False, "", time.time()))
+        get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+        front: Front = "nobody" if settings.quiet else front_of(None if get_ipython is None else get_ipython())
+        is_page = front in ("notebook", "headless") and settings.view != "text"
+        view: View = choose_view(
+            # Only what is updated in place reaches the cell from the job's own thread.
+            "notebook" if is_page else "terminal" if front in ("notebook", "headless") else front,
+            self.listener,
+            wanted="html" if front == "headless" else settings.view,
+            actions=Actions(cancel=cancel, is_blocking=False),
+            shelf=_SHELF,
+            terminal=_TERMINAL,
+        )
+        self._gate = Gate(view)
+        self._showing = Showing(self._gate, self.listener, delay_s=0.0)
+
+    def prepared(self, spec: JobSpec) -> None:
+        """Show it, in the thread and the cell that start the job."""
+        with _unseen():
+            self._gate.open(self.listener.snapshot(), time.time())
+
+    def tick(self) -> None:
+        """Draw it again if it is time to."""
+        with _unseen():
+            self._showing.tick()
+
+    def took(self, arrival: Arrival) -> None:
+        """Hear of an arrival: its events have been heard."""
+
+    def ended(self) -> None:
+        """Draw the end."""
+        with _unseen():
+            self._showing.close()
+
+
+def _unseen() -> contextlib.AbstractContextManager[None]:
+    """A terminal that was closed, or that nobody reads any more, is no failure of the job."""
+    return contextlib.suppress(OSError, ValueError)

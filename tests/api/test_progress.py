@@ -1,0 +1,102 @@
+"""`progress=True`: what a program shows of its jobs while they run."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+
+from lambdamagic import LambdaExecutor
+from lambdamagic.errors import ConfigError
+
+_PROGRAM = """
+from concurrent.futures import ThreadPoolExecutor
+from lambdamagic import LambdaExecutor
+
+def square(x):
+    if x == 3:
+        print("three")
+    return x * x
+
+def cube(x):
+    return x ** 3
+
+with LambdaExecutor(2, progress=True) as executor:
+    first, second = executor.map(square, range(40)), executor.map(cube, range(30))
+    assert sum(first) == 20540 and sum(second) == 189225
+    assert executor.submit(abs, -1).result() == 1
+print("behind it")
+"""
+
+
+def _on_a_terminal(environment: dict[str, str]) -> str:
+    """Run the program with a terminal of 100 columns as stdout and stderr; return what it wrote."""
+    ours, theirs = pty.openpty()
+    environment = {**environment, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+    with subprocess.Popen([sys.executable, "-c", _PROGRAM], env=environment, stdout=theirs, stderr=theirs) as program:
+        os.close(theirs)
+        written = b""
+        while True:
+            try:
+                read = os.read(ours, 65536)
+            except OSError:  # Linux's end of a terminal that its program has left
+                break
+            if not read:
+                break
+            written += read
+        os.close(ours)
+    assert program.returncode == 0, written.decode()
+    return written.decode()
+
+
+def test_bars_in_a_terminal(programs_environment):
+    """Maps that run at the same time are drawn together, prints stand above, and the terminal is given back."""
+    written = _on_a_terminal(programs_environment)
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", written)]
+    for label, count in (("square", 40), ("cube", 30)):
+        assert any(re.search(rf"λ {label} +✓ done .*━.* {count}/{count} tasks", line) for line in lines), lines
+    assert any(re.search(r"λ submit +✓ done +1 tasks", line) for line in lines), lines
+    assert "[task 3] three" in lines
+    assert [line for line in lines if line][-1] == "behind it"
+    assert written.count("\x1b[?25l") == written.count("\x1b[?25h")  # the cursor that was hidden is shown
+
+
+def test_lines_in_a_pipe(programs_environment):
+    """One when a job begins and one at its end, without control characters; stdout is the program's."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM], env=programs_environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.splitlines() == ["[task 3] three", "behind it"], done.stderr
+    assert "\x1b" not in done.stderr
+    assert re.search(r"square.*✓ done  40/40 tasks", done.stderr)
+    assert re.search(r"cube.*✓ done  30/30 tasks", done.stderr)
+
+
+def test_a_view_in_a_notebook(kernel):
+    """It stands below the cell that started the job, is updated in place, and the result takes its place."""
+    shown = kernel.run(
+        "from lambdamagic import LambdaExecutor\n"
+        "with LambdaExecutor(2, progress=True) as executor:\n"
+        "    print(sum(executor.map(abs, range(-20, 0))))"
+    )
+    assert shown.status == "ok", shown.messages
+    assert shown.stream("stdout").strip() == "210"
+    last = shown.bundles("update_display_data")[-1]
+    assert "abs" in last["text/plain"]
+    assert "done" in last["text/plain"]
+
+
+def test_nothing_without_it(capfd, lambda_executor):
+    """By default a program's terminal is its own."""
+    assert list(lambda_executor.map(abs, [-1])) == [1]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_it_is_not():
+    """Whoever means a bar's options, or a callable, hears that there are none."""
+    with pytest.raises(ConfigError, match="progress is True or False, not 'bar'"):
+        LambdaExecutor(progress="bar")
