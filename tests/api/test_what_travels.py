@@ -32,6 +32,12 @@ def test_code_that_an_instance_of_a_library_holds(results, folder, expected, how
     assert results("travel.py", how, cwd=folder) == expected
 
 
+def test_values_of_many_classes_that_hold_code(results):
+    """Containers, dataclasses, enums, descriptors, arrays, estimators: each brings what it holds."""
+    on_lambda, here = results("-W", "ignore", "holders.py", cwd=_PROGRAMS)
+    assert on_lambda == here
+
+
 def test_items_that_come_late(results, folder):
     """The 1,401st of 1,500 items and the 11,001st of an iterator bring what they hold."""
     assert results("travel.py", "long-ours", cwd=folder) == results("travel.py", "long-control", cwd=folder)

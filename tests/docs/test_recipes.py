@@ -14,12 +14,13 @@ from tests.api.conftest import one_process_of_apis, programs_environment  # noqa
 from tests.docs.snippets import ROOT, Block, blocks_of
 
 _RECIPES = [block for block in blocks_of(ROOT / "docs" / "recipes.md") if block.language == "python"]
+#: What recipes import besides the library that they are about.
+_AIDS = {"lambdamagic", "numpy", "joblib", "pathlib", "random", "concurrent", "xarray", "obspec_utils", "obstore"}
 _IMPORTED = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
 
 
 def _title(block: Block) -> str:
-    own = [name for name in _IMPORTED.findall(block.text) if name not in ("lambdamagic", "numpy", "joblib")]
-    return own[0]
+    return next(name for name in _IMPORTED.findall(block.text) if name not in _AIDS)
 
 
 @pytest.mark.parametrize("block", _RECIPES, ids=_title)
