@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import pickle
 import threading
-import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdamagic.codec import containers, kinds, lru_caches, opened_files, tracking
+from lambdamagic.codec import kinds, tracking
+from lambdamagic.codec.changes import apply, apply_class, state_to_send
 from lambdamagic.codec.earlier import Numbered, without_unused
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
@@ -24,10 +22,8 @@ from lambdamagic.codec.frames import Frames, Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, first_that_can
 from lambdamagic.codec.placeholder import Placeholder, stand_in
-from lambdamagic.codec.reducers import ABC_REGISTRY, MEMBER_MACHINERY, Anew, FunctionGlobals, as_reference, reduced
-from lambdamagic.codec.tracking import Deleted, Tracked, Tracker
-from lambdamagic.codec.transplant import transplant_for
-from lambdamagic.codec.unbegun import progress
+from lambdamagic.codec.reducers import as_reference
+from lambdamagic.codec.tracking import Tracked, Tracker
 
 
 @dataclass
@@ -181,7 +177,7 @@ class _Writer:
             changes = tracking.class_changes(item.value, item.before)
             update: Any = ("class", (self.home.token_of(item.value), item.value.__qualname__), changes)
         else:
-            update = ("object", item.value, (item.kind, _state_to_send(item)))
+            update = ("object", item.value, (item.kind, state_to_send(item)))
         self._entries.append(("update", label, update))
 
     def write(self, extra: dict[str, Any]) -> Frames:
@@ -259,45 +255,6 @@ def _text(value: Any) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _state_to_send(item: Tracked) -> Any:
-    """Copy the state shallowly: the object itself would be written as a number."""
-    value, kind = item.value, item.kind
-    if kind == kinds.DICT:
-        found = value.copy()
-        if "__builtins__" in found:  # of a dictionary that code was run in
-            del found["__builtins__"]
-        return found
-    if kind in (kinds.LIST, kinds.SET):
-        return value.copy()
-    if kind == kinds.CACHE:
-        return tuple(lru_caches.remembered(value)), dict(value.__dict__)
-    if kind == kinds.BYTES:
-        return pickle.PickleBuffer(bytes(value))
-    if kind in (kinds.ARRAY, kinds.OBJECTS):
-        return value.view(), value.flags.writeable
-    if kind == kinds.STATE:
-        return reduced(value)[2]
-    if kind == kinds.GENERATOR:
-        return _Ended(value)
-    if kind == kinds.FILE:
-        return opened_files.position(value)
-    if kind == kinds.OPAQUE:
-        return Anew(value)
-    state = kinds.state_of(value, kind)
-    if kind == kinds.MEMBER:
-        return state[1]
-    if kind == kinds.FUNCTION:
-        code = None if state[3] is item.before[3] else state[3]
-        named = {name: value for name, value in state[5].items() if value is not item.before[5][name]}
-        return (*state[:3], code, named)
-    if kind == kinds.CELL:
-        return () if state[0] is kinds.Missing else state
-    cls, attributes, slots, *rest = state
-    names = kinds.slot_names(type(value))
-    held = {name: item for name, item in zip(names, slots, strict=True) if item is not kinds.Missing}
-    return (cls, attributes, held, *rest)
-
-
 @dataclass
 class Effects:
     """An answer that was read and not applied yet.
@@ -323,9 +280,9 @@ class Effects:
         for kind, target, change in self._updates:
             try:
                 if kind == "class":
-                    _apply_class(self._home.resolve(*target), change)
+                    apply_class(self._home.resolve(*target), change)
                 else:
-                    _apply(target, *change)
+                    apply(target, *change)
             except (TypeError, ValueError, AttributeError, LookupError, BufferError) as error:
                 problems.append(f"a {type(target).__name__} that the cell changed could not be updated: {error}")
         return problems
@@ -371,118 +328,3 @@ def _not_made(bound: Mapping[str, Any], broken: Sequence[Placeholder]) -> list[L
         name = names.get(id(each))
         found.append(Lost(name or f"{text} inside what came back", kind, reason, text, "bound" if name else "part"))
     return found
-
-
-def _apply(target: Any, kind: int, state: Any) -> None:
-    if isinstance(state, Placeholder):
-        raise TypeError(state.described()[1])
-    if isinstance(target, FunctionGlobals):
-        target, state = target.function.__globals__, {**state, "__builtins__": target.function.__builtins__}
-    if kind == kinds.LIST:
-        target[:] = state
-    elif kind in (kinds.DICT, kinds.SET):
-        target.clear()
-        target.update(state)
-    elif kind == kinds.BYTES:
-        target[:] = state
-    elif kind in (kinds.ARRAY, kinds.OBJECTS):
-        _apply_array(target, *state)
-    elif kind == kinds.CELL:
-        if state:
-            target.cell_contents = state[0]
-        else:
-            del target.cell_contents
-    elif kind == kinds.FUNCTION:
-        target.__defaults__, target.__kwdefaults__ = state[0], state[1] or None
-        target.__dict__.clear()
-        target.__dict__.update(state[2])
-        if state[3] is not None:
-            target.__code__ = state[3]
-        for name, value in state[4].items():
-            setattr(target, name, value)
-    elif kind == kinds.MEMBER:
-        _apply_member(target, state)
-    elif kind == kinds.CACHE:
-        lru_caches.give(target, lru_caches.Remembered(*state[0]))
-        target.__dict__.update(state[1])
-    elif kind == kinds.FILE:
-        opened_files.move(target, state)
-    elif kind == kinds.GENERATOR:
-        _end(target)
-    elif kind == kinds.STATE:
-        target.__setstate__(state)
-    elif kind == kinds.INSTANCE:
-        _apply_instance(target, *state)
-    elif kind == kinds.OPAQUE:
-        transplant = transplant_for(type(target))
-        assert transplant is not None, "the other side asked the same question"
-        transplant(target, state)
-    elif kind == kinds.CONTAINER:
-        cls, attributes, slots, default_factory, *content = state
-        if not containers.is_weak(cls):
-            _apply_instance(target, cls, attributes, slots)
-        if isinstance(target, defaultdict):
-            target.default_factory = default_factory
-        containers.fill(target, tuple(content))
-
-
-def _apply_instance(target: Any, cls: type, attributes: dict[str, Any], slots: dict[str, Any]) -> None:
-    if type(target) is not cls and type(target).__qualname__ != cls.__qualname__:
-        object.__setattr__(target, "__class__", cls)
-    if hasattr(target, "__dict__"):
-        target.__dict__.clear()
-        target.__dict__.update(attributes)
-    for name in kinds.slot_names(type(target)):
-        if name in slots:
-            object.__setattr__(target, name, slots[name])
-        elif hasattr(target, name):
-            object.__delattr__(target, name)
-
-
-class _Ended:
-    """What is sent of a generator that ended; pickling it says so where it has only begun."""
-
-    def __init__(self, generator: Any) -> None:
-        self._generator = generator
-
-    def __reduce__(self) -> Any:
-        if progress(self._generator) != "closed":
-            raise TypeError(f"a {type(self._generator).__name__} that has begun cannot travel")
-        return bool, ()
-
-
-def _end(target: Any) -> None:
-    if hasattr(target, "close"):
-        target.close()  # nothing of it runs, as it has not begun here
-    else:
-        # An asynchronous generator ends in an event loop: by hand where there is none to wait for.
-        with contextlib.suppress(StopIteration, StopAsyncIteration):
-            target.aclose().send(None)
-
-
-def _apply_array(target: Any, content: Any, writeable: bool) -> None:
-    if target.shape != content.shape:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # NumPy would rather have a new array; this is to stay the same one
-            target.shape = content.shape
-    if not target.flags.writeable:
-        target.flags.writeable = True
-    target[...] = content
-    target.flags.writeable = writeable
-
-
-def _apply_member(target: Any, attributes: dict[str, Any]) -> None:
-    for name in set(target.__dict__) - MEMBER_MACHINERY - set(attributes):
-        del target.__dict__[name]
-    target.__dict__.update(attributes)
-
-
-def _apply_class(cls: type, changes: dict[str, Any]) -> None:
-    for name, value in changes.items():
-        if name == ABC_REGISTRY:
-            for virtual in value:
-                cls.register(virtual)  # type: ignore[attr-defined]  # only classes of ABCMeta have a registry
-        elif value is Deleted:
-            type.__delattr__(cls, name)
-        else:
-            type.__setattr__(cls, name, value)
