@@ -20,8 +20,11 @@ from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
 from lambdamagic.codec.frames import Frames, Segment
 from lambdamagic.codec.home import Home
+from lambdamagic.codec.module_state import OwnChanges, Received, bring_back, silenced
 from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, first_that_can
 from lambdamagic.codec.placeholder import Placeholder, stand_in
+from lambdamagic.codec.places import Place
+from lambdamagic.codec.places import label as label_of_place
 from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Tracked, Tracker
 
@@ -32,7 +35,8 @@ class Lost:
 
     Attributes:
         what: Its name, or what else it is called.
-        section: `bound` (the cell bound the name to it), `update` (the cell changed it in place) or `value`.
+        section: `bound` (the cell bound the name to it), `update` (the cell changed it in place), `own` (a module of
+            the user's own holds it), `kept` (one holds it in the notebook) or `value`.
         has_ended: Whether it was closed, shut down or over before it was lost, so that nothing of use is missing.
     """
 
@@ -81,6 +85,7 @@ def write_answer(
     serializer: Serializer = "auto",
     mutations: bool = True,
     settings: Mapping[str, Any] | None = None,
+    own: Received | None = None,
 ) -> Answer:
     """Write what running the cell changed in the home namespace.
 
@@ -97,6 +102,7 @@ def write_answer(
         mutations: Whether changes in place come back; otherwise changed objects travel whole where a bound name
             refers to them.
         settings: Settings of the process that the cell changed; see `codec.process_settings`.
+        own: The user's own modules; None where nothing of them comes back.
     """
     dirty, replaced = tracker.changes() if tracker is not None else ([], [])
     if not mutations:
@@ -127,12 +133,18 @@ def write_answer(
         writer.add("value", "the shown value", value)
     for position, record in enumerate(error or ()):
         writer.add("error", str(position), record)
-    given = {"settings": dict(settings)} if settings else {}
+    modules = own.changes(gone) if own is not None else OwnChanges()
+    for place, now in modules.entries if mutations else ():
+        writer.add("own", label_of_place(place), (place, now))
+    writer.lost += [Lost(what, kind, reason, "", "kept") for what, kind, reason in modules.kept]
+    given: dict[str, Any] = {"settings": dict(settings)} if settings else {}
+    if modules.imported:
+        given |= {"imported": modules.imported, "unset": modules.unset if mutations else []}
     frames = writer.write(
         {**given, "deleted": deleted, "unreturned": [_label(item, captured) for item in dirty + replaced]}
     )
     line, types = (error_line(error), error[0].kinds) if error else ("", ())
-    binds_only = not (dirty or deleted or error or settings)
+    binds_only = not (dirty or deleted or error or settings or modules.entries or modules.unset)
     numbers = without_unused([item.index for item in table], frames.segments[0])
     return Answer(frames, numbers, writer.lost, line, types, binds_only)
 
@@ -188,6 +200,8 @@ class _Writer:
 
     def _attempt(self, kind: str, entries: list[tuple[str, str, Any]], extra: dict[str, Any]) -> Frames:
         encoder = Encoder(self.home, kind=kind, primed=self.primed)
+        own = [value for section, _, value in entries if section == "own"]
+        encoder.give(value for _, value in own)
         encoder.keep_shared_memory(list(_may_hold_views(entries)), known=self._arrays)
         encoder.refer_to_modules(value for section, _, value in entries if section in ("bound", "value"))
         encoder.dump([entry[2] for entry in entries if entry[0] == "update"])
@@ -196,6 +210,7 @@ class _Writer:
             "values": [value for section, _, value in entries if section == "value"],
             "error": [value for section, _, value in entries if section == "error"],
             "lost": self.lost,
+            **({"own": own} if own else {}),
             **extra,
         }
         encoder.dump(rest)
@@ -213,7 +228,9 @@ class _Writer:
         return kept
 
     def _write_alone(self, value: Any, kind: str) -> None:
-        Encoder(self.home, kind=kind, primed=self.primed).dump(value)
+        encoder = Encoder(self.home, kind=kind, primed=self.primed)
+        encoder.give(entry[1] for section, _, entry in self._entries if section == "own")
+        encoder.dump(value)
 
     def _lose(self, entry: tuple[str, str, Any], failure: Exception, kept: list[Any]) -> None:
         section, label, value = entry
@@ -222,7 +239,7 @@ class _Writer:
             value.exception = None
             kept.append(entry)
             return
-        subject = value[1] if section == "update" else value
+        subject = value[1] if section in ("update", "own") else value
         reason = safe_str(failure)
         first_line = reason.splitlines()[0] if reason else ""
         self.lost.append(Lost(label, type(subject).__name__, first_line, _text(subject), section, _has_ended(subject)))
@@ -261,6 +278,8 @@ class Effects:
 
     Attributes:
         memo: Returns the objects that it brought or referred to, by number: what another answer can refer to in turn.
+        own: What places of the user's own modules hold now.
+        unset: Those that are gone.
     """
 
     bound: dict[str, Any]
@@ -271,6 +290,8 @@ class Effects:
     unreturned: list[str]
     memo: Callable[[], dict[int, Any]]
     settings: dict[str, Any]
+    own: list[tuple[Place, Any]]
+    unset: list[Place]
     _updates: list[Any]
     _home: Home
 
@@ -285,7 +306,7 @@ class Effects:
                     apply(target, *change)
             except (TypeError, ValueError, AttributeError, LookupError, BufferError) as error:
                 problems.append(f"a {type(target).__name__} that the cell changed could not be updated: {error}")
-        return problems
+        return [*problems, *bring_back(self.own, self.unset)]
 
 
 def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: Sequence[Segment]) -> Effects:
@@ -294,7 +315,11 @@ def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: S
     Raises:
         Exception: Whatever unpickling raises, if the answer does not fit the question.
     """
-    primed = encoder.objects_by_number(numbers)
+    with contextlib.nullcontext() if home.answers else silenced():
+        return _read(home, encoder.objects_by_number(numbers), frames)
+
+
+def _read(home: Home, primed: Sequence[Any], frames: Sequence[Segment]) -> Effects:
     try:
         decoder = Decoder(frames, home, primed=primed, missing=stand_in)
         updates, bound, rest = decoder.load(), decoder.load(), decoder.load()
@@ -305,6 +330,7 @@ def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: S
     for lost in rest["lost"]:
         if lost.section == "bound" and (lost.what not in bound or isinstance(bound[lost.what], Placeholder)):
             bound[lost.what] = Placeholder(lost.what, lost.type_name, lost.reason, lost.text)
+    home.imported_there.update(rest.get("imported", ()))
     return Effects(
         bound,
         rest["deleted"],
@@ -314,6 +340,8 @@ def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: S
         rest["unreturned"],
         decoder.memo,
         rest.get("settings", {}),
+        rest.get("own", []),
+        rest.get("unset", []),
         updates,
         home,
     )

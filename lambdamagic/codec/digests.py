@@ -53,6 +53,7 @@ class Digests:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of classes that will not be picklable one day; the user did not pickle
             try:
+                self._reducers.given[id(value)] = value  # what it is, wherever a module holds it
                 found = self._reducers.reduce(value)
                 if found is NotImplemented:
                     found = reduced(value)

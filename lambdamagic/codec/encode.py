@@ -38,13 +38,16 @@ class Encoder:
         home: The namespace that captured code lives in.
         kind: Which pickler writes: `c`, `dill`, `dill-forced` or `cloudpickle`.
         primed: Objects that the reader already has, in the reader's order.
+        most_bytes: `dump` raises when more than these are written; None for no bound.
     """
 
-    def __init__(self, home: Home, *, kind: Any = "c", primed: Sequence[Any] = ()) -> None:
-        self._file = io.BytesIO()
+    def __init__(
+        self, home: Home, *, kind: Any = "c", primed: Sequence[Any] = (), most_bytes: int | None = None
+    ) -> None:
+        self._file = io.BytesIO() if most_bytes is None else _Bounded(most_bytes)
         self._buffers: list[memoryview] = []
         self._reducers, self._is_deep = Reducers(home), kind in ("deep", "dill")
-        self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, _taker(self._buffers))
+        self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, _taker(self._buffers, most_bytes))
         if primed:
             self._pickler.memo = {id(value): (number, value) for number, value in enumerate(primed)}
 
@@ -81,14 +84,24 @@ class Encoder:
         NAMES.refresh()
         for value in candidates:
             found = NAMES.of(value)
-            if found is None or id(value) in self._pickler.memo.copy():
+            if found is None or self._reducers.is_given(value, found[0]):
                 continue
-            reference = ModuleReference(*found)
-            self._pickler.dump(_Unseen(reference))
-            memo = self._pickler.memo.copy()
-            number, _ = memo.pop(id(reference))  # as many entries as before: pickle counts them to give numbers
-            memo[id(value)] = number, value
-            self._pickler.memo = memo
+            self.refer(value, ModuleReference(*found))
+
+    def refer(self, value: Any, reference: Any) -> bool:
+        """Let a value be what a reference gives where it is read; return whether it had no number before."""
+        if id(value) in self._pickler.memo.copy():
+            return False
+        self._pickler.dump(_Unseen(reference))
+        memo = self._pickler.memo.copy()
+        number, _ = memo.pop(id(reference))  # as many entries as before: pickle counts them to give numbers
+        memo[id(value)] = number, value
+        self._pickler.memo = memo
+        return True
+
+    def give(self, values: Iterable[Any]) -> None:
+        """Let objects that a module of the user's own holds be written by value: they are put there."""
+        self._reducers.given.update((id(value), value) for value in values)
 
     def refer_to_functions(self) -> None:
         """Let functions that the reader sent, and finds by their names, be the reader's: as pickle would have it."""
@@ -131,7 +144,25 @@ class Encoder:
         return [by_number[number] for number in wanted]
 
 
-def _taker(buffers: list[memoryview]) -> Callable[[pickle.PickleBuffer], bool]:
+class _Bounded(io.BytesIO):
+    """Refuses to grow beyond a size."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__()
+        self._most_bytes = most_bytes
+
+    def write(self, data: Any, /) -> int:
+        written = super().write(data)
+        if self.tell() > self._most_bytes:
+            raise _too_large(self._most_bytes)
+        return written
+
+
+def _too_large(most_bytes: int) -> ValueError:
+    return ValueError(f"it takes more than {most_bytes / 1e6:.0f} MB")
+
+
+def _taker(buffers: list[memoryview], most_bytes: int | None) -> Callable[[pickle.PickleBuffer], bool]:
     """Return what takes large buffers out of the stream.
 
     No method of the encoder: its pickler would keep it alive, and with it all that it wrote, until the garbage
@@ -143,6 +174,8 @@ def _taker(buffers: list[memoryview]) -> Callable[[pickle.PickleBuffer], bool]:
         if raw.nbytes < OUT_OF_BAND_MIN_BYTES:
             return True  # stays in the stream
         buffers.append(raw)
+        if most_bytes is not None and sum(each.nbytes for each in buffers) > most_bytes:
+            raise _too_large(most_bytes)
         return False
 
     return take

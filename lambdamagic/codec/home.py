@@ -56,6 +56,8 @@ class Home:
         self.of_modules: list[Any] = []
         self._named: dict[int, weakref.ref[Any]] = {}
         self._detached: dict[int, Any] = {}
+        #: The user's own modules that the function has imported, full names: it has shown what they print then.
+        self.imported_there: set[str] = set()
         #: What a person should be told after decoding, one sentence each.
         self.notices: list[str] = []
 

@@ -74,6 +74,8 @@ class Reducers:
         self._globals_by_id: dict[int, FunctionGlobals] = {}
         #: Arrays, by `id`, and the array whose memory they show: see `views`.
         self.views: dict[int, Any] = {}
+        #: Objects, by `id`, that are put into modules of the user's own and so are no references to these.
+        self.given: dict[int, Any] = {}
 
     def reduce(self, value: Any) -> Any:
         """Return a reduce tuple, or NotImplemented where pickle's own way is right."""
@@ -125,10 +127,16 @@ class Reducers:
         if found is None:
             return None
         module, name = found
+        if self.is_given(value, module):
+            return None
         if module == "sys" and name in ("stdout", "stderr", "stdin", "__stdout__", "__stderr__", "__stdin__"):
             return rebuild.stream, (name,)
         self._met(module)
         return _attribute(module), found
+
+    def is_given(self, value: Any, module: str) -> bool:
+        """Whether an object that a module holds is put there by this payload."""
+        return id(value) in self.given and is_own(sys.modules[module])
 
     def _met(self, module: object) -> None:
         if isinstance(module, str):
@@ -141,6 +149,7 @@ class Reducers:
         return True
 
     def _anew(self, value: Anew) -> Any:
+        self.given[id(value.value)] = value.value  # not by its name in a module
         found = self.reduce(value.value)
         if found is NotImplemented:
             found = reduced(value.value)

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import pickle
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from lambdamagic.capture import CallablePlan, CapturedName, CapturePlan
 from lambdamagic.capture.modules import content_of
 from lambdamagic.capture.reached import reached_imports
-from lambdamagic.codec import process_settings
+from lambdamagic.codec import module_state, process_settings
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames
@@ -25,6 +25,7 @@ from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Deleted
 from lambdamagic.errors import EncodeError
 from lambdamagic.jobs.extending import Extensions, missing_in
+from lambdamagic.jobs.loaded_modules import loaded
 from lambdamagic.protocol import versions
 
 
@@ -44,7 +45,8 @@ class Program:
 
     `plan` is what it was made from, with what was met on the way; `extensions` adds to it what items turn out to need.
     `imports` names the modules that it will import in the function, full names, the user's own left out. `code` and
-    `modules_digest` are what it is made of beside its values: a cell's code, and the user's own modules.
+    `modules_digest` are what it is made of beside its values: a cell's code, and the user's own modules; `held` is what
+    these hold.
     """
 
     encoder: Encoder
@@ -54,6 +56,7 @@ class Program:
     versions: dict[str, Any]
     imports: frozenset[str] = frozenset()
     modules_digest: str = ""
+    held: dict[str, Any] = field(default_factory=dict, repr=False)
     code: Any = field(default=None, repr=False)
     values: dict[str, Any] = field(default_factory=dict, repr=False)
     extensions: Extensions | None = field(default=None, repr=False)
@@ -76,6 +79,7 @@ def encode_program(
     hidden: Any = (),
     primed: Sequence[Any] = (),
     files: Sequence[tuple[str, Path]] = (),
+    with_modules: bool = False,
 ) -> Program:
     """Encode what a plan asks for.
 
@@ -89,6 +93,7 @@ def encode_program(
         hidden: Names of the namespace that are not the user's.
         primed: Objects that the reader has already, from programs that it reads before.
         files: What goes into the working directory: relative paths, and where the files are here.
+        with_modules: Whether the user's own modules are sent as they are here now; otherwise they are imported anew.
 
     Raises:
         EncodeError: A value cannot be pickled; names it, the path to the offending part, and what to do.
@@ -97,7 +102,10 @@ def encode_program(
     while True:
         try:
             found = first_that_can(
-                serializer, functools.partial(_attempted, home, plan, exclude, hidden, primed, fn, loop_code, contents)
+                serializer,
+                functools.partial(
+                    _attempted, home, plan, exclude, hidden, primed, fn, loop_code, contents, with_modules
+                ),
             )
         except _NameFailed as failed:
             raise _explained(failed, home) from None  # a pickler's frames say less
@@ -115,11 +123,12 @@ def _attempted(
     fn: Callable[..., Any] | None,
     loop_code: types.CodeType | None,
     contents: Sequence[tuple[str, bytes]],
+    with_modules: bool,
     kind: str,
 ) -> Program | CallablePlan:
     """Return the program, or the plan with which it can be encoded."""
     try:
-        return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code, contents)
+        return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code, contents, with_modules)
     except _FilesMissing as missing:
         return missing.plan
 
@@ -156,10 +165,11 @@ class _Attempt:
         primed: Sequence[Any],
     ) -> None:
         self.home, self.plan, self.kind = home, plan, kind
-        self.exclude, self.hidden = exclude, hidden
+        self.exclude, self.hidden, self.primed = exclude, hidden, primed
         self.encoder = Encoder(home, kind=kind, primed=primed)
         self.names: list[ShippedName] = []
         self.values: dict[str, Any] = {}
+        self._held: dict[str, Any] = {}
         self._missing = functools.partial(missing_in, home=home, exclude=exclude, hidden=hidden)
 
     def run(
@@ -167,8 +177,10 @@ class _Attempt:
         fn: Callable[..., Any] | None,
         loop_code: types.CodeType | None,
         contents: Sequence[tuple[str, bytes]],
+        with_modules: bool,
     ) -> Program:
         plan = self.plan
+        own = loaded(plan) if with_modules else {}
         modules = [
             (relative, str(path), content_of(path)) for module in plan.own_modules for relative, path in module.files
         ]
@@ -180,6 +192,7 @@ class _Attempt:
             "sources": dict(plan.sources),
             "modules": modules,
             "submodules": sorted(plan.submodules),
+            "loaded": [*own, *sorted(self.home.imported_there - own.keys())] if with_modules else [],
             "files": [(relative, pickle.PickleBuffer(content)) for relative, content in contents],
             "package": self.home.namespace.get("__package__"),
             "deleted_only": sorted(plan.deleted_only),
@@ -187,6 +200,8 @@ class _Attempt:
             "uses": sorted({name.partition(".")[0] for name in plan.imports}),
         }
         self.encoder.dump(header)
+        if not self.primed:  # what is read before has them as they were, and changes them
+            self._dump_modules(own)
         self.encoder.keep_shared_memory(
             self.home.namespace[name] for name in plan.captured if name in self.home.namespace
         )
@@ -212,10 +227,28 @@ class _Attempt:
             versions=versions.here(needed),
             imports=self._imports(),
             modules_digest=_digest(modules),
+            held=self._held,
             code=(header["code"], loop_code, header["value_name"] is not None),
             values=self.values,
             extensions=self._extensions(),
         )
+
+    def _dump_modules(self, own: Mapping[str, types.ModuleType]) -> None:
+        """Write what the user's own modules hold now."""
+        kept: list[Any] = []
+        for name, module in own.items():
+            try:
+                sent = module_state.send(self.encoder, self.home, self.kind, module)
+            except PICKLING_ERRORS as error:
+                raise _NameFailed(name, module, error) from error
+            kept += sent.kept
+            self._held |= sent.values
+            if sent.names:
+                self.names.append(
+                    ShippedName(name, "module", sent.size_bytes, f"what it holds: {', '.join(sent.names)}")
+                )
+        if kept:
+            self.encoder.dump(("kept", kept))
 
     def _imports(self) -> frozenset[str]:
         """Return what the code and the values' own classes import, also by way of the user's own modules."""

@@ -46,7 +46,7 @@ def callable_key(home: Home, program: Program, fn: Callable[..., Any] | None) ->
     environment = [here["protocol"], here["python"], sorted(_versions(program.imports).items()), program.modules_digest]
     code = fingerprint((fn, program.code), home)
     values = []
-    for name, value in sorted(program.values.items()):
+    for name, value in (*sorted(program.values.items()), *sorted(program.held.items())):
         try:
             values.append((name, fingerprint(value, home)))
         except NoFingerprintError as error:

@@ -14,6 +14,7 @@ from lambdamagic.codec.earlier import Numbered
 from lambdamagic.codec.encode import unpack_numbers
 from lambdamagic.codec.tracking import Tracker
 from lambdamagic.config import Settings
+from lambdamagic.jobs import loaded_modules
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival
 from lambdamagic.magics.front import show_files, tell
@@ -152,10 +153,14 @@ class CellWork:
         if bound := claim(effects.bound):
             shell.push(bound)
         process_settings.give(effects.settings)
+        loaded_modules.note(self._session.home.imported_there)
         left = _bound_by_with(self._python) if effects.lost else frozenset()
         for lost in effects.lost:
             if lost.section == "bound" and (lost.has_ended or lost.what in left):
                 continue  # its use raises what became of it, and hardly any code uses it
+            if lost.section == "kept":
+                tell(f"{lost.what} ({lost.type_name}) stayed in the notebook: {lost.reason}; on Lambda it was new")
+                continue
             is_change = lost.section == "update"
             stayed = "was changed on Lambda, and the change stayed there" if is_change else "stayed on Lambda"
             tell(f"{lost.what} ({lost.type_name}) {stayed}: {lost.reason}")

@@ -66,6 +66,7 @@ class CellRun:
             hidden=session.hidden,
             primed=line.primed if line else (),
             files=files,
+            with_modules=True,
         )
         if arguments.plan:
             prices = Prices.of(settings.region or "")

@@ -116,6 +116,7 @@ class MapRun:
             exclude=frozenset(self._asked[1]),
             hidden=self._session.hidden,
             files=found(self._arguments.file or ()),
+            with_modules=True,
             **more,
         )
 

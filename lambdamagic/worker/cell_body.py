@@ -31,12 +31,16 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
     header, options = program.header, request.options
     namespace = program.main.__dict__
     tracker = Tracker(
-        [value for name, value in program.captured.items() if name not in header["deleted_only"]],
+        [
+            *(value for name, value in program.captured.items() if name not in header["deleted_only"]),
+            *program.own.values,
+        ],
         memo=program.memo(),
         home=program.home,
         pristine=program.pristine,
         shared=[*program.shared.found.values(), *program.home.of_modules],
     )
+    program.own.look(tracker.tracked.keys())
     error: list[ErrorRecord] | None = None
     value: Any = NO_VALUE
     watched = written_files.Watched()
@@ -70,6 +74,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
             serializer=options.get("serializer", "auto"),
             mutations=options.get("mutations", True),
             settings=changed,
+            own=program.own,
         )
     if any(lost.what == "the shown value" for lost in answer.lost):
         environment.outputs.display(*mime_bundle(value))

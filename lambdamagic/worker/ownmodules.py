@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import importlib.machinery
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 
 
@@ -21,13 +23,16 @@ def _root_for(files: Sequence[tuple[str, str, bytes]]) -> Path:
 
 
 @contextlib.contextmanager
-def importable(files: Sequence[tuple[str, str, bytes]]) -> Iterator[dict[str, str]]:
+def importable(
+    files: Sequence[tuple[str, str, bytes]], loaded: Callable[[ModuleType], None] = lambda module: None
+) -> Iterator[dict[str, str]]:
     """Make shipped files importable while the context is open.
 
     The next job may bring other versions of the same modules, so they are forgotten afterwards.
 
     Args:
         files: Path relative to the import root, path on the user's machine, content.
+        loaded: Called with each module when it was imported.
 
     Yields:
         Path here to path on the user's machine, so that tracebacks name the user's files.
@@ -47,10 +52,14 @@ def importable(files: Sequence[tuple[str, str, bytes]]) -> Iterator[dict[str, st
         aliases[str(path)] = origin
     hidden = _take_out(tops)
     sys.path.insert(0, str(root))
+    finder: Any = _Finder(tops, loaded)
+    sys.meta_path.insert(0, finder)
     importlib.invalidate_caches()
     try:
         yield aliases
     finally:
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(finder)
         _take_out(tops)
         sys.modules.update(hidden)
         with contextlib.suppress(ValueError):
@@ -59,6 +68,31 @@ def importable(files: Sequence[tuple[str, str, bytes]]) -> Iterator[dict[str, st
         import shutil
 
         shutil.rmtree(root, ignore_errors=True)
+
+
+class _Finder:
+    """Finds modules as Python does, and says when one was imported."""
+
+    def __init__(self, tops: set[str], loaded: Callable[[ModuleType], None]) -> None:
+        self._tops, self._loaded = tops, loaded
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname.partition(".")[0] not in self._tops:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None and spec.loader is not None:
+            loader: Any = spec.loader
+            execute = loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                self._loaded(module)
+
+            # Of this one instance: whoever asks a module for its loader finds Python's own.
+            loader.exec_module = exec_module
+        return spec
 
 
 def _take_out(tops: set[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from lambdamagic.codec import module_state
 from lambdamagic.codec.answer import read_answer
 from lambdamagic.codec.earlier import InOrder, WithEarlier, numbered_as_earlier
 from lambdamagic.codec.encode import Decoder, unpack_numbers
@@ -59,6 +60,7 @@ class LoadedProgram:
         fn: The callable of a map; None for a cell.
         aliases: Shipped module files here, and where they are on the user's machine.
         tasks: How many tasks it has run here.
+        own: The user's own modules.
         shared: Reads shared objects that it and its tasks refer to.
     """
 
@@ -77,6 +79,7 @@ class LoadedProgram:
         self.header: dict[str, Any] = {}
         self.memo: Callable[[], dict[int, Any]] = dict
         self.pristine: dict[tuple[int, int], Any] = {}
+        self.own = module_state.Received(self.home)
         self._extended: set[str] = set()
         try:
             self._read(request, cache)
@@ -106,16 +109,23 @@ class LoadedProgram:
         decoder = Decoder(frames, self.home, primed=primed)
         with self.shared.reading(payload):
             header: dict[str, Any] = decoder.load()
-            self.aliases.update(self._stack.enter_context(importable(header["modules"])))
+            self.aliases.update(self._stack.enter_context(importable(header["modules"], self.own.loaded)))
             if header.get("package"):
                 self.main.__dict__["__package__"] = header["package"]
             written_files.place(header.pop("files", ()))
+            self.own.expect(header.get("loaded", ()))
             self._prepare(header)
             for kind, part in _parts(decoder):
                 if kind == "callable":
                     self.fn = part
                 elif kind == "more":
                     self._prepare(part)
+                elif kind == "own":
+                    self.own.set(part)
+                elif kind == "state":
+                    self.own.fill(*part)
+                elif kind == "kept":
+                    self.own.note_kept(part)
                 else:
                     new = {name: value for name, value in part.items() if not (adds and name in self.captured)}
                     self.captured.update(new)

@@ -1,0 +1,266 @@
+"""What the user's own modules hold: sent as differences from a fresh import, and brought back likewise.
+
+The function imports the modules anew. What the notebook's hold is put into theirs before the cell runs: lists,
+dictionaries, sets and instances are filled in place, so that what the modules themselves keep of them stays true, and
+anything else is set. After the cell, what their places hold otherwise than before travels back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import sys
+import threading
+import types
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from lambdamagic.codec import kinds
+from lambdamagic.codec.changes import apply, state_to_send
+from lambdamagic.codec.encode import Encoder
+from lambdamagic.codec.home import Home
+from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
+from lambdamagic.codec.picklers import PICKLING_ERRORS
+from lambdamagic.codec.places import Place, PlaceReference, drop, held, is_plain, label, places, put
+from lambdamagic.codec.tracking import Tracked
+from lambdamagic.codec.unbegun import Lock, RLock
+
+#: Of what one place holds; more is left as a fresh import makes it.
+MAX_BYTES = 1 << 20
+_MAX_LOOKED_AT = 16 << 20
+#: What is filled in place.
+_FILLED = frozenset({kinds.LIST, kinds.DICT, kinds.SET, kinds.CONTAINER, kinds.INSTANCE, kinds.CACHE})
+#: A fresh one is as good.
+_AS_GOOD = (Lock, RLock, types.ModuleType)
+
+
+@dataclass
+class Sent:
+    """What was written of one module.
+
+    Attributes:
+        names: The places that were filled, for a person.
+        values: What was written, by the names of its places.
+        kept: Places whose content stays here, with its type and the reason.
+    """
+
+    size_bytes: int = 0
+    names: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    kept: list[tuple[Place, str, str]] = field(default_factory=list)
+
+
+def send(encoder: Encoder, home: Home, kind: str, module: types.ModuleType) -> Sent:
+    """Write what a module holds; `Received.read` reads it."""
+    sent = Sent()
+    plain: list[tuple[Place, Any]] = []
+    filled: list[tuple[Place, Any, int, Any]] = []
+    given: list[tuple[Place, Any]] = []
+    for place, value in places(module):
+        if is_plain(value):
+            plain.append((place, value))
+            continue
+        if isinstance(value, _AS_GOOD):
+            continue
+        how = kinds.kind_of_value(value)
+        try:
+            is_filled = how in _FILLED and (how != kinds.INSTANCE or type(value).__module__ != "__main__")
+            content = _content(value, how) if is_filled else value
+            probe = Encoder(home, kind=kind, most_bytes=MAX_BYTES)
+            probe.give([value])
+            probe.dump(content)
+        except PICKLING_ERRORS as error:
+            reason = str(error).partition("\n")[0]
+            sent.kept.append((place, _type_name(value), reason or type(error).__name__))
+            continue
+        sent.names.append(label(place).removeprefix(f"{module.__name__}."))
+        if is_filled:
+            if encoder.refer(value, PlaceReference(place, None if how == kinds.CACHE else type(value))):
+                filled.append((place, value, how, content))
+        else:
+            given.append((place, value))
+    sent.values = {label(place): value for place, value in (*plain, *given, *(each[:2] for each in filled))}
+    encoder.give(value for _, value in given)
+    sent.size_bytes += encoder.dump(("own", plain))
+    for place, value, how, content in filled:
+        sent.size_bytes += encoder.dump(("next", label(place)))
+        sent.size_bytes += encoder.dump(("state", (value, how, content)))
+    for place, value in given:
+        sent.size_bytes += encoder.dump(("next", label(place)))
+        sent.size_bytes += encoder.dump(("own", [(place, value)]))
+    return sent
+
+
+def _content(value: Any, how: int) -> Any:
+    content = state_to_send(Tracked(value, how, 0))
+    return (content[0], {}) if how == kinds.CACHE else content
+
+
+def _type_name(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+@dataclass
+class OwnChanges:
+    """What a cell changed in the user's own modules.
+
+    Attributes:
+        entries: Places with what they hold now.
+        unset: Places that are gone.
+        imported: The modules that are loaded.
+        kept: Names, types and reasons of what stayed in the notebook, and is otherwise here.
+    """
+
+    entries: list[tuple[Place, Any]] = field(default_factory=list)
+    unset: list[Place] = field(default_factory=list)
+    imported: list[str] = field(default_factory=list)
+    kept: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+class Received:
+    """The user's own modules in the function: filled with what came, and compared after the cell."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._kept: list[tuple[Place, str, str]] = []
+        self._before: dict[str, dict[Place, tuple[Any, bytes]]] = {}
+        self.values: list[Any] = []
+
+    def expect(self, loaded: Iterable[str]) -> None:
+        """Import what the notebook has imported: what that prints was shown there."""
+        for name in loaded:
+            with contextlib.suppress(Exception):  # it fails in the cell that imports it, or is never needed
+                __import__(name)
+
+    def note_kept(self, kept: Iterable[tuple[Place, str, str]]) -> None:
+        """Take note of what stayed in the notebook."""
+        self._kept += kept
+
+    def set(self, content: Iterable[tuple[Place, Any]]) -> None:
+        """Put what came to its places."""
+        for place, value in content:
+            with contextlib.suppress(Exception):  # the module did not load, or has another shape now
+                if not is_plain(value):
+                    self.values.append(value)
+                elif _exists(place) and _is_same(held(place), value):
+                    continue
+                put(place, value)
+
+    def fill(self, target: Any, how: int, content: Any) -> None:
+        """Give what stands at a place the content that came."""
+        self.values.append(target)
+        with contextlib.suppress(Exception):  # a class whose own methods refuse: it stays as the import made it
+            apply(target, how, content)
+
+    def loaded(self, module: types.ModuleType) -> None:
+        """Look at a module that code imports, right after that."""
+        if module.__name__ not in self._before:
+            self._before[module.__name__] = self._pictures(module, ())
+
+    def look(self, known: Collection[int]) -> None:
+        """Look at all that is loaded.
+
+        Args:
+            known: The `id` of objects whose changes in place are seen by others.
+        """
+        for name in list(self._before):
+            if name in sys.modules:
+                self._before[name] = self._pictures(sys.modules[name], known)
+
+    def _pictures(self, module: types.ModuleType, known: Collection[int]) -> dict[Place, tuple[Any, bytes]]:
+        return {
+            place: (value, b"" if is_plain(value) or id(value) in known else self._digest(value))
+            for place, value in places(module)
+        }
+
+    def _digest(self, value: Any) -> bytes:
+        encoder = Encoder(self._home, most_bytes=_MAX_LOOKED_AT)
+        encoder.give([value])
+        try:
+            encoder.dump(value)
+        except NEVER_THE_OBJECTS:
+            raise
+        except PICKLING_ERRORS:
+            return b""
+        digest = hashlib.blake2b(digest_size=16)
+        for segment in encoder.frames().segments:
+            digest.update(segment)
+        return digest.digest()
+
+    def changes(self, gone: Collection[int] = ()) -> OwnChanges:
+        """Compare.
+
+        Args:
+            gone: The `id` of objects that travel back under a new identity.
+        """
+        found = OwnChanges(imported=sorted(self._before))
+        for name, before in self._before.items():
+            module = sys.modules.get(name)
+            now = dict(places(module)) if type(module) is types.ModuleType else {}
+            for place, value in now.items():
+                old, digest = before.get(place, (_Nothing, b""))
+                if old is not value:
+                    is_changed = not _is_same(old, value)
+                else:
+                    is_changed = id(value) in gone or (bool(digest) and self._digest(value) != digest)
+                if is_changed:
+                    found.entries.append((place, value))
+            if now:
+                found.unset += [place for place in before if place not in now and not _exists(place)]
+        for place, type_name, reason in self._kept:
+            with contextlib.suppress(Exception):
+                if _type_name(held(place)) != type_name:
+                    found.kept.append((label(place), type_name, reason))
+        return found
+
+
+class _Nothing:
+    """What stood at a place that is new."""
+
+
+def _exists(place: Place) -> bool:
+    try:
+        held(place)
+    except (LookupError, ImportError, TypeError, AttributeError, ValueError):
+        return False
+    return True
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one is other or (is_plain(other) and type(one) is type(other) and repr(one) == repr(other))
+
+
+def bring_back(entries: Iterable[tuple[Place, Any]], unset: Iterable[Place]) -> Iterator[str]:
+    """Put what a cell changed into the modules here; yield what could not be, as sentences."""
+    for place, value in entries:
+        try:
+            put(place, value)
+        except Exception as error:  # noqa: BLE001  # importing a module of the user's may raise anything
+            yield f"{label(place)} was changed on Lambda and could not be set here: {type(error).__name__}: {error}"
+    for place in unset:
+        with contextlib.suppress(Exception):  # it is gone already
+            drop(place)
+
+
+class _Quiet(io.TextIOBase):
+    """Drops what one thread writes, and passes on what others do."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._thread = stream, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() != self._thread:
+            self._stream.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Show nothing of what modules print that are imported here since they were imported, and printed, there."""
+    with contextlib.redirect_stdout(_Quiet(sys.stdout)), contextlib.redirect_stderr(_Quiet(sys.stderr)):
+        yield

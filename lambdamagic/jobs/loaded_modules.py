@@ -1,0 +1,66 @@
+"""The user's own modules that are loaded in the notebook, as long as their files are as they were then.
+
+A file that was edited since is sent as it is now, as its author expects; what the notebook's module holds belongs to
+another source then, and stays.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Iterable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+from lambdamagic.capture import CallablePlan
+from lambdamagic.capture.modules import stat_of
+
+#: The state of a module's file when it was first seen, with the spec that an import or a reload gave it.
+_seen: dict[str, tuple[ModuleSpec | None, tuple[int, int]]] = {}
+
+
+def loaded(plan: CallablePlan) -> dict[str, types.ModuleType]:
+    """Return the modules among those that travel, by full name."""
+    if not plan.own_modules:
+        return {}
+    files = {os.path.realpath(path) for module in plan.own_modules for _, path in module.files}
+    tops = {module.name for module in plan.own_modules}
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in tops and type(module) is types.ModuleType:
+            file = os.path.realpath(str(vars(module).get("__file__")))
+            if file in files and _is_as_loaded(name, module, Path(file)):
+                found[name] = module
+    return found
+
+
+def note(names: Iterable[str]) -> None:
+    """Take note of how the files of modules are that were imported just now, for cells to come."""
+    for name in names:
+        module = sys.modules.get(name)
+        if module is not None:
+            _is_as_loaded(name, module, Path(str(vars(module).get("__file__"))))
+
+
+def _is_as_loaded(name: str, module: types.ModuleType, file: Path) -> bool:
+    try:
+        status = stat_of(file)
+    except OSError:
+        return False
+    now, spec = (int(status.st_mtime), status.st_size & 0xFFFFFFFF), vars(module).get("__spec__")
+    known = _seen.get(name)
+    if known is None or known[0] is not spec:
+        known = _seen[name] = spec, _when_compiled(module) or now
+    return known[1] == now
+
+
+def _when_compiled(module: types.ModuleType) -> tuple[int, int] | None:
+    """Return what Python noted of a module's source when it compiled it; None where it did not."""
+    try:
+        head = Path(str(vars(module).get("__cached__"))).read_bytes()[:16]
+    except OSError:
+        return None
+    if len(head) < 16 or head[4:8] != bytes(4):  # not by the time of the source
+        return None
+    return int.from_bytes(head[8:12], "little"), int.from_bytes(head[12:16], "little")
