@@ -71,7 +71,7 @@ class LambdaMagicError(Exception):
         return (_rebuild, (type(self), self.message, self.__dict__.copy()))
 
     def _render_traceback_(self) -> list[str]:
-        # IPython shows this instead of a stack of our own frames, which do not help the user.
+        # IPython shows this instead of a stack of internal frames, which do not help the user.
         return [f"{type(self).__name__}: {self}"]
 
 

@@ -174,8 +174,8 @@ def error_from_code(code: str, *, status: int, message: str, context: AwsContext
 def error_from_botocore(exc: BaseException, context: AwsContext) -> LambdaMagicError:
     """Return our error for an exception that boto3 raised; the caller chains it with `from exc`.
 
-    What is not in the table becomes a TargetError. Missing keys become FileNotFoundError by the caller, who looks at
-    `code_of(exc)` first.
+    Codes that are not in the table become a TargetError. For missing keys the caller checks `code_of(exc)` first, and
+    raises FileNotFoundError.
     """
     code, status, message = code_of(exc)
     known = error_from_code(code, status=status, message=message, context=context)

@@ -27,7 +27,7 @@ class App:
         self._options: dict[str, str] = {}
 
     def take(self, name: str, value: Any) -> None:
-        """Note a common option; one that stands behind the command wins over the same before it."""
+        """Note a common option; one after the command overrides the same one before it."""
         if name == "as_json":
             self.out.as_json = self.out.as_json or bool(value)
         elif value is not None:
@@ -65,7 +65,7 @@ class App:
             found = shared_status()
             if found.connection is None or not found.is_running:
                 raise LocalServerError(
-                    "no embedded Lambda runs that this command could work on",
+                    "no shared embedded Lambda is running",
                     hint="Start one with `lambdamagic local start`, or use --target aws",
                 )
             connection = found.connection
@@ -88,13 +88,13 @@ def _common(*names: str, **options: Any) -> Callable[[Any], Any]:
 
 
 _COMMON = (
-    _common("--profile", metavar="NAME", help="AWS profile; by default as boto3 finds it."),
-    _common("--region", metavar="NAME", help="AWS region; by default as boto3 finds it."),
-    _common("--endpoint-url", metavar="URL", help="Where AWS's services are, if not at AWS."),
+    _common("--profile", metavar="NAME", help="The AWS profile; by default boto3's."),
+    _common("--region", metavar="NAME", help="The AWS region; by default boto3's."),
+    _common("--endpoint-url", metavar="URL", help="The endpoint of AWS's services, if not AWS's own."),
     _common(
         "--target",
         type=click.Choice(["auto", "local", "aws"]),
-        help="aws, or the embedded Lambda that `lambdamagic local start` runs.",
+        help="aws, or local: the embedded Lambda that `lambdamagic local start` runs.",
     ),
     _common("--json", "as_json", is_flag=True, help="Print one JSON document."),
 )

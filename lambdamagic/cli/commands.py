@@ -24,68 +24,72 @@ def _entry(module: str, attribute: str, text: str) -> Entry:
 #: In the order of the help page, by section.
 SECTIONS: dict[str, dict[str, Entry]] = {
     "AWS": {
-        "deploy": _entry("deploy", "deploy", "Make or change all that cells need on AWS, as one CloudFormation stack."),
-        "destroy": _entry("deploy", "destroy", "Take away what `lambdamagic deploy` made, after asking."),
-        "image": _entry("image", "image", "The function as a container image: build it, push it to ECR, try it here."),
+        "deploy": _entry(
+            "deploy", "deploy", "Create or update everything that cells need on AWS, as one CloudFormation stack."
+        ),
+        "destroy": _entry("deploy", "destroy", "Delete everything that `lambdamagic deploy` created, after asking."),
+        "image": _entry("image", "image", "The function as a container image: build it, push it to ECR, test it here."),
         "status": _entry(
             "function_commands",
             "status",
-            "Show how a deployment is: stack, function, bucket, and what it costs at rest.",
+            "Show a deployment: stack, function, bucket, and its idle cost.",
         ),
         "logs": _entry("logs_command", "logs", "Print what functions logged, from CloudWatch Logs."),
         "policy": _entry(
             "policy_commands",
             "policy",
-            "Print the IAM policy that somebody needs: who uses, who deploys, the function's role, or its invoker's.",
+            "Print an IAM policy: for users, for the person who deploys, for the function's role, or its invoker's.",
         ),
         "template": _entry(
-            "policy_commands", "template", "Print what `lambdamagic deploy` makes, as a template for other tools."
+            "policy_commands", "template", "Print the resources of `lambdamagic deploy` as a template for other tools."
         ),
     },
     "Run": {
-        "invoke": _entry("invoke_commands", "invoke", "Run Python on a function, or send it an event."),
+        "invoke": _entry("invoke_commands", "invoke", "Run Python code on a function, or send it an event."),
         "warm": _entry(
             "invoke_commands",
             "warm",
-            "Have N execution environments ready, so that the next jobs begin without cold starts.",
+            "Start N execution environments, so that the next jobs begin without cold starts.",
         ),
         "demo": _entry(
             "invoke_commands",
             "demo",
-            "Estimate pi with 16 tasks in parallel: on the deployed function, or on an embedded Lambda of its own.",
+            "Estimate pi with 16 parallel tasks: on the deployed function, or on a separate embedded Lambda.",
         ),
     },
     "Jobs": {
         "jobs": _entry(
             "job_commands",
             "jobs",
-            "List this user's jobs, the latest first: of all kernels and programs, also of those that are gone.",
+            "List your jobs, latest first: of all kernels and programs, including those that have ended.",
         ),
         "attach": _entry(
-            "job_commands", "attach", "Take up a map whose client died: wait for its results, and print or keep them."
+            "job_commands",
+            "attach",
+            "Reattach to a job whose notebook has gone: wait for its results, and print or save them.",
         ),
-        "cancel": _entry("job_commands", "cancel", "Tell the running tasks of a job to stop, wherever its client is."),
-        "cost": _entry("job_commands", "cost", "Add up what this user's jobs cost at list price, day by day."),
+        "cancel": _entry("job_commands", "cancel", "Stop the running tasks of a job, wherever its client is."),
+        "cost": _entry("job_commands", "cost", "Show the cost of your jobs at list price, by day."),
     },
-    "Functions of your own": {
-        "create": _entry("function_commands", "create", "Make a function of your own, beside the deployed one."),
-        "list": _entry("function_commands", "list_functions", "List the functions that lambdamagic made."),
+    "More functions": {
+        "create": _entry("function_commands", "create", "Create a function in addition to the deployed one."),
+        "list": _entry("function_commands", "list_functions", "List the functions that lambdamagic created."),
         "update": _entry(
-            "function_commands", "update", "Change a function that `lambdamagic create` made: only what differs."
+            "function_commands", "update", "Update a function from `lambdamagic create`: only what differs."
         ),
         "delete": _entry(
             "function_commands",
             "delete",
-            "Delete a function that `lambdamagic create` made, with its variants and layers.",
+            "Delete a function from `lambdamagic create`, with its variants and layers.",
         ),
     },
     "This machine": {
-        "doctor": _entry("doctor", "doctor", "Check all that jobs need, in order, each with what mends it."),
-        "config": _entry("config", "config", "Show the settings in force, and where each comes from."),
-        "local": _entry(
-            "local_commands", "local", "The embedded Lambda: a server on this machine that speaks AWS's APIs."
+        "doctor": _entry(
+            "doctor", "doctor", "Check everything that jobs need, in order, and show how to fix what fails."
         ),
-        "completion": _entry("shell_completion", "completion", "Print a script that completes words in a shell."),
+        "config": _entry("config", "config", "Show the current settings and the origin of each."),
+        "local": _entry("local_commands", "local", "The embedded Lambda: a server on this machine with AWS's APIs."),
+        "completion": _entry("shell_completion", "completion", "Print a script for shell completion."),
     },
 }
 

@@ -10,7 +10,7 @@ from lambdamagic.cli.app import App, with_common_options
 @click.command()
 @with_common_options
 def config(app: App) -> None:
-    """Show the settings in force, and where each comes from."""
+    """Show the current settings and the origin of each."""
     rows = list(app.settings().rows())
     if app.out.as_json:
         app.out.document({name: {"value": value, "origin": origin} for name, value, origin in rows})

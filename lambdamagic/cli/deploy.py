@@ -24,13 +24,13 @@ _FUNCTION_KEYS = ("name", "python", "arch", "memory_mb", "timeout_s", "ephemeral
 
 @click.command()
 @click.argument("name", default=DEFAULT_NAME)
-@click.option("--plan", "plan_only", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--plan", "plan_only", is_flag=True, help="Show the changes without making them.")
 @package_options
 @click.option(
-    "--add", "added", multiple=True, metavar="PACKAGE", help="A package beside those that it holds already. Repeatable."
+    "--add", "added", multiple=True, metavar="PACKAGE", help="A package in addition to the existing ones. Repeatable."
 )
 @stack_options
-@click.option("--no-config", is_flag=True, help="Do not write function, bucket and region into the user's settings.")
+@click.option("--no-config", is_flag=True, help="Do not write function, bucket and region into your settings.")
 @with_common_options
 def deploy(
     app: App,
@@ -74,7 +74,7 @@ def deploy(
             return
         _foretell(app, deployment, spec)
         done = deployment.apply()
-    is_lasting = settings.settings.target != "local"  # the embedded Lambda's next instance knows nothing of this one
+    is_lasting = settings.settings.target != "local"  # the embedded Lambda's next instance does not know this one
     written = None if no_config or not is_lasting else _write_settings(app, done, access.region)
     _show(app, spec, done, written=written)
 
@@ -100,10 +100,10 @@ def _show_plan(app: App, deployment: Deployment, spec: StackSpec) -> None:
     if plan.note:
         app.out.text(plan.note)
     if not plan.changes:
-        app.out.text(f"{spec.name} is as wanted: nothing would change.")
+        app.out.text(f"{spec.name} is up to date: no changes.")
         return
-    app.out.text(f"{spec.name}: {'would be made' if plan.is_new else 'would be changed'}")
-    packages = listed(spec.requirements, otherwise="none beside lambdamagic itself")
+    app.out.text(f"{spec.name}: {'would be created' if plan.is_new else 'would be updated'}")
+    packages = listed(spec.requirements, otherwise="none except lambdamagic itself")
     app.out.text(laid_out(outline(spec, account=account, region=access.region, packages=packages, is_new=plan.is_new)))
     show_changes(app.out, plan.changes)
 
@@ -117,15 +117,15 @@ def _foretell(app: App, deployment: Deployment, spec: StackSpec) -> None:
     try:
         plan = deployment.plan(with_replacements=False)
     except LambdaMagicError:
-        app.out.note(f"Deploying {spec.name} in {region} ...")  # which meets the same, and tells it
+        app.out.note(f"Deploying {spec.name} in {region} ...")  # which meets the same error, and reports it
         return
     if plan.is_new:
-        app.out.note(f"Making {spec.name} in {region}: {size_of(spec.function)}; {len(plan.changes)} resources ...")
+        app.out.note(f"Creating {spec.name} in {region}: {size_of(spec.function)}; {len(plan.changes)} resources ...")
     elif plan.changes:
         named = ", ".join(f"{_DOES[change.action]} {change.resource}" for change in plan.changes)
-        app.out.note(f"Changing {spec.name} in {region}: {named} ...")
+        app.out.note(f"Updating {spec.name} in {region}: {named} ...")
     else:
-        app.out.note(f"Looking whether {spec.name} in {region} is as wanted ...")
+        app.out.note(f"Checking whether {spec.name} in {region} is up to date ...")
 
 
 def _write_settings(app: App, done: Deployed, region: str) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
         )
         return
     function = spec.function
-    app.out.text(f"{spec.name} {'is deployed' if done.has_changed else 'is as it was: nothing to change'}")
+    app.out.text(f"{spec.name} {'is deployed' if done.has_changed else 'is up to date'}")
     size = f"{function.runtime}, {function.arch}, {function.memory_mb:,} MB, {function.timeout_s} s"
     app.out.text(f"  function  {done.function} ({size})")
     if spec.has_invoker:
@@ -174,18 +174,18 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
         app.out.text(f"  packages  {', '.join(spec.requirements)}")
     app.out.text(cost.explanation)
     if written is not None:
-        said = "Written to" if written["changed"] else "As it stands in"
+        said = "Written to" if written["changed"] else "Already in"
         app.out.text(f"{said} {written['file']}.")
     else:
         app.out.text(f"Use it: export LAMBDAMAGIC_FUNCTION={done.function} LAMBDAMAGIC_BUCKET={done.bucket}")
     for variable in overriding:
-        app.out.text(f"Mind {variable}={os.environ[variable]}: it goes before the file.")
+        app.out.text(f"Note: {variable}={os.environ[variable]} overrides the file.")
     again = "lambdamagic policy user" if spec.name == DEFAULT_NAME else f"lambdamagic policy user {spec.name}"
-    app.out.text("What next:")
+    app.out.text("Next steps:")
     if written is not None:
-        app.out.text("  in a notebook: %load_ext lambdamagic, and the next %%lambda cell runs there")
-    app.out.text("  lambdamagic doctor checks the whole way, lambdamagic demo runs sixteen tasks")
-    app.out.text(f"  others need the rights that `{again}` prints")
+        app.out.text("  in a notebook: %load_ext lambdamagic, then run a %%lambda cell")
+    app.out.text("  lambdamagic doctor checks the deployment, lambdamagic demo runs 16 tasks")
+    app.out.text(f"  other users need the policy that `{again}` prints")
 
 
 def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]:
@@ -222,7 +222,7 @@ def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
         if app.out.as_json:
             app.out.document({"name": name, "found": False, "deleted_objects": 0, "left": []})
         else:
-            app.out.text(f"there is no deployment {name!r} in {access.region}: nothing to delete")
+            app.out.text(f"no deployment {name!r} in {access.region}: nothing to delete")
         return
     if found.foreign_objects and not empty_bucket:
         raise NotOursError(
@@ -245,12 +245,12 @@ def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
         app.out.document({**document, "variants": demolition.variants, "settings": forgotten})
         return
     if demolition.variants:
-        app.out.text(f"deleted with it, since they were variants of it: {', '.join(demolition.variants)}")
-    app.out.text(f"{name} is deleted, with {done.deleted_objects:,} objects of its bucket")
+        app.out.text(f"deleted its variants: {', '.join(demolition.variants)}")
+    app.out.text(f"deleted {name} and {done.deleted_objects:,} objects of its bucket")
     for left in done.left:
         app.out.text(f"left: {left}")
     if forgotten:
-        app.out.text(f"Taken out of the settings: {', '.join(forgotten)}. Cells run on the embedded Lambda again.")
+        app.out.text(f"Removed from your settings: {', '.join(forgotten)}. Cells run on the embedded Lambda again.")
 
 
 def _forget_settings(name: str, bucket: str | None) -> list[str]:

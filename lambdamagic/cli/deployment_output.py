@@ -20,7 +20,7 @@ def show_changes(out: Output, changes: Sequence[Change]) -> None:
 
     for change in changes:
         sign, colour = _SIGNS[change.action]
-        replaced = {"True": "  (made anew)", "Conditional": "  (perhaps made anew)"}.get(change.replaces, "")
+        replaced = {"True": "  (replaced)", "Conditional": "  (may be replaced)"}.get(change.replaces, "")
         out.text(click.style(f"  {sign} {change.resource:<18} {change.kind}{replaced}", fg=colour))
         for each in change.properties[:_MOST_PROPERTIES]:
             out.text(f"      {each.path}: {_short(each.before)} -> {_short(each.after)}")

@@ -1,4 +1,4 @@
-"""`lambdamagic doctor`: what keeps jobs from running, and what mends it."""
+"""`lambdamagic doctor`: what keeps jobs from running, and how to fix it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "brig
 
 
 @click.command()
-@click.option("--no-invoke", is_flag=True, help="Run nothing on the function: its two short invocations are billed.")
+@click.option("--no-invoke", is_flag=True, help="Skip the two short invocations of the function, which are billed.")
 @with_common_options
 def doctor(app: App, no_invoke: bool) -> None:
-    """Check all that jobs need, in order, each with what mends it."""
+    """Check everything that jobs need, in order, and show how to fix what fails."""
     from lambdamagic.doctor.examine import examine
     from lambdamagic.doctor.findings import SIGNS, summary
 
@@ -26,8 +26,8 @@ def doctor(app: App, no_invoke: bool) -> None:
             continue
         sign = click.style(SIGNS[finding.state], fg=_STYLES[finding.state], bold=True)
         app.out.text(f"{sign} {finding.check:<22}{finding.text}")
-        if finding.mend:
-            app.out.text(f"  {'':<22}{click.style('-> ', fg='cyan')}{finding.mend}")
+        if finding.fix:
+            app.out.text(f"  {'':<22}{click.style('-> ', fg='cyan')}{finding.fix}")
     has_failed = any(finding.state == "failed" for finding in findings)
     if app.out.as_json:
         app.out.document({"ok": not has_failed, "checks": [finding.to_json() for finding in findings]})

@@ -1,4 +1,4 @@
-"""What an exit status means: by the kind of error, so that a script can tell what to do next."""
+"""What an exit status means: by the kind of error, so that a script can decide what to do next."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ INTERRUPTED = 130
 
 EXIT_HELP: dict[int, str] = {
     0: "done, or nothing to do",
-    FAILED: "failed, for none of the reasons below",
-    USAGE: "the command line is mistaken",
-    MISSING: "what was asked for is not there, or does not run",
-    INVALID: "a setting or value is not valid, or packages cannot be had or are too large; nothing was changed",
-    RIGHTS: "no credentials, or they may not do it",
-    CONFLICT: "it is not lambdamagic's; nothing was touched",
-    BUSY: "AWS throttled us, or takes longer than our patience; run it again later",
-    RAN_AND_FAILED: "the function ran, and failed",
-    DECLINED: "asked, and not confirmed (--yes confirms)",
+    FAILED: "failed for another reason",
+    USAGE: "the command line is wrong",
+    MISSING: "the requested resource does not exist or does not run",
+    INVALID: "a setting or value is not valid, or packages are unavailable or too large; nothing was changed",
+    RIGHTS: "no credentials, or they lack a permission",
+    CONFLICT: "the resource is not lambdamagic's; nothing was changed",
+    BUSY: "AWS throttled the requests or took too long; run it again later",
+    RAN_AND_FAILED: "the function ran and failed",
+    DECLINED: "not confirmed (--yes confirms)",
     INTERRUPTED: "interrupted by Ctrl-C",
 }
 

@@ -29,19 +29,24 @@ def _size_options(function: Any) -> Any:
         size_option("--memory", "memory_mb", "MB", f"Memory, {AWS_LAMBDA.memory_mb}; a new one: 2048."),
         size_option("--timeout", "timeout_s", "S", f"Timeout, {AWS_LAMBDA.timeout_s}; a new one: 300."),
         size_option("--ephemeral", "ephemeral_mb", "MB", f"/tmp, {AWS_LAMBDA.ephemeral_mb}; a new one: 512."),
-        click.option("--layers", multiple=True, metavar="ARN", help="A layer's version. Repeatable, or with commas."),
-        click.option("--python", metavar="3.x", help="Python; a new one: this one's."),
-        click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Architecture; a new one: x86_64."),
-        click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="A variable. Repeatable."),
-        click.option("--image", metavar="URI", help="The image in ECR, with --package image."),
         click.option(
-            "--bucket", metavar="NAME", help="Send packages through this bucket; by default the deployment's."
+            "--layers",
+            multiple=True,
+            metavar="ARN",
+            help="The ARN of a layer version. Repeatable, or separated by commas.",
         ),
+        click.option("--python", metavar="3.x", help="Python version; a new one: this Python's."),
+        click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Architecture; a new one: x86_64."),
+        click.option(
+            "--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable. Repeatable."
+        ),
+        click.option("--image", metavar="URI", help="The image in ECR, with --package image."),
+        click.option("--bucket", metavar="NAME", help="The bucket for large packages; by default the deployment's."),
         click.option(
             "--stack",
             default="lambdamagic",
             show_default=True,
-            help="The deployment whose role, bucket and log group are used.",
+            help="The deployment whose role, bucket and log group it uses.",
         ),
     )
     for option in reversed(options):
@@ -62,14 +67,14 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 @click.argument("name")
 @click.argument("paths", nargs=-1, type=_PATH)
 @_size_options
-@click.option("--role", metavar="ARN", help="The role that it runs with; by default the deployment's.")
+@click.option("--role", metavar="ARN", help="The execution role; by default the deployment's.")
 @click.option(
     "--package",
     "kind",
     type=click.Choice(["zip", "image"]),
     default="zip",
     show_default=True,
-    help="What it is made of.",
+    help="How its code is packaged.",
 )
 @with_common_options
 def create(
@@ -85,7 +90,7 @@ def create(
     stack: str,
     **values: Any,
 ) -> None:
-    """Make a function of your own, beside the deployed one.
+    """Create a function in addition to the deployed one.
 
     PATHS are modules and folders of yours to put into it.
     """
@@ -97,7 +102,7 @@ def create(
 
     given = _given(values)
     if (kind == "image") != ("image" in given):
-        raise click.UsageError("--package image and --image URI go together")
+        raise click.UsageError("--package image requires --image URI, and the reverse")
     settings = app.settings().settings
     spec = FunctionSpec(**{"name": name, "python": settings.python or python_here(), **given})
     check_paths(paths)
@@ -111,7 +116,7 @@ def create(
         app.out.document({"name": name, "arn": facts.configuration["FunctionArn"], "state": facts.state})
         return
     app.out.text(
-        f"{name} is made: {facts.runtime or 'image'}, {facts.arch}, {facts.memory_mb:,} MB, {facts.timeout_s} s"
+        f"created {name}: {facts.runtime or 'image'}, {facts.arch}, {facts.memory_mb:,} MB, {facts.timeout_s} s"
     )
     app.out.text(
         f"Use it: export LAMBDAMAGIC_FUNCTION={name}"
@@ -122,7 +127,7 @@ def create(
 def _package(app: App, spec: FunctionSpec, paths: tuple[Path, ...], source: WheelSource, *, folder: str) -> Package:
     from lambdamagic.deploy.packages import LambdaPlatform, build_package
 
-    app.out.note(f"Putting together what {spec.name} holds ...")
+    app.out.note(f"Building the package of {spec.name} ...")
     return build_package(
         LambdaPlatform(spec.python, spec.arch),
         source,
@@ -156,8 +161,10 @@ def list_functions(app: App) -> None:
         )
         for f in found
     ]
-    columns = ("function", "runtime", "arch", "memory>", "timeout>", "made by", "state")
-    app.out.table(columns, rows, empty=f"no function in {access.region} was made by lambdamagic; `lambdamagic deploy`")
+    columns = ("function", "runtime", "arch", "memory>", "timeout>", "created by", "state")
+    app.out.table(
+        columns, rows, empty=f"no functions of lambdamagic in {access.region}; `lambdamagic deploy` creates one"
+    )
 
 
 def _document(function: ManagedFunction) -> dict[str, Any]:
@@ -193,7 +200,7 @@ def update(
     """Change a function that `lambdamagic create` made: only what differs.
 
     PATHS replace the modules and folders in it, -r its packages; without them they stay, and its lambdamagic is
-    brought up to this one's.
+    updated to this one.
     """
     from lambdamagic.deploy.managed import Functions, Surroundings, spec_of
     from lambdamagic.deploy.packages import check_paths
@@ -214,7 +221,7 @@ def update(
     if app.out.as_json:
         app.out.document({"name": name, "changed": list(changed)})
     else:
-        app.out.text(f"{name}: {' and '.join(changed)} changed" if changed else f"{name} is as wanted: nothing changed")
+        app.out.text(f"{name}: {' and '.join(changed)} updated" if changed else f"{name} is up to date")
 
 
 @click.command()
@@ -240,7 +247,7 @@ def delete(app: App, name: str, yes: bool) -> None:
 @click.argument("name", required=False)
 @with_common_options
 def status(app: App, name: str | None) -> None:
-    """Show how a deployment is: stack, function, bucket, and what it costs at rest.
+    """Show a deployment: stack, function, bucket, and its idle cost.
 
     NAME is the deployment's; by default that of the function in the settings.
     """
@@ -258,8 +265,8 @@ def status(app: App, name: str | None) -> None:
             _show_function(app, Functions(access).find(name))
         except FunctionMissingError as error:
             raise FunctionMissingError(
-                f"there is neither a deployment nor a function {name!r} in {access.region}",
-                hint="`lambdamagic deploy` makes one; `lambdamagic list` shows the functions that are there",
+                f"no deployment or function {name!r} in {access.region}",
+                hint="Run `lambdamagic deploy` to create one, or `lambdamagic list` to see the existing functions",
             ) from error
         return
     inventory = Demolition(access, name).inventory()
@@ -288,7 +295,7 @@ def status(app: App, name: str | None) -> None:
             f"  function  {name}: {function['state']}, {function['runtime'] or 'image'}, {function['memory_mb']:,} MB"
         )
     else:
-        app.out.text("  function  not made yet: run `lambdamagic deploy` again")
+        app.out.text("  function  not created yet: run `lambdamagic deploy` again")
     if "InvokerName" in state.outputs:
         app.out.text(f"  invoker   {state.outputs['InvokerName']}")
     app.out.text(f"  bucket    {inventory.bucket or state.outputs.get('Bucket')}: {inventory.objects:,} objects")

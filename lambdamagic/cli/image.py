@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 _engine = click.option(
     "--engine",
     type=click.Choice(["docker", "podman", "finch", "buildah"]),
-    help="What builds; by default the first of these that works here.",
+    help="The tool that builds; by default the first of these that works here.",
 )
 _storage = click.option(
-    "--engine-option", "engine_options", multiple=True, metavar="OPTION", help="Goes before the engine's subcommands."
+    "--engine-option",
+    "engine_options",
+    multiple=True,
+    metavar="OPTION",
+    help="An option for the engine, before its subcommand.",
 )
 
 
@@ -32,9 +36,9 @@ def image() -> None:
 
 @image.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--tag", "name", metavar="NAME", help="What it is called; by default lambdamagic:py3.X[-packages].")
-@click.option("--base", metavar="IMAGE", help="What it is built from; by default AWS's public Python image.")
-@click.option("--python", metavar="3.X", help="Its Python; by default this one's minor.")
+@click.option("--tag", "name", metavar="NAME", help="The image's name; by default lambdamagic:py3.X[-packages].")
+@click.option("--base", metavar="IMAGE", help="The base image; by default AWS's public Python image.")
+@click.option("--python", metavar="3.X", help="Its Python version; by default this Python's.")
 @click.option("--arch", type=click.Choice(["x86_64", "arm64"]), default="x86_64", help="Its architecture.")
 @package_options
 @_engine
@@ -53,13 +57,13 @@ def build(
     requirement_files: tuple[Path, ...],
     packages: tuple[str, ...],
 ) -> None:
-    """Build the function's image, with packages and modules (PATHS) of your own if you name some."""
+    """Build the function's image, with optional packages and your own modules (PATHS)."""
     from lambdamagic.deploy.images import build_derived_image, build_handler_image
     from lambdamagic.deploy.platforms import LambdaPlatform
     from lambdamagic.pythons import python_here
 
     if base is not None and not base.strip():
-        raise click.BadParameter("no image is named", param_hint="--base")
+        raise click.BadParameter("no image given", param_hint="--base")
     platform = LambdaPlatform(python or python_here(), arch)  # type: ignore[arg-type]  # click checked the choice
     source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
     tool = _found(engine, engine_options)
@@ -76,13 +80,13 @@ def build(
         say(f"building {name} from it")
         built = build_derived_image(tool, name, platform, source, base=handler_name, paths=paths, on_line=_steps(app))
     _show(app, built)
-    app.out.note(f"try it: lambdamagic image test {built.name}; push it: lambdamagic image push {built.name}")
+    app.out.note(f"test it: lambdamagic image test {built.name}; push it: lambdamagic image push {built.name}")
 
 
 @image.command()
 @click.argument("name")
-@click.option("--repository", default="lambdamagic", show_default=True, help="The ECR repository; made if missing.")
-@click.option("--as", "tag", metavar="TAG", help="The tag there; by default the image's own.")
+@click.option("--repository", default="lambdamagic", show_default=True, help="The ECR repository; created if missing.")
+@click.option("--as", "tag", metavar="TAG", help="The tag in ECR; by default the image's own.")
 @_engine
 @_storage
 @with_common_options
@@ -104,8 +108,8 @@ def push(
     )
     try:
         note_pushed(pushed, holdings)
-    except OSError as error:  # the image is there, and its URI must be told
-        app.out.note(f"what it holds could not be written down, so functions do not publish it: {error}")
+    except OSError as error:  # the image is pushed, and its URI must be shown
+        app.out.note(f"could not record the image's packages, so functions do not publish them: {error}")
     if app.out.as_json:
         app.out.document({"image": name, "uri": pushed})
     else:
@@ -128,7 +132,9 @@ def try_(app: App, name: str, engine: str | None, engine_options: tuple[str, ...
         app.out.document({"image": name, **facts, "init_ms": seen.init_ms, "elapsed_s": seen.elapsed_s})
         return
     app.out.text(f"{name} runs cells: Python {seen.python} on {seen.system}")
-    app.out.text(f"INIT {seen.init_ms:,.0f} ms (with {tool.name}'s start), the cell {seen.elapsed_s * 1000:,.0f} ms")
+    app.out.text(
+        f"INIT {seen.init_ms:,.0f} ms (including {tool.name}'s start), the cell {seen.elapsed_s * 1000:,.0f} ms"
+    )
 
 
 def _found(engine: str | None, options: tuple[str, ...]) -> ContainerTool:

@@ -31,9 +31,9 @@ def _executor_options(app: App, function: str | None) -> dict[str, Any]:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("-c", "--code", metavar="PYTHON", help="Python to run; the last expression's value is printed.")
+@click.option("-c", "--code", metavar="PYTHON", help="Python code to run; the last expression's value is printed.")
 @click.option("--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file of Python to run.")
-@click.option("--payload", metavar="JSON", help="Send this event as it is (for functions with a handler of their own).")
+@click.option("--payload", metavar="JSON", help="Send this event unchanged (for functions with another handler).")
 @with_common_options
 def invoke(app: App, name: str | None, code: str | None, file: Path | None, payload: str | None) -> None:
     """Run Python on a function, or send it an event.
@@ -41,7 +41,7 @@ def invoke(app: App, name: str | None, code: str | None, file: Path | None, payl
     NAME is by default the function in the settings; without one the code runs on an embedded Lambda.
     """
     if sum(each is not None for each in (code, file, payload)) != 1:
-        raise click.UsageError("give one of --code, --file and --payload")
+        raise click.UsageError("give exactly one of --code, --file and --payload")
     if payload is not None:
         _send(app, name or app.settings().settings.function or "lambdamagic", payload)
         return
@@ -51,7 +51,7 @@ def invoke(app: App, name: str | None, code: str | None, file: Path | None, payl
     try:
         done = run_snippet(source, **_executor_options(app, name))
     except SyntaxError as error:
-        raise click.UsageError(f"that is no Python: {error.msg} (line {error.lineno})") from error
+        raise click.UsageError(f"invalid Python: {error.msg} (line {error.lineno})") from error
     if done.failure is not None:
         import traceback
 
@@ -75,8 +75,8 @@ def _send(app: App, name: str, payload: str) -> None:
     if done.refusal:
         app.out.problem(
             "ProtocolError",
-            f"{name} did not take the event: {done.refusal}",
-            hint=f"{name} is a function for cells: `lambdamagic invoke {name} --code PYTHON`",
+            f"{name} refused the event: {done.refusal}",
+            hint=f"`lambdamagic invoke {name} --code PYTHON` runs code on a function for cells",
             status=RAN_AND_FAILED,
         )
         raise click.exceptions.Exit(RAN_AND_FAILED)
@@ -92,7 +92,7 @@ def _send(app: App, name: str, payload: str) -> None:
 
 @click.command()
 @click.argument("count", type=click.IntRange(1, 1000), metavar="N")
-@click.option("--function", metavar="NAME", help="By default the one in the settings.")
+@click.option("--function", metavar="NAME", help="The function; by default the one in the settings.")
 @with_common_options
 def warm(app: App, count: int, function: str | None) -> None:
     """Have N execution environments ready, so that the next jobs begin without cold starts.
@@ -117,7 +117,7 @@ def warm(app: App, count: int, function: str | None) -> None:
 @click.option("--points", type=click.IntRange(1_000, 100_000_000), default=400_000, help="Points for each of 16 tasks.")
 @with_common_options
 def demo(app: App, points: int) -> None:
-    """Estimate pi with 16 tasks in parallel: on the deployed function, or on an embedded Lambda of its own."""
+    """Estimate pi with 16 parallel tasks: on the deployed function, or on a separate embedded Lambda."""
     from lambdamagic.api.demonstration import estimate_pi
 
     began = time.monotonic()

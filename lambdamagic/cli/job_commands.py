@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--bucket", is_flag=True, help="Also list what the configured bucket holds of others.")
-@click.option("-n", "count", type=click.IntRange(min=1), default=20, metavar="N", help="The latest N (20).")
+@click.option("--bucket", is_flag=True, help="Also list other users' jobs in the configured bucket.")
+@click.option("-n", "count", type=click.IntRange(min=1), default=20, metavar="N", help="Show the latest N (20).")
 @with_common_options
 def jobs(app: App, bucket: bool, count: int) -> None:
     """List this user's jobs, the latest first: of all kernels and programs, also of those that are gone."""
@@ -30,9 +30,9 @@ def jobs(app: App, bucket: bool, count: int) -> None:
         app.out.document({"jobs": [dataclasses.asdict(each) for each in found]})
         return
     columns = ("job", "what", "state", "tasks>", "cost>", "began", "mode", "where")
-    app.out.table(columns, [_row(each) for each in found], empty="no job is remembered yet")
+    app.out.table(columns, [_row(each) for each in found], empty="no jobs yet")
     if any(each.is_attachable and each.state == "abandoned" for each in found):
-        app.out.note("`lambdamagic attach JOB` takes up one that is abandoned: its client died before its end.")
+        app.out.note("`lambdamagic attach JOB` reattaches to an abandoned job: one whose client exited before its end.")
 
 
 def _row(job: JobInfo) -> tuple[str, ...]:
@@ -46,10 +46,10 @@ def _row(job: JobInfo) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("job")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the results into a file, by cloudpickle.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the results to a file, with cloudpickle.")
 @with_common_options
 def attach(app: App, job: str, output: Path | None) -> None:
-    """Take up a map whose client died: wait for its results, and print or keep them.
+    """Reattach to a job whose notebook has gone: wait for its results, and print or save them.
 
     What is done is not run again. The job must have been started with mode `event` or `trigger` on this machine. A
     cell's names belong into a notebook: `%lambda attach JOB`.
@@ -85,7 +85,7 @@ def _result(number: int, value: Any, *, is_failure: bool) -> dict[str, Any]:
 @click.argument("job")
 @with_common_options
 def cancel(app: App, job: str) -> None:
-    """Tell the running tasks of a job to stop, wherever its client is."""
+    """Stop the running tasks of a job, wherever its client is."""
     from lambdamagic.api.cancelling import cancel_job
 
     settings = app.settings().settings
@@ -94,20 +94,20 @@ def cancel(app: App, job: str) -> None:
     if app.out.as_json:
         app.out.document({"job": job, "state_before": found.state, "bucket": found.bucket, "like": found.like or None})
     elif found.state in ("done", "failed", "cancelled"):
-        app.out.text(f"{job} had ended already ({found.state})")
+        app.out.text(f"{job} has already ended ({found.state})")
     elif found.state == "unknown":
         app.out.text(
-            f"{job} is not in this machine's history (a job of mode sync stands there once it has ended). The sign "
-            f"to stop was left in the bucket {found.bucket}: tasks of such a job, if there are any, see it in a second"
+            f"{job} is not in this machine's history (a job of mode sync is added when it ends). A stop request "
+            f"was written to the bucket {found.bucket}: running tasks of that job, if any, stop within about 1 s"
         )
         if found.like:
             app.out.note(f"Did you mean {found.like}?")
     else:
-        app.out.text(f"{job} is told to stop; its running tasks see it within about a second")
+        app.out.text(f"Stopping {job}: its running tasks stop within about 1 s")
 
 
 @click.command()
-@click.option("--since", metavar="AGE", default="30d", help="How far back: 90s, 10m, 2h, 3d, 1w (30d).")
+@click.option("--since", metavar="AGE", default="30d", help="How far back, such as 90s, 10m, 2h, 3d or 1w (30d).")
 @with_common_options
 def cost(app: App, since: str) -> None:
     """Add up what this user's jobs cost at list price, day by day.
@@ -121,6 +121,6 @@ def cost(app: App, since: str) -> None:
         app.out.document(dataclasses.asdict(found))
         return
     rows = [(day.day, f"{day.jobs:,}", f"{day.tasks:,}", f"{day.cost_usd:.6f}") for day in found.days]
-    app.out.table(("day", "jobs>", "tasks>", "USD>"), rows, empty=f"no job on AWS in the last {since}")
+    app.out.table(("day", "jobs>", "tasks>", "USD>"), rows, empty=f"no jobs on AWS in the last {since}")
     if rows:
-        app.out.text(f"together {found.cost_usd:.6f} USD for {found.jobs:,} jobs, at list price")
+        app.out.text(f"total {found.cost_usd:.6f} USD for {found.jobs:,} jobs, at list price")

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @click.group()
 def local() -> None:
-    """The embedded Lambda: a server on this machine that speaks AWS's APIs.
+    """The embedded Lambda: a server on this machine with AWS's APIs.
 
-    Notebooks start one of their own; this is for other programs, such as the AWS CLI.
+    Notebooks start a separate one; this is for other programs, such as the AWS CLI.
     """
 
 
@@ -37,9 +37,9 @@ def _show(app: App, connection: LocalConnection, used: MachineUsage | None = Non
 
 
 @local.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
-@click.option("--concurrency", type=click.IntRange(1, 10_000), help="Invocations that may run at once.")
-@click.option("--strict", is_flag=True, default=None, help="As hard as on AWS: only /tmp can be written, and more.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; 0 is any free port.")
+@click.option("--concurrency", type=click.IntRange(1, 10_000), help="The maximum number of concurrent invocations.")
+@click.option("--strict", is_flag=True, default=None, help="AWS's restrictions: only /tmp is writable, and more.")
 @with_common_options
 def start(app: App, port: int, concurrency: int | None, strict: bool | None) -> None:
     """Start it, or find the one that runs; print the environment that leads any AWS SDK to it."""
@@ -47,7 +47,7 @@ def start(app: App, port: int, concurrency: int | None, strict: bool | None) -> 
 
     started = start_shared(port=port, concurrency=concurrency, strict=strict)
     if started.was_running:
-        app.out.note("# it was running already")
+        app.out.note("# it was already running")
     _show(app, started.connection)
 
 
@@ -76,6 +76,6 @@ def status(app: App) -> None:
             app.out.document({"pid": None})
         else:
             app.out.text("it is not running")
-            app.out.note("`lambdamagic local start` starts it; notebooks need none, they start one of their own")
+            app.out.note("`lambdamagic local start` starts it; notebooks do not need it, they start a separate one")
         raise click.exceptions.Exit(MISSING)
     _show(app, found.connection, usage(found.connection))

@@ -18,21 +18,23 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("function", required=False)
-@click.option("-f", "--follow", is_flag=True, help="Go on printing what comes, until Ctrl-C.")
-@click.option("--job", default="", metavar="ID", help="Only this job's: an id, or the beginning or end of one.")
-@click.option("--task", type=click.IntRange(min=0), metavar="N", help="With --job: invocations that carried task N.")
-@click.option("--since", metavar="AGE", help="How far back: 90s, 10m, 2h, 3d, 1w (1h; with --job 1w).")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new lines until Ctrl-C.")
+@click.option("--job", default="", metavar="ID", help="Only this job's lines: its id, or the beginning or end of it.")
+@click.option(
+    "--task", type=click.IntRange(min=0), metavar="N", help="With --job: only invocations that carried task N."
+)
+@click.option("--since", metavar="AGE", help="How far back, such as 90s, 10m, 2h, 3d or 1w (1h; with --job 1w).")
 @with_common_options
 def logs(app: App, function: str | None, follow: bool, job: str, task: int | None, since: str | None) -> None:
     """Print what functions logged, from CloudWatch Logs.
 
-    FUNCTION is by default the one in the settings. With --json each line is a JSON document of its own.
+    FUNCTION is by default the one in the settings. With --json each line is a separate JSON document.
     """
     from lambdamagic.config.ages import parse_age
     from lambdamagic.deploy.function_logs import FunctionLogs
 
     if task is not None and not job:
-        raise click.UsageError("--task goes with --job")
+        raise click.UsageError("--task requires --job")
     since_s = parse_age(since or ("1w" if job else "1h"))
     access = app.access()
     name = function or app.settings().settings.function or "lambdamagic"
@@ -48,15 +50,15 @@ def logs(app: App, function: str | None, follow: bool, job: str, task: int | Non
     if not lines:
         if job and not (task is not None and found.read(since_s=since_s, job=job)):
             _require_known(job, found.group)
-        app.out.note("no lines; --since looks further back")
+        app.out.note("no log lines; --since looks further back")
 
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Yield what tells whether Ctrl-C was pressed.
+    """Yield a function that returns whether Ctrl-C was pressed.
 
-    It raises at once, as ever; but Python drops an exception that comes while an object is taken down, and then nobody
-    would end what has no end of its own.
+    It raises at once, as ever; but Python drops an exception that is raised while an object is finalized, and then
+    an endless loop would not end.
     """
     came: list[int] = []
 
@@ -77,9 +79,9 @@ def _require_known(job: str, group: str) -> None:
 
     if find_job(job) is None:
         raise JobMissingError(
-            f"no job {job!r} is known: neither the log group {group} nor the history on this machine has it",
-            hint="`lambdamagic jobs` lists those of this machine; --since looks further back in the log, and FUNCTION "
-            "names another function's",
+            f"no job {job!r} in the log group {group} or in the history on this machine",
+            hint="`lambdamagic jobs` lists the jobs of this machine; --since looks further back in the log, and "
+            "FUNCTION selects another function's",
         )
 
 

@@ -79,9 +79,9 @@ def main(arguments: list[str] | None = None) -> None:
         result: Any = commands.main(arguments, prog_name="lambdamagic", obj=app, standalone_mode=False)
         status = result if isinstance(result, int) else 0
     except click.exceptions.Abort as error:
-        if isinstance(error.__context__, EOFError):  # nobody is there to answer
+        if isinstance(error.__context__, EOFError):  # no terminal to answer
             status = DECLINED
-            app.out.problem("Declined", "asked, and nobody answered", hint="Confirm with --yes", status=status)
+            app.out.problem("Declined", "no terminal to ask for confirmation", hint="Confirm with --yes", status=status)
         else:
             status = INTERRUPTED
             app.out.problem("Interrupted", "interrupted", status=status)
@@ -107,7 +107,7 @@ def _show_warning(app: App, message: Warning | str, category: type[Warning], *wh
 
 
 def _closed_pipe() -> int:
-    """Say nothing more: who read our output has gone, as `head` does."""
+    """Print nothing more: the reader of our output has gone, as with `head`."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -59,7 +59,7 @@ class Output:
         self._console(sys.stdout).print(table)
 
     def note(self, line: str) -> None:
-        """Print a line for people, beside the result; nothing with `--json`."""
+        """Print a line for people, in addition to the result; nothing with `--json`."""
         if not self.as_json:
             click.echo(printable(line), err=True)
 
@@ -86,7 +86,7 @@ class Output:
     def _console(self, stream: Any) -> Console:
         from rich.console import Console
 
-        # Into a pipe or a file rich would break lines at 80; who reads them wants them whole.
+        # Into a pipe or a file rich would break lines at 80 characters; a program needs them whole.
         return Console(file=stream, highlight=False, width=None if stream.isatty() else 400, soft_wrap=False)
 
 

@@ -20,7 +20,7 @@ _OPTIONS = (
         multiple=True,
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="What this notebook imports, in the versions installed here. Repeatable.",
+        help="Include the packages that this notebook imports, in the versions installed here. Repeatable.",
     ),
     click.option(
         "-r",
@@ -28,10 +28,10 @@ _OPTIONS = (
         "requirement_files",
         multiple=True,
         type=click.Path(path_type=Path),
-        help="requirements.txt: what it holds beside lambdamagic. Repeatable.",
+        help="A requirements.txt with packages to include. Repeatable.",
     ),
     click.option(
-        "--with", "packages", multiple=True, metavar="PACKAGE", help="A package, as pip takes it. Repeatable."
+        "--with", "packages", multiple=True, metavar="PACKAGE", help="A package to include, as for pip. Repeatable."
     ),
 )
 
@@ -57,16 +57,16 @@ def wheel_source(
 
     for file in files:
         if not file.is_file():
-            raise ConfigError(f"there is no requirements file {file}", hint="Name one with -r FILE")
+            raise ConfigError(f"no requirements file {file}", hint="Give an existing file with -r FILE")
     if not notebooks:
         return WheelSource(packages, files)
     needs = needs_of_notebooks(notebooks)
     if needs.packages:
         app.out.note("imported: " + ", ".join(f"{name} {version}" for name, version in needs.packages.items()))
     if needs.own:
-        app.out.note(f"your own modules travel with each job: {', '.join(needs.own)}")
+        app.out.note(f"your own modules are sent with each job: {', '.join(needs.own)}")
     if needs.unknown:
-        app.out.note(f"not installed here, so left out: {', '.join(needs.unknown)} (name them with --with)")
+        app.out.note(f"not installed here, so left out: {', '.join(needs.unknown)} (add them with --with)")
     if needs.python:
-        app.out.note(f"the notebook was last run with Python {needs.python}; these are the packages of this Python")
+        app.out.note(f"the notebook was last run with Python {needs.python}; the packages are those of this Python")
     return WheelSource((*needs.source.requirements, *packages), files, needs.source.constraints)

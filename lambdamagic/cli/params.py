@@ -11,7 +11,7 @@ from lambdamagic.config.fields import whole_amount
 
 
 def size_option(option: str, name: str, unit: str, help: str) -> Callable[[Any], Any]:
-    """Return an option that takes a size of a function; what it may be is checked where the function is made."""
+    """Return an option that takes a size of a function; its range is checked when the function is created."""
     found: Callable[[Any], Any] = click.option(option, name, type=_amount_of(unit), metavar=unit, help=help)
     return found
 
@@ -59,7 +59,7 @@ def variables(values: Iterable[str]) -> dict[str, str]:
     for name in found:
         if name.startswith(ENV_PREFIX) and name not in settings:
             raise ConfigError(
-                f"{name} is none of the settings, and names that begin with {ENV_PREFIX} are lambdamagic's own",
+                f"unknown setting {name}: names that begin with {ENV_PREFIX} are reserved",
                 hint="Choose another name for your variable; docs/configuration.md lists the settings",
             )
     return found

@@ -16,9 +16,12 @@ from lambdamagic.cli.stack_options import stack_options, wanted_of
 @click.argument("name", default="lambdamagic")
 @click.option("--account", metavar="ID", help="The account; by default that of the credentials.")
 @click.option("--bucket", metavar="NAME", help="The bucket; by default the deployment's.")
-@click.option("--kms-key", metavar="ARN", help="The bucket's key, if it has one of its own.")
+@click.option("--kms-key", metavar="ARN", help="The bucket's KMS key, if it has one.")
 @click.option(
-    "--invoker/--no-invoker", "has_invoker", default=None, help="Whether it has an invoker; by default, as deployed."
+    "--invoker/--no-invoker",
+    "has_invoker",
+    default=None,
+    help="Whether the function has an invoker; by default as deployed.",
 )
 @with_common_options
 def policy(
@@ -30,7 +33,7 @@ def policy(
     kms_key: str | None,
     has_invoker: bool | None,
 ) -> None:
-    """Print the IAM policy that somebody needs: who uses, who deploys, the function's role, or its invoker's.
+    """Print an IAM policy: for users, for the person who deploys, for the function's role, or its invoker's.
 
     NAME is the deployment's. The output is the policy itself, with or without --json.
     """
@@ -80,12 +83,12 @@ def policy(
 @click.argument("form", type=click.Choice(["cloudformation", "sam", "terraform"]))
 @click.argument("name", default="lambdamagic")
 @stack_options
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write it into a file.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file.")
 @with_common_options
 def template(app: App, form: str, name: str, output: Path | None, **given: Any) -> None:
     """Print what `lambdamagic deploy` makes, as a template for other tools.
 
-    Where the package is stands in its parameters (variables); `lambdamagic deploy --plan` needs none of this.
+    The location of the package is a parameter (variable); `lambdamagic deploy --plan` needs none of this.
     """
     from lambdamagic.deploy.forms import render
     from lambdamagic.deploy.model import StackSpec
@@ -100,7 +103,7 @@ def template(app: App, form: str, name: str, output: Path | None, **given: Any) 
         try:
             output.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise click.FileError(str(output), f"{error.strerror}; name a file in a folder that is there") from error
+            raise click.FileError(str(output), f"{error.strerror}; choose a file in an existing folder") from error
         if app.out.as_json:
             app.out.document({"form": form, "file": str(output)})
         else:

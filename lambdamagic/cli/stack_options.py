@@ -14,38 +14,45 @@ _OPTIONS = [
     size_option("--memory", "memory_mb", "MB", f"The function's memory, {AWS_LAMBDA.memory_mb} (2048)."),
     size_option("--timeout", "timeout_s", "S", f"Its timeout, {AWS_LAMBDA.timeout_s} (300)."),
     size_option("--ephemeral", "ephemeral_mb", "MB", f"The size of /tmp, {AWS_LAMBDA.ephemeral_mb} (512)."),
-    click.option("--python", metavar="3.x", help="Its Python; by default this one."),
+    click.option("--python", metavar="3.x", help="Its Python version; by default this Python's."),
     click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Its architecture (x86_64)."),
-    click.option("--layer", "layers", multiple=True, metavar="ARN", help="A layer's version. Repeatable."),
+    click.option("--layer", "layers", multiple=True, metavar="ARN", help="The ARN of a layer version. Repeatable."),
     click.option(
         "--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable. Repeatable."
     ),
     click.option("--image", metavar="URI", help="An image in ECR instead of a package (`lambdamagic image push`)."),
     click.option(
-        "--concurrency", "reserved_concurrency", type=int, metavar="N", help="At most N executions at once, reserved."
+        "--concurrency",
+        "reserved_concurrency",
+        type=int,
+        metavar="N",
+        help="Reserve N concurrent executions, which is also the maximum.",
     ),
     click.option("--subnet", "subnets", multiple=True, metavar="ID", help="Run in this subnet of a VPC. Repeatable."),
     click.option(
-        "--security-group", "security_groups", multiple=True, metavar="ID", help="With this group. Repeatable."
+        "--security-group", "security_groups", multiple=True, metavar="ID", help="Use this security group. Repeatable."
     ),
-    click.option("--bucket", metavar="NAME", help="Use this bucket instead of making one."),
+    click.option("--bucket", metavar="NAME", help="Use this bucket instead of creating one."),
     click.option("--kms-key", metavar="ARN", help="Encrypt the bucket with this key."),
-    click.option("--log-days", type=int, metavar="DAYS", help="Keep logs so long (14)."),
-    click.option("--job-days", type=int, metavar="DAYS", help="Keep what jobs left in the bucket so long (7)."),
-    click.option("--blob-days", type=int, metavar="DAYS", help="Keep values to be used again so long (30)."),
+    click.option("--log-days", type=int, metavar="DAYS", help="Days to keep logs (14)."),
+    click.option("--job-days", type=int, metavar="DAYS", help="Days to keep the objects of jobs in the bucket (7)."),
+    click.option("--blob-days", type=int, metavar="DAYS", help="Days to keep reusable values in the bucket (30)."),
     click.option(
-        "--trigger/--no-trigger", "has_trigger", default=None, help="Objects put below lambdamagic/trigger/ run."
+        "--trigger/--no-trigger",
+        "has_trigger",
+        default=None,
+        help="Run the requests that are uploaded to lambdamagic/trigger/ (mode trigger).",
     ),
     click.option(
-        "--repository/--no-repository", "has_repository", default=None, help="Make an ECR repository for images."
+        "--repository/--no-repository", "has_repository", default=None, help="Create an ECR repository for images."
     ),
     click.option(
         "--invoker/--no-invoker",
         "has_invoker",
         default=None,
-        help="Make a function that sends many events.",
+        help="Create the invoker, a function that sends many events.",
     ),
-    click.option("--permissions-boundary", metavar="ARN", help="Bound the roles by this policy."),
+    click.option("--permissions-boundary", metavar="ARN", help="The permissions boundary of the roles."),
 ]
 
 

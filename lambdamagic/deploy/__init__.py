@@ -5,15 +5,15 @@ Decisions
 
 A deployment is one stack, made in two steps
     CloudFormation needs the package in a bucket, and the bucket belongs to the stack. So the first step makes the
-    bucket, and the second the rest. Each step looks at what is there (`deployment.py`): a run that was killed is
+    bucket, and the second the rest. Each step looks at the existing state (`deployment.py`): a run that was killed is
     finished by the next, and two at once end as one. The template's metadata remembers what it was made from.
-    CloudFormation names the bucket, since a name that can be guessed can be taken by somebody else.
+    CloudFormation names the bucket, since another account can take a name that can be guessed.
 
 An invoker is off unless asked for
     Inside AWS, or with some hundred Mbit/s up, a client sends events faster than Lambda starts environments. Over
     20 Mbit/s, 1,000 events with a program of 20 kB take 12 s directly and 4 s through an invoker
     (`benchmarks/invoker.py`). The function names its invoker in an environment variable, which the client reads anyway.
-    The invoker has no VPC, as it speaks to Lambda only.
+    The invoker has no VPC, as it calls Lambda only.
 
 Packages are named by their content
     A function's `CodeSha256` leads to its package in the bucket, so a variant is made from the same code without any

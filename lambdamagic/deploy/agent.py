@@ -1,4 +1,4 @@
-"""The agent: the part of lambdamagic that runs in Lambda, with the two picklers, and nothing of the notebook's side."""
+"""The agent: the part of lambdamagic that runs in Lambda, with the two picklers, and without the notebook's side."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def write_agent_wheel(folder: Path) -> Path:
     files: list[tuple[str, Path | bytes]] = [*agent_files()]
     files.append((f"{about}/METADATA", f"Metadata-Version: 2.1\nName: lambdamagic\nVersion: {version}\n".encode()))
     files.append((f"{about}/WHEEL", b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"))
-    # Digests may be left out of a RECORD; the names tell pip what belongs to it.
+    # Digests may be left out of a RECORD; the names suffice for pip.
     record = "".join(f"{name},,\n" for name, _ in [*files, (f"{about}/RECORD", b"")])
     path = folder / f"lambdamagic-{version}-py3-none-any.whl"
     write_zip(path, [*files, (f"{about}/RECORD", record.encode())])

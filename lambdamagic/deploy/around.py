@@ -28,7 +28,7 @@ def surroundings(access: AwsAccess, *, stack: str, role: str | None, bucket: str
     state = Stack(access, stack).state()
     if state is None or "RoleArn" not in state.outputs:
         raise DeploymentMissingError(
-            f"a function needs a role, and there is no deployment {stack!r} in {access.region} that has one",
+            f"the function needs a role, but no deployment {stack!r} in {access.region} has one",
             hint="Run `lambdamagic deploy` first, or name one with --role ARN (see `lambdamagic policy role`)",
         )
     outputs = state.outputs

@@ -36,8 +36,8 @@ def assemble(
         given: Fields of `StackSpec` and `FunctionSpec` that were asked for.
         source: The packages; if it is empty those of the last time hold.
         folder: An empty folder for the package.
-        added: Requirements beside them.
-        on_note: Is told when a package is put together, as a line for people; what is mistaken is told before.
+        added: More requirements.
+        on_note: Called with a line for people before a package is built; invalid values are reported earlier.
 
     Raises:
         ConfigError: Something is not as AWS takes it; AWS was asked for the last deployment at most.
@@ -53,7 +53,7 @@ def assemble(
         source = WheelSource(requirements=spec.requirements, constraints=spec.versions if spec.requirements else ())
     if added:
         source = source.with_added(added)
-    on_note(f"putting together what {name} holds ...")
+    on_note(f"building the package of {name} ...")
     package = build_package(
         LambdaPlatform(spec.function.python, spec.function.arch),
         source,
@@ -67,7 +67,7 @@ def assemble(
 
 
 def check_wanted(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was asked for with its name and Python: what is mistaken is told before AWS is asked anything.
+    """Return the requested spec with its name and Python: invalid values are reported before AWS is called.
 
     Raises:
         ConfigError: Something is not as AWS takes it.
@@ -86,7 +86,7 @@ def _with_image_holdings(spec: StackSpec, name: str) -> StackSpec:
 def _with_trigger_key(spec: StackSpec, remembered: Mapping[str, Any]) -> StackSpec:
     """Give a function that uploads start the secret that seals them; the one that it has stays.
 
-    It stands in the stack's template as it stands in the function's configuration: who may read those, may start it.
+    It is in the stack's template as it is in the function's configuration: whoever may read those may start it.
     """
     if not spec.has_trigger or VARIABLE in spec.function.environment:
         return spec

@@ -22,7 +22,9 @@ _THROTTLED = {
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _ATTEMPTS = 5
-_ASK_FOR_RIGHTS = "Ask for the rights that `lambdamagic policy deployer` prints (to use: `lambdamagic policy user`)"
+_ASK_FOR_RIGHTS = (
+    "Ask for the policy that `lambdamagic policy deployer` prints (to run cells: `lambdamagic policy user`)"
+)
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def explained(
         when_denied: What to do where a right is missing.
 
     Raises:
-        AwsBusyError: AWS throttled us to the end of our patience.
+        AwsBusyError: AWS still throttled the request after the last attempt.
         CredentialsError: There are none, or they may not do it.
         TargetError: Anything else.
     """
@@ -55,26 +57,26 @@ def explained(
     try:
         yield
     except (BotoCoreError, ClientError, S3UploadFailedError) as caught:
-        # The transfer manager hides what went wrong behind an exception of its own.
+        # The transfer manager hides the cause behind a separate exception.
         error = caught.__context__ or caught if isinstance(caught, S3UploadFailedError) else caught
         code, _, said = code_of(error)
         if code in _THROTTLED:
             raise AwsBusyError(
                 f"could not {doing}: AWS throttled the request {_ATTEMPTS} times ({code})",
-                hint="Run the command again in a while: it goes on where it stopped",
+                hint="Run the command again later: it continues where it stopped",
             ) from caught
         if code in _DENIED:
             missing = missing_right(said)
             lacking = "" if missing is None else f": they lack {missing[0]} on {missing[1]}"
             raise CredentialsError(
-                f"could not {doing}: these credentials may not do that{lacking} (AWS: {code}: {said})",
+                f"could not {doing}: these credentials lack a permission{lacking} (AWS: {code}: {said})",
                 hint=when_denied,
             ) from caught
         raise error_from_botocore(error, AwsContext(doing, function=function, bucket=bucket)) from caught
 
 
 def is_code(error: Exception, *codes: str) -> bool:
-    """Tell whether AWS answered with one of these error codes."""
+    """Return whether AWS answered with one of these error codes."""
     return code_of(error)[0] in codes
 
 
@@ -84,6 +86,6 @@ def identity(access: AwsAccess) -> tuple[str, str]:
     Raises:
         CredentialsError: There are none, or AWS does not know them.
     """
-    with explained("ask whose credentials these are"), client(access, "sts") as sts:
+    with explained("identify the AWS credentials"), client(access, "sts") as sts:
         found = sts.get_caller_identity()
     return str(found["Arn"]).split(":")[1], str(found["Account"])

@@ -1,4 +1,4 @@
-"""What AWS would refuse, refused before AWS is called, each with its mend. Pure."""
+"""Values that AWS would refuse, refused before AWS is called, each with its fix. Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check_function_name(name: str) -> None:
     """Check a function's name."""
     if not _FUNCTION_NAME.fullmatch(name):
         raise ConfigError(
-            f"{name!r} cannot be a function's name", hint="Use letters, digits, hyphens and underscores only"
+            f"{name!r} is not a valid function name", hint="Use letters, digits, hyphens and underscores only"
         )
     most = AWS_LAMBDA.function_name_chars.most
     if len(name) > most:
@@ -69,30 +69,30 @@ def check_stack_name(name: str) -> None:
     """Check the name that stack, function and bucket are made with."""
     if not _STACK_NAME.fullmatch(name) or len(name) > STACK_NAME_MAX:
         raise ConfigError(
-            f"{name!r} cannot be the name of what is deployed: the bucket's name begins with it",
+            f"{name!r} is not a valid deployment name: the bucket's name begins with it",
             hint=f"Use 2 to {STACK_NAME_MAX} lower-case letters, digits and hyphens, beginning with a letter",
         )
 
 
-def check_layers(layers: Sequence[str], *, besides: int = 0) -> None:
+def check_layers(layers: Sequence[str], *, more: int = 0) -> None:
     """Check the ARNs of a function's layers.
 
     Args:
         layers: The ARNs.
-        besides: How many more there are that lambdamagic makes itself.
+        more: How many more layers lambdamagic creates itself.
     """
     most = AWS_LAMBDA.layers
-    if len(layers) + besides > most.most:
-        own = f" ({besides} of them lambdamagic's own)" if besides else ""
+    if len(layers) + more > most.most:
+        own = f" ({more} of them lambdamagic's own)" if more else ""
         raise ConfigError(
-            f"{len(layers) + besides} layers are too many{own}: a function takes {most.most} ({most.source})",
-            hint="Put what they hold into one layer, or into the package with -r requirements.txt",
+            f"{len(layers) + more} layers are too many{own}: a function has {most.most} at most ({most.source})",
+            hint="Merge them into one layer, or into the package with -r requirements.txt",
         )
     for layer in layers:
         if not _LAYER.fullmatch(layer):
             raise ConfigError(
-                f"{layer!r} is not the ARN of a layer's version",
-                hint="It looks like arn:aws:lambda:eu-central-1:123456789012:layer:name:1, with the version at its end",
+                f"{layer!r} is not the ARN of a layer version",
+                hint="It looks like arn:aws:lambda:eu-central-1:123456789012:layer:name:1, ending with the version",
             )
 
 
@@ -111,7 +111,7 @@ def check_kms_key(key: str) -> None:
         raise ConfigError(
             f"{key!r} is not the ARN of a KMS key",
             # KMS, "Using aliases to control access": in a policy an alias's ARN names no key.
-            hint="It looks like arn:aws:kms:eu-central-1:123456789012:key/ID; an alias allows nothing in policies: "
+            hint="It looks like arn:aws:kms:eu-central-1:123456789012:key/ID; an alias does not work in policies: "
             "`aws kms describe-key --key-id alias/NAME` shows the key's ARN",
         )
 
@@ -143,8 +143,8 @@ def check_bucket(bucket: str) -> None:
     """Check a bucket's name."""
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise ConfigError(
-            f"{bucket!r} cannot be a bucket's name",
-            hint="3 to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends",
+            f"{bucket!r} is not a valid bucket name",
+            hint="Use 3 to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends",
         )
 
 
@@ -153,7 +153,7 @@ def check_image(uri: str) -> None:
     if not _IMAGE.fullmatch(uri):
         raise ConfigError(
             f"{uri!r} is not an image in Amazon ECR with a tag or digest",
-            hint="`lambdamagic image push` pushes one and prints its URI",
+            hint="Run `lambdamagic image push`, which prints the URI",
         )
 
 
@@ -164,15 +164,15 @@ def check_environment(variables: Mapping[str, str]) -> None:
             raise ConfigError(f"Lambda sets {name} itself", hint="Choose another name for your variable")
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(
-                f"{name!r} cannot be an environment variable of a function",
-                hint="Begin with a letter, then letters, digits and underscores, two characters at least",
+                f"{name!r} is not a valid name of an environment variable",
+                hint="Use two or more letters, digits and underscores, beginning with a letter",
             )
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
     limit = AWS_LAMBDA.environment_bytes
     if size > limit.most:
         raise ConfigError(
             f"the environment variables take {size:,} bytes, Lambda allows {limit.most:,} ({limit.source})",
-            hint="Put large values into a file of the package (a path behind the function's name)",
+            hint="Put large values into a file of the package (a path after the function's name)",
         )
 
 
@@ -182,7 +182,7 @@ def check_retention(days: int) -> None:
         near = min((*_RETENTION_DAYS, _RETENTION_MAX_DAYS), key=lambda known: abs(known - days))
         raise ConfigError(
             f"CloudWatch Logs cannot keep logs for {days} days",
-            hint=f"The nearest that it can is {near} (PutRetentionPolicy)",
+            hint=f"The nearest possible value is {near} days (PutRetentionPolicy)",
         )
 
 
@@ -190,7 +190,7 @@ def _check_size(what: str, value: int, limit: Limit) -> None:
     """Refuse what no compute has; warn of more than Lambda is known to take, which AWS judges better."""
     if value < limit.least:
         raise ConfigError(
-            f"a {what} of {value:,} {limit.unit} is not possible: Lambda takes {limit} ({limit.source})",
-            hint=f"The nearest is {limit.least:,}",
+            f"{what} of {value:,} {limit.unit} is out of range ({limit}; {limit.source})",
+            hint=f"Use {limit.least:,} or more",
         )
     limit.warn_above(f"a {what}", value, stacklevel=5)  # at whoever makes the spec

@@ -31,7 +31,7 @@ class PackagedCode:
         return {"CodeKey": package_key(self.package.code), **layers}
 
     def environment(self) -> dict[str, str]:
-        """Return the variable that tells what the function holds."""
+        """Return the environment variable that describes what the function holds."""
         return {VARIABLE: self._held}
 
     def layers(self) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ class ContainerTool:
         Args:
             arguments: The subcommand and its arguments.
             doing: A phrase that continues "could not", for the error.
-            stdin: What it reads, such as a password, which must not stand in the arguments.
-            on_line: Is told of each line as it comes.
+            stdin: Its input, such as a password, which must not be in the arguments.
+            on_line: Called with each line as it comes.
 
         Raises:
             ImageError: It failed; carries the end of what it said.
@@ -56,7 +56,7 @@ class ContainerTool:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            # Lambda does not take the index of images that attestations make of one ("Create a Lambda function using
+            # Lambda refuses the image index that attestations add ("Create a Lambda function using
             # a container image", AWS Lambda Developer Guide).
             env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "DOCKER_BUILDKIT": "1"},
         )
@@ -85,7 +85,7 @@ class ContainerTool:
 
     @property
     def isolation(self) -> tuple[str, ...]:
-        """What buildah is told, unless BUILDAH_ISOLATION says otherwise: chroot works inside containers too."""
+        """buildah's isolation, unless BUILDAH_ISOLATION is set: chroot works inside containers too."""
         if self.name != "buildah" or os.environ.get("BUILDAH_ISOLATION"):
             return ()
         return ("--isolation", "chroot")
@@ -115,7 +115,7 @@ def find_engine(wanted: EngineName | None = None, *, options: Sequence[str] = ()
             return engine
         tried.append(f"{name}: {reason}")
     raise ImageError(
-        "no tool that builds images works here (" + "; ".join(tried) + ")",
+        "no tool to build images works here (" + "; ".join(tried) + ")",
         hint="Install one, for example buildah (`apt install buildah`, needs no daemon), or start docker",
     )
 
@@ -134,7 +134,7 @@ def _why_not(engine: ContainerTool) -> str | None:
 
 
 def certificate_file() -> Path | None:
-    """Return the CA file that this machine's tools are told to trust, for networks that re-sign TLS."""
+    """Return the CA file that this machine's tools trust, for networks that re-sign TLS."""
     for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         value = os.environ.get(name)
         if value and Path(value).is_file():
@@ -148,11 +148,11 @@ _NO_BASE = ("initializing source", "failed to resolve source metadata", "pull ac
 
 def _hint(said: str) -> str | None:
     if "no space left" in said.lower():
-        return "free disk space, or remove old images"
+        return "Free disk space, or remove old images"
     if "exec format error" in said.lower():
-        return "this machine cannot run programs of the other architecture: install qemu-user-static, or build there"
+        return "Install qemu-user-static, or build on a machine of the other architecture"
     if "certificate" in said.lower():
-        return "if a proxy re-signs TLS here, name its CA file in PIP_CERT"
+        return "If a proxy re-signs TLS here, set PIP_CERT to its CA file"
     if any(words in said.lower() for words in _NO_BASE):
-        return "check the name and the network, or build from an image that is here: `--base IMAGE`"
+        return "Check the name and the network, or build from a local image: `--base IMAGE`"
     return None

@@ -1,4 +1,4 @@
-"""From what is wanted to a stack that is so: planned, applied, repeated without change, mended when half made."""
+"""Reconcile the stack with its spec; idempotent and resumable."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Code(Protocol):
         ...
 
     def layers(self) -> tuple[str, ...]:
-        """Return which layers of its own it has."""
+        """Return which of lambdamagic's layers it has."""
         ...
 
     def upload(self, access: AwsAccess, bucket: str) -> None:
@@ -57,7 +57,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Deployed:
-    """What is there after a deployment.
+    """The result of a deployment.
 
     Attributes:
         has_changed: Whether anything was made or changed.
@@ -75,16 +75,16 @@ class Deployed:
 
 
 class Deployment:
-    """Brings a stack to what is wanted.
+    """Reconciles a stack with its spec.
 
     Whatever was done already is found and kept, so that a run that was killed anywhere is finished by the next.
 
     Args:
         access: The account.
-        spec: What is wanted.
+        spec: The requested state.
         code: What the function is made of; None for one from an image.
-        on_event: Is told what CloudFormation does.
-        on_note: Is told what else happens, as a line for people.
+        on_event: Called with CloudFormation's events.
+        on_note: Called with other progress, as a line for people.
         clock: The time.
     """
 
@@ -108,16 +108,16 @@ class Deployment:
         """Return what `apply` would do. Nothing is changed.
 
         Args:
-            with_replacements: Whether to let CloudFormation tell what is made anew, by a change set that is deleted.
+            with_replacements: Whether to find what is replaced, with a change set that is then deleted.
 
         Raises:
-            NotOursError: Something of this name belongs to somebody else.
+            NotOursError: A resource of this name is not lambdamagic's.
         """
         wanted = template(self._spec)
         state = self._stack.state()
         if state is None or state.status in _UNUSABLE:
             self._check_names()
-            note = "" if state is None else f"What an earlier run left ({state.status}) is deleted first."
+            note = "" if state is None else f"The remains of an earlier run ({state.status}) are deleted first."
             return Plan(tuple(differences({}, wanted, {}, {})), is_new=True, note=note)
         bucket = state.outputs.get("Bucket", "")
         parameters = self._parameters(bucket)
@@ -131,7 +131,7 @@ class Deployment:
         if changes and with_replacements and not state.is_busy:
             with suppress(LambdaMagicError):  # without the right to make change sets the plan is as good, but for this
                 replaced = self._stack.replacements(to_text(wanted), parameters)
-        note = f"Somebody is changing it right now ({state.status})." if state.is_busy else ""
+        note = f"Another process is changing it right now ({state.status})." if state.is_busy else ""
         return Plan(tuple(change.with_replacement(replaced) for change in changes), is_new=False, note=note)
 
     @staticmethod
@@ -151,8 +151,8 @@ class Deployment:
         """Make it so.
 
         Raises:
-            NotOursError: Something of this name belongs to somebody else; nothing was touched.
-            StackFailedError: CloudFormation gave up; it has undone what it did.
+            NotOursError: A resource of this name is not lambdamagic's; nothing was changed.
+            StackFailedError: CloudFormation failed and rolled back.
             AwsBusyError: Others keep changing it, or AWS takes too long.
         """
         has_changed = is_first = False
@@ -173,26 +173,26 @@ class Deployment:
                 continue
             began = self._stack.update(wanted, self._parameters(bucket))
             if began is None:
-                continue  # somebody else began to change it
+                continue  # another process began to change it
             if began:
                 has_changed = True
                 state = self._stack.wait()
                 if state is None or state.status != "UPDATE_COMPLETE":
                     raise self._stack.failure("change", state)
             elif "FunctionName" not in state.outputs:
-                continue  # somebody else makes just that right now
+                continue  # another process is creating it right now
             return Deployed(
                 has_changed, is_first, state.outputs["FunctionName"], state.outputs["Bucket"], state.outputs
             )
         raise AwsBusyError(
-            f"the stack {self._spec.name} is being changed by others again and again", hint="Try again later"
+            f"the stack {self._spec.name} is repeatedly changed by other processes", hint="Try again later"
         )
 
     def _settled(self) -> StackState | None:
-        """Return the stack when nobody works on it and it can be changed; None if there is none."""
+        """Return the stack once it is idle and can be changed; None if it does not exist."""
         state = self._stack.state()
         if state is not None and state.is_busy:
-            self._note(f"CloudFormation is at work on {state.name} already ({state.status}); waiting for that.")
+            self._note(f"CloudFormation is already changing {state.name} ({state.status}); waiting for it to finish.")
             state = self._stack.wait()
         if state is None:
             return None
@@ -208,11 +208,11 @@ class Deployment:
             error.hint = "Finish deleting it first: `lambdamagic destroy`"
             raise error
         if state.status == "UPDATE_ROLLBACK_FAILED":
-            self._note("An earlier change could not be undone wholly; undoing the rest.")
+            self._note("An earlier rollback is incomplete; completing it.")
             self._stack.continue_rollback()
             state = self._stack.wait()
             if state is None or state.status != "UPDATE_ROLLBACK_COMPLETE":
-                raise self._stack.failure("mend", state)
+                raise self._stack.failure("repair", state)
         return state
 
     def _make_first(self, wanted: str) -> bool:
@@ -237,15 +237,15 @@ class Deployment:
         return {} if self._code is None else {"CodeBucket": bucket, **self._code.parameters()}
 
     def _has_names(self) -> bool:
-        """Tell whether the names are free; False if it is another run of this very deployment that has taken them.
+        """Return whether the names are free; False if another run of this deployment has taken them.
 
         Raises:
-            NotOursError: Somebody else has.
+            NotOursError: A resource that is not lambdamagic's has.
         """
         return self._is_free(self._check_names, "FunctionName")
 
     def _has_invokers_name(self) -> bool:
-        """Tell the same of the name that the invoker gets."""
+        """Return the same for the invoker's name."""
         return self._is_free(self._check_invokers_name, "InvokerName")
 
     def _is_free(self, check: Callable[[], None], output: str) -> bool:
@@ -271,9 +271,9 @@ class Deployment:
         """Make sure that there is neither a function of a name, nor a log group."""
         tags = function_tags(self._access, name)
         if tags is not None:
-            whose = "`lambdamagic create` made" if TAG in tags else "lambdamagic has not made"
+            whose = "`lambdamagic create` created" if TAG in tags else "lambdamagic did not create"
             raise NotOursError(
-                f"there is a function {name!r} that {whose}; nothing was touched",
+                f"a function {name!r} exists that {whose}; nothing was changed",
                 hint="Choose another name: `lambdamagic deploy NAME`"
                 + ("" if TAG not in tags else f", or delete it: `lambdamagic delete {name}`"),
             )
@@ -282,8 +282,8 @@ class Deployment:
             found: list[dict[str, Any]] = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         if any(each["logGroupName"] == group for each in found):
             raise NotOursError(
-                f"there is a log group {group} already, from a function of this name that is gone; nothing was touched",
-                hint=f"If nobody needs it: `aws logs delete-log-group --log-group-name {group}`; or another name",
+                f"the log group {group} exists already, from a deleted function of this name; nothing was changed",
+                hint=f"Delete it with `aws logs delete-log-group --log-group-name {group}`, or choose another name",
             )
 
 

@@ -22,7 +22,7 @@ class Inventory:
     Attributes:
         name: The stack.
         resources: Its resources: type and id in AWS.
-        bucket: The stack's own bucket; None if it uses one of somebody else's.
+        bucket: The stack's own bucket; None if it uses an existing one.
         objects: How many objects are in it.
         size_bytes: How large they are together.
         foreign_objects: How many of them are not lambdamagic's.
@@ -55,7 +55,7 @@ class Demolition:
     Args:
         access: The account.
         name: The stack's name.
-        on_event: Is told what CloudFormation does.
+        on_event: Called with CloudFormation's events.
         clock: The time.
 
     Attributes:
@@ -119,7 +119,8 @@ class Demolition:
             if not (now and now.objects and empty_bucket):  # else a job wrote something meanwhile
                 raise self._stack.failure("delete", left_state)
         raise AwsBusyError(
-            f"the bucket of {self._stack.name} is filled as fast as it is emptied", hint="End the jobs that run there"
+            f"the bucket of {self._stack.name} is filled as fast as it is emptied",
+            hint="Stop the jobs that write to it",
         )
 
     def _contents(self, bucket: str) -> tuple[int, int, int]:
@@ -134,7 +135,7 @@ class Demolition:
                         size += each["Size"]
                         foreign += not each["Key"].startswith(f"{PREFIX}/")
             except ClientError as error:
-                if not is_code(error, "NoSuchBucket"):  # somebody deleted it by hand
+                if not is_code(error, "NoSuchBucket"):  # it was deleted by hand
                     raise
         return objects, size, foreign
 
@@ -150,12 +151,12 @@ class Demolition:
                 keys = [{"Key": each["Key"]} for each in page.get("Contents", [])]
                 if keys:
                     answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
-                    for refused in answer.get("Errors", []):  # each key has an answer of its own, within a 200
+                    for refused in answer.get("Errors", []):  # each key has a separate answer, within a 200
                         raise ClientError({"Error": refused}, "DeleteObjects")
                     deleted += len(keys)
         return deleted
 
     def _left_behind(self, found: Inventory) -> tuple[str, ...]:
         if found.bucket is None:
-            return ("the bucket that was there before, with what jobs left in it below lambdamagic/",)
+            return ("the bucket, which existed before, with the objects of jobs below lambdamagic/",)
         return ()

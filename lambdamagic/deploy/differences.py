@@ -30,7 +30,7 @@ class Change:
         resource: Its logical id.
         kind: Its type.
         properties: What differs, for `modify`.
-        replaces: Whether it is made anew: `True`, `False`, `Conditional`; "" where that is not known.
+        replaces: Whether it is replaced: `True`, `False`, `Conditional`; "" if unknown.
     """
 
     action: Action

@@ -65,14 +65,14 @@ class FirstUse:
         name, python = settings.function or DEFAULT_NAME, settings.python or python_here()
         given: dict[str, Any] = {"name": name, "python": python}
         given |= {size: getattr(settings, size) for size in _SIZES if resolved.origin(size) not in ("default", OPTIONS)}
-        StackSpec.changed({}, **given)  # what is mistaken is told before AWS is asked anything
+        StackSpec.changed({}, **given)  # invalid values are reported before AWS is called
         _, account = identity(access)
         remembered = Deployment.remembered(access, name)
         there = remembered.get("function", {}).get("python", python)
         if there != python:
             raise VersionMismatchError(
-                f"the deployment {name} runs Python {there}, the notebook Python {python}",
-                hint=f"Make one under another name: `%lambda deploy {name[:26]}-py{python.replace('.', '')}`",
+                f"the deployment {name} runs Python {there}, the notebook runs Python {python}",
+                hint=f"Create one under another name: `%lambda deploy {name[:26]}-py{python.replace('.', '')}`",
             )
         if remembered:
             given = {key: value for key, value in given.items() if key not in _SIZES}
@@ -81,8 +81,8 @@ class FirstUse:
 
     @property
     def explanation(self) -> str:
-        """What would be made, where, what it costs at rest and what goes in, in some lines."""
-        so_far = "none" if self.is_new else "as they are"
+        """What would be created, where, its idle cost and its packages, in some lines."""
+        so_far = "none" if self.is_new else "unchanged"
         packages = [f"{name} {version}" for name, version in self.needs.packages.items()]
         rows = outline(
             self.spec,
@@ -92,9 +92,9 @@ class FirstUse:
             is_new=self.is_new,
         )
         if self.is_new:
-            title = "No function is there for the target aws. One CloudFormation stack makes it:"
+            title = "No function is deployed yet. This CloudFormation stack will be created:"
         else:
-            title = "There is a deployment of that name already. It would be used:"
+            title = "A deployment of that name exists. It will be used:"
         if self.needs.own:
             rows.append(("with jobs", f"your own modules: {', '.join(self.needs.own)}"))
         if self.needs.unknown:
@@ -105,7 +105,7 @@ class FirstUse:
     def question(self) -> str:
         """What is to be answered by yes or no."""
         name = self.spec.name
-        return f"Deploy {name} now?" if self.is_new else f"Use {name}, with these packages added where they are not?"
+        return f"Deploy {name} now?" if self.is_new else f"Use {name}, and add the missing packages?"
 
     def deploy(self, access: AwsAccess, *, on_note: Callable[[str], None], on_event: OnEvent) -> Deployed:
         """Do it; see `provide`."""
@@ -127,16 +127,16 @@ def provide(
     on_note: Callable[[str], None],
     on_event: OnEvent | None = None,
 ) -> Deployed:
-    """Put a package together and deploy it; repeated, it goes on where it was interrupted.
+    """Build a package and deploy it; when repeated, it continues where it was interrupted.
 
     Args:
         access: The account.
         name: The deployment's name.
         given: Fields of `StackSpec` and `FunctionSpec` that were asked for.
         source: The packages; if it is empty those of the last time hold.
-        added: Requirements beside them.
-        on_note: Is told what happens, as a line for people.
-        on_event: Is told what CloudFormation does.
+        added: More requirements.
+        on_note: Called with the progress, as a line for people.
+        on_event: Called with CloudFormation's events.
 
     Raises:
         PackageError: The package cannot be put together; nothing was changed.

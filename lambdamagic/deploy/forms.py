@@ -34,7 +34,7 @@ def render(spec: StackSpec, form: str) -> str:
     """Return a template as text.
 
     Args:
-        spec: What is wanted.
+        spec: The requested state.
         form: `cloudformation`, `sam` or `terraform`.
     """
     if form == "terraform":

@@ -15,7 +15,7 @@ from lambdamagic.deploy.functions import describe_function
 from lambdamagic.errors import FunctionMissingError
 from lambdamagic.protocol.joblog import JOB_LINE
 
-#: How much later than others an event may be found: environments hand their lines over in batches of their own.
+#: How much later than others an event may be found: environments deliver their lines in separate batches.
 _LATE_MS = 60_000
 _REQUEST = re.compile(r"RequestId: ([0-9a-f-]{36})")
 
@@ -125,8 +125,8 @@ class FunctionLogs:
             except ClientError as error:
                 if is_code(error, "ResourceNotFoundException"):
                     raise FunctionMissingError(
-                        f"there is no log group {self.group}: nothing has run yet, or it was deleted",
-                        hint="Run a cell first; `lambdamagic list` shows the functions",
+                        f"no log group {self.group}: no cell has run yet, or it was deleted",
+                        hint="Run a cell first, or choose another function from `lambdamagic list`",
                     ) from error
                 raise
         return sorted(lines, key=lambda line: line.at)  # stable: within a stream the order stays

@@ -79,7 +79,7 @@ class FunctionMaker:
         return name
 
     def _make(self, name: str, memory_mb: int, timeout_s: int, python: str) -> None:
-        with explained(f"make the function {name}"), closing(self._access.client("lambda")) as client:
+        with explained(f"create the function {name}"), closing(self._access.client("lambda")) as client:
             role = self._role()
             try:
                 client.create_function(
@@ -118,7 +118,7 @@ def _marker_zip() -> bytes:
 
 
 def forbid_event_retries(access: AwsAccess, name: str) -> None:
-    """Tell Lambda to run an event of a function once, or not at all: by default it runs failed ones three times.
+    """Let Lambda run each event of a function at most once: by default it runs failed ones three times.
 
     Raises:
         TargetError: These credentials may not say so.
@@ -138,14 +138,14 @@ def forbid_event_retries(access: AwsAccess, name: str) -> None:
             )
         except (BotoCoreError, ClientError) as error:
             raise TargetError(
-                f"the retries of events of {name} could not be turned off: {error}",
+                f"could not turn off Lambda's retries of events of {name}: {error}",
                 hint="Allow lambda:PutFunctionEventInvokeConfig, or run with --mode sync",
             ) from error
 
 
 @dataclass(frozen=True)
 class FunctionFacts:
-    """What Lambda tells of a function.
+    """Lambda's facts about a function.
 
     Attributes:
         name: As it was asked for.
@@ -154,7 +154,7 @@ class FunctionFacts:
         runtime: Such as `python3.12`; empty for an image.
         arch: `x86_64` or `arm64`.
         state: `Active`, or what Lambda says instead.
-        held: The variable that tells what it holds; None where there is none, or it may not be read.
+        held: The variable that describes what it holds; None if it is missing or may not be read.
         handler: What Lambda calls in it; empty for an image, which may say it itself.
         invoker: The function that sends it many events at once, as it is to be asked for; empty where there is none.
         configuration: Everything.
@@ -194,9 +194,9 @@ class FunctionFacts:
         return AWS_MANAGED_INSTANCES if self.configuration.get("CapacityProviderConfig") else AWS_LAMBDA
 
     def check_ours(self) -> None:
-        """Refuse a function that would hand code, a job's key and presigned URLs to a handler of somebody else's.
+        """Refuse a function that would hand code, a job's key and presigned URLs to another handler.
 
-        An image's handler is not told; such a function shows by its first answer whether it is lambdamagic's.
+        An image's handler is unknown; such a function shows by its first answer whether it is lambdamagic's.
 
         Raises:
             NotOursError: It has another handler; nothing was sent.
@@ -204,14 +204,14 @@ class FunctionFacts:
         if self.handler == INVOKER_HANDLER:
             raise NotOursError(
                 f"the function {self.name} is an invoker, which runs no code itself; nothing was sent",
-                hint=f"Set the function that it invokes: {self.name.removesuffix(INVOKER_SUFFIX)}",
+                hint=f"Use the function that it invokes: {self.name.removesuffix(INVOKER_SUFFIX)}",
             )
         if self.handler and self.handler != HANDLER:
             raise NotOursError(
                 f"the function {self.name} is not lambdamagic's: its handler is {self.handler}, not {HANDLER}; "
                 "nothing was sent",
-                hint="Set one that is (LAMBDAMAGIC_FUNCTION; `lambdamagic list` shows them), or make one with "
-                "`lambdamagic deploy`; an event of its own goes to it with `lambdamagic invoke NAME --payload JSON`",
+                hint="Set LAMBDAMAGIC_FUNCTION to one from `lambdamagic list`, or run `lambdamagic deploy`; "
+                "to send it your own event, use `lambdamagic invoke NAME --payload JSON`",
             )
 
 
@@ -236,8 +236,8 @@ def describe_function(access: AwsAccess, name: str) -> FunctionFacts:
             found = client.get_function_configuration(FunctionName=name)
         except client.exceptions.ResourceNotFoundException as error:
             raise FunctionMissingError(
-                f"there is no function {name!r} in this account and region",
-                hint="Make it with `lambdamagic deploy`, or set another; `lambdamagic list` shows those that are there",
+                f"no function {name!r} in this account and region",
+                hint="Create it with `lambdamagic deploy`, or choose one from `lambdamagic list`",
             ) from error
     return FunctionFacts.read(name, found)
 
@@ -254,8 +254,8 @@ def wait_until_ready(client: Any, name: str, clock: Clock = SYSTEM_CLOCK) -> Fun
         found = client.get_function_configuration(FunctionName=name)
         state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
         if "Failed" in (state, update):
-            why = found.get("StateReason") or found.get("LastUpdateStatusReason") or "AWS does not say why"
-            raise DeployError(f"the function {name} does not become active: {why}")
+            why = found.get("StateReason") or found.get("LastUpdateStatusReason") or "AWS gives no reason"
+            raise DeployError(f"the function {name} did not become active: {why}")
         if state != "Pending" and update != "InProgress":
             return FunctionFacts.read(name, found)
         if clock.monotonic() > deadline:
@@ -267,9 +267,9 @@ def ensure_bucket(access: AwsAccess, name: str) -> str:
     """Return a bucket's name, made if it is not there.
 
     Raises:
-        BucketMissingError: The name belongs to somebody else.
+        BucketMissingError: The name belongs to another account.
     """
-    with explained(f"make the bucket {name}"), closing(access.client("s3")) as client:
+    with explained(f"create the bucket {name}"), closing(access.client("s3")) as client:
         try:
             client.create_bucket(Bucket=name)
         except client.exceptions.BucketAlreadyOwnedByYou:

@@ -1,4 +1,4 @@
-"""A program of its own: runs an image's entry point in the place of an execution environment's process.
+"""A separate program: runs an image's entry point in place of an execution environment's process.
 
 The embedded Lambda starts it with the environment variables of Lambda; it hands them to the engine, except those that
 are about this machine, and becomes the engine's process.

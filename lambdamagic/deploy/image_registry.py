@@ -33,7 +33,7 @@ def ensure_repository(access: AwsAccess, name: str) -> str:
     Raises:
         TargetError: These credentials may not.
     """
-    with explained(f"make the repository {name}"), closing(access.client("ecr")) as ecr:
+    with explained(f"create the repository {name}"), closing(access.client("ecr")) as ecr:
         try:
             found = ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
         except ecr.exceptions.RepositoryNotFoundException:
@@ -95,7 +95,7 @@ def push_image(
         login: How to sign in; None where that was done before.
         is_plain_http: Whether the registry has no TLS, as one on 127.0.0.1 (podman and buildah only; docker knows
             that by itself).
-        on_line: Is told what the engine says.
+        on_line: Called with each line of the engine's output.
 
     Raises:
         ImageError: The registry refused it or cannot be reached.
@@ -127,4 +127,4 @@ def _pushed_digest(engine: ContainerTool, target: str) -> str:
         name, _, digest = each.partition("@")
         if name == repository:
             return str(digest)
-    raise ImageError(f"the digest of {target} is not known after the push", hint="Push again")
+    raise ImageError(f"the digest of {target} is unknown after the push", hint="Push again")

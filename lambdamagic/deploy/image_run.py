@@ -16,7 +16,7 @@ _PROGRAM = Path(__file__).with_name("image_process.py")
 _REPOSITORY = "lambdamagic-image-test"
 _VARIABLES = ("PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINERS_STORAGE_CONF")
 
-# Moto wants an image in its registry; what runs is the one that the engine has.
+# Moto wants an image in its registry; the engine's own image is run.
 _MANIFEST = {
     "schemaVersion": 2,
     "mediaType": "application/vnd.docker.distribution.manifest.v2+json",

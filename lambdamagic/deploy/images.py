@@ -86,7 +86,7 @@ def build_handler_image(
         name: What it is to be called.
         platform: Its Python and architecture.
         base: What it is built from; AWS's public Python image by default.
-        on_line: Is told what the engine says.
+        on_line: Called with each line of the engine's output.
 
     Raises:
         ImageError: It could not be built.
@@ -117,7 +117,7 @@ def build_derived_image(
         source: The packages; here pip may compile, if the base has a compiler.
         base: The function's image.
         paths: The user's own modules and folders.
-        on_line: Is told what the engine says.
+        on_line: Called with each line of the engine's output.
 
     Raises:
         ImageError: It could not be built.
@@ -168,7 +168,7 @@ def _pip_configuration() -> Path | None:
 
 
 def inspect_image(engine: ContainerTool, name: str) -> Image:
-    """Look into an image that is there.
+    """Look into an existing image.
 
     Raises:
         ImageError: It is not there, or not one of lambdamagic's.
@@ -178,7 +178,7 @@ def inspect_image(engine: ContainerTool, name: str) -> Image:
     size = _size(engine, name)
     if size > AWS_LAMBDA.image_bytes.most:
         raise ImageError(
-            f"the image {name} is {size / 1e9:.1f} GB; Lambda takes {AWS_LAMBDA.image_bytes.most / 1e9:.0f} GB",
+            f"the image {name} is {size / 1e9:.1f} GB; Lambda's limit is {AWS_LAMBDA.image_bytes.most / 1e9:.0f} GB",
             hint="Leave packages out, or put large data into S3",
         )
     return Image(name, engine, Holdings.from_json(text), size)
@@ -195,7 +195,7 @@ def _container(engine: ContainerTool, name: str) -> Iterator[str]:
             raise
         raise ImageMissingError(
             f"{engine.name} has no image {name!r} on this machine",
-            hint=f"Build it: `lambdamagic image build --tag {name}`; `{engine.name} images` lists those that are here",
+            hint=f"Build it: `lambdamagic image build --tag {name}`; `{engine.name} images` lists the existing ones",
         ) from error
     container = made.strip().splitlines()[-1]
     try:

@@ -41,7 +41,7 @@ def distributions_of(modules: Iterable[str]) -> dict[str, str]:
 def closure_of(names: Iterable[str]) -> dict[str, str]:
     """Return what distributions need, and what that needs, as installed here: normal name to version.
 
-    Extras are not followed: which of them are in use cannot be told.
+    Extras are not followed: it is unknown which of them are in use.
     """
     found: dict[str, str] = {}
     waiting = list(names)
@@ -62,7 +62,7 @@ def closure_of(names: Iterable[str]) -> dict[str, str]:
 
 
 def is_editable(name: str) -> bool:
-    """Tell whether a distribution is installed from a folder: its modules travel as files then."""
+    """Return whether a distribution is installed from a folder: its modules are then sent as files."""
     try:
         origin = metadata.distribution(name).read_text("direct_url.json") or ""
     except metadata.PackageNotFoundError:

@@ -43,7 +43,7 @@ def _role(spec: StackSpec) -> Json:
         "Resource": [{"Fn::Sub": function}, {"Fn::Sub": f"{function}-py3*"}],
     }
     properties: Json = {
-        "Description": f"What the function {spec.invoker_name} may do itself: invoke {spec.name}, and log",
+        "Description": f"Permissions of the function {spec.invoker_name}: invoke {spec.name}, and log",
         "AssumeRolePolicyDocument": trust_policy(),
         "Policies": [
             {"PolicyName": "invoker", "PolicyDocument": policy_document(writes_log("InvokerLogGroup"), invokes)}
@@ -83,5 +83,5 @@ def _function(spec: StackSpec) -> Json:
             "Code": {"ImageUri": function.image},
             "ImageConfig": {"Command": [INVOKER_HANDLER]},
         }
-    # No VPC: it speaks to Lambda only, which a VPC without a way out could not reach.
+    # No VPC: it calls Lambda only, which a VPC without internet access could not reach.
     return {"Type": "AWS::Lambda::Function", "DependsOn": ["InvokerLogGroup"], "Properties": properties}

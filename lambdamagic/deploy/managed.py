@@ -29,7 +29,7 @@ class ManagedFunction:
     """A function that lambdamagic made.
 
     Attributes:
-        facts: What Lambda tells of it.
+        facts: Lambda's facts about it.
         tags: Its tags.
         image: The image that it is made of, by its digest where that is known; None for a package.
     """
@@ -55,7 +55,7 @@ class Surroundings:
     Attributes:
         role: The ARN of the role that they run with.
         bucket: Where packages go through; None to send them directly.
-        log_group: Where they log; None for a group of their own.
+        log_group: Where they log; None for separate groups.
     """
 
     role: str
@@ -84,8 +84,8 @@ class Functions:
         from botocore.exceptions import ClientError
 
         missing = FunctionMissingError(
-            f"there is no function {name!r} in {self._access.region}",
-            hint=f"`lambdamagic list` shows what is there; `lambdamagic create {name}` makes one",
+            f"no function {name!r} in {self._access.region}",
+            hint=f"Choose one from `lambdamagic list`, or run `lambdamagic create {name}`",
         )
         if not _REFERENCE.fullmatch(name):
             raise missing
@@ -99,8 +99,8 @@ class Functions:
         tags = dict(found.get("Tags", {}))
         if TAG not in tags:
             raise NotOursError(
-                f"the function {name!r} was not made by lambdamagic; nothing was touched",
-                hint="`lambdamagic list` shows the functions that were",
+                f"the function {name!r} was not created by lambdamagic; nothing was changed",
+                hint="Choose one from `lambdamagic list`",
             )
         code = found.get("Code", {})
         image = code.get("ImageUri")
@@ -123,7 +123,7 @@ class Functions:
         """Make a function, with Lambda's own retries turned off, and wait until it is active.
 
         Args:
-            spec: What is wanted.
+            spec: The requested state.
             package: What it holds; None if `spec.image` says.
             around: Role, bucket and log group.
 
@@ -134,7 +134,10 @@ class Functions:
         from botocore.exceptions import ClientError
 
         wanted = self._wanted(spec, package, around)
-        with explained(f"make the function {spec.name}", function=spec.name), client(self._access, "lambda") as lambda_:
+        with (
+            explained(f"create the function {spec.name}", function=spec.name),
+            client(self._access, "lambda") as lambda_,
+        ):
             try:
                 lambda_.create_function(
                     **wanted,
@@ -148,9 +151,9 @@ class Functions:
             except ClientError as error:
                 if is_code(error, "ResourceConflictException"):
                     raise NotOursError(
-                        f"there is a function {spec.name!r} already; nothing was touched",
-                        hint="Choose another name; if `lambdamagic list` shows it as made by create, "
-                        f"`lambdamagic update {spec.name}` changes it",
+                        f"the function {spec.name!r} exists already; nothing was changed",
+                        hint="Choose another name; if `lambdamagic list` shows it as created by create, "
+                        f"run `lambdamagic update {spec.name}`",
                     ) from error
                 raise
             facts = wait_until_ready(lambda_, spec.name, self._clock)
@@ -162,13 +165,13 @@ class Functions:
     def update(
         self, spec: FunctionSpec, package: Package | None, around: Surroundings, *, with_code: bool
     ) -> tuple[str, ...]:
-        """Bring a function to what is wanted; return what has changed: `code`, `configuration`, both or nothing.
+        """Reconcile a function with its spec; return what has changed: `code`, `configuration`, both or nothing.
 
         Args:
-            spec: What is wanted.
+            spec: The requested state.
             package: What it is to hold; None to leave that as it is.
             around: The bucket; role and log group stay.
-            with_code: Whether the package's own code (not only its layers) is to replace what is there.
+            with_code: Whether the package's own code (not only its layers) is to be replaced.
 
         Raises:
             NotOursError: lambdamagic has not made it, or it is part of a deployment.
@@ -177,7 +180,7 @@ class Functions:
         self._refuse_parts(found, "deploy")
         changed = []
         with (
-            explained(f"change the function {spec.name}", function=spec.name),
+            explained(f"update the function {spec.name}", function=spec.name),
             client(self._access, "lambda") as lambda_,
         ):
             code = self._code(spec, package, around.bucket) if with_code or spec.image else None
@@ -269,13 +272,13 @@ class Functions:
         if VARIANT_TAG in found.tags:
             base = found.tags[VARIANT_TAG]
             raise NotOursError(
-                f"{name} is a variant of {base} and follows it; nothing was touched",
+                f"{name} is a variant of {base} and follows it; nothing was changed",
                 hint=f"Change or delete {base}",
             )
         if _STACK_TAG in found.tags:
             stack = found.tags[_STACK_TAG]
             raise NotOursError(
-                f"{name} is part of the deployment {stack}; nothing was touched",
+                f"{name} is part of the deployment {stack}; nothing was changed",
                 hint=f"`lambdamagic {command} {stack}`",
             )
 
@@ -326,7 +329,7 @@ def delete_variants(access: AwsAccess, name: str) -> list[str]:
 
 
 def _differs(has: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether a configuration differs in something that is wanted."""
+    """Return whether a configuration differs from the spec."""
     for name, value in wanted.items():
         found = has.get(name)
         if name == "Layers":

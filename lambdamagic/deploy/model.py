@@ -14,7 +14,7 @@ from lambdamagic.protocol.keys import PREFIX
 
 HANDLER = "lambdamagic.worker.handler.handler"
 INVOKER_HANDLER = "lambdamagic.worker.invoker.handler"
-#: What the name of a deployment's invoker has beside the function's.
+#: The suffix of the invoker's name, after the function's.
 INVOKER_SUFFIX = "-invoker"
 TAG = "lambdamagic"
 FUNCTION_TAG = {TAG: "function"}
@@ -42,7 +42,7 @@ class FunctionSpec:
         subnets: Subnets of a VPC to run in.
         security_groups: Its security groups there.
         reserved_concurrency: Executions that only this function may use, and the most that it may use; None for no
-            limit of its own.
+            own limit.
         own_layers: Kinds of layer that its code brings along, such as `agent`; made with it.
         own_environment: Variables that its code brings along.
 
@@ -67,16 +67,18 @@ class FunctionSpec:
 
     def __post_init__(self) -> None:
         checks.check_function_name(self.name)
-        LambdaPlatform(self.python, self.arch)  # tells of what Lambda does not have
+        LambdaPlatform(self.python, self.arch)  # reports what Lambda does not have
         checks.check_memory(self.memory_mb)
         checks.check_timeout(self.timeout_s)
         checks.check_ephemeral(self.ephemeral_mb)
-        checks.check_layers(self.layers, besides=len(self.own_layers))
+        checks.check_layers(self.layers, more=len(self.own_layers))
         checks.check_environment({**self.environment, **self.own_environment})
         if self.image is not None:
             checks.check_image(self.image)
             if self.layers:
-                raise ConfigError("a function from an image has no layers", hint="Put what they hold into the image")
+                raise ConfigError(
+                    "a function from an image cannot have layers", hint="Put their content into the image"
+                )
         checks.check_network(self.subnets, self.security_groups)
         if self.reserved_concurrency is not None and self.reserved_concurrency < 1:
             raise ConfigError("a reserved concurrency below 1 stops the function", hint="Give 1 or more, or none")
@@ -93,7 +95,7 @@ class StackSpec:
 
     Attributes:
         function: The function; the stack has its name.
-        bucket: A bucket that is there already, to be used instead of one of the stack's own.
+        bucket: An existing bucket, to be used instead of one that the stack creates.
         kms_key: ARN of the key that the stack's bucket is encrypted with; None for S3's own keys.
         log_days: After how many days log events are deleted.
         job_days: After how many days what a job left in the bucket is deleted.
@@ -101,8 +103,8 @@ class StackSpec:
         has_trigger: Whether objects put under `lambdamagic/trigger/` invoke the function.
         has_repository: Whether there is an ECR repository for images.
         has_invoker: Whether there is a function that hands many events to Lambda's queue in one request.
-        permissions_boundary: ARN of a policy that bounds the role, where an organisation asks for one.
-        requirements: What the function holds beside lambdamagic, as pip takes it.
+        permissions_boundary: ARN of a policy that bounds the role, if the organization requires one.
+        requirements: The function's packages in addition to lambdamagic, as pip takes them.
         versions: What that was resolved to, as `name==version`, so that a repetition gives the same.
 
     Raises:
@@ -132,16 +134,16 @@ class StackSpec:
         if self.bucket is not None:
             checks.check_bucket(self.bucket)
             if self.kms_key:
-                raise ConfigError("the key of a bucket that is there already is its own", hint="Leave --kms-key out")
+                raise ConfigError("an existing bucket keeps its own KMS key", hint="Leave out --kms-key")
             if self.has_trigger:
                 raise ConfigError(
-                    "a trigger changes the bucket's notifications, and this bucket is not the stack's own",
+                    "a trigger changes the bucket's notifications, but this bucket is not the stack's own",
                     hint="Leave out --bucket or --trigger",
                 )
         checks.check_environment(self.variables)
         for what, days in (("--job-days", self.job_days), ("--blob-days", self.blob_days)):
             if days < 1:
-                raise ConfigError(f"{what} {days} would delete what is in use", hint="Give 1 or more")
+                raise ConfigError(f"{what} {days} would delete objects in use", hint="Give 1 or more")
 
     @property
     def name(self) -> str:
@@ -165,7 +167,7 @@ class StackSpec:
         return replace(self, function=function)
 
     def remembered(self) -> dict[str, Any]:
-        """Return what stands in the template, so that the next deployment keeps what is not given anew."""
+        """Return the spec as the template stores it, so that the next deployment keeps what is not given again."""
         values = asdict(self)
         function = {key: value for key, value in values.pop("function").items() if not key.startswith("own_")}
         function["environment"] = dict(self.function.environment)

@@ -70,7 +70,7 @@ def needs_of_cells(sources: Iterable[str], modules: Iterable[str], folder: Path)
 
     Args:
         sources: The cells, as they were typed.
-        modules: Modules that the session has besides, full names.
+        modules: Full names of more modules in the session.
         folder: Where its own modules are.
     """
     imported = {*modules, *(name for source in sources for name in _imports_in_cell(source))}
@@ -114,7 +114,7 @@ def _modules_of(path: Path) -> tuple[set[str], str | None]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            f"the notebook {path} cannot be read: {error.strerror or error}", hint="Name a .ipynb or .py file"
+            f"cannot read the notebook {path}: {error.strerror or error}", hint="Name a .ipynb or .py file"
         ) from error
     if path.suffix == ".py":
         return set(_imports_in(text)), None

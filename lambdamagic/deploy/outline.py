@@ -1,4 +1,4 @@
-"""What a deployment is, in rows for people: account, function, packages, what it costs at rest. Pure."""
+"""A deployment in rows for people: account, function, packages, idle cost. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lambdamagic.deploy.model import FunctionSpec, StackSpec
 
 Row = tuple[str, str]
 
-AT_REST = "it costs storage only: packages, logs, and what jobs leave for some days"
+AT_REST = "storage only: packages, logs, and the objects of jobs, for some days"
 _WIDTH = 76  # JupyterLab on a small screen
 
 
@@ -20,13 +20,13 @@ def size_of(function: FunctionSpec) -> str:
 
 
 def outline(spec: StackSpec, *, account: str, region: str, packages: str, is_new: bool) -> list[Row]:
-    """Return what is made, where and with what; for a new deployment also what it costs at rest, and how it goes.
+    """Return what is created, where and with what; for a new deployment also its idle cost and how to delete it.
 
     Args:
         spec: What there will be.
         account: The account's number.
         region: The region.
-        packages: What the function holds beside lambdamagic, in words.
+        packages: The function's packages in addition to lambdamagic, in words.
         is_new: Whether there is nothing yet.
     """
     name = spec.function.name
@@ -36,12 +36,12 @@ def outline(spec: StackSpec, *, account: str, region: str, packages: str, is_new
     if not is_new:
         return rows
     invoker = f", and {spec.invoker_name}, which may invoke {name} and write its log" if spec.has_invoker else ""
-    bucket = "an encrypted bucket" if spec.bucket is None else f"the bucket {spec.bucket}, which is there"
+    bucket = "an encrypted bucket" if spec.bucket is None else f"the existing bucket {spec.bucket}"
     return [
         *rows,
-        ("besides", f"{bucket}, a log group, a role that may write that log and nothing else{invoker}"),
-        ("at rest", AT_REST),
-        ("undo", f"lambdamagic destroy {name}"),
+        ("with", f"{bucket}, a log group, a role that may only write that log{invoker}"),
+        ("idle cost", AT_REST),
+        ("to delete", f"lambdamagic destroy {name}"),
     ]
 
 

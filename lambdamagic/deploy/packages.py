@@ -12,7 +12,7 @@ and the agent (lambdamagic with the picklers) as a layer that all functions of o
                                Environment={"Variables": variables}, Runtime=package.platform.runtime,
                                Architectures=[package.platform.arch], Handler=HANDLER, ...)
 
-All of it is named by its digest: what is there already is not sent again, and the same input changes nothing.
+All of it is named by its digest: an existing part is not sent again, and the same input changes nothing.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Package:
         platform: Where it runs.
         code: The function's own code.
         layers: The agent first; packages win over it when names clash, as later layers do.
-        holdings: What to publish beside the function.
+        holdings: What to publish with the function.
         is_compiled: Whether it holds `.pyc` files, so that a cold start need not compile.
     """
 
@@ -100,14 +100,14 @@ def build_package(
         platform: Where it runs.
         source: The packages; wheels for the platform, whatever this machine is.
         folder: An empty folder for the zip files; the caller removes it.
-        paths: The user's own modules and folders, put beside each other at the function's import root.
+        paths: The user's own modules and folders, put at the function's import root.
         made_by: The command that changes what the function holds, for error messages.
         prefix: What layers' names begin with.
 
     Raises:
         ConfigError: A path or requirements file is not there, or a requirement cannot be read.
         PackageError: Something has no wheel.
-        PackageTooLargeError: All is larger than Lambda takes; says what mends it.
+        PackageTooLargeError: The package exceeds Lambda's limit; the hint says what to do.
     """
     check_paths(paths)
     agent, wheels, code = folder / "agent", folder / "packages", folder / "code"
@@ -187,7 +187,7 @@ def code_argument(access: AwsAccess, facts: ZipFacts, *, bucket: str | None) -> 
         return {"S3Bucket": bucket, "S3Key": upload(access, facts, bucket=bucket)}
     if facts.size_bytes > DIRECT_MAX_BYTES:
         raise PackageError(
-            f"the package is {facts.size_bytes / _MB:,.0f} MB zipped; Lambda's API takes "
+            f"the package is {facts.size_bytes / _MB:,.0f} MB zipped; the limit of Lambda's API is "
             f"{DIRECT_MAX_BYTES / _MB:.0f} MB",
             hint="Name a bucket to send it through (--bucket or LAMBDAMAGIC_BUCKET)",
         )
@@ -217,7 +217,7 @@ def publish_layer(access: AwsAccess, layer: LayerZip, platform: LambdaPlatform, 
 
 
 def publish_holdings(access: AwsAccess, holdings: Holdings, *, bucket: str | None) -> dict[str, str]:
-    """Return the variables that tell clients what a function holds; a long list goes into the bucket.
+    """Return the variables that describe to clients what a function holds; a long list goes into the bucket.
 
     Without a bucket a long list is left out: nothing can be compared then before a job is sent.
     """
@@ -247,10 +247,10 @@ def check_paths(paths: Iterable[Path]) -> None:
     names: set[str] = set()
     for path in paths:
         if not path.exists():
-            raise ConfigError(f"there is no file or folder {path}", hint="Name modules, packages or folders to put in")
+            raise ConfigError(f"no file or folder {path}", hint="Give modules, packages or folders to include")
         name = path.resolve().name
         if name in names:
-            raise ConfigError(f"two of the paths are called {name!r}", hint="Rename one of them")
+            raise ConfigError(f"two paths have the name {name!r}", hint="Rename one of them")
         names.add(name)
 
 
@@ -284,9 +284,9 @@ def _check_size(package: Package, parts: Sequence[Path]) -> None:
     largest = sorted(sizes, key=lambda top: -sizes[top])[:4]
     shown = ", ".join(f"{top} {sizes[top] / _MB:,.0f} MB" for top in largest)
     raise PackageTooLargeError(
-        f"the function's code is {package.unzipped_bytes / _MB:,.0f} MB unzipped with its layers; Lambda takes "
+        f"the function's code is {package.unzipped_bytes / _MB:,.0f} MB unzipped with its layers; Lambda's limit is "
         f"{UNZIPPED_MAX_BYTES / _MB:.0f} MB (largest: {shown})",
-        hint=f"Build an image, which may hold {AWS_LAMBDA.image_bytes.most / 1e9:.0f} GB: `lambdamagic image build` "
+        hint=f"Build an image of up to {AWS_LAMBDA.image_bytes.most / 1e9:.0f} GB: `lambdamagic image build` "
         "with the same PATHS, -r, --with or --from-notebook",
     )
 

@@ -1,4 +1,4 @@
-"""Whether a function has what captured code imports, told before anything is sent."""
+"""Whether a function has the packages that captured code imports, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def check_parity(
         return
     wanted = pinned({each.name: each.here for each in found})
     raise ParityError(
-        f"the function {function} does not have what this code imports: {'; '.join(map(str, found))} "
+        f"the function {function} lacks packages that this code imports: {'; '.join(map(str, found))} "
         "(nothing was sent)",
         hint=_mend(holdings, wanted, has_all=all(each.there is not None for each in found)),
         deployment=_deployment_of(holdings),
@@ -95,16 +95,16 @@ def check_base(holdings: Holdings, *, function: str, python: str) -> None:
     Raises:
         VersionMismatchError: They differ.
     """
-    again = f"`{holdings.made_by}`" if holdings.made_by else "make it again with this version of lambdamagic"
+    again = f"`{holdings.made_by}`" if holdings.made_by else "create it again with this version of lambdamagic"
     if holdings.python != python:
         raise VersionMismatchError(
-            f"the function {function} runs Python {holdings.python}, the notebook Python {python}",
+            f"the function {function} runs Python {holdings.python}, the notebook runs Python {python}",
             hint=f"Deploy one for Python {python} (`lambdamagic deploy` from this environment), or use --target local",
         )
     if holdings.protocol != PROTOCOL_VERSION:
         raise VersionMismatchError(
             f"the function {function} has lambdamagic {holdings.lambdamagic} (protocol {holdings.protocol}); "
-            f"this lambdamagic speaks protocol {PROTOCOL_VERSION}",
+            f"this lambdamagic uses protocol {PROTOCOL_VERSION}",
             hint=f"Bring the function up to date: {again}",
         )
 
@@ -112,17 +112,17 @@ def check_base(holdings: Holdings, *, function: str, python: str) -> None:
 def mend_of(holdings: Holdings, wanted: tuple[str, ...]) -> str:
     """Return what puts requirements into a function, as an imperative sentence."""
     if not holdings.made_by:
-        return f"put {' '.join(wanted)} into the function's package or image"
+        return f"Put {' '.join(wanted)} into the function's package or image"
     if holdings.kind == "image":
         what = " ".join(f"--with '{each}'" for each in wanted)
-        return f"build an image that has it (`lambdamagic image build {what}`), push it, and run `{holdings.made_by}`"
-    if " -r " in holdings.made_by:  # a command that takes all requirements anew, and adds none
-        return f"add {' '.join(wanted)} to the requirements and run `{holdings.made_by}`"
+        return f"Build an image that has it (`lambdamagic image build {what}`), push it, and run `{holdings.made_by}`"
+    if " -r " in holdings.made_by:  # a command that replaces all requirements
+        return f"Add {' '.join(wanted)} to the requirements and run `{holdings.made_by}`"
     return "run `" + " ".join([holdings.made_by, *(f"--add '{each}'" for each in wanted)]) + "`"
 
 
 def _mend(holdings: Holdings, wanted: tuple[str, ...], *, has_all: bool) -> str:
-    also = '; or set parity = "missing" if the versions agree well enough' if has_all else ""
+    also = '; or set parity = "missing" if the versions are close enough' if has_all else ""
     return mend_of(holdings, wanted) + also
 
 

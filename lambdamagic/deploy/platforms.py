@@ -25,8 +25,8 @@ _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 # The minors that uv knows as platforms; the highest one that Lambda's glibc reaches is asked for.
 _UV_GLIBC_MINORS = (17, 28, 31, 32, 33, 34)
 
-# What AWS's zip runtimes hold beside the standard library ("Building Lambda functions with Python"): boto3 and what
-# it needs, in versions that AWS changes as it sees fit.
+# AWS's zip runtimes add to the standard library ("Building Lambda functions with Python"): boto3 and what it needs,
+# in versions that AWS changes as it sees fit.
 RUNTIME_DISTRIBUTIONS = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six"})
 
 
@@ -53,8 +53,7 @@ class LambdaPlatform:
                     hint=f"Use Python {', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}",
                 )
             warnings.warn(
-                f"no runtime of Lambda's for Python {self.python} is known, the newest is {PYTHONS[-1]}; it is tried "
-                "all the same",
+                f"no Lambda runtime for Python {self.python} is known, the newest is {PYTHONS[-1]}; trying it anyway",
                 LimitWarning,
                 stacklevel=4,
             )

@@ -21,7 +21,7 @@ def user_policy(
     has_invoker: bool = False,
     has_trigger: bool = False,
 ) -> Json:
-    """Return what a person needs who runs cells on a deployed function.
+    """Return the policy of a person who runs cells on a deployed function.
 
     Args:
         partition: `aws`, `aws-cn` or `aws-us-gov`.
@@ -29,7 +29,7 @@ def user_policy(
         account_id: The function's account.
         function: Its name.
         bucket: The bucket's name.
-        kms_key: The ARN of the bucket's key, if it has one of its own.
+        kms_key: The ARN of the bucket's key, if it has one.
         has_invoker: Whether the function has an invoker.
         has_trigger: Whether uploads start the function.
     """
@@ -116,14 +116,14 @@ def invoker_policy(*, partition: str, region: str, account_id: str, function: st
 
 
 def deployer_policy(*, partition: str, region: str, account_id: str, name: str, kms_key: str | None = None) -> Json:
-    """Return what a person needs who runs `lambdamagic deploy`, `create`, `update`, `delete` and `destroy`.
+    """Return the policy of a person who runs `lambdamagic deploy`, `create`, `update`, `delete` and `destroy`.
 
     Args:
         partition: `aws`, `aws-cn` or `aws-us-gov`.
         region: Where to deploy.
         account_id: The account.
         name: The name that is deployed, with which all that is made begins.
-        kms_key: The ARN of the bucket's key, if it gets one of its own: the function's package lies in the bucket.
+        kms_key: The ARN of the bucket's key, if it gets one: the function's package is in the bucket.
     """
     at = f"{region}:{account_id}"
     bucket = f"arn:{partition}:s3:::{name}-*"

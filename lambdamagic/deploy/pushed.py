@@ -1,6 +1,6 @@
 """What the images hold that were pushed from this machine, by the digest that the registry knows them by.
 
-A registry does not tell what is in an image without its layers. So `lambdamagic image push` writes it down here, and
+A registry does not show what is in an image without its layers. So `lambdamagic image push` writes it down here, and
 functions that are made from the image's URI publish it as those from a package do. A function from an image that
 another machine pushed publishes nothing, and is asked itself (`deploy/told.py`).
 """
@@ -53,7 +53,7 @@ def pushed_holdings(uri: str, *, made_by: str) -> Holdings | None:
 
 
 def image_variables(uri: str, *, made_by: str) -> dict[str, str]:
-    """Return the variable that tells clients what a function from an image holds; none if it is not known or too long.
+    """Return the variable that describes to clients what a function from an image holds; none if unknown or too long.
 
     Args:
         uri: See `pushed_holdings`.

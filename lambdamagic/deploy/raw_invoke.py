@@ -42,7 +42,7 @@ class RawAnswer:
 def send_event(access: AwsAccess, name: str, payload: str) -> RawAnswer:
     """Invoke a function once and wait for its answer, however long it takes; billed.
 
-    Not by boto3, which gives up after a minute and sends it again, four times.
+    Not by boto3, which times out after a minute and sends it again, four times.
 
     Raises:
         InvocationLostError: The connection broke; whether it ran is unknown.

@@ -1,4 +1,4 @@
-"""What a deployment costs when nobody uses it, at list price. Pure.
+"""The idle cost of a deployment at list price. Pure.
 
 Prices in US dollars a GB and month from AWS's public pages "Amazon S3 pricing", "Amazon CloudWatch pricing" and
 "Amazon ECR pricing", us-east-1, as known in October 2025; other regions differ by up to a half.
@@ -27,7 +27,7 @@ class RestingCost:
 
 
 def resting_cost(stored_bytes: int, *, has_repository: bool = False) -> RestingCost:
-    """Return what a deployment costs at rest.
+    """Return the idle cost of a deployment.
 
     Args:
         stored_bytes: What its bucket holds.
@@ -36,9 +36,9 @@ def resting_cost(stored_bytes: int, *, has_repository: bool = False) -> RestingC
     usd = stored_bytes / 1024**3 * S3_GB_MONTH_USD
     month = f"{usd:.2f}" if usd >= 0.01 else "less than 0.01"
     explanation = (
-        f"At rest it costs storage only: {stored_bytes / 1e6:.1f} MB in the bucket, {month} USD a month. "
-        "Function, role, stack and log group cost nothing while nobody uses them; "
-        f"stored logs {LOGS_GB_MONTH_USD:.2f} USD a GB and month"
+        f"Idle cost: storage of {stored_bytes / 1e6:.1f} MB in the bucket, {month} USD per month. "
+        "Function, role, stack and log group cost nothing when idle; "
+        f"stored logs cost {LOGS_GB_MONTH_USD:.2f} USD per GB and month"
     )
     if has_repository:
         explanation += f", images {ECR_GB_MONTH_USD:.2f} USD"

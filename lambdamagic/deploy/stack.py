@@ -49,13 +49,13 @@ class StackEvent:
 
     @property
     def done(self) -> str:
-        """What has become of the resource, in a word such as `made`; empty while it only begins, and for the stack."""
+        """The resource's state in a word such as `created`; empty while it begins, and for the stack."""
         if self.status.endswith("_IN_PROGRESS") or self.kind == "AWS::CloudFormation::Stack":
             return ""
         if self.status.endswith("_FAILED"):
             return "failed"
         done = self.status.removesuffix("_COMPLETE").lower()
-        return {"create": "made", "update": "changed", "delete": "deleted"}.get(done, done)
+        return {"create": "created", "update": "updated", "delete": "deleted"}.get(done, done)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Stack:
     Args:
         access: The account.
         name: The stack's name.
-        on_event: Is told what happens while it is waited for.
+        on_event: Called with the events while it is waited for.
         clock: The time.
     """
 
@@ -132,7 +132,7 @@ class Stack:
         )
         if not state.is_ours:
             raise NotOursError(
-                f"there is a stack {self.name!r} that lambdamagic has not made; nothing was touched",
+                f"a stack {self.name!r} exists that lambdamagic did not create; nothing was changed",
                 hint="Choose another name: `lambdamagic deploy NAME`",
             )
         return state
@@ -147,10 +147,10 @@ class Stack:
         return dict(json.loads(body) if isinstance(body, str) else body)
 
     def create(self, body: str, parameters: Mapping[str, str]) -> bool:
-        """Begin to make it; return False if somebody else has made it in the meantime."""
+        """Begin to create it; return False if another process has created it in the meantime."""
         from botocore.exceptions import ClientError
 
-        with explained(f"make the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"create the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             self._skip_old_events(cloudformation)
             try:
                 cloudformation.create_stack(**self._arguments(body, parameters), OnFailure="ROLLBACK")
@@ -164,7 +164,7 @@ class Stack:
         """Begin to change it; return False if nothing differs, None if it cannot be changed in its present state."""
         from botocore.exceptions import ClientError
 
-        with explained(f"change the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with explained(f"update the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             self._skip_old_events(cloudformation)
             try:
                 cloudformation.update_stack(**self._arguments(body, parameters))
@@ -183,8 +183,8 @@ class Stack:
             cloudformation.delete_stack(StackName=self.name)
 
     def continue_rollback(self) -> None:
-        """Begin to mend a stack whose way back failed."""
-        with explained(f"mend the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        """Begin to repair a stack whose rollback failed."""
+        with explained(f"repair the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             self._skip_old_events(cloudformation)
             cloudformation.continue_update_rollback(StackName=self.name)
 
@@ -230,7 +230,7 @@ class Stack:
             if self._clock.monotonic() > deadline:
                 raise AwsBusyError(
                     f"the stack {self.name} is still in {state.status} after {_PATIENCE_S / 60:.0f} minutes",
-                    hint="Look with `lambdamagic status`, and run the command again: it goes on from there",
+                    hint="Check `lambdamagic status`, and run the command again: it continues from there",
                 )
             self._clock.sleep(self._poll_s())
             state = self.state(state.id)
@@ -247,9 +247,9 @@ class Stack:
         failed = [event for event in self.events(state.id if state else None) if event.is_failure]
         latest = failed[-3:]
         what = "; ".join(f"{event.resource} ({event.kind}): {event.reason}" for event in latest)
-        hint = "Mend what AWS says above and run the command again: it goes on from the state that there is"
+        hint = "Fix the cause above and run the command again: it continues from the current state"
         if missing_right(what) is not None:
-            hint = "Ask for the rights that `lambdamagic policy deployer` prints, and run the command again"
+            hint = "Ask for the policy that `lambdamagic policy deployer` prints, and run the command again"
         return StackFailedError(
             f"could not {doing} the stack {self.name}: it ended as {status}" + (f". {what}" if what else ""), hint=hint
         )

@@ -29,7 +29,7 @@ def template(spec: StackSpec, *, with_function: bool = True) -> Json:
     Its parameters `CodeBucket` and `CodeKey` say where the package is; a function from an image has none.
 
     Args:
-        spec: What is wanted.
+        spec: The requested state.
         with_function: Without it the template holds the bucket only: that must be there before the package is.
     """
     resources: Json = {}
@@ -161,7 +161,7 @@ def _function_resources(spec: StackSpec) -> Json:
 
 def _role(spec: StackSpec) -> Json:
     properties: Json = {
-        "Description": f"What the function {spec.name} may do itself: log",
+        "Description": f"Permissions of the function {spec.name}: log",
         "AssumeRolePolicyDocument": trust_policy(),
         "Policies": [{"PolicyName": "logs", "PolicyDocument": policy_document(writes_log("LogGroup"))}],
     }

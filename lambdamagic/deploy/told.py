@@ -59,7 +59,7 @@ def told_holdings(transport: Transport, function: str, *, mark: str | None, time
     try:
         reply = transport.invoke(InvokeCall(function, event, timeout_s=min(timeout_s, _PATIENCE_S)))
     except LambdaMagicError:
-        return None  # the job meets the same, and tells it better
+        return None  # the job meets the same error, and reports it better
     holdings = None
     with contextlib.suppress(ProtocolError):
         holdings = read_told(reply.payload)

@@ -26,7 +26,7 @@ def trigger_secret(access: AwsAccess, function: str) -> bytes:
     text = (configuration.get("Environment") or {}).get("Variables", {}).get(VARIABLE, "")
     if not text:
         raise ConfigError(
-            f"the function {function} takes no requests from a bucket",
+            f"the function {function} has no trigger for a bucket",
             hint="Run `lambdamagic deploy --trigger`, or use --mode event",
         )
     return bytes.fromhex(text)

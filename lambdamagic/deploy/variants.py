@@ -23,8 +23,8 @@ TAG = "lambdamagic:variant-of"
 #: Taken over as they are. What Lambda answers in another shape than it takes is in `_configuration`.
 _SAME = ("Runtime", "Role", "Handler", "MemorySize", "Timeout", "KMSKeyArn", "FileSystemConfigs", "EphemeralStorage")
 _WHEN_DENIED = (
-    "allow lambda:GetFunction, lambda:CreateFunction, lambda:TagResource and iam:PassRole on the function's role; or "
-    'ask for no more than the function has (setting variants = "never")'
+    "Allow lambda:GetFunction, lambda:CreateFunction, lambda:TagResource and iam:PassRole on the function's role; or "
+    'keep to its own size (setting variants = "never")'
 )
 
 
@@ -75,20 +75,20 @@ class VariantMaker:
             base = self._read_base(client)
             if found.tags.get(TAG) != base.name:
                 raise TargetError(
-                    f"a function {name} exists, and it is no variant of {base.name} that lambdamagic made",
+                    f"a function {name} exists, but lambdamagic did not create it as a variant of {base.name}",
                     hint="Rename or delete it, or ask for another size",
                 )
             self._keep_in_step(client, base, found, _configuration(base, memory_mb, timeout_s))
             return _facts(client, name)
 
     def make(self, name: str, memory_mb: int, timeout_s: int) -> FunctionFacts:
-        """Make a variant, and wait until it is active. Costs nothing at rest.
+        """Create a variant, and wait until it is active. An idle variant costs nothing.
 
         Raises:
-            PackageError: The base's code cannot be had.
+            PackageError: The base's code cannot be downloaded.
             TargetError: It cannot be made; says which rights it takes.
         """
-        with _calling(self._access, f"make the function {name}", name) as client:
+        with _calling(self._access, f"create the function {name}", name) as client:
             base = self._read_base(client)
             tags = {key: value for key, value in base.tags.items() if not key.startswith("aws:")}
             try:
@@ -108,7 +108,7 @@ class VariantMaker:
         if self._base is None:
             found = _get(client, self._function)
             if found is None:
-                raise FunctionMissingError(f"there is no function {self._function!r} in this account and region")
+                raise FunctionMissingError(f"no function {self._function!r} in this account and region")
             self._base = found
         return self._base
 
@@ -151,7 +151,7 @@ class VariantMaker:
                 path.write_bytes(fetch(str(base.code.get("Location", ""))))
             except (OSError, ValueError, TransferError) as error:
                 raise PackageError(
-                    f"the code of {base.name} cannot be had to make a variant of it: {error}",
+                    f"cannot download the code of {base.name} to create a variant: {error}",
                     hint="Deploy the function again with lambdamagic, which keeps its package in the bucket",
                 ) from error
             return code_argument(self._access, facts_of(path), bucket=self._bucket)

@@ -23,7 +23,7 @@ Installer = Literal["auto", "uv", "pip"]
 RESOLVE_TIMEOUT_S = 600
 _MOST_NAMED = 8
 
-# How uv and pip say that a package cannot be had as a wheel. Both are tried on the whole output.
+# How uv and pip say that a package is not available as a wheel. Both are tried on the whole output.
 _NO_WHEEL = (
     re.compile(r"(?:all versions of|only) ([\w.-]+?)(?:[=<>!~][^ ]*)? ha(?:s|ve) no (?:usable )?wheels"),
     re.compile(r"Because ([\w.-]+?)==\S+ has no (?:usable )?wheels"),
@@ -87,27 +87,27 @@ def install_wheels(
         return
     for file in source.files:
         if not file.is_file():
-            raise ConfigError(f"there is no requirements file {file}", hint="Name one with -r FILE")
+            raise ConfigError(f"no requirements file {file}", hint="Give an existing file with -r FILE")
     tool = _find_tool(installer)
     output = _run(tool, source, platform, folder)
     if output is None:
         return
     if _UNREADABLE.search(output):
         raise ConfigError(
-            f"a requirement cannot be read:\n{_tail(output)}",
+            f"cannot read a requirement:\n{_tail(output)}",
             hint="Write it as pip takes it: NAME, NAME==VERSION, a URL, or the path of a wheel",
         )
     missing = _without_wheel(output)
     if not missing:
         raise PackageError(
-            f"the packages for {platform} could not be resolved by {tool.name}:\n{_tail(output)}",
-            hint="Mend the requirements; `-r FILE` takes what pip takes",
+            f"{tool.name} could not resolve the packages for {platform}:\n{_tail(output)}",
+            hint="Fix the requirements; `-r FILE` takes a pip requirements file",
         )
     named = _all_without_wheel(tool, source, platform, folder, missing)
     unknown = sorted(set(_UNKNOWN.findall(output)))
     if unknown:
         raise PackageError(
-            f"no such package: {', '.join(unknown)}", hint="Check the spelling and the package index's address"
+            f"unknown package: {', '.join(unknown)}", hint="Check the spelling and the package index's address"
         )
     raise PackageError(
         f"no wheel for {platform}: {', '.join(named)}",
@@ -164,7 +164,7 @@ def _run(tool: _Tool, source: WheelSource, platform: LambdaPlatform, folder: Pat
     if done.returncode == 0:
         return None
     if "No module named pip" in done.stderr:
-        raise PackageError("neither uv nor pip is here to resolve packages", hint="Install one: `pip install uv`")
+        raise PackageError("neither uv nor pip is installed to resolve packages", hint="Install one: `pip install uv`")
     return done.stderr + done.stdout
 
 
@@ -185,7 +185,7 @@ def _all_without_wheel(
         while len(named) < _MOST_NAMED:
             smaller = tuple(line for line in left.requirements if _name_of(line) not in map(_normal, named))
             if len(smaller) == len(left.requirements):
-                break  # it was pulled in by another, or stands in a file
+                break  # it was pulled in by another, or is in a file
             left = WheelSource(smaller, left.files, left.constraints)
             output = _run(tool, left, platform, scratch) if left else None
             more = _without_wheel(output) if output else []

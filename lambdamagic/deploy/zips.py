@@ -90,7 +90,7 @@ def write_zip(target: Path, files: Iterable[tuple[str, Path | bytes]]) -> ZipFac
 
 
 def facts_of(path: Path, unzipped_bytes: int | None = None) -> ZipFacts:
-    """Return the facts of a zip file that is there."""
+    """Return the facts of an existing zip file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):

@@ -3,6 +3,6 @@
 Decisions
 ---------
 
-It is a package beside `api`
+It is a package next to `api`
     Its round trip goes through a target. Findings are data; the command and the magic only show them.
 """

@@ -39,7 +39,7 @@ _SOURCES = {
 
 
 def client_maker(access: AwsAccess) -> Client:
-    """Return what makes clients that tell soon when something is wrong."""
+    """Return a factory of clients that fail soon when something is wrong."""
     return lambda service: access.client(
         service, connect_timeout=5, read_timeout=20, retries={"max_attempts": 2, "mode": "standard"}
     )
@@ -73,8 +73,8 @@ def check_region(access: AwsAccess, settings: Settings) -> Finding:
         from difflib import get_close_matches
 
         near = get_close_matches(region, known, n=1)
-        mend = f"set the region to {near[0]}" if near else "set the setting `region`, or AWS_DEFAULT_REGION"
-        return Finding("region", "warning", f"{region} is not among the {len(known)} that boto3 knows", mend)
+        fix = f"Set the region to {near[0]}" if near else "Set the setting `region`, or AWS_DEFAULT_REGION"
+        return Finding("region", "warning", f"{region} is not among the {len(known)} regions that boto3 knows", fix)
     return Finding("region", "ok", f"{region} (from {where})", facts={"region": region})
 
 
@@ -86,14 +86,14 @@ def check_identity(client: Client) -> tuple[Finding, Who | None]:
         with closing(client("sts")) as sts:
             told = sts.get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        return _failed("identity", error_from_botocore(error, AwsContext("ask AWS who these credentials are"))), None
+        return _failed("identity", error_from_botocore(error, AwsContext("identify the credentials"))), None
     except LambdaMagicError as error:
         return _failed("identity", error), None
     who = Who(str(told["Arn"]), str(told["Account"]))
     state = "warning" if who.arn.endswith(":root") else "ok"
-    mend = "do not use the account's root user; make a role or user with the policy of `lambdamagic policy user`"
+    fix = "Do not use the account's root user; create a role or user with the policy of `lambdamagic policy user`"
     facts = {"arn": who.arn, "account": who.account_id}
-    return Finding("identity", state, who.arn, mend if state == "warning" else "", facts), who  # type: ignore[arg-type]
+    return Finding("identity", state, who.arn, fix if state == "warning" else "", facts), who  # type: ignore[arg-type]
 
 
 def check_bucket(client: Client, bucket: str | None, *, region: str) -> Finding:
@@ -101,8 +101,8 @@ def check_bucket(client: Client, bucket: str | None, *, region: str) -> Finding:
     from botocore.exceptions import BotoCoreError, ClientError
 
     if bucket is None:
-        text = "none is set: values above 4 MB and mode event do not work"
-        return Finding("bucket", "warning", text, "run `lambdamagic deploy`, or set LAMBDAMAGIC_BUCKET")
+        text = "no bucket is set: values above 4 MB and mode event do not work"
+        return Finding("bucket", "warning", text, "Run `lambdamagic deploy`, or set LAMBDAMAGIC_BUCKET")
     try:
         with closing(client("s3")) as s3:
             # Not HeadBucket, which needs the right to list all of it: the printed policy allows our prefix alone.
@@ -110,13 +110,13 @@ def check_bucket(client: Client, bucket: str | None, *, region: str) -> Finding:
     except (BotoCoreError, ClientError) as error:
         code = getattr(error, "response", {}).get("Error", {}).get("Code")
         if code == "NoSuchBucket":
-            mend = "create it (`lambdamagic deploy` makes one), or set the setting `bucket`"
-            return Finding("bucket", "failed", f"there is no bucket {bucket!r}", mend)
+            fix = "Create it (`lambdamagic deploy` does), or set `bucket` to an existing one"
+            return Finding("bucket", "failed", f"no bucket {bucket!r}", fix)
         return _failed("bucket", error_from_botocore(error, AwsContext(f"look at {bucket}", bucket=bucket)))
     theirs = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region") or region
     if theirs != region:
         text = f"{bucket} is in {theirs}, the function in {region}: slower, and traffic between regions costs"
-        return Finding("bucket", "warning", text, f"use a bucket in {region}", {"region": theirs})
+        return Finding("bucket", "warning", text, f"Use a bucket in {region}", {"region": theirs})
     return Finding("bucket", "ok", bucket, facts={"bucket": bucket, "region": theirs})
 
 
@@ -133,10 +133,10 @@ def check_function(access: AwsAccess, name: str) -> tuple[Finding, FunctionFacts
     if facts.state in ("Failed", "Pending") or update != "Successful":
         reason = facts.configuration.get("StateReason") or facts.configuration.get("LastUpdateStatusReason") or ""
         text = f"{name} is not ready: state {facts.state}, last update {update}. {reason}".rstrip()
-        mend = "wait a moment" if "Pending" in text or "InProgress" in text else "deploy it again"
-        return Finding("function", "failed", text, mend, told), facts
+        fix = "Wait a minute" if "Pending" in text or "InProgress" in text else "Deploy it again"
+        return Finding("function", "failed", text, fix, told), facts
     if facts.state == "Inactive":
-        return Finding("function", "warning", f"{name} sleeps; its next start is slow", "run a cell", told), facts
+        return Finding("function", "warning", f"{name} is inactive; its next start is slow", "Run a cell", told), facts
     return Finding("function", "ok", f"{name}: {size}", facts=told), facts
 
 
@@ -168,19 +168,21 @@ def check_parity(
     python = holdings.python if holdings else function.runtime.removeprefix("python")
     redo = holdings.made_by if holdings and holdings.made_by else "lambdamagic deploy"
     if python and python != here:
-        mend = f"run `{redo}` from this environment, or use a notebook with Python {python}"
-        yield Finding("function's Python", "failed", f"{python} there, {here} here", mend, {"python": python})
+        fix = f"Run `{redo}` from this environment, or use a notebook with Python {python}"
+        yield Finding("function's Python", "failed", f"{python} there, {here} here", fix, {"python": python})
     else:
-        text = python or "not known: an image that does not say"
+        text = python or "unknown: the image does not state it"
         yield Finding("function's Python", "ok" if python else "skipped", text, facts={"python": python})
     if holdings is None:
-        text = f"what it holds cannot be read: {trouble}" if trouble else "the function does not say what it holds"
-        mend = "deploy it with lambdamagic, and missing packages are told before a job is sent"
-        yield Finding("function's packages", "warning", text, mend)
+        text = (
+            f"its package list cannot be read: {trouble}" if trouble else "the function does not publish its packages"
+        )
+        fix = "Deploy it with lambdamagic, so that missing packages are reported before a job is sent"
+        yield Finding("function's packages", "warning", text, fix)
         return
     if holdings.protocol != PROTOCOL_VERSION:
         text = f"it has lambdamagic {holdings.lambdamagic}, protocol {holdings.protocol}; here {PROTOCOL_VERSION}"
-        yield Finding("protocol", "failed", text, f"run `{redo}`", {"protocol": holdings.protocol})
+        yield Finding("protocol", "failed", text, f"Run `{redo}`", {"protocol": holdings.protocol})
     else:
         there = f" (lambdamagic {holdings.lambdamagic} there)" if holdings.lambdamagic else ""
         text = f"{holdings.protocol}{there}"
@@ -198,8 +200,8 @@ def _package_parity(holdings: Holdings, modules: Iterable[str], redo: str) -> Fi
         text = "this notebook has imported: " + "; ".join(map(str, found))
         return Finding("function's packages", "warning", text, mend_of(holdings, wanted), facts)
     if shared:
-        text = "other versions than here, should you import them: " + "; ".join(shared[:6])
-        return Finding("function's packages", "warning", text, f"run `{redo}` with the versions that you use", facts)
+        text = "versions differ from this machine's: " + "; ".join(shared[:6])
+        return Finding("function's packages", "warning", text, f"Run `{redo}` with the versions that you use", facts)
     used = len(distributions_of(imported))
     number = len(holdings.packages)
     text = f"{number} {'package' if number == 1 else 'packages'}" + (
@@ -225,21 +227,21 @@ def _shared_but_different(holdings: Holdings, told: set[str]) -> list[str]:
 
 
 def check_concurrency(client: Client, function: FunctionFacts | None, *, wanted: int) -> Finding:
-    """How many invocations may run at once in this account, next to what is wanted."""
+    """The account's concurrency, compared with the number that jobs request."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         with closing(client("lambda")) as lambda_:
             limit: Mapping[str, Any] = lambda_.get_account_settings()["AccountLimit"]
     except (BotoCoreError, ClientError) as error:
-        ours = error_from_botocore(error, AwsContext("ask for the account's limits"))
-        return Finding("concurrency", "skipped", ours.message, "allow lambda:GetAccountSettings to see it")
+        ours = error_from_botocore(error, AwsContext("get the account's limits"))
+        return Finding("concurrency", "skipped", ours.message, "Allow lambda:GetAccountSettings to see it")
     quota, left = int(limit["ConcurrentExecutions"]), int(limit["UnreservedConcurrentExecutions"])
     facts = {"quota": quota, "unreserved": left, "wanted": wanted}
-    text = f"{left:,} of the account's {quota:,} are unreserved; a job asks for up to {wanted:,}"
+    text = f"{left:,} of the account's {quota:,} are unreserved; a job uses up to {wanted:,}"
     if left < wanted:
-        mend = f"set max_concurrency to {left or 1}, or ask for more (Service Quotas, Lambda, Concurrent executions)"
-        return Finding("concurrency", "warning", f"{text}: more is throttled", mend, facts)
+        fix = f"Set max_concurrency to {left or 1}, or request a higher quota (Service Quotas, Concurrent executions)"
+        return Finding("concurrency", "warning", f"{text}: more is throttled", fix, facts)
     return Finding("concurrency", "ok", text, facts=facts)
 
 

@@ -66,7 +66,7 @@ def examine(
             failed = failed or finding.state == "failed"
             yield finding
         if failed or settings.function is None:
-            yield Finding("round trip", "skipped", "not tried, since a check before it failed")
+            yield Finding("round trip", "skipped", "not tried, because an earlier check failed")
             return
     if with_round_trip:
         yield from _round_trip(resolved, access, target)
@@ -94,7 +94,7 @@ def _account(
             yield check_rights(access, who, function=name, bucket=settings.bucket, client=client)
         yield check_bucket(client, settings.bucket, region=access.region)
         if settings.function is None:
-            yield Finding("function", "skipped", "none is set")
+            yield Finding("function", "skipped", "no function is set")
         else:
             finding, function = check_function(access, settings.function)
             yield finding
@@ -134,7 +134,7 @@ def _reach(access: AwsAccess) -> Iterator[tuple[Finding, Reached | None]]:
 
 
 def _told_by(access: AwsAccess, function: FunctionFacts) -> Holdings | None:
-    """Ask a function that publishes nothing what it holds, unless its code has told before."""
+    """Ask a function that publishes nothing what it holds, unless its code was examined before."""
     mark = code_mark(function.configuration)
     with closing(LambdaTransport(access, max_connections=1)) as transport:
         return told_holdings(transport, function.name, mark=mark, timeout_s=function.timeout_s)
@@ -160,7 +160,7 @@ def _fetch(client: Callable[[str], object], bucket: str | None) -> Callable[[str
 
 
 def _round_trip(resolved: ResolvedSettings, access: AwsAccess | None, target: Target | None) -> Iterator[Finding]:
-    """Run a small cell twice: the first tells what a cold start costs, the second what every cell costs."""
+    """Run a small cell twice: the first measures a cold start, the second a warm cell."""
     # What was asked for in size is not the question here, and a variant is not to be made for it.
     plain = replace(
         resolved, origins={k: v for k, v in resolved.origins.items() if k not in ("memory_mb", "timeout_s")}

@@ -19,14 +19,14 @@ class Finding:
         check: What was looked at.
         state: `failed` keeps jobs from running; a `warning` may, or costs time; `skipped` says why in `text`.
         text: What was found. Never a secret.
-        mend: What to do, as one imperative sentence; empty where nothing is to be done.
+        fix: What to do, as one imperative sentence; empty if there is nothing to do.
         facts: The same for programs.
     """
 
     check: str
     state: State
     text: str
-    mend: str = ""
+    fix: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class Finding:
             "check": self.check,
             "state": self.state,
             "text": self.text,
-            "mend": self.mend or None,
+            "fix": self.fix or None,
             "facts": dict(self.facts),
         }
 
@@ -44,7 +44,7 @@ def summary(findings: list[Finding]) -> str:
     """Return one line over all."""
     count = {state: sum(1 for each in findings if each.state == state) for state in SIGNS}
     if count["failed"]:
-        return f"{count['failed']} of {len(findings)} checks failed; what mends the first often mends the next"
+        return f"{count['failed']} of {len(findings)} checks failed; fix the first one first, it often causes the next"
     if count["warning"]:
-        return f"jobs can run; {count['warning']} {'thing' if count['warning'] == 1 else 'things'} to look at"
-    return "all is well"
+        return f"jobs can run; {count['warning']} {'warning' if count['warning'] == 1 else 'warnings'}"
+    return "all checks passed"

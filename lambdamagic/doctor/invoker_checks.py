@@ -22,7 +22,7 @@ def check_invoker(access: AwsAccess, function: FunctionFacts, *, may_invoke: boo
         may_invoke: Whether it may be asked, which is billed as an invocation of some milliseconds.
     """
     if not may_invoke:
-        return Finding("invoker", "skipped", f"{function.invoker}: not asked")
+        return Finding("invoker", "skipped", f"{function.invoker}: not invoked")
     asked = FunctionRef(function.name, function.memory_mb, function.timeout_s, invoker=function.invoker)
     try:
         with closing(LambdaTransport(access, max_connections=1)) as transport:

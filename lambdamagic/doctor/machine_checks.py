@@ -23,8 +23,8 @@ def check_python() -> Finding:
     full = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     facts = {"version": platform.python_version(), "executable": sys.executable}
     if python_here() not in PYTHONS:
-        mend = f"use Python {PYTHONS[0]} to {PYTHONS[-1]} in the notebook, or an image with this Python"
-        return Finding("Python", "warning", f"{full}: Lambda has no runtime for it", mend, facts)
+        fix = f"Use Python {PYTHONS[0]} to {PYTHONS[-1]} in the notebook, or an image with this Python"
+        return Finding("Python", "warning", f"{full}: Lambda has no runtime for it", fix, facts)
     return Finding("Python", "ok", full, facts=facts)
 
 
@@ -38,7 +38,7 @@ def check_packages() -> Finding:
     if missing:
         return Finding("packages", "failed", f"not installed: {', '.join(missing)}", "pip install lambdamagic", facts)
     if found.get("ipykernel") == "7.0.0":
-        why = "ipykernel 7.0.0 loses what background threads show"
+        why = "ipykernel 7.0.0 loses the output of background threads"
         return Finding("packages", "warning", why, "pip install -U ipykernel", facts)
     return Finding("packages", "ok", text, facts=facts)
 
@@ -55,8 +55,8 @@ def check_settings(resolved: ResolvedSettings) -> Iterator[Finding]:
         yield Finding("settings", "ok", f"jobs go to {why}", facts=facts)
         return
     if settings.function is None:
-        mend = "run `lambdamagic deploy`, which makes a function and sets it, or set LAMBDAMAGIC_FUNCTION"
-        yield Finding("settings", "failed", "target aws, and no function is set", mend, facts)
+        fix = "Run `lambdamagic deploy`, which creates a function and configures it, or set LAMBDAMAGIC_FUNCTION"
+        yield Finding("settings", "failed", "the target is aws, but no function is set", fix, facts)
         return
     where = resolved.origin("function")
     yield Finding("settings", "ok", f"jobs go to the function {settings.function} ({where})", facts=facts)

@@ -83,7 +83,7 @@ def check_reach(service: str, url: str, *, ca_file: str | None, proxy: str | Non
     try:
         found = reach(url, ca_file=ca_file)
     except (OSError, http.client.HTTPException) as error:
-        return Finding(check, "failed", f"{url}: {_said(error)}", _mend(error), {"url": url}), None
+        return Finding(check, "failed", f"{url}: {_said(error)}", _fix(error), {"url": url}), None
     parts = [f"DNS {found.dns_ms:.1f}", f"connect {found.connect_ms:.1f}"]
     if found.tls_ms is not None:
         parts.append(f"TLS {found.tls_ms:.1f}")
@@ -95,16 +95,18 @@ def check_reach(service: str, url: str, *, ca_file: str | None, proxy: str | Non
 def check_clock(skew_s: float | None) -> Finding:
     """Whether this clock is near enough to AWS's for signatures and presigned URLs."""
     if skew_s is None:
-        return Finding("clock", "skipped", "no answer of AWS's with a date")
+        return Finding("clock", "skipped", "no response from AWS with a date")
     ahead = "ahead of" if skew_s > 0 else "behind"
     text = f"{abs(skew_s):,.0f} s {ahead} AWS's"
-    mend = "set this machine's clock right (NTP: `timedatectl set-ntp true`)"
+    fix = "Correct this machine's clock (NTP: `timedatectl set-ntp true`)"
     facts = {"skew_s": skew_s}
     if abs(skew_s) >= _SKEW_MOST_S:
-        return Finding("clock", "failed", f"{text}: AWS refuses signatures that are 15 minutes off", mend, facts)
+        return Finding("clock", "failed", f"{text}: AWS refuses signatures that are off by 15 minutes", fix, facts)
     if abs(skew_s) >= _SKEW_NOTICE_S:
-        return Finding("clock", "warning", f"{text}: presigned URLs end sooner or later than they should", mend, facts)
-    return Finding("clock", "ok", f"{text} (1 s is the measure's own)" if abs(skew_s) >= 1 else "agrees", facts=facts)
+        return Finding("clock", "warning", f"{text}: presigned URLs expire too early or too late", fix, facts)
+    return Finding(
+        "clock", "ok", f"{text} (the measurement is accurate to 1 s)" if abs(skew_s) >= 1 else "agrees", facts=facts
+    )
 
 
 def _skew_s(date: str | None) -> float | None:
@@ -120,7 +122,7 @@ def _skew_s(date: str | None) -> float | None:
 
 def _said(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
-        return "its name is not known to DNS"
+        return "its name is not in DNS"
     if isinstance(error, ssl.SSLError):
         return f"its TLS certificate was not accepted: {error.reason or error}"
     if isinstance(error, TimeoutError):
@@ -128,12 +130,12 @@ def _said(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
-def _mend(error: Exception) -> str:
+def _fix(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return "if a proxy re-signs TLS here, name its CA file in AWS_CA_BUNDLE"
+        return "If a proxy re-signs TLS here, set AWS_CA_BUNDLE to its CA file"
     if isinstance(error, socket.gaierror):
-        return "check the settings region and endpoint_url, and this machine's DNS"
-    return "check the network, a proxy that may be needed (HTTPS_PROXY), and the setting endpoint_url"
+        return "Check the settings region and endpoint_url, and this machine's DNS"
+    return "Check the network, the proxy (HTTPS_PROXY) and the setting endpoint_url"
 
 
 def _without_password(proxy: str) -> str:

@@ -14,7 +14,7 @@ from lambdamagic.deploy.policies import user_policy
 from lambdamagic.doctor.findings import Finding
 from lambdamagic.errors import LambdaMagicError
 
-_MEND = "ask whoever manages the account for the policy that `lambdamagic policy user` prints"
+_FIX = "Ask the account's administrator for the policy that `lambdamagic policy user` prints"
 
 #: Without these jobs run all the same, less well.
 _USEFUL = {"lambda:GetFunctionEventInvokeConfig", "logs:FilterLogEvents", "s3:AbortMultipartUpload"}
@@ -25,7 +25,7 @@ class Who:
     """Whose rights are in question.
 
     Attributes:
-        arn: The identity's ARN, as STS tells it.
+        arn: The identity's ARN, from STS.
         account_id: The account.
     """
 
@@ -68,15 +68,15 @@ def check_rights(
         how = "simulated by IAM"
     except Exception as error:  # noqa: BLE001  # whatever keeps it from being simulated: it is tried then
         reason = getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
-        how = f"tried by harmless calls; IAM's simulation: {reason}"
+        how = f"tested with harmless calls; IAM's simulation: {reason}"
         denied = list(_tried(client, function=function, bucket=bucket))
     needed = [action for action in denied if action not in _USEFUL]
     facts = {"denied": denied, "how": how}
     if needed:
-        return Finding("rights", "failed", f"not allowed: {', '.join(needed)} ({how})", _MEND, facts)
+        return Finding("rights", "failed", f"not allowed: {', '.join(needed)} ({how})", _FIX, facts)
     if denied:
-        return Finding("rights", "warning", f"not allowed, and useful: {', '.join(denied)} ({how})", _MEND, facts)
-    return Finding("rights", "ok", f"all that jobs need ({how})", facts=facts)
+        return Finding("rights", "warning", f"not allowed, but useful: {', '.join(denied)} ({how})", _FIX, facts)
+    return Finding("rights", "ok", f"everything that jobs need ({how})", facts=facts)
 
 
 def _simulated(client: Callable[[str], Any], who: Who, policy: dict[str, Any], *, has_bucket: bool) -> Iterator[str]:
@@ -147,4 +147,4 @@ def _refused(action: str, call: Callable[..., Any], **arguments: Any) -> Iterato
         if code in ("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"):
             yield action
     except LambdaMagicError:
-        return  # no question of rights; its own check tells it
+        return  # not about permissions; a separate check reports it

@@ -138,7 +138,7 @@ class Lines:
         target = session.target(resolved) if resolved.settings.resolved_target() == "local" else None
         modules = [value.__name__ for value in session.shell.user_ns.values() if isinstance(value, ModuleType)]
         findings = list(examine(resolved, modules=modules, target=target))
-        rows = [(f"{SIGNS[each.state]} {each.check}", each.text, each.mend) for each in findings]
+        rows = [(f"{SIGNS[each.state]} {each.check}", each.text, each.fix) for each in findings]
         return Table("Doctor", ("check", "found~", "what to do~"), rows, [summary(findings)])
 
     def _record(self, words: list[str]) -> JobRecord:

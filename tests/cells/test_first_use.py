@@ -68,7 +68,7 @@ def test_it_is_asked_in_the_notebook_and_never_waited_for_where_nobody_is(kernel
     told = made.stream("stdout")
     assert question == "Deploy lambdamagic now? [y/N] "
     assert f"123456789012, {account.access.region}" in told and "parcel 1.4.2" in told and "storage only" in told
-    assert "✓ Function made" in told
+    assert "✓ Function created" in told
     assert made.value == "('1.4.2', 'lambdamagic')"
 
     lacking = "%%lambda\nimport parcel, weights\nparcel.VERSION + weights.VERSION"
@@ -87,6 +87,6 @@ def test_it_is_asked_in_the_notebook_and_never_waited_for_where_nobody_is(kernel
     kernel.run("os.environ['LAMBDAMAGIC_DEPLOY'] = 'ask'\nos.environ['XDG_CONFIG_HOME'] += '/of-a-colleague'")
     kernel.run("%reset -f")
     used, question = kernel.run_asked("%%lambda\nimport weights\nweights.VERSION", "y")
-    assert question == "Use lambdamagic, with these packages added where they are not? [y/N] "
+    assert question == "Use lambdamagic, and add the missing packages? [y/N] "
     assert used.value == "'0.3.1'"
     assert kernel.run(lacking).value == "'1.4.20.3.1'", "what the other notebook needs is there still"

@@ -74,8 +74,9 @@ def test_a_package_that_the_function_lacks(deployed):
     deployed.ok("blob = bytes(9_000_000)")
     error = _refused(deployed, "import sklearn.linear_model\nlen(blob)")
     version = distributions_of(["sklearn"])["scikit-learn"]
-    assert f"the function parity does not have what this code imports: scikit-learn (here {version}) is missing" in str(
-        error
+    assert (
+        f"the function parity lacks packages that this code imports: scikit-learn (here {version}) is missing"
+        in str(error)
     )
     assert f"`lambdamagic update parity --add 'scikit-learn=={version}'`" in error.hint
 

@@ -40,13 +40,13 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
     assert done.status == 0, done.err
     assert "✓ Function" in done.err
     assert f"Making lambdamagic in {region}: Python" in done.err
-    assert "At rest it costs storage only" in done.out
+    assert "Idle cost: storage" in done.out
     policy = call("policy", "user").document
     assert done.out.splitlines()[-4:] == [
-        "What next:",
-        "  in a notebook: %load_ext lambdamagic, and the next %%lambda cell runs there",
-        "  lambdamagic doctor checks the whole way, lambdamagic demo runs sixteen tasks",
-        "  others need the rights that `lambdamagic policy user` prints",
+        "Next steps:",
+        "  in a notebook: %load_ext lambdamagic, then run a %%lambda cell",
+        "  lambdamagic doctor checks the deployment, lambdamagic demo runs 16 tasks",
+        "  other users need the policy that `lambdamagic policy user` prints",
     ]
     assert path.read_text().startswith(mine), "the rest of the file is left alone"
     settings = tomllib.loads(path.read_text())
@@ -57,7 +57,7 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
 
     again = call("deploy", "--no-config", "--json").document
     assert (again["changed"], again["settings"], again["user_policy"]) == (False, None, policy)
-    assert "the rights that `lambdamagic policy user` prints" in call("deploy", "--no-config").out
+    assert "the policy that `lambdamagic policy user` prints" in call("deploy", "--no-config").out
     changed = call("deploy", "--memory", "1024", "--plan", "--json").document
     assert changed["changes"][0]["properties"] == [{"path": "MemorySize", "before": "512", "after": "1024"}]
 
@@ -85,13 +85,13 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
         (("--python", "3.8"), "no runtime for Python 3.8"),
         (("--layer", "numpy"), "arn:aws:lambda"),
         (("--env", "AWS_REGION=x"), "Lambda sets AWS_REGION itself"),
-        (("--env", "LAMBDAMAGIC_HOLDS=x"), "lambdamagic's own"),
+        (("--env", "LAMBDAMAGIC_HOLDS=x"), "reserved"),
         (("--memory", "64", "-r", "nowhere.txt"), "The nearest is 128"),
         (("-r", "nowhere.txt"), "no requirements file nowhere.txt"),
         (("--env", "BIG=" + "x" * 5000), "4,096"),
         (("Bad_Name",), "lower-case"),
         (("--image", "python:3.12"), "image push"),
-        (("--log-days", "2"), "The nearest that it can is"),
+        (("--log-days", "2"), "The nearest possible value is"),
         (("--subnet", "subnet-1"), "--security-group"),
         (("--subnet", "mine", "--security-group", "sg-1"), "subnet-0123456789abcdef0"),
         (("--subnet", "subnet-1", "--security-group", "mine"), "sg-0123456789abcdef0"),
@@ -115,7 +115,7 @@ def test_what_aws_would_refuse(arguments: tuple[str, ...], said: str) -> None:
     [
         (("create", "x", "nowhere.py"), "no file or folder nowhere.py"),
         (("create", "x", "-r", "nowhere.txt"), "no requirements file nowhere.txt"),
-        (("create", "x", "--env", "LAMBDAMAGIC_HOLDS=x"), "lambdamagic's own"),
+        (("create", "x", "--env", "LAMBDAMAGIC_HOLDS=x"), "reserved"),
         (("update", "x", "nowhere.py"), "no file or folder nowhere.py"),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
     assert "takes lambdamagic's events" in raw.error["message"]
     assert "--code" in raw.error["hint"]
 
-    assert call("update", "own").out == "own is as wanted: nothing changed\n"
+    assert call("update", "own").out == "own is up to date\n"
     assert call("update", "own", "--memory", "512", "--json").document["changed"] == ["configuration"]
     module.write_text("ANSWER = 42\n")
     assert call("update", "own", str(module), "--json").document["changed"] == ["code"]
@@ -214,7 +214,7 @@ def test_nothing_of_others_is_touched(deployed: Account) -> None:
     for command in (("update", "theirs", "--memory", "512"), ("delete", "theirs", "--yes")):
         done = call(*command)
         assert done.status == 6
-        assert "was not made by lambdamagic; nothing was touched" in done.err
+        assert "was not created by lambdamagic; nothing was changed" in done.err
     before = deployed.faults.stats()["requests"]["lambda"].get("Invoke", 0)
     for command in (("invoke", "theirs", "--code", "1"), ("warm", "1", "--function", "theirs")):
         done = call(*command)
@@ -265,11 +265,11 @@ def test_logs_by_job_and_task(deployed: Account) -> None:
     assert {line["job"] for line in lines} == {job}
     unknown = call("logs", "--job", "nosuchjob")
     assert (unknown.status, unknown.out) == (3, "")
-    assert "no job 'nosuchjob' is known" in unknown.err and "/aws/lambda/lambdamagic" in unknown.err
+    assert "no job 'nosuchjob'" in unknown.err and "/aws/lambda/lambdamagic" in unknown.err
     known = call("logs", "--job", job, "--since", "0s")
     assert (known.status, known.out) == (0, ""), "the history has it"
     not_its_task = call("logs", "--job", job, "--task", "99")
-    assert (not_its_task.status, not_its_task.out) == (0, "") and "no lines" in not_its_task.err
+    assert (not_its_task.status, not_its_task.out) == (0, "") and "no log lines" in not_its_task.err
     assert call("logs", "--since", "soon").status == 4
     assert call("logs", "--task", "1").status == 2
     assert call("logs", "nobody").status == 3
@@ -355,7 +355,7 @@ def test_templates_are_printed_or_written(form: str, tmp_path: Path) -> None:
         assert told in call("template", form, *company).out
     assert call("template", form, "--subnet", "subnet-12345678").status != 0, "a group is missing"
     nowhere = call("template", form, "-o", str(tmp_path / "nowhere" / "out"))
-    assert nowhere.status == 1 and "a folder that is there" in nowhere.err
+    assert nowhere.status == 1 and "an existing folder" in nowhere.err
 
 
 @pytest.mark.parametrize(

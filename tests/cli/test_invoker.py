@@ -190,7 +190,7 @@ def test_a_user_without_the_right_to_it(account: Account, become: Become) -> Non
         run(abs, range(TASKS))
     assert f"function:{INVOKER}" in str(raised.value) and "lambdamagic policy user" in str(raised.value)
     checks = {each["check"]: each for each in call("doctor", "--json").document["checks"]}
-    assert checks["invoker"]["state"] == "failed" and "lambdamagic policy user" in checks["invoker"]["mend"]
+    assert checks["invoker"]["state"] == "failed" and "lambdamagic policy user" in checks["invoker"]["fix"]
 
 
 def test_it_does_nothing_else(account: Account) -> None:
@@ -252,7 +252,7 @@ def test_it_can_be_taken_away_and_made_again(account: Account) -> None:
     arguments = {"Runtime": found["Runtime"], "Role": found["Role"], "Handler": "a.b", "Code": {"ZipFile": b"x"}}
     account.ask("lambda", "create_function", FunctionName=INVOKER, **arguments)
     taken = call(*DEPLOY, "--invoker")
-    assert taken.status != 0 and f"there is a function '{INVOKER}'" in taken.err
+    assert taken.status != 0 and f"a function '{INVOKER}' exists" in taken.err
     account.ask("lambda", "delete_function", FunctionName=INVOKER)
     well(*DEPLOY, "--invoker")
     assert INVOKER in account.inventory()["functions"]

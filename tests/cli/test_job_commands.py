@@ -93,7 +93,7 @@ def test_a_running_job_is_cancelled_from_outside(deployed: Account, home: Path, 
     try:
         done = run(home, "cancel", job, environment=deployed.connection.environment())
         assert done.status == 0, done.err
-        assert "The sign to stop was left in the bucket lambdamagic-" in done.out
+        assert "A stop request was written to the bucket lambdamagic-" in done.out
         _, errors = process.communicate(timeout=200)
     finally:
         process.kill()

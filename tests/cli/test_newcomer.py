@@ -43,7 +43,7 @@ def test_from_credentials_to_a_cell_and_back(tmp_path: Path) -> None:
             return done.out
 
         told = command("deploy")
-        assert "the next %%lambda cell runs there" in told
+        assert "then run a %%lambda cell" in told
 
         out = _ipython(tmp_path, known)
         assert "it ran on lambdamagic and n is 6 so: 42" in out, out

@@ -66,8 +66,8 @@ HAPPY: tuple[tuple[tuple[str, ...], str], ...] = (
     (("template", "terraform"), 'resource "aws_lambda_function"'),
     (("template", "cloudformation"), "AWSTemplateFormatVersion"),
     (("completion", "bash"), "lambdamagic"),
-    (("deploy",), "the next %%lambda cell runs there"),
-    (("deploy",), "nothing to change"),
+    (("deploy",), "then run a %%lambda cell"),
+    (("deploy",), "is up to date"),
     (("status",), "Active"),
     (("config",), "config.toml"),
     (("policy", "user"), '"lambda:InvokeFunction"'),
@@ -83,7 +83,7 @@ HAPPY: tuple[tuple[tuple[str, ...], str], ...] = (
     (("create", "own", "--memory", "512"), "own is made"),
     (("list",), "own"),
     (("update", "own", "--memory", "640"), "configuration changed"),
-    (("update", "own", "--memory", "640"), "nothing changed"),
+    (("update", "own", "--memory", "640"), "is up to date"),
     (("delete", "own", "--yes"), "own"),
     (("destroy", "--yes"), "lambdamagic is deleted"),
 )
@@ -152,4 +152,4 @@ def test_a_pushed_images_uri_is_told_whatever_follows(person: tuple[Path, dict[s
     unwritable = {**known, "XDG_CACHE_HOME": str(tmp_path / "file" / "cache")}
     done = run(home, "image", "push", "held:1", environment=unwritable)
     assert done.status == 0 and done.out.strip().endswith(f"/lambdamagic@{_DIGEST}"), done
-    assert "what it holds could not be written down" in done.err
+    assert "could not record the image's packages" in done.err

@@ -184,7 +184,7 @@ def test_one_right_of_the_users_is_missing(
     assert "lambdamagic policy user" in said
     checks = {each["check"]: each for each in call("doctor", "--json").document["checks"]}
     rights = checks["rights"]
-    assert action in rights["text"] and "lambdamagic policy user" in rights["mend"], rights
+    assert action in rights["text"] and "lambdamagic policy user" in rights["fix"], rights
 
 
 def test_one_right_of_the_deployers_is_missing(account: Account, become: Become) -> None:
@@ -245,7 +245,7 @@ def test_in_a_vpc_with_a_key_of_ones_own(account: Account, become: Become) -> No
                 with pytest.raises(LambdaMagicError, match="kms:GenerateDataKey"):
                     executor.submit(len, bytes(8_000_002)).result()
     become("walled", whole)
-    assert call("deploy", "walled").out.startswith("walled is as it was"), "what is not given stays"
+    assert call("deploy", "walled").out.startswith("walled is up to date"), "what is not given stays"
     assert call("destroy", "walled", "--yes").status == 0
 
 

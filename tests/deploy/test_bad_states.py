@@ -17,7 +17,7 @@ from tests.deploy.accounts import Account
 def test_a_name_that_nothing_can_have(account: Account, odd: str) -> None:
     """`lambdamagic status` of it says that there is nothing, in our words; a function may have what no stack can."""
     assert Stack(account.access, odd).state() is None
-    with pytest.raises(FunctionMissingError, match="there is no function"):
+    with pytest.raises(FunctionMissingError, match="no function"):
         Functions(account.access).find(odd)
 
 
@@ -31,7 +31,7 @@ def test_a_way_back_that_failed_is_gone_to_its_end(account: Account, code: Any, 
     notes: list[str] = []
     again = account.deployment(name, code, memory_mb=1024, on_note=notes.append)
     assert again.apply().has_changed
-    assert "undoing the rest" in notes[0]
+    assert "completing it" in notes[0]
     assert account.ask("lambda", "get_function_configuration", FunctionName=name)["MemorySize"] == 1024
 
 
@@ -41,7 +41,7 @@ def test_a_way_back_that_fails_again(account: Account, code: Any, name: str) -> 
     account.faults.fail_resource("Function", count=3)
     with pytest.raises(StackFailedError):
         account.deployment(name, code, memory_mb=1024).apply()
-    with pytest.raises(StackFailedError, match=r"could not mend .* Function .*scripted failure"):
+    with pytest.raises(StackFailedError, match=r"could not repair .* Function .*scripted failure"):
         account.deployment(name, code, memory_mb=1024).apply()
     assert account.deployment(name, code, memory_mb=1024).apply().has_changed
 

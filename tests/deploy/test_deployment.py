@@ -239,7 +239,7 @@ def test_a_stack_of_somebody_else(account: Account, code: Any) -> None:
     """Neither changed nor deleted."""
     body = json.dumps({"Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}}})
     account.ask("cloudformation", "create_stack", StackName="foreign", TemplateBody=body)
-    with pytest.raises(NotOursError, match="nothing was touched"):
+    with pytest.raises(NotOursError, match="nothing was changed"):
         account.deployment("foreign", code).apply()
     with pytest.raises(NotOursError):
         Demolition(account.access, "foreign").run(empty_bucket=True)
@@ -285,7 +285,7 @@ def test_a_bucket_that_is_there_already(account: Account, code: Any, name: str) 
     assert done.bucket == "ours-already"
     assert run_code(account, done.function, done.bucket, abs, -3) == 3
     gone = Demolition(account.access, name).run(empty_bucket=True)
-    assert "was there before" in gone.left[0]
+    assert "existed before" in gone.left[0]
     assert "ours-already" in account.inventory()["buckets"]
 
 

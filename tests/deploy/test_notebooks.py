@@ -70,7 +70,7 @@ def test_what_is_no_notebook(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match="is not a notebook"):
         needs_of_notebooks([path])
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="cannot read"):
         needs_of_notebooks([tmp_path / "nowhere.ipynb"])
 
 

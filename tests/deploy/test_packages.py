@@ -210,7 +210,7 @@ def test_paths_that_are_not_there_or_clash(index: Path, tmp_path: Path) -> None:
     (tmp_path / "m.py").touch()
     with pytest.raises(ConfigError, match="no file or folder"):
         _build(tmp_path / "one", HERE, paths=[tmp_path / "nowhere.py"])
-    with pytest.raises(ConfigError, match=r"two of the paths are called 'm.py'"):
+    with pytest.raises(ConfigError, match=r"two paths have the name 'm.py'"):
         _build(tmp_path / "two", HERE, paths=[tmp_path / "m.py", tmp_path / "a" / "m.py"])
 
 

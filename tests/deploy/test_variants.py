@@ -197,7 +197,7 @@ def test_somebody_elses_function_of_that_name_is_left_alone(open_target: Any, ac
             FunctionName=name, Runtime=f"python{HERE}", Role=role, Handler="a.b", Code={"ZipFile": _zip()}
         )
         before = client.get_function_configuration(FunctionName=name)
-        with pytest.raises(TargetError, match="is no variant of base that lambdamagic made"):
+        with pytest.raises(TargetError, match="lambdamagic did not create it as a variant of base"):
             open_target(variants="always").function_for(_wish(7000))
         assert client.get_function_configuration(FunctionName=name)["CodeSha256"] == before["CodeSha256"]
 

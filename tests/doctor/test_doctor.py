@@ -133,7 +133,7 @@ def test_credentials(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path
     """None; wrong ones; from a file: each said with its source, none shown; the rest is skipped, not failed."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     none = account.look(account.access(access_key_id=None, secret_access_key=None))
-    assert none["credentials"].state == "failed" and "aws sso login" in none["credentials"].mend
+    assert none["credentials"].state == "failed" and "aws sso login" in none["credentials"].fix
     assert none["function"].state == "skipped" and none["reach lambda"].state == "ok"
     wrong = account.look(account.access(secret_access_key="wrong-secret-value"))
     assert wrong["identity"].state == "failed" and "secret access key" in wrong["identity"].text
@@ -163,7 +163,7 @@ def test_rights_by_harmless_calls(account: Account) -> None:
         before = s3.list_objects_v2(Bucket="doctor").get("KeyCount")
         found = account.look()
         assert s3.list_objects_v2(Bucket="doctor").get("KeyCount") == before
-    assert "tried by harmless calls" in found["rights"].text
+    assert "tested with harmless calls" in found["rights"].text
 
 
 def test_rights_by_simulation(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_rights_by_simulation(account: Account, monkeypatch: pytest.MonkeyPatch)
         found = account.look(AwsAccess())
         assert found["rights"].state == "failed"
         assert found["rights"].text == "not allowed: lambda:InvokeFunction (simulated by IAM)"
-        assert "lambdamagic policy user" in found["rights"].mend
+        assert "lambdamagic policy user" in found["rights"].fix
     resources = {values[0] for form in asked for name, values in form.items() if name.startswith("ResourceArns")}
     assert f"arn:aws:lambda:{connection.region}:123456789012:function:good" in resources
     with iam_that_denies("logs:FilterLogEvents") as (url, _):
@@ -186,14 +186,14 @@ def test_rights_by_simulation(account: Account, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_bucket_and_function_that_are_not_there(account: Account) -> None:
-    """Each is named with its mend, and the round trip is not tried."""
+    """Each is named with its fix, and the round trip is not tried."""
     found = account.look(bucket="no-such-bucket-here", function="nobody")
     assert found["bucket"].state == "failed" and "no-such-bucket-here" in found["bucket"].text
     assert found["function"].state == "failed" and "'nobody'" in found["function"].text
     assert found["round trip"].state == "skipped"
     assert account.look(bucket=None)["bucket"].state == "warning"
     unset = account.look(function=None)
-    assert unset["settings"].state == "failed" and "lambdamagic deploy" in unset["settings"].mend
+    assert unset["settings"].state == "failed" and "lambdamagic deploy" in unset["settings"].fix
 
 
 def test_what_the_function_holds(account: Account, tmp_path: Path) -> None:
@@ -202,12 +202,12 @@ def test_what_the_function_holds(account: Account, tmp_path: Path) -> None:
     assert other["function's Python"].state == "failed" and "3.99 there" in other["function's Python"].text
     held = Holdings(HERE, protocol=99, lambdamagic="9.0", made_by="lambdamagic deploy older")
     older = account.look(function=account.function("older", held))
-    assert older["protocol"].state == "failed" and older["protocol"].mend == "run `lambdamagic deploy older`"
+    assert older["protocol"].state == "failed" and older["protocol"].fix == "Run `lambdamagic deploy older`"
     version = distributions_of(["numpy"])["numpy"]
     thin = account.function("thin", Holdings(HERE, {"pandas": "1.0.0"}, made_by="lambdamagic deploy thin"))
     found = account.look(function=thin, modules=["numpy", "os"])["function's packages"]
     assert found.state == "warning" and f"numpy (here {version}) is missing" in found.text
-    assert found.mend == f"run `lambdamagic deploy thin --add 'numpy=={version}'`"
+    assert found.fix == f"Run `lambdamagic deploy thin --add 'numpy=={version}'`"
     assert "pandas is" in account.look(function=thin)["function's packages"].text
     silent = account.look(function=account.function("silent"), modules=["numpy"])["function's packages"]
     assert silent.state == "ok" and "all 1 that the notebook has imported" in silent.text
@@ -218,7 +218,7 @@ def test_what_the_function_holds(account: Account, tmp_path: Path) -> None:
 def test_concurrency_that_is_too_low(account: Account) -> None:
     """What the account has, what a job asks for, and where more is to be had."""
     found = account.look(max_concurrency=5_000)["concurrency"]
-    assert found.state == "warning" and "asks for up to 5,000" in found.text and "Service Quotas" in found.mend
+    assert found.state == "warning" and "uses up to 5,000" in found.text and "Service Quotas" in found.fix
 
 
 def test_a_round_trip_that_fails(account: Account, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_round_trip_that_fails(account: Account, tmp_path: Path) -> None:
 
 
 def test_a_function_of_somebody_elses(account: Account) -> None:
-    """Its handler is not ours: that check fails, with the mend, and it is asked nothing."""
+    """Its handler is not ours: that check fails, with the fix, and it is asked nothing."""
     name = account.function("not-ours", Handler="app.handler")
     faults = Faults(account.server.connection)
     before = sum(faults.stats()["results"].values())
@@ -239,7 +239,7 @@ def test_a_function_of_somebody_elses(account: Account) -> None:
     assert sum(faults.stats()["results"].values()) == before
     assert found["function"].state == "failed"
     assert "not-ours is not lambdamagic's: its handler is app.handler" in found["function"].text
-    assert "lambdamagic deploy" in found["function"].mend
+    assert "lambdamagic deploy" in found["function"].fix
     assert found["round trip"].state == "skipped"
 
 
@@ -249,7 +249,7 @@ def test_the_clock() -> None:
         with clock_that_is_off(seconds, time.time()) as url:
             found = check_clock(reach(url, ca_file=None).skew_s)
         assert found.state == state, found
-        assert ("timedatectl" in found.mend) == (state != "ok")
+        assert ("timedatectl" in found.fix) == (state != "ok")
     assert check_clock(None).state == "skipped"
 
 
@@ -258,12 +258,12 @@ def test_an_endpoint_that_cannot_be_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     refused, _ = check_reach("lambda", f"http://127.0.0.1:{port}", ca_file=None, proxy=None)
-    assert refused.state == "failed" and "refused" in refused.text and "network" in refused.mend
+    assert refused.state == "failed" and "refused" in refused.text and "network" in refused.fix.lower()
     unknown, _ = check_reach("s3", "https://s3.nowhere.invalid", ca_file=None, proxy=None)
-    assert unknown.state == "failed" and "not known to DNS" in unknown.text
+    assert unknown.state == "failed" and "not in DNS" in unknown.text
     with clock_that_is_off(0, time.time()) as url:
         plain, _ = check_reach("lambda", url.replace("http:", "https:"), ca_file=None, proxy=None)
-    assert plain.state == "failed" and "AWS_CA_BUNDLE" in plain.mend
+    assert plain.state == "failed" and "AWS_CA_BUNDLE" in plain.fix
     proxied, _ = check_reach("s3", "https://s3.nowhere.invalid", ca_file=None, proxy="http://me:secret@proxy.test:3128")
     assert proxied.state == "skipped" and "proxy.test:3128" in proxied.text and "secret" not in proxied.text
 
@@ -286,7 +286,7 @@ def test_the_command(account: Account) -> None:
     """For people with signs and mends, for programs as JSON; the exit status says whether jobs can run."""
     local = _command("--target", "local")
     assert local.returncode == 0, local.stderr
-    assert "✓ round trip, second" in local.stdout and local.stdout.rstrip().endswith("all is well")
+    assert "✓ round trip, second" in local.stdout and local.stdout.rstrip().endswith("all checks passed")
     environment = account.server.connection.environment()
     aws = {"LAMBDAMAGIC_FUNCTION": "good", "LAMBDAMAGIC_BUCKET": "doctor", "LAMBDAMAGIC_MAX_CONCURRENCY": "4"}
     good = _command("--json", **environment, **aws)
@@ -306,6 +306,6 @@ def test_in_the_notebook(notebook: Any) -> None:
     pid = notebook.server.connection.pid
     ran = notebook.run("%lambda doctor")
     assert ran.error is None
-    assert "✓ round trip, first" in ran.text and "all is well" in ran.text
+    assert "✓ round trip, first" in ran.text and "all checks passed" in ran.text
     assert "<table" in ran.out["text/html"]
     assert notebook.server.connection.pid == pid
