@@ -17,7 +17,7 @@ class Comparison:
         baseline_name: Against what.
         ours: Median of ours, in `unit`.
         baseline: Median of the baseline.
-        ratio: Median of the ratios of neighbouring runs, so that noise which hits both cancels.
+        ratio: Median of the ratios of neighboring runs, so that noise which hits both cancels.
         goal: The ratio to stay below; None where there is none.
     """
 

@@ -16,7 +16,7 @@ SIGNS = {
 }
 #: Of edges and bars: the page's own colors where it has variables for them, else some of middle lightness. None can be
 #: read as text on white and on every dark ground alike (VS Code, GitHub, exported pages).
-COLOURS = {
+COLORS = {
     **dict.fromkeys(("pending", "queued", "starting", "running"), "var(--jp-brand-color1,#2c7be0)"),
     "done": "var(--jp-success-color1,#338a3e)",
     "failed": "var(--jp-error-color1,#dc3b33)",
@@ -33,7 +33,7 @@ _GROUNDS = {
 #: The style of a line next to a colored edge.
 LINE = (
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;margin:2px 0;"
-    "padding:3px 10px;border-left:3px solid {colour};color:var(--jp-ui-font-color1,inherit);overflow-wrap:anywhere"
+    "padding:3px 10px;border-left:3px solid {color};color:var(--jp-ui-font-color1,inherit);overflow-wrap:anywhere"
 )
 #: The classes of all our HTML: pages that set mathematics (MathJax 3 and 2) leave what is in dollar signs as it is.
 AS_TEXT = "mathjax_ignore tex2jax_ignore"
@@ -63,10 +63,10 @@ def html_state(state: str, word: str = "") -> str:
 
 def html_line(label: str, state: str, told: str) -> str:
     """Return a line that a notebook shows: what it is, its state in sign, word and color, and what else is known."""
-    colour = COLOURS.get(state, COLOURS["running"])
+    color = COLORS.get(state, COLORS["running"])
     more = f' <span style="opacity:.75">{escape(told)}</span>' if told else ""
     named = f'<span style="{MONO};font-weight:600">λ {escape(label)}</span>'
-    return f'<div class="{AS_TEXT}" style="{LINE.format(colour=colour)}">{named} {html_state(state)}{more}</div>'
+    return f'<div class="{AS_TEXT}" style="{LINE.format(color=color)}">{named} {html_state(state)}{more}</div>'
 
 
 #: Control sequences that do more than show text; colors are kept (SGR, "ECMA-48"), as they end with the line.

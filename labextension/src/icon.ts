@@ -1,6 +1,6 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 
-/** A lambda in the colour that the theme gives to icons. */
+/** A lambda in the color that the theme gives to icons. */
 export const lambdaIcon = new LabIcon({
   name: 'lambdamagic:lambda',
   svgstr:

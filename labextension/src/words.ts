@@ -2,7 +2,7 @@
 
 import { IJob, JobState } from './messages';
 
-/** A sign for each state, since colour alone tells nothing to many. */
+/** A sign for each state, since color alone tells nothing to many. */
 export const SIGNS: Record<JobState, string> = { queued: '…', starting: '…', running: '▶', done: '✓', failed: '✗', partly: '!', cancelled: '■' };
 
 /** The state of a job as a person says it. */

@@ -26,7 +26,7 @@ from lambdamagic.capture.modules import contents, own_modules
 from lambdamagic.capture.name_events import Define, Delete, Import, Read, StarImport
 from lambdamagic.capture.plan import CallablePlan, CapturedName
 from lambdamagic.capture.star import StarNames, star_names
-from lambdamagic.capture.summary import Summary, Transform, nested_summaries, summarise
+from lambdamagic.capture.summary import Summary, Transform, nested_summaries, summarize
 from lambdamagic.capture.withs import lines_that_do_not_swallow
 from lambdamagic.errors import CaptureError
 
@@ -227,7 +227,7 @@ class Needs:
             self._add_reach(reach(value, self._namespace))
         self._add_reach(Reach((), dict(modules)))
         for fn in list(self._functions.values()):
-            summary = summarise(fn.__code__, Scope.FUNCTION, self._transform)
+            summary = summarize(fn.__code__, Scope.FUNCTION, self._transform)
             for use in _uses(summary, f"by function {fn.__qualname__}", 0):
                 self._need(use, State(0, 0))
 
@@ -248,7 +248,7 @@ class Needs:
                 waiting += self._reads_of_captured(use)
             if self._flow is not None and not use.deleting:
                 for define in self._flow.definitions_of(use.name, state):
-                    summary = summarise(define.code, Scope.FUNCTION, self._transform)
+                    summary = summarize(define.code, Scope.FUNCTION, self._transform)
                     waiting += _uses(summary, f"by function {define.name}", use.line)
 
     def _is_covered(self, key: tuple[str, bool], state: State) -> bool:
@@ -275,7 +275,7 @@ class Needs:
             found = self._reaches[use.name] = reach(self._namespace[use.name], self._namespace)
             self._add_reach(found)
         for fn in found.functions:
-            summary = summarise(fn.__code__, Scope.FUNCTION, self._transform)
+            summary = summarize(fn.__code__, Scope.FUNCTION, self._transform)
             yield from _uses(summary, f"by function {fn.__qualname__}", use.line, " of its cell")
 
     def _add_reach(self, found: Reach) -> None:
@@ -284,7 +284,7 @@ class Needs:
         for fn in found.functions:
             if id(fn) not in self._functions:
                 self._functions[id(fn)] = fn
-                summary = summarise(fn.__code__, Scope.FUNCTION, self._transform)
+                summary = summarize(fn.__code__, Scope.FUNCTION, self._transform)
                 self._captured_stores |= summary.stores.keys()
                 self._captured_deletes |= summary.deleted
                 self._captured_imports += summary.imports

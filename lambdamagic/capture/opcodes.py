@@ -61,7 +61,7 @@ JUMPS_IF_TRUE = ops("POP_JUMP_IF_TRUE", "POP_JUMP_FORWARD_IF_TRUE")
 
 def decode(code: CodeType) -> list[Instruction]:
     """Return the instructions of code in order."""
-    # co_code is free of specialised and instrumented opcodes, and its inline caches are zeroed: a word whose
+    # co_code is free of specialized and instrumented opcodes, and its inline caches are zeroed: a word whose
     # opcode is CACHE belongs to the instruction before it.
     raw = code.co_code
     end_of_code = len(raw)

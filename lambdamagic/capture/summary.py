@@ -92,19 +92,19 @@ class Summary:
 def nested_summaries(event: Event, scope: Scope, transform: Transform) -> Iterable[Summary]:
     """Return the summaries of the code that the event holds."""
     if isinstance(event, Nested):
-        return (summarise(event.code, _scope_of(event.code), transform, event.shallow),)
+        return (summarize(event.code, _scope_of(event.code), transform, event.shallow),)
     if isinstance(event, Define):
-        return (summarise(event.code, Scope.FUNCTION, transform),)
+        return (summarize(event.code, Scope.FUNCTION, transform),)
     if isinstance(event, Embedded):
         return [_summary_of_piece(piece, scope, transform) for piece in pieces_of(event, transform)]
     return ()
 
 
-def summarise(code: CodeType, scope: Scope, transform: Transform, shallow: bool = False) -> Summary:
+def summarize(code: CodeType, scope: Scope, transform: Transform, shallow: bool = False) -> Summary:
     """Return the summary of code and all that is nested in it. It is shared: do not change it.
 
     Args:
-        code: What to summarise.
+        code: What to summarize.
         scope: Where its *_NAME opcodes look.
         transform: Turns IPython syntax within the text of code-bearing magics into Python.
         shallow: Leave out the function which the wrapper of a generic one returns.
@@ -144,7 +144,7 @@ def _summarise(code: CodeType, scope: Scope, transform: Transform, shallow: bool
 
 def _summary_of_piece(piece: EmbeddedCode, scope: Scope, transform: Transform) -> Summary:
     inner = Scope.MODULE if scope is Scope.MODULE and piece.binds else Scope.CLASS
-    return summarise(piece.code, inner, transform)
+    return summarize(piece.code, inner, transform)
 
 
 def _scope_of(code: CodeType) -> Scope:

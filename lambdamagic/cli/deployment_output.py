@@ -19,9 +19,9 @@ def show_changes(out: Output, changes: Sequence[Change]) -> None:
     import click
 
     for change in changes:
-        sign, colour = _SIGNS[change.action]
+        sign, color = _SIGNS[change.action]
         replaced = {"True": "  (replaced)", "Conditional": "  (may be replaced)"}.get(change.replaces, "")
-        out.text(click.style(f"  {sign} {change.resource:<18} {change.kind}{replaced}", fg=colour))
+        out.text(click.style(f"  {sign} {change.resource:<18} {change.kind}{replaced}", fg=color))
         for each in change.properties[:_MOST_PROPERTIES]:
             out.text(f"      {each.path}: {_short(each.before)} -> {_short(each.after)}")
         if len(change.properties) > _MOST_PROPERTIES:

@@ -12,7 +12,7 @@ An electron travels as bytes
     needs the user's modules, or Covalent, to pass it on. A failure comes as text under the names of its types.
 
 What Covalent does around an electron is done by steps of ours
-    Packages, commands and copies of local files are functions of Covalent's own, recognised by their names and pickles.
+    Packages, commands and copies of local files are functions of Covalent's own, recognized by their names and pickles.
 
 Some nodes stay with Covalent's local executor
     The graph of a sublattice and a lattice's result are steps of Covalent itself, which need Covalent and not Lambda.

@@ -136,7 +136,7 @@ def _name_and_python(function: Any) -> tuple[str, str]:
 class _Hooks:
     """What is to be done before and after an electron.
 
-    What Covalent has for packages, commands and local files are functions of its own: they are recognised, and done
+    What Covalent has for packages, commands and local files are functions of its own: they are recognized, and done
     without Covalent.
 
     Attributes:

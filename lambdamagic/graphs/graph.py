@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
-#: Names a node. It must be picklable, and have a repr that a person recognises.
+#: Names a node. It must be picklable, and have a repr that a person recognizes.
 Key = Hashable
 #: Makes a node's value of the values that it needs, by their keys.
 Run = Callable[[Mapping[Key, Any]], Any]

@@ -21,7 +21,7 @@ MAX_TASKS = 10_000
 
 @dataclass
 class Pace:
-    """What is known of a job's tasks. Averages favour the recent, since tasks often grow or shrink along the way.
+    """What is known of a job's tasks. Averages favor the recent, since tasks often grow or shrink along the way.
 
     Attributes:
         seconds: Run time of one task; None before the first has ended.

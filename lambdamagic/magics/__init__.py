@@ -27,7 +27,7 @@ A retry is a background job in the old one's place
 A job that waits before it begins has its own event
     Views, the panel and `%lambda jobs` hear of it by `JobQueued`, and of its end although no engine ever had it.
 
-Runners are recognised by their requests
+Runners are recognized by their requests
     nbclient and papermill do not allow input. They take an update only while they run the cell that it belongs to, so
     the end of a background job is shown again at the next boundary. Jobs that run when the notebook ends are stopped.
 

@@ -28,7 +28,7 @@ class _RemoteLines:
     """Shows an exception with the remote lines only: it would begin with frames of IPython and of this package.
 
     Args:
-        shell: Whose colours and style they have.
+        shell: Whose colors and style they have.
         error: The exception.
         text: Its traceback as plain text: the exception shows that where it was pickled to, which no traceback is.
     """

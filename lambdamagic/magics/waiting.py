@@ -112,11 +112,11 @@ class _Card(_Note):
             self._put(message, "", "✓" if message.startswith("waited") else "■")
 
     def _put(self, message: str, more: str, sign: str) -> None:
-        colour = "var(--jp-brand-color1,#2c7be0)" if more else "var(--jp-border-color2,rgba(128,128,128,.5))"
+        color = "var(--jp-brand-color1,#2c7be0)" if more else "var(--jp-border-color2,rgba(128,128,128,.5))"
         quiet = f' <span style="opacity:.75">({escape(more)})</span>' if more else ""
         self._spot.show(
             {
-                "text/html": f'<div class="{AS_TEXT}" role="status" style="{LINE.format(colour=colour)}">{sign} '
+                "text/html": f'<div class="{AS_TEXT}" role="status" style="{LINE.format(color=color)}">{sign} '
                 f'<span style="{MONO}">λ</span> {escape(message)}{quiet}</div>',
                 "text/plain": f"λ {message}" + (f" ({more})" if more else ""),
             }

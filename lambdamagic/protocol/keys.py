@@ -32,7 +32,7 @@ def read_job_prefix(prefix: str) -> str | None:
 
 
 def attempt_name(number: int, tasks: tuple[int, ...]) -> str:
-    """Return an attempt's id. It tells which tasks it carries, always a run of neighbours, so that a listing does."""
+    """Return an attempt's id. It tells which tasks it carries, always a run of neighbors, so that a listing does."""
     return f"{number:06d}-{tasks[0]}-{len(tasks)}"
 
 
@@ -83,7 +83,7 @@ def jobs_prefix() -> str:
 
 
 def block_key(job_id: str, tasks: range) -> str:
-    """Key of the arguments of neighbouring tasks."""
+    """Key of the arguments of neighboring tasks."""
     return f"{blocks_prefix(job_id)}{tasks.start:012d}-{len(tasks)}"
 
 

@@ -81,7 +81,7 @@ class Manifest:
 
 
 def seal_block(items: Payload, tasks: range, *, key: bytes, job_id: str) -> bytes:
-    """Return the arguments of neighbouring tasks as they are stored."""
+    """Return the arguments of neighboring tasks as they are stored."""
     document = {"items": items.to_json()}
     return seal(document, key=key, job_id=job_id, attempt_id=f"items {tasks.start} {len(tasks)}")
 

@@ -24,7 +24,7 @@ Encode = Callable[[Sequence[Any], int], Frames]
 
 
 def runs_of(tasks: Iterable[int]) -> list[range]:
-    """Return the runs of neighbours in some numbers, in order."""
+    """Return the runs of neighbors in some numbers, in order."""
     runs: list[range] = []
     for task in sorted(set(tasks)):
         if runs and runs[-1].stop == task:
@@ -126,7 +126,7 @@ class ChunkedTasks(Units):
     Args:
         make: Makes the unit of some tasks; called in the order of the tasks.
         sizing: What bounds a chunk.
-        runs: The tasks, in runs of neighbours.
+        runs: The tasks, in runs of neighbors.
         units: Units to be taken before those.
         is_open: Whether more can come.
         joins: Whether a chunk may hold tasks of several runs.

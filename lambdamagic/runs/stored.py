@@ -304,7 +304,7 @@ class StoredWork:
         return found
 
     def _unit(self, tasks: Sequence[int], *, sent_as: str = "") -> Unit:
-        """Return the unit of some neighbours that lie in one block."""
+        """Return the unit of some neighbors that lie in one block."""
         if not self.is_map:
             return Unit((0,), sent_as=sent_as)
         block = next((each for each in self.stored.blocks if tasks[0] in each and tasks[-1] in each), None)

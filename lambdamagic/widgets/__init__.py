@@ -15,7 +15,7 @@ A widget gets differences, and its page keeps the job
 The front end is plain ES modules, joined by Python
     anywidget takes one module as text, and a build would need Node (`bundle.py`).
 
-Results bring their own ground and text colours
+Results bring their own ground and text colors
     Exported pages have no theme, or another one. A result's pictures are images with their SVG inside (`pictures.py`):
     JupyterLab removes inline SVG from what is not trusted, and an image is independent of the page.
 

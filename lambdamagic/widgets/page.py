@@ -1,14 +1,14 @@
-"""A job's progress as self-contained HTML: no script, light and dark by the page's own colours.
+"""A job's progress as self-contained HTML: no script, light and dark by the page's own colors.
 
 The card has the same lines from its first drawing to its last, so that nothing below it jumps: a head, for maps a bar,
-and a line of details. What is told by a colour is told by a sign, a word or a pattern too.
+and a line of details. What is told by a color is told by a sign, a word or a pattern too.
 """
 
 from __future__ import annotations
 
 from html import escape
 
-from lambdamagic.appearance import AS_TEXT, COLOURS, html_state
+from lambdamagic.appearance import AS_TEXT, COLORS, html_state
 from lambdamagic.widgets.progress import Progress
 from lambdamagic.widgets.text import details, pace
 
@@ -26,7 +26,7 @@ _LABEL = (
 _QUIET = "opacity:.75"
 _ONE_LINE = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 _TRACK = "display:flex;height:8px;margin:5px 0 4px;border-radius:4px;overflow:hidden;background:rgba(128,128,128,.25)"
-# The failed part is hatched and the part under way is striped and pale, so that the bar reads without colours.
+# The failed part is hatched and the part under way is striped and pale, so that the bar reads without colors.
 _HATCH = "background-image:repeating-linear-gradient(45deg,rgba(0,0,0,.35) 0 3px,transparent 3px 6px)"
 _STRIPES = (
     "opacity:.5;background-image:repeating-linear-gradient(90deg,rgba(255,255,255,.35) 0 2px,transparent 2px 8px)"
@@ -41,9 +41,9 @@ _PRINTED = (
 
 def render(progress: Progress, now: float, *, printed: str = "") -> str:
     """Return the view's HTML, with the last lines of what was printed so far."""
-    colour = COLOURS.get(progress.state, COLOURS["running"])
+    color = COLORS.get(progress.state, COLORS["running"])
     parts = [
-        f'<div class="{AS_TEXT}" style="{_CARD.format(accent=colour)}">',
+        f'<div class="{AS_TEXT}" style="{_CARD.format(accent=color)}">',
         f'<div style="{_HEAD}">',
         f'<span style="{_LABEL}" title="{escape(progress.label)}">λ {escape(progress.label)}</span> ',
         f"{html_state(progress.state, progress.word)} ",
@@ -80,18 +80,18 @@ def _errors(progress: Progress) -> list[str]:
 def _bar(progress: Progress) -> str:
     total = progress.task_count or max(1, progress.finished_tasks + progress.running)
 
-    def segment(count: int, colour: str, title: str, extra: str = "") -> str:
+    def segment(count: int, color: str, title: str, extra: str = "") -> str:
         if not count:
             return ""
         width = 100 * count / total
-        return f'<div title="{count:,} {title}" style="width:{width:.3f}%;background-color:{colour};{extra}"></div>'
+        return f'<div title="{count:,} {title}" style="width:{width:.3f}%;background-color:{color};{extra}"></div>'
 
     return (
         f'<div role="progressbar" aria-valuemin="0" aria-valuemax="{total}" aria-valuenow="{progress.finished_tasks}" '
         f'aria-valuetext="{progress.finished_tasks:,} of {total:,} tasks" aria-label="{escape(progress.label)}" '
         f'style="{_TRACK}">'
-        + segment(progress.done, COLOURS["done"], "done")
-        + segment(progress.failed, COLOURS["failed"], "failed", _HATCH)
-        + segment(progress.running, COLOURS["running"], "under way", _STRIPES)
+        + segment(progress.done, COLORS["done"], "done")
+        + segment(progress.failed, COLORS["failed"], "failed", _HATCH)
+        + segment(progress.running, COLORS["running"], "under way", _STRIPES)
         + "</div>"
     )

@@ -3,7 +3,7 @@
 Each is an `<img>` that carries its SVG. Inline SVG would follow the page's theme, but does not outlive what others do
 to a notebook's HTML: JupyterLab takes `<svg>` out of notebooks that it does not trust and leaves the words of its axes,
 and where style sheets are taken out (GitHub) all of it is black. Such an image cannot know on what ground it stands, so
-the colours have a contrast of 3 at least on white and on the dark themes' grounds.
+the colors have a contrast of 3 at least on white and on the dark themes' grounds.
 
 A timeline is painted into a raster of lines and columns first, and its runs are drawn then: 100,000 tasks cost no more
 bytes than a hundred.
@@ -23,7 +23,7 @@ from lambdamagic.widgets.task_grid import InvocationRow, TaskGrid, TaskState
 _WIDTH = 720
 _DONE, _FAILED, _COLD, _SENT, _WORDS = "#2c974b", "#d94848", "#bf7600", "#8b949e", "#6e7681"
 _TRACK = f'fill="{_SENT}" fill-opacity=".3"'
-#: Failures are hatched, so that they are seen without their colour too.
+#: Failures are hatched, so that they are seen without their color too.
 _HATCHED = (
     '<defs><pattern id="h" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(35)">'
     f'<path fill="{_FAILED}" d="M0 0h5v5h-5z"/><path fill="#fff" fill-opacity=".75" d="M0 0h1.4v5h-1.4z"/>'
@@ -64,7 +64,7 @@ def timeline(tasks: TaskGrid, whole_s: float) -> str:
     for row in rows:
         _paint(lines[int(row.environment) // share], row, tasks, scale)
     tall = 12 if len(lines) <= 8 else 9
-    #: Of each kind the colour, and how far down in its line it is drawn, how tall.
+    #: Of each kind the color, and how far down in its line it is drawn, how tall.
     kinds = {
         _QUEUE: (_SENT, tall // 3, 2),
         _INIT: (_COLD, 2, tall - 5),
@@ -85,7 +85,7 @@ def timeline(tasks: TaskGrid, whole_s: float) -> str:
     )
 
 
-def _strokes(lines: list[bytearray], kind: int, colour: str, down: float, height: int, tall: int) -> str:
+def _strokes(lines: list[bytearray], kind: int, color: str, down: float, height: int, tall: int) -> str:
     """Return one path with the runs of a kind, in columns: a line of its own, as thick as the kind is tall."""
     drawn = []
     for number, line in enumerate(lines):
@@ -97,7 +97,7 @@ def _strokes(lines: list[bytearray], kind: int, colour: str, down: float, height
                 drawn.append(f"h{length}")
                 at = column + length
             column += length
-    return f'<path stroke="{colour}" stroke-width="{height}" d="{"".join(drawn)}"/>' if drawn else ""
+    return f'<path stroke="{color}" stroke-width="{height}" d="{"".join(drawn)}"/>' if drawn else ""
 
 
 def _paint(line: bytearray, row: InvocationRow, tasks: TaskGrid, scale: float) -> None:

@@ -1,6 +1,6 @@
 """A finished job as self-contained HTML: what stays in the saved notebook.
 
-No script, and nothing from elsewhere. It has its own surface and colours, light and dark, so that it is read on GitHub,
+No script, and nothing from elsewhere. It has its own surface and colors, light and dark, so that it is read on GitHub,
 in nbviewer, in an exported page and after a restart. Where a page takes style sheets out (GitHub does, and JupyterLab
 in notebooks that it does not trust) the pictures stay, and the rest reads as text. Whatever the job was, it has at most
 100 kB.

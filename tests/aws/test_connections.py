@@ -273,7 +273,7 @@ def test_headers_cannot_break_the_line(pool: Connections) -> None:
 
 
 def test_chunks_are_neither_tiny_nor_huge() -> None:
-    """Small neighbours are joined, large views cut without a copy, and the order stays."""
+    """Small neighbors are joined, large views cut without a copy, and the order stays."""
     large = memoryview(bytes(3 << 20))
     views = [memoryview(b"ab"), memoryview(b"cd"), large, memoryview(b"ef"), *[memoryview(bytes(1000))] * 100]
     sent = [*chunks(views)]

@@ -21,7 +21,7 @@ from lambdamagic.widgets import page as card
 from tests.browser.axe import violations
 from tests.browser.extension import is_installed
 from tests.browser.jupyter import Jupyter
-from tests.browser.test_result import COLOURS
+from tests.browser.test_result import COLORS
 from tests.cells.conftest import Gate
 from tests.widgets.jobs import START, after, outcome, sent, started
 from tests.widgets.test_result import _job, _rendered
@@ -104,9 +104,9 @@ def test_a_notebook_that_came_from_somebody_else_shows_its_results(
     shown.locator("img").last.wait_for()
     page.wait_for_function("[...document.querySelectorAll('.jp-RenderedHTML img')].every((one) => one.naturalWidth)")
     assert shown.locator(".jp-RenderedHTML").locator("style, svg").count() == 0
-    colours = shown.locator("img").evaluate_all(COLOURS)
-    assert len(colours) == 3
-    assert all(one["green"] > 500 and one["red"] > 50 and one["width"] > 600 for one in colours)
+    colors = shown.locator("img").evaluate_all(COLORS)
+    assert len(colors) == 3
+    assert all(one["green"] > 500 and one["red"] > 50 and one["width"] > 600 for one in colors)
     lines = shown.inner_text().splitlines()
     assert "λ evaluate ! 37 of 300 failed" in lines
     assert not [line for line in lines if line.startswith("0")], "an axis without its picture"

@@ -12,7 +12,7 @@ from tests.browser.axe import violations
 from tests.widgets.test_result import _job, _rendered
 
 #: How many pixels of each image are green and red; its size is 0 when it could not be drawn.
-COLOURS = """(images) => images.map((image) => {
+COLORS = """(images) => images.map((image) => {
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
     const context = canvas.getContext('2d');
@@ -45,7 +45,7 @@ def test_axe_finds_nothing(open_page: Callable[..., Any], theme: str) -> None:
 def test_it_is_whole_where_a_page_takes_its_style_away(
     open_page: Callable[..., Any], ground: tuple[str, str], taken: str
 ) -> None:
-    """Without style sheets, style attributes and classes (GitHub) the pictures have their colours; words never meet."""
+    """Without style sheets, style attributes and classes (GitHub) the pictures have their colors; words never meet."""
     html = _rendered(*_job(300, error=lambda task: f"E{task % 3}" if task % 8 == 7 else ""), traceback="Traceback …")
     html = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
     html = re.sub(r' (?:class|style|role|tabindex|aria-label)="[^"]*"', "", html)
@@ -61,6 +61,6 @@ def test_it_is_whole_where_a_page_takes_its_style_away(
     assert lines[1].startswith("300/300 tasks · 10.0 s · job ")
     assert lines[-1].startswith("✗ ")
     if "pictures" not in taken:
-        shown = page.locator("img").evaluate_all(COLOURS)
+        shown = page.locator("img").evaluate_all(COLORS)
         assert len(shown) == 3
         assert all(one["green"] > 500 and one["red"] > 50 and one["width"] == 720 for one in shown)

@@ -199,7 +199,7 @@ def test_output_is_searched_and_told_apart(open_widget: Any) -> None:
     assert lines.all_text_contents() == ["13slow disk\n"]
 
 
-def test_colours_follow_the_theme_and_motion_the_wish(open_widget: Any) -> None:
+def test_colors_follow_the_theme_and_motion_the_wish(open_widget: Any) -> None:
     """The canvas is painted anew when the theme changes, and nothing moves for those who want no motion."""
     widget = open_widget(page={"reduced_motion": "reduce"})
     _busy(widget)
@@ -233,7 +233,7 @@ def test_a_hundred_thousand_tasks_are_blocks(open_widget: Any) -> None:
 
 @pytest.mark.parametrize("key", ["Enter", "click"])
 def test_a_block_opens_what_failed_in_it(open_widget: Any, key: str) -> None:
-    """And from there its neighbours, and the next that failed, however many tasks a cell stands for."""
+    """And from there its neighbors, and the next that failed, however many tasks a cell stands for."""
     widget = open_widget(actions=Actions(describe=lambda task: TaskDetail(argument=f"item {task}")))
     widget.happens(started(100_000), *(outcome(task, "E" if task in (9, 7_000) else "") for task in range(100_000)))
     widget.update()

@@ -107,14 +107,14 @@ CASES = {
     "enum": (
         """
         import enum
-        class Colour(enum.Enum):
+        class Color(enum.Enum):
             RED = 1
             GREEN = 2
             def low(self):
                 return self.name.lower()
-        c = Colour.RED
+        c = Color.RED
         """,
-        "c is Colour.RED, Colour(2).low(), [m.name for m in Colour]",
+        "c is Color.RED, Color(2).low(), [m.name for m in Color]",
         "(True, 'green', ['RED', 'GREEN'])",
     ),
     "flags and int enums": (

@@ -25,8 +25,8 @@ TITLE = "\x1b]0;owned\x07"
         ("\x1b[8m\x1b]52;c;eA==\x07", "\x1b[8m␛]52;c;eA==\ufffd\x1b[0m"),
     ],
 )
-def test_only_colours_are_left(text: str, shown: str) -> None:
-    """Titles, clipboards, cursors and what C1 controls do are shown as text; a colour ends with its line."""
+def test_only_colors_are_left(text: str, shown: str) -> None:
+    """Titles, clipboards, cursors and what C1 controls do are shown as text; a color ends with its line."""
     assert printable(text) == shown
 
 

@@ -1,1 +1,1 @@
-"""Documented behaviour of `concurrent.futures` and `multiprocessing.Pool`, asked of theirs and of ours."""
+"""Documented behavior of `concurrent.futures` and `multiprocessing.Pool`, asked of theirs and of ours."""

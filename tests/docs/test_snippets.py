@@ -32,7 +32,7 @@ _BEFORE = {
 
 
 def _is_ipython(block: Block) -> bool:
-    # A page may call a cell `python` for its colours on the web.
+    # A page may call a cell `python` for its colors on the web.
     return block.language == "ipython" or (block.language == "python" and block.text.startswith("%"))
 
 

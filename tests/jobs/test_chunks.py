@@ -29,7 +29,7 @@ def test_the_larger_of_items_and_results_counts() -> None:
 
 
 def test_sizes_are_learnt() -> None:
-    """Averages favour the recent; an invocation without tasks teaches no size."""
+    """Averages favor the recent; an invocation without tasks teaches no size."""
     pace = Pace()
     pace.learn_items(tasks=10, item_bytes=1_000)
     pace.learn(tasks=10, seconds=5.0, result_bytes=2_000)

@@ -56,7 +56,7 @@ def test_a_retry_that_works_is_the_last(account, tmp_path, mailbox):
 
 
 def test_retries_are_as_many_as_configured(account, tmp_path, mailbox):
-    """MaximumRetryAttempts of the function's event invoke configuration is honoured."""
+    """MaximumRetryAttempts of the function's event invoke configuration is honored."""
     name = account.deploy(FAILS_UNTIL)
     account.functions.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
     _send(account, name, tmp_path, mailbox, 9)

@@ -25,6 +25,7 @@ UNFINISHED = (
     "lambdamagic/capture/",
     "lambdamagic/codec/",
     "lambdamagic/covalent/",
+    "lambdamagic/graphs/",
     "lambdamagic/jobs/",
     "lambdamagic/local/",
     "lambdamagic/magics/",

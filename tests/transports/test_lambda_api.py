@@ -306,7 +306,7 @@ def test_closing_frees_who_waits(account: Account) -> None:
 
 
 def test_the_endpoint_is_boto3s(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a setting, AWS_ENDPOINT_URL_LAMBDA and the standard credentials variables are honoured."""
+    """Without a setting, AWS_ENDPOINT_URL_LAMBDA and the standard credentials variables are honored."""
     with ScriptedServer(Step(body=b"1")) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFROMENVIRONMENT")

@@ -51,7 +51,7 @@ def test_the_bar_tells_a_screen_reader_how_far_it_is() -> None:
 
 
 def test_parts_of_the_bar_have_their_share_a_title_and_a_pattern() -> None:
-    """Done, failed and under way are told apart by more than a colour."""
+    """Done, failed and under way are told apart by more than a color."""
     tree = _tree(started(), sent("a", 0, 1), outcome(2), outcome(3, "E"), outcome(4), outcome(5))
     parts = {
         a["title"]: a["style"] for tag, a in tree.elements if tag == "div" and "width" in a["style"] and "title" in a
@@ -84,7 +84,7 @@ def test_what_the_user_wrote_stays_text() -> None:
     ("end", "sign"), [(over(), "✓ done"), (over("failed", "e"), "✗ failed"), (over("cancelled"), "■ cancelled")]
 )
 def test_a_state_is_a_sign_and_a_word(end: Any, sign: str) -> None:
-    """Never a colour alone."""
+    """Never a color alone."""
     assert sign in _tree(started(), end).words
 
 
@@ -111,7 +111,7 @@ def test_many_kinds_of_error_are_shortened() -> None:
     assert "and 2 other kinds of error" in words
 
 
-def test_every_colour_has_a_fallback() -> None:
+def test_every_color_has_a_fallback() -> None:
     """Outside of Jupyter its variables do not exist; the page is complete in itself."""
     html = page.render(after(started(), sent("a", 0), outcome(1), outcome(2, "E"), over()), START + 4)
     assert "var(--jp-" in html

@@ -81,10 +81,10 @@ def _job(count: int, *, label: str = "evaluate", error: Any = "", environments: 
 
 
 def _contrast(one: str, other: str) -> float:
-    """WCAG's contrast ratio of two colours."""
+    """WCAG's contrast ratio of two colors."""
 
-    def lightness(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    def lightness(color: str) -> float:
+        parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
         red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -93,7 +93,7 @@ def _contrast(one: str, other: str) -> float:
 
 
 def test_it_needs_nothing_but_itself() -> None:
-    """No script, no address, no handler, in its pictures neither; every colour of the page's has a fallback."""
+    """No script, no address, no handler, in its pictures neither; every color of the page's has a fallback."""
     html = _rendered(*_job(40, error=lambda task: "ValueError: x" if task == 7 else ""), traceback="Traceback …")
     read = _Reader(html)
     pictures = "".join(read.pictures).replace('xmlns="http://www.w3.org/2000/svg"', "").replace("url(#h)", "")
@@ -103,7 +103,7 @@ def test_it_needs_nothing_but_itself() -> None:
 
 
 def test_its_pictures_are_seen_on_every_ground_without_a_style_sheet() -> None:
-    """Bar, timeline and histogram are images of their own, whose colours have a contrast of 3 on light and on dark."""
+    """Bar, timeline and histogram are images of their own, whose colors have a contrast of 3 on light and on dark."""
     read = _Reader(_rendered(*_job(40, error=lambda task: "ValueError: x" if task == 7 else "")))
     assert read.told == [
         "40 of 40 tasks: 39 done, 1 failed",
@@ -112,9 +112,9 @@ def test_its_pictures_are_seen_on_every_ground_without_a_style_sheet() -> None:
     ]
     for picture in read.pictures:
         assert "class=" not in picture
-        colours = set(re.findall(r"(?:fill|stroke)=\"(#\w{6})\"", picture))
-        assert colours
-        assert all(_contrast(colour, ground) >= 3 for colour in colours for ground in _GROUNDS)
+        colors = set(re.findall(r"(?:fill|stroke)=\"(#\w{6})\"", picture))
+        assert colors
+        assert all(_contrast(color, ground) >= 3 for color in colors for ground in _GROUNDS)
 
 
 def test_failed_tasks_show_in_bar_timeline_and_histogram() -> None:

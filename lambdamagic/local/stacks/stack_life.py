@@ -23,7 +23,7 @@ _WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
 def install(refuse: Refuse) -> None:
-    """Give moto's stacks this behaviour.
+    """Give moto's stacks this behavior.
 
     Args:
         refuse: Called with a resource's logical id and `CREATE`, `UPDATE` or `DELETE` before that is done; returns why

@@ -127,32 +127,32 @@ export class Grid {
     const inner = this._side - 1;
     if (tally[DONE]) {
       const height = Math.max(1, Math.round((inner * (tally[DONE] + tally[FAILED])) / all));
-      context.fillStyle = this._colours[DONE];
+      context.fillStyle = this._colors[DONE];
       context.fillRect(x, y + inner - height, inner, height);
     }
     if (tally[FAILED] === all) this._sprite(context, FAILED, x, y);
     else if (tally[FAILED]) this._corner(context, (inner * inner * tally[FAILED]) / all, x, y);
   }
 
-  /** An area of a block in the colour of failures, set off by a line, and never too small to be seen. */
+  /** An area of a block in the color of failures, set off by a line, and never too small to be seen. */
   _corner(context, area, x, y) {
     const inner = this._side - 1;
     const tall = Math.max(3, Math.ceil(area / inner));
     const wide = Math.max(3, Math.min(inner, Math.round(area / tall)));
     context.fillStyle = this._ink;
     context.fillRect(x, y, Math.min(inner, wide + 1), Math.min(inner, tall + 1));
-    context.fillStyle = this._colours[FAILED];
+    context.fillStyle = this._colors[FAILED];
     context.fillRect(x, y, wide, tall);
   }
 
-  /** Reads the theme's colours, and paints one picture of each state if they are new. */
+  /** Reads the theme's colors, and paints one picture of each state if they are new. */
   _palette() {
     const style = getComputedStyle(this.root);
-    const colours = STATES.map((state) => style.getPropertyValue(`--lm-${state.key}`).trim());
+    const colors = STATES.map((state) => style.getPropertyValue(`--lm-${state.key}`).trim());
     const ink = style.getPropertyValue("--lm-on-failed").trim();
-    const palette = [...colours, ink, this._side, this._ratio].join();
+    const palette = [...colors, ink, this._side, this._ratio].join();
     if (palette !== this._painted) {
-      this._colours = colours;
+      this._colors = colors;
       this._ink = ink;
       const size = this._side * this._ratio;
       this._sprites = document.createElement("canvas");
@@ -161,7 +161,7 @@ export class Grid {
       const context = this._sprites.getContext("2d");
       STATES.forEach((_, state) => {
         context.setTransform(this._ratio, 0, 0, this._ratio, state * size, 0);
-        paint(context, state, this._side - 1, colours[state], ink);
+        paint(context, state, this._side - 1, colors[state], ink);
       });
     }
     return palette;
@@ -181,7 +181,7 @@ export class Grid {
           const context = sample.getContext("2d");
           context.setTransform(this._ratio, 0, 0, this._ratio, 0, 0);
           const ink = getComputedStyle(this.root).getPropertyValue("--lm-on-failed").trim();
-          paint(context, state.number, 12, this._colours[state.number], ink);
+          paint(context, state.number, 12, this._colors[state.number], ink);
           return element("li", {}, sample, element("span", { text: state.word }), element("b", { text: "" }));
         }),
       );
@@ -291,9 +291,9 @@ export class Grid {
   }
 }
 
-/** Paints a state: each has a shape of its own, so that nobody needs to tell colours apart. */
-function paint(context, state, size, colour, ink) {
-  context.fillStyle = context.strokeStyle = colour;
+/** Paints a state: each has a shape of its own, so that nobody needs to tell colors apart. */
+function paint(context, state, size, color, ink) {
+  context.fillStyle = context.strokeStyle = color;
   const middle = size / 2;
   switch (state) {
     case DONE:

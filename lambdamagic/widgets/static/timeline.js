@@ -36,7 +36,7 @@ export class Timeline {
     const ratio = window.devicePixelRatio || 1;
     const lanes = Math.max(1, store.environments);
     const height = Math.max(2, Math.min(14, Math.floor(TALLEST / lanes)));
-    // More environments than lines: neighbours share one.
+    // More environments than lines: neighbors share one.
     const share = Math.max(1, Math.ceil(lanes / Math.floor(TALLEST / height)));
     const known = Math.ceil(lanes / share) * height;
     const open = running.slice(0, OPEN_LINES);
@@ -50,13 +50,13 @@ export class Timeline {
     const context = canvas.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const style = getComputedStyle(this.root);
-    const colour = (name) => style.getPropertyValue(`--lm-${name}`).trim();
-    const colours = { done: colour("done"), failed: colour("failed"), running: colour("running"), queue: colour("waiting"), init: colour("init"), text: colour("quiet"), line: colour("track") };
+    const color = (name) => style.getPropertyValue(`--lm-${name}`).trim();
+    const colors = { done: color("done"), failed: color("failed"), running: color("running"), queue: color("waiting"), init: color("init"), text: color("quiet"), line: color("track") };
     const whole = Math.max(store.head.elapsed, 0.001);
     const x = (seconds) => (seconds / whole) * width;
-    this._axis(context, width, tall - AXIS, whole, colours);
-    for (const row of store.invocations) this._bar(context, row, Math.floor(row.environment / share) * height, height, x, colours);
-    context.fillStyle = colours.running;
+    this._axis(context, width, tall - AXIS, whole, colors);
+    for (const row of store.invocations) this._bar(context, row, Math.floor(row.environment / share) * height, height, x, colors);
+    context.fillStyle = colors.running;
     open.forEach((row, at) => {
       const y = known + at * openHeight + 1;
       const [left, wide] = [x(row.sent), Math.max(2, width - x(row.sent))];
@@ -70,40 +70,40 @@ export class Timeline {
     this._note.textContent = store.invocations.length ? told : "Bars fill in as invocations end.";
   }
 
-  _axis(context, width, y, whole, colours) {
+  _axis(context, width, y, whole, colors) {
     const rough = whole / Math.max(2, Math.floor(width / 110));
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? power * 10;
-    context.fillStyle = colours.line;
+    context.fillStyle = colors.line;
     context.fillRect(0, y + 1, width, 1);
     context.font = "11px system-ui, sans-serif";
     for (let at = 0; at <= whole; at += step) {
       const x = (at / whole) * width;
-      context.fillStyle = colours.line;
+      context.fillStyle = colors.line;
       context.fillRect(x, 0, 1, y + 4);
       const text = at === 0 ? "0" : duration(at);
       if (x + context.measureText(text).width > width) break;
-      context.fillStyle = colours.text;
+      context.fillStyle = colors.text;
       context.fillText(text, x + 3, y + 14);
     }
   }
 
-  _bar(context, row, y, height, x, colours) {
+  _bar(context, row, y, height, x, colors) {
     const { states, seconds } = this._store;
     const inner = Math.max(1, height - 1);
     const thin = Math.max(1, Math.floor(inner / 3));
     const cold = row.began - row.init;
-    context.fillStyle = colours.queue;
+    context.fillStyle = colors.queue;
     context.fillRect(x(row.sent), y + (inner - thin) / 2, Math.max(0, x(cold) - x(row.sent)), thin);
     if (row.init > 0) {
-      context.fillStyle = colours.init;
+      context.fillStyle = colors.init;
       context.fillRect(x(cold), y + inner / 4, Math.max(1, x(row.began) - x(cold)), Math.max(1, inner / 2));
     }
     let at = row.began;
     let from = x(at);
     let failed = false;
     const flush = (to) => {
-      context.fillStyle = failed ? colours.failed : colours.done;
+      context.fillStyle = failed ? colors.failed : colors.done;
       // A failed task is taller too.
       context.fillRect(from, y, Math.max(1, to - from - (to - from > 3 ? 1 : 0)), failed ? height : inner);
       [from, failed] = [to, false];

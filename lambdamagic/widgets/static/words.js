@@ -1,6 +1,6 @@
 // What is said to a person: states, durations and counts in words.
 
-/** The states of a task, in the order of their numbers (`tasks.py`). Each has a word and a sign beside its colour. */
+/** The states of a task, in the order of their numbers (`tasks.py`). Each has a word and a sign beside its color. */
 export const STATES = [
   { key: "waiting", word: "waiting", sign: "·" },
   { key: "running", word: "running", sign: "▶" },

@@ -34,7 +34,7 @@ def also(_):
 
 
 def cases(make_executor, make_pool):
-    """Yield a name and a result for each behaviour."""
+    """Yield a name and a result for each behavior."""
     for name, executor in {
         "by keyword": make_executor(1, initializer=initialize, initargs=("a", 1)),
         "by place": make_executor(1, None, initialize, ("b",)),

@@ -70,7 +70,7 @@ def after(count, special):
 
 
 def cases(executor, pool):
-    """Yield a name and a result for each behaviour."""
+    """Yield a name and a result for each behavior."""
     functions = {
         "function": shifted,
         "instance": Shift(2),
