@@ -275,7 +275,7 @@ class InvocationLostError(InvocationError):
 
 
 class AnswerNotTrustedError(InvocationLostError, IntegrityError):
-    """What lies in the place of an attempt's answer does not carry the function's signature or digest; it was not read.
+    """The object stored as an attempt's answer does not match its signature or digest; it was not read.
 
     It is that attempt's trouble, as a connection that broke: the tasks are sent again, under another name.
     """

@@ -20,20 +20,21 @@ Output so far comes from the log
     A synchronous invocation has no other way out before its answer, and a link for another object would cost each
     invocation requests to S3 (`live_output.py`).
 
-A retry is a background job in the old one's place
+A retry is a background job that replaces the old job
     Messages of a page come in any thread, so `Background.soon` has the main thread do it while no cell runs. Tasks that
     do not run again count as known, so the picture stays that of the whole map.
 
 A job that waits before it begins has its own event
-    Views, the panel and `%lambda jobs` hear of it by `JobQueued`, and of its end although no engine ever had it.
+    Views, the panel and `%lambda jobs` learn about it from `JobQueued`, and receive its end although no engine
+    ever had it.
 
 Runners are recognized by their requests
     nbclient and papermill do not allow input. They take an update only while they run the cell that it belongs to, so
     the end of a background job is shown again at the next boundary. Jobs that run when the notebook ends are stopped.
 
 The first cell deploys before there is a job
-    It does so in the cell's own thread, which alone can ask (`first_use.py`). A deployment that is there is only added
-    to, since others may use it. Programs never deploy: nobody could be asked.
+    It does so in the cell's own thread, which alone can ask (`first_use.py`). An existing deployment is only added
+    to, since others may use it. Programs never deploy: they cannot ask.
 """
 
 from __future__ import annotations

@@ -91,11 +91,11 @@ class CellWork:
     @property
     def program(self) -> Program:
         """What was sent; not after `forget`."""
-        assert self._program is not None, "nobody needs it any more"
+        assert self._program is not None, "no longer needed"
         return self._program
 
     def take(self, arrival: Arrival) -> None:
-        """Keep the answer: what it does cannot be told before it is put into the notebook."""
+        """Keep the answer: its effects are unknown before it is put into the notebook."""
         self.answer = arrival
 
     def conclude(self, claim: Grant = lambda bound: bound) -> Any:
@@ -136,14 +136,14 @@ class CellWork:
         name = found[1] if found else ""
         if name not in self._session.shell.user_ns or name in self.program.values or name in effects.bound:
             return ""
-        return f"\n{name} exists in the notebook: -i {name} takes it along"
+        return f"\n{name} exists in the notebook: add -i {name} to send it"
 
     def _apply(self, effects: Effects, claim: Grant) -> None:
         shell = self._session.shell
         if not self._mutates:
             if effects.unreturned:
                 names = ", ".join(dict.fromkeys(effects.unreturned))
-                tell(f"changes in place were left on Lambda (--no-mutations): {names}", quiet=self._settings.quiet)
+                tell(f"in-place changes stayed on Lambda (--no-mutations): {names}", quiet=self._settings.quiet)
         else:
             for problem in effects.apply_in_place():
                 tell(problem)
@@ -166,7 +166,7 @@ class CellWork:
             tell(f"{lost.what} ({lost.type_name}) {stayed}: {lost.reason}")
         for name in self._out:
             if name not in effects.bound and name not in shell.user_ns:
-                tell(f"--out {name}: the cell did not bind that name")
+                tell(f"--out {name}: the cell did not bind this name")
         for notice in self._session.home.take_notices():
             tell(notice)
 
@@ -185,5 +185,5 @@ class CellWork:
         return self._pictures is not None and self._pictures.changes() == ([], [])
 
     def forget(self) -> None:
-        """Let everything go that only jobs behind this one needed, what was sent among it: it may be large."""
+        """Release what only queued successors needed, including what was sent: it may be large."""
         self.effects = self._program = self._pictures = None

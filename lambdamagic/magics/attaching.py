@@ -1,4 +1,4 @@
-"""`%lambda attach JOB`: a job whose kernel died, taken up in this notebook."""
+"""`%lambda attach JOB`: reattach to a job whose kernel has gone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def attach_here(session: Session, job_id: str) -> Any:
             return MapRun(session, session.settings(), None).attached(work, launcher.place)
         return _cell(session, launcher.place(), work)
     except KeyboardInterrupt:
-        sys.stderr.write(f"λ {work.label}: cancelled; `%lambda attach {job_id}` takes it up again\n")
+        sys.stderr.write(f"λ {work.label}: cancelled; `%lambda attach {job_id}` resumes it\n")
         raise
     finally:
         work.let_go()

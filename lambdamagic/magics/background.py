@@ -1,6 +1,6 @@
 """Jobs whose cell has ended: when their results come into the notebook, and the cells that wait for them.
 
-A thread of its own follows each job and only gathers what arrives. Everything is read and put into the notebook by the
+A separate thread follows each job and only gathers what arrives. Everything is read and put into the notebook by the
 main thread, between two cells or where a cell waits: so nothing changes under a cell that runs.
 """
 
@@ -45,7 +45,7 @@ class Background:
         self._shell, self._is_quiet = shell, is_quiet
         self.claims = Claims(shell.user_ns)
         self._jobs: list[Pending] = []
-        #: Settled jobs whose failure was told, and not raised yet.
+        #: Settled jobs whose failure was reported, and not raised yet.
         self._failed: deque[Pending] = deque(maxlen=_FAILURES)
         self._cells: list[object] = []
         self._new: list[Pending] = []
@@ -72,7 +72,7 @@ class Background:
         """Wait for names that are about to be read, and put them in place.
 
         Raises:
-            KeyboardInterrupt: The user stopped the waiting; the jobs go on.
+            KeyboardInterrupt: The user stopped the waiting; the jobs continue.
             BaseException: What a job raised that was to bind one.
         """
         wanted = [name for name in names if name in self.claims.pending]
@@ -95,10 +95,10 @@ class Background:
             self._failed.remove(job)
 
     def wait(self, jobs: Iterable[Pending]) -> None:
-        """Wait for jobs and settle them; raises nothing of theirs.
+        """Wait for jobs and settle them; raises none of their errors.
 
         Raises:
-            KeyboardInterrupt: The user stopped the waiting; the jobs go on.
+            KeyboardInterrupt: The user stopped the waiting; the jobs continue.
         """
         jobs = list(jobs)
         self._wait(jobs, [name for job in jobs for name in job.claim.names], "%lambda wait")
@@ -127,7 +127,7 @@ class Background:
         if newer := list(job.claim.left_out):
             tell(
                 f"{', '.join(newer)} {'was' if len(newer) == 1 else 'were'} assigned while job {job.job_id} ran: the "
-                f"newer value stays, the job's is in its .left_out"
+                f"newer value is kept; the job's value is in its .left_out"
             )
         return granted
 
@@ -194,7 +194,7 @@ class Background:
             if not job.needs_before or all(before not in self._jobs for before in job.before):
                 self.settle(job)
                 if job.failure is not None:
-                    tell(f"background job {job.job_id} {job.state}: {_one_line(job.failure)}")
+                    tell(f"Background job {job.job_id} {_ended(job.failure)}")
 
     def _show_end(self, job: Pending) -> None:
         # What comes between two cells is dropped by nbclient: it takes what belongs to the cell that it runs.
@@ -216,8 +216,8 @@ class Background:
             job for job in (*self._failed, *self._jobs) if job.job_id.startswith(wanted) or job.job_id.endswith(wanted)
         ]
         if len(found) != 1:
-            known = ", ".join(job.job_id for job in self._jobs) or "there are none"
-            raise UsageError(f"no background job is called {wanted!r}; under way: {known}")
+            known = ", ".join(job.job_id for job in self._jobs) or "none"
+            raise UsageError(f"no background job {wanted!r}; running: {known}")
         return found
 
     def close(self) -> None:
@@ -225,8 +225,8 @@ class Background:
         lost = [job for job in self._jobs if not job.has_ended]
         if lost:
             tell(
-                f"{len(lost)} background job{'s' if len(lost) != 1 else ''} stopped, what they would have brought is "
-                f"lost: {', '.join(f'{job.job_id} ({job.label})' for job in lost)}"
+                f"{len(lost)} background job{'s' if len(lost) != 1 else ''} stopped; "
+                f"results lost: {', '.join(f'{job.job_id} ({job.label})' for job in lost)}"
             )
         for job in lost:
             job.cancel()
@@ -238,8 +238,8 @@ class Background:
         self._due.clear()
 
 
-def _one_line(failure: BaseException) -> str:
+def _ended(failure: BaseException) -> str:
     if isinstance(failure, JobCancelledError):
-        return "it was cancelled"
+        return "was cancelled"
     text = str(failure).splitlines()
-    return f"{type(failure).__name__}: {text[0] if text else ''}; a cell that reads what it was to bind raises it"
+    return f"failed: {type(failure).__name__}: {text[0] if text else ''}. A cell that reads its names raises the error"

@@ -33,7 +33,7 @@ class Work(Protocol):
     """What is to be done with a job's arrivals, in the main thread.
 
     Attributes:
-        is_shown: Whether its value, or its failure, is shown below its card; a map's card tells of both itself.
+        is_shown: Whether its value, or its failure, is shown below its card; a map's card shows both itself.
         stops_early: Whether the first task that fails ends the job.
     """
 
@@ -54,11 +54,11 @@ class Work(Protocol):
         """
 
     def forget(self) -> None:
-        """Let everything go that only jobs behind it needed."""
+        """Release what only queued successors needed."""
 
 
 class BackgroundJob:
-    """A job that runs while the notebook goes on: what `%%lambda --bg` returns.
+    """A job that runs while the notebook continues: what `%%lambda --bg` returns.
 
     Its methods are for the kernel's main thread; `state` and `cancel` for any.
 
@@ -114,7 +114,7 @@ class BackgroundJob:
             run.queue([job.run for job in self.before])
         if self.before or card.opens_slowly:
             behind = ", ".join(f"job {each.job_id[-8:]} ({each.label})" for each in self.before if not each.has_ended)
-            card.announce(f"waits for {behind}" if behind else STARTING)
+            card.announce(f"waiting for {behind}" if behind else STARTING)
         else:
             run.begin()
             card.tick()
@@ -133,7 +133,7 @@ class BackgroundJob:
 
     @property
     def label(self) -> str:
-        """What runs, for a person."""
+        """A short name of the job, for a person."""
         return self.run.label
 
     @property
@@ -213,7 +213,7 @@ class BackgroundJob:
         return self.run.place.has_store and self._is_left_in_bucket
 
     def forget(self) -> None:
-        """Let everything go that only jobs behind it needed (for `Background`)."""
+        """Release what only queued successors needed (for `Background`)."""
         self.work.forget()
         spec, answer, self.answer = self.spec, self.answer, None
         if spec is not None and not spec.collects and answer is not None and answer.response is not None:
@@ -225,10 +225,10 @@ class BackgroundJob:
         return self.run.wait(timeout_s)
 
     def wait(self) -> None:
-        """Wait until it has ended, and put what it brought into the notebook. Raises nothing of the job's.
+        """Wait until it has ended, and put what it brought into the notebook. It does not raise the job's error.
 
         Raises:
-            KeyboardInterrupt: The user stopped the waiting; the job goes on.
+            KeyboardInterrupt: The user stopped the waiting; the job continues.
         """
         self._background.wait([self])
 
@@ -236,7 +236,7 @@ class BackgroundJob:
         """Wait, and return the value of the cell's last expression, or a map's list of results.
 
         Raises:
-            KeyboardInterrupt: The user stopped the waiting; the job goes on.
+            KeyboardInterrupt: The user stopped the waiting; the job continues.
             BaseException: What the job raised.
         """
         self.wait()

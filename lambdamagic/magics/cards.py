@@ -44,7 +44,9 @@ _TICK_S = 0.1
 _LARGE_BYTES = 20_000_000
 NOTHING = {"text/html": "", "text/plain": ""}
 #: Stays in the notebook only if the job was never seen to end.
-_UNSEEN = "Still running when this was written: the end of the notebook stops it, unless a cell waits (%lambda wait)."
+_UNSEEN = (
+    "Still running when this was saved. It stops when the notebook ends, unless a cell waits for it (%lambda wait)."
+)
 
 
 class Card:
@@ -138,7 +140,7 @@ class Card:
         return progress if is_told else replace(progress, state=self.run.state)
 
     def remember(self) -> JobRecord:
-        """Have it among the session's jobs: who hears of it may ask for it at once."""
+        """Add it to the session's jobs before listeners are called: they may look it up at once."""
         if self.record is None:
             self.record = JobRecord(
                 self.showing.listener.snapshot(),
@@ -153,7 +155,7 @@ class Card:
         return self.record
 
     def announce(self, note: str) -> None:
-        """Tell everybody of the run before it can begin, and what it waits for."""
+        """Announce the run to all listeners before it can begin, and what it waits for."""
         record = self.remember()
         self.run.announce(note)
         record.progress = self.progress()
@@ -209,7 +211,7 @@ class Card:
 
         Raises:
             KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
-            LambdaMagicError: The job could not run or go on.
+            LambdaMagicError: The job could not run or continue.
         """
         if self.opens_slowly:
             self._place.open_target = partial(self._open_shown, self._place.open_target)
@@ -230,10 +232,10 @@ class Card:
         progress = self.progress()
         took = f" after {text.duration(progress.elapsed_s(time.time()))}" if progress.started_at else ""
         unbound = f"; not bound: {', '.join(binds)}" if binds else ""
-        return f"λ {self.run.label}: stopped{took}{unbound}; what still runs on Lambda is told to stop"
+        return f"λ {self.run.label}: cancelled{took}{unbound}. Tasks still running on Lambda are being stopped"
 
     def _open_shown(self, open_target: Callable[[], Target]) -> Target:
-        """Open the target in a thread of its own, so that the view can say what takes so long.
+        """Open the target in a separate thread, so that the view can say what takes so long.
 
         Raises:
             KeyboardInterrupt: The user stopped it; the target is opened nevertheless, for the next job.
@@ -257,7 +259,7 @@ class Card:
                     raise JobCancelledError(f"job {self.run.job_id} was cancelled before it began")
             return opening.result()
         except KeyboardInterrupt:
-            raise interrupted(f"λ {self.run.label}: stopped before anything was sent") from None
+            raise interrupted(f"λ {self.run.label}: cancelled before anything was sent") from None
 
 
 class CardWithOutputs:

@@ -118,7 +118,7 @@ class CellRun:
 
 
 def _pending_names(session: Session, plan: CapturePlan, out: list[str]) -> list[str]:
-    """Return the names that later cells have to wait for: bound ones, but not modules that are there already."""
+    """Return the names that later cells have to wait for: bound ones, but not modules that are already imported."""
     namespace = session.shell.user_ns
     bound = (plan.bound | plan.deleted) & set(out) if out else plan.bound | plan.deleted
     return sorted(name for name in bound if not isinstance(namespace.get(name), ModuleType))
@@ -133,7 +133,7 @@ def table_of_cell(session: Session) -> TaskTable:
 
 
 def _label(body: str) -> str:
-    """Return the line of a cell that tells most, shortened: the first of code that is no import."""
+    """Return the most descriptive line of a cell, shortened: the first that is not an import."""
     lines = [line.strip() for line in body.splitlines() if line.strip() and not line.strip().startswith("#")]
     telling = [line for line in lines if not line.startswith(("import ", "from "))]
     first = (telling or lines or ["cell"])[0]

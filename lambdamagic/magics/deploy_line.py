@@ -33,10 +33,10 @@ def deploy(session: Session, words: list[str]) -> Table:
     from lambdamagic.deploy.first_deployment import DEFAULT_NAME, provide
 
     if len(words) > 1 or (words and words[0].startswith("-")):
-        raise UsageError("%lambda deploy takes a name; for options use `lambdamagic deploy` in a terminal")
+        raise UsageError("%lambda deploy takes only a name; for options use `lambdamagic deploy` in a terminal")
     settings = session.settings().settings
     if settings.target == "local":
-        raise UsageError("jobs are set to run on this machine (target local): there is nothing to deploy")
+        raise UsageError("nothing to deploy: jobs run on this machine (target local)")
     name = words[0] if words else settings.function or DEFAULT_NAME
     needs = needs_of_session(session)
     access = access_of(settings)
@@ -44,9 +44,9 @@ def deploy(session: Session, words: list[str]) -> Table:
     written = write_deployed(done, access.region, settings)
     session.forget_targets()
     rows = [(package, version, "imported here") for package, version in needs.packages.items()]
-    rows += [(module, "", "your own: travels with each job") for module in needs.own]
+    rows += [(module, "", "your own: sent with each job") for module in needs.own]
     rows += [(module, "", "not installed here: left out") for module in needs.unknown]
-    state = "deployed" if done.has_changed else "as it was: nothing to change"
+    state = "deployed" if done.has_changed else "up to date"
     notes = [f"bucket {done.bucket}, region {access.region}; written to {written}", *overriding_notes()]
     return Table(f"{done.function} is {state}", ("package", "version", "why"), rows, notes)
 
@@ -90,9 +90,9 @@ def write_deployed(done: Deployed, region: str, settings: Settings) -> Path:
 
 
 def overriding_notes() -> list[str]:
-    """Return what stands in the way of the user's settings, as lines for a person."""
+    """Return the variables that override the user's settings, as lines for a person."""
     names = [each for each in ("LAMBDAMAGIC_FUNCTION", "LAMBDAMAGIC_BUCKET") if os.environ.get(each)]
-    return [f"Mind {each}={os.environ[each]}: it goes before the file." for each in names]
+    return [f"Note: {each}={os.environ[each]} overrides the file." for each in names]
 
 
 def _tell(line: str) -> None:

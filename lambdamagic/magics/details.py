@@ -1,4 +1,4 @@
-"""What a job's view may ask for, task by task: kept while the job runs, told when somebody clicks.
+"""What a job's view may ask for, task by task: kept while the job runs, sent when the user clicks.
 
 Little is kept of each arrival and nothing is rendered beforehand, so that a job of 100,000 tasks pays for what is
 looked at only.
@@ -35,7 +35,7 @@ class _Answer:
 
 
 class JobDetails:
-    """What is known of one job's tasks beside their states. Told by the thread that waits, asked by any.
+    """What is known about one job's tasks in addition to their states. Written by the waiting thread, read by any.
 
     Args:
         listener: Knows the tasks' states and run times.
@@ -61,7 +61,7 @@ class JobDetails:
                     self.log.add(Printed(tasks[place], 1, entry["stream"], text.as_seen(entry["text"])))
 
     def describe(self, task: int) -> TaskDetail:
-        """Tell of one task."""
+        """Return the details of one task."""
         answer = next((kept for kept in reversed(list(self._answers)) if task in kept.tasks), None)
         outcome, state = self._table.outcome(task), self._state(task)
         error = outcome if state is TaskState.FAILED else None

@@ -26,16 +26,16 @@ from lambdamagic.magics.session import Session
 from lambdamagic.runs.spec import fitting_function
 from lambdamagic.targets.account_target import Account
 
-_MADE_HERE = "the deployment made for this cell"
+_MADE_HERE = "the deployment created for this cell"
 _SETTING = 'deploy = "always" (LAMBDAMAGIC_DEPLOY=always, or %config LambdaMagics.deploy = "always")'
 
 
 def ready(
     session: Session, resolved: ResolvedSettings, program: Program
 ) -> tuple[ResolvedSettings, FunctionRef | None]:
-    """Return the settings that a job runs under, after its function was made or mended if that was needed and wanted.
+    """Return the settings that a job runs under, after its function was created or updated if needed and confirmed.
 
-    With them comes the function, if it was there and as it should be.
+    With them comes the function, if it exists and needs no update.
 
     Args:
         session: The notebook's session.
@@ -43,7 +43,7 @@ def ready(
         program: What is to run; what it imports is put in.
 
     Raises:
-        FunctionMissingError, ParityError: It was not wanted, or nobody could be asked; nothing was sent.
+        FunctionMissingError, ParityError: It was declined, or no prompt was possible; nothing was sent.
         LambdaMagicError: There is another reason why the job cannot run, or the deployment failed.
     """
     try:
@@ -51,7 +51,7 @@ def ready(
         try:
             return resolved, fitting_function(resolved, target, program)
         except CredentialsError:
-            session.opened.forget(target)  # the next cell looks anew: the user may have signed in meanwhile
+            session.opened.forget(target)  # the next cell looks again: the user may have signed in meanwhile
             raise
     except FunctionMissingError as error:
         return _made(session, resolved, program, error), None
@@ -85,7 +85,7 @@ def _made(
         note(first.explanation)
     done = first.deploy(access, on_note=note, on_event=partial(_event, note))
     written = write_deployed(done, access.region, settings)
-    note("\n".join([f"{done.function} is deployed; written to {written}", *overriding_notes(), ""]))
+    note("\n".join([f"{done.function} is deployed; settings written to {written}", *overriding_notes(), ""]))
     session.forget_targets()
     return _with(resolved, done, access.region)
 
@@ -101,7 +101,7 @@ def _mended(session: Session, resolved: ResolvedSettings, error: ParityError) ->
     if setting == "ask":
         answer = ask(
             session.shell,
-            f"Add {wanted} to {error.deployment} ({target.region}), for all who use it?",
+            f"Add {wanted} to {error.deployment} ({target.region}), for all its users?",
             error.message.replace(" (nothing was sent)", "") + ".",
         )
         if answer is None:
@@ -119,7 +119,7 @@ def _mended(session: Session, resolved: ResolvedSettings, error: ParityError) ->
         on_note=note,
         on_event=partial(_event, note),
     )
-    note(f"{done.function} has {wanted} now\n")
+    note(f"{done.function} now has {wanted}\n")
     target.refresh()
 
 
@@ -131,7 +131,7 @@ def _with(resolved: ResolvedSettings, done: Deployed, region: str) -> ResolvedSe
 
 
 def _note(line: str, *, quiet: bool) -> None:
-    """Tell what happens on stdout, below the question: it is no warning, for which front ends take stderr."""
+    """Report progress on stdout, below the question: on stderr front ends would show it as a warning."""
     if not quiet:
         print(line, flush=True)  # noqa: T201  # see above
 

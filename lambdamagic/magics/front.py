@@ -1,4 +1,4 @@
-"""Who looks at a shell's outputs: what is shown there, and what can be asked."""
+"""The front end of a shell: what it can show, and whether it can ask."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUSY_EVERY_S = 0.5
 
 
 class BusySign:
-    """Says again and again that the kernel is busy: pages that hear a subshell go idle take the kernel to be idle.
+    """Says again and again that the kernel is busy: pages that see a subshell go idle take the kernel to be idle.
 
     Args:
         shell: Whose cell waits.
@@ -40,25 +40,25 @@ class BusySign:
 
 
 def can_ask(shell: InteractiveShell) -> bool:
-    """Whether somebody seems to be there who can answer a question."""
+    """Whether a user seems to be present who can answer a question."""
     front = front_of(shell)
     return front == "notebook" or (front == "terminal" and sys.stdin.isatty())
 
 
 def ask(shell: InteractiveShell, question: str, explanation: str = "") -> bool | None:
-    """Ask the user; None where nobody can be asked, as when a notebook is executed from a script.
+    """Ask the user; None where no prompt is possible, as when a notebook is executed from a script.
 
     Args:
         shell: The shell.
         question: What is answered by yes or no.
-        explanation: What is shown before it, if somebody is there.
+        explanation: What is shown before it, if a user is present.
     """
     from IPython.core.error import StdinNotImplementedError
 
     if not can_ask(shell):
         return None
     if explanation:
-        print(explanation, flush=True)  # noqa: T201  # belongs to the question, which stands on stdout too
+        print(explanation, flush=True)  # noqa: T201  # belongs to the question, which is on stdout too
     try:
         answer = input(f"{question} [y/N] ")
     except (StdinNotImplementedError, EOFError):
@@ -82,7 +82,7 @@ def replay(outputs: list[dict[str, Any]]) -> None:
 
 
 def tell(message: str, *, quiet: bool = False) -> None:
-    """Tell the user something beside the cell's own output."""
+    """Show the user a message next to the cell's own output."""
     if not quiet:
         sys.stderr.write(f"lambdamagic: {message}\n")
 

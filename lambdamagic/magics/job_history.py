@@ -21,11 +21,11 @@ def history_table(session: Session) -> Table:
         found = list_jobs(bucket=with_bucket)
     except LambdaMagicError as error:
         found = list_jobs()
-        notes.append(f"The bucket could not be listed: {error.message}")
+        notes.append(f"Could not list the bucket: {error.message}")
     if not found:
-        notes.append("No job is remembered yet.")
+        notes.append("No jobs yet.")
     elif any(info.is_attachable and info.state == "abandoned" for info in found):
-        notes.append("%lambda attach JOB takes up one that is abandoned: its kernel died before its end.")
+        notes.append("%lambda attach JOB reattaches to an abandoned job: one whose kernel exited before its end.")
     columns = ("job", "what~", "state", "tasks>", "cost>", "began", "mode", "where")
     return Table("Jobs", columns, [_row(info) for info in found], notes)
 

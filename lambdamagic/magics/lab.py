@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LabLink:
-    """Tells JupyterLab of the jobs of one kernel, from `open` to `close`. Does nothing in a shell without a kernel.
+    """Sends the jobs of one kernel to JupyterLab, from `open` to `close`. Does nothing in a shell without a kernel.
 
     Args:
         session: The notebook's session, which remembers the logs of jobs that have ended.
@@ -100,7 +100,7 @@ class LabLink:
         return None if kept is None else kept.to_csv()
 
     def can_attach(self, job_id: str) -> bool:
-        """Whether a job goes on without this kernel, and another can take it up."""
+        """Whether a job continues without this kernel, and another can reattach to it."""
         job = find_job(job_id)
         return job is not None and job.state == "running" and job.spec.mode != "sync"
 

@@ -21,17 +21,17 @@ HELP = """\
 %%lambda_map [options] x in xs    run the body for each item; the last expressions are collected in a list
 %lambda_map [options] fn xs       call fn for each item; as in  scores = %lambda_map evaluate candidates
 
-%lambda config                    the settings in force, and where each comes from
-%lambda jobs [--all]              the jobs of this session; also those of earlier kernels, and of the bucket
-%lambda logs JOB                  a job's logs (an id, the beginning or end of one, or `last`), also of other sessions
-%lambda wait [JOB|all]            wait for background jobs (--bg), and raise what the first that failed raised
+%lambda config                    the current settings and the origin of each
+%lambda jobs [--all]              the jobs of this session; --all adds earlier kernels' and the bucket's
+%lambda logs JOB                  a job's log (an id, the beginning or end of one, or `last`)
+%lambda wait [JOB|all]            wait for background jobs (--bg), and raise the first error
 %lambda cancel JOB|all            stop background jobs
-%lambda deploy [NAME]             make a function on AWS that holds what this notebook has imported
-%lambda doctor                    check all that jobs need, each with what mends it
-%lambda attach JOB                take up a job of --mode event or trigger whose kernel died
-%lambda last                      the last job: what it did, and for a map its results as far as they came;
+%lambda deploy [NAME]             create a function on AWS with the packages of this notebook
+%lambda doctor                    check everything that jobs need, and show how to fix it
+%lambda attach JOB                reattach to a job of --mode event or trigger whose kernel has gone
+%lambda last                      the last job, and for a map its results so far;
                                   job = %lambda last, then job.resume(), job.retry_failed() or job.to_csv(path)
-%lambda help                      this text
+%lambda help                      this help
 
 Options: `%lambda?` and `%lambda_map?` list them. `%%lambda --plan` shows what would be sent, and sends nothing."""
 
@@ -71,7 +71,7 @@ class Lines:
             from difflib import get_close_matches
 
             near = get_close_matches(command, known, n=1)
-            suggestion = f"; did you mean `%lambda {near[0]}`?" if near else "; code goes below a %%lambda line"
+            suggestion = f"; did you mean `%lambda {near[0]}`?" if near else "; write code below a %%lambda line"
             raise UsageError(f"%lambda has no subcommand {command!r}{suggestion} (`%lambda help` lists them)")
         return known[command](rest)
 
@@ -86,7 +86,7 @@ class Lines:
         ]
         notes = [
             f"{_WHERE[resolved.settings.resolved_target()]} – is not set.",
-            "For this session: %config LambdaMagics.memory_mb = 4096. What each takes: %config LambdaMagics.",
+            "For this session only: %config LambdaMagics.memory_mb = 4096. Allowed values: %config LambdaMagics.",
         ]
         return Table("Settings", ("setting", "value~", "from~", "what it does~"), rows, notes)
 
@@ -94,17 +94,17 @@ class Lines:
         from lambdamagic.magics.attaching import attach_here
 
         if len(words) != 1:
-            raise UsageError("%lambda attach takes one job's id; `%lambda jobs --all` lists them")
+            raise UsageError("%lambda attach needs one job id; `%lambda jobs --all` lists them")
         return attach_here(self._session, words[0])
 
     def _jobs(self, words: list[str]) -> Table:
         if words not in ([], ["--all"]):
-            raise UsageError(f"%lambda jobs takes --all or nothing, not {' '.join(words)!r}")
+            raise UsageError(f"%lambda jobs takes only --all, not {' '.join(words)!r}")
         if words:
             return history_table(self._session)
         now = time.time()
         rows = [_row(record, now) for record in self._session.history]
-        notes = [] if rows else ["No job has run in this session yet."]
+        notes = [] if rows else ["No jobs in this session yet."]
         columns = ("job", "what~", "state", "tasks>", "took>", "billed>", "peak>", "where")
         return Table("Jobs of this session", columns, rows, notes)
 
@@ -145,7 +145,7 @@ class Lines:
         wanted = words[0] if words else "last"
         record = self._session.find(wanted)
         if record is None:
-            raise UsageError(f"there is no job {wanted!r} in this session; `%lambda jobs` lists them")
+            raise UsageError(f"no job {wanted!r}. See `%lambda jobs`")
         return record
 
     def _logs(self, words: list[str]) -> None:
@@ -157,7 +157,7 @@ class Lines:
         else:
             record = self._record(words)  # says that there is none
             lines = record.logs
-        print("\n".join(lines) if lines else "This job left no log.")  # noqa: T201  # what was asked for
+        print("\n".join(lines) if lines else "No log for this job.")  # noqa: T201  # what was asked for
 
     def _stored_logs(self, job: str) -> list[str]:
         """Return what a job of another session left in CloudWatch Logs."""
@@ -170,9 +170,7 @@ class Lines:
         try:
             found = logs_of_job(job, now=time.time(), function=settings.function if is_aws else None, **where)
         except JobMissingError as error:
-            raise UsageError(
-                f"there is no job {job!r} in this session: {error.message}; `%lambda jobs --all`"
-            ) from None
+            raise UsageError(f"{error.message}. See `%lambda jobs --all`") from None
         return [line.text for line in found]
 
     def _last(self, words: list[str]) -> JobRecord:

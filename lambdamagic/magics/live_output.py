@@ -1,7 +1,7 @@
 """What a job's invocations have printed so far, read from the function's log while they run.
 
 An invocation's answer brings all that it printed, in its order; until then only the log has it. It is read for a view
-that somebody looks at, of a job that has brought nothing for a while, and never for more than a twentieth of the time.
+that is displayed, of a job without news for a while, and never for more than a twentieth of the time.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class _Invocation:
 
 
 class LiveOutput:
-    """Follows the log of one job, in a thread of its own from its first quiet moment on.
+    """Follows the log of one job, in a separate thread from its first quiet moment on.
 
     Args:
         job_id: The job.
-        log: Where what runs is shown.
+        log: Where the output is shown.
         open_logs: Returns the function's log, read by the clock that is given; blocks.
         is_single: Whether it is one task, whose lines need no heading.
     """
@@ -64,7 +64,7 @@ class LiveOutput:
         """Note that an answer came, with all that its invocation printed.
 
         Args:
-            request_id: AWS's id of the invocation; empty for an event, whose end the log tells.
+            request_id: AWS's id of the invocation; empty for an event, whose end is in the log.
         """
         self._clock.moved_at = self._clock.monotonic()
         self._answered.add(request_id)
@@ -123,7 +123,7 @@ class LiveOutput:
                     self._clock.sleep(0)  # a function that never ran has no log yet
         except Exception as error:  # noqa: BLE001  # a view that cannot tell something says so, and the job goes on
             with self._lock:
-                self._log.now = "" if self._clock.stopped.is_set() else f"What runs cannot be followed: {error}"
+                self._log.now = "" if self._clock.stopped.is_set() else f"Cannot follow the output: {error}"
 
     def _read(self, logs: FunctionLogs) -> None:
         stopped = self._clock.stopped

@@ -59,12 +59,12 @@ def _traits() -> dict[str, Any]:
 
 
 def _trait(spec: Spec, default: Value) -> Any:
-    told = [spec.allowed, *([] if default is None else [f"{default} if no other source sets it"])]
+    told = [spec.allowed, *([] if default is None else [f"default: {default}"])]
     trait = _KINDS[spec.kind](None, allow_none=True, help=f"{spec.help}. Takes {'; '.join(told)}.")
     return trait.tag(config=True)
 
 
-# Traits must stand in the class body, where a loop cannot put them.
+# Traits must be in the class body, where a loop cannot put them.
 _Settings: Any = type(Magics)("Settings", (Magics,), {"__module__": __name__, **_traits()})
 
 
@@ -97,7 +97,7 @@ class LambdaMagics(_Settings):
     @line_cell_magic("lambda")
     @magic_arguments("%lambda")
     @argument("-o", "--out", action="append", metavar="NAMES", help="bring back these names only (default: all bound)")
-    @argument("--no-mutations", action="store_true", help="leave the notebook's objects as they are")
+    @argument("--no-mutations", action="store_true", help="do not apply in-place changes to the notebook's objects")
     @common_options
     def lambda_(self, line: str, cell: str | None = None) -> Any:
         """Run the cell's body on AWS Lambda as if it ran here.
@@ -116,7 +116,7 @@ class LambdaMagics(_Settings):
         if cell is None:
             return Lines(self.session).run(line.split())
         if not cell.strip():
-            raise CaptureError("the cell is empty: there is nothing to run", hint="Write code below the %%lambda line")
+            raise CaptureError("the cell is empty", hint="Write code below the %%lambda line")
         try:
             arguments = parse(LambdaMagics.lambda_, _tokens(line))
         except PrintHelp as help_text:
@@ -129,12 +129,18 @@ class LambdaMagics(_Settings):
     @no_var_expand
     @line_cell_magic("lambda_map")
     @magic_arguments("%lambda_map")
-    @argument("--chunksize", type=whole_number, metavar="N", help="tasks in one invocation (default: chosen)")
-    @argument("--max-concurrency", type=whole_number, metavar="N", help="invocations at once (default: 64)")
+    @argument(
+        "--chunksize", type=whole_number, metavar="N", help="tasks per invocation (default: chosen automatically)"
+    )
+    @argument("--max-concurrency", type=whole_number, metavar="N", help="maximum concurrent invocations (default: 64)")
     @choice("--on-error", "raise", "return", help="raise the first exception, or return it as a result")
     @argument("--star", action="store_true", help="call fn(*item): items are tuples of arguments")
-    @argument("--cache", action="store_true", default=None, help="keep values, and run only what is not known yet")
-    @argument("--backups", action="store_true", default=None, help="run late tasks a second time beside themselves")
+    @argument(
+        "--cache", action="store_true", default=None, help="cache results, and run only tasks that are not cached"
+    )
+    @argument(
+        "--backups", action="store_true", default=None, help="start late tasks a second time; the first outcome counts"
+    )
     @common_options
     def lambda_map(self, line: str, cell: str | None = None) -> Any:
         """Call a callable for each item on AWS Lambda, many at once; results come in order.
@@ -159,7 +165,7 @@ class LambdaMagics(_Settings):
                 results = run.over_callable(text.rstrip("; "))
                 return None if text.endswith(";") else results
             if not cell.strip():
-                raise CaptureError("the cell is empty: there is nothing to run", hint="Write the loop's body below")
+                raise CaptureError("the cell is empty", hint="Write the loop's body below")
             results = run.over_body(f"%%lambda_map {line}".rstrip(), text, cell)
             return None if cell.rstrip().endswith(";") else results
 

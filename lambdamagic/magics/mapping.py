@@ -52,7 +52,7 @@ class MapRun:
         arguments: The magic's parsed options.
 
     Attributes:
-        table: What came of its tasks.
+        table: The outcomes of its tasks.
         stops_early: Whether the first task that fails ends it.
     """
 
@@ -133,7 +133,7 @@ class MapRun:
             if isinstance(found, list | tuple | range):
                 return found
             items: Iterator[Any] = iter(found)
-            # Nobody waits who could pull an iterator while a background job runs.
+            # While a background job runs, no thread waits that could pull an iterator.
             return list(items) if isinstance(found, Sized) or self._arguments.bg else items
         except TypeError as error:
             raise UsageError(f"%lambda_map needs items to go through; {text} is a {type(found).__name__}") from error
@@ -198,7 +198,7 @@ class MapRun:
                 self._card.run.found(pull_one())
 
         self._pull = pull
-        cached = pull_one()  # the rest may depend on what comes of it
+        cached = pull_one()  # the rest may depend on its outcome
         keep = None if settings.cache else feed.keep
         label = self._arguments.name or what
         return RunRequest("map", label, feed, None, program, function, self._options, cached=cached, keep=keep)
@@ -210,7 +210,9 @@ class MapRun:
             UsageError: The items came from an iterator and are gone.
         """
         if self.table.items is None:
-            raise UsageError("the items came from an iterator, which is used up: give %lambda_map a list to resume it")
+            raise UsageError(
+                "the items came from an iterator, which is exhausted: pass %lambda_map a list to resume the map"
+            )
         request = self._request_again(failed=failed)
         if request is not None:
             self._go(request)
@@ -248,7 +250,7 @@ class MapRun:
             self._session.background.soon(self._retry)
 
     def attached(self, work: StoredWork, place: Callable[[], Place]) -> list[Any]:
-        """Go on with a map of a kernel that died, to its end, and return all results."""
+        """Continue a map whose kernel has gone, to its end, and return all results."""
         self._work, self._place, self.stops_early = work, place, False
         work.fill(self.table)
         request = self._request_again(failed=False)
@@ -265,7 +267,7 @@ class MapRun:
     def _go(self, request: RunRequest, *, is_background: bool = False) -> Any:
         before = self._card
         if before is not None and before.record is not None:
-            before.record.map = None  # what can be run again is told by the latest job
+            before.record.map = None  # the latest job knows what can be run again
         card = self._card = Card(
             self._session,
             self._place(),
@@ -341,11 +343,11 @@ class MapRun:
             target = self._session.target(self._resolved)
             return memo_of(target.stager.store, self._session.home, program, fn)
         except NoFingerprintError as error:
-            tell(f"results are not kept: {error}")
+            tell(f"results are not cached: {error}")
             return None
 
     def _estimate(self, what: str, items: Sequence[Any] | Iterator[Any]) -> str:
-        """Tell what it would cost, from the last map of the same callable if there was one."""
+        """Show the estimated cost, from the last map of the same callable if there was one."""
         settings = self._resolved.settings
         before = [record.progress for record in self._session.history if record.progress.label.split(" × ")[0] == what]
         last = next((each for each in reversed(before) if each.finished_tasks and each.billed_ms), None)
@@ -369,9 +371,9 @@ class MapRun:
         failures, count = self.table.failures, self.table.count
         first = min(failures)
         done = count - len(self.table.missing) - len(failures)
-        kept = f"{done:,} results are kept in `%lambda last`, and " if done else ""
+        kept = f"{done:,} results are in `%lambda last`; " if done else ""
         sys.stderr.write(
             f"lambdamagic: item {first + 1:,} of {count:,} failed; {kept}"
-            f"--on-error return gives exceptions among the results\n"
+            f"--on-error return returns exceptions among the results\n"
         )
         raise failures[first]

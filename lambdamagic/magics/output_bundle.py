@@ -68,7 +68,7 @@ def _pre(text: str, name: str) -> str:
     """Return text as it is; what may have to be scrolled is reached by keyboard too, and has a name there."""
     style = f"{_PRE};{_AT_A_RED_EDGE}" if name.startswith("Error") else _PRE
     is_long = text.count("\n") > _LONG_LINES or len(text) > _LONG_CHARS
-    # A group and no region: landmarks of one name would stand in the page for each job.
+    # A group and no region: the page would have a landmark of one name for each job.
     reached = f' tabindex="0" role="group" aria-label="{name}"' if is_long else ""
     return f'<pre class="{AS_TEXT}" style="{style}"{reached}>{escape(text)}</pre>'
 

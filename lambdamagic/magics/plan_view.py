@@ -32,7 +32,7 @@ def plan_table(
         settings: The settings in force: where it goes, and what may ride in the event.
         more: Lines to add below: what it would cost.
         files: Files that go with it.
-        env: Environment variables that go with it, beside those of the settings.
+        env: Environment variables that are sent with it, in addition to those of the settings.
     """
     inline_limit_bytes, where = settings.inline_limit_bytes, settings.resolved_target()
     staged_frames = Stager(None).frames_to_stage(program.frames, inline_limit_bytes)
@@ -67,7 +67,7 @@ def plan_table(
         notes.append("May be deleted: " + ", ".join(sorted(plan.deleted)))
     named = mentioned(plan.code) if isinstance(plan, CapturePlan) else []
     for name in [each for each in named if each not in dict(files)]:
-        notes.append(f"The cell names a file that is here and would not be there: --file {name} sends it.")
+        notes.append(f"The cell names the local file {name}: add --file {name} to send it.")
     if plan.imports:
         notes.append("Modules used by reference: " + ", ".join(sorted(plan.imports)))
     return Table("What would be sent to Lambda", ("name", "type", "size>", "where", "why~"), rows, notes)

@@ -87,7 +87,7 @@ def names_read(session: Session, python: str) -> frozenset[str]:
 def ready(
     session: Session, resolved: ResolvedSettings, program: Program
 ) -> tuple[ResolvedSettings, FunctionRef | None]:
-    """Return the settings that a job runs under, its function made or mended if need be; see `first_use.ready`.
+    """Return the settings that a job runs under, its function created or updated if needed; see `first_use.ready`.
 
     Called in the cell's own thread, since it may ask. Where jobs run here, the function is looked for later: the
     embedded Lambda may have to be started first.

@@ -29,7 +29,7 @@ class Line:
     def behind(cls, owners: Sequence[Pending]) -> Line | None:
         """Return the line for a cell that reads what some jobs bind; None if the cell has to wait for them instead.
 
-        That is so if they do not stand in one line, if there is no bucket, or if objects that they were sent have been
+        This applies if they do not form a chain, if there is no bucket, or if objects that they were sent have been
         changed in the notebook since.
         """
         if not owners:

@@ -60,7 +60,7 @@ class JobRecord:
     cancel: Callable[[], None] | None = None
 
     def end(self, progress: Progress) -> None:
-        """Keep its final state, and let go what only a job under way has."""
+        """Keep its final state, and release what only a running job needs."""
         self.progress, self.listener, self.cancel = progress, None, None
 
     @property
@@ -110,7 +110,7 @@ class JobRecord:
 
     def _map(self, what: str) -> RanMap:
         if self.map is None:
-            raise UsageError(f"job {self.job_id} has no {what}: it was no map, or later maps took its place")
+            raise UsageError(f"job {self.job_id} has no {what}: it was not a map, or later maps replaced it")
         return self.map
 
     def __repr__(self) -> str:

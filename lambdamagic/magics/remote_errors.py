@@ -17,7 +17,7 @@ _E = TypeVar("_E", bound=BaseException)
 
 
 def local_exception(shell: InteractiveShell, records: list[ErrorRecord], note: str = "") -> BaseException:
-    """Return the exception to raise: its own type, with a traceback of the remote lines and nothing of ours."""
+    """Return the exception to raise: its own type, with a traceback of the remote lines and no internal frames."""
     error = reassemble(records)
     if note:
         error.add_note(note)
@@ -74,7 +74,7 @@ def shown_from(shell: InteractiveShell, error: _E, frames: int) -> _E:
 
 
 def shown_as_syntax(shell: InteractiveShell, error: SyntaxError) -> SyntaxError:
-    """Let IPython show what it shows of a cell of its own that is no Python: the line and where in it."""
+    """Let IPython show a syntax error as for its own cells: the line and the place in it."""
     shown = shell.SyntaxTB
     lines = shown.structured_traceback(SyntaxError, error.with_traceback(None), [])
 
@@ -94,13 +94,13 @@ def interrupted(message: str) -> KeyboardInterrupt:
 
 @contextlib.contextmanager
 def shown_short(shell: InteractiveShell) -> Iterator[None]:
-    """Show no frames of ours where the user stops a cell, or it is no Python: they tell nothing of the user's code."""
+    """Show no internal frames where the user stops a cell, or for a syntax error: they do not help the user."""
     try:
         yield
     except KeyboardInterrupt as error:
         if hasattr(error, "_render_traceback_"):
             raise
-        raise interrupted("stopped before it was done") from None
+        raise interrupted("cancelled before it was done") from None
     except SyntaxError as error:
         if hasattr(error, "_render_traceback_"):
             raise

@@ -42,7 +42,7 @@ class Session:
         background: Its background jobs.
         opened: Its engine and targets.
         declined: What the user has said no to, so that it is asked once.
-        cell: The id of the cell that runs, or ran last; empty where the front end tells none.
+        cell: The id of the cell that runs, or ran last; empty if the front end sends none.
     """
 
     def __init__(self, shell: InteractiveShell, given: Callable[[], tuple[dict[str, Any], dict[str, Any]]]) -> None:
@@ -67,7 +67,7 @@ class Session:
         return Place(resolved, lambda: self.target(resolved), self.start, self.opened.forget)
 
     def target(self, resolved: ResolvedSettings) -> Target:
-        """Return the target for the settings, opened at first use; one that has died is opened anew. Thread-safe.
+        """Return the target for the settings, opened at first use; one that has died is opened again. Thread-safe.
 
         Raises:
             LambdaMagicError: It is not usable.
@@ -82,7 +82,7 @@ class Session:
         return settings.resolved_target() == "local" and not self.opened.is_open(target_key(settings))
 
     def forget_targets(self) -> None:
-        """Close the targets on AWS; the next job opens its own anew."""
+        """Close the targets on AWS; the next job opens them again."""
         for target in [each for each in self.opened.targets.values() if each.name == "aws"]:
             self.opened.forget(target)
 

@@ -13,7 +13,7 @@ _MISSING = object()
 
 
 class Claim:
-    """The names that one job may bind, and what stands in its way.
+    """The names that one job may bind, and what prevents it.
 
     Attributes:
         names: The names.
@@ -49,7 +49,7 @@ class Pending(Protocol):
 
     @property
     def label(self) -> str:
-        """What runs, for a person."""
+        """A short name of the job, for a person."""
 
     def cell_ends(self) -> None:
         """Do what is due at the end of the cell that has started it."""
@@ -78,7 +78,7 @@ class Pending(Protocol):
         """Read what it brought; `claim` returns what may be put into the namespace of what was bound."""
 
     def forget(self) -> None:
-        """Let everything go that only jobs behind it needed."""
+        """Release what only queued successors needed."""
 
     def show_end(self) -> None:
         """Show again how it ended, as a part of the cell that runs now; once."""
@@ -117,7 +117,7 @@ class Claims:
         return sorted(found.values(), key=lambda job: job.claim.number)
 
     def supersede(self, names: Iterable[str]) -> None:
-        """Note that names were assigned anew: their jobs' values are older."""
+        """Note that names were assigned again: their jobs' values are older."""
         for name in names:
             job = self._pending.pop(name, None)
             if job is not None:
@@ -132,7 +132,7 @@ class Claims:
         )
 
     def grant(self, job: Pending, bound: dict[str, Any]) -> dict[str, Any]:
-        """Return what may be set of what a job bound, and keep what something newer stands in the way of."""
+        """Return what may be set of what a job bound, and keep the values that something newer has replaced."""
         self.drop_rebound()
         claim, namespace = job.claim, self._namespace
         bound = {name: value for name, value in bound.items() if name not in claim.overtaken}
@@ -155,7 +155,7 @@ class Claims:
         return claim.bound
 
     def settled(self, job: Pending) -> None:
-        """Let go of the names of a job that has been settled; those that it failed to bring stay pending."""
+        """Release the names of a job that has been settled; those that it failed to bind stay pending."""
         for before in job.before:
             before.claim.overtaken.update(job.claim.bound)
         for name in job.claim.names:
@@ -166,7 +166,7 @@ class Claims:
         """Return the names that a failed job was to bind; those that have an older value wait for it no longer."""
         missing = [name for name in names if self._pending.get(name) is job]
         for name in missing:
-            # Told once; an older value, if there is one, is what the cell that failed would have left here too.
+            # Reported once; an older value, if there is one, is what the cell that failed would have left here too.
             if name in self._namespace:
                 del self._pending[name]
         return missing

@@ -50,7 +50,7 @@ class Table:
         for row in self.rows:
             table.add_row(*(_literal(cell) for cell in row))
         buffer = io.StringIO()
-        # Told outright: in a kernel rich would show the table by itself, a second time, and write colors into it.
+        # Set explicitly: in a kernel rich would show the table by itself, a second time, and write colors into it.
         console = Console(
             file=buffer,
             width=_TEXT_WIDTH,

@@ -23,16 +23,16 @@ _EVERY_S = 0.1
 
 
 def wait_for(jobs: Sequence[Pending], names: Sequence[str], reader: str, *, front: Front) -> None:
-    """Wait until jobs have ended, and tell what for.
+    """Wait until jobs have ended, and show what for.
 
     Args:
         jobs: The jobs.
         names: What is waited for.
         reader: Who waits, for a person.
-        front: Who looks.
+        front: The kind of front end.
 
     Raises:
-        KeyboardInterrupt: The user stopped it; the jobs go on.
+        KeyboardInterrupt: The user stopped it; the jobs continue.
     """
     kind = {"nobody": _Note, "notebook": _Card}.get(front, _Line)
     note = kind(jobs, names)
@@ -44,8 +44,8 @@ def wait_for(jobs: Sequence[Pending], names: Sequence[str], reader: str, *, fron
                     if time.monotonic() - began >= _DELAY_S:
                         note.show(time.monotonic() - began)
     except KeyboardInterrupt:
-        note.close(f"stopped waiting for {note.what}; the job goes on")
-        raise interrupted(f"{reader} stopped waiting for {note.what}; the job goes on") from None
+        note.close(f"stopped waiting for {note.what}; the job continues")
+        raise interrupted(f"{reader} stopped waiting for {note.what}; the job continues") from None
     note.close(f"waited {text.duration(time.monotonic() - began)} for {note.what}")
 
 
@@ -72,10 +72,10 @@ class _Note:
         self.what = f"{shown} from {labels}" if shown else labels
 
     def show(self, seconds: float) -> None:
-        """Tell that the cell waits."""
+        """Show that the cell waits."""
 
     def close(self, message: str) -> None:
-        """Tell how it ended, if anything was shown before."""
+        """Show how it ended, if anything was shown before."""
 
 
 class _Line(_Note):

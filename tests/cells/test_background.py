@@ -39,7 +39,7 @@ def test_a_cell_that_reads_waits_and_another_does_not(kernel, gate):
 
 
 def test_stopping_the_waiting_leaves_the_job_alone(kernel, gate):
-    """Ctrl-C ends the waiting cell as interrupted, also one with await; the job goes on, and is read later."""
+    """Ctrl-C ends the waiting cell as interrupted, also one with await; the job continues, and is read later."""
     kernel.run(cell("%%lambda --bg -q", f"{gate.code}\nkept = 5"))
     gate.reached()
     for code in ("ran = kept", "import asyncio\nawait asyncio.sleep(0)\nran = kept"):
@@ -48,7 +48,7 @@ def test_stopping_the_waiting_leaves_the_job_alone(kernel, gate):
         kernel.interrupt()
         replied = kernel.finish(message)
         assert replied.error["ename"] == "KeyboardInterrupt"
-        assert "the job goes on" in "".join(replied.error["traceback"])
+        assert "the job continues" in "".join(replied.error["traceback"])
         assert "refuse" not in "".join(replied.error["traceback"])
     assert kernel.run("'ran' in globals()").value == "False"
     gate.open()
@@ -176,7 +176,7 @@ def test_waiting_and_cancelling_by_name(notebook, gate):
     notebook.ok(f"%lambda cancel {job.job_id[-8:]}")
     assert isinstance(notebook.run("x").error, JobCancelledError)
     assert job.state == "cancelled"
-    assert "no background job is called 'nonsense'" in notebook.run("%lambda wait nonsense").stderr
+    assert "no background job 'nonsense'" in notebook.run("%lambda wait nonsense").stderr
     assert notebook.ok("x = 2\nx").value == 2
 
 
@@ -208,7 +208,7 @@ def test_unloading_stops_what_is_under_way_and_says_so(notebook, gate):
     notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1"))
     gate.reached()
     ran = notebook.ok("%reload_ext lambdamagic")
-    assert "1 background job stopped, what they would have brought is lost" in ran.stderr
+    assert "1 background job stopped; results lost" in ran.stderr
     threads = [thread for thread in threading.enumerate() if thread.name.startswith("lambdamagic-collector")]
     for thread in threads:
         thread.join(60)

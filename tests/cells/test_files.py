@@ -30,7 +30,7 @@ def test_files_go_along_under_their_relative_paths(notebook, tmp_path):
     there = notebook.remote(body, "--file data --file 't*.txt' --file large.bin").value
     assert there == ["data/deep/one.txt", "large.bin", "two.txt"]
     table = repr(notebook.remote("open('two.txt').read()", "--plan --file two.txt").value)
-    assert "two.txt" in table and "would not be there" not in table
+    assert "two.txt" in table and "names the local file" not in table
     read = notebook.ok("%%lambda_map --file data n in range(2)\nPath('data/deep/one.txt').read_text() * n").value
     assert read == ["", "one"]
     error = notebook.fails("1", "--file nowhere.csv").error

@@ -75,7 +75,7 @@ def test_it_is_asked_in_the_notebook_and_never_waited_for_where_nobody_is(kernel
     headless, _ = kernel.run_asked(lacking, None)
     assert headless.error["ename"] == "ParityError" and "LAMBDAMAGIC_DEPLOY=always" in headless.error["evalue"]
     refused, question = kernel.run_asked(lacking, "n")
-    assert question == f"Add weights==0.3.1 to lambdamagic ({account.access.region}), for all who use it? [y/N] "
+    assert question == f"Add weights==0.3.1 to lambdamagic ({account.access.region}), for all its users? [y/N] "
     assert "weights (here 0.3.1) is missing." in refused.stream("stdout")
     assert refused.error["ename"] == "ParityError"
     assert kernel.run(lacking).error["ename"] == "ParityError", "and it is not asked again"

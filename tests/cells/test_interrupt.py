@@ -15,7 +15,7 @@ from tests.local.conftest import REPORT
 
 
 def test_interrupting_a_cell(kernel, mailbox):
-    """The cell ends within two seconds, the remote code is told to stop, and the next cell runs."""
+    """The cell ends within two seconds, the remote code is stopped, and the next cell runs."""
     kernel.run("x = [1]")
     message = kernel.send(
         "%%lambda -q\n"
@@ -38,7 +38,7 @@ except BaseException as stopped:
     assert time.monotonic() - began < 20.0
     assert replied.error["ename"] == "KeyboardInterrupt"
     assert len(replied.error["traceback"]) == 1
-    assert "; what still runs on Lambda is told to stop" in replied.error["traceback"][0]
+    assert "Tasks still running on Lambda are being stopped" in replied.error["traceback"][0]
     assert kernel.run("%%lambda -q\nx + [3]").value == "[1, 3]"
     assert mailbox.receive() == "Interrupted"
     assert "■ cancelled" in kernel.run("%lambda jobs").value

@@ -41,13 +41,13 @@ def test_the_magics_describe_themselves(notebook):
         assert "None" not in shown
     settings = notebook.ok("%config LambdaMagics").stdout
     assert "LambdaMagics.memory_mb=<Int>" in settings
-    assert "Takes 128 to 10240 MB; 2048 if no other source sets it." in " ".join(settings.split())
+    assert "Takes 128 to 10,240 MB; default: 2048." in " ".join(settings.split())
     assert "Any" not in settings and "_Settings" not in settings
 
 
 def test_code_after_the_line_magic_is_told_where_it_belongs(notebook):
     """`%lambda` runs none."""
-    assert "code goes below a %%lambda line" in str(notebook.run("%lambda 1 + 1").error)
+    assert "write code below a %%lambda line" in str(notebook.run("%lambda 1 + 1").error)
 
 
 def test_jobs_lists_this_sessions_jobs(notebook):
@@ -68,7 +68,7 @@ def test_logs(notebook):
         assert "START RequestId: " in text
         assert "for the log" in text
         assert "REPORT RequestId: " in text
-    assert "there is no job 'nope' in this session" in str(notebook.run("%lambda logs nope").error)
+    assert "no job 'nope'. See `%lambda jobs --all`" in str(notebook.run("%lambda logs nope").error)
 
 
 def test_logs_of_a_cell_that_died(notebook):

@@ -48,7 +48,7 @@ def test_a_log_that_cannot_be_read_is_told(notebook):
     log = OutputLog()
     live = LiveOutput("nobody", log, refused)
     _watch(live, log, lambda: log.now != "")
-    assert log.now == "What runs cannot be followed: these credentials lack a permission"
+    assert log.now == "Cannot follow the output: these credentials lack a permission"
     live.stop()
     assert log.now == ""
 

@@ -175,7 +175,7 @@ def test_no_mutations_leaves_objects_alone_and_says_so(notebook, monkeypatch):
     ran = notebook.remote("x.append(2); y['k'] = 2; z[0]\nn = x", "--no-mutations")
     names = notebook.names
     assert (names["x"], names["y"], names["n"]) == ([1], {"k": 1}, [1, 2])
-    assert "lambdamagic: changes in place were left on Lambda (--no-mutations): x, y\n" in ran.stderr
+    assert "lambdamagic: in-place changes stayed on Lambda (--no-mutations): x, y\n" in ran.stderr
 
 
 def test_changes_before_an_error_come_back(notebook):

@@ -46,7 +46,7 @@ def test_out_brings_back_these_names_only(notebook):
     ran = notebook.remote("a = 1\nb = 2\nc = 3", "-o a,c --out missing")
     assert (notebook.names["a"], notebook.names["c"]) == (1, 3)
     assert "b" not in notebook.names
-    assert ran.stderr == "lambdamagic: --out missing: the cell did not bind that name\n"
+    assert ran.stderr == "lambdamagic: --out missing: the cell did not bind this name\n"
 
 
 @pytest.mark.parametrize("serializer", ["auto", "dill", "cloudpickle"])

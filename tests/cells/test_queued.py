@@ -127,7 +127,7 @@ def test_a_queued_job_says_what_it_waits_for_and_is_among_the_jobs(notebook, gat
     gate.reached()
     job = notebook.ok(cell("%%lambda --bg", "y = x")).value
     told = repr(job)
-    assert "y = x  … queued" in told and f"waits for job {first.job_id[-8:]} ({first.label})" in told
+    assert "y = x  … queued" in told and f"waiting for job {first.job_id[-8:]} ({first.label})" in told
     assert "0 ms" not in told
     assert job.job_id in _line(notebook.ok("%lambda jobs"))
     gate.open()
@@ -154,7 +154,9 @@ def test_the_card_of_a_queued_job_ends_with_it(kernel, gate):
     kernel.run(cell("%%lambda --bg", f"{gate.code}\nx = 1 / 0"))
     gate.reached()
     shown = kernel.run(cell("%%lambda --bg", "y = x")).bundles("display_data")[0]
-    assert "y = x" in shown["text/plain"] and "queued" in shown["text/plain"] and "waits for job" in shown["text/plain"]
+    assert (
+        "y = x" in shown["text/plain"] and "queued" in shown["text/plain"] and "waiting for job" in shown["text/plain"]
+    )
     gate.open()
     ended = kernel.wait_for_update("whose result this one reads, failed")
     assert "✗ failed" in ended["text/plain"]

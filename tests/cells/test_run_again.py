@@ -63,7 +63,7 @@ def test_resume_leaves_failures_as_they_are(tries, tmp_path):
 def test_an_iterator_that_is_used_up_cannot_be_resumed(tries):
     """The error says what can."""
     tries.run("r = %lambda_map --chunksize 1 --max-concurrency 1 tries (n for n in range(5))")
-    assert "give %lambda_map a list" in str(tries.run("job = %lambda last\njob.resume()").error)
+    assert "pass %lambda_map a list" in str(tries.run("job = %lambda last\njob.resume()").error)
 
 
 _RETRY = "get_ipython()._lambdamagic.session.history[-1].map.retry()"

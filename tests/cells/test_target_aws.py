@@ -192,4 +192,4 @@ def test_logs_of_a_job_of_another_session(deployed):
     text = deployed.ok(f"%lambda logs {job_id}").stdout
     assert "for whoever looks later" in text
     assert "REPORT RequestId" in text
-    assert deployed.ok("%lambda logs nosuchjobatall").stdout == "This job left no log.\n"
+    assert deployed.ok("%lambda logs nosuchjobatall").stdout == "No log for this job.\n"

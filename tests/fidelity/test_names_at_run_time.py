@@ -260,5 +260,5 @@ def test_a_large_value_that_a_text_names_is_offered(notebook):
     plan = notebook.ok("%%lambda --plan\ndf.query('a in @big')").displays
     assert "-i big" in str(plan) or "-i big" in str(notebook.ok("%%lambda --plan\ndf.query('a in @big')").out)
     ran = notebook.run("%%lambda\ndf.query('a in @big')")
-    assert isinstance(ran.error, NameError) and "big exists in the notebook: -i big" in ran.traceback
+    assert isinstance(ran.error, NameError) and "big exists in the notebook: add -i big" in ran.traceback
     assert len(notebook.ok("%%lambda -i big\ndf.query('a in @big')").value) == 1

@@ -28,7 +28,6 @@ UNFINISHED = (
     "lambdamagic/graphs/",
     "lambdamagic/jobs/",
     "lambdamagic/local/",
-    "lambdamagic/magics/",
     "lambdamagic/protocol/",
     "lambdamagic/runs/",
     "lambdamagic/transports/",

@@ -102,5 +102,5 @@ def test_background_jobs_in_a_notebook_that_nobody_looks_at(tmp_path: Path) -> N
     assert "failed: ValueError" in shown["between"] + shown["after"] and "not held up" in shown["after"]
     assert "8/8 tasks" in shown["map"]
     assert "Traceback of item 4" in ran.read_text()
-    assert "the end of the notebook stops it" in shown["late"]
+    assert "It stops when the notebook ends" in shown["late"]
     assert "invalid literal for int() with base 10: 'nothing'" in shown["refused"]

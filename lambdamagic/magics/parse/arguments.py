@@ -16,11 +16,11 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _MEMORY = f"the function's memory, {SPECS['memory_mb'].allowed}; also 512MB, 2GB"
 _TIMEOUT = f"the function's timeout, {SPECS['timeout_s'].allowed}; also 90s, 5m"
-_INPUT = "send these names too, which the code does not mention itself: -i a,b"
+_INPUT = "also send these names, which the code does not mention: -i a,b"
 
 
-_FILE = "send this file, folder or glob too; it is there under its relative path. May be repeated"
-_FETCH = "bring back what was written to this file, folder or glob; alone in a cell's line: all that was written"
+_FILE = "also send this file, folder or glob, under its relative path. Repeatable"
+_FETCH = "bring back this file, folder or glob if it was written; without a value: all written files"
 _ENV = "have this environment variable there as it is here, a token for example; its value is neither shown nor stored"
 
 
@@ -80,7 +80,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         argument("-t", "--timeout", type=seconds, metavar="S", help=_TIMEOUT),
         argument("-i", "--input", action="append", metavar="NAMES", help=_INPUT),
         argument(
-            "--exclude", action="append", metavar="NAMES", help="do not send these names, though the code reads them"
+            "--exclude", action="append", metavar="NAMES", help="do not send these names, even if the code reads them"
         ),
         argument("--file", action="append", metavar="PATH", help=_FILE),
         argument("--fetch", action="append", nargs="?", const=".", metavar="PATH", help=_FETCH),
@@ -88,12 +88,17 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         choice("--serializer", "auto", "dill", "cloudpickle", help="how values are pickled"),
         choice("--target", "auto", "local", "aws", help="where to run: on this machine, or on AWS"),
         choice("--mode", "auto", "sync", "event", "trigger", help="how invocations are made"),
-        argument("--max-cost", type=float, metavar="USD", help="stop launching when the job has cost this much"),
-        argument("--retries", type=whole_number, metavar="N", help="run again up to N times what fails"),
+        argument("--max-cost", type=float, metavar="USD", help="launch nothing more when the job has cost this much"),
+        argument("--retries", type=whole_number, metavar="N", help="retry a failed task up to N times"),
         argument("--retry-on", metavar="TYPES", help="retry only these exceptions: ValueError,TimeoutError"),
-        argument("--retry-memory", type=megabytes, metavar="MB", help="after out of memory: twice it, up to this"),
-        argument("--name", metavar="TITLE", help="what the job is called in its card, in the panel and in lists"),
-        argument("--bg", action="store_true", help="return at once; cells that read what it binds wait for it"),
+        argument(
+            "--retry-memory",
+            type=megabytes,
+            metavar="MB",
+            help="retry after out of memory with twice as much, up to this",
+        ),
+        argument("--name", metavar="TITLE", help="the job's title in its card, in the panel and in lists"),
+        argument("--bg", action="store_true", help="run in the background; cells that read its names wait for it"),
         argument("--plan", action="store_true", help="show what would be sent, and send nothing"),
         argument("-q", "--quiet", action="store_true", default=None, help="show results only"),
         argument("-h", "--help", action="store_true", help="show this help"),
