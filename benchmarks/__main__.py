@@ -17,6 +17,7 @@ ALL = (
     "faults",
     "simulate",
     "concurrency",
+    "cost",
     "invoker",
     "views",
     "covalent",

@@ -59,6 +59,12 @@ class LambdaMagicError(Exception):
         hint: What the reader can do next, as one imperative sentence; shown on a separate line.
     """
 
+    #: AWS's id of the invocation and the end of its log, where a function answered with this.
+    request_id: str | None = None
+    log_tail: str = ""
+    #: For how long an invocation without a log is billed at least, in seconds; None where nothing ran.
+    billed_s: float | None = None
+
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message

@@ -159,6 +159,22 @@ class BatchHandedOver:
 
 
 @dataclass(frozen=True)
+class Charged:
+    """Something is billed beside the invocations that reported theirs.
+
+    Attributes:
+        what: `s3` for requests of this side, `unreported` for an invocation that ended without a report; then the
+            amount is what it must have cost at least.
+        cost_usd: What it costs at list price.
+    """
+
+    job_id: str
+    what: Literal["s3", "unreported"]
+    cost_usd: float
+    at: float
+
+
+@dataclass(frozen=True)
 class TaskFinished:
     """A task has its outcome.
 
@@ -202,9 +218,12 @@ Event: TypeAlias = (
     | InvocationBackedUp
     | InvocationFinished
     | BatchHandedOver
+    | Charged
     | TaskFinished
     | JobFinished
 )
+#: The events that have a `cost_usd`.
+Billed: TypeAlias = InvocationFinished | BatchHandedOver | Charged
 Listener: TypeAlias = Callable[[Event], None]
 
 

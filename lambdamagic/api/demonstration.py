@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.config import load_settings
-from lambdamagic.events import BatchHandedOver, Event, InvocationFinished
+from lambdamagic.events import Billed, Charged, Event
 
 _TASKS = 16
 # By its text, as this module is not in the function.
@@ -53,9 +53,10 @@ def estimate_pi(points: int, **options: Any) -> Demonstration:
     costs: list[float] = []
 
     def note(event: Event) -> None:
-        if isinstance(event, InvocationFinished | BatchHandedOver):
-            billed.append(event.report.billed_ms if event.report else 0.0)
+        if isinstance(event, Billed):
             costs.append(event.cost_usd)
+            if not isinstance(event, Charged):
+                billed.append(event.report.billed_ms if event.report else 0.0)
 
     with LambdaExecutor(**options) as executor:
         executor.add_listener(note)

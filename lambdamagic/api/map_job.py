@@ -13,7 +13,7 @@ from lambdamagic.api import process
 from lambdamagic.api.launcher import Launcher, name_of
 from lambdamagic.appearance import html_line
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.events import BatchHandedOver, Event, InvocationFinished, JobState
+from lambdamagic.events import Billed, Event, JobState
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.map_work import MapWork, Repeatable
 from lambdamagic.runs.sources import Sizing
@@ -152,7 +152,7 @@ class MapJob:
         return self
 
     def _listen(self, event: Event) -> None:
-        if isinstance(event, InvocationFinished | BatchHandedOver):
+        if isinstance(event, Billed):
             self.cost_usd += event.cost_usd
 
     def finish(self) -> None:

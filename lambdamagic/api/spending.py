@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from lambdamagic.config.ages import parse_age
-from lambdamagic.jobs.history import History
+from lambdamagic.jobs.history import NO_JOB, History
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Spending:
 
 
 def spending(since: str, *, history: History | None = None, now: float | None = None) -> Spending:
-    """Add up what jobs on AWS cost.
+    """Add up what jobs on AWS cost, and what was billed outside of jobs: `invoke --payload`, questions to functions.
 
     Args:
         since: How far back, such as `30d`.
@@ -53,15 +53,12 @@ def spending(since: str, *, history: History | None = None, now: float | None = 
         ConfigError: `since` is no age.
     """
     begin = (time.time() if now is None else now) - parse_age(since)
-    days: dict[str, list[tuple[int, float]]] = {}
-    for note in (history or History()).all(since=begin):
+    days: dict[str, list[tuple[int, int, float]]] = {}
+    for note in (history or History()).all(since=begin, charges=True):
         if note.started_at < begin or note.where.get("target") == "local":
             continue
         day = time.strftime("%Y-%m-%d", time.localtime(note.started_at))
         tasks = int(note.ended.get("done", 0)) + int(note.ended.get("failed", 0))
-        days.setdefault(day, []).append((tasks, float(note.ended.get("cost_usd", 0.0))))
-    found = tuple(
-        Day(day, len(jobs), sum(tasks for tasks, _ in jobs), sum(usd for _, usd in jobs))
-        for day, jobs in sorted(days.items())
-    )
+        days.setdefault(day, []).append((note.mode != NO_JOB, tasks, float(note.ended.get("cost_usd", 0.0))))
+    found = tuple(Day(day, *map(sum, zip(*noted, strict=True))) for day, noted in sorted(days.items()))
     return Spending(found, sum(day.jobs for day in found), sum(day.cost_usd for day in found))

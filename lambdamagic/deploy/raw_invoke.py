@@ -22,11 +22,13 @@ class RawAnswer:
         payload: Its answer, as text.
         error: Lambda's kind of error if it failed, else empty.
         log_tail: The end of its log, at most 4 KB.
+        arch: The function's architecture, which has a price.
     """
 
     payload: str
     error: str
     log_tail: str
+    arch: str = "x86_64"
 
     @property
     def refusal(self) -> str:
@@ -53,7 +55,7 @@ def send_event(access: AwsAccess, name: str, payload: str) -> RawAnswer:
         json.loads(payload)
     except ValueError as error:
         raise ConfigError(f"the payload is not JSON: {error}", hint="For example: --payload '{\"a\": 1}'") from error
-    timeout_s = describe_function(access, name).timeout_s
+    facts = describe_function(access, name)
     with closing(LambdaTransport(access, max_connections=1)) as transport:
-        reply = transport.invoke(InvokeCall(name, payload.encode(), want_log_tail=True, timeout_s=timeout_s))
-    return RawAnswer(reply.payload.decode(errors="replace"), reply.function_error or "", reply.log_tail)
+        reply = transport.invoke(InvokeCall(name, payload.encode(), want_log_tail=True, timeout_s=facts.timeout_s))
+    return RawAnswer(reply.payload.decode(errors="replace"), reply.function_error or "", reply.log_tail, facts.arch)

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,14 @@ def code_mark(configuration: Mapping[str, Any]) -> str | None:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def told_holdings(transport: Transport, function: str, *, mark: str | None, timeout_s: float) -> Holdings | None:
+def told_holdings(
+    transport: Transport,
+    function: str,
+    *,
+    mark: str | None,
+    timeout_s: float,
+    on_billed: Callable[[str], object] = lambda log_tail: None,
+) -> Holdings | None:
     """Return what a function says that it holds; None where it does not know the question, or cannot be asked now.
 
     Args:
@@ -49,6 +56,7 @@ def told_holdings(transport: Transport, function: str, *, mark: str | None, time
         function: Its name.
         mark: What its code is known by, see `code_mark`; None to keep nothing.
         timeout_s: Its timeout.
+        on_billed: Called with the end of the invocation's log, if it was asked.
     """
     file = None if mark is None else Path(platformdirs.user_cache_dir("lambdamagic")) / "functions" / f"{mark}.json"
     if file is not None:
@@ -57,9 +65,10 @@ def told_holdings(transport: Transport, function: str, *, mark: str | None, time
             return Holdings.from_json(kept) if kept else None
     event = json.dumps(holdings_event()).encode()
     try:
-        reply = transport.invoke(InvokeCall(function, event, timeout_s=min(timeout_s, _PATIENCE_S)))
+        reply = transport.invoke(InvokeCall(function, event, want_log_tail=True, timeout_s=min(timeout_s, _PATIENCE_S)))
     except LambdaMagicError:
         return None  # the job meets the same error, and reports it better
+    on_billed(reply.log_tail)
     holdings = None
     with contextlib.suppress(ProtocolError):
         holdings = read_told(reply.payload)

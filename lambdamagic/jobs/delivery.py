@@ -88,6 +88,7 @@ class _Expected:
     stored: asyncio.Future[None]
     ends_at: float = float("inf")
     sign: tuple[int, float] | None = None
+    began_at: float = 0.0
     seen_at: float = 0.0
 
 
@@ -180,10 +181,12 @@ class EventDelivery:
                 await self._begun(unit, attempt_id, expected, is_sure=is_sure)
                 await expected.stored
         except TimeoutError:
-            raise InvocationLostError(
+            lost = InvocationLostError(
                 f"an event gave no answer within {bound_s:.0f} s: it was dropped, or Lambda had no room for it",
                 hint="Its log tells: %lambda logs",
-            ) from None
+            )
+            lost.billed_s = expected.seen_at - expected.began_at
+            raise lost from None
 
     async def _begun(self, unit: Unit, attempt_id: str, expected: _Expected, *, is_sure: bool) -> None:
         """Wait for the first sign; send the event again when none comes.
@@ -250,6 +253,7 @@ class EventDelivery:
                 continue  # not begun, or done and read before by a client that died: see `answer_bound_s`
             sign = info.size_bytes, info.modified_s
             if sign != expected.sign:
+                expected.began_at = expected.began_at or now
                 expected.sign, expected.seen_at = sign, now
             elif now - expected.seen_at > self._silent_s:
                 silent.append(attempt)
@@ -268,6 +272,7 @@ class EventDelivery:
                     "answer: it may have run to its end, and is not run again",
                     hint="Sign in for longer than the function's timeout, or use --mode sync",
                 )
+            error.billed_s = expected.seen_at - expected.began_at
             expected.stored.set_exception(error)
 
     def _fail_all(self, error: Any) -> None:

@@ -13,9 +13,11 @@ import itertools
 import json
 import os
 import re
+import secrets
 import threading
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,10 @@ from lambdamagic.protocol.reading import count, number, read_json, table, text
 KEPT = 500
 
 _LABEL_MAX = 200  # characters, in a line
+
+
+#: The mode of what was billed outside of jobs.
+NO_JOB = "none"
 
 
 @dataclass
@@ -120,7 +126,7 @@ class JobFile:
         match event:
             case events.TaskFinished():
                 self._counts["failed" if event.failed else "done"] += 1
-            case events.InvocationFinished() | events.BatchHandedOver():
+            case events.InvocationFinished() | events.BatchHandedOver() | events.Charged():
                 self._cost_usd += event.cost_usd
             case events.JobFinished():
                 ended = {"state": event.state, **self._counts, "cost_usd": self._cost_usd, "at": event.at}
@@ -215,6 +221,22 @@ class History:
         self.folder = folder
         self.diary = Diary(folder / "days")
 
+    def charge(self, label: str, where: Mapping[str, str], *, cost_usd: float, at: float) -> None:
+        """Remember what was billed outside of jobs: it is part of `spending`, and no job.
+
+        Args:
+            label: What it was for.
+            where: As `JobNote.where`.
+            cost_usd: At list price.
+            at: When, in seconds since the epoch.
+        """
+        ended = {"state": "done", "done": 0, "failed": 0, "cost_usd": cost_usd, "at": at}
+        name = f"{time.strftime('%Y%m%d-%H%M%S-', time.gmtime(at))}{secrets.token_hex(4)}"
+        document = {"job": name, "label": label, "mode": NO_JOB, "where": dict(where), "task_count": 0}
+        with contextlib.suppress(OSError):  # a full disk loses the note, no more
+            is_billed = where.get("target") != "local"
+            self.diary.add({**document, "started_at": at, "ended": ended}, at, is_billed=is_billed)
+
     def begin(self, note: JobNote) -> JobFile:
         """Start to write of a job, or go on with it."""
         return JobFile(self._path(note.job_id), note, prepare=self._make_room, diary=self.diary)
@@ -230,15 +252,17 @@ class History:
                 return _read(self._path(job_id))
         return next((note for note in self._ended() if note.job_id == job_id), None)
 
-    def all(self, *, since: float = 0.0, latest: int | None = None) -> list[JobNote]:
+    def all(self, *, since: float = 0.0, latest: int | None = None, charges: bool = False) -> list[JobNote]:
         """Return jobs that are remembered, the latest first.
 
         Args:
             since: Jobs that ended on an earlier day than this time may be left out, in seconds since the epoch.
             latest: So many, of those that ended last and those that have a file of their own.
+            charges: Whether what was billed outside of jobs is among them; see `charge`.
         """
         found: dict[str, JobNote] = {}
-        for note in itertools.islice(self._ended(since), latest):
+        ended = (note for note in self._ended(since) if charges or note.mode != NO_JOB)
+        for note in itertools.islice(ended, latest):
             found.setdefault(note.job_id, note)  # the last end of a job that was taken up again
         for path in self._paths():
             with contextlib.suppress(OSError, ValueError):  # half written by a process that died

@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import Any
 
-from lambdamagic.errors import AnswerNotTrustedError, IntegrityError, TargetError
+from lambdamagic.errors import AnswerNotTrustedError, IntegrityError, LambdaMagicError, TargetError
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol import life
@@ -89,16 +89,20 @@ def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:
 def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationReply) -> Arrival:
     """Read a reply."""
     function = unit.function or spec.function
+    response = None
     try:
         response = read_reply(reply, client=spec.versions, function=function)
-    except TargetError:
-        spec.stager.doubt()  # perhaps a blob has gone: the next job sends it again
+        parts = () if spec.collects or response.payload is None else response.payload.parts
+        spec.requests.add(reads=len(parts))  # whoever reads them later, this job brought it about
+        frames = [] if parts else _collected(spec, response, attempt_id, reply.request_id)
+    except LambdaMagicError as error:
+        if isinstance(error, TargetError) and response is None:
+            spec.stager.doubt()  # perhaps a blob has gone: the next job sends it again
+        # It was billed all the same.
+        error.request_id, error.log_tail = error.request_id or reply.request_id, error.log_tail or reply.log_tail
+        if error.billed_s is None and response is not None:
+            error.billed_s = response.usage.billed_ms / 1000
         raise
-    is_left = not spec.collects and response.payload is not None and bool(response.payload.parts)
-    try:
-        frames = [] if is_left else collect(spec, response, attempt_id)
-    except IntegrityError as error:
-        raise _not_trusted(error, reply.request_id) from error
     report = parse_report(reply.log_tail, reply.request_id)
     return Arrival(unit, response, frames, None, report, reply.request_id, attempt_id=attempt_id)
 
@@ -106,6 +110,13 @@ def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationRepl
 def _not_trusted(error: IntegrityError, request_id: str = "") -> AnswerNotTrustedError:
     """Return the error of one attempt: others wrote to the bucket, which is no matter of the other tasks."""
     return AnswerNotTrustedError(error.message, hint=error.hint, request_id=request_id)
+
+
+def _collected(spec: JobSpec, response: Response, attempt_id: str, request_id: str) -> list[Any]:
+    try:
+        return collect(spec, response, attempt_id)
+    except IntegrityError as error:
+        raise _not_trusted(error, request_id) from error
 
 
 def collect(spec: JobSpec, response: Response, attempt_id: str) -> list[Any]:

@@ -24,6 +24,7 @@ from lambdamagic.protocol.envelope import Before, Response
 from lambdamagic.protocol.holdings import Holdings
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import Report
+from lambdamagic.storage.requests import RequestMeter
 from lambdamagic.transports.transport import Transport
 
 
@@ -107,6 +108,7 @@ class JobSpec:
         trigger_secret: Seals what is uploaded in mode `trigger`.
         backups: Whether what is late at the end is run a second time beside itself.
         cached: Tasks whose outcomes are known already; none of the units has them.
+        requests: Counts this side's requests to S3 for it.
         budget: What may be spent; None for no limit. Executors share one among their jobs.
         places: Bounds what is under way together with other jobs; None for this job's `max_concurrency`.
         resize: Gives a function with at least so many MB of memory; blocks. None where there is no other.
@@ -145,6 +147,7 @@ class JobSpec:
     is_billed: bool = True
     backups: bool = False
     cached: tuple[int, ...] = ()
+    requests: RequestMeter = field(default_factory=RequestMeter)
     budget: Budget | None = None
     places: Places | None = None
     resize: Callable[[int], FunctionRef] | None = None

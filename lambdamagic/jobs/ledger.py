@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from lambdamagic import events
 from lambdamagic.clock import Clock
 from lambdamagic.codec.failures import safe_str
-from lambdamagic.errors import InvocationError
+from lambdamagic.errors import InvocationError, LambdaMagicError
 from lambdamagic.jobs.job import Arrival, Job, Unit
+from lambdamagic.jobs.prices import S3_READ_USD, S3_WRITE_USD
 from lambdamagic.protocol.report import Report, parse_report
 
 _LOG_TAILS_KEPT = 20
@@ -71,15 +72,23 @@ class Ledger:
             arrival.unit,
             attempt_id,
             report,
-            billed_ms=report.billed_ms if report is not None else usage.duration_ms,
+            billed_ms=report.billed_ms if report is not None else usage.billed_ms,
             duration_ms=report.duration_ms if report is not None else usage.duration_ms,
             environment_id=usage.environment_id,
             is_cold=usage.cold,
-            s3_requests=usage.s3_requests,
+            s3_writes=usage.s3_writes,
+            s3_reads=usage.s3_requests - usage.s3_writes,
         )
 
-    def died(self, unit: Unit, attempt_id: str, error: InvocationError) -> None:
-        """Account for an invocation that gave none: if its log tells what it used, that is billed too."""
+    def died(self, unit: Unit, attempt_id: str, error: LambdaMagicError, *, elapsed_s: float) -> None:
+        """Account for an invocation that gave none.
+
+        Args:
+            unit: What it carried.
+            attempt_id: Which attempt it was.
+            error: What became of it: its log says what is billed, or it says for how long it must have run.
+            elapsed_s: How long it was out, which counts where neither is known and it may have run.
+        """
         self._keep_log(error.log_tail)
         report = parse_report(error.log_tail, error.request_id or "")
         if report is not None:
@@ -91,6 +100,31 @@ class Ledger:
                 duration_ms=report.duration_ms,
                 is_cold=report.is_cold,
             )
+        elif error.billed_s is not None:
+            self._unreported(unit, error.billed_s)
+        elif isinstance(error, InvocationError) and error.may_have_run:
+            self._unreported(unit, elapsed_s)
+
+    def left(self, unit: Unit, elapsed_s: float) -> None:
+        """Account for an invocation that is no longer waited for: it runs on until it finds that it was cancelled."""
+        self._unreported(unit, elapsed_s)
+
+    def requests_made(self) -> None:
+        """Account for this side's requests to S3 since the last call."""
+        made = self._spec.requests.take()
+        if made:
+            self._charge("s3", made.writes * S3_WRITE_USD + made.reads * S3_READ_USD)
+
+    def _unreported(self, unit: Unit, ran_s: float) -> None:
+        function = unit.function or self._spec.function
+        billed_ms = min(ran_s, function.timeout_s) * 1000
+        cost_usd = self._spec.prices.invocation_usd(billed_ms=billed_ms, memory_mb=function.memory_mb)
+        self._charge("unreported", cost_usd)
+
+    def _charge(self, what: Literal["s3", "unreported"], cost_usd: float) -> None:
+        if self._spec.budget is not None:
+            self._spec.budget.spend(cost_usd)
+        self._tell(events.Charged(self._id, what, cost_usd, self._clock.time()))
 
     def handed_over(self, invocations: int, report: Report) -> None:
         """Account for a batch of events that went through an invoker: its own run is billed beside theirs."""
@@ -110,12 +144,14 @@ class Ledger:
         duration_ms: float,
         environment_id: str = "",
         is_cold: bool = False,
-        s3_requests: int = 0,
+        s3_writes: int = 0,
+        s3_reads: int = 0,
     ) -> None:
         spec = self._spec
         memory_mb = (unit.function or spec.function).memory_mb
-        # Reads and writes are not told apart in a task's usage: all count as the dearer.
-        cost_usd = spec.prices.invocation_usd(billed_ms=billed_ms, memory_mb=memory_mb, s3_writes=s3_requests)
+        cost_usd = spec.prices.invocation_usd(
+            billed_ms=billed_ms, memory_mb=memory_mb, s3_writes=s3_writes, s3_reads=s3_reads
+        )
         if spec.budget is not None:
             spec.budget.spend(cost_usd)
         now = self._clock.time()
@@ -127,7 +163,7 @@ class Ledger:
                 report,
                 environment_id,
                 is_cold,
-                s3_requests,
+                s3_writes + s3_reads,
                 cost_usd,
                 duration_ms,
                 now,

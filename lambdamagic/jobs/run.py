@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
@@ -49,6 +49,7 @@ from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.jobs.verdict import timed_out
 from lambdamagic.protocol.keys import attempt_name
 from lambdamagic.protocol.report import Report
+from lambdamagic.storage.requests import paid_by
 
 _DEATHS = (EnvironmentDiedError, FunctionTimedOutError, OutOfMemoryError)
 #: What an argument or a result of one task brings about: it cannot be sent, or cannot come back.
@@ -133,9 +134,10 @@ class JobRun:
         self._ledger.job_started()
         try:
             try:
-                await self._launch_all()
+                with paid_by(self.spec.requests):  # whatever begins in here inherits it
+                    await self._launch_all()
             finally:
-                self._abandon([*self._active, *self._losers])
+                await self._abandon([*self._active, *self._losers])
         except Exception as error:  # noqa: BLE001  # an engine's own failure must end the job, not hang it
             self._fatal = self._fatal or error
         if self._stopped_as is not None:
@@ -248,13 +250,13 @@ class JobRun:
             self._fatal = error if isinstance(error, Exception) else RuntimeError(repr(error))
         self._changed.set()
 
-    def _abandon(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+    async def _abandon(self, tasks: list[asyncio.Task[None]]) -> None:
         """Stop waiting for what is under way; tell it to stop where it runs."""
-        was_running = False
-        for task in tasks:
-            was_running = task.cancel() or was_running
-        if was_running:
+        running = [task for task in tasks if task.cancel()]
+        if running:
+            await asyncio.wait(running)  # a round or two: each notes what it leaves behind
             spec = self.spec
+            spec.requests.add(writes=spec.stager.store is not None)
             try:
                 future = self._threads.submit(lambda: spec.stager.tell_cancelled(spec.job_id))
             except RuntimeError:
@@ -269,9 +271,6 @@ class JobRun:
             try:
                 arrival = await self._attempt(flight, attempt_id)
             except LambdaMagicError as error:
-                if isinstance(error, InvocationError):
-                    self._ledger.died(flight.unit, attempt_id, error)
-                    self._check_budget()
                 if flight.is_over:
                     return
                 if isinstance(error, ThrottledError) and self._rest(flight, attempt_id, error):
@@ -304,16 +303,23 @@ class JobRun:
             flight.began = began
         try:
             arrival, tail = await self._delivery.attempt(unit, attempt_id)
-        except LambdaMagicError:
+        except asyncio.CancelledError:
+            self._ledger.left(unit, self._clock.monotonic() - began)
+            raise
+        except LambdaMagicError as error:
+            self._failed(unit, attempt_id, error, began)
             raise
         except Exception as error:
             # Whatever it is, it is this attempt's: the other tasks have nothing to do with it.
-            raise InvocationLostError(
+            lost = InvocationLostError(
                 f"an attempt failed in a way that was not foreseen ({type(error).__name__}: {error}); "
                 "whether its code ran is unknown"
-            ) from error
+            )
+            self._failed(unit, attempt_id, lost, began)
+            raise lost from error
         arrival = replace(arrival, elapsed_s=self._clock.monotonic() - began)
         self._ledger.ended(arrival, attempt_id, tail)
+        self._ledger.requests_made()
         self._check_budget()
         response = arrival.response
         if response is not None and response.status == "cancelled":
@@ -321,6 +327,11 @@ class JobRun:
         if response is not None and response.status == "timed_out" and not response.tasks:
             raise timed_out(response, self.spec.function, request_id=arrival.request_id)
         return arrival
+
+    def _failed(self, unit: Unit, attempt_id: str, error: LambdaMagicError, began: float) -> None:
+        self._ledger.died(unit, attempt_id, error, elapsed_s=self._clock.monotonic() - began)
+        self._ledger.requests_made()
+        self._check_budget()
 
     def _won(self, flight: _Flight) -> _Flight:
         """Let an attempt's outcome be the one that counts; return what goes on if the unit has to be run again."""
@@ -466,6 +477,7 @@ class JobRun:
         self.job.arrived(arrival)
 
     def _finish(self, state: JobState, error: Exception | None) -> None:
+        self._ledger.requests_made()
         # Listeners first: who waits for the job finds them up to date.
         self._ledger.job_finished(state, error)
         self.job.finished(state, error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
@@ -384,5 +385,5 @@ def _in_parallel(call: Any, arguments: Sequence[tuple[Any, ...]]) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(len(arguments), thread_name_prefix="lambdamagic-collect") as pool:
-        for future in [pool.submit(call, *items) for items in arguments]:
+        for future in [pool.submit(copy_context().run, call, *items) for items in arguments]:
             future.result()

@@ -10,6 +10,8 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 
@@ -33,7 +35,7 @@ class DaemonThreads:
         self._is_closed = False
 
     def submit(self, call: Callable[[], Any]) -> Future[Any]:
-        """Run `call` in a thread and return the future of its result."""
+        """Run `call` in a thread, in the caller's context, and return the future of its result."""
         future: Future[Any] = Future()
         with self._lock:
             if self._is_closed:
@@ -44,7 +46,7 @@ class DaemonThreads:
                 self._count += 1
                 self._spare += 1
             number = self._count
-            self._calls.put((future, call))
+            self._calls.put((future, partial(copy_context().run, call)))
         if start:
             self._start(number, idle_s=self._idle_s)
         return future

@@ -143,4 +143,5 @@ def refusal_of(response: Response) -> LambdaMagicError:
         cls = ProtocolError
     message, _, hint = response.detail.partition("\n  -> ")
     made: LambdaMagicError = cls(message, hint=hint or None)
+    made.billed_s = response.usage.billed_ms / 1000
     return made

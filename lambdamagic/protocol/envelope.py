@@ -6,6 +6,7 @@ Every event says first which versions wrote it; the function reads the rest only
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -193,13 +194,15 @@ class Usage:
     """What a run used, as measured inside the function.
 
     Attributes:
-        duration_ms: From the handler's entry to its return.
+        duration_ms: From the handler's entry to its return, as far as it is known before that.
         user_ms: The user's code alone.
         peak_memory_mb: Highest resident memory of the execution environment so far.
         cold: Whether this was the environment's first invocation.
         environment_id: Which execution environment it was (its log stream).
         fetched_bytes: Staged bytes read from S3 (not from the environment's own cache).
-        s3_requests: Requests made to S3.
+        s3_requests: Requests made to S3 that are billed.
+        s3_writes: How many of them were PUT or POST.
+        init_ms: How long INIT took, if it ran for this invocation.
     """
 
     duration_ms: float = 0.0
@@ -209,6 +212,13 @@ class Usage:
     environment_id: str = ""
     fetched_bytes: int = 0
     s3_requests: int = 0
+    s3_writes: int = 0
+    init_ms: float = 0.0
+
+    @property
+    def billed_ms(self) -> int:
+        """What Lambda bills, as far as the function knows: whole milliseconds, INIT included."""
+        return math.ceil(self.duration_ms + self.init_ms)
 
     @classmethod
     def from_json(cls, document: Any) -> Usage:
@@ -220,6 +230,7 @@ class Usage:
         numbers: dict[str, Any] = {
             name: value if name in ("cold", "environment_id") else number(value)
             for name, value in table(document).items()
+            if name in cls.__dataclass_fields__  # a newer function may tell more
         }
         return cls(**numbers)
 

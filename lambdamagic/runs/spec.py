@@ -26,6 +26,7 @@ from lambdamagic.protocol.payload import Payload
 from lambdamagic.pythons import python_here
 from lambdamagic.runs.durable import Keep, make_durable
 from lambdamagic.runs.variables import names_of, values_of
+from lambdamagic.storage.requests import RequestMeter, paid_by
 from lambdamagic.targets.target import FunctionWish, Target
 from lambdamagic.transports.open_files import room_for
 
@@ -158,6 +159,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         raise ConfigError("retry_on has no effect without retries", hint="Say how often: retries=2, or --retries 2")
     program, is_map = request.program, request.kind == "map"
     function = request.function or fitting_function(resolved, target, program)
+    requests = RequestMeter()
     mode: Literal["sync", "event", "trigger"] = "sync"
     if settings.mode == "event" or settings.mode == "trigger":
         mode = settings.mode
@@ -177,13 +179,16 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         limit = min(limit, SHARED_PROGRAM_LIMIT_BYTES)
     # Whoever takes up a job of another process has its names, and the values from its own environment.
     names = list(dict.fromkeys([*names_of(settings.send_env), *request.options.get("env", ())]))
+    with paid_by(requests):
+        placed = Payload(()) if program is None else target.stager.place(program.frames, limit_bytes=limit)
     spec = JobSpec(
         kind=request.kind,
         label=request.label,
         function=function,
         transport=target.transport,
         stager=target.stager,
-        program=Payload(()) if program is None else target.stager.place(program.frames, limit_bytes=limit),
+        program=placed,
+        requests=requests,
         versions=versions.here() if program is None else program.versions,
         units=request.units,
         task_count=request.task_count,
@@ -225,6 +230,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         "timeout_s": function.timeout_s,
     }
     if mode != "sync" and program is not None and (not is_map or request.keep is not None):
-        return make_durable(spec, request.keep, where, History())
+        with paid_by(requests):
+            return make_durable(spec, request.keep, where, History())
     note = JobNote(spec.job_id, spec.label, mode, where, spec.task_count, time.time())
     return replace(spec, journal=History().begin(note))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable
 
-from lambdamagic.aws.connections import CHUNK_BYTES, Connections
+from lambdamagic.aws.connections import CHUNK_BYTES
 from lambdamagic.errors import IntegrityError
 from lambdamagic.storage.refusals import ERROR_BODY_BYTES, expect, object_name
+from lambdamagic.storage.requests import MeteredConnections
 
 
 class Piece:
@@ -31,7 +32,7 @@ class Piece:
 
     def __init__(
         self,
-        connections: Connections,
+        connections: MeteredConnections,
         url: str,
         buffer: memoryview,
         *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Parallel:
                 failed.set()
                 raise
 
-        futures: list[Future[None]] = [pool.submit(run, index) for index in range(count)]
+        futures: list[Future[None]] = [pool.submit(copy_context().run, run, index) for index in range(count)]
         try:
             for index, future in enumerate(futures):
                 future.result()

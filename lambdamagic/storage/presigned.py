@@ -21,6 +21,7 @@ from lambdamagic.storage.hashing import CheckedDigest, HashBehind
 from lambdamagic.storage.object_store import Hasher, Segment, byte_views
 from lambdamagic.storage.parallel import Parallel
 from lambdamagic.storage.refusals import ERROR_BODY_BYTES, Refused, error_of, expect, object_name
+from lambdamagic.storage.requests import MeteredConnections
 from lambdamagic.storage.retry import TransferRetry, is_transient
 
 _T = TypeVar("_T")
@@ -76,7 +77,7 @@ class Transfer:
         self._retry = retry or TransferRetry()
         self._clock = clock
         self._jitter = jitter
-        self._connections = connections or Connections()
+        self._connections = MeteredConnections(connections or Connections())
         self.parts = Parallel(self.tuning.parallel)
 
     def fetch(

@@ -13,6 +13,7 @@ from lambdamagic.deploy.parity import check_base
 from lambdamagic.deploy.told import code_mark, told_holdings
 from lambdamagic.deploy.variants import VariantMaker
 from lambdamagic.errors import ConfigError, FunctionMissingError, LambdaMagicError, VersionMismatchError
+from lambdamagic.jobs.charges import note_invocation
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.protocol.holdings import Holdings, unpack
 from lambdamagic.pythons import python_here
@@ -140,7 +141,17 @@ class AwsTarget(Account):
         with self._asking:
             if (function.name, mark) not in self._told:
                 self._told[function.name, mark] = told_holdings(
-                    self.transport, function.name, mark=mark, timeout_s=function.timeout_s
+                    self.transport,
+                    function.name,
+                    mark=mark,
+                    timeout_s=function.timeout_s,
+                    on_billed=lambda log_tail: note_invocation(
+                        f"what {function.name} holds",
+                        log_tail,
+                        self.whereabouts(),
+                        region=self.region,
+                        arch=function.arch,
+                    ),
                 )
             told = self._told[function.name, mark]
         if told is not None:

@@ -96,7 +96,8 @@ class ProgressListener:
             events.InvocationRetried: self._retried,
             events.InvocationBackedUp: self._backed_up,
             events.InvocationFinished: self._answered,
-            events.BatchHandedOver: self._handed_over,
+            events.BatchHandedOver: self._charged,
+            events.Charged: self._charged,
             events.TaskFinished: self._finished,
             events.JobFinished: self._ended,
         }
@@ -148,8 +149,8 @@ class ProgressListener:
             progress.memory_mb = max(progress.memory_mb, event.report.memory_mb)
         self._tasks.answered(event)
 
-    def _handed_over(self, event: events.BatchHandedOver) -> None:
-        # Billed beside what it hands over; its run time, memory and cold start say nothing about the tasks.
+    def _charged(self, event: events.BatchHandedOver | events.Charged) -> None:
+        # Billed beside the tasks; an invoker's run time, memory and cold start say nothing about them.
         self._progress.cost_usd += event.cost_usd
 
     def _finished(self, event: events.TaskFinished) -> None:

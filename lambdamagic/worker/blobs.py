@@ -34,7 +34,6 @@ class BlobCache:
         self._folder = folder
         self._size_mb = int(os.environ.get("LAMBDAMAGIC_EPHEMERAL_MB", "0")) if size_mb is None else size_mb
         self.fetched_bytes = 0
-        self.requests = 0
         # What the system says of a file that was verified: hashing 100 MB takes longer than reading them.
         self._verified: dict[str, tuple[int, ...]] = {}
 
@@ -73,7 +72,6 @@ class BlobCache:
                 hint="Run it again: it is sent again. Objects expire, and the embedded Lambda keeps 2 GB",
             ) from error
         self.fetched_bytes += frame.size_bytes
-        self.requests += 1
         self._keep(frame.sha256, data)
         return data
 
@@ -144,7 +142,7 @@ def read_frames(payload: Payload, cache: BlobCache) -> list[bytearray]:
     return [cache.read(frame) if segment is None else segment for frame, segment in zip(own, inline, strict=True)]
 
 
-def deliver(segments: Sequence[Any], request: Request, *, left_s: float = 120.0) -> tuple[Payload, str, int]:
+def deliver(segments: Sequence[Any], request: Request, *, left_s: float = 120.0) -> tuple[Payload, str]:
     """Put a result inline, or stage it in parallel parts where it is too large for the answer.
 
     Args:
@@ -153,12 +151,12 @@ def deliver(segments: Sequence[Any], request: Request, *, left_s: float = 120.0)
         left_s: For how long S3 may refuse: the code that made it was paid for.
 
     Returns:
-        The payload, its signature (empty when inline), and how many S3 requests it took.
+        The payload, and its signature (empty when inline).
     """
     views = [memoryview(segment).cast("B") for segment in segments]
     total = sum(len(view) for view in views)
     if total <= request.inline_limit_bytes or not request.uploads:
-        return inline_payload(views), "", 0
+        return inline_payload(views), ""
     count = min(len(request.uploads), max(1, total // PARALLEL_MIN_BYTES))
     parts: list[Part | None] = [None] * count
     from lambdamagic.storage.presigned import upload
@@ -180,7 +178,7 @@ def deliver(segments: Sequence[Any], request: Request, *, left_s: float = 120.0)
             list(pool.map(send, range(count)))
     done = tuple(part for part in parts if part is not None)
     payload = Payload(tuple(FrameRef(len(view)) for view in views), b"", done)
-    return payload, sign(request.key, request.job_id, request.attempt_id, *signed_text(done)), count
+    return payload, sign(request.key, request.job_id, request.attempt_id, *signed_text(done))
 
 
 def _cut(views: Sequence[memoryview], start: int, end: int) -> list[memoryview]:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,9 +16,10 @@ from lambdamagic.codec.picklers import serializer_versions
 from lambdamagic.errors import LambdaMagicError, ProtocolError
 from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol import versions
-from lambdamagic.protocol.envelope import MARK, TELL, Live, Request, Response, TaskSummary, Usage
+from lambdamagic.protocol.envelope import MARK, TELL, Live, Request, Response, TaskSummary
 from lambdamagic.protocol.joblog import job_line
 from lambdamagic.protocol.seal import seal
+from lambdamagic.worker.account import Account
 from lambdamagic.worker.blobs import BlobCache, deliver
 from lambdamagic.worker.cell_body import run_cell
 from lambdamagic.worker.execution import CellSurroundings
@@ -38,28 +36,25 @@ OUTPUTS_INLINE_MAX_BYTES = 256 * 1024
 _STORE_MARGIN_S = 0.5
 
 
-def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_cold: bool) -> dict[str, Any]:
+def serve(event: Any, context: Any, state: dict[str, Any], account: Account) -> dict[str, Any]:
     """Answer one event: to the caller, or into the bucket when the event says so.
 
     Args:
         event: The parsed event.
         context: Lambda's context object.
         state: Kept from invocation to invocation of this execution environment.
-        began: When the handler was entered, by `time.perf_counter()`.
-        is_cold: Whether this is the environment's first invocation.
+        account: What it is billed for.
     """
     if MARK not in event and is_notification(event):
-        answers = [
-            serve(request, context, state, began=began, is_cold=is_cold and not number)
-            for number, request in enumerate(requests_of(event))
-        ]
+        # S3 sends one for each object ("Amazon S3 Event Notifications"); of several the first would pay for all.
+        answers = [serve(request, context, state, account) for request in requests_of(event)]
         return answers[-1]
     if isinstance(event, dict) and MARK in event and event.get(TELL) == "holdings":  # whichever version asks
         from lambdamagic.worker.list_holdings import tell
 
         return tell()
     if not isinstance(event, dict) or not event.get("answer"):
-        return _answer(event, context, state, began=began, is_cold=is_cold)
+        return _answer(event, context, state, account)
     from lambdamagic.storage.presigned import upload
     from lambdamagic.storage.retry import TransferRetry
     from lambdamagic.worker.beacon import Beacon
@@ -68,7 +63,8 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
     if beacon is not None and not beacon.begin():
         reason = "another delivery of this event has begun or is done, or the bucket refuses its sign of life"
         return {MARK: versions.here(), "stored": False, "reason": reason}
-    document = _answer(event, context, state, began=began, is_cold=is_cold)
+    account.claimed()
+    document = _answer(event, context, state, account)
     key = base64.b64decode(event["key"])
     sealed = seal(document, key=key, job_id=event["job"], attempt_id=event["attempt"])
     upload(event["answer"], [sealed], retry=TransferRetry.until(_left_s(context)))
@@ -77,41 +73,33 @@ def serve(event: Any, context: Any, state: dict[str, Any], *, began: float, is_c
     return {MARK: versions.here(), "stored": True}
 
 
-def _answer(event: Any, context: Any, state: dict[str, Any], *, began: float, is_cold: bool) -> dict[str, Any]:
+def _answer(event: Any, context: Any, state: dict[str, Any], account: Account) -> dict[str, Any]:
     """Run one event, return the answer's document, and keep nothing of the job."""
     try:
-        return _run_event(event, context, state, began=began, is_cold=is_cold)
+        return _run_event(event, context, state, account).to_json()
     finally:
         if "memory" in state:
             state["memory"].settle()
 
 
-def _run_event(event: Any, context: Any, state: dict[str, Any], *, began: float, is_cold: bool) -> dict[str, Any]:
-    """Run one event and return the answer's document.
-
-    Args:
-        event: The parsed event.
-        context: Lambda's context object.
-        state: Kept from invocation to invocation of this execution environment.
-        began: When the handler was entered, by `time.perf_counter()`.
-        is_cold: Whether this is the environment's first invocation.
-    """
+def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account) -> Response:
+    """Run one event and return the answer."""
     if not isinstance(event, dict) or MARK not in event:
-        return _refusal(ProtocolError(f"this function takes lambdamagic's events, not {str(event)[:100]!r}"))
+        return _refused(account, ProtocolError(f"this function takes lambdamagic's events, not {str(event)[:100]!r}"))
     here = versions.here()
     try:
         here = versions.here(_importable(event[MARK].get("serializers", {})))
         versions.check(event[MARK], here)
         request = Request.from_json(event)
     except LambdaMagicError as error:
-        return _refusal(error)
+        return _refused(account, error)
     first, last = request.options.get("tasks", (0, 0))
     # By this line `lambdamagic logs --job` finds what a job left in CloudWatch Logs.
     print(job_line(request.job_id, request.attempt_id, first, last), flush=True)  # noqa: T201  # stdout is the log
     if "memory" not in state:
         state["memory"] = Memory()
     cache: BlobCache = state.setdefault("cache", BlobCache())
-    cache.fetched_bytes = cache.requests = 0
+    cache.fetched_bytes = 0
     watchdog: Watchdog = state.setdefault("watchdog", Watchdog())
     remaining_s = context.get_remaining_time_in_millis() / 1000
     run = watchdog.start(remaining_s=remaining_s, is_cancelled=_cancel_check(request))
@@ -125,28 +113,19 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], *, began: float,
     except Interrupted as interrupted:
         response, frames = Response(here, _reason(interrupted), detail=run.stacks), None
     except LambdaMagicError as error:
-        return _refusal(error)
+        return _refused(account, error)
     except Exception as error:  # noqa: BLE001  # a program that cannot be read: the client must hear why
-        return _refusal(ProtocolError(_unreadable(error)))
+        return _refused(account, ProtocolError(_unreadable(error)))
     if response.status == "timed_out" and not response.detail:
         response = _with(response, detail=run.stacks)
     user_ms = (time.perf_counter() - user_began) * 1000
     try:
-        response, requests = _deliver(response, frames, request, left_s=_left_s(context))
+        response = _deliver(response, frames, request, left_s=_left_s(context))
     except LambdaMagicError as error:
         # Paid for, and not to be paid for again: the client does not repeat what it hears of in these words.
         lost = f"the code ran, and its result could not be stored: {error.message}"
-        response, requests = Response(here, "refused", detail=lost, error_kind="AnswerLostError"), 0
-    usage = Usage(
-        duration_ms=(time.perf_counter() - began) * 1000,
-        user_ms=user_ms,
-        peak_memory_mb=_peak_memory_mb(),
-        cold=is_cold,
-        environment_id=_environment_id(),
-        fetched_bytes=cache.fetched_bytes,
-        s3_requests=cache.requests + requests,
-    )
-    return _with(response, usage=usage).to_json()
+        response = Response(here, "refused", detail=lost, error_kind="AnswerLostError")
+    return _with(response, usage=account.usage(user_ms=user_ms, fetched_bytes=cache.fetched_bytes))
 
 
 @contextlib.contextmanager
@@ -217,7 +196,7 @@ def _left_s(context: Any) -> float:
     return float(context.get_remaining_time_in_millis()) / 1000 - _STORE_MARGIN_S
 
 
-def _deliver(response: Response, frames: Frames | None, request: Request, *, left_s: float) -> tuple[Response, int]:
+def _deliver(response: Response, frames: Frames | None, request: Request, *, left_s: float) -> Response:
     """Put payload and outputs where they fit."""
     segments: list[Any] = [] if frames is None else list(frames.segments)
     outputs = response.outputs
@@ -226,14 +205,14 @@ def _deliver(response: Response, frames: Frames | None, request: Request, *, lef
         segments.append(text.encode())
         response = _with(response, outputs=[{"in_last_frame": True}])
     if not segments:
-        return response, 0
-    payload, signature, requests = deliver(segments, request, left_s=left_s)
+        return response
+    payload, signature = deliver(segments, request, left_s=left_s)
     answered = _with(response, payload=payload, signature=signature)
     if not payload.parts and payload.size_bytes * 4 // 3 > AWS_LAMBDA.sync_payload_bytes.most:
         return _with(
             answered, payload=None, status="refused", error_kind="ResultError", detail=_too_large(payload.size_bytes)
-        ), requests
-    return answered, requests
+        )
+    return answered
 
 
 def _too_large(size_bytes: int) -> str:
@@ -254,8 +233,9 @@ def _reason(interrupted: Interrupted) -> Any:
     return interrupted.reason
 
 
-def _refusal(error: LambdaMagicError) -> dict[str, Any]:
-    return Response(versions.here(), "refused", detail=str(error), error_kind=type(error).__name__).to_json()
+def _refused(account: Account, error: LambdaMagicError) -> Response:
+    kind = type(error).__name__
+    return Response(versions.here(), "refused", detail=str(error), error_kind=kind, usage=account.usage())
 
 
 def _unreadable(error: Exception) -> str:
@@ -296,14 +276,3 @@ def _cancel_check(request: Request) -> Callable[[], bool] | None:
         return True
 
     return is_cancelled
-
-
-def _peak_memory_mb() -> int:
-    """Return the highest resident memory of this environment so far, as Lambda's own report counts it."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (1 << 20) if sys.platform == "darwin" else peak // 1024
-
-
-def _environment_id() -> str:
-    """Return what tells this execution environment from others: its log stream."""
-    return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", str(os.getpid()))

@@ -175,8 +175,11 @@ def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
     failed = call("invoke", "own", "--code", "1 / 0", "--json")
     assert failed.status == 8
     assert failed.error["kind"] == "ZeroDivisionError"
+    before = call("cost", "--json").document
     raw = call("invoke", "own", "--payload", "{}", "--json")
     assert raw.status == 8
+    after = call("cost", "--json").document  # it was no job, and is billed
+    assert (after["jobs"], after["cost_usd"] > before["cost_usd"]) == (before["jobs"], True)
     assert "takes lambdamagic's events" in raw.error["message"]
     assert "--code" in raw.error["hint"]
 

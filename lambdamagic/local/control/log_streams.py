@@ -78,17 +78,17 @@ class InvocationLog:
         found.extend((began, line) for line in _lines(output))
         return found
 
-    def report(self) -> str:
-        """Return the REPORT line.
+    @property
+    def billed_ms(self) -> int:
+        """What AWS bills: since August 2025 INIT too ("AWS Lambda standardizes billing for INIT Phase")."""
+        return math.ceil(self.duration_ms + (self.init_ms or 0.0))
 
-        INIT counts as billed time, as it does on AWS since August 2025 ("AWS Lambda standardizes billing for
-        INIT Phase").
-        """
-        billed_ms = math.ceil(self.duration_ms + (self.init_ms or 0.0))
+    def report(self) -> str:
+        """Return the REPORT line."""
         fields = [
             f"REPORT RequestId: {self.request_id}",
             f"Duration: {self.duration_ms:.2f} ms",
-            f"Billed Duration: {billed_ms} ms",
+            f"Billed Duration: {self.billed_ms} ms",
             f"Memory Size: {self.memory_mb} MB",
             f"Max Memory Used: {self.peak_memory_mb} MB",
         ]

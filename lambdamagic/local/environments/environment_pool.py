@@ -144,7 +144,9 @@ class Pool:
                         failed = task_timed_out(invocation.request_id, function.timeout_s)
                 if isinstance(failed, Result):
                     self._observed.observer.started(is_cold=True)
-                    return Completed(failed, environment.log_failed_init(invocation.request_id, failed), True)
+                    return self._billed(
+                        Completed(failed, environment.log_failed_init(invocation.request_id, failed), True)
+                    )
             self._observed.observer.started(is_cold=was_cold)
             self._work.set()
             fault = None
@@ -158,8 +160,12 @@ class Pool:
                 if fault is not None:
                     fault.cancel()  # it is meant for this task and none that follows it
                 self._give_back(environment)
-            return Completed(result, log, was_cold)
+            return self._billed(Completed(result, log, was_cold))
         raise LocalServerError(f"environments of {function.name} die before they take a task")
+
+    def _billed(self, completed: Completed) -> Completed:
+        self._observed.observer.billed(completed.log.billed_ms, completed.log.memory_mb)
+        return completed
 
     def retire(self, keep: Callable[[FunctionVersion], bool]) -> None:
         """End what was made for functions that are no longer so; busy environments finish their task first."""

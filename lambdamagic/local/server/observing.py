@@ -56,6 +56,9 @@ class Observer:
     def started(self, *, is_cold: bool) -> None:
         """Hear that an environment has taken an invocation, or has died of its INIT."""
 
+    def billed(self, billed_ms: float, memory_mb: int) -> None:
+        """Hear what an invocation that ran or died is billed."""
+
     def ended(self, how: str) -> None:
         """Hear how an invocation ended: `ok`, `function_error`, `throttled`, `refused`."""
 

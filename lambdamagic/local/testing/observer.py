@@ -54,6 +54,11 @@ class TestObserver(Observer):
         else:
             self.stats.warm_starts += 1
 
+    def billed(self, billed_ms: float, memory_mb: int) -> None:
+        """Count it."""
+        self.stats.billed_invocations += 1
+        self.stats.billed_gb_s += billed_ms / 1000 * memory_mb / 1024
+
     def ended(self, how: str) -> None:
         """Count it."""
         self.stats.results[how] += 1

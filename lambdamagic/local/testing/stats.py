@@ -53,12 +53,16 @@ class Stats:
     Attributes:
         requests: By service and operation.
         results: Invocations by how they ended: `ok`, `function_error`, `throttled`, `refused`.
+        billed_invocations: Those that ran, also for an event, or died.
+        billed_gb_s: Their billed time by their memory.
     """
 
     requests: dict[str, Counter[str]] = field(default_factory=dict)
     results: Counter[str] = field(default_factory=Counter)
     cold_starts: int = 0
     warm_starts: int = 0
+    billed_invocations: int = 0
+    billed_gb_s: float = 0.0
 
     def count(self, service: str, operation: str) -> None:
         """Count one request."""
@@ -71,7 +75,8 @@ class Stats:
         """Begin anew."""
         self.requests.clear()
         self.results.clear()
-        self.cold_starts = self.warm_starts = 0
+        self.cold_starts = self.warm_starts = self.billed_invocations = 0
+        self.billed_gb_s = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counters as JSON-able values."""
@@ -80,6 +85,8 @@ class Stats:
             "results": dict(self.results),
             "cold_starts": self.cold_starts,
             "warm_starts": self.warm_starts,
+            "billed_invocations": self.billed_invocations,
+            "billed_gb_s": self.billed_gb_s,
         }
 
 

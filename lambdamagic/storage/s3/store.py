@@ -23,6 +23,7 @@ from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import CredentialsError, TargetError
 from lambdamagic.storage.object_store import OCTETS, Hasher, ObjectInfo, Segment, byte_views, object_missing
 from lambdamagic.storage.presigned import Transfer, Tuning
+from lambdamagic.storage.requests import count_operation
 from lambdamagic.storage.s3.multipart import put_in_parts
 
 if TYPE_CHECKING:
@@ -259,6 +260,8 @@ class S3ObjectStore:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
+        # For each attempt, in the thread that asks.
+        client.meta.events.register("before-send.s3", _count)
         return client
 
     def _explain(self, key: str, refused: TargetError) -> bool:
@@ -299,6 +302,10 @@ class S3ObjectStore:
             if "refreshed credentials" not in str(exc):
                 raise
             raise still_expired(exc) from exc
+
+
+def _count(event_name: str, **_: Any) -> None:
+    count_operation(event_name.rpartition(".")[2])
 
 
 def _batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:

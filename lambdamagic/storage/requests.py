@@ -1,0 +1,128 @@
+"""How many requests were made to S3, and who pays for them.
+
+S3 bills PUT, COPY, POST and LIST at one price, GET, HEAD and all others at a lower one, and DELETE at none ("Amazon S3
+pricing"). What it answered with a 5xx is not billed; other errors are ("Billing for Amazon S3 error responses", S3 user
+guide). Part of the worker: the standard library only.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from http.client import HTTPResponse
+
+from lambdamagic.aws.connections import Connections, NotSentError
+
+#: boto3's operations that its HTTP method does not tell the price of.
+_WRITES = frozenset({"ListObjectsV2", "CreateMultipartUpload", "CompleteMultipartUpload", "PutObject"})
+_FREE = frozenset({"DeleteObject", "DeleteObjects", "AbortMultipartUpload"})
+
+
+@dataclass(frozen=True)
+class S3Requests:
+    """Billed requests.
+
+    Attributes:
+        writes: PUT, POST and LIST.
+        reads: GET and HEAD.
+    """
+
+    writes: int = 0
+    reads: int = 0
+
+    def __add__(self, other: S3Requests) -> S3Requests:
+        return S3Requests(self.writes + other.writes, self.reads + other.reads)
+
+    def __sub__(self, other: S3Requests) -> S3Requests:
+        return S3Requests(self.writes - other.writes, self.reads - other.reads)
+
+    def __bool__(self) -> bool:
+        return bool(self.writes or self.reads)
+
+
+class RequestMeter:
+    """Counts what one payer is billed. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._writes = self._reads = 0
+        self._taken = S3Requests()
+
+    def add(self, *, writes: int = 0, reads: int = 0) -> None:
+        """Count requests."""
+        with self._lock:
+            self._writes += writes
+            self._reads += reads
+
+    @property
+    def total(self) -> S3Requests:
+        """All that were counted."""
+        with self._lock:
+            return S3Requests(self._writes, self._reads)
+
+    def take(self) -> S3Requests:
+        """Return what was counted since the last call."""
+        total = self.total
+        with self._lock:
+            taken, self._taken = self._taken, total
+        return total - taken
+
+
+#: Pays where nobody else does: in Lambda, for all of the environment's requests.
+PROCESS = RequestMeter()
+_payer: ContextVar[RequestMeter] = ContextVar("lambdamagic_payer", default=PROCESS)
+
+
+@contextmanager
+def paid_by(meter: RequestMeter) -> Iterator[None]:
+    """Count the requests of this context, and of what it starts in our threads, on a meter."""
+    token = _payer.set(meter)
+    try:
+        yield
+    finally:
+        _payer.reset(token)
+
+
+def count_operation(operation: str) -> None:
+    """Count one of boto3's requests by the name of its operation."""
+    if operation not in _FREE:
+        is_write = operation in _WRITES
+        _payer.get().add(writes=is_write, reads=not is_write)
+
+
+class MeteredConnections:
+    """Connections whose exchanges with S3 are counted.
+
+    Args:
+        connections: What makes them.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self.forget_idle, self.close = connections.forget_idle, connections.close
+
+    @contextmanager
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Sequence[memoryview] | None = None,
+    ) -> Iterator[HTTPResponse]:
+        """See `Connections.exchange`. What was sent and lost its answer counts: S3 may have carried it out."""
+        status = 0
+        try:
+            with self._connections.exchange(method, url, headers=headers, body=body) as response:
+                status = response.status
+                yield response
+        except NotSentError:
+            status = status or 500
+            raise
+        finally:
+            if status < 500:
+                is_write = method in ("PUT", "POST")
+                _payer.get().add(writes=is_write, reads=not is_write)
