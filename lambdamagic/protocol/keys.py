@@ -22,7 +22,11 @@ def job_prefix(job_id: str) -> str:
     It begins with a digest: S3 divides a bucket by the keys' beginnings, and jobs of one day begin alike
     ("Best practices design patterns: optimizing Amazon S3 performance", S3 user guide).
     """
-    return f"{jobs_prefix()}{hashlib.sha256(job_id.encode()).hexdigest()[:_SPREAD_DIGITS]}-{job_id}/"
+    return f"{jobs_prefix()}{_spread(job_id)}/"
+
+
+def _spread(job_id: str) -> str:
+    return f"{hashlib.sha256(job_id.encode()).hexdigest()[:_SPREAD_DIGITS]}-{job_id}"
 
 
 def read_job_prefix(prefix: str) -> str | None:
@@ -112,7 +116,7 @@ def trigger_prefix(function: str) -> str:
 
 def trigger_key(function: str, job_id: str, attempt_id: str) -> str:
     """Key of one such request."""
-    return f"{trigger_prefix(function)}{job_id}/{attempt_id}"
+    return f"{trigger_prefix(function)}{_spread(job_id)}/{attempt_id}"
 
 
 def read_trigger_key(key: str, function: str) -> tuple[str, str]:
@@ -122,8 +126,9 @@ def read_trigger_key(key: str, function: str) -> tuple[str, str]:
         ValueError: It is not the key of a request for this function.
     """
     prefix = trigger_prefix(function)
-    job_id, slash, attempt_id = key.removeprefix(prefix).partition("/")
-    if not key.startswith(prefix) or not slash or not job_id or not attempt_id or "/" in attempt_id:
+    folder, _, attempt_id = key.removeprefix(prefix).partition("/")
+    job_id = folder.partition("-")[2]
+    if not job_id or not attempt_id or "/" in attempt_id or trigger_key(function, job_id, attempt_id) != key:
         raise ValueError(f"{key!r} is not the key of a request for {function}")
     return job_id, attempt_id
 

@@ -1,7 +1,7 @@
 """The function's entry point: `lambdamagic.worker.handler.handler`.
 
-Imported at every cold start, so that all but a few lines is imported when the first event is there: the time is the
-same, but an environment that Lambda made ahead of need does not pay twice for what is never used.
+What an invocation needs is imported here, in INIT, where AWS gives a full CPU whatever the function's memory is
+("Understanding the Lambda execution environment lifecycle"); in the first invocation it has the memory's share of one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import sys
 import time
 from typing import Any
 
+from lambdamagic.worker.account import Account, since_start_ms
+from lambdamagic.worker.invocation import serve
+
 #: After a rest as long as this a kept connection may be dead without having said so, and a request on it would hang.
 _FROZEN_S = 5.0
 _state: dict[str, Any] = {}
@@ -17,15 +20,16 @@ _state: dict[str, Any] = {}
 
 def handler(event: Any, context: Any) -> Any:
     """Run one invocation of a job and return its answer; see `protocol.envelope`."""
-    from lambdamagic.worker.invocation import serve
-
-    began = time.perf_counter()
-    is_cold = not _state
+    account = Account(time.perf_counter(), init_ms=0.0 if _state else _INIT_MS, is_cold=not _state)
     transfers = sys.modules.get("lambdamagic.storage.presigned")
     # By the clock on the wall: the other one stands still while the environment is frozen.
     if transfers is not None and abs(time.time() - _state.get("ended_at", 0.0)) > _FROZEN_S:
         transfers.forget_idle_connections()
     try:
-        return serve(event, context, _state, began=began, is_cold=is_cold)
+        return serve(event, context, _state, account)
     finally:
         _state["ended_at"] = time.time()
+
+
+#: INIT ends soon after this module.
+_INIT_MS = since_start_ms()

@@ -115,3 +115,12 @@ def test_other_keys_are_no_requests(executor: LambdaExecutor, target: LocalTarge
         document = json.loads(answer["Payload"].read())
     assert document["errorType"] == "ProtocolError"
     assert "is not the key of a request" in document["errorMessage"]
+
+
+def test_requests_of_jobs_lie_apart() -> None:
+    """S3 divides a bucket by how keys begin: the requests of two jobs of one second begin differently."""
+    jobs = ("20260101-000000-0001", "20260101-000000-0002")
+    found = {keys.trigger_key("f", job, "000001-0-1").removeprefix(keys.trigger_prefix("f"))[:4] for job in jobs}
+    assert len(found) == 2
+    for job in jobs:
+        assert keys.read_trigger_key(keys.trigger_key("f", job, "000001-0-1"), "f") == (job, "000001-0-1")

@@ -1,0 +1,23 @@
+"""What INIT imports, so that no invocation has to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from lambdamagic import LambdaExecutor
+from lambdamagic.api import process
+
+
+def test_the_first_call_imports_nothing_of_ours() -> None:
+    """AWS gives INIT a full CPU, and an invocation the memory's share of one: what a call needs is there before."""
+    source = "import sys, lambdamagic.worker.handler; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=60)
+    in_init = set(done.stdout.split())
+    try:
+        with LambdaExecutor(target="local", max_workers=1) as executor:
+            loaded = executor.submit(eval, "sorted(__import__('sys').modules)").result()
+    finally:
+        process.close()
+    ours = {name for name in loaded if name.partition(".")[0] in ("lambdamagic", "dill", "IPython")}
+    assert ours - in_init == set()
