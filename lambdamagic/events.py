@@ -160,7 +160,7 @@ class BatchHandedOver:
 
 @dataclass(frozen=True)
 class Charged:
-    """Something is billed beside the invocations that reported theirs.
+    """Something is billed in addition to the invocations with a report.
 
     Attributes:
         what: `s3` for requests of this side, `unreported` for an invocation that ended without a report; then the

@@ -112,8 +112,8 @@ def cancel(app: App, job: str) -> None:
 def cost(app: App, since: str) -> None:
     """Add up what this user's jobs cost at list price, day by day.
 
-    From the history of 90 days on this machine: jobs on AWS that have ended, their S3 requests, and what was invoked
-    beside them. AWS's bill is what counts.
+    From the history of 90 days on this machine: jobs on AWS that have ended, with their S3 requests, and other
+    invocations. AWS's bill is what counts.
     """
     from lambdamagic.api.spending import spending
 

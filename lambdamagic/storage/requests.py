@@ -16,7 +16,7 @@ from http.client import HTTPResponse
 
 from lambdamagic.aws.connections import Connections, NotSentError
 
-#: boto3's operations that its HTTP method does not tell the price of.
+#: boto3's operations whose HTTP method does not decide the price.
 _WRITES = frozenset({"ListObjectsV2", "CreateMultipartUpload", "CompleteMultipartUpload", "PutObject"})
 _FREE = frozenset({"DeleteObject", "DeleteObjects", "AbortMultipartUpload"})
 
@@ -71,7 +71,7 @@ class RequestMeter:
         return total - taken
 
 
-#: Pays where nobody else does: in Lambda, for all of the environment's requests.
+#: Pays where no other payer is set: in Lambda, for all of the environment's requests.
 PROCESS = RequestMeter()
 _payer: ContextVar[RequestMeter] = ContextVar("lambdamagic_payer", default=PROCESS)
 
