@@ -1,11 +1,11 @@
-/** Tells of a long job that ended while nobody looked at the page. */
+/** Notifies the user of a long job that ended while the page was hidden. */
 
 import { Notification as Toast } from '@jupyterlab/apputils';
 
 import { IJob } from './messages';
-import { cost, duration, facts, pace, SIGNS, word } from './words';
+import { cost, duration, facts, pace, SIGNS, word, WORDS } from './words';
 
-/** Tell, if the page is hidden: in JupyterLab, and by the system if the browser was allowed to. */
+/** Notify, if the page is hidden: in JupyterLab, and by the system if the browser was allowed to. */
 export function tellOfEnd(job: IJob, notebook: string, open: () => void): void {
   if (!document.hidden) {
     return;
@@ -16,7 +16,7 @@ export function tellOfEnd(job: IJob, notebook: string, open: () => void): void {
   const type = job.state === 'failed' ? 'error' : job.state === 'cancelled' || job.state === 'partly' ? 'warning' : 'success';
   Toast.emit(`${headline}: ${told}`, type, {
     autoClose: false,
-    actions: [{ label: 'Show jobs', callback: open }]
+    actions: [{ label: WORDS.showJobs, callback: open }]
   });
   if ('Notification' in window && Notification.permission === 'granted') {
     const shown = new Notification(`${notebook}: ${headline}`, { body: told, tag: job.id });
@@ -28,12 +28,12 @@ export function tellOfEnd(job: IJob, notebook: string, open: () => void): void {
   }
 }
 
-/** Ask whether the system may tell; browsers want a person to have pressed something before. */
+/** Ask for permission to notify; browsers require a user action before. */
 export async function askToAlert(): Promise<void> {
   const answer = 'Notification' in window ? await Notification.requestPermission() : 'denied';
   if (answer === 'granted') {
-    Toast.success('This browser will tell you when a long Lambda job ends while its tab is hidden.');
+    Toast.success(WORDS.notificationsOn);
   } else {
-    Toast.warning('This browser does not allow notifications here; JupyterLab will show them when you come back.');
+    Toast.warning(WORDS.notificationsOff);
   }
 }

@@ -8,7 +8,7 @@ import { cost, duration, SIGNS, word } from './words';
 
 const CLASS = 'lm-badge';
 
-/** Draw a notebook's badges anew; without `isShown` they are taken away. */
+/** Redraw a notebook's badges; without `isShown` they are removed. */
 export function drawBadges(panel: NotebookPanel, model: JobsModel, isShown: boolean): void {
   const jobs = model.byCell();
   for (const cell of panel.content.widgets) {

@@ -6,6 +6,7 @@ import { IDisposable } from '@lumino/disposable';
 
 import { isFromKernel, TARGET, ToKernel } from './messages';
 import { IAsked, JobsModel } from './model';
+import { WORDS } from './words';
 
 /** When nothing was heard so long after a cancel, the kernel is busy and hears no message. */
 const DEAF_AFTER_MS = 2500;
@@ -25,18 +26,18 @@ export class JobsConnection implements IDisposable {
   }
 
   cancel(job: string): void {
-    const busy = 'The kernel is busy with the cell: its stop button ■ cancels the job.';
+    const busy = WORDS.busyCancel;
     this._ask({ kind: 'cancel', job }, { isCancelling: true, note: '' }, asked => asked.isCancelling, busy);
   }
 
   retry(job: string): void {
-    const busy = 'The kernel is busy: they run again when its cell has ended.';
+    const busy = WORDS.busyRetry;
     const isWaited = (asked: IAsked) => asked.isRetried && asked.note !== '';
-    this._ask({ kind: 'retry', job }, { isRetried: true, note: 'Asking the kernel…' }, isWaited, busy);
+    this._ask({ kind: 'retry', job }, { isRetried: true, note: WORDS.asking }, isWaited, busy);
   }
 
   askForTable(job: string): void {
-    const busy = 'The kernel is busy: the table comes when its cell has ended.';
+    const busy = WORDS.busyTable;
     this._ask({ kind: 'table', job }, { isTableAsked: true, note: '' }, asked => asked.isTableAsked, busy);
   }
 
@@ -93,7 +94,7 @@ export class JobsConnection implements IDisposable {
         this._adopt(latest);
       }
     } catch {
-      // The kernel went away before it answered; the next one is asked anew.
+      // The kernel went away before it answered; the next one is asked again.
     }
   }
 

@@ -15,6 +15,7 @@ import { askForMissed, drawButtons, drawLoading } from './outputs';
 import { JobsPanel } from './panel';
 import { readSettings } from './settings';
 import { StatusItem } from './status';
+import { WORDS } from './words';
 
 const PLUGIN = 'lambdamagic:plugin';
 const CATEGORY = 'AWS Lambda';
@@ -49,7 +50,7 @@ function activate(
     cell => notebooks.hasCell(cell)
   );
   panel.title.icon = lambdaIcon;
-  app.shell.add(panel, 'right', { rank: 600, type: 'Lambda jobs' });
+  app.shell.add(panel, 'right', { rank: 600, type: WORDS.jobs });
   restorer?.add(panel, panel.id);
 
   const showPanel = (): void => app.shell.activateById(panel.id);
@@ -94,11 +95,11 @@ function activate(
   const activeCell = () => (tracker.activeCell?.model.type === 'code' ? tracker.activeCell.model : null);
   app.commands.addCommand(CommandIDs.showPanel, { label: 'Show Lambda Jobs', icon: lambdaIcon, execute: showPanel });
   app.commands.addCommand(CommandIDs.toggleCell, {
-    label: args => (args.toolbar ? '' : 'Run This Cell on Lambda'),
+    label: args => (args.toolbar ? '' : WORDS.runCell),
     caption: () =>
       runsOnLambda(activeCell()?.sharedModel.getSource() ?? '')
-        ? 'Run this cell in the kernel again (takes the %%lambda line away)'
-        : 'Run this cell on Lambda (puts %%lambda above it)',
+        ? WORDS.runInKernel
+        : WORDS.runOnLambda,
     icon: lambdaIcon,
     isToggled: () => runsOnLambda(activeCell()?.sharedModel.getSource() ?? ''),
     isEnabled: () => {
@@ -114,7 +115,7 @@ function activate(
     }
   });
   app.commands.addCommand(CommandIDs.cancelAll, {
-    label: 'Cancel All Lambda Jobs of This Notebook',
+    label: WORDS.cancelAll,
     isEnabled: () => (notebooks.current?.model.runningJobs ?? 0) > 0,
     execute: () => notebooks.current?.model.shown('running').forEach(job => notebooks.current?.cancel(job.id))
   });
@@ -136,7 +137,7 @@ function activate(
       loaded.changed.connect(read);
       read();
     })
-    .catch(reason => console.error('lambdamagic: its settings could not be read; the defaults hold.', reason));
+    .catch(reason => console.error(WORDS.noSettings, reason));
 }
 
 export default plugin;

@@ -1,4 +1,4 @@
-/** What the kernel and the page tell each other. Examples that both are tested against: tests/fixtures/comm. */
+/** The messages between kernel and page. Examples that both are tested against: tests/fixtures/comm. */
 
 /** The comm's target, and the version of the messages that this page understands. */
 export const TARGET = 'lambdamagic.jobs';
@@ -35,13 +35,13 @@ export interface IJob {
   costUsd: number;
   /** Whether AWS bills it; on the embedded Lambda the cost is what it would be. */
   isBilled: boolean;
-  /** Whether the cost leaves out invocations that were stopped or lost: nobody told what they used. */
+  /** Whether the cost leaves out invocations that were cancelled or lost: their use is unknown. */
   isAtLeast: boolean;
   /** Whether what failed or did not run can be run again, once the job is over. */
   canRetry: boolean;
   /** Whether there is a table of its tasks to be saved. */
   hasTable: boolean;
-  /** Whether it goes on without its kernel, and another can take it up (modes `event` and `trigger`). */
+  /** Whether it continues without its kernel, and another can reattach to it (modes `event` and `trigger`). */
   canAttach: boolean;
   /** The id of the widget's model that shows it; empty when none does. */
   view: string;

@@ -1,4 +1,4 @@
-/** What a page knows of the jobs of one kernel. It draws nothing and speaks to nobody. */
+/** What a page knows of the jobs of one kernel. It draws nothing and sends nothing. */
 
 import { ISignal, Signal } from '@lumino/signaling';
 
@@ -7,7 +7,7 @@ import { word } from './words';
 
 export type Filter = 'all' | 'running' | 'failed';
 
-/** What was asked of the kernel for a job, and what came of it. */
+/** What was asked of the kernel for a job, and the outcome. */
 export interface IAsked {
   /** Whether a cancel was sent and the job has not ended yet. */
   isCancelling: boolean;
@@ -64,7 +64,7 @@ export class JobsModel {
     return this._table;
   }
 
-  /** The kernel has ended; these are the jobs that it had, as they were heard of last. */
+  /** The kernel has ended; these are the jobs that it had, as last received. */
   get lost(): ISignal<this, IJob[]> {
     return this._lost;
   }
@@ -143,7 +143,7 @@ export class JobsModel {
     return Math.max(0, (job.finishedAt ?? now) - job.startedAt);
   }
 
-  /** Take in what the kernel tells. */
+  /** Take in a message of the kernel. */
   take(message: FromKernel, nowMs: number): void {
     if (message.kind === 'logs') {
       this.note(message.job, { logs: message.text });
@@ -152,7 +152,7 @@ export class JobsModel {
     } else if (message.kind === 'retrying') {
       this.note(message.job, { note: '' });
     } else if (message.kind === 'table') {
-      // The kernel speaks to all pages.
+      // The kernel sends to all pages.
       if (this.asked(message.job).isTableAsked) {
         this.note(message.job, { isTableAsked: false, note: '' });
         this._table.emit(message);
@@ -165,7 +165,7 @@ export class JobsModel {
       this._changed.emit();
     } else {
       this._session = message.session;
-      // A message may have waited for a page that was reloaded; the one that waited least tells the clocks' difference.
+      // A message may have waited for a page that was reloaded; the one that waited least shows the clocks' difference.
       this._clockDifference = Math.max(this._clockDifference ?? -Infinity, message.now - nowMs / 1000);
       this._isConnected = true;
       this._problem = '';
@@ -175,7 +175,7 @@ export class JobsModel {
     }
   }
 
-  /** Note what was asked for a job, or what came of it. */
+  /** Note what was asked for a job, or the outcome. */
   note(job: string, what: Partial<IAsked>): void {
     this._asked.set(job, { ...this.asked(job), ...what });
     this._changed.emit();
@@ -192,7 +192,7 @@ export class JobsModel {
     this._changed.emit();
   }
 
-  /** The kernel has ended, and nobody follows its jobs any more. */
+  /** The kernel has ended, and its jobs are no longer followed. */
   lose(): void {
     const jobs = this.jobs;
     this.clear();

@@ -7,9 +7,9 @@ import { JobsConnection } from './connection';
 import { IJob, IResultMessage } from './messages';
 import { isOver } from './model';
 import { element, write } from './row';
-import { loading, lost, retry } from './words';
+import { loading, lost, retry, WORDS } from './words';
 
-/** What stands in a widget's place until it is there. */
+/** The placeholder of a widget that is not loaded yet. */
 const LOADING = 'Loading widget...';
 const WIDGET = 'application/vnd.jupyter.widget-view+json';
 /** A result takes its widget's place at once when a job is over; what is not there after this time was missed. */
@@ -33,7 +33,7 @@ export function drawButtons(panel: NotebookPanel, connection: JobsConnection): v
     if (place.firstChild === null) {
       const again = button('', () => connection.retry(job.id));
       const table = button('CSV', () => connection.askForTable(job.id));
-      table.title = 'Save the table of tasks and results';
+      table.title = WORDS.saveTable;
       const told = element('span', 'lm-again-note');
       told.setAttribute('role', 'status');
       place.append(again, table, told);
@@ -77,8 +77,8 @@ function askFor(panel: NotebookPanel, connection: JobsConnection, job: IJob, aft
 }
 
 /**
- * Say how far jobs are whose widgets a page that was reloaded cannot load: a kernel that a cell keeps busy does not tell
- * it what widgets there are, but goes on to tell of its jobs.
+ * Say how far jobs are whose widgets a page that was reloaded cannot load: a busy kernel does not list its
+ * widgets, but continues to send its jobs.
  */
 export function drawLoading(panel: NotebookPanel, { model }: JobsConnection): void {
   for (const job of model.jobs) {

@@ -7,7 +7,7 @@ import { JobsConnection } from './connection';
 import { IJob } from './messages';
 import { Filter } from './model';
 import { element, IActions, JobRow, write } from './row';
-import { cost, count } from './words';
+import { cost, count, WORDS } from './words';
 
 const FILTERS: readonly [Filter, string][] = [
   ['all', 'All'],
@@ -22,19 +22,19 @@ export class JobsPanel extends Widget {
     super();
     this.id = 'lambdamagic-jobs';
     this.addClass('lm-panel');
-    this.title.caption = 'Lambda jobs';
+    this.title.caption = WORDS.jobs;
     this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', 'Lambda jobs');
+    this.node.setAttribute('aria-label', WORDS.jobs);
     const head = element('div', 'lm-panel-head');
-    head.append(element('h2', 'lm-panel-title', 'Lambda jobs'), this._total);
+    head.append(element('h2', 'lm-panel-title', WORDS.jobs), this._total);
     this._spoken.setAttribute('aria-live', 'polite');
     this._search.type = 'search';
     this._search.placeholder = 'Filter';
-    this._search.setAttribute('aria-label', 'Filter jobs by words');
+    this._search.setAttribute('aria-label', WORDS.filter);
     this._search.addEventListener('input', () => this.update());
     const filters = element('div', 'lm-filters');
     filters.setAttribute('role', 'group');
-    filters.setAttribute('aria-label', 'Which jobs are shown');
+    filters.setAttribute('aria-label', WORDS.which);
     for (const [filter, name] of FILTERS) {
       const button = element('button', 'lm-filter', name);
       button.type = 'button';
@@ -91,7 +91,7 @@ export class JobsPanel extends Widget {
     const model = this._connection?.model;
     const session = model?.session;
     write(this._total, session?.jobs ? [count(session.jobs, 'job'), cost(session)].filter(Boolean).join(' · ') : '');
-    this._total.title = 'Since lambdamagic was loaded in this kernel, at list price';
+    this._total.title = WORDS.totalTitle;
     const running = model?.runningJobs ?? 0;
     write(this._spoken, running ? `${count(running, 'job')} running` : '');
   }
@@ -102,13 +102,13 @@ export class JobsPanel extends Widget {
     if (model?.problem) {
       lines = [model.problem];
     } else if (this._connection === null) {
-      lines = ['Open a notebook to see its jobs.'];
+      lines = [WORDS.noNotebook];
     } else if (all > 0 && shown === 0) {
-      lines = ['No job matches the filter.'];
+      lines = [WORDS.noMatch];
     } else if (all === 0) {
       lines = model?.isConnected
-        ? ['No jobs yet. Put this above a cell, or press λ in its toolbar:', '%%lambda']
-        : ['lambdamagic is not loaded in this kernel. Run this in a cell:', '%load_ext lambdamagic'];
+        ? [WORDS.noJobs, '%%lambda']
+        : [WORDS.notLoaded, '%load_ext lambdamagic'];
     }
     this._empty.hidden = lines.length === 0;
     const [text = '', code = ''] = lines;

@@ -2,7 +2,7 @@
 
 import { IJob } from './messages';
 import { isOver, JobsModel } from './model';
-import { cost, count, duration, facts, pace, retry, SIGNS, timeOfDay, word } from './words';
+import { cost, count, duration, facts, pace, retry, SIGNS, timeOfDay, word, WORDS } from './words';
 
 /** What a person can do with a job. */
 export interface IActions {
@@ -83,18 +83,18 @@ export class JobRow {
     write(this._retry, retry(job));
     this._save.hidden = !model.canSave(job);
     this._cell.hidden = !this._hasCell();
-    write(this._logs, asked.isLogsOpen ? 'Hide logs' : 'Logs');
+    write(this._logs, asked.isLogsOpen ? WORDS.hideLogs : 'Logs');
     this._logs.setAttribute('aria-expanded', String(asked.isLogsOpen));
     this._text.hidden = !asked.isLogsOpen;
     if (asked.isLogsOpen) {
-      write(this._text, asked.logs === null ? 'Waiting for the kernel…' : asked.logs || 'No logs so far.');
+      write(this._text, asked.logs === null ? WORDS.waiting : asked.logs || WORDS.noLogs);
     }
     for (const [button, what] of [
       [this._cancel, 'Cancel'],
       [this._retry, `${retry(job)} of`],
-      [this._save, 'Save the table of'],
-      [this._logs, asked.isLogsOpen ? 'Hide logs of' : 'Logs of'],
-      [this._cell, 'Go to the cell of']
+      [this._save, WORDS.saveTableOf],
+      [this._logs, asked.isLogsOpen ? WORDS.hideLogsOf : WORDS.logsOf],
+      [this._cell, WORDS.goToCellOf]
     ] as const) {
       button.setAttribute('aria-label', `${what} ${job.label}`);
     }
@@ -138,7 +138,7 @@ export class JobRow {
   private _retry = element('button', 'lm-button');
   private _save = element('button', 'lm-button', 'CSV');
   private _logs = element('button', 'lm-button', 'Logs');
-  private _cell = element('button', 'lm-button', 'Go to cell');
+  private _cell = element('button', 'lm-button', WORDS.goToCell);
 }
 
 function show(node: HTMLElement, text: string): void {

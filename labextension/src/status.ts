@@ -4,14 +4,14 @@ import { Widget } from '@lumino/widgets';
 
 import { JobsModel } from './model';
 import { element, write } from './row';
-import { cost, underWay } from './words';
+import { cost, underWay, WORDS } from './words';
 
 export class StatusItem extends Widget {
   constructor(open: () => void) {
     super();
     this.addClass('lm-status');
     this._button.type = 'button';
-    this._button.title = 'Show the Lambda jobs of this notebook';
+    this._button.title = WORDS.showPanel;
     this._button.addEventListener('click', open);
     this.node.append(this._button);
   }

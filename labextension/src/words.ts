@@ -2,7 +2,43 @@
 
 import { IJob, JobState } from './messages';
 
-/** A sign for each state, since color alone tells nothing to many. */
+/** What the panel says to a person, except the lines that are put together from numbers. */
+export const WORDS = {
+  showJobs: 'Show jobs',
+  notificationsOn: 'This browser will notify you when a long Lambda job ends while its tab is hidden.',
+  notificationsOff: 'This browser blocks notifications here. JupyterLab will show them when you return to the tab.',
+  busyCancel: 'The kernel is busy. The notebook’s stop button ■ cancels the job.',
+  busyRetry: 'The kernel is busy. The tasks will run when the cell has ended.',
+  asking: 'Asking the kernel…',
+  busyTable: 'The kernel is busy. The table will be ready when the cell has ended.',
+  jobs: 'Lambda jobs',
+  runCell: 'Run This Cell on Lambda',
+  runInKernel: 'Run this cell in the kernel again (removes the %%lambda line)',
+  runOnLambda: 'Run this cell on Lambda (adds a %%lambda line)',
+  cancelAll: 'Cancel All Lambda Jobs of This Notebook',
+  noSettings: 'lambdamagic: could not read its settings; using the defaults.',
+  saveTable: 'Save the table of tasks and results',
+  filter: 'Filter jobs by words',
+  which: 'Which jobs are shown',
+  totalTitle: 'Since lambdamagic was loaded in this kernel, at list price',
+  noNotebook: 'Open a notebook to see its jobs.',
+  noMatch: 'No jobs match the filter.',
+  noJobs: 'No jobs yet. Add this line above a cell, or press λ in its toolbar:',
+  notLoaded: 'lambdamagic is not loaded in this kernel. Run this in a cell:',
+  hideLogs: 'Hide logs',
+  waiting: 'Waiting for the kernel…',
+  noLogs: 'No logs yet.',
+  saveTableOf: 'Save the table of',
+  hideLogsOf: 'Hide logs of',
+  logsOf: 'Logs of',
+  goToCellOf: 'Go to the cell of',
+  goToCell: 'Go to cell',
+  showPanel: 'Show the Lambda jobs of this notebook',
+  kernelGone: 'The kernel ended before this page received the result.',
+  kernelGoneRunning: 'The kernel ended during the job. No more tasks are sent; tasks that were sent run to their end.'
+};
+
+/** A sign for each state, since many people cannot distinguish colors. */
 export const SIGNS: Record<JobState, string> = { queued: '…', starting: '…', running: '▶', done: '✓', failed: '✗', partly: '!', cancelled: '■' };
 
 /** The state of a job as a person says it. */
@@ -39,7 +75,7 @@ export function timeOfDay(seconds: number, nowMs: number): string {
   return at.toDateString() === new Date(nowMs).toDateString() ? time : `${at.toLocaleDateString('en-CA')} ${time}`;
 }
 
-/** Less is told as less than this. */
+/** Smaller amounts are shown as less than this. */
 const LEAST_USD = 0.0001;
 
 export function money(usd: number): string {
@@ -69,14 +105,14 @@ export function retry(job: IJob): string {
   return notRun ? `Run ${count(notRun + job.failed, 'unfinished task')}` : `Retry ${count(job.failed)} failed`;
 }
 
-/** What stands in the place of a running job's widget that this page cannot load yet. */
+/** The text in place of a running job's widget that this page cannot load yet. */
 export function loading(job: IJob, elapsedS: number): string {
   const numbers = [pace(job), duration(elapsedS), job.tasks !== 1 && job.failed ? `${count(job.failed)} failed` : ''];
   const far = numbers.filter(Boolean).join(' · ');
-  return `λ ${job.label} ${SIGNS[job.state]} ${word(job)} · ${far}. The page was reloaded: the rest is shown when the cell ends.`;
+  return `λ ${job.label} ${SIGNS[job.state]} ${word(job)} · ${far}. The page was reloaded. The rest is shown when the cell ends.`;
 }
 
-/** What is left to say of a job when its kernel has ended, in lines; the numbers are the last that were heard. */
+/** What is left to say of a job when its kernel has ended, in lines; the numbers are the last that were received. */
 export function lost(job: IJob): string[] {
   const isOver = job.finishedAt !== null;
   const numbers = [pace(job), job.tasks !== 1 && job.failed ? `${count(job.failed)} failed` : '', cost(job), `job ${job.id}`];
@@ -85,16 +121,16 @@ export function lost(job: IJob): string[] {
     numbers.filter(Boolean).join(' · ')
   ];
   if (isOver) {
-    lines.push('The kernel ended before this page had the result.');
+    lines.push(WORDS.kernelGone);
   } else if (job.canAttach) {
-    lines.push(`The kernel ended while the job ran. What was sent goes on: %lambda attach ${job.id} takes it up.`);
+    lines.push(`The kernel ended during the job. Tasks that were sent continue: %lambda attach ${job.id} reattaches to it.`);
   } else {
-    lines.push('The kernel ended while the job ran: nothing more is sent, and what was sent ends by itself.');
+    lines.push(WORDS.kernelGoneRunning);
   }
   return lines;
 }
 
-/** What else is worth telling, most important first. */
+/** What else is worth showing, most important first. */
 export function facts(job: IJob): string[] {
   const told: string[] = [];
   if (job.failed && job.tasks !== 1 && job.state !== 'partly') {
@@ -116,12 +152,12 @@ export function facts(job: IJob): string[] {
   return told;
 }
 
-/** What a job or a session cost, as far as that was told; `on AWS` tells that nobody pays it. */
+/** The cost of a job or a session as far as reported; `on AWS` marks a cost that is not billed. */
 export function cost(of: { costUsd: number; isBilled: boolean; isAtLeast: boolean }): string {
   if (!of.costUsd) {
     return '';
   }
-  // At least less than something would tell nothing.
+  // "at least less than" would say nothing.
   const told = !of.isAtLeast ? money(of.costUsd) : `at least ${of.costUsd < LEAST_USD ? '$0' : money(of.costUsd)}`;
   return of.isBilled ? told : `${told} on AWS`;
 }

@@ -1,4 +1,4 @@
-/** What the page makes of the kernel's messages; the examples are those that the kernel's side is tested against. */
+/** How the page handles the kernel's messages; the examples are those that the kernel's side is tested against. */
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -82,7 +82,7 @@ test('filters and words leave the jobs that match all of them', () => {
   assert.deepEqual(labels('all', 'fit failed'), []);
 });
 
-test('a job that ends is told of once, and what was asked is over', () => {
+test('the end of a job is reported once, and pending requests are over', () => {
   const model = new JobsModel();
   const ended: string[] = [];
   model.ended.connect((_, job) => ended.push(job.id));
@@ -99,7 +99,7 @@ test('a job that ends is told of once, and what was asked is over', () => {
 test('answers reach their job', () => {
   const model = told('whole', 'logs', 'refused');
   assert.equal(model.asked(JOB).logs, `logs of ${JOB}`);
-  assert.equal(model.asked(JOB).note, 'This job has ended.');
+  assert.equal(model.asked(JOB).note, 'This job has already ended.');
 });
 
 test('what is unfinished of a job that is over can be run again, once', () => {
@@ -192,8 +192,8 @@ test('a kernel that ends loses its jobs, and what is said of them is true', () =
     'λ evaluate × 10 ■ no longer followed',
     `3/4 tasks · 1 failed · $0.0025 on AWS · job ${JOB}`
   ]);
-  assert.match(lost(job)[2]!, /ends by itself/);
-  assert.match(lost({ ...job, canAttach: true })[2]!, new RegExp(`%lambda attach ${JOB} takes it up`));
+  assert.match(lost(job)[2]!, /run to their end/);
+  assert.match(lost({ ...job, canAttach: true })[2]!, new RegExp(`%lambda attach ${JOB} reattaches to it`));
   assert.match(lost({ ...job, state: 'failed', finishedAt: 1010 })[0]!, /✗ failed$/);
   assert.match(lost({ ...job, state: 'partly', word: '1 of 4 failed', finishedAt: 1010 })[0]!, /! 1 of 4 failed$/);
 });
@@ -220,7 +220,7 @@ test('the line is added and removed, and the body stays as it was', () => {
   assert.equal(toggled(''), '%%lambda\n');
 });
 
-test('other magics are told apart', () => {
+test('other magics are distinguished', () => {
   assert.ok(runsOnLambda('%%lambda\nx'));
   assert.ok(!runsOnLambda('%%lambda_map n in ns\nn'));
   assert.ok(!runsOnLambda('x = 1\n%%lambda'));
@@ -230,7 +230,7 @@ test('other magics are told apart', () => {
   assert.ok(!hasOtherMagic('%%lambda\nx'));
 });
 
-test('numbers are told as in the widget', () => {
+test('numbers are shown as in the widget', () => {
   assert.deepEqual([0.02, 2.25, 59.96, 61, 7260].map(duration), ['20 ms', '2.3 s', '1 min 00 s', '1 min 01 s', '2 h 01 min']);
   assert.deepEqual([0, 0.00001, 0.0025, 1.5].map(money), ['$0', '< $0.0001', '$0.0025', '$1.50']);
   const job = running({ tasks: 2000, done: 1200, failed: 3, retried: 4, isBilled: false }).jobs[0]!;
@@ -241,7 +241,7 @@ test('numbers are told as in the widget', () => {
   assert.equal(cost({ ...job, isAtLeast: true, costUsd: 0.00001 }), 'at least $0 on AWS');
 });
 
-test('the status bar tells what runs: tasks, or jobs that have none just now, or what waits', () => {
+test('the status bar shows running tasks, or running jobs without tasks, or waiting jobs', () => {
   const jobs = (...states: IJob['state'][]): IJob[] => states.map(state => ({ ...running().jobs[0]!, state }));
   assert.equal(underWay({ runningTasks: 12, jobs: jobs('running', 'queued') }), '12 tasks running');
   assert.equal(underWay({ runningTasks: 0, jobs: jobs('starting', 'queued', 'done') }), '1 job running');

@@ -83,7 +83,7 @@ def check_parity(
     raise ParityError(
         f"the function {function} lacks packages that this code imports: {'; '.join(map(str, found))} "
         "(nothing was sent)",
-        hint=_mend(holdings, wanted, has_all=all(each.there is not None for each in found)),
+        hint=_fix(holdings, wanted, has_all=all(each.there is not None for each in found)),
         deployment=_deployment_of(holdings),
         requirements=wanted,
     )
@@ -109,7 +109,7 @@ def check_base(holdings: Holdings, *, function: str, python: str) -> None:
         )
 
 
-def mend_of(holdings: Holdings, wanted: tuple[str, ...]) -> str:
+def fix_of(holdings: Holdings, wanted: tuple[str, ...]) -> str:
     """Return what puts requirements into a function, as an imperative sentence."""
     if not holdings.made_by:
         return f"Put {' '.join(wanted)} into the function's package or image"
@@ -118,12 +118,12 @@ def mend_of(holdings: Holdings, wanted: tuple[str, ...]) -> str:
         return f"Build an image that has it (`lambdamagic image build {what}`), push it, and run `{holdings.made_by}`"
     if " -r " in holdings.made_by:  # a command that replaces all requirements
         return f"Add {' '.join(wanted)} to the requirements and run `{holdings.made_by}`"
-    return "run `" + " ".join([holdings.made_by, *(f"--add '{each}'" for each in wanted)]) + "`"
+    return "Run `" + " ".join([holdings.made_by, *(f"--add '{each}'" for each in wanted)]) + "`"
 
 
-def _mend(holdings: Holdings, wanted: tuple[str, ...], *, has_all: bool) -> str:
+def _fix(holdings: Holdings, wanted: tuple[str, ...], *, has_all: bool) -> str:
     also = '; or set parity = "missing" if the versions are close enough' if has_all else ""
-    return mend_of(holdings, wanted) + also
+    return fix_of(holdings, wanted) + also
 
 
 def _modules_of(distribution: str, modules: Iterable[str]) -> set[str]:

@@ -11,7 +11,7 @@ from lambdamagic.aws.aws_errors import AwsContext, error_from_botocore
 from lambdamagic.config import Settings
 from lambdamagic.deploy.functions import FunctionFacts, describe_function
 from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS, distributions_of, pinned
-from lambdamagic.deploy.parity import differences, mend_of
+from lambdamagic.deploy.parity import differences, fix_of
 from lambdamagic.doctor.findings import Finding
 from lambdamagic.doctor.rights_checks import Who
 from lambdamagic.errors import LambdaMagicError
@@ -198,7 +198,7 @@ def _package_parity(holdings: Holdings, modules: Iterable[str], redo: str) -> Fi
     if found:
         wanted = pinned({each.name: each.here for each in found})
         text = "this notebook has imported: " + "; ".join(map(str, found))
-        return Finding("function's packages", "warning", text, mend_of(holdings, wanted), facts)
+        return Finding("function's packages", "warning", text, fix_of(holdings, wanted), facts)
     if shared:
         text = "versions differ from this machine's: " + "; ".join(shared[:6])
         return Finding("function's packages", "warning", text, f"Run `{redo}` with the versions that you use", facts)

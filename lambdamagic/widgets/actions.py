@@ -18,7 +18,7 @@ _LOG_CHARS = 256 * 1024
 
 @dataclass(frozen=True)
 class TaskDetail:
-    """What is known of one task beside its state; texts are short enough to be shown.
+    """The details of one task in addition to its state; texts are short enough to be shown.
 
     Attributes:
         argument: A short repr of what it was called with.
@@ -46,7 +46,7 @@ class Actions:
     Attributes:
         cancel: Stops the job.
         retry_failed: Runs the failed tasks again.
-        describe: Tells of one task.
+        describe: Returns the details of one task.
         results_csv: Returns the table of tasks and results as CSV.
         printed: Returns a heading and what tasks printed where that is too much for the cell; else two empty texts.
         is_blocking: Whether a cell waits for the job, so that the notebook's stop button cancels it.
@@ -75,7 +75,7 @@ class OutputLog:
 
     Attributes:
         now: What those of its invocations have printed so far that have not answered yet; replaced as a whole.
-        is_watched: Whether somebody looks at it.
+        is_watched: Whether a page shows it.
     """
 
     def __init__(self, limit_chars: int = _LOG_CHARS) -> None:
@@ -122,7 +122,7 @@ class OutputLog:
         return at, found
 
     def latest(self, most_chars: int) -> str:
-        """Return the end of what was printed, and what runs has printed so far."""
+        """Return the end of the output, including that of running tasks."""
         with self._lock:
             entries = list(islice(reversed(self._entries), most_chars))
         text = "".join(entry.text for entry in reversed(entries)) + self.now

@@ -1,7 +1,7 @@
 """The page's code as the one ES module that anywidget takes, put together from the files of `static/`.
 
 The files are ES modules that import each other by relative names, which a module that came as text cannot do. Each
-becomes a function scope of its own, so that their private names do not meet.
+becomes a separate function scope, so that their private names do not meet.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ def hear_in_subshells(comm: Any) -> None:
 
     From 7.4 on ipykernel routes what a page says to where the comm was last used: to the main shell, if a cell's own
     thread sends its progress, which then hears nothing before the cell has ended. That is meant for code that awaits a
-    page's answer; here nobody does, and a button must be heard at once. Kernels that do not route do not look at this.
+    page's answer; here no router does, and a button must take effect at once. Kernels that do not route ignore this.
 
     Args:
         comm: The comm, before a page can answer to it.

@@ -1,10 +1,10 @@
 """The live widget: a page's model of one job, fed with differences.
 
 The kernel sends at most one message a tick. It holds the head line as JSON and what changed in the tasks as binary
-buffers (`tasks.Changes`). A page that has just loaded its code says `ready` and gets everything; one that nobody looks
-at says so and gets nothing. While a cell blocks an older kernel hears neither: the first messages are therefore sent
-whole, at growing distances, since a page drops what comes before its code is loaded. A newer one hears all in a thread
-of its own (`heard.py`).
+buffers (`tasks.Changes`). A page that has just loaded its code says `ready` and gets everything; a hidden page
+says so and gets nothing. While a cell blocks, an older kernel receives neither: the first messages are therefore sent
+whole, at growing intervals, since a page drops what comes before its code is loaded. A newer one receives everything in
+a separate thread (`heard.py`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ERRORS = 20
 
 
 def head(progress: Progress, now: float) -> dict[str, Any]:
-    """Return what stands in the widget's head, as JSON."""
+    """Return the widget's head, as JSON."""
     remaining = progress.remaining_s(now)
     return {
         "job": progress.job_id,
@@ -82,14 +82,14 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
         self._esm, self._css = page_code(), page_style()
         super().__init__(key=secrets.token_hex(8))
         self._listener, self._actions, self._log = listener, actions, log
-        log.is_watched = True  # until a page says that nobody can see it; a kernel that is busy does not hear that
+        log.is_watched = True  # until a page says that it is hidden; a busy kernel does not receive that
         self._updates = 0
         self._rows_sent = 0
         self._log_sent = 0
         self._now_sent = ""
         self._errors_sent: list[list[Any]] = []
         self._is_heard = False
-        # A page is answered in a thread of its own where the kernel has subshells.
+        # A page is answered in a separate thread where the kernel has subshells.
         self._sending = threading.Lock()
         self.on_msg(self._on_message)
 
@@ -100,7 +100,7 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
             hear_in_subshells(self.comm)
 
     def update(self, progress: Progress, now: float) -> None:
-        """Send what changed; nothing if nobody looks."""
+        """Send what changed; nothing if no page shows it."""
         if not self._log.is_watched:
             return
         self._updates += 1
@@ -148,7 +148,7 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
                 self._act(wanted)
 
     def _look(self) -> None:
-        with self._sending:  # what was told after this picture was taken must not come before it
+        with self._sending:  # changes after this snapshot must not be sent before it
             self._tell_changes(self._listener.snapshot(), time.time(), whole=True)
 
     def _describe(self, task: int) -> None:

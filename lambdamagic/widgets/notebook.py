@@ -1,4 +1,4 @@
-"""Views in a notebook: the live widget, a card where there are no widgets, and lines where nobody looks.
+"""Views in a notebook: the live widget, a card where there are no widgets, and lines of text without a front end.
 
 All three leave the same behind: a result that needs neither kernel nor widget.
 """
@@ -26,7 +26,7 @@ _PRINTED = 2_000
 
 
 def has_widgets() -> bool:
-    """Whether the live widget's library is installed beside the kernel."""
+    """Whether the live widget's library is installed with the kernel."""
     return find_spec("anywidget") is not None
 
 
@@ -90,7 +90,7 @@ class Shelf:
             return self._results.get(job_id)
 
     def close(self) -> None:
-        """Let all go. Idempotent."""
+        """Release everything. Idempotent."""
         with self._lock:
             before, self._widget = self._widget, None
             self._models.clear()
@@ -161,7 +161,7 @@ class WidgetView:
         self._has_ended = False
 
     def show(self, progress: Progress, now: float) -> None:
-        """Open it, or tell it what changed."""
+        """Open it, or send it what changed."""
         if self._widget is None:
             from lambdamagic.widgets.live import JobWidget
 
@@ -215,7 +215,7 @@ class CardView:
 
 
 class HeadlessView:
-    """Lines while nobody looks (nbclient, papermill), and the result for whoever opens the notebook later."""
+    """Lines of text in a notebook without a front end (nbclient, papermill), and the result for later readers."""
 
     def __init__(self, listener: ProgressListener, actions: Actions, lines: Any) -> None:
         self._listener, self._actions, self._lines = listener, actions, lines

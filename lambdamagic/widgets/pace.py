@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-#: What runs longer than the others did is taken to need so much more of what it has run already.
+#: A task that runs longer than the others is expected to need this share of its run time so far again.
 _OVERDUE = 0.1
 
 
@@ -37,7 +37,7 @@ class RemainingTime:
     def remaining_s(self, waiting: int, elapsed_s: float) -> float | None:
         """Return how long the rest will take; None before something has ended.
 
-        Each slot goes on with the next task when it is free, all of them taking what the others took.
+        Each slot continues with the next task when it is free, all of them taking what the others took.
 
         Args:
             waiting: How many tasks are not under way.

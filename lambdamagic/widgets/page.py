@@ -1,7 +1,7 @@
 """A job's progress as self-contained HTML: no script, light and dark by the page's own colors.
 
 The card has the same lines from its first drawing to its last, so that nothing below it jumps: a head, for maps a bar,
-and a line of details. What is told by a color is told by a sign, a word or a pattern too.
+and a line of details. Whatever a color shows, a sign, a word or a pattern shows too.
 """
 
 from __future__ import annotations
@@ -92,6 +92,6 @@ def _bar(progress: Progress) -> str:
         f'style="{_TRACK}">'
         + segment(progress.done, COLORS["done"], "done")
         + segment(progress.failed, COLORS["failed"], "failed", _HATCH)
-        + segment(progress.running, COLORS["running"], "under way", _STRIPES)
+        + segment(progress.running, COLORS["running"], "running", _STRIPES)
         + "</div>"
     )

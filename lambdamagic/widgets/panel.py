@@ -31,7 +31,7 @@ TARGET = "lambdamagic.jobs"
 VERSION = 1
 #: At most so many messages a second are sent.
 _EVERY_S = 0.15
-#: What runs is told again so often when nothing happens to it: a page that was reloaded meanwhile hears of it.
+#: How often a running job is sent again when nothing happens: a page that was reloaded meanwhile receives it.
 _ALIVE_S = 2.0
 #: So many jobs are remembered, the latest.
 _KEPT = 200
@@ -48,7 +48,7 @@ class Comm(Protocol):
         """Say who hears the pages."""
 
     def close(self) -> None:
-        """Tell the pages that it is over."""
+        """Send the pages its end."""
 
 
 class Jobs(Protocol):
@@ -76,10 +76,10 @@ class Jobs(Protocol):
         """Return that table as CSV, if it is kept."""
 
     def can_attach(self, job_id: str) -> bool:
-        """Whether it goes on without this kernel, and another can take it up."""
+        """Whether it continues without this kernel, and another can reattach to it."""
 
     def listener_of(self, job_id: str) -> ProgressListener | None:
-        """Return what follows it already, told of each event before the panel is; None if nothing does."""
+        """Return the listener that is called with each event before the panel; None if there is none."""
 
     def view_of(self, job_id: str) -> str:
         """Return the id of the widget that shows it; empty when none does."""
@@ -105,7 +105,7 @@ class _Entry:
 
 
 class JobsPanel:
-    """Follows all jobs and tells the pages; a listener of `events.EVERY_JOB`. Thread-safe.
+    """Follows all jobs and updates the pages; a listener of `events.EVERY_JOB`. Thread-safe.
 
     Args:
         jobs: Knows the jobs.
@@ -176,7 +176,7 @@ class JobsPanel:
         self._changed.notify()
 
     def touch(self, job_id: str) -> None:
-        """Tell the pages of a job anew: what its kernel knows of it beside its events has changed."""
+        """Send a job to the pages again: the kernel's facts about it, apart from its events, have changed."""
         with self._changed:
             if job_id in self._entries:
                 self._mark(job_id)
@@ -200,7 +200,7 @@ class JobsPanel:
         comm.on_msg(self._on_message)
 
     def close(self) -> None:
-        """Tell the pages that it is over, and end. Idempotent."""
+        """Send the pages the end, and stop. Idempotent."""
         with self._changed:
             comm, self._comm = self._comm, None
             self._is_closed = True
@@ -219,14 +219,14 @@ class JobsPanel:
                 self._greet()
             case "cancel":
                 if not self._jobs.cancel(job_id):
-                    self._refuse("cancel", job_id, "This job has ended.")
+                    self._refuse("cancel", job_id, "This job has already ended.")
             case "logs":
                 self._send({"kind": "logs", "job": job_id, "text": self._jobs.logs(job_id)[-_LOG:]})
             case "retry":
                 if self._jobs.retry(job_id):
                     self._send({"kind": "retrying", "job": job_id})
                 else:
-                    self._refuse("retry", job_id, "What this job was given is no longer kept: run its cell again.")
+                    self._refuse("retry", job_id, "The inputs of this job are no longer kept. Run its cell again.")
             case "table":
                 table = self._jobs.table_of(job_id)
                 if table is None:
@@ -252,7 +252,7 @@ class JobsPanel:
             self._send(message)
 
     def _run(self) -> None:
-        """Send what changed, and now and then what runs, until closed."""
+        """Send what changed, and from time to time the running jobs, until closed."""
         while True:
             with self._changed:
                 happened = self._changed.wait_for(lambda: self._dirty or self._is_closed, timeout=self._alive_s)
@@ -312,7 +312,7 @@ class JobsPanel:
 def job_facts(progress: Progress, cell: str, now: float) -> dict[str, Any]:
     """Return what the panel shows of a job, as JSON; times in seconds since the epoch."""
     remaining = progress.remaining_s(now)
-    most = progress.errors.most_common(1)  # of the tasks; a job has an error of its own if it could not go on
+    most = progress.errors.most_common(1)  # of the tasks; a job has its own error if it could not continue
     return {
         "id": progress.job_id,
         "label": progress.label[:_LABEL],

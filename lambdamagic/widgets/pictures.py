@@ -32,7 +32,7 @@ _HATCHED = (
 #: The timeline's raster: lines of environments, and columns of time.
 _LINES, _COLUMNS = 16, 240
 _QUEUE, _INIT, _RUN, _FAIL = 1, 2, 3, 4
-#: What painting a kind makes of what lies beneath: it stays where it tells more.
+#: How painting a kind changes the pixels below it: the more important kind stays.
 _OVER = {kind: bytes(max(kind, below) for below in range(256)) for kind in (_QUEUE, _INIT, _RUN, _FAIL)}
 _BINS, _TALL = 36, 60
 
@@ -53,7 +53,7 @@ def bar(progress: Progress) -> str:
 
 
 def timeline(tasks: TaskGrid, whole_s: float) -> str:
-    """Return what ran on which execution environment when; empty when nothing came to an answer."""
+    """Return a picture of which invocation ran where and when; empty if no invocation was answered."""
     rows = tasks.rows()
     environments = len(tasks.environments)
     if not rows or whole_s <= 0:
@@ -86,7 +86,7 @@ def timeline(tasks: TaskGrid, whole_s: float) -> str:
 
 
 def _strokes(lines: list[bytearray], kind: int, color: str, down: float, height: int, tall: int) -> str:
-    """Return one path with the runs of a kind, in columns: a line of its own, as thick as the kind is tall."""
+    """Return one path with the runs of a kind, in columns: a separate line, as thick as the kind is tall."""
     drawn = []
     for number, line in enumerate(lines):
         column, at = 0, None
@@ -134,7 +134,7 @@ def durations(tasks: TaskGrid) -> str:
     if len(seconds) < 2:
         return ""
     low, high = max(seconds[0], 1e-6), max(seconds[-1], 2e-6)
-    # Equal widths, or equal ratios where the times lie far apart.
+    # Equal widths, or equal ratios where the times differ widely.
     is_log = high / low > 30
     start, stop = (math.log(low), math.log(high)) if is_log else (0.0, high)
     counts = [[0, 0] for _ in range(_BINS)]

@@ -13,7 +13,7 @@ from lambdamagic.appearance import printable, state_at_end, state_word
 from lambdamagic.widgets.pace import RemainingTime
 from lambdamagic.widgets.task_grid import Changes, TaskGrid, TaskState
 
-#: Messages told apart; what comes later is counted under its type, so that a million different ones fill no memory.
+#: Distinct messages that are kept; later ones are counted under their type, so that a million of them fill no memory.
 _ERRORS_KEPT = 500
 
 
@@ -22,7 +22,7 @@ class Progress:
     """The state of one job as a person wants to see it. Times in seconds since the epoch, billed in milliseconds.
 
     A job that waits before it can begin is `queued` behind others or `starting`; `note` says what it waits for.
-    Invocations that were stopped or lost are `unreported`: AWS bills them too, and nobody told for how long.
+    Invocations that were stopped or lost are `unreported`: AWS bills them too, for an unknown time.
     """
 
     job_id: str = ""
@@ -74,7 +74,7 @@ class Progress:
         return max(0.0, (self.finished_at or now) - self.started_at) if self.started_at else 0.0
 
     def remaining_s(self, now: float) -> float | None:
-        """Seconds that the rest will take at the pace so far; None while that cannot be told."""
+        """Seconds that the rest will take at the pace so far; None while that is unknown."""
         if not self.task_count or self.is_over:
             return None
         waiting = max(0, self.task_count - self.finished_tasks - self.running)
@@ -150,7 +150,7 @@ class ProgressListener:
         self._tasks.answered(event)
 
     def _charged(self, event: events.BatchHandedOver | events.Charged) -> None:
-        # Billed beside the tasks; an invoker's run time, memory and cold start say nothing about them.
+        # Billed in addition to the tasks; an invoker's run time, memory and cold start say nothing about them.
         self._progress.cost_usd += event.cost_usd
 
     def _finished(self, event: events.TaskFinished) -> None:

@@ -120,7 +120,7 @@ def plain(progress: Progress) -> str:
 def _table(progress: Progress) -> str:
     facts = {"billed": text.billed(progress)} if progress.billed_ms or progress.unreported else {}
     if progress.cost_usd:
-        facts["cost" if progress.is_billed else "would cost on AWS"] = text.cost(progress)
+        facts["cost" if progress.is_billed else "cost if on AWS"] = text.cost(progress)
     if progress.cold_starts or progress.task_count != 1:
         facts["cold starts"] = f"{progress.cold_starts:,}"
     counts = {
@@ -128,14 +128,14 @@ def _table(progress: Progress) -> str:
         "retried": progress.retried,
         "throttled": progress.throttled,
         "backups": progress.backed_up,
-        "from before": progress.cached,
-        "stopped or lost": progress.unreported,
+        "reused": progress.cached,
+        "cancelled or lost": progress.unreported,
     }
     for name, count in counts.items():
-        if count and (name not in ("failed", "stopped or lost") or progress.task_count != 1):
+        if count and (name not in ("failed", "cancelled or lost") or progress.task_count != 1):
             facts[name] = f"{count:,}"
     if progress.peak_memory_mb:
-        facts["memory peak"] = f"{progress.peak_memory_mb:,} of {progress.memory_mb:,} MB"
+        facts["peak memory"] = f"{progress.peak_memory_mb:,} of {progress.memory_mb:,} MB"
     names = "".join(f'<th scope="col">{name}</th>' for name in facts)
     values = "".join(f"<td>{escape(value)}</td>" for value in facts.values())
     return f'<table class="lmr-h"><thead><tr>{names}</tr></thead><tbody><tr>{values}</tr></tbody></table>'
@@ -179,5 +179,5 @@ def _cut(told: str, most: int) -> str:
 
 
 def _tail(told: str) -> str:
-    """The end of a traceback tells most."""
+    """Return the end of a traceback, its most useful part."""
     return told if len(told) <= _TRACEBACK else "…" + told[-_TRACEBACK:]

@@ -1,6 +1,6 @@
 """Showing progress where the user is: in a notebook, in a terminal, in a log.
 
-A view is driven by the thread that waits for the job, never by a thread of its own: only so does everything land in
+A view is driven by the thread that waits for the job, never by a separate thread: only so does everything land in
 the right cell on every version of the kernel.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DELAY_S = 0.6
 #: How often a view is drawn, in seconds.
 EVERY_S = 0.15
-#: Who looks: a notebook's front end, a notebook that runs without one, a terminal or a pipe, or nobody.
+#: The front end: a notebook's, a notebook that runs without one, a terminal or a pipe, or none.
 Front = Literal["notebook", "headless", "terminal", "nobody"]
 #: More of a label would leave no room for the rest in a terminal of 80 columns.
 _LABEL_WIDTH = 28
@@ -35,12 +35,12 @@ _STYLES = {"running": "blue", "done": "green", "failed": "red", "partly": "yello
 
 
 def front_of(shell: InteractiveShell | None) -> Front:
-    """Return who looks at a shell's outputs now, or at those of a program without one."""
+    """Return the kind of front end that shows the shell's outputs now, or those of a program without one."""
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
         return "terminal"
     request = kernel.get_parent("shell")
-    # nbclient and papermill say that nobody can be asked for input; front ends with a person in front can.
+    # nbclient and papermill state that input is not possible; front ends with a user do not.
     return "notebook" if request.get("content", {}).get("allow_stdin", True) else "headless"
 
 
@@ -154,7 +154,7 @@ class LogView:
         self._state = ""
 
     def show(self, progress: Progress, now: float) -> None:
-        """Write a line if the last is old enough, or tells of another state."""
+        """Write a line if the last is old enough, or the state has changed."""
         if self._last is None or now - self._last >= self._every_s or progress.state != self._state:
             self._last, self._state = now, progress.state
             self._write(progress, now)
@@ -228,13 +228,13 @@ def choose_view(
     """Return the view for where the code runs.
 
     Args:
-        front: Who looks.
+        front: The kind of front end.
         listener: What will be known of the job.
         wanted: The setting `view`.
         actions: What can be done with the job.
         log: What it prints.
         shelf: Where the widget goes when the job is over.
-        place: Where an earlier job was shown that this one goes on with.
+        place: Where an earlier job was shown that this one continues.
         terminal: Where jobs of a program are drawn together.
     """
     if front == "nobody":
@@ -256,7 +256,7 @@ class Showing:
 
     Args:
         view: What to drive.
-        listener: What it shows; to be told of the job's events.
+        listener: The view; to be called with the job's events.
         delay_s: How long a job must run before it is shown.
         monotonic: The clock that says when to draw.
     """

@@ -1,4 +1,4 @@
-"""Every task of a job at this moment, kept so that a view can be told what changed since it last asked.
+"""Every task of a job at this moment, kept so that a view can get the changes since its last request.
 
 A task costs five bytes and an invocation thirty-two, so that a job of 100,000 tasks is nothing. Times are seconds since
 the job's start.
@@ -150,7 +150,7 @@ class TaskGrid:
         self.seconds[event.task] = event.seconds
 
     def pace(self) -> RemainingTime:
-        """Return what can be told of the job's pace."""
+        """Return what is known about the job's pace."""
         each = self._pace_seconds / self._pace_tasks if self._pace_tasks else None
         return RemainingTime(each, self._slots, tuple(self._sent.values()))
 

@@ -21,7 +21,7 @@ def duration(seconds: float) -> str:
 
 
 def as_seen(printed: str) -> str:
-    """Return what a terminal shows of a text in which lines begin anew at carriage returns, as progress bars do."""
+    """Return what a terminal shows of a text in which lines begin again at carriage returns, as progress bars do."""
     return printed if "\r" not in printed else "\n".join(map(_overwritten, printed.split("\n")))
 
 
@@ -32,7 +32,7 @@ def _overwritten(line: str) -> str:
     return shown.rstrip() if "\r" in line else shown
 
 
-#: Less is told as less than this.
+#: Smaller amounts are shown as less than this.
 _LEAST_USD = 0.0001
 
 
@@ -53,12 +53,12 @@ def billed(progress: Progress) -> str:
 def cost(progress: Progress) -> str:
     """Return what that costs."""
     if progress.unreported and progress.cost_usd < _LEAST_USD:
-        return "at least $0"  # at least less than something would tell nothing
+        return "at least $0"  # "at least less than" would say nothing
     return at_least(progress) + money(progress.cost_usd)
 
 
 def at_least(progress: Progress) -> str:
-    """Return what stands before an amount that leaves out what was stopped or lost: AWS bills that too."""
+    """Return the prefix of an amount that excludes cancelled or lost invocations: AWS bills them too."""
     return "at least " if progress.unreported else ""
 
 
@@ -79,17 +79,17 @@ def pace(progress: Progress, now: float) -> list[str]:
 
 
 def details(progress: Progress) -> list[str]:
-    """Return what else is worth telling, most important first; never nothing, so that no line comes and goes."""
+    """Return what else is worth showing, most important first; never empty, so that no line comes and goes."""
     is_map = progress.task_count != 1
     told = [progress.note] if progress.note else []
     if progress.running and is_map and not progress.is_over:
-        told.append(f"{progress.running:,} under way")
+        told.append(f"{progress.running:,} running")
     if progress.failed and is_map and progress.state != "partly":
         told.append(f"{progress.failed:,} failed")
     if progress.backed_up:
         told.append(f"{progress.backed_up:,} backed up")
     if progress.cached:
-        told.append(f"{progress.cached:,} from before")
+        told.append(f"{progress.cached:,} reused")
     if progress.retried:
         told.append(f"{progress.retried:,} retried")
     if progress.throttled:
@@ -108,7 +108,7 @@ def details(progress: Progress) -> list[str]:
 
 
 def facts(progress: Progress, now: float) -> list[str]:
-    """Return all that is worth telling, most important first."""
+    """Return all that is worth showing, most important first."""
     return pace(progress, now) + details(progress)
 
 

@@ -226,7 +226,7 @@ def test_a_job_whose_kernel_ends_is_left_with_a_last_word(
         notebook.start(2)
     output = notebook.output(1)
     output.get_by_text("λ slow × 8 ■ no longer followed").wait_for()
-    assert "The kernel ended while the job ran" in output.text_content()
+    assert "The kernel ended during the job" in output.text_content()
     assert "0/8 tasks · job 20" in output.text_content()
     assert page.locator(".lm-widget").count() == 0
     keep(page, f"kernel-{end}")
@@ -277,7 +277,7 @@ def evaluate(n):
     again.click()
     jobs = panel.locator(".lm-job")
     page.wait_for_function("document.querySelectorAll('.lm-job[data-state=partly]').length === 2")  # not mended yet
-    page.locator(".lmr", has_text="from before").wait_for()
+    page.locator(".lmr", has_text="reused").wait_for()
     assert page.locator(".lmr").count() == 1, "in the same place"
     mended.touch()
     panel.get_by_role("button", name="Retry 3 failed of evaluate").click()

@@ -131,7 +131,7 @@ def test_a_busy_kernel_is_told_of(open_widget: Any) -> None:
     note = widget.page.locator(".lm-note")
     assert "stop button ■ cancels it" in note.text_content()
     widget.page.get_by_role("button", name="Cancel").click()
-    widget.page.wait_for_function("document.querySelector('.lm-note').textContent.includes('hears no button')")
+    widget.page.wait_for_function("document.querySelector('.lm-note').textContent.includes('The kernel is busy')")
     assert pressed == []
     widget.is_deaf = False
     widget.wait_until_said("cancel")  # what was pressed is heard when the kernel is free
@@ -331,7 +331,7 @@ def test_a_traceback_that_a_busy_kernel_does_not_tell_is_told_of(open_widget: An
     widget.page.get_by_role("tab", name="Errors").click()
     trace = widget.page.locator(".lm-trace").first
     assert "ValueError: no number" in trace.text_content()
-    assert "tells it when the cell ends" in trace.text_content()
+    assert "answers when its cell ends" in trace.text_content()
     widget.is_deaf = False
     widget.wait_until_said("describe")
     assert trace.text_content() == "the lines"

@@ -39,7 +39,7 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
     done = call("deploy")
     assert done.status == 0, done.err
     assert "✓ Function" in done.err
-    assert f"Making lambdamagic in {region}: Python" in done.err
+    assert f"Creating lambdamagic in {region}: Python" in done.err
     assert "Idle cost: storage" in done.out
     policy = call("policy", "user").document
     assert done.out.splitlines()[-4:] == [
@@ -61,7 +61,7 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
     changed = call("deploy", "--memory", "1024", "--plan", "--json").document
     assert changed["changes"][0]["properties"] == [{"path": "MemorySize", "before": "512", "after": "1024"}]
 
-    assert "Changing lambdamagic in" in (larger := call("deploy", "--memory", "768")).err, larger.err
+    assert "Updating lambdamagic in" in (larger := call("deploy", "--memory", "768")).err, larger.err
     assert "modifies Function" in larger.err
 
     assert call("destroy", answer="n\n").status == 9
@@ -79,14 +79,14 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--memory", "64"), "The nearest is 128"),
-        (("--timeout", "0"), "The nearest is 1"),
-        (("--ephemeral", "100"), "The nearest is 512"),
+        (("--memory", "64"), "Use 128 or more"),
+        (("--timeout", "0"), "Use 1 or more"),
+        (("--ephemeral", "100"), "Use 512 or more"),
         (("--python", "3.8"), "no runtime for Python 3.8"),
         (("--layer", "numpy"), "arn:aws:lambda"),
         (("--env", "AWS_REGION=x"), "Lambda sets AWS_REGION itself"),
         (("--env", "LAMBDAMAGIC_HOLDS=x"), "reserved"),
-        (("--memory", "64", "-r", "nowhere.txt"), "The nearest is 128"),
+        (("--memory", "64", "-r", "nowhere.txt"), "Use 128 or more"),
         (("-r", "nowhere.txt"), "no requirements file nowhere.txt"),
         (("--env", "BIG=" + "x" * 5000), "4,096"),
         (("Bad_Name",), "lower-case"),
@@ -99,7 +99,7 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
         (("--kms-key", "arn:aws:kms:us-east-1:123456789012:alias/mine"), "describe-key --key-id alias"),
         (("--permissions-boundary", "mine"), "arn:aws:iam"),
         (("--job-days", "0"), "in use"),
-        (("--bucket", "NO"), "bucket's name"),
+        (("--bucket", "NO"), "valid bucket name"),
     ],
 )
 def test_what_aws_would_refuse(arguments: tuple[str, ...], said: str) -> None:
@@ -129,7 +129,7 @@ def test_a_requirement_that_is_none(account: Account) -> None:
     """Told as a value that is not valid, with what the tool says of it; a setting may stand in the environment."""
     done = call("deploy", "--plan", "--with", "num py=!3")
     assert done.status == 4, done.err
-    assert "a requirement cannot be read" in done.err and "num py=!3" in done.err
+    assert "cannot read a requirement" in done.err and "num py=!3" in done.err
     assert call("template", "cloudformation", "--env", "LAMBDAMAGIC_MAX_COST_USD=1").status == 0
 
 

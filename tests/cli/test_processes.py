@@ -80,7 +80,7 @@ HAPPY: tuple[tuple[tuple[str, ...], str], ...] = (
     (("logs",), "for the log"),
     (("image", "push", "held:1", "--as", "py3"), f"/lambdamagic@{_DIGEST}"),
     (("doctor",), "round trip"),
-    (("create", "own", "--memory", "512"), "own is made"),
+    (("create", "own", "--memory", "512"), "created own"),
     (("list",), "own"),
     (("update", "own", "--memory", "640"), "configuration changed"),
     (("update", "own", "--memory", "640"), "is up to date"),

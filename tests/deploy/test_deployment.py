@@ -273,7 +273,7 @@ def test_throttled_to_the_end(account: Account, code: Any) -> None:
 def test_wrong_rights(account: Account, code: Any) -> None:
     """What may not be done is named, and where the rights are listed."""
     account.faults.refuse_api("cloudformation", operation="CreateStack", code="AccessDenied", status=403, count=None)
-    with pytest.raises(CredentialsError, match="could not make the stack denied") as raised:
+    with pytest.raises(CredentialsError, match="could not create the stack denied") as raised:
         account.deployment("denied", code).apply()
     assert "lambdamagic policy deployer" in (raised.value.hint or "")
 

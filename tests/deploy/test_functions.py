@@ -22,11 +22,11 @@ def nobody(monkeypatch):
 
 def test_a_bucket_at_an_endpoint_that_is_gone(nobody):
     """One error of ours instead of boto3's forty frames."""
-    with pytest.raises(TargetError, match="could not make the bucket some-bucket"):
+    with pytest.raises(TargetError, match="could not create the bucket some-bucket"):
         ensure_bucket(nobody, "some-bucket")
 
 
 def test_a_function_at_an_endpoint_that_is_gone(nobody):
     """The same."""
-    with pytest.raises(TargetError, match="could not make the function f-1"):
+    with pytest.raises(TargetError, match="could not create the function f-1"):
         FunctionMaker(nobody).ensure("f-1", memory_mb=128, timeout_s=3, python="3.11")

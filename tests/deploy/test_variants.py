@@ -209,7 +209,7 @@ def test_code_that_cannot_be_had(open_target: Any, access: AwsAccess) -> None:
         client.create_function(
             FunctionName="by-hand", Runtime=f"python{HERE}", Role=role, Handler=HANDLER, Code={"ZipFile": _zip()}
         )
-    with pytest.raises(PackageError, match="the code of by-hand cannot be had") as caught:
+    with pytest.raises(PackageError, match="cannot download the code of by-hand") as caught:
         open_target("by-hand", variants="always").function_for(_wish(4096))
     assert "Deploy the function again" in (caught.value.hint or "")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _LINK_TARGET = re.compile(r"\]\([^)\s]*\)|<[^>\n]*>|https?://\S+")
+_FILLED_IN = re.compile(r"\$\{[^}]*\}")
 _SCRIPT = re.compile(
     r"/\*(?P<block>.*?)\*/|//(?P<line>[^\n]*)"
     r"|\"(?P<double>(?:[^\"\\\n]|\\.)*)\"|'(?P<single>(?:[^'\\\n]|\\.)*)'|`(?P<template>(?:[^`\\]|\\.)*)`",
@@ -97,4 +98,4 @@ def _script(source: str) -> Iterator[Text]:
     for match in _SCRIPT.finditer(source):
         text = next(part for part in match.groups() if part is not None)
         if match.lastgroup in ("block", "line") or " " in text.strip():
-            yield Text(source.count("\n", 0, match.start()) + 1, text)
+            yield Text(source.count("\n", 0, match.start()) + 1, _FILLED_IN.sub("`", text))

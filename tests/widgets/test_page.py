@@ -56,13 +56,13 @@ def test_parts_of_the_bar_have_their_share_a_title_and_a_pattern() -> None:
     parts = {
         a["title"]: a["style"] for tag, a in tree.elements if tag == "div" and "width" in a["style"] and "title" in a
     }
-    assert list(parts) == ["3 done", "1 failed", "2 under way"]
+    assert list(parts) == ["3 done", "1 failed", "2 running"]
     assert "width:30.000%" in parts["3 done"]
     assert "width:10.000%" in parts["1 failed"]
-    assert "width:20.000%" in parts["2 under way"]
+    assert "width:20.000%" in parts["2 running"]
     assert "gradient" not in parts["3 done"]
     assert "45deg" in parts["1 failed"]
-    assert "90deg" in parts["2 under way"]
+    assert "90deg" in parts["2 running"]
 
 
 def test_a_cell_has_no_bar() -> None:

@@ -150,7 +150,7 @@ def test_what_failed_is_run_again_as_long_as_it_is_known(panel: JobsPanel, comm:
     comm.say(kind="retry", job=JOB)
     assert comm.sent == [_example("retrying")]
     comm.say(kind="retry", job=JOB)
-    assert comm.sent[1]["to"] == "retry" and "run its cell again" in comm.sent[1]["reason"]
+    assert comm.sent[1]["to"] == "retry" and "Run its cell again" in comm.sent[1]["reason"]
     comm.say(kind="result", job="another")
     assert len(comm.sent) == 2
 

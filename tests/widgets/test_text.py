@@ -41,9 +41,7 @@ def test_a_map_under_way() -> None:
         started(), sent("a", 0, 1), ended("a", 0, 1, is_cold=True), outcome(0), outcome(1), sent("b", 2, 3)
     )
     line = text.line(progress, START + 4)
-    assert line.startswith(
-        "λ evaluate × 10  ▶ running  2/10 tasks · 4.0 s · about 6 s left · 2 under way · 1 cold start"
-    )
+    assert line.startswith("λ evaluate × 10  ▶ running  2/10 tasks · 4.0 s · about 6 s left · 2 running · 1 cold start")
     assert line.endswith("billed 1.5 s · peak 100 of 512 MB")
 
 
@@ -84,7 +82,7 @@ def test_what_was_stopped_is_billed_too() -> None:
     little = after(started(), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.00001), over("cancelled"))
     assert "at least $0" in text.details(little), "at least less than something would tell nothing"
     html = result.render(nothing, TaskGrid())
-    assert "until it stops" in html and "stopped or lost" not in html
+    assert "until it stops" in html and "cancelled or lost" not in html
 
 
 def test_what_may_have_run_and_was_lost_is_billed_too() -> None:

@@ -132,7 +132,7 @@ def test_where_nobody_looks_lines_come_first_and_the_result_at_the_end(
     view = choose_view("headless", listener)
     notebook.names["view"], notebook.names["progress"] = view, listener.snapshot()
     ran = notebook.ok("view.show(progress, 1001.0); view.show(progress, 1002.0)")
-    assert ran.stderr.splitlines() == ["λ evaluate × 10  ▶ running  0/10 tasks · 1.0 s · 1 under way · 512 MB"]
+    assert ran.stderr.splitlines() == ["λ evaluate × 10  ▶ running  0/10 tasks · 1.0 s · 1 running · 512 MB"]
     assert not ran.displays
     notebook.names["progress"] = after(started(), *map(outcome, range(10)), over())
     ran = notebook.ok("view.close(progress, 1010.0)")

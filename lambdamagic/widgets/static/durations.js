@@ -1,12 +1,12 @@
 // The histogram of the tasks' run times.
-import { DONE, FAILED, count, duration, element } from "./words.js";
+import { count, DONE, duration, element, FAILED, WORDS } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const BINS = 32;
 const HEIGHT = 150;
 
 /**
- * Sorts run times into bins of equal width, or of equal ratio where they lie far apart.
+ * Sorts run times into bins of equal width, or of equal ratio where they differ widely.
  * @param {Uint8Array} states
  * @param {Float32Array} seconds
  */
@@ -49,8 +49,8 @@ export class Durations {
   draw() {
     const found = histogram(this._store.states, this._store.seconds);
     if (found === null) {
-      this._note.textContent = "No task has come to its end yet.";
-      this._picture.setAttribute("aria-label", "Histogram of run times, still empty");
+      this._note.textContent = WORDS.noEnd;
+      this._picture.setAttribute("aria-label", WORDS.emptyHistogram);
       this._picture.replaceChildren();
       return;
     }
@@ -72,7 +72,7 @@ export class Durations {
     }
     parts.push(label(0, 9, `${count(highest)} tasks`, "start"));
     this._picture.replaceChildren(...parts);
-    const scale = found.isLog ? " The axis is logarithmic." : "";
+    const scale = found.isLog ? WORDS.logarithmic : "";
     const told = `${count(found.count)} tasks: median ${duration(found.median)}, 95% within ${duration(found.p95)}, longest ${duration(found.longest)}.${scale}`;
     this._picture.setAttribute("aria-label", `Histogram of run times of ${told}`);
     this._note.textContent = told;

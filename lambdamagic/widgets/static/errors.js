@@ -1,5 +1,5 @@
 // Errors, grouped by type and message, the most frequent first.
-import { count, element, item } from "./words.js";
+import { count, element, item, WORDS } from "./words.js";
 
 export class Errors {
   /**
@@ -22,7 +22,7 @@ export class Errors {
     this._shown = errors;
     if (!errors.length) {
       const failure = this._store.head?.error;
-      this.root.replaceChildren(element("p", { class: "lm-hint", text: failure || "No task has failed." }));
+      this.root.replaceChildren(element("p", { class: "lm-hint", text: failure || WORDS.noFailure }));
       return;
     }
     const groups = errors.map(([error, number, first], place) => this._group(error, number, first, place === 0));
@@ -48,7 +48,7 @@ export class Errors {
       group.first = first;
       group.addEventListener("toggle", () => {
         if (group.open && !trace.textContent) {
-          const asked = `${error}\nAsking the kernel for the traceback; one that a cell keeps busy tells it when the cell ends.`;
+          const asked = `${error}\nAsking the kernel for the traceback. A busy kernel answers when its cell ends.`;
           trace.textContent = this._store.can.describe ? asked : error;
           if (this._store.can.describe) this._ask(first);
         }
@@ -61,13 +61,13 @@ export class Errors {
   }
 
   /**
-   * Shows what the kernel told of a task.
+   * Shows the details of a task that the kernel sent.
    * @param {number} task
    * @param {any} detail
    */
   tell(task, detail) {
     for (const group of this._groups.values()) {
-      if (group.first === task) group.trace.textContent = detail.traceback || "It left no traceback.";
+      if (group.first === task) group.trace.textContent = detail.traceback || WORDS.noTraceback;
     }
   }
 }

@@ -1,7 +1,7 @@
 // The grid: one cell a task on a canvas, or one a block of tasks where there are too many.
 //
 // To a screen reader and a keyboard it is a slider: its value is a task, and its text says what that task does.
-import { DONE, FAILED, NOT_RUN, RETRYING, RUNNING, STATES, THROTTLED, WAITING, count, duration, element, item } from "./words.js";
+import { count, DONE, duration, element, FAILED, item, NOT_RUN, RETRYING, RUNNING, STATES, THROTTLED, WAITING, WORDS } from "./words.js";
 
 const TALLEST = 232;
 const LARGEST = 16;
@@ -115,7 +115,7 @@ export class Grid {
     context.drawImage(this._sprites, state * size, 0, size, size, x, y, this._side, this._side);
   }
 
-  /** A block is filled from below with what is done; its red corner is the share that failed; what runs shows too. */
+  /** A block is filled from below with what is done; its red corner is the share that failed; running tasks are shown too. */
   _mixed(context, cell, x, y) {
     const { states } = this._store;
     const tally = new Array(STATES.length).fill(0);
@@ -190,8 +190,8 @@ export class Grid {
       const number = this.legend.children[at].querySelector("b");
       if (number.textContent !== count(tally[state.number])) number.textContent = count(tally[state.number]);
     });
-    const failed = tally[FAILED] ? " Its red corner is the share that failed." : "";
-    const per = this._block === 1 ? "One cell is one task." : `One cell is ${count(this._block)} tasks.${failed}`;
+    const failed = tally[FAILED] ? WORDS.redCorner : "";
+    const per = this._block === 1 ? WORDS.oneTask : `One cell is ${count(this._block)} tasks.${failed}`;
     const text = `${per} Click one, or use the arrow keys and Enter.`;
     if (this.hint.textContent !== text) this.hint.textContent = text;
   }
@@ -291,7 +291,7 @@ export class Grid {
   }
 }
 
-/** Paints a state: each has a shape of its own, so that nobody needs to tell colors apart. */
+/** Paints a state: each has a separate shape, so that no one state depends on its color. */
 function paint(context, state, size, color, ink) {
   context.fillStyle = context.strokeStyle = color;
   const middle = size / 2;

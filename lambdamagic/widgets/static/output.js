@@ -1,16 +1,16 @@
 // What the tasks print, as it arrives: all of it or one task's, searched.
-import { count, element } from "./words.js";
+import { count, element, WORDS } from "./words.js";
 
 /** Lines shown at once; more are there, and are found by searching. */
 const SHOWN = 600;
 
-/** What runs has printed so far; it goes when the answers come, which have all of it. */
+/** The output so far of running tasks; it is removed when their answers come, which have all of it. */
 export class Now {
   /** @param {import("./store.js").Store} store */
   constructor(store) {
     this._store = store;
-    this._text = element("pre", { class: "lm-output", tabindex: "0", "aria-label": "Printed so far by what runs" });
-    this.root = element("div", { class: "lm-now", hidden: "" }, element("div", { class: "lm-now-head", text: "Printed so far by what runs, from the log" }), this._text);
+    this._text = element("pre", { class: "lm-output", tabindex: "0", "aria-label": WORDS.output });
+    this.root = element("div", { class: "lm-now", hidden: "" }, element("div", { class: "lm-now-head", text: WORDS.output }), this._text);
     this._drawn = "";
   }
 
@@ -29,8 +29,8 @@ export class Output {
   /** @param {import("./store.js").Store} store */
   constructor(store) {
     this._store = store;
-    this._search = element("input", { type: "search", placeholder: "search", "aria-label": "Search the output", input: () => this.draw(true) });
-    this._task = element("input", { type: "number", min: "1", placeholder: "all items", "aria-label": "Only this item", input: () => this.draw(true) });
+    this._search = element("input", { type: "search", placeholder: "search", "aria-label": WORDS.searchOutput, input: () => this.draw(true) });
+    this._task = element("input", { type: "number", min: "1", placeholder: WORDS.allItems, "aria-label": WORDS.onlyItem, input: () => this.draw(true) });
     this._note = element("span", { class: "lm-hint" });
     this._lines = element("pre", { class: "lm-output", tabindex: "0", "aria-label": "Output" });
     this._now = new Now(store);
@@ -68,6 +68,6 @@ export class Output {
     const filtered = words || task >= 0;
     this._note.textContent = store.printed.length
       ? `${count(found.length)} ${filtered ? "matching " : ""}line${found.length === 1 ? "" : "s"}${more}`
-      : "No invocation that has answered printed anything.";
+      : WORDS.noOutput;
   }
 }

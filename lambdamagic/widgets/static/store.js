@@ -34,13 +34,13 @@ export class Store {
     /** Counts up whenever tasks or invocations change. */
     this.version = 0;
     this.isReady = false;
-    /** How many of its views somebody can see. */
+    /** How many of its views are visible. */
     this.watchers = 0;
     /** @type {Set<(content: any, changed: number[][] | null) => void>} */ this._listeners = new Set();
   }
 
   /**
-   * Takes in a message of the kernel and tells the views of it.
+   * Takes in a message of the kernel and updates the views.
    * @param {any} content
    * @param {any[]} buffers
    */

@@ -1,11 +1,11 @@
 // The timeline: a line for each execution environment, and on it what it waited for, its cold start and its tasks.
-import { DONE, FAILED, count, duration, element } from "./words.js";
+import { count, DONE, duration, element, FAILED, WORDS } from "./words.js";
 
 const TALLEST = 240;
 const AXIS = 18;
 /** Lines for what is under way: where it runs is known only when its answer comes. */
 const OPEN_LINES = 24;
-/** Bars that a person can tell apart need about so many pixels. */
+/** The pixels that a bar needs to be visible by itself. */
 const NARROWEST = 0.75;
 
 export class Timeline {
@@ -18,11 +18,11 @@ export class Timeline {
     const legend = element(
       "ul",
       { class: "lm-legend" },
-      sample("queue", "sent, on its way"),
-      sample("init", "cold start"),
+      sample("queue", WORDS.sent),
+      sample("init", WORDS.coldStart),
       sample("run", "task"),
-      sample("failed", "failed task"),
-      sample("open", "under way"),
+      sample("failed", WORDS.failedTask),
+      sample("open", WORDS.underWay),
     );
     this.root = element("div", {}, this.canvas, legend, this._note);
     this._drawn = -1;
@@ -63,11 +63,11 @@ export class Timeline {
       context.fillRect(left, y, wide, openHeight - 1);
       if (openHeight > 4) context.clearRect(left + 1, y + 1, wide - 2, openHeight - 3);
     });
-    const hidden = running.length > open.length ? ` ${count(running.length - open.length)} more are under way.` : "";
+    const hidden = running.length > open.length ? ` ${count(running.length - open.length)} more are running.` : "";
     const shared = share > 1 ? ` ${share} environments share a line.` : "";
     const told = `${count(store.invocations.length)} invocations on ${count(store.environments)} execution environments in ${duration(whole)}.${shared}${hidden}`;
     canvas.setAttribute("aria-label", `Timeline: ${told}`);
-    this._note.textContent = store.invocations.length ? told : "Bars fill in as invocations end.";
+    this._note.textContent = store.invocations.length ? told : WORDS.noBars;
   }
 
   _axis(context, width, y, whole, colors) {

@@ -1,5 +1,5 @@
 // The widget: wires the store to the panels, and both to the kernel. See live.py for the messages.
-import { FAILED, JOB_SIGNS, STATES, count, duration, element, item, say } from "./words.js";
+import { count, duration, element, FAILED, item, JOB_SIGNS, say, STATES, WORDS } from "./words.js";
 import { Store } from "./store.js";
 import { Grid } from "./grid.js";
 import { Timeline } from "./timeline.js";
@@ -7,7 +7,7 @@ import { Durations } from "./durations.js";
 import { Errors } from "./errors.js";
 import { Now, Output } from "./output.js";
 
-/** How long the kernel may take to answer before the person is told that it is busy, in milliseconds. */
+/** How long the kernel may take to answer before the widget says that it is busy, in milliseconds. */
 const PATIENCE = 1500;
 /** How often a screen reader hears how far it is, in milliseconds. */
 const SPEAK_EVERY = 10_000;
@@ -74,11 +74,11 @@ class Widget {
     const button = (text, title, act) => element("button", { type: "button", class: "lm-button", title, text, hidden: "", click: act });
     this._label = element("span", { class: "lm-label" });
     this._state = element("span", { class: "lm-state" });
-    this._cancel = button("Cancel", "Stop the job; running tasks are told to stop", () => this._ask("cancel"));
+    this._cancel = button("Cancel", WORDS.cancelTitle, () => this._ask("cancel"));
     this._cancel.classList.add("lm-danger");
-    this._retry = button("Retry failed", "Run the failed tasks again", () => this._ask("retry"));
-    this._csv = button("CSV", "Download the table of tasks and results", () => this._ask("csv"));
-    this._copy = button("Copy id", "Copy the job's id", () => this._clip(store.head.job, "the job's id"));
+    this._retry = button(WORDS.retry, WORDS.retryTitle, () => this._ask("retry"));
+    this._csv = button("CSV", WORDS.tableTitle, () => this._ask("csv"));
+    this._copy = button(WORDS.copyId, WORDS.copyIdTitle, () => this._clip(store.head.job, WORDS.jobId));
     this._pace = element("div", { class: "lm-pace" });
     this._bar = element("div", { class: "lm-bar", role: "progressbar", "aria-valuemin": 0 });
     this._segments = ["done", "failed", "again", "running", "not-run"].map((key) => element("div", { class: `lm-seg lm-seg-${key}` }));
@@ -116,7 +116,7 @@ class Widget {
       element("div", { class: "lm-head" }, element("span", { class: "lm-sign", text: "λ", "aria-hidden": "true" }), this._label, this._state,
         element("span", { class: "lm-buttons" }, this._retry, this._csv, this._copy, this._cancel)),
       this._pace, this._bar, this._facts, this._note, this._spoken, this._now.root,
-      element("div", { class: "lm-tabs", role: "tablist", "aria-label": "Views of the job" }, ...this._tabs),
+      element("div", { class: "lm-tabs", role: "tablist", "aria-label": WORDS.views }, ...this._tabs),
       ...this._panels.map((panel) => panel.frame),
     );
     this._select(0);
@@ -128,7 +128,7 @@ class Widget {
     this._title = element("h4");
     this._before = button("Previous", step(-1));
     this._after = button("Next", step(1));
-    this._failing = button("Next failed", () => this._openTask(this._nextFailed(), false));
+    this._failing = button(WORDS.nextFailed, () => this._openTask(this._nextFailed(), false));
     this._told = element("div");
     const buttons = element("span", { class: "lm-buttons" }, this._before, this._after, this._failing, button("Close", () => this._closeTask()));
     this._detail = element(
@@ -158,7 +158,7 @@ class Widget {
     if (isVisible === this._isVisible) return;
     this._isVisible = isVisible;
     this._store.watchers += isVisible ? 1 : -1;
-    // The kernel sends nothing to a model that nobody sees, and everything when somebody does again.
+    // The kernel sends nothing to a model without a visible view, and everything when one is visible again.
     if (this._store.watchers === (isVisible ? 1 : 0)) this._sendVisible(isVisible);
     if (isVisible) this._draw(null);
   }
@@ -167,7 +167,7 @@ class Widget {
     try {
       this._model.send({ kind: "visible", value });
     } catch {
-      // The kernel has ended, and nobody is there to hear it; the view still has to go.
+      // The kernel has ended and receives nothing; the view still has to go.
     }
   }
 
@@ -196,7 +196,7 @@ class Widget {
     this._drawHead(head);
     if (head.count === 1) this._now.draw();
     const panel = this._panels[this._selected];
-    // What is dear to draw is drawn seldom: never more than a fifth of the page's time.
+    // Expensive views are drawn less often: never more than a fifth of the page's time.
     if (changed === null || this._selected === 0 || began >= (this._nextAt ?? 0)) {
       panel.draw(changed);
       this._nextAt = performance.now() + 5 * (performance.now() - began);
@@ -228,12 +228,12 @@ class Widget {
     this._csv.hidden = !can.csv || !finished;
     this._copy.hidden = !head.job;
     if (!this._noteUntil || performance.now() > this._noteUntil) {
-      say(this._note, isOver ? "" : head.note ? head.note : isBlocking ? "The cell waits for this job: the notebook's stop button ■ cancels it." : "Runs in the background: the notebook is free.");
+      say(this._note, isOver ? "" : head.note ? head.note : isBlocking ? WORDS.blocking : WORDS.background);
     }
     const [errors, printed] = [this._store.errors.length, this._store.printed.length || this._store.now];
     say(this._tabs[3], errors ? `Errors (${count(head.failed)})` : "Errors");
     say(this._tabs[4], printed ? "Output •" : "Output");
-    if (printed) this._tabs[4].setAttribute("aria-label", "Output, there is some");
+    if (printed) this._tabs[4].setAttribute("aria-label", WORDS.hasOutput);
     this._speak(head, finished, isOver);
   }
 
@@ -241,7 +241,7 @@ class Widget {
     const total = head.count ?? Math.max(1, finished + head.running);
     const notRun = isOver ? total - finished : 0;
     const parts = [head.done, head.failed, isOver ? 0 : head.again, isOver ? 0 : head.running, notRun];
-    const words = ["done", "failed", "waiting to be run again", "running", "not run"];
+    const words = ["done", "failed", WORDS.waitingRetry, "running", "not run"];
     this._segments.forEach((segment, at) => {
       segment.style.width = `${(100 * parts[at]) / total}%`;
       segment.hidden = !parts[at];
@@ -263,10 +263,10 @@ class Widget {
       ...(head.retried || head.count !== 1 ? [["retried", count(head.retried), ""]] : []),
       ...(head.throttled || head.count !== 1 ? [["throttled", count(head.throttled), ""]] : []),
       ...(head.backups ? [["backups", count(head.backups), ""]] : []),
-      ...(head.cached ? [["from before", count(head.cached), ""]] : []),
-      ...(head.cold || head.count !== 1 ? [["cold starts", count(head.cold), ""]] : []),
-      ["memory peak", head.peak ? `${count(head.peak)} of ${count(head.memory)} MB` : head.memory ? `– of ${count(head.memory)} MB` : "–", head.peak > 0.9 * head.memory ? "failed" : ""],
-      [head.isBilled ? "cost so far" : "would cost on AWS", head.cost || "–", ""],
+      ...(head.cached ? [[WORDS.reused, count(head.cached), ""]] : []),
+      ...(head.cold || head.count !== 1 ? [[WORDS.coldStarts, count(head.cold), ""]] : []),
+      [WORDS.memoryPeak, head.peak ? `${count(head.peak)} of ${count(head.memory)} MB` : head.memory ? `– of ${count(head.memory)} MB` : "–", head.peak > 0.9 * head.memory ? "failed" : ""],
+      [head.isBilled ? WORDS.costSoFar : WORDS.wouldCost, head.cost || "–", ""],
     ];
     if (this._facts.children.length !== facts.length) {
       this._facts.replaceChildren(...facts.map(([name]) => element("div", {}, element("dt", { text: name }), element("dd"))));
@@ -318,7 +318,7 @@ class Widget {
   }
 
   _unheard(kind) {
-    const what = kind === "cancel" ? "The kernel is busy with the cell and hears no button: use the notebook's stop button ■." : "The kernel is busy with the cell: it answers when it can.";
+    const what = kind === "cancel" ? WORDS.busyStop : WORDS.busy;
     this._tell(what, 8000);
   }
 
@@ -335,8 +335,8 @@ class Widget {
   _answered(content) {
     this._heard(content.to);
     if (content.error) this._tell(content.error, 10_000);
-    else if (content.to === "cancel") this._tell("Cancelled: what still runs on Lambda is told to stop.");
-    else if (content.to === "retry") this._tell("The failed tasks run again when the job has ended and no cell runs.", 10_000);
+    else if (content.to === "cancel") this._tell(WORDS.cancelled);
+    else if (content.to === "retry") this._tell(WORDS.retryLater, 10_000);
     else if (content.csv !== undefined) {
       const url = URL.createObjectURL(new Blob([content.csv], { type: "text/csv" }));
       const link = element("a", { href: url, download: `${this._store.head.job}.csv` });
@@ -392,13 +392,13 @@ class Widget {
     const state = STATES[store.states[task]];
     const row = store.invocationOf(task);
     const facts = [["state", `${state.sign} ${state.word}`]];
-    if (store.seconds[task]) facts.push(["run time", duration(store.seconds[task])]);
+    if (store.seconds[task]) facts.push([WORDS.runTime, duration(store.seconds[task])]);
     if (row?.environment >= 0) {
-      facts.push(["execution environment", `no. ${count(row.environment + 1)}${row.init ? `, cold start ${duration(row.init)}` : ", warm"}`]);
+      facts.push([WORDS.environment, `no. ${count(row.environment + 1)}${row.init ? `, cold start ${duration(row.init)}` : ", warm"}`]);
       facts.push(["sent, ran", `at ${duration(row.sent)}, from ${duration(row.began)} to ${duration(row.ended)}`]);
     }
     if (row && row.count > 1) facts.push(["invocation", `no. ${count(row.attempt)}, with items ${count(row.first + 1)} to ${count(row.first + row.count)}`]);
-    for (const [name, value] of [["argument", detail?.argument], ["result", detail?.result], ["request id", detail?.request_id], ["report", detail?.report]]) {
+    for (const [name, value] of [["argument", detail?.argument], ["result", detail?.result], [WORDS.requestId, detail?.request_id], ["report", detail?.report]]) {
       if (value) facts.push([name, value]);
     }
     say(this._title, item(task, store.head));
@@ -413,7 +413,7 @@ class Widget {
     if (detail?.traceback) text("Traceback", detail.traceback);
     if (detail?.output) text("Output", detail.output);
     if (detail?.log_query) {
-      parts.push(element("button", { type: "button", class: "lm-button", text: "Copy log query", title: detail.log_query, click: () => this._clip(detail.log_query, "the log query") }));
+      parts.push(element("button", { type: "button", class: "lm-button", text: WORDS.copyQuery, title: detail.log_query, click: () => this._clip(detail.log_query, WORDS.logQuery) }));
     }
     this._told.replaceChildren(...parts);
   }

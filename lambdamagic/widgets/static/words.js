@@ -1,13 +1,13 @@
 // What is said to a person: states, durations and counts in words.
 
-/** The states of a task, in the order of their numbers (`tasks.py`). Each has a word and a sign beside its color. */
+/** The states of a task, in the order of their numbers (`tasks.py`). Each has a word and a sign in addition to its color. */
 export const STATES = [
   { key: "waiting", word: "waiting", sign: "·" },
   { key: "running", word: "running", sign: "▶" },
   { key: "done", word: "done", sign: "✓" },
   { key: "failed", word: "failed", sign: "✗" },
-  { key: "retrying", word: "to be run again", sign: "↻" },
-  { key: "throttled", word: "throttled, waits", sign: "‖" },
+  { key: "retrying", word: "retrying", sign: "↻" },
+  { key: "throttled", word: "throttled", sign: "‖" },
   { key: "not-run", word: "not run", sign: "–" },
 ];
 export const WAITING = 0;
@@ -17,6 +17,54 @@ export const FAILED = 3;
 export const RETRYING = 4;
 export const THROTTLED = 5;
 export const NOT_RUN = 6;
+
+/** What the widget says to a person, except the lines that are put together from numbers. */
+export const WORDS = {
+  noEnd: "No task has finished yet.",
+  emptyHistogram: "Histogram of run times, still empty",
+  logarithmic: " The axis is logarithmic.",
+  noFailure: "No task has failed.",
+  noTraceback: "No traceback.",
+  redCorner: " Its red corner is the share that failed.",
+  oneTask: "One cell is one task.",
+  output: "Output so far",
+  searchOutput: "Search the output",
+  allItems: "all items",
+  onlyItem: "Only this item",
+  noOutput: "No output yet.",
+  sent: "sent",
+  coldStart: "cold start",
+  failedTask: "failed task",
+  underWay: "running",
+  noBars: "Bars appear as invocations end.",
+  cancelTitle: "Cancel the job and stop its running tasks",
+  retry: "Retry failed",
+  retryTitle: "Run the failed tasks again",
+  tableTitle: "Download the table of tasks and results",
+  copyId: "Copy ID",
+  copyIdTitle: "Copy the job's ID",
+  jobId: "the job's ID",
+  views: "Views of the job",
+  nextFailed: "Next failed",
+  blocking: "The cell waits for this job. The notebook's stop button ■ cancels it.",
+  background: "Runs in the background.",
+  hasOutput: "Output, not empty",
+  waitingRetry: "waiting for a retry",
+  reused: "reused",
+  coldStarts: "cold starts",
+  memoryPeak: "peak memory",
+  costSoFar: "cost so far",
+  wouldCost: "cost if on AWS",
+  busyStop: "The kernel is busy. Use the notebook's stop button ■.",
+  busy: "The kernel is busy. It will answer when the cell allows.",
+  cancelled: "Cancelled. Tasks still running on Lambda are being stopped.",
+  retryLater: "The failed tasks will run when the job has ended and no cell is running.",
+  runTime: "run time",
+  environment: "execution environment",
+  requestId: "request ID",
+  copyQuery: "Copy log query",
+  logQuery: "the log query",
+};
 
 /** The states of a job. */
 export const JOB_SIGNS = { queued: "…", starting: "…", running: "▶", done: "✓", failed: "✗", partly: "!", cancelled: "■" };
