@@ -6,20 +6,21 @@ What they import themselves is read from their source text.
 
 from __future__ import annotations
 
-import ast
 import importlib.machinery
 import importlib.util
 import os
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from lambdamagic.capture.imported import imported_by, imports_in, modules_in
+from lambdamagic.capture.source_files import archive_of, size_of
 from lambdamagic.errors import CaptureError
 
 MAX_FILE_BYTES = 1024 * 1024  # a larger file that is not source is data, not part of a module
@@ -57,6 +58,9 @@ def own_modules(
 ) -> tuple[OwnModule, ...]:
     """Return the user's own modules among those needed, and those which they import in turn.
 
+    A package is shipped whole. What its files import is followed from those that are needed or loaded here: the tests
+    of a package, say, bring nothing along.
+
     Args:
         needed: Full module names with the reason for each.
         cell_dir: The notebook's folder, where modules are looked for that no path leads to.
@@ -66,29 +70,51 @@ def own_modules(
         CaptureError: They are too large to be a project's source.
     """
     found: dict[str, OwnModule] = {}
-    seen: set[str] = set(exclude)
-    waiting = [(name.partition(".")[0], reason) for name, reason in needed]
+    modules: dict[str, dict[str, Path]] = {}
+    others: set[str] = set(exclude)
+    followed: set[str] = set()
     total = 0
-    while waiting:
-        name, reason = waiting.pop(0)
-        if name in seen:
+    waiting = [*needed]
+    for name, reason in waiting:  # grows meanwhile
+        top = name.partition(".")[0]
+        if top in others:
             continue
-        seen.add(name)
-        place = _own_place(name, cell_dir)
-        if place is None:
-            continue
-        files = tuple(sorted(_files(name, place)))
-        total += sum(size_of(path) for _, path in files)
-        if total > MAX_TOTAL_BYTES or len(files) > MAX_FILES:
-            raise CaptureError(
-                f"the module {name!r} ({_where(place)}) is too large to ship: {len(files)} files,"
-                f" {total / 1e6:.1f} MB of at most {MAX_TOTAL_BYTES / 1e6:.0f} MB with what it imports",
-                hint=f"Install {name!r} in the function, move its data away, or leave it out with --exclude {name}.",
-            )
-        found[name] = OwnModule(name, files, reason)
-        imports = {top for _, path in files if path.suffix == ".py" for top in imports_of(path)}
-        waiting += [(top, f"imported by {name}") for top in sorted(imports)]
+        if top not in found:
+            place = _own_place(top, cell_dir)
+            if place is None:
+                others.add(top)
+                continue
+            files = tuple(sorted(_files(top, place)))
+            total += sum(size_of(path) for _, path in files)
+            if total > MAX_TOTAL_BYTES or len(files) > MAX_FILES:
+                raise CaptureError(
+                    f"the module {top!r} ({_where(place)}) is too large to ship: {len(files)} files,"
+                    f" {total / 1e6:.1f} MB of at most {MAX_TOTAL_BYTES / 1e6:.0f} MB with what it imports",
+                    hint=f"Install {top!r} in the function, move its data away, or leave it out with --exclude {top}.",
+                )
+            found[top] = OwnModule(top, files, reason)
+            modules[top] = modules_in(files)
+            waiting += [(each, f"imported by {top}") for each in modules[top] if each in sys.modules]
+        for full in sorted(_reached_within(name, modules[top], followed)):
+            waiting.append((full, f"imported by {top}"))
     return tuple(found.values())
+
+
+def _reached_within(name: str, modules: Mapping[str, Path], followed: set[str]) -> set[str]:
+    """Return what a module of a package and the packages around it import; each is followed once.
+
+    All modules of the package are followed where one may import by other means than a statement.
+    """
+    reached: set[str] = set()
+    waiting = [name[:end] for end, sign in enumerate(f"{name}.") if sign == "."]
+    for each in waiting:
+        if each in followed or each not in modules:
+            continue
+        followed.add(each)
+        reached.update(imported_by(each, modules))
+        if imports_in(modules[each]).is_dynamic:
+            waiting += modules
+    return reached
 
 
 def find_spec(name: str, cell_dir: Path | None = None) -> importlib.machinery.ModuleSpec | None:
@@ -107,26 +133,6 @@ def contents(module: ModuleType) -> dict[str, Any]:
     """Return a module's namespace; asked like this, not even a lazy module begins to load."""
     namespace: dict[str, Any] = object.__getattribute__(module, "__dict__")
     return namespace
-
-
-def imports_of(path: Path) -> frozenset[str]:
-    """Return the top-level names which a source file imports absolutely, anywhere in it."""
-    try:
-        status = stat_of(path)
-        return _imports_of(str(path), status.st_mtime_ns, status.st_size)
-    except (OSError, SyntaxError, ValueError):  # unreadable or not Python: it fails where it is imported, or never
-        return frozenset()
-
-
-@lru_cache(maxsize=4096)
-def _imports_of(path: str, _mtime_ns: int, _size: int) -> frozenset[str]:
-    tops: set[str] = set()
-    for node in ast.walk(ast.parse(content_of(Path(path)))):
-        if isinstance(node, ast.Import):
-            tops.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            tops.add(node.module.partition(".")[0])
-    return frozenset(tops)
 
 
 def _own_place(name: str, cell_dir: Path | None) -> _Place | None:
@@ -205,41 +211,6 @@ def _files_in_archive(name: str, root: Path, archive: Path) -> Iterator[tuple[st
                 continue
             if relative.endswith(".py") or info.file_size <= MAX_FILE_BYTES:
                 yield f"{name}/{relative}", root / relative
-
-
-def archive_of(path: Path) -> Path | None:
-    """Return the zip file that a path leads into, as `zipimport` has paths; None for other paths."""
-    if path.exists():
-        return None
-    above = next((each for each in path.parents if each.exists()), None)
-    return above if above is not None and above.is_file() and zipfile.is_zipfile(above) else None
-
-
-def content_of(path: Path) -> bytes:
-    """Return what a file holds, be it in a zip file.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    archive = archive_of(path)
-    if archive is None:
-        return path.read_bytes()
-    with zipfile.ZipFile(archive) as opened:
-        try:
-            return opened.read(path.relative_to(archive).as_posix())
-        except KeyError:
-            raise FileNotFoundError(f"{archive} holds no {path.relative_to(archive)}") from None
-
-
-def stat_of(path: Path) -> os.stat_result:
-    """Return the state of a file, or of the zip file that it is in."""
-    return (archive_of(path) or path).stat()
-
-
-def size_of(path: Path) -> int:
-    """Return the size of a file, be it in a zip file."""
-    archive = archive_of(path)
-    return path.stat().st_size if archive is None else len(content_of(path))
 
 
 def _compiled_of(module: ModuleType, file: Path) -> Path:

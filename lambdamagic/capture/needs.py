@@ -107,6 +107,7 @@ class Needs:
         self._reaches: dict[str, Reach] = {}
         self._functions: dict[int, FunctionType] = {}
         self._modules: dict[str, str] = {}
+        self._members: dict[str, str] = {}  # of `from` statements: names, or modules that are not loaded
         self._flow: Flow | None = None
         self._optional: set[str] = set()
         self._too_large: set[str] = set()
@@ -301,6 +302,7 @@ class Needs:
                 full = f"{module}.{name}"
                 if name != "*" and full in sys.modules:
                     self._modules.setdefault(full, why)
+                self._members.setdefault(full, why)
 
     def _absolute(self, statement: Import) -> str:
         """Return the full name of an import's module; `python -m` runs code within a package."""
@@ -360,14 +362,20 @@ class Needs:
             # absence afterwards would not tell "deleted" from "never came to that".
             self._take(_Use(name, f"deleted on line {line}", True, line))
         ordered = sorted(self._captured.values(), key=lambda use: use.line)
+        submodules = self._submodules()
+        needed = (
+            *self._modules.items(),
+            *self._members.items(),
+            *((name, "used by the code") for name in sorted(submodules)),
+        )
         return CallablePlan(
             captured={use.name: CapturedName(use.name, use.reason, use.name in self._optional) for use in ordered},
             bound=frozenset(self.totals.stores) | self._captured_stores,
             deleted=frozenset(deleted),
             deleted_only=frozenset(use.name for use in ordered if use.deleting),
             imports=frozenset(self._modules),
-            submodules=self._submodules(),
-            own_modules=own_modules(self._modules.items(), cell_dir=self._cell_dir, exclude=self._exclude),
+            submodules=submodules,
+            own_modules=own_modules(needed, cell_dir=self._cell_dir, exclude=self._exclude),
             visited_functions=frozenset(id(fn.__code__) for fn in self._functions.values()),
             skipped=self._skipped(),
             sources=self._sources(),

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lambdamagic.capture.modules import imports_of, own_modules
+from lambdamagic.capture.imported import imports_in
+from lambdamagic.capture.modules import own_modules
 from lambdamagic.deploy.installed import AGENT_DISTRIBUTIONS, closure_of, distributions_of, is_editable, pinned
 from lambdamagic.deploy.wheels import WheelSource
 from lambdamagic.errors import ConfigError
@@ -85,7 +86,7 @@ def _with_own(modules: set[str], folder: Path) -> tuple[set[str], set[str]]:
     for module in own:
         for _, file in module.files:
             if file.suffix == ".py":
-                found |= imports_of(file)
+                found.update(each.module.partition(".")[0] for each in imports_in(file).statements if not each.level)
     return found, {module.name for module in own}
 
 

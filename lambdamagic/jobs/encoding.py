@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic.capture import CallablePlan, CapturedName, CapturePlan
-from lambdamagic.capture.modules import content_of
 from lambdamagic.capture.reached import reached_imports
+from lambdamagic.capture.source_files import packed
 from lambdamagic.codec import module_state, process_settings
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder
@@ -182,7 +182,7 @@ class _Attempt:
         plan = self.plan
         own = loaded(plan) if with_modules else {}
         modules = [
-            (relative, str(path), content_of(path)) for module in plan.own_modules for relative, path in module.files
+            (relative, str(path), packed(path)) for module in plan.own_modules for relative, path in module.files
         ]
         is_cell = isinstance(plan, CapturePlan) and loop_code is None
         header = {

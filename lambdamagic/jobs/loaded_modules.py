@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from lambdamagic.capture import CallablePlan
-from lambdamagic.capture.modules import stat_of
+from lambdamagic.capture.source_files import stat_of
 
 #: The state of a module's file when it was first seen, with the spec that an import or a reload gave it.
 _seen: dict[str, tuple[ModuleSpec | None, tuple[int, int]]] = {}

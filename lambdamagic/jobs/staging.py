@@ -63,7 +63,8 @@ class Stager:
             ResultError: It does not fit inline, and there is no bucket.
             BucketMissingError, CredentialsError, TargetError: The bucket cannot be used.
         """
-        staged = self.frames_to_stage(frames, limit_bytes, self._link_bytes())
+        fits = frames.size_bytes <= limit_bytes  # then no link need be signed to see how long it would be
+        staged = set() if fits else self.frames_to_stage(frames, limit_bytes, self._link_bytes())
         refs, inline = [], []
         for number, (segment, size) in enumerate(zip(frames.segments, frames.sizes, strict=True)):
             if number in staged:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lambdamagic.capture import CallablePlan, CapturePlan
-from lambdamagic.capture.modules import size_of
+from lambdamagic.capture.source_files import packed
 from lambdamagic.config import Settings
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.staging import Stager
@@ -48,7 +48,7 @@ def plan_table(
         for shipped in program.names
     ]
     rows += [
-        (module.name, "own module", size(sum(size_of(path) for _, path in module.files)), "inline", module.reason)
+        (module.name, "own module", size(sum(len(packed(path)) for _, path in module.files)), "inline", module.reason)
         for module in program.plan.own_modules
     ]
     rows += [(name, "file", size(path.stat().st_size), "", "--file") for name, path in files]

@@ -123,10 +123,13 @@ class BelowPython:
 
     def __exit__(self, *_: object) -> None:
         _flush_c()
-        for number, stream in enumerate(_STREAMS, 1):
-            os.dup2(log_descriptors()[stream], number)
         with self._lock:
-            self._read()
+            # Not before: the pipes' ends would wake the reading thread, which costs more than a trivial cell takes.
+            for pipe in self._pipes:
+                _selector().unregister(pipe.descriptor)
+            for number, stream in enumerate(_STREAMS, 1):
+                os.dup2(log_descriptors()[stream], number)
+            self._read(at_end=True)
             self._record = _nothing
         for copy in LOG_COPIES.values():
             copy.end()
@@ -139,12 +142,18 @@ class BelowPython:
             if self._waiting.poll(0):  # a third of what it costs to try to read
                 self._read()
 
-    def _read(self) -> None:
+    def _read(self, *, at_end: bool = False) -> None:
         for pipe in self._pipes:
             for data in pipe.pieces():
                 LOG_COPIES[pipe.stream].write(data)
                 if text := pipe.decode(data):
                     self._record(pipe.stream, text)
+            if not pipe.is_open:
+                if not at_end:
+                    _selector().unregister(pipe.descriptor)
+                os.close(pipe.descriptor)
+            elif at_end:  # a process that outlives the run holds the other end
+                _selector().register(pipe.descriptor, selectors.EVENT_READ, self)
         self._pipes = [pipe for pipe in self._pipes if pipe.is_open]
 
 
@@ -156,15 +165,13 @@ class _Pipe:
         self.decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def pieces(self) -> Any:
-        """Yield what can be read now; at its end the pipe is closed."""
+        """Yield what can be read now; `is_open` is False once every writer is gone."""
         while self.is_open:
             try:
                 data = os.read(self.descriptor, _PIPE_BYTES)
             except BlockingIOError:
                 return
             if not data:
-                _selector().unregister(self.descriptor)
-                os.close(self.descriptor)
                 self.is_open = False
                 return
             yield data

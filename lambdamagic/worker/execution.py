@@ -68,6 +68,17 @@ def _interpreter_kept() -> Iterator[None]:
             sys.setrecursionlimit(depth)
 
 
+def _environ() -> dict[bytes, bytes]:
+    """Return the process's variables as they are kept; decoding them takes longer than a trivial task."""
+    kept: dict[bytes, bytes] = os.environb._data  # type: ignore[attr-defined]  # in all Pythons so far
+    return kept
+
+
+def _restore_environ(before: dict[bytes, bytes]) -> None:
+    os.environb.clear()
+    os.environb.update(before)
+
+
 class CellSurroundings:
     """Everything around user code, for the time of one invocation."""
 
@@ -97,7 +108,7 @@ class CellSurroundings:
         root = logging.getLogger()
         # The runtime's own handler writes to the function's log; a notebook shows warnings in the cell.
         handlers, root.handlers, level = root.handlers, [], root.level
-        environ, path = dict(os.environ), list(sys.path)
+        environ, path = _environ().copy(), list(sys.path)
         try:
             with (
                 self._program.current(),
@@ -119,9 +130,8 @@ class CellSurroundings:
             root.setLevel(level)
             os.chdir("/")  # nothing of the job is held; the next one enters its own folder
             sys.path[:] = path
-            if os.environ != environ:
-                os.environ.clear()
-                os.environ.update(environ)
+            if _environ() != environ:
+                _restore_environ(environ)
 
     def _show_figures(self) -> None:
         pyplot = sys.modules.get("matplotlib.pyplot")

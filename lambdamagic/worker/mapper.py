@@ -18,7 +18,7 @@ from lambdamagic.protocol.envelope import Request, TaskSummary
 from lambdamagic.worker import written_files
 from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.execution import CellSurroundings, run_code
-from lambdamagic.worker.memory import TASK_SLACK_BYTES, Memory
+from lambdamagic.worker.memory import Memory
 from lambdamagic.worker.program import LoadedProgram, collection_paused
 from lambdamagic.worker.watchdog import Interrupted
 
@@ -88,7 +88,7 @@ class Chunk:
                 value = None
                 if watched is not None:
                     self._environment.outputs.add_files(watched.entries(fetch, task=number))
-                self._memory.settle(TASK_SLACK_BYTES)
+                self._memory.settle_after(outcome["seconds"])
 
     def _call(self) -> Callable[[Any], Any]:
         fn, header, options = self._program.fn, self._program.header, self._request.options

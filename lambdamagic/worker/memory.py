@@ -18,7 +18,9 @@ from typing import Any
 #: Growth below this is not looked into.
 _SLACK_BYTES = 16 << 20
 #: The same between two tasks of a map, whose results are kept rightly.
-TASK_SLACK_BYTES = 64 << 20
+_TASK_SLACK_BYTES = 64 << 20
+#: A core fills some 4 MB of new pages in a millisecond; to ask the system takes longer than a trivial task.
+_LOOK_EVERY_S = 0.005
 #: How long threads that were asked to end are waited for, all together.
 _THREADS_END_S = 0.25
 
@@ -28,6 +30,18 @@ class Memory:
 
     def __init__(self) -> None:
         self._floor_bytes = resident_bytes()
+        self._unseen_s = 0.0
+
+    def settle_after(self, task_s: float) -> None:
+        """Settle between two tasks, once those since the last look have run long enough to have taken memory.
+
+        Args:
+            task_s: How long the last task ran.
+        """
+        self._unseen_s += task_s
+        if self._unseen_s >= _LOOK_EVERY_S:
+            self._unseen_s = 0.0
+            self.settle(_TASK_SLACK_BYTES)
 
     def settle(self, slack_bytes: int = _SLACK_BYTES) -> None:
         """Collect circles of garbage if the memory in use has grown since they were last collected."""
@@ -43,7 +57,7 @@ class Memory:
 def resident_bytes() -> int:
     """Return the resident memory of this process; where that is not known, the highest that it ever was."""
     try:
-        with open("/proc/self/statm", "rb", buffering=0) as statm:  # noqa: PTH123  # asked after each task
+        with open("/proc/self/statm", "rb", buffering=0) as statm:  # noqa: PTH123  # asked often
             return int(statm.read(256).split()[1]) * resource.getpagesize()
     except OSError:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

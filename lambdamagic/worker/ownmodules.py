@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import importlib.machinery
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -31,7 +32,7 @@ def importable(
     The next job may bring other versions of the same modules, so they are forgotten afterwards.
 
     Args:
-        files: Path relative to the import root, path on the user's machine, content.
+        files: Path relative to the import root, path on the user's machine, content as zlib compresses it.
         loaded: Called with each module when it was imported.
 
     Yields:
@@ -48,7 +49,7 @@ def importable(
             raise ValueError(f"a shipped module's path leads out of its folder: {relative}")
         path = root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        path.write_bytes(zlib.decompress(content))
         aliases[str(path)] = origin
     hidden = _take_out(tops)
     sys.path.insert(0, str(root))

@@ -76,6 +76,37 @@ def test_imports_are_followed(project: Callable[[dict[str, str]], Path]) -> None
     assert [module.reason for module in plan.own_modules][1:] == ["imported by own_c", "imported by own_c"]
 
 
+def test_files_of_a_package_that_are_not_needed_bring_nothing_along(project: Callable[[dict[str, str]], Path]) -> None:
+    """The package's tests import a module that no other file needs; a loaded one is needed."""
+    files = {
+        "own_p/__init__.py": "",
+        "own_p/core.py": "from . import near\n",
+        "own_p/near.py": "def f():\n    import own_q\n",
+        "own_p/tests/test_core.py": "import own_r\n",
+        "own_q.py": "",
+        "own_r.py": "",
+    }
+    project(files)
+    assert set(shipped(plan_cell("from own_p import core", notebook()))) == {"own_p", "own_q"}
+    assert set(shipped(plan_cell("import own_p.near", notebook()))) == {"own_p", "own_q"}
+    assert set(shipped(plan_cell("import own_p", notebook()))) == {"own_p"}
+    assert set(shipped(plan_cell("import own_p", notebook("import own_p.tests.test_core")))) == {"own_p", "own_r"}
+
+
+def test_all_is_followed_in_a_package_that_may_import_by_other_means(
+    project: Callable[[dict[str, str]], Path],
+) -> None:
+    """A plug-in that is imported by its name as a text."""
+    project(
+        {
+            "own_s/__init__.py": "import importlib\ndef load(name): return importlib.import_module('own_s.' + name)",
+            "own_s/plug.py": "import own_t",
+            "own_t.py": "",
+        }
+    )
+    assert set(shipped(plan_cell("import own_s\nown_s.load('plug')", notebook()))) == {"own_s", "own_t"}
+
+
 def test_a_package_ships_its_sources_and_small_data(project: Callable[[dict[str, str]], Path]) -> None:
     """Not caches, hidden folders, notebooks or large files."""
     root = project(

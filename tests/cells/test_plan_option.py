@@ -44,7 +44,7 @@ def test_own_modules_are_listed(notebook, tmp_path):
     """With their size and reason."""
     (tmp_path / "planned_helper.py").write_text("X = 1\n")
     ran = notebook.remote("import planned_helper", "--plan")
-    assert ("planned_helper", "own module", "6 B", "inline", "imported by the cell") in ran.value.rows
+    assert ("planned_helper", "own module", "14 B", "inline", "imported by the cell") in ran.value.rows
 
 
 def test_the_plan_tells_the_cost(notebook):
