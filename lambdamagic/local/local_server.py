@@ -28,8 +28,7 @@ from lambdamagic.local.server.server_options import (
     strict_by_environment,
 )
 
-# More than the server takes for its work, its keeper and, on a busy machine, imports of moto that are under way.
-STOP_TIMEOUT_S = 2 * CLOSE_TIMEOUT_S + 20.0
+STOP_TIMEOUT_S = 2 * CLOSE_TIMEOUT_S + 5.0  # more than the server takes for its work, its keeper and the way out
 _DEATH_LINES = 15
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
+from lambdamagic.local.control import object_files
+from lambdamagic.local.environments import keeper
 from lambdamagic.local.local_server import LocalServer, connection_from_json
 from lambdamagic.local.server.folders import make_folder, sweep
 from tests.local.conftest import Account, Processes
@@ -157,3 +162,35 @@ def test_a_living_instances_folder_is_not_swept(tmp_path):
         assert first.connection.folder.exists()
         assert second.connection.folder.exists()
         assert first.connection.folder != second.connection.folder
+
+
+def test_a_folder_is_removed_though_the_server_still_writes_into_it(tmp_path):
+    """Its threads load moto, and keep objects, until the process has ended."""
+    folder, has_ended = tmp_path / "instance", threading.Event()
+    folder.mkdir()
+
+    def write():
+        for number in itertools.count():
+            if has_ended.is_set():
+                return
+            with contextlib.suppress(OSError):
+                (folder / "objects").mkdir(exist_ok=True)
+                (folder / "objects" / str(number % 50)).touch()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        keeper.remove(str(folder))
+        assert not folder.exists()
+    finally:
+        has_ended.set()
+        writer.join()
+
+
+def test_what_is_loaded_at_the_end_does_not_bring_the_folder_back(tmp_path, monkeypatch):
+    """It was removed meanwhile, and a thread that has just imported moto makes no folders."""
+    from moto.s3 import models
+
+    monkeypatch.setattr(models, "tempfile", models.tempfile)  # what `install` changes is put back
+    object_files.install(tmp_path / "gone" / "objects")
+    assert not (tmp_path / "gone").exists()

@@ -70,10 +70,12 @@ class ObjectFile:
 
 
 def install(folder: Path) -> None:
-    """Let moto's objects keep their bodies in a folder, which goes with the instance."""
+    """Let moto's objects keep their bodies in a folder, which goes with the instance.
+
+    The folder exists already: this runs in a thread that may outlast the instance, and must not bring it back.
+    """
     from moto.s3 import models
 
-    folder.mkdir(parents=True, exist_ok=True)
     numbers = itertools.count()
 
     def make(max_size: int = 0) -> ObjectFile:

@@ -144,7 +144,8 @@ class Environment:
             LocalServerError: The process could not be started.
         """
         temporary = self._folder / "tmp"
-        temporary.mkdir(parents=True)
+        self._folder.mkdir()
+        temporary.mkdir()
         self._output = OutputPipe(self._folder / "output", self._keep)
         await self._api.open()
         self._init.began = time.perf_counter()

@@ -238,6 +238,16 @@ def _kill(pid: int) -> None:
         pass  # it has just ended
 
 
+def remove(folder: str) -> None:
+    """Remove the folder; again where threads of the server that is ending have written into it meanwhile."""
+    import shutil
+
+    deadline = time.monotonic() + LAST_KILL_S
+    while os.path.isdir(folder) and time.monotonic() < deadline:  # noqa: PTH112
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.001)
+
+
 def main() -> None:
     """Serve until the server is gone, then leave nothing behind."""
     channel = socket.socket(fileno=int(sys.argv[1]))
@@ -257,9 +267,7 @@ def main() -> None:
         keeper.serve(wake_read)
     finally:
         keeper.end()
-        import shutil
-
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 if __name__ == "__main__":

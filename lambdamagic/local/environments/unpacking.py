@@ -43,7 +43,7 @@ class PackageStore:
                 return target
             partial = target.with_suffix(".partial")
             try:
-                partial.mkdir(parents=True, exist_ok=True)
+                partial.mkdir(exist_ok=True)  # not its parents: the instance may have ended, and its folder with it
                 if package:
                     _unzip(package, partial)
                 partial.rename(target)

@@ -27,7 +27,7 @@ def make_folder(parent: str | None) -> tuple[Path, int]:
     try:
         sweep(base)
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-        for name in ("environments", "packages", "tmp"):
+        for name in ("environments", "objects", "packages", "tmp"):
             (folder / name).mkdir()
         lock = os.open(folder / "keeper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
