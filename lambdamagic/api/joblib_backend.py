@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,8 +14,9 @@ from joblib._parallel_backends import AutoBatchingMixin, ParallelBackendBase
 from lambdamagic.api import process
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.codec.encode import writer
-from lambdamagic.codec.shared import Shared
+from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared
 from lambdamagic.errors import ConfigError
+from lambdamagic.worker import joblib_batch
 
 NAME = "lambdamagic"
 
@@ -71,6 +71,11 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         self._given: dict[str, Any] = {}
         self._arrays = SharedArrays()
 
+    @property
+    def _workers(self) -> LambdaExecutor | None:
+        """What runs batches; by this name others look for it, as joblib's own backend has it."""
+        return self._executor
+
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many invocations may run at once for joblib's `n_jobs`."""
         if n_jobs == 0:
@@ -99,7 +104,7 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         assert self._executor is not None
         # The batch is of joblib's class, so what the user's functions in it read would not be looked for.
         holding = getattr(func, "items", ())
-        future = self._executor._submit(operator.call, (func,), {}, holding=holding, share=self._arrays)
+        future = self._executor._submit(joblib_batch.call, (func,), {}, holding=holding, share=self._arrays)
         if callback is not None:
             future.add_done_callback(callback)
         return future
@@ -137,7 +142,8 @@ class SharedArrays:
     """
 
     def __init__(self, min_bytes: int | None = SHARED_ARRAY_MIN_BYTES) -> None:
-        self._min_bytes = min_bytes
+        # A smaller one is written with its task whatever the program says: asking the bucket for it costs more.
+        self._min_bytes = None if min_bytes is None else max(min_bytes, SHARED_MIN_BYTES)
         self._lock = threading.Lock()
         self._by_id: OrderedDict[int, Shared] = OrderedDict()
 

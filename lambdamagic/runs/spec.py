@@ -163,6 +163,10 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
     mode: Literal["sync", "event", "trigger"] = "sync"
     if settings.mode == "event" or settings.mode == "trigger":
         mode = settings.mode
+        if target.stager.store is None:
+            raise ConfigError(
+                f"mode {mode!r} needs a bucket for its answers", hint="Set LAMBDAMAGIC_BUCKET, or use --mode sync"
+            )
     secret = target.trigger_secret(function.name) if mode == "trigger" else b""
 
     def resize(memory_mb: int) -> FunctionRef:

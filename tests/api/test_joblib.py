@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pytest
 from joblib import Parallel, delayed
 
@@ -42,19 +43,32 @@ def test_an_exception():
     assert Parallel()(delayed(abs)(-n) for n in range(3)) == [0, 1, 2]
 
 
-def test_nested(define):
-    """A Parallel inside of a task runs there, in threads."""
+@pytest.mark.parametrize("how", ["", ", backend='lambdamagic'"])
+def test_nested(define, how):
+    """A Parallel inside of a task runs there, in threads; also one that names the backend."""
     outer = define(
         "from joblib import Parallel, delayed\n"
         "def outer(n):\n"
         "    import os\n"
-        "    return sum(Parallel(n_jobs=2)(delayed(abs)(-i) for i in range(n))), os.getpid()\n"
+        f"    return sum(Parallel(n_jobs=2{how})(delayed(abs)(-i) for i in range(n))), os.getpid()\n"
     )
     import os
 
     found = Parallel()(delayed(outer)(n) for n in (3, 4))
     assert [total for total, _ in found] == [3, 6]
     assert os.getpid() not in {pid for _, pid in found}
+
+
+def test_the_workers_that_others_look_for():
+    """As with joblib's own backends they are others after an exception, and none when all is over."""
+    with Parallel(n_jobs=2) as parallel:
+        before = parallel._backend._workers
+        assert before is not None
+        with pytest.raises(ValueError, match="x"):
+            parallel([delayed(int)("x")])
+        assert parallel._backend._workers not in (None, before)
+        assert parallel([delayed(abs)(-1)]) == [1]
+    assert parallel._backend._workers is None
 
 
 def test_n_jobs():
@@ -106,6 +120,15 @@ def test_batch_sizes(batch_size, faults):
     assert Parallel(batch_size=batch_size, pre_dispatch="all")(delayed(abs)(-n) for n in range(8)) == list(range(8))
     if batch_size != "auto":
         assert faults.stats()["requests"]["lambda"]["Invoke"] == 8 // batch_size
+
+
+@pytest.mark.parametrize("max_nbytes", [1, "1K", None])
+@pytest.mark.parametrize("size", [1, 5_000, 50_000])
+def test_arrays_from_another_size_on(max_nbytes, size):
+    """joblib's `max_nbytes`, for arrays below it, between it and what a bucket is asked for, and above."""
+    array = np.arange(size, dtype=float)
+    found = Parallel(max_nbytes=max_nbytes)(delayed(np.sum)(each) for each in (array, array + 1))
+    assert found == [array.sum(), (array + 1).sum()]
 
 
 def test_a_generator_that_is_left(tmp_path):
