@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdamagic import LambdaExecutor
+from lambdamagic import LambdaExecutor, LambdaPool
 from lambdamagic.api.options import read_options
 from lambdamagic.errors import ConfigError, CostLimitError, EncodeError, EnvironmentDiedError, LocalServerError
 from lambdamagic.events import InvocationFinished, InvocationRetried, InvocationStarted
@@ -183,6 +183,19 @@ def test_what_a_program_sets_is_for_all_its_jobs(define):
                 list(executor.map(abs, range(3), chunksize=1))
         with pytest.raises(CostLimitError):
             executor.submit(abs, -1).result()
+
+
+@pytest.mark.parametrize("endless", [False, True])
+def test_iterators_end_when_the_money_is_spent(endless):
+    """They give what was done, raise CostLimitError, and have nothing more; as after any other failure."""
+    with LambdaExecutor(max_workers=1, max_cost=1e-6) as executor, LambdaPool(1, max_cost=1e-6) as pool:
+        for act in (executor.map, pool.imap, pool.imap_unordered):
+            results, found = act(abs, itertools.count() if endless else range(60), chunksize=1), []
+            with pytest.raises(CostLimitError, match="max_cost_usd"):
+                found.extend(iter(results.__next__, None))
+            with pytest.raises(StopIteration):
+                next(results)
+        assert pool.apply_async(abs, (1,)).wait(60) is None
 
 
 def test_a_call_that_ends_its_process(lambda_executor):

@@ -16,6 +16,7 @@ from tests.api.conftest import (  # noqa: F401  # fixtures are found by their na
     pool,
     process_pool,
     processes,
+    programs_environment,
 )
 
 _counts: Counter[tuple[str, str]] = Counter()

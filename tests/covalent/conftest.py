@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.covalent.environment import CannotBeMadeError, CovalentHome, lambdamagic_metadata, make
+from tests.covalent.environment import CovalentHome, make
+from tests.environments import CannotBeMadeError, lambdamagic_metadata
 from tests.images.base import cache_folder
 
 _CACHE = cache_folder()  # looked up now: during the tests the home is another one

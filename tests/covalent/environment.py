@@ -7,8 +7,6 @@ there, nothing happens. Covalent has no place beside our own test tools: it caps
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -17,29 +15,25 @@ import socket
 import subprocess
 import sys
 import time
-import tomllib
 import urllib.request
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tests import environments
+from tests.environments import ROOT, CannotBeMadeError, run
 from tests.images.base import cache_folder
 
-ROOT = Path(__file__).parents[2]
 #: A fresh install takes a FastAPI with which every dispatch fails: 0.131 works, 0.132 and later do not.
 _COVALENT = ("covalent==0.240.0", "fastapi<0.132")
 _NEWEST_PYTHON = (3, 12)  # Covalent 0.240's
 _FOREIGN = ("XDG_", "COVALENT", "PYTHON")
-_INSTALL_TIMEOUT_S, _START_TIMEOUT_S = 600, 120
+_START_TIMEOUT_S = 120
 
 _MIGRATE = """
 from covalent_dispatcher._db.datastore import workflow_db
 workflow_db.run_migrations(logging_enabled=False)
 """
-
-
-class CannotBeMadeError(Exception):
-    """The environment cannot be made here."""
 
 
 def _interpreter() -> str:
@@ -57,49 +51,14 @@ def make(folder: Path) -> Path:
     Raises:
         CannotBeMadeError: There is no fitting Python, or the packages cannot be installed.
     """
-    interpreter = _interpreter()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    requirements = [*_COVALENT, *project["dependencies"]]
-    mark = hashlib.sha256(json.dumps([interpreter, requirements]).encode()).hexdigest()[:12]
-    path = folder / f"covalent-{mark}"
-    python, done = path / "bin" / "python", path / "complete"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "covalent.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be making it
-        if done.exists():
-            return python
-        shutil.rmtree(path, ignore_errors=True)
-        uv = [str(Path(sys.executable).parent / "uv")]
-        _run([*uv, "venv", "--quiet", "--python", interpreter, str(path)])
-        _run([*uv, "pip", "install", "--quiet", "--python", str(python), *requirements])
+
+    def migrate(python: Path, path: Path) -> None:
         # Covalent's migrations take 5 s of processor time; a copy of the empty database takes none.
-        database = str(path / "empty.sqlite")
-        _run([str(python), "-c", _MIGRATE], HOME=str(path / "home"), COVALENT_DATABASE=database)
-        done.touch()
-    return python
+        run([str(python), "-c", _MIGRATE], HOME=str(path / "home"), COVALENT_DATABASE=str(path / "empty.sqlite"))
 
-
-def _run(command: list[str], **environ: str) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=_INSTALL_TIMEOUT_S,
-            check=False,
-            env={**os.environ, **environ},
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotBeMadeError(f"{command[0]}: {error}") from error
-    if done.returncode:
-        raise CannotBeMadeError(f"{' '.join(command[:4])} ... failed: {done.stderr[-2000:]}")
-
-
-def lambdamagic_metadata(python: Path, folder: Path) -> Path:
-    """Install this checkout's metadata into a folder and return it; the environment itself serves any checkout."""
-    command = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps"]
-    _run([*command, "--python", str(python), "--target", str(folder), "--editable", str(ROOT)])
-    return folder
+    return environments.make(
+        folder, "covalent", _interpreter(), [*_COVALENT, *environments.our_dependencies()], migrate
+    )
 
 
 def free_port() -> int:

@@ -9,8 +9,9 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.browser.chromium import ARGUMENTS, find
-from tests.covalent.environment import ROOT, CovalentHome, lambdamagic_metadata, make
+from tests.covalent.environment import CovalentHome, make
 from tests.docs.snippets import blocks_of
+from tests.environments import ROOT, lambdamagic_metadata
 from tests.images.base import cache_folder
 
 
