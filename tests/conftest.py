@@ -54,6 +54,8 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in [name for name in os.environ if name.startswith(_FOREIGN_PREFIXES)]:
             patch.delenv(name)
         patch.setenv("EMBEDDED_LAMBDA_STRICT", "1")  # the embedded Lambda is as hard as AWS
+        # Packages that were downloaded once are not asked of the network again by each home.
+        patch.setenv("UV_CACHE_DIR", os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv"))
         patch.setenv("HOME", str(home))
         for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(home / name.lower()))

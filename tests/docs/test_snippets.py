@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from lambdamagic.local.local_server import LocalServer
+from tests.api.conftest import one_process_of_apis, programs_environment  # noqa: F401  # fixtures
 from tests.docs.snippets import PAGES, ROOT, Block, all_blocks, blocks_of
 
 BLOCKS = all_blocks()
 _NOT_RUN = ("", "text", "html")
+_OF_THE_EMBEDDED_LAMBDA = ("README.md", "docs/embedded-lambda.md")
 _ELSEWHERE = ("docs/recipes.md",)  # test_recipes.py: it needs libraries, and shares one embedded Lambda
 
 # What a page takes for granted before its first snippet.
@@ -67,12 +69,18 @@ def test_the_cells_of_a_page_run_in_its_order(path: Path, notebook: Any, monkeyp
 
 
 @pytest.mark.parametrize("block", _of("python"), ids=_ids)
-def test_a_program_runs(block: Block, tmp_path: Path) -> None:
-    """Each ends with status 0, in a process and a home of its own; what is a configuration file is read as one."""
-    text = block.text
+def test_a_program_runs(block: Block, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Each ends with status 0, in a process and a home of its own; what is a configuration file is read as one.
+
+    Most share an account, which an embedded Lambda is; those of the first page and the embedded Lambda's start theirs.
+    """
+    text, account = block.text, {}
+    if "lambdamagic" in text and block.page not in _OF_THE_EMBEDDED_LAMBDA:
+        account = request.getfixturevalue("programs_environment")
     if text.startswith("# ipython_config.py"):
         text = "from traitlets.config import Config\nc = Config()\n" + text
-    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    own = {"LAMBDAMAGIC_VARIANTS": "always", "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    environment = {**os.environ, **account, **own}
     done = subprocess.run(
         [sys.executable, "-c", text], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240
     )
