@@ -7,19 +7,31 @@ by a line in `tests/data/mutants.md` that says why it may live.
 
 from __future__ import annotations
 
+import difflib
+import importlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("protocol", "codec", "storage", "jobs")
 #: Simulations and campaigns hold properties of the whole; they are too slow to run for each mutant.
 _SKIPPED = ("tests/jobs/test_fault_campaign.py", "tests/jobs/test_simulation.py")
+
+
+_ANNOTATIONS = "core/ReplaceBinaryOperator_BitOr_"  # `int | None` is an annotation, which nothing reads
+_SERVED = "LAMBDAMAGIC_MUTANTS_OF"
+_IMPORTED_ONCE = ("xdist", "psutil", "hypothesis", "numpy", "boto3", "IPython", "dill", "cloudpickle")
+_TIMEOUT_S = 300
 
 
 def modules() -> list[Path]:
@@ -30,34 +42,98 @@ def modules() -> list[Path]:
 
 def survivors(copy: Path, module: Path) -> Iterator[str]:
     """Yield the differences that no test saw, of one module; first how many there were."""
-    folder, own = f"tests/{module.parts[1]}", f"tests/{module.parts[1]}/test_{module.stem}.py"
-    tests = f"{own} {folder}" if (copy / own).exists() else folder  # its own tests first: most mutants die there
-    ignored = " ".join(f"--ignore={each}" for each in _SKIPPED)
-    command = f"{sys.executable} -m pytest -q -x -n 0 -p no:cacheprovider {ignored} {tests}"
-    config, session = copy / "mutants.toml", copy / f"{module.stem}.sqlite"
-    config.write_text(
-        f'[cosmic-ray]\nmodule-path = "{module}"\ntimeout = 300.0\nexcluded-modules = []\n'
-        f'test-command = {json.dumps(command)}\n[cosmic-ray.distributor]\nname = "local"\n'
-        # `int | None` is an annotation, which nothing reads.
-        '[cosmic-ray.filters.operators-filter]\nexclude-operators = ["core/ReplaceBinaryOperator_BitOr_.*"]\n'
-    )
-    tool, chosen = (str(Path(sys.executable).with_name(name)) for name in ("cosmic-ray", "cr-filter-operators"))
-    environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    for step in ([tool, "init", config, session], [chosen, session, config], [tool, "exec", config, session]):
-        subprocess.run(step, cwd=copy, env=environ, check=True)
-    lines = subprocess.run(
-        [tool, "dump", str(session)], cwd=copy, env=environ, check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    results = [json.loads(line)[1] for line in lines]
-    alive = [each for each in results if each and each["test_outcome"] == "survived"]
-    yield f"{module}: {len(results)} mutants, {len(alive)} survived"
-    for each in alive:
-        changed = [line for line in each["diff"].splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", _SERVED: str(module)}
+    command = [sys.executable, "-m", "tests.mutants"]
+    done = subprocess.run(command, cwd=copy, env=environ, check=True, stdout=subprocess.PIPE, text=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    yield f"{module}: {found['count']} mutants, {len(found['alive'])} survived"
+    for changed in found["alive"]:
         yield "    " + "\n    ".join(changed)
+
+
+def _mutants(module: Path) -> Iterator[tuple[str, str]]:
+    """Yield the source of each mutant, and a comparison: one of a kind at each place."""
+    from cosmic_ray.ast import ast_nodes, get_ast
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator, operator_names
+
+    source = module.read_text()
+    tree, seen = get_ast(source), set()
+    for name in sorted(operator_names()):
+        kind, operator_class = name.partition("_")[0], get_operator(name)
+        if name.startswith(_ANNOTATIONS) or operator_class.arguments():
+            continue
+        operator = operator_class()
+        places = [place for node in ast_nodes(tree) for place in operator.mutation_positions(node)]
+        for occurrence, place in enumerate(places):
+            # Of "<", ">", "<=" and so on in the place of "==" one is enough.
+            if kind in ("core/ReplaceBinaryOperator", "core/ReplaceComparisonOperator"):
+                if (kind, place) in seen:
+                    continue
+                seen.add((kind, place))
+            mutated = mutate_code(source, operator, occurrence)
+            if mutated is not None and mutated != source:
+                yield (
+                    mutated,
+                    "\n".join(difflib.unified_diff(source.splitlines(), mutated.splitlines(), n=0, lineterm="")),
+                )
+
+
+def _serve(module: Path) -> None:
+    """Run the tests for each mutant of a module, in the copy, and print what survived as JSON.
+
+    What the tests import besides lambdamagic is imported once; each mutant has a fork of that.
+    """
+    for name in _IMPORTED_ONCE:
+        importlib.import_module(name)
+    source, alive, count = module.read_text(), [], 0
+    own = Path(f"tests/{module.parts[1]}/test_{module.stem}.py")
+    tests = [*([str(own)] if own.exists() else []), f"tests/{module.parts[1]}"]  # its own tests first: most die there
+    arguments = ["-q", "-x", "-n0", "-p", "no:cacheprovider", *(f"--ignore={each}" for each in _SKIPPED), *tests]
+    if _outcome(arguments) != 0:
+        raise SystemExit(f"the tests {' '.join(tests)} fail without a mutant")
+    try:
+        for mutated, diff in _mutants(module):
+            module.write_text(mutated)
+            count += 1
+            if _outcome(arguments) == 0:
+                alive.append(
+                    [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+                )
+                print(*alive[-1], sep="\n", file=sys.stderr, flush=True)
+    finally:
+        module.write_text(source)
+    print(json.dumps({"count": count, "alive": alive}))
+
+
+def _outcome(arguments: list[str]) -> int:
+    """Return how pytest ends in a fork of this process; another number where it takes too long."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        try:
+            os._exit(int(pytest.main(arguments)))
+        finally:
+            os._exit(70)
+    until = time.monotonic() + _TIMEOUT_S
+    while time.monotonic() < until:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return -1
 
 
 def main() -> None:
     """Make mutants of the modules that are named, or of all, and list those that survived."""
+    if _SERVED in os.environ:
+        _serve(Path(os.environ[_SERVED]))
+        return
     wanted = [Path(name) for name in sys.argv[1:]] or modules()
     missing = [str(path) for path in wanted if not (ROOT / path).is_file()]
     if missing:

@@ -79,6 +79,28 @@ def test_an_answer_that_was_tampered_with_is_one_attempts(planted: bytes) -> Non
     assert transport.attempts == 10
 
 
+def test_an_answer_that_was_deleted_is_sent_again() -> None:
+    """As an invocation that was lost: whether its code ran is unknown."""
+    store = _WithIntruder(b"", times=0)
+    function = _function(store)
+
+    def losing(invocation: InvokeCall) -> InvocationReply:
+        reply = function(invocation)
+        if transport.attempts <= 2:
+            request = Request.from_json(json.loads(invocation.payload))
+            store.delete([keys.answer_key(request.job_id, request.attempt_id)])
+        return reply
+
+    transport = FakeTransport(then=losing)
+    engine = Engine(jitter=lambda: 0.0)
+    try:
+        found = collect(start(engine, transport, range(6), stager=Stager(store), mode="event", answer_bound_s=60))
+    finally:
+        engine.close()
+    assert found == ({x: x * x for x in range(6)}, None)
+    assert transport.attempts >= 7
+
+
 def test_answers_that_are_tampered_with_again_and_again_are_their_tasks() -> None:
     """Each such task fails with the error of its last attempt; what was not touched is done."""
     store = _WithIntruder(b"no answer", times=2)
