@@ -62,6 +62,14 @@ class Program:
     extensions: Extensions | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Setup:
+    """Code that runs first in each execution environment, and what tells it from other such code."""
+
+    digest: str
+    code: types.CodeType = field(repr=False)
+
+
 class _NameFailed(Exception):
     def __init__(self, name: str, value: Any, error: Exception) -> None:
         super().__init__(name)
@@ -80,6 +88,7 @@ def encode_program(
     primed: Sequence[Any] = (),
     files: Sequence[tuple[str, Path]] = (),
     with_modules: bool = False,
+    setup: Setup | None = None,
 ) -> Program:
     """Encode what a plan asks for.
 
@@ -94,6 +103,7 @@ def encode_program(
         primed: Objects that the reader has already, from programs that it reads before.
         files: What goes into the working directory: relative paths, and where the files are here.
         with_modules: Whether the user's own modules are sent as they are here now; otherwise they are imported anew.
+        setup: Code that runs first in each environment; the plan has what it needs.
 
     Raises:
         EncodeError: A value cannot be pickled; names it, the path to the offending part, and what to do.
@@ -101,12 +111,10 @@ def encode_program(
     contents = [(relative, path.read_bytes()) for relative, path in files]
     while True:
         try:
-            found = first_that_can(
-                serializer,
-                functools.partial(
-                    _attempted, home, plan, exclude, hidden, primed, fn, loop_code, contents, with_modules
-                ),
+            attempted = functools.partial(
+                _attempted, home, plan, exclude, hidden, primed, fn, loop_code, contents, with_modules, setup
             )
+            found = first_that_can(serializer, attempted)
         except _NameFailed as failed:
             raise _explained(failed, home) from None  # a pickler's frames say less
         if isinstance(found, Program):
@@ -124,11 +132,12 @@ def _attempted(
     loop_code: types.CodeType | None,
     contents: Sequence[tuple[str, bytes]],
     with_modules: bool,
+    setup: Setup | None,
     kind: str,
 ) -> Program | CallablePlan:
     """Return the program, or the plan with which it can be encoded."""
     try:
-        return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code, contents, with_modules)
+        return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code, contents, with_modules, setup)
     except _FilesMissing as missing:
         return missing.plan
 
@@ -178,6 +187,7 @@ class _Attempt:
         loop_code: types.CodeType | None,
         contents: Sequence[tuple[str, bytes]],
         with_modules: bool,
+        setup: Setup | None,
     ) -> Program:
         plan = self.plan
         own = loaded(plan) if with_modules else {}
@@ -199,6 +209,8 @@ class _Attempt:
             "settings": process_settings.taken(plan.imports) if is_cell else {},
             "uses": sorted({name.partition(".")[0] for name in plan.imports}),
         }
+        if setup is not None:
+            header["setup"] = (setup.digest, setup.code)
         self.encoder.dump(header)
         if not self.primed:  # what is read before has them as they were, and changes them
             self._dump_modules(own)
@@ -228,7 +240,12 @@ class _Attempt:
             imports=self._imports(),
             modules_digest=_digest(modules),
             held=self._held,
-            code=(header["code"], loop_code, header["value_name"] is not None),
+            code=(
+                header["code"],
+                loop_code,
+                header["value_name"] is not None,
+                *([setup.digest] if setup is not None else []),
+            ),
             values=self.values,
             extensions=self._extensions(),
         )

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from lambdamagic.magics.magics import LambdaMagics
 
-_NAMES = ("lambda", "lambda_map")
+_NAMES = ("lambda", "lambda_map", "lambda_setup")
 _ATTRIBUTE = "_lambdamagic"
 
 

@@ -23,6 +23,7 @@ from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready
 from lambdamagic.magics.queueing import Line, staged
 from lambdamagic.magics.session import Session
+from lambdamagic.magics.setup_cell import setup_note, with_setup
 from lambdamagic.runs.files_along import found
 from lambdamagic.runs.sources import Units
 from lambdamagic.runs.spec import RunRequest
@@ -58,6 +59,7 @@ class CellRun:
         include = [name for name in self._include if name not in queued]
         plan = plan_body(session, text, include=include, exclude=self._exclude, bound_before=queued)
         files = found(arguments.file or ())
+        plan, setup = with_setup(session, plan)
         program = encode_program(
             session.home,
             plan,
@@ -67,11 +69,19 @@ class CellRun:
             primed=line.primed if line else (),
             files=files,
             with_modules=True,
+            setup=setup,
         )
         if arguments.plan:
             prices = Prices.of(settings.region or "")
             cost = cell_estimate(prices, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s)
-            return plan_table(plan, program, settings, more=[cost], files=files, env=self._variables.get("env", ()))
+            return plan_table(
+                plan,
+                program,
+                settings,
+                more=[cost, *setup_note(session)],
+                files=files,
+                env=self._variables.get("env", ()),
+            )
         resolved, function = ready(session, self._resolved, program)
         options = {"out": self._out or None, "mutations": not arguments.no_mutations}
         options |= {"fetch": arguments.fetch} if arguments.fetch else {}

@@ -21,6 +21,8 @@ HELP = """\
 %%lambda_map [options] x in xs    run the body for each item; the last expressions are collected in a list
 %lambda_map [options] fn xs       call fn for each item; as in  scores = %lambda_map evaluate candidates
 
+%%lambda_setup                    run the cell here, and first in each execution environment of later jobs
+
 %lambda config                    the current settings and the origin of each
 %lambda jobs [--all]              the jobs of this session; --all adds earlier kernels' and the bucket's
 %lambda logs JOB                  a job's log (an id, the beginning or end of one, or `last`)

@@ -35,6 +35,7 @@ from lambdamagic.magics.parse.arguments import (
 from lambdamagic.magics.refusal import WaitingCells
 from lambdamagic.magics.remote_errors import shown_short
 from lambdamagic.magics.session import Session
+from lambdamagic.magics.setup_cell import define
 
 
 def _tokens(line: str) -> list[str]:
@@ -168,6 +169,26 @@ class LambdaMagics(_Settings):
                 raise CaptureError("the cell is empty", hint="Write the loop's body below")
             results = run.over_body(f"%%lambda_map {line}".rstrip(), text, cell)
             return None if cell.rstrip().endswith(";") else results
+
+    @no_var_expand
+    @line_cell_magic("lambda_setup")
+    def lambda_setup(self, line: str, cell: str | None = None) -> None:
+        """Run the cell here, and from now on first in each execution environment of this notebook's jobs.
+
+        For what a process needs before any cell runs: options of libraries, logging, downloads, `!pip install`. Its
+        prints are shown here only; names that it binds travel as others do, when a cell reads them. A new set-up cell
+        replaces the one before; `%lambda_setup` shows it, `%lambda_setup off` forgets it.
+
+        Example::
+
+            %%lambda_setup
+            import locale, logging
+            locale.setlocale(locale.LC_ALL, "C.UTF-8")
+            logging.basicConfig(level="INFO")
+        """
+        __tracebackhide__ = True
+        with shown_short(self.shell):
+            define(self.session, line, cell)
 
     def close(self) -> None:
         """Stop what was started."""

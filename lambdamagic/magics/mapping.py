@@ -31,6 +31,7 @@ from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready, wait_for_names
 from lambdamagic.magics.remote_errors import local_exception, shown_from
 from lambdamagic.magics.session import Session
+from lambdamagic.magics.setup_cell import setup_note, with_setup
 from lambdamagic.runs.files_along import found, saved
 from lambdamagic.runs.map_work import MapWork, Repeatable
 from lambdamagic.runs.opened import Place
@@ -109,6 +110,7 @@ class MapRun:
         return self._run(plan, self._encoded(plan, loop_code=loop_code), items, f"for {target} in {items_text}")
 
     def _encoded(self, plan: CallablePlan, **more: Any) -> Program:
+        plan, setup = with_setup(self._session, plan)
         return encode_program(
             self._session.home,
             plan,
@@ -117,6 +119,7 @@ class MapRun:
             hidden=self._session.hidden,
             files=found(self._arguments.file or ()),
             with_modules=True,
+            setup=setup,
             **more,
         )
 
@@ -152,7 +155,7 @@ class MapRun:
                 plan,
                 program,
                 self._resolved.settings,
-                more=[self._estimate(what, items)],
+                more=[self._estimate(what, items), *setup_note(session)],
                 env=self._options.get("env", ()),
             )
         self._resolved, function = ready(session, self._resolved, program)

@@ -22,6 +22,7 @@ def plan_body(
     include: Collection[str] = (),
     exclude: Collection[str] = (),
     bound_before: Collection[str] = (),
+    filename: str = "",
 ) -> CapturePlan:
     """Plan a cell's body in the notebook's namespace; waits for what it reads.
 
@@ -34,7 +35,7 @@ def plan_body(
     plan = plan_cell(
         text.python,
         shell.user_ns,
-        filename=text.named(shell),
+        filename=filename or text.named(shell),
         include=include,
         exclude=exclude,
         bound_before=tuple(bound_before),

@@ -24,6 +24,7 @@ from lambdamagic.widgets.notebook import Shelf
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from lambdamagic.magics.setup_cell import SetupCell
     from lambdamagic.targets.target import Target
 
 _HISTORY = 200
@@ -42,6 +43,7 @@ class Session:
         background: Its background jobs.
         opened: Its engine and targets.
         declined: What the user has said no to, so that it is asked once.
+        setup: The set-up cell, which runs first in each environment; None without one.
         cell: The id of the cell that runs, or ran last; empty if the front end sends none.
     """
 
@@ -51,6 +53,7 @@ class Session:
         self.hidden = HiddenNames(shell)
         self.shelf = Shelf()
         self.cell = ""
+        self.setup: SetupCell | None = None
         self.history: deque[JobRecord] = deque(maxlen=_HISTORY)
         self.declined: set[tuple[str, ...]] = set()
         self.opened = Opened()

@@ -45,14 +45,16 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
     value: Any = NO_VALUE
     watched = written_files.Watched()
     with environment.active():
+        error = environment.set_up()
         uses = header.get("uses", ())
         process_settings.note_first_filters()
         own = process_settings.taken(uses, with_defaults=True)
         process_settings.give(header.get("settings", {}))
         before = {**own, **header.get("settings", {})}
         try:
-            run_code(header["code"], namespace)
-            if header["value_name"]:
+            if error is None:
+                run_code(header["code"], namespace)
+            if error is None and header["value_name"]:
                 value = namespace.pop(header["value_name"], NO_VALUE)
         except Interrupted:
             raise

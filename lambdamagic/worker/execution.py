@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic.codec.failures import ErrorRecord, describe, render
+from lambdamagic.codec.interruption import Interruption
 from lambdamagic.worker import displays
 from lambdamagic.worker.displays import make_display
 from lambdamagic.worker.ipython import IPythonSupport
 from lambdamagic.worker.program import LoadedProgram, builtins_of_a_cell
 from lambdamagic.worker.recorder import CapturedStreams, Outputs
+from lambdamagic.worker.setup_code import SetupCode
 from lambdamagic.worker.shell import RemoteShell
 
 #: Frames of these files at the top of a traceback are ours.
@@ -82,8 +84,8 @@ def _restore_environ(before: dict[bytes, bytes]) -> None:
 class CellSurroundings:
     """Everything around user code, for the time of one invocation."""
 
-    def __init__(self, program: LoadedProgram) -> None:
-        self._program = program
+    def __init__(self, program: LoadedProgram, setup: SetupCode | None = None) -> None:
+        self._program, self._setup = program, setup or SetupCode()
         self.outputs = Outputs()
         self._display = make_display(self.outputs)
         shell = RemoteShell(program.main, self._run_source)
@@ -132,6 +134,26 @@ class CellSurroundings:
             sys.path[:] = path
             if _environ() != environ:
                 _restore_environ(environ)
+
+    def set_up(self) -> list[ErrorRecord] | None:
+        """Have in force what the notebook's set-up cell sets; return what it raised, taken apart.
+
+        Raises:
+            Interrupted: The deadline came, or the client gave up.
+        """
+        found = self._program.header.get("setup")
+        if found is None:
+            return None
+        digest, code = found
+        shown = len(self.outputs.entries)
+        try:
+            self._setup.apply(digest, lambda: run_code(code, dict(self._program.main.__dict__)))
+        except Interruption:
+            raise
+        except BaseException as raised:  # noqa: BLE001  # as of a cell
+            return self.failure(raised)
+        del self.outputs.entries[shown:]  # the notebook has shown it once, from its own run
+        return None
 
     def _show_figures(self) -> None:
         pyplot = sys.modules.get("matplotlib.pyplot")

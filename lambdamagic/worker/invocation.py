@@ -28,6 +28,7 @@ from lambdamagic.worker.mapper import Chunk
 from lambdamagic.worker.memory import Memory
 from lambdamagic.worker.program import LoadedProgram
 from lambdamagic.worker.scratch import Scratch
+from lambdamagic.worker.setup_code import SetupCode
 from lambdamagic.worker.shared_objects import SharedObjects
 from lambdamagic.worker.trigger import is_notification, requests_of
 from lambdamagic.worker.watchdog import Interrupted, Watchdog
@@ -150,7 +151,9 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
         state["scratch"] = Scratch()
     state["scratch"].enter(request.job_id, request.options.get("session", ""))
     program = _program(request, state, cache)
-    environment = CellSurroundings(program)
+    setup: SetupCode = state.setdefault("setup", SetupCode())
+    setup.enter(request.options.get("session", ""))
+    environment = CellSurroundings(program, setup)
     if request.kind == "map":
         chunk = Chunk(request, program, environment, cache, state["memory"])
         chunk.run()

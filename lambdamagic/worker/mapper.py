@@ -65,6 +65,9 @@ class Chunk:
         program.tasks += len(items)
         fetch = self._request.options.get("fetch", ())
         with self._environment.active():
+            if (broken := self._environment.set_up()) is not None:
+                self.outcomes += [{"error": broken, "seconds": 0.0} for _ in items]
+                return
             for number, item in enumerate(items):
                 self._environment.outputs.begin_task(number)
                 watched = written_files.Watched() if fetch else None

@@ -39,7 +39,7 @@ def test_unloading_leaves_nothing_behind():
     done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True, timeout=120)
     lines = done.stdout.splitlines()
     assert lines[0] == "1"
-    assert lines[1] == "['lambda', 'lambda_map'] ['lambda', 'lambda_map']"
+    assert lines[1] == "['lambda', 'lambda_map', 'lambda_setup'] ['lambda', 'lambda_map', 'lambda_setup']"
     assert lines[2] == "2 1"
     assert lines[3] == "[]"
     assert lines[4] == "([], 0)"

@@ -82,6 +82,15 @@ def _(notebook: Notebook) -> None:
         notebook.ok("np.set_printoptions(precision=8)")
 
 
+@_row("Set-up")
+def _(notebook: Notebook) -> None:
+    notebook.ok("%%lambda_setup\nimport os\nos.environ['HABIT_MODE'] = 'fast'")
+    try:
+        assert notebook.remote("import os\nos.environ['HABIT_MODE']").value == "fast"
+    finally:
+        notebook.ok("%lambda_setup off\nimport os\ndel os.environ['HABIT_MODE']")
+
+
 @_row("Environment variables and secrets")
 def _(notebook: Notebook) -> None:
     notebook.ok("import os\nos.environ['HABIT_TOKEN'] = 'secret'\ntoken = os.environ.pop('HABIT_TOKEN')")
