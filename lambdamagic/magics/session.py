@@ -24,7 +24,7 @@ from lambdamagic.widgets.notebook import Shelf
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from lambdamagic.magics.setup_cell import SetupCell
+    from lambdamagic.magics.parse.source import CellText
     from lambdamagic.targets.target import Target
 
 _HISTORY = 200
@@ -43,7 +43,7 @@ class Session:
         background: Its background jobs.
         opened: Its engine and targets.
         declined: What the user has said no to, so that it is asked once.
-        setup: The set-up cell, which runs first in each environment; None without one.
+        setup: The set-up cell, which runs first in each environment, and its file name; None without one.
         cell: The id of the cell that runs, or ran last; empty if the front end sends none.
     """
 
@@ -53,7 +53,7 @@ class Session:
         self.hidden = HiddenNames(shell)
         self.shelf = Shelf()
         self.cell = ""
-        self.setup: SetupCell | None = None
+        self.setup: tuple[CellText, str] | None = None
         self.history: deque[JobRecord] = deque(maxlen=_HISTORY)
         self.declined: set[tuple[str, ...]] = set()
         self.opened = Opened()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from IPython.core.error import UsageError
@@ -19,28 +18,14 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound=CallablePlan)
 
 
-@dataclass(frozen=True)
-class SetupCell:
-    """The session's set-up cell.
-
-    Attributes:
-        text: Its code.
-        filename: The name that tracebacks show.
-    """
-
-    text: CellText
-    filename: str
-
-    def joined(self, session: Session, plan: P) -> tuple[P, Setup]:
-        """Return a plan with what the set-up code needs, and the code."""
-        own = plan_body(session, self.text, filename=self.filename)
-        digest = hashlib.sha256(f"{self.filename}\0{self.text.python}".encode()).hexdigest()
-        return plan.with_more(own), Setup(digest, own.code)
-
-
 def with_setup(session: Session, plan: P) -> tuple[P, Setup | None]:
     """Return a plan with what the session's set-up cell needs, and its code, if there is one."""
-    return (plan, None) if session.setup is None else session.setup.joined(session, plan)
+    if session.setup is None:
+        return plan, None
+    text, filename = session.setup
+    own = plan_body(session, text, filename=filename)
+    digest = hashlib.sha256(f"{filename}\0{text.python}".encode()).hexdigest()
+    return plan.with_more(own), Setup(digest, own.code)
 
 
 def setup_note(session: Session) -> list[str]:
@@ -65,12 +50,12 @@ def define(session: Session, line: str, body: str | None) -> None:
             raise UsageError("%lambda_setup shows the set-up cell, and `%lambda_setup off` forgets it")
         if line.strip() == "off":
             session.setup = None
-        shown = "No set-up cell." if session.setup is None else session.setup.text.body
+        shown = "No set-up cell." if session.setup is None else session.setup[0].body
         print(shown.rstrip())  # noqa: T201  # what was asked for
         return
     text = CellText.of(session.shell, f"%%lambda_setup {line}".rstrip(), body)
-    setup = SetupCell(text, text.named(session.shell))
-    plan_body(session, text, filename=setup.filename)  # what cannot run on Lambda is refused now, not by the next cell
+    filename = text.named(session.shell)
+    plan_body(session, text, filename=filename)  # what cannot run on Lambda is refused now, not by the next cell
     if not session.shell.run_cell(body, store_history=False).success:
         raise UsageError("the set-up cell failed here, and is not kept")
-    session.setup = setup
+    session.setup = text, filename
