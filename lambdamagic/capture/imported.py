@@ -13,7 +13,7 @@ from lambdamagic.capture.source_files import content_of, stat_of
 _OPTIONAL = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 #: A file that uses one of these names may import modules that its text does not name.
 _DYNAMIC = frozenset(
-    {"__import__", "__path__", "attach", "attach_stub", "entry_points", "exec_module", "find_spec", "import_module"}
+    {"__import__", "__path__", "attach", "attach_stub", "entry_points", "exec_module", "import_module"}
     | {"iter_modules", "LazyLoader", "run_module", "walk_packages"}
 )
 

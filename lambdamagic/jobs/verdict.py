@@ -25,8 +25,11 @@ from lambdamagic.protocol.report import Report, parse_report
 from lambdamagic.transports.transport import InvocationReply
 
 _STACKS = re.compile(r"lambdamagic stacks at the deadline:\n(.*?)(?:\nlambdamagic end of stacks|\Z)", re.DOTALL)
-# What faulthandler writes: `Thread 0x7f... (most recent call first):` and one line for each frame.
-_FAULTHANDLER = re.compile(r"^Thread (0x[0-9a-f]+).*\(most recent call first\):\n((?:  File .*\n?)*)", re.MULTILINE)
+# What faulthandler writes: `Thread 0x7f... (most recent call first):`, with `Current thread` for one that is running,
+# and one line for each frame.
+_FAULTHANDLER = re.compile(
+    r"^(?:Current thread|Thread) (0x[0-9a-f]+).*\(most recent call first\):\n((?:  File .*\n?)*)", re.MULTILINE
+)
 _FAULTHANDLER_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 
 

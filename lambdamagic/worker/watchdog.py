@@ -8,7 +8,6 @@ gets with Lambda's own timeout error.
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import signal
 import sys
@@ -21,6 +20,7 @@ from functools import partial
 from lambdamagic.codec.interruption import Interruption
 from lambdamagic.protocol.bounds import WATCHDOG_MARGIN_S
 from lambdamagic.worker.descriptors import log_descriptors, write_log
+from lambdamagic.worker.stack_dump import StackDump
 
 STACKS_BEGIN = "lambdamagic stacks at the deadline:"
 STACKS_END = "lambdamagic end of stacks"
@@ -55,6 +55,7 @@ class Watchdog:
         self._run: _Run | None = None
         self._thread: threading.Thread | None = None
         self._wakes_at = float("inf")
+        self._dump: StackDump | None = None
 
     def start(self, *, remaining_s: float, is_cancelled: Callable[[], bool] | None) -> _Run:
         """Begin to watch the calling thread, which must be the main one.
@@ -69,8 +70,10 @@ class Watchdog:
         run = _Run(now + remaining_s - margin_s, margin_s, is_cancelled, now + self._first_look_s)
         signal.signal(signal.SIGUSR2, run.on_signal)
         # This thread too needs the interpreter's lock. A C extension that keeps it to the end leaves its stack in
-        # the log all the same: faulthandler's thread needs no lock.
-        faulthandler.dump_traceback_later(remaining_s - margin_s * 0.5, file=log_descriptors()["stderr"])
+        # the log all the same.
+        if self._dump is None:
+            self._dump = StackDump(log_descriptors()["stderr"])
+        self._dump.arm(remaining_s - margin_s * 0.5)
         with self._wake:
             self._run = run
             if self._thread is None or not self._thread.is_alive():
@@ -84,7 +87,8 @@ class Watchdog:
     def stop(self, run: _Run) -> None:
         """End the watch. After this no interrupt is raised any more."""
         run.end()
-        faulthandler.cancel_dump_traceback_later()
+        if self._dump is not None:
+            self._dump.disarm()
         with self._wake:
             self._run = None
 
