@@ -36,11 +36,11 @@ class AsyncResult(Labelled, Generic[_T]):
         self._error: BaseException | None = None
 
     def ready(self) -> bool:
-        """Tell whether the call has ended."""
+        """Return whether the call has ended."""
         return self._event.is_set()
 
     def successful(self) -> bool:
-        """Tell whether it ended without an exception.
+        """Return whether it ended without an exception.
 
         Raises:
             ValueError: It has not ended.
@@ -127,7 +127,7 @@ def _cancelled() -> Exception:
 
 
 class ResultIterator(Iterator[_T]):
-    """Results one by one, as `Pool.imap` returns them. A task's failure is raised in its place; the next call goes on.
+    """Results one by one, as `Pool.imap` returns them. A failed task raises at its position; the next call continues.
 
     Args:
         run: The map.

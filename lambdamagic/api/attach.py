@@ -1,4 +1,4 @@
-"""Jobs of other processes: listed, and taken up again after their client died."""
+"""Jobs of other processes: listed, and resumed after their client has gone."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class JobInfo:
 
     Attributes:
         job_id: Its id.
-        label: What ran; empty where only the bucket knows of it.
+        label: A short name of the job; empty where only the bucket knows it.
         mode: `sync`, `event` or `trigger`; empty where that is not known.
-        state: `done`, `failed`, `partly` (it went on to its end, and some tasks failed), `cancelled`, `running` (its
-            client lives), `abandoned` (its client died; `attach` takes it up) or `stored` (only the bucket knows it).
+        state: `done`, `failed`, `partly` (it ended, and some tasks failed), `cancelled`, `running` (its
+            client lives), `abandoned` (its client died; `attach` resumes it) or `stored` (only the bucket knows it).
         started_at: Seconds since the epoch; 0 where that is not known.
         task_count: How many tasks there were, if that is known.
         done: Tasks that have returned, as its client noted at its end.
         failed: Tasks that have failed, likewise.
         cost_usd: What it cost at list price, likewise.
         where: Target, function, bucket, region, endpoint and profile, where they were set.
-        is_attachable: Whether `attach` can take it up here.
+        is_attachable: Whether `attach` can resume it here.
     """
 
     job_id: str
@@ -97,14 +97,14 @@ def _stored(job_id: str) -> JobInfo:
 
 
 def attach(job_id: str, **options: Any) -> MapJob:
-    """Take up a map of the mode `event` or `trigger` whose client is gone, and return it as a job.
+    """Reattach to a map of the mode `event` or `trigger` whose client has gone, and return it as a job.
 
     What is done is read and not run again; what was sent is waited for; what was never sent is sent now. Results may be
     taken as often as one likes until the bucket's objects expire. Only where the job was started, since its key is kept
     in the history of that user.
 
     Args:
-        job_id: The job's id, as `%lambda jobs` or `list_jobs` tell it.
+        job_id: The job's id, as listed by `%lambda jobs` or `list_jobs`.
         **options: As for `LambdaExecutor`, where the target is reached otherwise than it was.
 
     Raises:
@@ -116,7 +116,7 @@ def attach(job_id: str, **options: Any) -> MapJob:
     if not work.is_map:
         work.let_go()
         raise JobMissingError(
-            f"job {job_id} is a cell: its names belong into a notebook", hint=f"There, run %lambda attach {job_id}"
+            f"job {job_id} is a cell: its names belong in a notebook", hint=f"Run %lambda attach {job_id} in a notebook"
         )
     try:
         job = MapJob(launcher, work)
@@ -127,7 +127,7 @@ def attach(job_id: str, **options: Any) -> MapJob:
 
 
 def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None) -> tuple[Launcher, StoredWork]:
-    """Return what starts a job whose client is gone, and the job, read and not yet gone on with.
+    """Return the starter of a job whose client has gone, and the job, read but not yet continued.
 
     Args:
         job_id: The job's id.
@@ -140,7 +140,7 @@ def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None
     find_note(job_id)
     lock = History().lock(job_id)
     try:
-        note = find_note(job_id)  # anew: who had the lock before may have gone on with the job
+        note = find_note(job_id)  # again: the previous holder of the lock may have continued the job
         if note.state == "running":
             raise JobMissingError(
                 f"job {job_id} still belongs to the process {note.client_pid}, which runs",

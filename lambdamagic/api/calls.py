@@ -24,9 +24,9 @@ _PROGRAMS_KEPT = 64
 
 
 class Calls:
-    """Sends calls, each in an invocation of its own, and settles their futures. Thread-safe.
+    """Sends calls, each in a separate invocation, and settles their futures. Thread-safe.
 
-    Only calls that have not ended are kept. It refers to no executor, so that one that nobody holds can go.
+    Only calls that have not ended are kept. It refers to no executor, so that an unreferenced one can be collected.
 
     Args:
         launcher: Starts the job.
@@ -130,18 +130,18 @@ class Calls:
         """Cancel all that was not sent yet."""
         for unit in self._submissions.drop_waiting():
             with self._lock:
-                # None left where the job has failed meanwhile: all who waited have heard of it.
+                # None left where the job has failed meanwhile: all waiters have been notified.
                 futures = [found for number in unit.tasks if (found := self._futures.pop(number, None)) is not None]
             for future in futures:
                 future.cancel()
-                future.set_running_or_notify_cancel()  # tells those who wait for it
+                future.set_running_or_notify_cancel()  # wakes its waiters
 
     def close(self) -> None:
         """Take no more; the job ends when all is done. Idempotent."""
         self._submissions.close()
 
     def cancel(self) -> None:
-        """Stop launching, drop what waits, and tell running calls to stop; their futures raise JobCancelledError."""
+        """Stop launching, drop what waits, and ask running calls to stop; their futures raise JobCancelledError."""
         self.drop_waiting()
         self._run.cancel()
 

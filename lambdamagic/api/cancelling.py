@@ -1,4 +1,4 @@
-"""Jobs of other processes, told to stop."""
+"""Cancels jobs of other processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lambdamagic.jobs.history import History
 
 @dataclass(frozen=True)
 class Cancelling:
-    """What was found of a job that is told to stop.
+    """What is known about a job that is being cancelled.
 
     Attributes:
         state: The state that it was in, or `unknown`: this machine's history has no such job, which may be one of

@@ -37,7 +37,7 @@ class LambdaExecutor(ProcessPoolExecutor):
     Each `submit` is one invocation; `map` puts short tasks together. Billed by AWS for each invocation as usual.
 
     It breaks only by its initializer: an environment that dies ends its own call, and if the target itself is lost (the
-    embedded Lambda was killed), all that was pending raises `LocalServerError` and the next call starts anew.
+    embedded Lambda was killed), all that was pending raises `LocalServerError` and the next call starts again.
 
     Args:
         max_workers: Invocations that may run at once; the setting `max_concurrency`.
@@ -45,8 +45,8 @@ class LambdaExecutor(ProcessPoolExecutor):
         initializer: Runs once in each execution environment, before the first call there. If it raises, that call and
             all later ones raise `concurrent.futures.BrokenExecutor` with its exception as the cause.
         initargs: Its arguments.
-        max_tasks_per_child: After so many tasks an environment begins anew, with the initializer.
-        stdout: What becomes of the tasks' output and logging: `inherit` writes it to this process's own streams when an
+        max_tasks_per_child: After so many tasks an environment starts again, with the initializer.
+        stdout: Where the tasks' output and logging go: `inherit` writes it to this process's own streams when an
             invocation has ended, lines of a map with the number of their task; `drop`; or a callable, which is called
             with task, stream and text.
         progress: Whether jobs are shown while they run: a bar on stderr in a terminal, a view below the cell in a
@@ -110,11 +110,11 @@ class LambdaExecutor(ProcessPoolExecutor):
         return self._workers if self._workers is not None else self._launcher.concurrency()
 
     def add_listener(self, listener: Listener) -> None:
-        """Tell `listener` of every event of jobs that are started from now on; see `lambdamagic.events`."""
+        """Call `listener` with every event of jobs that are started from now on; see `lambdamagic.events`."""
         self._launcher.listeners.append(listener)
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Run `fn(*args, **kwargs)` in an invocation of its own and return the future of its result.
+        """Run `fn(*args, **kwargs)` in a separate invocation and return the future of its result.
 
         Arguments are pickled now; the memory of large arrays is not copied, so leave it unchanged until the future is
         done. The future raises what the callable raised, with its own type, and EncodeError for what cannot be sent.
@@ -153,7 +153,7 @@ class LambdaExecutor(ProcessPoolExecutor):
             if calls is None or calls.is_over or self._calls_pid != os.getpid():
                 self._calls = calls = Calls(self._launcher)
                 self._calls_pid = os.getpid()
-                # Its thread refers to the calls, not to the executor: once nobody holds that, no call can come.
+                # Its thread refers to the calls, not to the executor: once that is unreferenced, no call can come.
                 weakref.finalize(self, calls.close).atexit = False
             return calls
 
@@ -208,7 +208,7 @@ class LambdaExecutor(ProcessPoolExecutor):
         )
         self._maps[run] = buffersize is not None  # it is kept alive by who takes its results, and while it runs
         results = _ordered(run, deadline, pulls=window is not None)
-        # A result iterator that nobody can take from any more. (One that was begun also closes itself, but later.)
+        # A result iterator that is unreferenced. (One that was begun also closes itself, but later.)
         weakref.finalize(results, run.discarded).atexit = False
         return results
 
@@ -248,7 +248,7 @@ class LambdaExecutor(ProcessPoolExecutor):
         """Start `fn` over the items of the iterables side by side, and return the job itself.
 
         Unlike `map` it gives partial results (`job.results()`), can be cancelled and resumed, and runs again what
-        failed. In the modes `event` and `trigger`, `lambdamagic.attach(job.job_id)` takes it up in another process.
+        failed. In the modes `event` and `trigger`, `lambdamagic.attach(job.job_id)` reattaches in another process.
 
         Args:
             fn: The callable.
@@ -292,7 +292,7 @@ class LambdaExecutor(ProcessPoolExecutor):
                 run.join()
 
     def terminate_workers(self) -> None:
-        """Shut down, drop what waits and stop what runs, as Python 3.14's does; waits for nothing."""
+        """Shut down, drop waiting calls and stop running ones, as Python 3.14's does; waits for nothing."""
         self._abort()
 
     kill_workers = terminate_workers
@@ -306,7 +306,7 @@ class LambdaExecutor(ProcessPoolExecutor):
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
     def _abort(self) -> None:
-        """Shut down, drop what waits and tell what runs to stop; waits for nothing."""
+        """Shut down, drop waiting calls and stop running ones; waits for nothing."""
         with self._lock:
             self._is_shut = True
             calls, maps = self._calls, list(self._maps.items())

@@ -25,7 +25,7 @@ SHARED_ARRAY_MIN_BYTES = 1_000_000
 _ARRAYS_KEPT = 64
 
 
-#: What `Parallel` tells every backend, and what other than an option of ours is looked at.
+#: Arguments that `Parallel` passes to every backend, and that are not options of ours.
 _JOBLIBS = frozenset({"max_nbytes", "temp_folder", "mmap_mode", "prefer", "require", "verbose", "context"})
 #: What joblib's other backends take and has no counterpart here, with the reason.
 _REFUSED = {
@@ -44,7 +44,7 @@ def _shared_from(max_nbytes: Any, options: dict[str, Any]) -> int | None:
     if mode in ("r+", "w+"):
         raise ConfigError(
             f"the backend {NAME!r} does not take mmap_mode={mode!r}: tasks on other machines share no memory",
-            hint="Use 'r', or 'c' for a copy of its own for each task",
+            hint="Use 'r', or 'c' for a separate copy for each task",
         )
     return None if max_nbytes is None or mode in (None, "c") else int(max_nbytes)
 
@@ -114,7 +114,7 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         return out.result()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Drop what waits and tell what runs to stop."""
+        """Drop waiting calls and stop running ones."""
         if self._executor is not None:
             self._executor._abort()
             self._executor = None
@@ -164,5 +164,5 @@ class SharedArrays:
 
 
 def register() -> None:
-    """Tell joblib of the backend. Idempotent."""
+    """Register the backend with joblib. Idempotent."""
     register_parallel_backend(NAME, LambdaBackend)

@@ -61,11 +61,11 @@ class Launcher:
         initializer: Runs once in each environment, before calls; None for none.
         initargs: Its arguments.
         printed: Shows what tasks print.
-        max_tasks: After so many tasks an environment begins anew, with the initializer; None for never.
+        max_tasks: After so many tasks an environment starts again, with the initializer; None for never.
         shows_progress: Whether jobs are shown while they run.
 
     Attributes:
-        listeners: Are told of the events of jobs that are started from now on.
+        listeners: Called with the events of jobs that are started from now on.
         printed: Shows what tasks print.
         broken: What the initializer has raised; None if it has not.
     """
@@ -124,7 +124,7 @@ class Launcher:
         return self._initialized, "star", (lambda item: (fn, *item)) if style == "star" else (lambda item: (fn, item))
 
     def run_options(self, style: CallStyle) -> dict[str, Any]:
-        """Return what the remote side is told of a map."""
+        """Return the options of a map that are sent to the remote side."""
         options: dict[str, Any] = {style: True}
         if self._initialized is not None:
             options["initialized"] = self._token
@@ -204,7 +204,7 @@ class Launcher:
         return clear(store, None if memo is None else memo.key)
 
     def encode_items(self, items: Sequence[Any], start: int, *, program: Program, share: Share | None = None) -> Frames:
-        """Encode arguments of tasks of a program; `start` is the first one's number.
+        """Encode arguments of tasks of a program; `start` is the first task's number.
 
         Raises:
             EncodeError: One cannot be pickled.
@@ -218,7 +218,7 @@ class Launcher:
         Args:
             place: Where it goes.
             request: What is to be run.
-            listener: Told of this job's events, beside the others.
+            listener: Called with this job's events, in addition to the others.
 
         Raises:
             TargetError: The target is not usable.

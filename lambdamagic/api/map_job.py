@@ -24,9 +24,9 @@ class MapJob:
     """The tasks of one callable over some items. Thread-safe.
 
     Attributes:
-        label: What runs, for a person.
-        table: What came of its tasks.
-        cost_usd: What its invocations cost so far at list price, in US dollars; nobody pays on the embedded Lambda.
+        label: A short name of the job, for a person.
+        table: The outcomes of its tasks.
+        cost_usd: What its invocations cost so far at list price, in US dollars; not billed on the embedded Lambda.
     """
 
     def __init__(self, launcher: Launcher, work: Repeatable) -> None:
@@ -99,7 +99,7 @@ class MapJob:
         return self.results()
 
     def cancel(self) -> None:
-        """Send no more, and tell running tasks to stop; what has its outcome is kept. Idempotent."""
+        """Send no more, and stop running tasks; existing outcomes are kept. Idempotent."""
         with self._lock:
             self._wants_cancel = self._is_sending
             run = self._run

@@ -79,7 +79,7 @@ def names_of_exceptions(given: Any) -> str:
 def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
     """Return what a program's options mean.
 
-    Options of Covalent's that have no effect here are told by one warning.
+    One warning names the options of Covalent's that have no effect here.
 
     Args:
         given: Names of settings, of Covalent's options or of credentials, to values; None means "not given".
@@ -136,7 +136,7 @@ def what_only_says(section: Mapping[str, Any], given: Mapping[str, Any]) -> dict
 
     Args:
         section: Names of options to values.
-        given: What was given besides, under whichever names.
+        given: The other arguments, under whichever names.
     """
     if not section:
         return {}

@@ -22,7 +22,7 @@ _Callback = Callable[[Any], object] | None
 
 #: What the user's code raised and whose own type cannot be rebuilt here.
 LambdaPoolError = RemoteCodeError
-#: What AWS says of an invocation in which the user's code has no say: throttled, timed out, out of memory, died, lost.
+#: Failures of an invocation outside the user's code: throttled, timed out, out of memory, died, lost.
 LambdaFunctionError = InvocationError
 
 
@@ -40,7 +40,7 @@ class LambdaPool:
         workers: Invocations that may run at once.
         initializer: See `LambdaExecutor`.
         initargs: Its arguments.
-        maxtasksperchild: After so many tasks an environment begins anew, with the initializer.
+        maxtasksperchild: After so many tasks an environment starts again, with the initializer.
         context: Only None, for programs that give it.
         lambda_function: The deployed function; without it the settings decide, and without any the embedded Lambda.
         aws_access_key_id: With `aws_secret_access_key`; by default boto3 finds the credentials.
@@ -108,7 +108,7 @@ class LambdaPool:
         callback: Callable[[_T], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> AsyncResult[_T]:
-        """Begin a call, in an invocation of its own; return at once.
+        """Begin a call, in a separate invocation; return at once.
 
         Args:
             func: The callable.
@@ -177,7 +177,7 @@ class LambdaPool:
         self._executor.shutdown(wait=False)
 
     def terminate(self) -> None:
-        """Drop what waits and tell what runs to stop; results not there yet raise JobCancelledError. Idempotent."""
+        """Drop waiting calls and stop running ones; missing results raise JobCancelledError. Idempotent."""
         with self._lock:
             self._state = "terminated"
         self._executor._abort()

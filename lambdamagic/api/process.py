@@ -105,7 +105,7 @@ def target(settings: Settings, access: Access) -> Target:
 
 
 def is_open(endpoint_url: str) -> bool:
-    """Tell whether an open target of this process is at an endpoint: an embedded Lambda that still runs."""
+    """Return whether an open target of this process is at an endpoint: an embedded Lambda that still runs."""
     targets = list(_shared().opened.targets.values())
     return any(each.is_alive() and each.whereabouts().get("endpoint_url") == endpoint_url for each in targets)
 
@@ -132,7 +132,7 @@ def finish_before_exit(work: Unfinished) -> None:
         if not shared.waits_at_exit:
             shared.waits_at_exit = True
             # What concurrent.futures itself uses: `atexit` comes too late, when no thread can be started any more.
-            # Without it (it is private) work under way is given up at exit.
+            # Without it (it is private) work under way is abandoned at exit.
             register = getattr(threading, "_register_atexit", None)
             if register is not None:
                 register(_finish_all)
@@ -151,7 +151,7 @@ def is_shutting_down() -> bool:
 
 
 def close() -> None:
-    """Stop everything that was started for programs. Idempotent; the next use starts anew."""
+    """Stop everything that was started for programs. Idempotent; the next use starts again."""
     shared = _shared()
     with shared.lock:
         opened, shared.opened = shared.opened, Opened()

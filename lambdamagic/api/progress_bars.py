@@ -67,7 +67,7 @@ class ProgressBar:
             self._showing.tick()
 
     def took(self, arrival: Arrival) -> None:
-        """Hear of an arrival: its events have been heard."""
+        """Handle an arrival: its events have been processed."""
 
     def ended(self) -> None:
         """Draw the end."""
@@ -76,5 +76,5 @@ class ProgressBar:
 
 
 def _unseen() -> contextlib.AbstractContextManager[None]:
-    """A terminal that was closed, or that nobody reads any more, is no failure of the job."""
+    """A terminal that was closed, or has no reader any more, is no failure of the job."""
     return contextlib.suppress(OSError, ValueError)

@@ -40,8 +40,8 @@ class PulledMap(Generic[_O]):
         goes_on: Whether an exception of the iterable comes behind the results of the items before it.
 
     Attributes:
-        outcomes: What came of its tasks.
-        was_taken_from: Whether somebody has begun to take results.
+        outcomes: The outcomes of its tasks.
+        was_taken_from: Whether a caller has begun to take results.
 
     Raises:
         CaptureError, TargetError: It cannot be sent.
@@ -121,7 +121,7 @@ class PulledMap(Generic[_O]):
         """Return the next items.
 
         Raises:
-            Exception: What the iterable raises; kept for later where the map goes on.
+            Exception: What the iterable raises; kept for later where the map continues.
         """
         found: list[Any] = []
         try:
@@ -186,17 +186,17 @@ class PulledMap(Generic[_O]):
             self._items = iter(())  # `zip` keeps the last item that it gave
 
     def drop(self) -> None:
-        """Send no more; what runs goes on to its end."""
+        """Send no more; running tasks continue to their end."""
         self._let_items_go()
         self._feed.drop()
 
     def discarded(self) -> None:
-        """Hear that nobody will take results. A map over iterables of known length goes on to its end; else `drop`."""
+        """Note that no results will be taken. A map over iterables of known length continues; else `drop`."""
         if not self._is_open:
             return
         self.drop()
         if self.was_taken_from:
-            return  # somebody left a loop over it: as meant
+            return  # a loop over it was left: as intended
         warnings.warn(
             f"the results of a map over an iterable without a length were thrown away: {self.outcomes.count:,} of its "
             "items were pulled, those that had not begun are not run; take the results, or give a list",
@@ -205,7 +205,7 @@ class PulledMap(Generic[_O]):
         )
 
     def cancel(self) -> None:
-        """Send no more, and tell running tasks to stop."""
+        """Send no more, and ask running tasks to stop."""
         self.drop()
         if self._run is not None:
             self._run.cancel()

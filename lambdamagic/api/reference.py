@@ -62,7 +62,7 @@ def put(obj: _T) -> Reference[_T]:
     """Make an object one that travels once, however many tasks of however many jobs use it.
 
     The reference is passed instead of the object: as an argument, an item, inside of containers, or as a name that a
-    function or cell reads. On Lambda the object itself stands in its place. It is uploaded with the first job that
+    function or cell reads. On Lambda the object itself replaces it. It is uploaded with the first job that
     uses it, once per bucket, and loaded once per execution environment, where the tasks that follow find it in memory.
 
     It is taken as it is now; leave it unchanged afterwards. On Lambda its arrays are read-only, and the rest of it is

@@ -50,6 +50,6 @@ class TaskOutput:
                 continue
             if prefixed:
                 text = "".join(f"[task {task}] {line}" for line in text.splitlines(keepends=True))
-            with contextlib.suppress(OSError, ValueError):  # it was closed, or nobody reads it any more
+            with contextlib.suppress(OSError, ValueError):  # it was closed, or has no reader any more
                 to.write(text)
                 to.flush()

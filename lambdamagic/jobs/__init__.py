@@ -11,13 +11,13 @@ A chunk whose environment dies is halved
 Concurrency is one pure policy
     Invocations start within Lambda's ramp, since what exceeds it is refused and the limit has to be learnt again
     (`concurrency.py`): 20,000 tasks of 5 s at 5,000 at once took 2.6 times the ideal without the ramp and 1.02 times
-    with it, in simulation. A refusal tells how many Lambda holds: those that are still under way. Refused work rests as
+    with it, in simulation. A refusal says how many Lambda holds: those that are still under way. Refused work rests as
     long as `Retry-After` says, and goes first afterwards.
 
 Policies are tried in virtual time
     `benchmarks/simulate.py` runs the engine as it is against a simulated Lambda, on an event loop whose clock jumps.
 
-Backups are sent beside what is late
+Backups are sent in addition to late invocations
     Only when asked for, since a task may then run twice (`backups.py`). The loser is stopped by the job's cancel object
     when the job ends; until then its cost is counted and its answer is not used.
 
@@ -31,14 +31,14 @@ One thread and one connection for each synchronous invocation
     (`benchmarks/concurrency.py`). asyncio wins too little: proxies, TLS, retries and S3's transfers would exist twice.
 
 Events are followed by signs of life
-    In the modes `event` and `trigger` the function writes one object when it begins, again while it runs, and once more
+    In the modes `event` and `trigger` the function writes one object when it begins, again while it runs, and again
     when its answer is stored. One LIST then shows all invocations by the objects' sizes and times (`delivery.py`). A
     sign that does not change means a dead environment, by the client's clock alone. The first sign is a conditional
     write and so a claim: an event may be sent again under its name and still runs once. These modes need a bucket and
     requests to it, so `auto` is synchronous.
 
 An attempt is expected before it is sent
-    An event may be done before the client hears that it was taken, and a sign of life that nobody expects is deleted.
+    An event may be done before the client learns that it was accepted, and an unexpected sign of life is deleted.
 
 A batch changes nothing about its events
     An invoker hands many events to Lambda in one request (`handover.py`). What all events have alike is sent once, and
@@ -48,14 +48,14 @@ A batch changes nothing about its events
 
 What the encoder meets is planned too
     The analysis looks into the user's code and common containers; the pickler sees everything. Functions and modules
-    that it met and the plan lacks are planned then (`extending.py`). Items get what they need as an extension beside
+    that it met and the plan lacks are planned then (`extending.py`). Items get what they need as an extension next to
     them, which the function reads once.
 
 Kept outcomes are the frames of the answers
-    Many stand in one pack with a signed index (`memo.py`). A map asks by one LIST, the indexes, and the packs that hold
+    Many are in one pack with a signed index (`memo.py`). A map reads one LIST, the indexes, and the packs that hold
     something it needs. Tasks keep their numbers.
 
 A job's history is one line, unless it has a key
     `diary.py` has a file a day for all jobs that ended. `history.py` keeps a file for each job that another process can
-    take up again; many short jobs would push those out.
+    resume; many short jobs would push those out.
 """

@@ -1,6 +1,6 @@
-"""When an invocation that takes too long is run a second time beside itself, as pure functions.
+"""When an invocation that takes too long is started a second time, as pure functions.
 
-A few environments of many are slow for reasons of their own, and one of them can hold a whole job up at its end. So,
+A few environments of many are slow for their own reasons, and one of them can hold a whole job up at its end. So,
 once nothing is left to send, what has taken much longer than its siblings gets a backup attempt; the first outcome of a
 task wins. A task may then run twice.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Fewer finished siblings than this tell nothing.
+#: Fewer finished siblings than this are not enough to judge.
 LEAST_FINISHED = 5
 #: Late is what takes this many times as long as all but a tenth of its siblings took, for each task.
 LATE = 1.5
@@ -29,7 +29,7 @@ def usual_s(finished: Sequence[float]) -> float | None:
 
 
 def late_at(began: float, tasks: int, usual: float | None) -> float | None:
-    """Return the moment from which an invocation is late; None if that cannot be told.
+    """Return the moment from which an invocation is late; None if that is unknown.
 
     Args:
         began: When it was sent.

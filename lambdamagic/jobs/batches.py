@@ -26,7 +26,7 @@ from lambdamagic.protocol.reading import read_json
 from lambdamagic.protocol.report import Report, parse_report
 from lambdamagic.transports.transport import InvocationReply, InvokeCall, Transport
 
-_MEND = "make it anew: `lambdamagic deploy NAME --no-invoker`, which goes without one, and then `--invoker`"
+_FIX = "Recreate it: run `lambdamagic deploy NAME --no-invoker`, and then with `--invoker`"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _deliver(transport: Transport, function: FunctionRef, batch: Batch) -> Hande
     except FunctionMissingError as error:
         raise FunctionMissingError(
             f"{function.name} says that it has the invoker {function.invoker}, which cannot be used: {error.message}",
-            hint=f"{_MEND}; if somebody took it away meanwhile, a new session (kernel, program) sends events directly",
+            hint=f"{_FIX}; if it was deleted on purpose, a new session (kernel, program) sends events directly",
         ) from error
     return Handed(_read(reply, function, count=len(batch.own)), parse_report(reply.log_tail, reply.request_id))
 
@@ -98,7 +98,7 @@ def _read(reply: InvocationReply, function: FunctionRef, *, count: int) -> tuple
     if reply.function_error is not None:
         death = death_of(document, reply, None, FunctionRef(function.invoker, 0, TIMEOUT_S))
         if not isinstance(death, InvocationError):  # its handler cannot start: so it will be the next time
-            death.hint = _MEND
+            death.hint = _FIX
             raise death
         raise InvocationLostError(
             f"the invoker {function.invoker} did not come to its end ({death.message}); whether Lambda took its events "
@@ -109,11 +109,11 @@ def _read(reply: InvocationReply, function: FunctionRef, *, count: int) -> tuple
     if isinstance(document, dict) and document.get("status") == "refused":
         refusal = refusal_of(Response.from_json(document))
         refusal.message = f"{function.invoker} refused a batch: {refusal.message}"
-        refusal.hint = refusal.hint or _MEND
+        refusal.hint = refusal.hint or _FIX
         raise refusal
     answer = BatchAnswer.from_json(document)
     if len(answer.fates) != count:
-        raise ProtocolError(f"{function.invoker} answered {len(answer.fates)} events of {count}", hint=_MEND)
+        raise ProtocolError(f"{function.invoker} answered {len(answer.fates)} events of {count}", hint=_FIX)
     return answer.fates
 
 
@@ -131,22 +131,22 @@ def error_of(fate: Fate, function: FunctionRef, transport: Transport) -> LambdaM
         )
     if fate.status == NO_ANSWER:
         return UnreachableError(
-            f"{function.invoker} could not reach Lambda: {fate.message or 'it had no time for the event'}", hint=_MEND
+            f"{function.invoker} could not reach Lambda: {fate.message or 'it had no time for the event'}", hint=_FIX
         )
     error = transport.refused(
         function.name, status=fate.status, code=fate.code, message=fate.message, retry_after_s=fate.retry_after_s
     )
     if isinstance(error, CredentialsError):
         error.message = f"{function.invoker}: {error.message}"
-        error.hint = f"it is the invoker's role that lacks them, not you: {_MEND}"
+        error.hint = f"it is the invoker's role that lacks them, not you: {_FIX}"
     return error
 
 
 def is_left(fate: Fate) -> bool:
-    """Tell whether an event surely was not sent for want of time, so that it goes with the next batch."""
+    """Return whether an event surely was not sent because time ran out, so that it goes with the next batch."""
     return fate.status == NO_ANSWER and fate.code == NOT_SENT and not fate.message
 
 
 def same(error: LambdaMagicError) -> LambdaMagicError:
-    """Return an error for one event of a batch that failed as a whole; each raises one of its own."""
+    """Return an error for one event of a batch that failed as a whole; each raises a separate one."""
     return copy.copy(error)

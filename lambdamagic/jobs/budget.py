@@ -33,5 +33,5 @@ class Budget:
         if self._spent_usd >= self.limit_usd:
             raise CostLimitError(
                 f"{self._spent_usd:.2f} dollars were spent at list price, of the {self.limit_usd:.2f} that may be",
-                hint="Raise it with --max-cost or the setting max_cost_usd (0 sets no limit); what is done is kept",
+                hint="Raise it with --max-cost or the setting max_cost_usd (0 is no limit); completed results are kept",
             )

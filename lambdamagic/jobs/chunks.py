@@ -1,6 +1,6 @@
 """How many tasks one invocation carries, as a pure function of what has been seen.
 
-An invocation has a price of its own (a round trip, a fetch of the program), so many short tasks share one; a long chunk
+An invocation has a fixed cost (a round trip, a fetch of the program), so many short tasks share one; a long chunk
 at the end would leave all other environments idle, so chunks shrink as the work runs out (guided self-scheduling,
 Polychronopoulos and Kuck, 1987), but not below that price. `benchmarks/simulate.py` shows what a change does.
 """
@@ -25,7 +25,7 @@ class Pace:
 
     Attributes:
         seconds: Run time of one task; None before the first has ended.
-        overhead_s: What a warm invocation takes beside its tasks.
+        overhead_s: The time of a warm invocation in addition to its tasks.
         item_bytes: Encoded size of one item.
         result_bytes: Encoded size of one outcome.
     """
@@ -42,7 +42,7 @@ class Pace:
             tasks: How many tasks it finished.
             seconds: Run time of all of them.
             result_bytes: Size of their outcomes.
-            overhead_s: What it took beside them; None where that is not typical (a cold start).
+            overhead_s: Its time in addition to them; None where that is not typical (a cold start).
         """
         if overhead_s is not None and overhead_s > 0:
             self.overhead_s = overhead_s if not self.overhead_s else 0.1 * overhead_s + 0.9 * self.overhead_s

@@ -25,7 +25,7 @@ class Concurrency:
     """How many invocations may be under way: additive increase, multiplicative decrease, within the ramp.
 
     As in TCP's congestion control (RFC 5681): many refusals of one moment are one sign, so they cut once; growth is
-    fast up to where it last went well, and careful above. A refusal also tells what Lambda holds at that moment: what
+    fast up to where it last went well, and careful above. A refusal also says what Lambda holds at that moment: what
     is still under way. `now` is always seconds on a clock that does not go back.
 
     Attributes:

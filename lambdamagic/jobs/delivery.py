@@ -49,7 +49,7 @@ class Delivery(Protocol):
     """Makes attempts; lives in the engine's event loop."""
 
     async def attempt(self, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
-        """Make one attempt and return what came of it, with the end of its log.
+        """Make one attempt and return its outcome, with the end of its log.
 
         Raises:
             LambdaMagicError: See `invoke`.
@@ -63,7 +63,7 @@ def delivery_for(spec: JobSpec, threads: DaemonThreads, on_batch: OnBatch) -> De
     Args:
         spec: The job.
         threads: Where blocking calls run.
-        on_batch: Told of each batch that went through an invoker.
+        on_batch: Called with each batch that went through an invoker.
     """
     return SyncDelivery(spec, threads) if spec.mode == "sync" else EventDelivery(spec, threads, on_batch)
 
@@ -95,7 +95,7 @@ class _Expected:
 class EventDelivery:
     """Sends events, and finds their answers in the bucket.
 
-    Each invocation shows there that it is alive. One LIST tells of all of them: who is done, and who has stopped giving
+    Each invocation shows there that it is alive. One LIST covers all: which are done, and which have stopped giving
     signs, because its environment died. Whether the clocks here and there agree does not matter.
     """
 
@@ -121,14 +121,14 @@ class EventDelivery:
         finally:
             self._expected.pop(name, None)
             if expected.stored.done() and not expected.stored.cancelled():
-                expected.stored.exception()  # else asyncio complains of one that nobody came to wait for
+                expected.stored.exception()  # else asyncio complains about one that was never awaited
         return await self._call(lambda: take_stored(self._spec, unit, name)), ""
 
     async def _send(self, unit: Unit, attempt_id: str, expected: _Expected) -> bool:
         """Hand the event over; again, under the same name, where it is unknown whether Lambda took it.
 
         An attempt that was taken twice runs once (`worker.beacon`). So what may have been taken gets no other name
-        because Lambda refuses it the second time; False says that it is so.
+        because Lambda refuses it the second time; False says that it was.
         """
         has_invoker = self._spec.mode == "event" and (unit.function or self._spec.function).invoker
         lost: InvocationLostError | None = None
@@ -183,7 +183,7 @@ class EventDelivery:
         except TimeoutError:
             lost = InvocationLostError(
                 f"an event gave no answer within {bound_s:.0f} s: it was dropped, or Lambda had no room for it",
-                hint="Its log tells: %lambda logs",
+                hint="See its log: %lambda logs",
             )
             lost.billed_s = expected.seen_at - expected.began_at
             raise lost from None
@@ -264,11 +264,11 @@ class EventDelivery:
         if expected is not None and not expected.stored.done():
             error: InvocationError = EnvironmentDiedError(
                 f"the function gave no sign of life for {self._silent_s:.0f} s: its environment died",
-                hint="Its log tells: %lambda logs; a synchronous run (--mode sync) says how an environment died",
+                hint="See its log: %lambda logs. A synchronous run (--mode sync) says how an environment died",
             )
             if asyncio.get_running_loop().time() > expected.ends_at:
                 error = AnswerLostError(
-                    "the AWS credentials ended while the function ran, and with them the links by which it stores its "
+                    "the AWS credentials expired while the function ran, and with them the links for storing its "
                     "answer: it may have run to its end, and is not run again",
                     hint="Sign in for longer than the function's timeout, or use --mode sync",
                 )

@@ -1,6 +1,6 @@
 """One line for each job that has ended, in a file a day: thousands of short jobs cost little time and little room.
 
-What a job needs to be taken up again is not here, but in a file of its own (`jobs/history.py`).
+What a job needs to be resumed is not here, but in a separate file (`jobs/history.py`).
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Program:
 
     `plan` is what it was made from, with what was met on the way; `extensions` adds to it what items turn out to need.
     `imports` names the modules that it will import in the function, full names, the user's own left out. `code` and
-    `modules_digest` are what it is made of beside its values: a cell's code, and the user's own modules; `held` is what
+    `modules_digest` are its parts in addition to its values: a cell's code, and the user's own modules; `held` is what
     these hold.
     """
 
@@ -102,7 +102,7 @@ def encode_program(
         hidden: Names of the namespace that are not the user's.
         primed: Objects that the reader has already, from programs that it reads before.
         files: What goes into the working directory: relative paths, and where the files are here.
-        with_modules: Whether the user's own modules are sent as they are here now; otherwise they are imported anew.
+        with_modules: Whether the user's own modules are sent as they are here now; otherwise they are imported again.
         setup: Code that runs first in each environment; the plan has what it needs.
 
     Raises:

@@ -24,7 +24,7 @@ _known: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
 
 
 def find_job(job_id: str) -> Job | None:
-    """Return a job of this process by its id, whichever engine runs it; None when nobody holds it any more."""
+    """Return a job of this process by its id, whichever engine runs it; None when it is no longer referenced."""
     return _known.get(job_id)
 
 
@@ -66,7 +66,7 @@ class Engine:
 
         job._cancel = lambda: stop("cancelled")
         job._give_up = lambda: stop("failed")
-        _known[spec.job_id] = job  # from now on somebody else may cancel it
+        _known[spec.job_id] = job  # from now on another process may cancel it
         with self._lock:
             self._jobs.add(job)
         loop.call_soon_threadsafe(run.begin)
@@ -83,7 +83,7 @@ class Engine:
             return self._loop
 
     def close(self) -> None:
-        """End the engine's threads. Jobs that still run end as cancelled, so that whoever waits for one hears of it."""
+        """End the engine's threads. Jobs that still run end as cancelled, so that their waiters are notified."""
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         self._threads.close()

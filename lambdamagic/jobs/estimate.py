@@ -1,10 +1,10 @@
-"""What a job would cost, as far as that can be told before it runs: pure."""
+"""What a job would cost, as far as that is known before it runs: pure."""
 
 from __future__ import annotations
 
 from lambdamagic.jobs.prices import AS_OF, S3_WRITE_USD, Prices
 
-#: What a rate is told for: so many tasks of a second each.
+#: The number of tasks, of 1 s each, that an example cost is shown for.
 _EXAMPLE_TASKS = 1000
 
 
@@ -35,7 +35,7 @@ def map_estimate(prices: Prices, *, memory_mb: int, tasks: int | None, billed_s_
         line += f"; {tasks:,} tasks up to {_usd(total)}, if each is billed {billed_s_each:.3g} s as in their last map"
     else:
         example = _EXAMPLE_TASKS * prices.invocation_usd(billed_ms=1000, memory_mb=memory_mb)
-        line += f"; {_EXAMPLE_TASKS:,} tasks of 1 s each {_usd(example)} (how long yours take is not known)"
+        line += f"; {_EXAMPLE_TASKS:,} tasks of 1 s each {_usd(example)} (run time unknown)"
     return f"{line}. {_basis()}"
 
 
@@ -49,5 +49,5 @@ def _basis() -> str:
 
 
 def _usd(amount: float) -> str:
-    """Return dollars with two digits that tell something."""
+    """Return dollars with two significant digits."""
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.2g}" if amount >= 1e-4 else f"${amount:.1e}"

@@ -1,4 +1,4 @@
-"""What items of a map need beyond their map's program: planned from what their encoder met, and sent beside them."""
+"""What items of a map need beyond their map's program: planned from what their encoder met, and sent with them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Extensions:
         self._known: dict[tuple[frozenset[types.CodeType], frozenset[str]], bool] = {}
 
     def added_to(self, encoder: Encoder) -> Frames:
-        """Return what was encoded, and beside it what it needs of code, names and modules.
+        """Return what was encoded, and the code, names and modules that it needs.
 
         Raises:
             EncodeError: A value that it needs cannot be sent.

@@ -1,4 +1,4 @@
-"""Events on their way through an invoker: collected, sent together, each with a fate of its own.
+"""Events on their way through an invoker: collected, sent together, each with a separate fate.
 
 Lives in the engine's event loop. Over a line that is far away or slow it saves a request for each event, and what all
 of them have alike. A few events go directly, as do all while the invoker finds no room: Lambda queues events also when
@@ -22,7 +22,7 @@ from lambdamagic.protocol.batch import BATCH_MAX_EVENTS
 from lambdamagic.protocol.report import Report, parse_report
 
 _T = TypeVar("_T")
-#: Told of each batch that was billed: how many events it had, and the invoker's report.
+#: Called with each batch that was billed: how many events it had, and the invoker's report.
 OnBatch = Callable[[int, Report], None]
 
 #: Batches of one function under way at once.
@@ -140,13 +140,13 @@ class Handover:
             _take(waiting)
 
     async def _carry(self, line: _Line, batch: list[_Waiting]) -> None:
-        """Bring one batch to its end, and tell each event's."""
+        """Complete one batch, and settle each of its events."""
         try:
             documents = [each.document for each in batch]
             handed = await self._call(lambda: hand_over(self._spec.transport, line.function, documents))
             self._settle(line, batch, handed)
         except ThrottledError as error:
-            # Nothing was sent. The invoker needs an execution of its own, which events in the queue do not.
+            # Nothing was sent. The invoker needs a separate execution, which events in the queue do not.
             line.direct_until = asyncio.get_running_loop().time() + max(_DIRECT_S, error.retry_after_s)
             line.waiting[:0] = batch
         except LambdaMagicError as error:
@@ -163,7 +163,7 @@ class Handover:
 
     def _settle(self, line: _Line, batch: list[_Waiting], handed: Handed) -> None:
         self._tell(len(handed.fates), handed.report)
-        if not handed.fates:  # the first is too large for any batch: Lambda shall say so itself
+        if not handed.fates:  # the first is too large for any batch: Lambda reports it
             self._start(self._send_directly(batch.pop(0)))
         went_on = any(not is_left(fate) for fate in handed.fates)
         left = batch[len(handed.fates) :]

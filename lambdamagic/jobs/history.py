@@ -1,6 +1,6 @@
 """What this user's jobs were, on this machine: each leaves a line at its end (`jobs/diary.py`).
 
-A job that may be taken up again has a file of its own besides, written as it runs. Its key is there, and nowhere else:
+A job that may be resumed also has a separate file, written as it runs. Its key is there, and nowhere else:
 `kill -9` of the client leaves both. Only this user may read the files.
 """
 
@@ -44,12 +44,12 @@ class JobNote:
 
     Attributes:
         job_id: Its id.
-        label: What ran, for a person.
+        label: A short name of the job, for a person.
         mode: `sync`, `event` or `trigger`.
         where: The settings that find it again (target, function, its size, bucket, region, ...). No secret.
         task_count: How many tasks there were; None when that was not known.
         started_at: Seconds since the epoch.
-        key: The job's key, where it may be taken up again; empty otherwise.
+        key: The job's key, where it may be resumed; empty otherwise.
         sent: Attempts that were sent as events, in order.
         ended: What was noted of its end: `state`, `done`, `failed`, `cost_usd`, `at`; empty while it runs, or when its
             client died.
@@ -76,7 +76,7 @@ class JobNote:
 
 
 def _is_running(pid: int, started_at: float) -> bool:
-    """Tell whether the process lives that started a job then; another may have its number by now."""
+    """Return whether the process lives that started a job then; another may have its number by now."""
     import psutil
 
     try:
@@ -94,7 +94,7 @@ class JobFile:
         prepare: Called before the file is made.
         diary: What has a line for each job that has ended.
 
-    A job that nobody can take up again has no file of its own.
+    A job that cannot be resumed has no separate file.
     """
 
     def __init__(self, path: Path, note: JobNote, *, prepare: Callable[[], None], diary: Diary) -> None:
@@ -142,7 +142,7 @@ class JobFile:
                 pass
 
     def _note(self, *documents: dict[str, Any]) -> None:
-        """Write what is needed to take the job up again; without room for it the job runs, and that is said once."""
+        """Write what is needed to resume the job; without room for it the job runs, and that is said once."""
         if self._is_lost:
             return
         try:
@@ -190,7 +190,7 @@ class JobLock:
             holder = os.read(self._descriptor, 20).decode("ascii", "replace")
             self.release()
             raise JobMissingError(
-                f"job {path.stem} is being taken up at this moment by the process {holder}",
+                f"job {path.stem} is being resumed right now by the process {holder}",
                 hint="Wait for it there, or end that process first",
             ) from None
         os.ftruncate(self._descriptor, 0)
@@ -238,7 +238,7 @@ class History:
             self.diary.add({**document, "started_at": at, "ended": ended}, at, is_billed=is_billed)
 
     def begin(self, note: JobNote) -> JobFile:
-        """Start to write of a job, or go on with it."""
+        """Start the record of a job, or continue it."""
         return JobFile(self._path(note.job_id), note, prepare=self._make_room, diary=self.diary)
 
     def lock(self, job_id: str) -> JobLock:
@@ -257,13 +257,13 @@ class History:
 
         Args:
             since: Jobs that ended on an earlier day than this time may be left out, in seconds since the epoch.
-            latest: So many, of those that ended last and those that have a file of their own.
+            latest: So many, of those that ended last and those that have a separate file.
             charges: Whether what was billed outside of jobs is among them; see `charge`.
         """
         found: dict[str, JobNote] = {}
         ended = (note for note in self._ended(since) if charges or note.mode != NO_JOB)
         for note in itertools.islice(ended, latest):
-            found.setdefault(note.job_id, note)  # the last end of a job that was taken up again
+            found.setdefault(note.job_id, note)  # the last end of a job that was resumed
         for path in self._paths():
             with contextlib.suppress(OSError, ValueError):  # half written by a process that died
                 note = _read(path)
@@ -329,7 +329,7 @@ def _end_of(document: Any) -> dict[str, Any]:
 
 
 def _read(path: Path) -> JobNote:
-    """Read a file; a job that was taken up again has several heads.
+    """Read a file; a job that was resumed has several heads.
 
     A line that was cut off or is none of ours is left out.
 

@@ -22,7 +22,7 @@ _SESSION = secrets.token_hex(8)
 
 
 def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
-    """Make one invocation, wait for it, and return what came of it, with the end of its log.
+    """Make one invocation, wait for it, and return its outcome, with the end of its log.
 
     Raises:
         LambdaMagicError: It was not delivered, or did not end well; see `Transport.invoke` and `verdict.read_reply`.
@@ -43,7 +43,7 @@ def send_event(spec: JobSpec, unit: Unit, attempt_id: str) -> None:
     document = event_document(spec, unit, attempt_id)
     if spec.mode == "trigger":
         function = unit.function or spec.function
-        # The job's key is not among what lies in the bucket: the function derives it.
+        # The job's key is not among what is in the bucket: the function derives it.
         sealed = seal({**document, "key": ""}, key=spec.trigger_secret, job_id=spec.job_id, attempt_id=attempt_id)
         spec.stager.required().put(trigger_key(function.name, spec.job_id, attempt_id), [sealed])
         return
@@ -51,7 +51,7 @@ def send_event(spec: JobSpec, unit: Unit, attempt_id: str) -> None:
 
 
 def event_document(spec: JobSpec, unit: Unit, attempt_id: str) -> dict[str, Any]:
-    """Return the event of an invocation whose answer will be stored, and tell the journal that it is about to be sent.
+    """Return the event of an invocation whose answer will be stored, and note in the journal that it will be sent.
 
     Raises:
         LambdaMagicError: Its arguments cannot be encoded or staged.
@@ -77,7 +77,7 @@ def take_stored(spec: JobSpec, unit: Unit, attempt_id: str) -> Arrival:
     """Read the stored answer of an invocation that was sent as an event.
 
     Raises:
-        LambdaMagicError: It is not to be trusted, or it tells that nothing ran; see `verdict.read_reply`.
+        LambdaMagicError: It is not to be trusted, or it says that nothing ran; see `verdict.read_reply`.
     """
     try:
         stored = spec.stager.read_answer(spec.job_id, attempt_id, spec.key)

@@ -41,7 +41,7 @@ class FunctionRef:
         name: Its name.
         memory_mb: Its memory.
         timeout_s: Its timeout.
-        arch: Its architecture, `x86_64` or `arm64`, which has a price of its own.
+        arch: Its architecture, `x86_64` or `arm64`, which have different prices.
         holdings: What it publishes that it holds; None where it publishes nothing.
         invoker: The function that sends it many events at once (`worker.invoker`); empty where there is none.
         limits: What its kind of compute takes.
@@ -64,8 +64,8 @@ class Unit:
         tasks: Their numbers.
         items: Encodes their arguments as a list, when they are to be sent; None for a cell.
         program: Its own program; None takes the job's.
-        program_id: Tells programs of one job apart, so that an environment knows which one it has read.
-        function: What runs it instead of the job's function.
+        program_id: Distinguishes programs of one job, so that an environment knows which one it has read.
+        function: The function that runs it instead of the job's.
         begin: Called when it is about to be sent; False means that it was cancelled meanwhile.
         placed: Their arguments where they were kept before, instead of `items`; `pick` says which part of them.
         pick: First and count of this unit's arguments among those that were kept together.
@@ -86,10 +86,10 @@ class Unit:
 
 
 class Journal(Protocol):
-    """Remembers a job: what another process needs to go on with it, and how it ended."""
+    """Remembers a job: what another process needs to continue it, and how it ended."""
 
     def __call__(self, event: Event) -> None:
-        """Hear of an event, as a listener."""
+        """Handle an event, as a listener."""
         ...
 
     def sent(self, attempt_id: str) -> None:
@@ -101,12 +101,12 @@ class Journal(Protocol):
 class JobSpec:
     """All that the engine needs to run a job.
 
-    Attributes that do not speak for themselves:
+    Attributes whose names need an explanation:
         units: Where the work comes from.
         mode: `sync` waits for each invocation; `event` sends it and finds its answer in the bucket; `trigger` uploads
             it, and the bucket's notification sends it.
         trigger_secret: Seals what is uploaded in mode `trigger`.
-        backups: Whether what is late at the end is run a second time beside itself.
+        backups: Whether late invocations at the end are started a second time.
         cached: Tasks whose outcomes are known already; none of the units has them.
         requests: Counts this side's requests to S3 for it.
         budget: What may be spent; None for no limit. Executors share one among their jobs.
@@ -117,8 +117,8 @@ class JobSpec:
         attempts_before: How many attempts of it were numbered by a client that died.
         before: Cells whose effects the program begins with.
         collects: Whether a staged answer is fetched at once; else whoever takes the arrival does it.
-        environment: Environment variables for the code; their values stand in events only, and are never stored.
-        journal: Told of each invocation that is sent as an event, before it is sent; None to remember nothing.
+        environment: Environment variables for the code; their values are in events only, and are never stored.
+        journal: Called with each invocation that is sent as an event, before it is sent; None to remember nothing.
     """
 
     kind: Literal["cell", "map"]
@@ -234,7 +234,7 @@ class Job:
 
     Attributes:
         spec: What was asked for.
-        listeners: Who is told of its events.
+        listeners: The listeners of its events.
         log_tails: Ends of the invocations' logs, the latest last, bounded.
     """
 
@@ -268,7 +268,7 @@ class Job:
         by the policy.
 
         Raises:
-            LambdaMagicError: The job as a whole cannot go on (no credentials, no function, throttled for too long).
+            LambdaMagicError: The job as a whole cannot continue (no credentials, no function, throttled for too long).
         """
         while True:
             try:
@@ -288,7 +288,7 @@ class Job:
         self._give_up()
 
     def cancel(self) -> None:
-        """Stop launching, drop what waits, and tell running tasks to stop. Returns at once; idempotent."""
+        """Stop launching, drop what waits, and ask running tasks to stop. Returns at once; idempotent."""
         self._cancel()
 
     def wait(self, timeout_s: float | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""What a job tells of itself: its events, the ends of its logs, and what it has cost."""
+"""What a job says of itself: its events, the ends of its logs, and what it has cost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Ledger:
         self._id = job.spec.job_id
 
     def job_started(self) -> None:
-        """Tell that it began."""
+        """Report that it began."""
         spec, job = self._spec, self._job
         memory_mb = spec.function.memory_mb
         self._tell(events.JobStarted(self._id, spec.label, spec.task_count, memory_mb, spec.is_billed, job.started_at))
@@ -36,15 +36,15 @@ class Ledger:
             self._tell(events.TaskFinished(self._id, task, False, "", 0.0, job.started_at, True))
 
     def started(self, unit: Unit, attempt_id: str) -> None:
-        """Tell of an attempt."""
+        """Report an attempt."""
         self._tell(events.InvocationStarted(self._id, attempt_id, unit.tasks, self._clock.time()))
 
     def throttled(self, tasks: tuple[int, ...], attempt_id: str, wait_s: float) -> None:
-        """Tell of a refusal, and which tasks now wait."""
+        """Report a refusal, and which tasks now wait."""
         self._tell(events.InvocationThrottled(self._id, attempt_id, tasks, wait_s, self._clock.time()))
 
     def backed_up(self, unit: Unit, after_s: float) -> None:
-        """Tell that a second attempt goes beside a slow one."""
+        """Report that a second attempt goes next to a slow one."""
         self._tell(events.InvocationBackedUp(self._id, unit.tasks, after_s, self._clock.time()))
 
     def retried(
@@ -57,7 +57,7 @@ class Ledger:
         wait_s: float = 0.0,
         memory_mb: int = 0,
     ) -> None:
-        """Tell that tasks are tried again; see `events.InvocationRetried`."""
+        """Report that tasks are tried again; see `events.InvocationRetried`."""
         now = self._clock.time()
         told = events.InvocationRetried(self._id, attempt_id, tasks, reason, may_have_run, wait_s, now, memory_mb)
         self._tell(told)
@@ -127,7 +127,7 @@ class Ledger:
         self._tell(events.Charged(self._id, what, cost_usd, self._clock.time()))
 
     def handed_over(self, invocations: int, report: Report) -> None:
-        """Account for a batch of events that went through an invoker: its own run is billed beside theirs."""
+        """Account for a batch of events that went through an invoker: its own run is billed next to theirs."""
         spec = self._spec
         cost_usd = spec.prices.invocation_usd(billed_ms=report.billed_ms, memory_mb=report.memory_mb)
         if spec.budget is not None:
@@ -171,7 +171,7 @@ class Ledger:
         )
 
     def delivered(self, arrival: Arrival) -> None:
-        """Tell of tasks that have their outcome."""
+        """Report tasks that have their outcome."""
         now = self._clock.time()
         if arrival.response is not None:
             for task, summary in zip(arrival.unit.tasks, arrival.response.tasks, strict=False):
@@ -184,7 +184,7 @@ class Ledger:
                 self._tell(events.TaskFinished(self._id, task, True, line, 0.0, now))
 
     def job_finished(self, state: events.JobState, error: Exception | None) -> None:
-        """Tell of the end."""
+        """Report the end."""
         text = "" if error is None else f"{type(error).__name__}: {error}".splitlines()[0]
         self._tell(events.JobFinished(self._id, state, text, self._clock.time()))
 

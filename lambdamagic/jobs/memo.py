@@ -1,7 +1,7 @@
 """Outcomes that are kept: a task whose callable, arguments and environment are as before is not run again.
 
-Outcomes lie in the bucket under the key of their callable, many in one object, beside an index that says whose they
-are. One LIST and the indexes tell what is known of all tasks of a map; only objects that hold something wanted are
+Outcomes are in the bucket under the key of their callable, many in one object, next to an index that says whose they
+are. One LIST and the indexes say what is known of all tasks of a map; only objects that hold something wanted are
 read. Every index is signed with a secret of this user's: who can only write to the bucket can plant nothing.
 """
 
@@ -40,7 +40,7 @@ def callable_key(home: Home, program: Program, fn: Callable[..., Any] | None) ->
     """Return the key of a callable: its code and all that it reads, and the environment.
 
     Raises:
-        NoFingerprintError: Something that it reads cannot be told from another.
+        NoFingerprintError: Something that it reads cannot be distinguished from another.
     """
     here = versions.here()
     environment = [here["protocol"], here["python"], sorted(_versions(program.imports).items()), program.modules_digest]
@@ -50,7 +50,7 @@ def callable_key(home: Home, program: Program, fn: Callable[..., Any] | None) ->
         try:
             values.append((name, fingerprint(value, home)))
         except NoFingerprintError as error:
-            raise NoFingerprintError(f"{name} cannot be told from another: {error}") from error
+            raise NoFingerprintError(f"{name} cannot be distinguished from another: {error}") from error
     return hashlib.sha256(json.dumps([environment, code, values]).encode()).hexdigest()
 
 
@@ -124,7 +124,7 @@ class Memo:
         self._is_read = False
 
     def key_of(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
-        """Return the key of a call; None where its arguments cannot be told from others."""
+        """Return the key of a call; None where its arguments cannot be distinguished from others."""
         try:
             return fingerprint((tuple(args), dict(kwargs)), self._home)
         except NoFingerprintError:
@@ -167,7 +167,7 @@ class Memo:
                 document = table(read_json(self.store.get(name)))
                 body = text(document["body"])
                 if not keys.is_signed(self._secret, document["signature"], "cache", name, body):
-                    continue  # another user's, or nobody's: not ours to trust
+                    continue  # another user's, or unsigned: not to be trusted
                 entries = _entries(name.removesuffix(".index") + ".pack", body)
             except (FileNotFoundError, ValueError, KeyError):
                 continue
@@ -185,10 +185,10 @@ class Memo:
 
     def _decoded(self, tasks: Sequence[str | None], frames: Sequence[Any]) -> dict[str, Any]:
         try:
-            # The frames are kept for the next time: arrays get memory of their own.
+            # The frames are kept for the next time: arrays get separate memory.
             decoder = Decoder([bytes(frames[0]), *map(bytearray, frames[1:])], self._home)
             outcomes = [decoder.load() for _ in tasks]
-        except Exception:  # noqa: BLE001  # what cannot be read here any more (a class that is gone) is computed anew
+        except Exception:  # noqa: BLE001  # what cannot be read here any more (a class that is gone) is computed again
             return {}
         return {
             task: outcome["value"]

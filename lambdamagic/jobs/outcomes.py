@@ -32,7 +32,7 @@ def encode_items(
     share: Callable[[Any], Shared | None] | None = None,
     extensions: Extensions | None = None,
 ) -> Frames:
-    """Encode a chunk's items, each as a part of its own.
+    """Encode a chunk's items, each as a separate part.
 
     Args:
         home: The home that they live in.
@@ -68,7 +68,7 @@ def encode_items(
 
 
 def _refusal(home: Home, item: Any, name: str, kind: str, *, is_explained: bool) -> BaseException | None:
-    """Return what is to be raised for an item that cannot be sent; it holds nothing of the item."""
+    """Return what is to be raised for an item that cannot be sent; it holds no part of the item."""
     try:
         Encoder(home, kind=kind).dump(item)
     except NEVER_THE_OBJECTS:

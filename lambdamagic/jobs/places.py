@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Places:
-    """So many invocations may be under way together. Thread-safe: an engine may have been started anew meanwhile.
+    """So many invocations may be under way together. Thread-safe: an engine may have been started again meanwhile.
 
     Args:
         count: How many.
@@ -35,7 +35,7 @@ class Places:
             return True
 
     def give(self, *, was_used: bool = True) -> None:
-        """Give a place back; who waits is woken, unless nothing came of it."""
+        """Give a place back; waiters are woken, unless it was not used."""
         with self._lock:
             self._taken -= 1
             waiting = sorted(self._waiting.items()) if was_used else []

@@ -1,7 +1,7 @@
 """When to try again, as pure functions of what is known.
 
-Five kinds of failure are told apart. *Throttled*: nothing ran, so trying again is free and right. *Unreachable*:
-nothing ran either, but an endpoint that is gone stays gone, so patience is short. *Not ready*: a function that sleeps
+Five kinds of failure are distinguished. *Throttled*: nothing ran, so trying again is free and right. *Unreachable*:
+nothing ran either, but an endpoint that is gone stays gone, so the deadline is short. *Not ready*: an inactive function
 wakes within a minute or two, and is waited for. *Lost* and *died*: the user's code
 may have run in part, so it is run again only as often as the policy says. *The user's exception*: never, unless asked.
 """
@@ -68,7 +68,7 @@ class AttemptHistory:
 def wait_before_retry(
     policy: RetryPolicy, error: Exception, history: AttemptHistory, *, now: float, jitter: float
 ) -> float | None:
-    """Return the seconds to wait before the next attempt, or None to give up. Throttling: see `bears_throttling`.
+    """Return the seconds to wait before the next attempt, or None to stop. Throttling: see `bears_throttling`.
 
     Args:
         policy: The rules.
@@ -94,7 +94,7 @@ def wait_before_retry(
 
 
 def wants_retry(policy: RetryPolicy, kinds: tuple[str, ...]) -> bool:
-    """Tell whether an exception is one that is to be tried again.
+    """Return whether an exception is one that is to be tried again.
 
     Args:
         policy: The rules. A name in `retry_on` means a type and its subclasses, with its module or without.
@@ -113,13 +113,13 @@ def larger_memory_mb(policy: RetryPolicy, error: Exception, memory_mb: int) -> i
 
 
 def bears_throttling(policy: RetryPolicy, history: AttemptHistory, *, now: float, last_success: float) -> bool:
-    """Tell whether work that was refused is to be sent again.
+    """Return whether work that was refused is to be sent again.
 
     Args:
         policy: The rules.
         history: What the work has been through.
         now: Seconds on a clock that does not go back.
-        last_success: When an invocation of the job was last taken: while some are, patience has no end.
+        last_success: When an invocation of the job was last taken: while some are, there is no deadline.
     """
     since = history.throttled_since if history.throttled_since is not None else now
     return now - max(since, last_success) <= policy.throttle_patience_s

@@ -1,4 +1,4 @@
-"""One job under way: what is launched, what is tried again, what is given up.
+"""One job under way: what is launched, retried and abandoned.
 
 Lives in the engine's event loop; nothing here blocks.
 
@@ -54,13 +54,13 @@ from lambdamagic.storage.requests import paid_by
 _DEATHS = (EnvironmentDiedError, FunctionTimedOutError, OutOfMemoryError)
 #: What an argument or a result of one task brings about: it cannot be sent, or cannot come back.
 _OF_ITS_TASKS = (EncodeError, ResultError)
-#: How many durations tell what is late.
+#: How many durations decide which invocation is late.
 _DURATIONS_KEPT = 200
 
 
 @dataclass(eq=False)
 class _Flight:
-    """A unit under way, in one attempt or, when it was late, in two beside each other.
+    """A unit under way, in one attempt or, when it was late, in two at once.
 
     Attributes:
         racers: How many attempts are under way.
@@ -96,12 +96,12 @@ class JobRun:
         self._delivery = delivery_for(self.spec, threads, self._handed_over)
         self._ledger = Ledger(job, clock)
         self._waiting: deque[Unit] = deque()
-        # Throttled, and not to be sent again before a moment; a number of their own orders those of one moment.
+        # Throttled, and not to be sent again before a moment; ties are broken by a sequence number.
         self._resting: list[tuple[float, int, Unit]] = []
         # Only of tasks that have failed before, or are on their way: memory does not grow with what is done.
         self._histories: dict[tuple[int, ...], AttemptHistory] = {}
         self._active: dict[asyncio.Task[None], _Flight] = {}
-        # Attempts whose outcome came from another: nobody waits for them, but what they cost is told if they end.
+        # Attempts whose outcome came from another: they are not waited for, but their cost is reported when they end.
         self._losers: set[asyncio.Task[None]] = set()
         self._durations: dict[str, deque[float]] = {}
         self._next_backup: float | None = None
@@ -155,7 +155,7 @@ class JobRun:
             try:
                 loop.call_soon_threadsafe(self._changed.set)
             except RuntimeError:
-                pass  # the engine was closed: nobody waits any more
+                pass  # the engine was closed: there are no waiters any more
 
         self._wake = wake
         units.on_more(wake)
@@ -212,7 +212,7 @@ class JobRun:
         return None
 
     def _back_up(self, room: int, now: float) -> None:
-        """Nothing is left to send: send again what is late, beside its first attempt."""
+        """Nothing is left to send: send again what is late, in addition to its first attempt."""
         usual = {program: usual_s(seconds) for program, seconds in self._durations.items()}
         alone = {flight for flight in self._active.values() if not flight.has_backup}
         for flight in sorted(alone, key=lambda each: each.began or now):
@@ -251,7 +251,7 @@ class JobRun:
         self._changed.set()
 
     async def _abandon(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Stop waiting for what is under way; tell it to stop where it runs."""
+        """Stop waiting for what is under way; ask it to stop where it runs."""
         running = [task for task in tasks if task.cancel()]
         if running:
             await asyncio.wait(running)  # a round or two: each notes what it leaves behind
@@ -276,7 +276,7 @@ class JobRun:
                 if isinstance(error, ThrottledError) and self._rest(flight, attempt_id, error):
                     return
                 if flight.racers > 1:
-                    flight.racers -= 1  # the other attempt goes on, and decides
+                    flight.racers -= 1  # the other attempt continues, and decides
                     return
                 larger = await self._larger(flight.unit, attempt_id, error)
                 if larger is not None:
@@ -312,8 +312,7 @@ class JobRun:
         except Exception as error:
             # Whatever it is, it is this attempt's: the other tasks have nothing to do with it.
             lost = InvocationLostError(
-                f"an attempt failed in a way that was not foreseen ({type(error).__name__}: {error}); "
-                "whether its code ran is unknown"
+                f"an attempt failed unexpectedly ({type(error).__name__}: {error}); whether its code ran is unknown"
             )
             self._failed(unit, attempt_id, lost, began)
             raise lost from error
@@ -323,7 +322,7 @@ class JobRun:
         self._check_budget()
         response = arrival.response
         if response is not None and response.status == "cancelled":
-            self.stop("cancelled")  # somebody else has left the sign to stop: `lambdamagic cancel`
+            self.stop("cancelled")  # another process has left the sign to stop: `lambdamagic cancel`
         if response is not None and response.status == "timed_out" and not response.tasks:
             raise timed_out(response, self.spec.function, request_id=arrival.request_id)
         return arrival
@@ -334,7 +333,7 @@ class JobRun:
         self._check_budget()
 
     def _won(self, flight: _Flight) -> _Flight:
-        """Let an attempt's outcome be the one that counts; return what goes on if the unit has to be run again."""
+        """Let an attempt's outcome be the one that counts; return what continues if the unit has to be run again."""
         winner = asyncio.current_task()
         assert winner is not None
         flight.is_over = True
@@ -366,7 +365,7 @@ class JobRun:
         # Lambda's own word is kept even when places become free before.
         wait_s = max(error.retry_after_s, 0.0)
         if flight.racers > 1:
-            flight.racers, flight.has_backup = flight.racers - 1, False  # nothing ran; the other attempt goes on
+            flight.racers, flight.has_backup = flight.racers - 1, False  # nothing ran; the other attempt continues
             self._ledger.throttled((), attempt_id, pause_s)
             return True
         if bears_throttling(self.spec.policy, history, now=now, last_success=self._last_success):
@@ -413,7 +412,7 @@ class JobRun:
                 unit.tasks, error.message, attempt_id=attempt_id, may_have_run=may_have_run, wait_s=wait_s
             )
             return wait_s
-        # A program of its own that cannot be read concerns no other unit either, nor does a call that was never taken.
+        # A unit's own program that cannot be read concerns no other unit, nor does a call that was never accepted.
         of_its_own = ProtocolError, ThrottledError
         is_its_own = isinstance(error, _OF_ITS_TASKS) or (unit.program is not None and isinstance(error, of_its_own))
         if is_its_own or (isinstance(error, InvocationError) and not isinstance(error, ThrottledError)):
@@ -423,7 +422,7 @@ class JobRun:
         return None
 
     def _leave_out(self, unit: Unit, error: UnsendableItemsError) -> None:
-        """Fail the tasks whose arguments cannot be sent, and go on with the others."""
+        """Fail the tasks whose arguments cannot be sent, and continue with the others."""
         for position, own in error.errors.items():
             alone = unit.part((unit.tasks[position],)) if unit.part is not None else unit
             self._deliver(Arrival(alone, None, [], own, None))

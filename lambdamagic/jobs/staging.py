@@ -1,4 +1,4 @@
-"""Where bytes go on their way: inline while they fit, else to the bucket, each once."""
+"""How bytes are sent: inline while they fit, otherwise through the bucket, each once."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
 #: A blob of at least this size is worth asking for before it is sent: another session may have sent it.
 _ASK_MIN_BYTES = 8 << 20
 #: How many parts a staged result may have, so that a large one moves in parallel. Each costs every invocation a
-#: presigned URL, and S3 takes up to 5 GB in one PUT.
+#: presigned URL, and S3 accepts up to 5 GB in one PUT.
 RESULT_PARTS = 2
 
 #: The way of an answer into the bucket.
 _STORING_S = 60.0
 
-#: Payloads that were signed anew: those of jobs under way, and of programs of calls.
+#: Payloads that were signed again: those of jobs under way, and of programs of calls.
 _RENEWED_KEPT = 256
 
 
@@ -38,7 +38,7 @@ class Stager:
 
     Args:
         store: The bucket; None where there is none, so that everything must ride inline.
-        clock: Tells when permissions have to be renewed.
+        clock: Says when permissions have to be renewed.
         trust_s: How long what was sent is taken to be there; then the bucket is asked, since objects expire.
     """
 
@@ -168,7 +168,7 @@ class Stager:
         with self._lock:
             sending = None if self._is_trusted(sha256) else self._sending.setdefault(sha256, threading.Lock())
         if sending is not None:
-            with sending:  # who comes second waits for the first one's upload instead of sending it too
+            with sending:  # the second caller waits for the first upload instead of sending it too
                 self._send(store, segment, size, sha256, was_put=was_put)
         return FrameRef(size, sha256, store.presign_get(keys.blob_key(sha256), PRESIGN_EXPIRES_S))
 
@@ -205,8 +205,8 @@ class Stager:
         """
         if self.store is None:
             raise ResultError(
-                "the payload is larger than Lambda's events can hold, and there is no bucket to stage it in",
-                hint="Set a bucket (LAMBDAMAGIC_BUCKET), or ship less (--plan shows what is large)",
+                "the payload exceeds Lambda's limit, and no bucket is set to stage it in",
+                hint="Set a bucket (LAMBDAMAGIC_BUCKET), or send less (--plan shows what is large)",
             )
         return self.store
 
@@ -275,11 +275,11 @@ class Stager:
         return self.required().exists(keys.answer_key(job_id, attempt_id))
 
     def read_answer(self, job_id: str, attempt_id: str, key: bytes) -> bytes:
-        """Return a stored answer, verified. It stays, so that the job can be taken up again after its owner died.
+        """Return a stored answer, verified. It stays, so that the job can be resumed after its owner died.
 
         Raises:
             IntegrityError: It is not signed for this attempt.
-            InvocationLostError: There is none, though somebody has left the last sign.
+            InvocationLostError: There is none, though the last sign of life is there.
         """
         store, name = self.required(), keys.answer_key(job_id, attempt_id)
         try:
@@ -309,7 +309,7 @@ class Stager:
             job_id: Its job.
             attempt_id: Its attempt.
             key: The job's key.
-            keeps: Whether staged parts stay, for somebody who takes the job up later.
+            keeps: Whether staged parts stay, for a process that resumes the job later.
 
         Raises:
             IntegrityError: A staged part is not the function's, by its signature or its digest.
@@ -341,7 +341,7 @@ class Stager:
         return list(split_frames(payload.frames, view))
 
     def answer_parts(self, response: Response, *, job_id: str, attempt_id: str, key: bytes) -> tuple[FrameRef, ...]:
-        """Return where a staged answer lies, for a function that is to read it in its turn.
+        """Return where a staged answer is, for a function that is to read it in its turn.
 
         Raises:
             IntegrityError: It is not the function's.
@@ -355,7 +355,7 @@ class Stager:
         )
 
     def forget_parts(self, response: Response) -> None:
-        """Delete a staged answer that nobody will read any more."""
+        """Delete a staged answer that is no longer needed."""
         if response.payload is not None and response.payload.parts:
             self.required().delete([part.key for part in response.payload.parts])
 

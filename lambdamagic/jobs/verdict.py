@@ -71,7 +71,7 @@ def timed_out(response: Response, function: FunctionRef, *, request_id: str = ""
 
 
 def death_of(document: Any, reply: InvocationReply, report: Report | None, function: FunctionRef) -> LambdaMagicError:
-    """Tell from Lambda's error and the log how the function ended."""
+    """Determine from Lambda's error and the log how the function ended."""
     kind = str(document.get("errorType", "")) if isinstance(document, dict) else ""
     message = str(document.get("errorMessage", document)) if isinstance(document, dict) else str(document)
     details: dict[str, Any] = {"request_id": reply.request_id, "log_tail": reply.log_tail}

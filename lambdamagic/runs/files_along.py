@@ -1,4 +1,4 @@
-"""Files beside a notebook or program: those that go with a job, and those that come back from it."""
+"""Files next to a notebook or program: those that are sent with a job, and those that it returns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def found(patterns: Iterable[str]) -> list[tuple[str, Path]]:
     for pattern in patterns:
         paths = [Path(name) for name in sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))]  # noqa: PTH207
         if not paths:
-            raise CaptureError(f"--file {pattern}: there is no such file in {here}", hint="Nothing was sent")
+            raise CaptureError(f"--file {pattern}: no such file in {here}", hint="Nothing was sent")
         for path in paths:
             for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
                 relative = os.path.relpath(file, here)
@@ -63,7 +63,7 @@ def _is_here(text: str) -> bool:
 
 
 def left_there(outputs: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what there is to say of files that were written and nobody asked for."""
+    """Return a message about files that were written and not requested."""
     told = []
     for names in (entry["written"] for entry in outputs if "written" in entry):
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more files" if len(names) > 3 else "")
@@ -75,7 +75,7 @@ def left_there(outputs: Sequence[dict[str, Any]]) -> list[str]:
 def saved(outputs: Sequence[dict[str, Any]], tasks: Sequence[int] | None = None) -> list[str]:
     """Write the files that came back, and return what there is to say of them.
 
-    A file that is here already with another content stays: what came is written beside it, under another name.
+    A file that is here already with another content stays: the new file is written next to it, under another name.
 
     Args:
         outputs: The record of outputs.

@@ -1,4 +1,4 @@
-"""A run as its front end holds it, whatever it is: a cell, a map, calls, or a job that was taken up again."""
+"""A run as its front end holds it, whatever it is: a cell, a map, calls, or a job that was resumed."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Follower(Protocol):
         """Do what is due; called often."""
 
     def took(self, arrival: Arrival) -> None:
-        """Hear of an arrival, before whoever takes it."""
+        """Handle an arrival, before its consumer does."""
 
     def ended(self) -> None:
-        """Hear of the end, before anybody who waits for it."""
+        """Handle the end, before any waiter does."""
 
 
 class Run:
@@ -44,13 +44,13 @@ class Run:
     Args:
         place: Where it goes.
         request: What is to be run.
-        listeners: Who is told of its events.
+        listeners: The listeners of its events.
         follower: Follows it.
 
     Attributes:
         before: The runs that it is queued behind.
         job: The engine's; None before it has begun.
-        error: What ended it as a whole, when it went on in a thread that it started.
+        error: What ended it as a whole, when it continued in a thread that it started.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        """What runs, for a person."""
+        """A short name of the job, for a person."""
         return self.request.label
 
     @property
@@ -96,7 +96,7 @@ class Run:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether it was told to stop by somebody who wants no more of it."""
+        """Whether the user has cancelled it."""
         return self._stopped == "cancelled"
 
     def queue(self, before: Sequence[Run]) -> None:
@@ -104,7 +104,7 @@ class Run:
         self.before, self._state = tuple(before), "queued"
 
     def announce(self, note: str) -> None:
-        """Tell everybody of it before it can begin.
+        """Announce it to the listeners before it can begin.
 
         Args:
             note: What it waits for, for a person.
@@ -147,7 +147,7 @@ class Run:
 
         Args:
             take: Takes arrivals; what it raises ends the run.
-            ended: Hears of the end before anybody who waits for it, and what ended the run as a whole.
+            ended: Called at the end before any waiter, with the error that ended the run as a whole.
         """
 
         def keep(error: BaseException | None) -> None:
@@ -158,7 +158,7 @@ class Run:
             try:
                 self._carry(take, None, keep)
             except BaseException as error:
-                if error is not self.error:  # else it is raised where somebody asks for the result
+                if error is not self.error:  # else it is raised where the result is read
                     raise
 
         threading.Thread(target=go_on, name="lambdamagic-collector", daemon=True).start()
@@ -172,7 +172,7 @@ class Run:
 
         Raises:
             KeyboardInterrupt: The user stopped it; the job is cancelled, and what arrived before was handed over.
-            LambdaMagicError: It could not begin or go on.
+            LambdaMagicError: It could not begin or continue.
         """
         self._carry(take, between, lambda error: None)
 
@@ -242,7 +242,7 @@ class Run:
                 self._woken.wait(_EVERY_S)
                 self._woken.clear()
                 if self._follower is not None:
-                    self._follower.tick()  # a page that has just loaded its code hears of the job
+                    self._follower.tick()  # a page that has just loaded its code learns of the job
             self._check_cancelled()
             if run.state != "done":
                 ended = _ENDS[run.state]
@@ -285,7 +285,7 @@ class Run:
         return self._ended.wait(timeout_s)
 
     def cancel(self) -> None:
-        """Send no more, and tell what runs to stop; returns at once. Idempotent."""
+        """Send no more, and ask running tasks to stop; returns at once. Idempotent."""
         with self._lock:
             job = self.job
             # What has been done is not cancelled, though its end may not have been taken in yet.
@@ -302,7 +302,7 @@ class Run:
             self.job.give_up()
 
     def found(self, tasks: Sequence[int]) -> None:
-        """Tell of tasks that came while it runs and whose outcomes are known."""
+        """Report tasks that came while it runs and whose outcomes are known."""
         if self.job is not None:
             for task in tasks:
                 self.listeners.emit(TaskFinished(self.job_id, task, False, "", 0.0, time.time(), True))

@@ -17,7 +17,7 @@ class Repeatable(Protocol):
 
     @property
     def label(self) -> str:
-        """What runs, for a person."""
+        """A short name of the job, for a person."""
         ...
 
     def request(self, tasks: Sequence[int], count: int) -> RunRequest:
@@ -34,13 +34,13 @@ class MapWork:
     """A callable and its items, where these stay at hand.
 
     Attributes:
-        label: What runs, for a person.
+        label: A short name of the job, for a person.
         program: The callable, encoded.
-        function: The function that fits it, for the next request; later ones look for it anew.
+        function: The function that fits it, for the next request; later ones look for it again.
         items: The arguments of each task.
         encode: Encodes them.
         sizing: What bounds a chunk.
-        options: What the remote side is told, beside the settings.
+        options: What is sent to the remote side in addition to the settings.
     """
 
     label: str
@@ -52,7 +52,7 @@ class MapWork:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def request(self, tasks: Sequence[int], count: int) -> RunRequest:
-        """Return what runs these tasks."""
+        """Return the function that runs these tasks."""
         cached: tuple[int, ...] = ()
         if len(tasks) < count:
             chosen = frozenset(tasks)

@@ -15,7 +15,7 @@ from lambdamagic.targets.target import Target
 
 
 def target_key(settings: Settings, access: Any = None) -> tuple[Any, ...]:
-    """Return what tells one target from another: settings, and credentials that a program named itself."""
+    """Return what distinguishes one target from another: settings, and credentials that a program named itself."""
     kind = settings.resolved_target()
     if kind == "local":
         return kind, settings.local_port
@@ -45,7 +45,7 @@ class Opened:
         return engine.start(spec, listeners)
 
     def target(self, key: tuple[Any, ...], open_it: Callable[[], Target]) -> Target:
-        """Return a target, opened at first use; one that has died is opened anew.
+        """Return a target, opened at first use; one that has died is opened again.
 
         Raises:
             LambdaMagicError: It is not usable.
@@ -62,12 +62,12 @@ class Opened:
             return target
 
     def is_open(self, key: tuple[Any, ...]) -> bool:
-        """Tell whether a target is open and lives."""
+        """Return whether a target is open and lives."""
         target = self.targets.get(key)
         return target is not None and target.is_alive()
 
     def forget(self, target: Target) -> None:
-        """Close a target; the next run opens it anew."""
+        """Close a target; the next run opens it again."""
         with self._lock:
             self.targets = {key: known for key, known in self.targets.items() if known is not target}
         target.close()
@@ -91,7 +91,7 @@ class Place:
         resolved: The settings in force.
         open_target: Returns the open target.
         start: Begins a job.
-        forget: Has a target opened anew for the next run.
+        forget: Has a target opened again for the next run.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Place:
         if self._target is None:
             return error
         if isinstance(error, CredentialsError):
-            self._forget(self._target)  # the next run looks for credentials anew: the user may have signed in
+            self._forget(self._target)  # the next run looks for credentials again: the user may have signed in
         if isinstance(error, FunctionMissingError):
             self._target.refresh()  # it was there when it was looked at
         return self._target.check(error)

@@ -221,7 +221,7 @@ class ChunkedTasks(Units):
             return self._is_closed and not (self._runs or self._units)
 
     def learn(self, arrival: Arrival) -> None:
-        """Learn how long tasks take, how large their outcomes are, and what an invocation costs beside them."""
+        """Learn how long tasks take, how large their outcomes are, and the overhead of an invocation."""
         response = arrival.response
         if response is None or not response.tasks:
             return
@@ -240,7 +240,7 @@ class ChunkedItems(ChunkedTasks):
     Args:
         encode: Encodes some items.
         sizing: What bounds a chunk.
-        items: All of them, which stay at hand; None for items that are put, and let go once they are taken.
+        items: All of them, which stay at hand; None for items that are put, and released once they are taken.
         runs: Which of those at hand are to run; None for all.
         joins: Whether a chunk may hold tasks of several runs.
     """
@@ -315,13 +315,13 @@ class ChunkedItems(ChunkedTasks):
             try:
                 keep(tasks, self._encode(block, start))
             except UnsendableItemsError as error:
-                # Their tasks fail when they are to be sent; who takes the job up does not know of them.
+                # Their tasks fail when they are to be sent; the process that resumes the job does not know them.
                 sendable = runs_of(task for task in tasks if task - start not in error.errors)
                 for run in sendable:
                     keep(run, self._encode(items[run.start : run.stop], run.start))
                 self._runs += sorted([*sendable, *runs_of(start + each for each in error.errors)], key=_first)
             else:
-                self._runs.append(tasks)  # no chunk lies in two blocks: its arguments could not be pointed at
+                self._runs.append(tasks)  # no chunk is in two blocks: its arguments could not be pointed at
 
 
 def _first(run: range) -> int:

@@ -98,7 +98,7 @@ def _wish(resolved: ResolvedSettings) -> FunctionWish:
 
 
 def budget_of(resolved: ResolvedSettings, target: Target) -> Budget | None:
-    """Return what a job may spend; None for no limit. Where nobody pays, the default is no limit."""
+    """Return what a job may spend; None for no limit. Where AWS does not bill, the default is no limit."""
     limit_usd = resolved.settings.max_cost_usd
     is_asked_for = resolved.origin("max_cost_usd") != "default"
     return Budget(limit_usd) if limit_usd and (target.is_billed or is_asked_for) else None
@@ -110,15 +110,15 @@ class RunRequest:
 
     Attributes:
         kind: `cell` or `map`.
-        label: What runs, for a person.
+        label: A short name of the job, for a person.
         units: Where its work comes from.
         task_count: How many tasks there are, if that is known.
         program: What all units run; None if each brings its own.
         function: The function that fits it, where that was looked up already.
-        options: What the remote side is told, beside the settings.
+        options: What is sent to the remote side in addition to the settings.
         is_program_shared: Whether many invocations run the program.
         cached: Tasks whose outcomes are known already.
-        keep: Hands over the tasks' arguments, where another process may take the job up again.
+        keep: Hands over the tasks' arguments, where another process may resume the job.
         budget: What it may spend together with other jobs; by default its own, see `budget_of`.
         places: Bounds its invocations together with those of other jobs; by default it has its own bound.
         job_id: Its id, where that is known already.
@@ -156,7 +156,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
     """
     settings = resolved.settings
     if settings.retry_on and not settings.retries:
-        raise ConfigError("retry_on has no effect without retries", hint="Say how often: retries=2, or --retries 2")
+        raise ConfigError("retry_on has no effect without retries", hint="Set the number: retries=2, or --retries 2")
     program, is_map = request.program, request.kind == "map"
     function = request.function or fitting_function(resolved, target, program)
     requests = RequestMeter()
@@ -181,7 +181,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         limit = min(limit, function.limits.event_inline_bytes)
     if request.is_program_shared:
         limit = min(limit, SHARED_PROGRAM_LIMIT_BYTES)
-    # Whoever takes up a job of another process has its names, and the values from its own environment.
+    # Whoever resumes a job of another process has its names, and the values from its own environment.
     names = list(dict.fromkeys([*names_of(settings.send_env), *request.options.get("env", ())]))
     with paid_by(requests):
         placed = Payload(()) if program is None else target.stager.place(program.frames, limit_bytes=limit)

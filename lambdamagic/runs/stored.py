@@ -74,7 +74,7 @@ class StoredJob:
 
 
 def find_note(job_id: str) -> JobNote:
-    """Return what this user's history has of a job that can be taken up again.
+    """Return what this user's history has of a job that can be resumed.
 
     Raises:
         JobMissingError: It has nothing, or not what is needed.
@@ -145,16 +145,16 @@ def _answered(stager: Stager, job_id: str, *, task_count: int) -> tuple[str, ...
 
 
 class StoredWork:
-    """A job whose client is gone, as work that can go on. Thread-safe.
+    """A job whose client has gone, as work that can continue. Thread-safe.
 
     Args:
-        place: Where it goes on.
+        place: Where it continues.
         note: What the history has.
         home: The home that its values come to live in.
-        lock: The right to take it up; given back when it is gone on with, which its note then says.
+        lock: The right to resume it; given back when it is continued, which its note then says.
 
     Attributes:
-        label: What runs, for a person.
+        label: A short name of the job, for a person.
         stored: What the bucket has.
         captured: The names that the program had captured, with their values read here.
 
@@ -204,7 +204,7 @@ class StoredWork:
         return [memo[number] for number in wanted]
 
     def fill(self, table: TaskTable) -> None:
-        """Put the outcomes that are there into a table."""
+        """Put the existing outcomes into a table."""
         table.reach(self.stored.task_count)
         spec = self._to_read()
         for attempt in self.stored.answered:
@@ -215,7 +215,7 @@ class StoredWork:
                     table.take(arrival)
 
     def answer_of_cell(self) -> Arrival | None:
-        """Return the answer of a cell, if it is there."""
+        """Return the answer of a cell, if it exists."""
         spec = self._to_read()
         for attempt in reversed(self.stored.answered):
             arrival = self._taken(spec, range(1), attempt)
@@ -242,7 +242,7 @@ class StoredWork:
         return self._amended(job_spec(self._place.resolved, self._place.target, self._request(Units())))
 
     def let_go(self) -> None:
-        """Give the right to take the job up back, where nothing of it was left to do."""
+        """Give back the right to resume the job, if no work was left."""
         if not self._is_taken_up and self._is_mine is not None:
             self._is_mine.release()
             self._is_mine = None
@@ -262,7 +262,7 @@ class StoredWork:
             self._runs(task for task in tasks if task not in sent),
             units=[self._unit(keys.read_attempt_name(each)[1], sent_as=each) for each in under_way],
         )
-        # Its client may have been told to stop; those who run for us must not find that.
+        # Its client may have been asked to stop; our own tasks must not find that request.
         self._stager.required().delete([keys.cancel_key(self._note.job_id)])
         chosen = frozenset(tasks)
         request = self._request(source, cached=tuple(task for task in range(count) if task not in chosen))
@@ -293,7 +293,7 @@ class StoredWork:
         )
 
     def _runs(self, tasks: Iterable[int]) -> list[range]:
-        """Return tasks in runs that lie in one block each; those whose arguments were not kept are left out."""
+        """Return tasks in runs that are in one block each; those whose arguments were not kept are left out."""
         if not self.is_map:
             return runs_of(tasks)
         wanted, found, seen = set(tasks), [], set[int]()
@@ -304,7 +304,7 @@ class StoredWork:
         return found
 
     def _unit(self, tasks: Sequence[int], *, sent_as: str = "") -> Unit:
-        """Return the unit of some neighbors that lie in one block."""
+        """Return the unit of some neighbors that are in one block."""
         if not self.is_map:
             return Unit((0,), sent_as=sent_as)
         block = next((each for each in self.stored.blocks if tasks[0] in each and tasks[-1] in each), None)

@@ -1,4 +1,4 @@
-"""What came of a run's tasks: read as it arrives, looked up where it is known, kept or handed on."""
+"""The outcomes of a run's tasks: read as they arrive, looked up where it is known, kept or handed on."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def memo_of(store: ObjectStore | None, home: Home, program: Program, fn: Callabl
     """Return what is known of a callable.
 
     Raises:
-        NoFingerprintError: It cannot be told from others, or there is no bucket.
+        NoFingerprintError: It cannot be distinguished from others, or there is no bucket.
     """
     if store is None:
         raise NoFingerprintError("there is no bucket")
@@ -69,7 +69,7 @@ def memo_of(store: ObjectStore | None, home: Home, program: Program, fn: Callabl
 
 
 def exception_of(failure: Failure, check: Callable[[Exception], Exception]) -> BaseException:
-    """Return what is to be raised for a failed task; `check` tells whether the target itself has failed."""
+    """Return what is to be raised for a failed task; `check` says whether the target itself has failed."""
     if failure.error is None:
         return reassemble(failure.records)
     return check(failure.error) if isinstance(failure.error, Exception) else failure.error
@@ -194,7 +194,7 @@ class TaskTable(Outcomes):
         return sorted(self.missing + (list(self.failures) if failed else []))
 
     def forget(self, tasks: Sequence[int]) -> None:
-        """Let go of the outcomes of tasks that are to run again."""
+        """Release the outcomes of tasks that are to run again."""
         with self._changed:
             for task in tasks:
                 self._failures.pop(task, None)
@@ -256,7 +256,7 @@ class TaskStream(Outcomes):
         self._waiting.update(found)
 
     def take_from(self, number: int, deadline: float | None) -> list[Any]:
-        """Return the outcomes of this task and of those after it that are there, in order; empty after the end.
+        """Return the outcomes of this task and of the following ones that exist, in order; empty after the end.
 
         Args:
             number: The first task wanted; waited for.

@@ -1,4 +1,4 @@
-"""Environment variables that go along: secrets, which are taken when a job begins and stand in its events only."""
+"""Environment variables that are sent along: secrets, which are taken when a job begins and are in its events only."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def values_of(names: Iterable[str], *, mode: str = "sync", environ: Mapping[str,
             shown = name.partition("=")[0]
             raise ConfigError(
                 f"{shown}: --env takes the names of environment variables, not values",
-                hint=f"set it where no notebook keeps it (os.environ, .env, the shell), then --env {shown}",
+                hint=f"Set it outside the notebook (.env, the shell) or in os.environ, then use --env {shown}",
             )
         if name not in environ:
             raise ConfigError(
                 f"the environment variable {name} is to go along, and it is not set here",
-                hint=f"set os.environ[{name!r}] in a cell before, or leave {name} out",
+                hint=f"Set os.environ[{name!r}] first, or leave {name} out",
             )
     if names and mode == "trigger":
         raise ConfigError(
             f"{', '.join(names)} cannot go along in mode trigger, which stores each request in the bucket",
-            hint="use mode sync or event for jobs that need secrets",
+            hint="Use mode sync or event for jobs that need secrets",
         )
     return {name: environ[name] for name in names}

@@ -34,7 +34,7 @@ def test_files_go_along_under_their_relative_paths(notebook, tmp_path):
     read = notebook.ok("%%lambda_map --file data n in range(2)\nPath('data/deep/one.txt').read_text() * n").value
     assert read == ["", "one"]
     error = notebook.fails("1", "--file nowhere.csv").error
-    assert str(error).startswith("--file nowhere.csv: there is no such file")
+    assert str(error).startswith("--file nowhere.csv: no such file")
     assert "is not below the present folder" in str(notebook.fails("1", "--file /etc/hostname").error)
     assert notebook.remote("Path('two.txt').exists()").value is False
 
