@@ -73,7 +73,7 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
 
     @property
     def _workers(self) -> LambdaExecutor | None:
-        """What runs batches; by this name others look for it, as joblib's own backend has it."""
+        """The executor of the batches; libraries look it up by this name, as on joblib's own backend."""
         return self._executor
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:

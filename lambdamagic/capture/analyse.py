@@ -43,7 +43,7 @@ def plan_cell(
         bound_before: Names surely bound before the first instruction (the variable of %%lambda_map).
         hidden: Names of the namespace that are the shell's and not the user's.
         first_line: The line of the notebook's cell on which source begins.
-        cell_dir: The notebook's folder, to find modules beside it.
+        cell_dir: The notebook's folder, to find modules next to it.
         transform: Turns IPython syntax into Python, for the bodies of %%time and %timeit.
         flags: Compiler flags of the __future__ features on in the notebook.
 

@@ -42,7 +42,7 @@ def compile_cell(source: str, filename: str, first_line: int = 1, flags: int = 0
     tree = compile(padded, filename, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
     assert isinstance(tree, ast.Module)
     if not tree.body:
-        raise CaptureError("the cell is empty: there is nothing to run", hint="Write the code below the %%lambda line.")
+        raise CaptureError("the cell is empty", hint="Write the code below the %%lambda line")
     last = tree.body[-1]
     runs, value_name = tree, None
     if isinstance(last, ast.Expr) and not _is_silenced(padded):

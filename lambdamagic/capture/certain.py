@@ -1,4 +1,4 @@
-"""Names that a cell evaluates whatever happens, so that one which exists nowhere is told before anything is sent."""
+"""Names that a cell evaluates whatever happens, so that an undefined one is reported before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 def surely_evaluated(tree: ast.Module) -> dict[str, int]:
     """Return the names which the cell surely evaluates at its top level, with the line of the first time.
 
-    What stands in nested functions, branches, loops, try and with is left out: whether it runs, or whether its
+    What is in nested functions, branches, loops, try and with is left out: whether it runs, or whether its
     NameError is caught, is not known.
     """
     names: dict[str, int] = {}

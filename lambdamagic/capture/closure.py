@@ -1,6 +1,6 @@
 """From a value of the notebook to the notebook code that it holds, which reads the notebook's names in turn.
 
-Only looks: calls no method of the user's, so that capture changes nothing. The work is bounded; what lies beyond
+Only looks: calls no method of the user's, so that capture changes nothing. The work is bounded; anything beyond
 the bounds is not in `visited_functions`: what the encoder then meets is planned by `plan_met`.
 """
 
@@ -167,7 +167,7 @@ class _Walk:
         yield from (fn.__kwdefaults__ or {}).values()
         yield from vars(fn).values()
         for annotation in fn.__annotations__.values():
-            # They travel with the function, though nothing of them runs: only where they come from matters.
+            # They are sent with the function, though no code of them runs: only where they come from matters.
             kind = annotation if issubclass(type(annotation), type) else type(annotation)
             self.needs(_module_of(kind), f"annotation of {fn.__qualname__}")
 

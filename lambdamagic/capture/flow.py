@@ -2,7 +2,7 @@
 
 A forward dataflow over the control-flow graph, exception table included. A name is *gone* at a point when on
 every path to it the name was bound or deleted: nothing there can see the value from before, so that value need
-not be shipped. Beside that, the functions that may have been defined (`Define`) on some path are kept, so that
+not be shipped. Next to that, the functions that may have been defined (`Define`) on some path are kept, so that
 what they read counts where their name is loaded.
 
 Both sets are bits of an int, and a block of straight code is one step: cells are small, but a generated one is not.
@@ -38,7 +38,7 @@ class Scope(enum.Enum):
     """Where a code object's *_NAME opcodes look."""
 
     MODULE = "module"  # the globals
-    CLASS = "class"  # a dictionary of its own, then the globals
+    CLASS = "class"  # a separate dictionary, then the globals
     FUNCTION = "function"  # there are none
 
 
@@ -69,7 +69,7 @@ class Flow:
     """The dataflow of one code object.
 
     Args:
-        code: What to analyse; nested code objects are not entered.
+        code: The code to analyze; nested code objects are not entered.
         scope: Where its *_NAME opcodes look.
         gone: Names that are gone before the first instruction.
         star: Gives the names that a star import surely binds.
@@ -188,7 +188,7 @@ class Flow:
         return blocks
 
     def _swallowing_jumps(self) -> set[int]:
-        """The jumps by which a with statement would go on after an exception, where it is known not to."""
+        """The jumps by which a with statement would continue after an exception, where it is known not to."""
         jumps: set[int] = set()
         if self._strict_withs:
             asked = False

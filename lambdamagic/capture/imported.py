@@ -25,7 +25,7 @@ class Imported(NamedTuple):
         level: The number of leading dots.
         module: What follows them; "" for `from . import name`.
         members: The names after `import` in a `from` statement.
-        is_optional: Whether the file goes on without it (`try: ... except ImportError:`).
+        is_optional: Whether the file continues without it (`try: ... except ImportError:`).
     """
 
     level: int

@@ -1,4 +1,4 @@
-"""The calls that IPython makes of `!cmd`, `%magic` and `%%magic`: which can run remotely, and what they read.
+"""The calls that IPython turns `!cmd`, `%magic` and `%%magic` into: which can run remotely, and what they read.
 
 IPython's own transformation has happened before: `!ls {x}` arrives as `get_ipython().system('ls {x}')`.
 """
@@ -68,7 +68,7 @@ def refuse_unsupported(call: Embedded) -> None:
         return
     raise UnsupportedInCellError(
         f"line {call.line}: {shown} cannot run on Lambda",
-        hint=f"Move {shown} to a cell without %%lambda. These work remotely: {others}.",
+        hint=f"Move {shown} to a cell without %%lambda. These work remotely: {others}",
     )
 
 

@@ -1,6 +1,6 @@
 """The modules of the user's own project, which the function does not have: shipped as source files.
 
-Nothing is imported to find them: loaded modules tell where they are, and others are looked up by their finders.
+Nothing is imported to find them: loaded modules say where they are, and others are looked up by their finders.
 What they import themselves is read from their source text.
 """
 
@@ -88,9 +88,9 @@ def own_modules(
             total += sum(size_of(path) for _, path in files)
             if total > MAX_TOTAL_BYTES or len(files) > MAX_FILES:
                 raise CaptureError(
-                    f"the module {top!r} ({_where(place)}) is too large to ship: {len(files)} files,"
+                    f"the module {top!r} ({_where(place)}) is too large to send: {len(files)} files,"
                     f" {total / 1e6:.1f} MB of at most {MAX_TOTAL_BYTES / 1e6:.0f} MB with what it imports",
-                    hint=f"Install {top!r} in the function, move its data away, or leave it out with --exclude {top}.",
+                    hint=f"Install {top!r} in the function, move its data away, or leave it out with --exclude {top}",
                 )
             found[top] = OwnModule(top, files, reason)
             modules[top] = modules_in(files)
@@ -168,7 +168,7 @@ def _place_of_spec(spec: importlib.machinery.ModuleSpec | None) -> _Place | None
 
 def _find_top(name: str, cell_dir: Path | None) -> importlib.machinery.ModuleSpec | None:
     try:
-        # A top-level name has no parent that this could import; editable installs have finders of their own.
+        # A top-level name has no parent that this could import; editable installs have their own finders.
         spec = importlib.util.find_spec(name)
     except (ImportError, AttributeError, ValueError):  # ValueError: loaded, and it has no spec
         spec = None

@@ -52,7 +52,7 @@ class Nested(NamedTuple):
 
     code: CodeType
     line: int
-    shallow: bool = False  # the function that it makes comes as a Define of its own
+    shallow: bool = False  # the function that it makes comes as a separate Define
 
 
 class Import(NamedTuple):
@@ -74,7 +74,7 @@ class StarImport(NamedTuple):
 
 
 class Embedded(NamedTuple):
-    """A call that carries code as constant text: exec, eval, or one that IPython makes of !cmd and %magic."""
+    """A call that carries code as constant text: exec, eval, or one that IPython generates for !cmd and %magic."""
 
     function: str
     line: int
@@ -128,7 +128,7 @@ def events_of(code: CodeType) -> CodeEvents:
 
 
 def lines_of(code: CodeType) -> tuple[Any, ...]:
-    """Return what tells code from its like on other lines: until Python 3.12, code objects compare without them."""
+    """Return what distinguishes code from equal code on other lines: until Python 3.12, comparing ignores lines."""
     return (code.co_linetable, *(lines_of(nested) for nested in code.co_consts if isinstance(nested, CodeType)))
 
 

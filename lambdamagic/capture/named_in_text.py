@@ -80,7 +80,7 @@ def words_in(codes: Iterable[Any]) -> set[str]:
 
 
 def looks_up(code: CodeType, used: set[str]) -> bool:
-    """Whether code looks names up by a text that it does not hold as a constant argument: that was analysed already."""
+    """Whether code looks names up by a text that it does not hold as a constant argument: that was analyzed already."""
     return not used.isdisjoint(LOOKS_UP) or (not used.isdisjoint(_RUNS_TEXT) and _computes_text(code))
 
 

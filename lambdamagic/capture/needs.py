@@ -30,7 +30,7 @@ from lambdamagic.capture.summary import Summary, Transform, nested_summaries, su
 from lambdamagic.capture.withs import lines_that_do_not_swallow
 from lambdamagic.errors import CaptureError
 
-# What a module's namespace holds of its own accord; the remote one has its own.
+# What a module's namespace holds by itself; the remote one has its own.
 MODULE_NAMES = frozenset(
     {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__builtins__", "__builtin__"}
     | {"__annotations__", "__path__", "__cached__", "__dict__", "__session__", "get_ipython"}
@@ -123,13 +123,13 @@ class Needs:
             if name not in self._namespace:
                 near = difflib.get_close_matches(name, [n for n in self._namespace if n not in self._hidden], n=1)
                 raise CaptureError(
-                    f"there is no name {name!r} in the notebook to ship",
-                    hint=f"Did you mean {near[0]!r}?" if near else "Define it first, or leave it out of --input.",
+                    f"no name {name!r} in the notebook",
+                    hint=f"Did you mean {near[0]!r}?" if near else "Define it first, or leave it out of --input",
                 )
             self._need(_Use(name, "asked for with --input", False, 0), State(0, 0))
 
     def add_cell(self, cell: Cell, gone: Sequence[str]) -> None:
-        """Take what a cell needs; gone are the names that are bound anew before it begins."""
+        """Take what a cell needs; gone are the names that are bound again before it begins."""
         strict_withs: frozenset[int] = frozenset()
         if "with" in cell.source:
             strict_withs = lines_that_do_not_swallow(cell.tree, self._namespace, gone, self._hidden)
@@ -175,7 +175,7 @@ class Needs:
             why = "it may be looked up"
         else:
             words, why = set(), ""
-        # A text may have a name of its own: `exec(code)`.
+        # A text may have a separate name: `exec(code)`.
         texts = tuple(value for name in self._captured if type(value := self._namespace.get(name)) is str)
         words |= named_in_text.words_in([*codes, texts])
         for name in [name for name in self._namespace if name in words and not name.startswith("_")]:
@@ -314,7 +314,7 @@ class Needs:
             return ""
 
     def _submodules(self) -> frozenset[str]:
-        """Modules that the code reaches as attributes of others, and which were loaded by somebody's import."""
+        """Modules that the code reaches as attributes of others, and which were loaded by the user's import."""
         statements = self.totals.imports + self._captured_imports
         imported = {statement.alias: statement for statement in statements if statement.alias}
         found = set()
@@ -359,7 +359,7 @@ class Needs:
         deleted = {**self._captured_deletes, **self.totals.deleted}
         for name, line in deleted.items():
             # Also where the cell deletes what it bound itself: unless something of the name was there before, its
-            # absence afterwards would not tell "deleted" from "never came to that".
+            # absence afterwards would not distinguish "deleted" from "never reached".
             self._take(_Use(name, f"deleted on line {line}", True, line))
         ordered = sorted(self._captured.values(), key=lambda use: use.line)
         submodules = self._submodules()

@@ -1,7 +1,7 @@
-"""Decode bytecode of CPython 3.11 to 3.13 into instructions, and tell what each opcode does to control flow.
+"""Decode bytecode of CPython 3.11 to 3.13 into instructions, and say what each opcode does to control flow.
 
 The standard `dis` builds a rich object per instruction, which costs more than the whole analysis; a cell's
-plan is made while the user waits. This module knows nothing of names: see `events`.
+plan is made while the user waits. This module does not know names: see `events`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files of the user's own modules, which may lie in a zip file, as `zipimport` has them."""
+"""Files of the user's own modules, which may be in a zip file, as `zipimport` has them."""
 
 from __future__ import annotations
 

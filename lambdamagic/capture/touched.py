@@ -42,9 +42,9 @@ def touched_names(
     transform: Transform,
     flags: int = 0,
 ) -> Touched:
-    """Tell what a cell does to names. Nothing is run or changed.
+    """Return what a cell does to names. Nothing is run or changed.
 
-    A name in the text of a shell command or of a magic counts as read; so does one that stands in a string of a cell
+    A name in the text of a shell command or of a magic counts as read; so does one that is in a string of a cell
     that calls `globals`, `exec` or the like.
 
     Args:
@@ -96,7 +96,7 @@ def _star(star: StarImport, cell_dir: Path | None) -> StarNames:
 
 
 def _with_reads(tree: ast.Module, names: Collection[str]) -> ast.Module:
-    """Return the cell with each name read at its end: a read that sees nothing from before tells that it is rebound."""
+    """Return the cell with each name read at its end: a read that sees nothing from before says that it is rebound."""
     reads = [ast.Expr(ast.Name(name, ast.Load())) for name in names]
     return ast.fix_missing_locations(ast.Module([*tree.body, *reads], []))
 

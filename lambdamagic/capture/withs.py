@@ -40,12 +40,12 @@ _KNOWN_FUNCTIONS = frozenset(
 def lines_that_do_not_swallow(
     tree: ast.Module, namespace: Mapping[str, Any], bound_before: Iterable[str] = (), hidden: Container[str] = ()
 ) -> frozenset[int]:
-    """Return the lines of the heads of those with statements that surely go on only if their body went through.
+    """Return the lines of the heads of those with statements that surely continue only if their body went through.
 
     Args:
         tree: The cell.
         namespace: The notebook's globals.
-        bound_before: Names of which the namespace no longer tells the value.
+        bound_before: Names whose value the namespace no longer shows.
         hidden: Names of the namespace that are not there remotely, such as IPython's own `open`.
     """
     withs = [node for node in ast.walk(tree) if isinstance(node, ast.With | ast.AsyncWith)]

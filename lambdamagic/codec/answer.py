@@ -37,7 +37,7 @@ class Lost:
         what: Its name, or what else it is called.
         section: `bound` (the cell bound the name to it), `update` (the cell changed it in place), `own` (a module of
             the user's own holds it), `kept` (one holds it in the notebook) or `value`.
-        has_ended: Whether it was closed, shut down or over before it was lost, so that nothing of use is missing.
+        has_ended: Whether it was closed, shut down or over before it was lost, so that nothing useful is missing.
     """
 
     what: str
@@ -102,7 +102,7 @@ def write_answer(
         mutations: Whether changes in place come back; otherwise changed objects travel whole where a bound name
             refers to them.
         settings: Settings of the process that the cell changed; see `codec.process_settings`.
-        own: The user's own modules; None where nothing of them comes back.
+        own: The user's own modules; None if no part of them comes back.
     """
     dirty, replaced = tracker.changes() if tracker is not None else ([], [])
     if not mutations:

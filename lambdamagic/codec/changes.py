@@ -140,7 +140,7 @@ class _Ended:
 
 def _end(target: Any) -> None:
     if hasattr(target, "close"):
-        target.close()  # nothing of it runs, as it has not begun here
+        target.close()  # no code of it runs, as it has not begun here
     else:
         # An asynchronous generator ends in an event loop: by hand where there is none to wait for.
         with contextlib.suppress(StopIteration, StopAsyncIteration):

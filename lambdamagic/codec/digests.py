@@ -1,7 +1,7 @@
-"""Digests of objects with a pickling of their own, by which their changes are found.
+"""Digests of objects with a separate pickling, by which their changes are found.
 
-A digest covers what is the object's alone. Other objects of the payload that it refers to have pictures of their own,
-and stand in it by identity: so a change of one is not taken for a change of all that hold it, a graph of a thousand
+A digest covers what is the object's alone. Other objects of the payload that it refers to have their own pictures,
+and are in it by identity: so a change of one is not taken for a change of all that hold it, a graph of a thousand
 artists costs a thousand small digests and not a thousand of the whole, and its depth does not matter.
 """
 
@@ -25,7 +25,7 @@ class Digest(NamedTuple):
     Attributes:
         making: Digest of what it is made from, by which it stays itself.
         state: Digest of what it is given afterwards.
-        refers_to: The objects of the payload that stand in it by identity.
+        refers_to: The objects of the payload that are in it by identity.
     """
 
     making: bytes
@@ -42,7 +42,7 @@ class Digests:
 
     Args:
         home: Where the objects live.
-        known: The objects with pictures of their own, by `id`.
+        known: The objects with their own pictures, by `id`.
     """
 
     def __init__(self, home: Home, known: Mapping[int, Any]) -> None:

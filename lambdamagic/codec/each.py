@@ -80,7 +80,7 @@ def read_each(
 
 
 def _read_rest(decoder: Decoder, done: int, error: BaseException) -> Iterator[Any]:
-    """Read on with the slow unpickler, which can go on behind what raises."""
+    """Read on with the slow unpickler, which can continue behind what raises."""
     count = 0
     while not decoder.is_at_end:
         try:

@@ -1,7 +1,7 @@
 """Objects of answers that came before, which a later answer can refer to.
 
 A cell that runs behind another on Lambda begins with the other's program and answer. What it gives back may hold
-objects of that answer; these have numbers of their own, above all that the cell's program has.
+objects of that answer; these have their own numbers, above all that the cell's program has.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def refers_to_earlier(numbers: Iterable[int]) -> bool:
 def without_unused(numbers: list[int], stream: bytes | bytearray | memoryview) -> list[int]:
     """Return an answer's numbers with those of earlier answers' objects only where the answer refers to them.
 
-    An answer lists all objects that it could refer to. Who reads it need not have the earlier answers if it refers to
+    An answer lists all objects that it could refer to. The reader need not have the earlier answers if it refers to
     none of their objects; number 0, which every program has, takes the place of these.
 
     Args:

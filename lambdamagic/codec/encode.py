@@ -4,7 +4,7 @@ A pickler numbers what it writes and an unpickler what it reads, in the same ord
 sides have the same numbers for the same objects, for free. The way back uses that: the answering pickler starts with
 these numbers in its memo, and whatever it meets that came from the client is written as a number, which the client's
 unpickler, primed likewise, turns into the very object that the notebook has. That is how aliases and identities stay
-true without a table of our own and without a call per object.
+true without a separate table and without a call per object.
 """
 
 from __future__ import annotations
@@ -190,9 +190,9 @@ class Decoder:
         frames: Frame 0 is the stream. Buffers should be writable where arrays must be.
         home: The namespace that the code is read into.
         primed: Objects that the writer referred to by number, in order.
-        missing: Called with (module, name, error) for what cannot be imported here; its return stands in for it.
+        missing: Called with (module, name, error) for what cannot be imported here; its return is in for it.
             Without it the error is raised.
-        salvages: Whether to go on where the code of a class raises, and put placeholders there; slow.
+        salvages: Whether to continue where the code of a class raises, and put placeholders there; slow.
     """
 
     def __init__(
@@ -279,7 +279,7 @@ class _Stream(io.BytesIO):
         self._size = data.nbytes if isinstance(data, memoryview) else len(data)
 
     def at_end(self) -> bool:
-        """Tell whether all parts were read."""
+        """Return whether all parts were read."""
         return self.tell() >= self._size
 
 

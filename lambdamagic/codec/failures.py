@@ -273,7 +273,7 @@ def comes_from_the_object(error: BaseException) -> bool:
 
 
 def let_go(error: _Error) -> _Error:
-    """Return an exception that holds nothing of what its frames had in hand: neither it nor those behind it."""
+    """Return an exception that holds no value of its frames: neither it nor those behind it."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:

@@ -2,10 +2,10 @@
 
 A pickle is not fit for that: two equal strings are written apart or as one by their identities, sets by the order of
 their hashes, classes under names that are drawn at random, code with the line where it stood. Here the walk is over
-what pickling would carry, in a form of its own. Where equality cannot be told, the digests differ, or there is none.
+what pickling would carry, in a separate form. Where equality is unknown, the digests differ, or there is none.
 
 - Sets have no order; dictionaries have theirs, as code can see it.
-- Immutable values are told by content only. Mutable ones that occur twice are told from two equal ones.
+- Immutable values are reported by content only. Mutable ones that occur twice are reported from two equal ones.
 - Functions are their code (not its file and lines), defaults, closures and attributes; the globals that they read are
   for the caller to add. What an import finds is its name.
 """
@@ -41,7 +41,7 @@ _CODE = (
 
 
 class NoFingerprintError(Exception):
-    """It cannot be told whether the object equals another one."""
+    """It is unknown whether the object equals another one."""
 
 
 def fingerprint(value: Any, home: Home) -> str:
@@ -49,7 +49,7 @@ def fingerprint(value: Any, home: Home) -> str:
 
     Args:
         value: The object; a shared one is what it was when it was put.
-        home: Tells what is the notebook's own code.
+        home: Says what is the notebook's own code.
 
     Raises:
         NoFingerprintError: There is none.
@@ -159,7 +159,7 @@ class _Walk:
         if namespace is not self._home.namespace:
             module = sys.modules.get(str(namespace.get("__name__")))
             if module is None or vars(module) is not namespace:
-                raise NoFingerprintError(f"function {function.__qualname__} has globals of its own")
+                raise NoFingerprintError(f"function {function.__qualname__} has separate globals")
             self._put("globals", module.__name__.encode())
         self._name("code", function)
         self.feed(function.__code__)

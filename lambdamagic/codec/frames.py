@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Segment: TypeAlias = bytes | bytearray | memoryview
 
-#: Buffers smaller than this stay in the pickle stream: a frame of its own costs more than copying 4 KiB.
+#: Buffers smaller than this stay in the pickle stream: a separate frame costs more than copying 4 KiB.
 OUT_OF_BAND_MIN_BYTES = 4096
 #: Buffers of a shared object below this are staged together: a request for each would cost more than a copy.
 _ALONE_MIN_BYTES = 1 << 20
@@ -51,11 +51,11 @@ class Written:
 
     Attributes:
         frame_sizes: Of the stream and its buffers.
-        pieces: The same bytes as they are staged: large buffers alone, what lies between them joined.
+        pieces: The same bytes as they are staged: large buffers alone, the bytes between them joined.
         sha256: Of each piece.
         digest: Names the content: made of these.
         shared: What it refers to in turn.
-        is_of_home: Whether the notebook's own functions or classes are in it, so that it means the same only beside
+        is_of_home: Whether the notebook's own functions or classes are in it, so that it means the same only next to
             the same program.
         functions: The notebook's functions in it.
         modules: The modules that it refers to.

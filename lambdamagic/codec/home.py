@@ -58,7 +58,7 @@ class Home:
         self._detached: dict[int, Any] = {}
         #: The user's own modules that the function has imported, full names: it has shown what they print then.
         self.imported_there: set[str] = set()
-        #: What a person should be told after decoding, one sentence each.
+        #: What a person should be reported after decoding, one sentence each.
         self.notices: list[str] = []
 
     def is_own_name(self, module_name: object) -> bool:
@@ -132,10 +132,10 @@ class Home:
         """Find the class that a reference means.
 
         If the notebook redefined the class while the job ran, the notebook's new class is meant, since
-        `isinstance(result, C)` must hold there; the user is told.
+        `isinstance(result, C)` must hold there; the user is reported.
 
         Raises:
-            LookupError: The class is gone and nothing of that name took its place.
+            LookupError: The class is gone and no other of that name replaced it.
         """
         cls = self.known(token)
         sent_as = self._by_name.get(token)
@@ -165,16 +165,16 @@ class Home:
         return id(function) in self._named
 
     def note_detached(self, array: Any) -> None:
-        """Remember an array of the asking side whose elements lie otherwise there."""
+        """Remember an array of the asking side with another memory layout."""
         if self.answers:
             self._detached[id(array)] = array
 
     def is_detached(self, array: Any) -> bool:
-        """Whether the elements of an array lie otherwise on the asking side."""
+        """Whether an array has another memory layout on the asking side."""
         return id(array) in self._detached
 
     def take_notices(self) -> list[str]:
-        """Return what should be told and forget it."""
+        """Return what should be reported and forget it."""
         notices, self.notices = self.notices, []
         return notices
 
@@ -206,7 +206,7 @@ def active() -> Home:
 
 
 def is_importable(value: Any, module_name: str | None, qualname: str | None, *, home: Home) -> bool:
-    """Tell whether `value` is what importing `module_name` and walking `qualname` gives on the other side too."""
+    """Return whether `value` is what importing `module_name` and walking `qualname` gives on the other side too."""
     if not module_name or not qualname or home.is_own_name(module_name) or "<locals>" in qualname:
         return False
     found: Any = sys.modules.get(module_name)

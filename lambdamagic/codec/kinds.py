@@ -96,7 +96,7 @@ def _classify(cls: type) -> int:
 
 
 def _is_plain(cls: Any) -> bool:
-    """Tell whether instances are nothing but attributes, rebuilt by pickle's default."""
+    """Return whether instances are nothing but attributes, rebuilt by pickle's default."""
     return (
         cls.__reduce_ex__ is object.__reduce_ex__
         and cls.__reduce__ is object.__reduce__

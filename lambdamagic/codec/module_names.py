@@ -1,7 +1,7 @@
 """Whose is an object: found by identity in the modules that are loaded, before anything of it is pickled.
 
 `from random import random`, `from os import environ`, a registry, a singleton: what a module holds is the module's, on
-either side, and a copy would be another object. Only what has an identity of its own is looked for: a number, a string
+either side, and a copy would be another object. Only what has a separate identity is looked for: a number, a string
 or a compiled pattern may be anybody's.
 """
 
@@ -137,7 +137,7 @@ def _installed() -> tuple[str, ...]:
 
 
 def _is_bound_by(module: str, name: str) -> bool:
-    """Whether a module's own source names what it holds: somebody else may have put an object of theirs there."""
+    """Whether a module's own source names what it holds: another process may have put an object of theirs there."""
     file = vars(sys.modules[module]).get("__file__")
     if not isinstance(file, str) or not file.endswith(".py"):
         return True

@@ -1,6 +1,6 @@
 """What the user's own modules hold: sent as differences from a fresh import, and brought back likewise.
 
-The function imports the modules anew. What the notebook's hold is put into theirs before the cell runs: lists,
+The function imports the modules again. What the notebook's hold is put into theirs before the cell runs: lists,
 dictionaries, sets and instances are filled in place, so that what the modules themselves keep of them stays true, and
 anything else is set. After the cell, what their places hold otherwise than before travels back.
 """
@@ -261,6 +261,6 @@ class _Quiet(io.TextIOBase):
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Show nothing of what modules print that are imported here since they were imported, and printed, there."""
+    """Hide what modules print when they are imported here: they were imported, and printed it, there."""
     with contextlib.redirect_stdout(_Quiet(sys.stdout)), contextlib.redirect_stderr(_Quiet(sys.stderr)):
         yield

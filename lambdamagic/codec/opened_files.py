@@ -1,4 +1,4 @@
-"""Files opened for reading: they travel with their content and where they stand in it."""
+"""Files opened for reading: they travel with their content and where they are in it."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class DeepPickler(_Pickler):  # type: ignore[misc]  # typeshed leaves out what i
 
 def _refuse_live_resources(obj: Any) -> None:
     # dill "carries" these by making others like them on the far side: an open file of another machine, a lock
-    # that nobody shares. In `auto` that would hide a mistake, so they are refused as plain pickle refuses them.
+    # that is shared with no one. In `auto` that would hide a mistake, so they are refused as plain pickle refuses them.
     if isinstance(obj, _LIVE_RESOURCES):
         module = type(obj).__module__
         name = type(obj).__name__ if module == "builtins" else f"{module}.{type(obj).__name__}"
@@ -118,7 +118,7 @@ def make_pickler(
                 _refuse_live_resources(obj)
             return mine
 
-    # dill writes a dictionary that equals that of `__main__` as that one, and means the `__main__` of its own import.
+    # dill writes a dictionary that equals that of `__main__` as that one, and means the `__main__` that it imported.
     dill._dill._main_module = sys.modules["__main__"]
     made: AnyPickler = DillPickler(file, PICKLE_PROTOCOL, buffer_callback=buffer_callback)
     return made
@@ -194,7 +194,7 @@ def dump_deep(pickler: AnyPickler, value: Any) -> None:
 
 
 def serializer_versions() -> dict[str, str]:
-    """Return the versions of the serialisers that have been used in this process."""
+    """Return the versions of the serializers that have been used in this process."""
     found = {}
     for name in ("dill", "cloudpickle"):
         module = sys.modules.get(name)

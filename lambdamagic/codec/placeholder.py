@@ -8,7 +8,7 @@ from lambdamagic.errors import ResultError
 
 
 class Placeholder:
-    """Stands in the notebook for a value that was bound remotely and that no pickler can carry.
+    """Replaces, in the notebook, a value that was bound remotely and cannot be pickled.
 
     Its repr says what it is; any use of it raises `ResultError` with the reason and what to do.
     """

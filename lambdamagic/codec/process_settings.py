@@ -1,7 +1,7 @@
 """Settings of a process that cells make and rely on: they go there with a cell and come back from it.
 
-The streams of random numbers go on where the kernel's stand; filters of warnings, the decimal context, and options of
-NumPy, pandas and matplotlib travel as far as they differ from their defaults. Only modules that are loaded are asked.
+Random number streams continue from the kernel's; filters of warnings, the decimal context, and options of NumPy,
+ pandas and matplotlib travel as far as they differ from their defaults. Only modules that are loaded are asked.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _filters(module: Any) -> list[Any]:
-    """Return the filters that code of the user's has put before those that are there from the beginning."""
+    """Return the filters that the user's code has added before the initial ones."""
     found: list[Any] = module.filters
     count = len(found) - len(_at_first)
     if count <= 0 or found[count:] != _at_first:
@@ -136,7 +136,7 @@ _at_first: list[Any] = []
 
 
 def note_first_filters() -> None:
-    """Take the filters of warnings that are there now for those that the user has not made."""
+    """Regard the current filters of warnings as the initial ones."""
     _at_first[:] = warnings.filters
 
 

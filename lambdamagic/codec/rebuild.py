@@ -81,7 +81,7 @@ def own_attribute(module_name: str, name: str) -> Any:
 
 
 class _SysStream:
-    """A stream of `sys` by its name: whatever stands there when it is used."""
+    """A stream of `sys` by its name: whatever is there when it is used."""
 
     def __init__(self, name: str) -> None:
         self.__dict__["_name"] = name.strip("_")
@@ -94,7 +94,7 @@ class _SysStream:
 
 
 def stream(name: str) -> Any:
-    """Return `sys.stdout` and the like; in the function what stands there while a cell runs is not what does now."""
+    """Return `sys.stdout` and the like; in the function the stream of a running cell is another one."""
     home = _home.active()
     return _SysStream(name) if home.answers else getattr(sys, name)
 
@@ -263,7 +263,7 @@ def shared(digest: str) -> Any:
     """Return the shared object of this content."""
     resolve = _home.active().shared
     if resolve is None:
-        raise LookupError("a shared object is referred to that did not come with this payload")
+        raise LookupError("the payload refers to a shared object that it does not contain")
     return resolve(digest)
 
 
@@ -384,7 +384,7 @@ def set_state(target: Any, state: Any) -> None:
 
 
 def share_state(target: Any, state: Any) -> None:
-    """Give an instance a dictionary of attributes that somebody else has, too."""
+    """Give an instance a dictionary of attributes that another process has, too."""
     attributes, slots = state if isinstance(state, tuple) else (state, None)
     object.__setattr__(target, "__dict__", attributes)
     set_state(target, (None, slots))
@@ -423,7 +423,7 @@ def set_container(target: Any, state: tuple[Any, ...]) -> None:
 
 
 def detached(array: Any, writeable: bool) -> Any:
-    """Return an array whose elements lie otherwise where it came from: no view of it can be shown there."""
+    """Return an array that has another memory layout at its origin: no view of it can be shown there."""
     array.flags.writeable = writeable
     _home.active().note_detached(array)
     return array
@@ -465,7 +465,7 @@ def _slice(flat: Any, dtype: Any, shape: tuple[int, ...], strides: tuple[int, ..
 
 
 def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str, qualname: str) -> Any:
-    """Return a generator or coroutine that has not begun: calling its function runs nothing of it."""
+    """Return a generator or coroutine that has not begun: calling its function runs no code of it."""
     if ".0" in function.__code__.co_varnames[:1]:
         args = tuple(map(iter, args))
     made = function(*args, **kwargs)
@@ -493,7 +493,7 @@ def ended(kind: str, name: str, qualname: str) -> Any:
 
 
 def lock(kind: str) -> Any:
-    """Return a lock that nobody holds."""
+    """Return a lock that is not held."""
     return threading.Lock() if kind == "lock" else threading.RLock()
 
 

@@ -291,7 +291,7 @@ class Reducers:
                 return rebuild.namespace, ()
             self._met(name)
             return rebuild.module_globals, (name,)
-        # A function made by exec in a dictionary of its own (namedtuple's __new__, for one): what of it the functions
+        # A function made by exec in a separate dictionary (namedtuple's __new__, for one): what of it the functions
         # use travels with each of them.
         return dict, ()
 
@@ -366,7 +366,7 @@ class Reducers:
     def _mapping_proxy(self, value: types.MappingProxyType[Any, Any]) -> Any:
         held = gc.get_referents(value)
         if len(held) == 1 and type(held[0]) is dict and "__module__" not in held[0]:
-            return rebuild.mapping_proxy, (held[0],)  # a view of somebody's dictionary, not of a class
+            return rebuild.mapping_proxy, (held[0],)  # a view of another dictionary, not of a class
         return rebuild.mapping_proxy, (dict(value),)
 
     def _lru_cache(self, value: Any) -> Any:
@@ -517,7 +517,7 @@ def reduced(value: Any) -> Any:
 
 
 class Anew:
-    """Stands for an object that is to be written once more, where a number would be written for the object itself."""
+    """Stands for an object that is to be written again, where a number would be written for the object itself."""
 
     __slots__ = ("value",)
 

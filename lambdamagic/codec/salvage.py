@@ -1,6 +1,6 @@
 """Reading a payload of which some part raises: the rest is read all the same.
 
-The C unpickler cannot go on behind an exception of somebody's `__setstate__` or `__new__`. This one, in Python and
+The C unpickler cannot continue after an exception of a user's `__setstate__` or `__new__`. This one, in Python and
 slow, is only used when it has met one: a placeholder takes the place of what could not be made.
 """
 
@@ -24,7 +24,7 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
 
     Attributes:
         broken: They, in order.
-        failure: The first exception since somebody set this to None; also where a placeholder was referred to again.
+        failure: The first exception since this was set to None; also where a placeholder was referred to again.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
         self._failures: dict[int, BaseException] = {}
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        """Import a global, or return what stands in for it."""
+        """Import a global, or return what is in for it."""
         try:
             return super().find_class(module_name, global_name)
         except (ImportError, AttributeError) as error:

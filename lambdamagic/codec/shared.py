@@ -1,6 +1,6 @@
 """An object that travels by its content's name: written once, sent once to a bucket, read once in each environment.
 
-In a payload stands only its digest. The frames go along beside the payload's own, and the reader asks for them only if
+In a payload stands only its digest. The frames go along next to the payload's own, and the reader asks for them only if
 it does not have the object already.
 """
 
@@ -57,5 +57,5 @@ class Shared:
         return found
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Whatever other pickler writes it, who reads it has the object, as on Lambda.
+        # Whatever other pickler writes it, the reader has the object, as on Lambda.
         return operator.itemgetter(0), ((self.__wrapped__,),)

@@ -54,8 +54,8 @@ from lambdamagic.codec.unbegun import progress
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
-#: What the payload itself leads to, beside what the names lead to by a way that is known here. Not arrays and not what
-#: has a pickling of its own: where nothing else leads to these, they are parts of something that has one.
+#: Objects reached from the payload only, and not from the names by a way that is known here. Not arrays and not what
+#: has a separate pickling: where nothing else leads to these, they are parts of something that has one.
 _FOUND_ANYWHERE = frozenset(
     {LIST, DICT, SET, TUPLE, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, CONTAINER, MEMBER, CACHE, GENERATOR}
 )
@@ -82,8 +82,8 @@ class Tracker:
         memo: The unpickler's memo, index to object: an index is the name both sides have for an object.
         home: Where the payload was read into; classes that came from the client are watched too.
         pristine: Address and size of an out-of-band buffer to a function returning the bytes it held on arrival.
-        is_deep: Whether objects with a pickling of their own are looked at: they must be pickled for that.
-        shared: Objects that other jobs see too: nothing of them comes back.
+        is_deep: Whether objects with a separate pickling are looked at: they must be pickled for that.
+        shared: Objects that other jobs see too: no change of them comes back.
     """
 
     def __init__(
@@ -319,7 +319,7 @@ def class_changes(cls: type, before: Mapping[str, Any]) -> dict[str, Any]:
     return {**changed, ABC_REGISTRY: registered} if registered else changed
 
 
-#: The list of registries is made anew at each look, and caches of the interpreter are no state.
+#: The list of registries is recreated at each look, and caches of the interpreter are no state.
 _IGNORED = frozenset({ABC_REGISTRY, "__static_attributes__", "__firstlineno__"})
 
 

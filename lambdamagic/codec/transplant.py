@@ -1,7 +1,7 @@
-"""Giving an object with a pickling of its own another's content, so that every name for it stays true.
+"""Giving an object with a separate pickling another's content, so that every name for it stays true.
 
 A DataFrame or an estimator that a cell changed comes back as a new object. Where its kind is known, the notebook's
-object takes the new one's content over; otherwise the names are bound to the new object.
+object receives the new object's content; otherwise the names are bound to the new object.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def transplant_for(cls: type) -> Transplant | None:
 
 
 def is_made_by_class_statements(cls: type) -> bool:
-    """Tell whether nothing of a class is C: from Python 3.12 on many C types are heap types too, but immutable ones."""
+    """Return whether no part of a class is written in C: since Python 3.12 many C types are immutable heap types."""
     return all(
         base is object or (base.__flags__ & _HEAP_TYPE and not base.__flags__ & _IMMUTABLE_TYPE) for base in cls.__mro__
     )
 
 
 def holds_attributes(cls: type) -> bool:
-    """Tell whether objects of a class are looked into, since all that they hold is in their attributes."""
+    """Return whether objects of a class are looked into, since all that they hold is in their attributes."""
     return transplant_for(cls) is _attributes
 
 

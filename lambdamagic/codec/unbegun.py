@@ -1,5 +1,5 @@
 """Values that stand for something in progress, and can travel as long as nothing is: generators that have not begun,
-coroutines likewise, locks that nobody holds, and matches of regular expressions, which can be found again.
+coroutines likewise, locks that are not held, and matches of regular expressions, which can be found again.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _makes(value: Any, code: types.CodeType) -> bool:
 
 
 def is_unlocked(lock: Any) -> bool:
-    """Whether nobody holds a lock."""
+    """Whether a lock is not held."""
     return repr(lock).startswith("<unlocked")
 
 

@@ -22,5 +22,5 @@ An electron is a map of one task
     database takes longer to write it down than a short electron takes.
 
 All that lasts is in the module `electron_jobs`
-    An executor is JSON to Covalent, and made anew several times for each electron.
+    An executor is JSON to Covalent, and recreated several times for each electron.
 """

@@ -20,7 +20,7 @@ from lambdamagic.covalent.electrons import Electron, electron_of, transportable,
 from lambdamagic.errors import ConfigError, JobCancelledError, LambdaMagicError
 from lambdamagic.worker.electron import ElectronFailedError, Returned
 
-#: What Covalent's base class has beside options of ours.
+#: What Covalent's base class has next to options of ours.
 _OF_COVALENT = ("log_stdout", "log_stderr", "time_limit")
 #: Options that are secrets: Covalent keeps executors in its database and shows them.
 _SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
@@ -183,7 +183,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
         return local.run(function, args, kwargs, task_metadata)
 
     async def cancel(self, task_metadata: Mapping[str, Any], job_handle: str) -> bool:
-        """Tell an electron to stop; it is interrupted wherever it is in Python.
+        """Stop an electron; it is interrupted wherever it is in Python.
 
         Args:
             task_metadata: `dispatch_id` and `node_id`.

@@ -1,4 +1,4 @@
-"""Electrons as jobs. All is kept by the module: Covalent makes an executor anew for each electron."""
+"""Electrons as jobs. All is kept by the module: Covalent makes an executor again for each electron."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _jobs: OrderedDict[str, ElectronJob] = OrderedDict()
 class Dispatch:
     """What the electrons of one dispatch share, as far as their options are the same.
 
-    Covalent says nothing of a dispatch's end, so the latest are kept.
+    Covalent does not report a dispatch's end, so the latest are kept.
 
     Args:
         options: What `LambdaExecutor` takes.
@@ -57,7 +57,7 @@ class ElectronJob:
 
     Args:
         job: Its job, of one task.
-        electron: What runs.
+        electron: The electron that runs.
     """
 
     def __init__(self, job: MapJob, electron: Electron) -> None:
@@ -79,7 +79,7 @@ class ElectronJob:
         self._job.wait(seconds)
 
     def cancel(self) -> None:
-        """Tell it to stop; it has ended within seconds. Idempotent."""
+        """Stop it; it ends within seconds. Idempotent."""
         self._job.cancel()
 
     def wait(self) -> Returned | None:
@@ -121,7 +121,7 @@ def start(electron: Electron, options: Mapping[str, Any], *, wait_s: float = 0) 
 
 
 def cancel_started(starting: Future[ElectronJob]) -> None:
-    """Tell an electron to stop that was being sent while its dispatch went away."""
+    """Stop an electron that was being sent while its dispatch was removed."""
     if not starting.cancelled() and starting.exception() is None:
         starting.result().cancel()
 
@@ -151,7 +151,7 @@ def find(name: str) -> ElectronJob:
 
 
 def forget(job: ElectronJob) -> None:
-    """Keep nothing of an electron any more."""
+    """Forget an electron."""
     with _lock:
         _jobs.pop(job.job_id, None)
 

@@ -22,7 +22,7 @@ def check_requirements(requirements: Sequence[str], packages: Mapping[str, str] 
     """Refuse requirements that a function does not fulfil.
 
     Args:
-        requirements: Lines as in `requirements.txt`; comments and options say nothing of a package.
+        requirements: Lines as in `requirements.txt`; comments and options do not name a package.
         packages: What the function holds; None where that is not known, and nothing is compared.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From what Covalent hands to an executor to what travels to Lambda; nothing of the user's is unpickled."""
+"""Converts Covalent's objects to payloads for Lambda; no object of the user is unpickled."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Electron:
         name: Its function's name.
         dispatch_id: The dispatch that it belongs to; empty outside of one.
         node_id: Its number there.
-        sent: What travels.
+        sent: The payload.
         is_covalents_own: Whether it is a step of Covalent itself.
         requirements: Packages that it asks for.
         commands: Shell commands that it asks for.
@@ -136,7 +136,7 @@ def _name_and_python(function: Any) -> tuple[str, str]:
 class _Hooks:
     """What is to be done before and after an electron.
 
-    What Covalent has for packages, commands and local files are functions of its own: they are recognized, and done
+    What Covalent has for packages, commands and local files are their own functions: they are recognized, and done
     without Covalent.
 
     Attributes:
@@ -184,7 +184,7 @@ class _Plain(pickle.Unpickler):
 def _file_step(pickled: bytes, *, is_after: bool) -> Step | None:
     """Return the copy of a local file as a step between the two machines, or None if the pickle is none.
 
-    Before the electron, the file comes from where Covalent runs, if it is there; after it, it goes there.
+    Before the electron, the file comes from Covalent's machine, if it exists; afterwards it is written there.
     """
     copy = cloudpickle.loads(pickled)  # Covalent's own closure over two of its `File` objects
     if getattr(copy, "__qualname__", "") != _FILE_COPY:

@@ -1,4 +1,4 @@
-"""From what Dask's collections hand to a scheduler to a graph of our own."""
+"""Converts the graphs of Dask's collections to lambdamagic's own graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear chains become one node each. What runs here runs in Lambda too: standard library only."""
+"""Linear chains become one node each. This code also runs in Lambda: standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lambdamagic.graphs.graph import Graph, Key, Node, Run
 
 
 class Chain:
-    """Runs nodes of which each needs the one before it; returns the last one's value.
+    """Runs nodes of which each needs the one before it; returns the last node's value.
 
     Args:
         steps: Key and `run` of each.
@@ -21,7 +21,7 @@ class Chain:
         self.steps = steps
 
     def __call__(self, values: Mapping[Key, Any]) -> Any:
-        """Return the last one's value, given what all of them need from outside."""
+        """Return the last node's value, given what all of them need from outside."""
         values = dict(values)
         previous: Key = None
         value: Any = None
@@ -55,7 +55,7 @@ def named(error: BaseException, key: Key) -> None:
 def fused(graph: Graph) -> Graph:
     """Return the graph with each linear chain as one node.
 
-    A node joins the one before it if it needs no other node, no other node needs that one, and nobody asked for it.
+    A node joins the one before it if it needs no other node, no other node needs that one, and it was not requested.
     """
     dependents, kept = graph.dependents(), graph.kept
     chains: dict[Key, list[Node]] = {}
@@ -67,7 +67,7 @@ def fused(graph: Graph) -> Graph:
         else:
             chain = [node]
         chains[node.key] = chain
-    # A chain stands where its last one stood: all that it needs stood before its first, or beside a step.
+    # A chain stands where its last one stood: all that it needs stood before its first, or next to a step.
     nodes = {key: chain[0] if len(chain) == 1 else _joined(chain) for key, chain in chains.items()}
     return Graph(nodes, graph.constants, graph.aliases, graph.wanted)
 

@@ -59,7 +59,7 @@ def _run_child() -> int:
 
 
 def _run(options: ServerOptions, *, owner_fd: int | None, announce: Any) -> int:
-    # Here and not above: `--help` and a mistaken option need none of it.
+    # Here and not above: `--help` and a wrong option do not need it.
     from lambdamagic.local.lifecycle import run
 
     try:

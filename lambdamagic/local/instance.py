@@ -111,7 +111,7 @@ class Server:
             self._executor.submit(self._moto.load, service)
 
     async def close(self) -> None:
-        """End what runs, bounded in time."""
+        """Stop everything, bounded in time."""
         await self._queue.close()
         self._pool.close()
         for task in list(self._tasks):
@@ -119,7 +119,7 @@ class Server:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def handle(self, request: HttpRequest, reply: Reply) -> None:
-        """Answer one request; what takes time goes on in a task."""
+        """Answer one request; what takes time continues in a task."""
         if request.path == "/health" and request.method == "GET":
             reply.send(HttpResponse(200, (("content-type", "application/json"),), b'{"status":"ok"}'))
             return
@@ -142,7 +142,7 @@ class Server:
         except AwsError as error:
             reply.send(render(error, service or auth_errors.service_of(request)))
             return
-        except Exception:  # noqa: BLE001 - a mistake of ours in one request must be told, and not end the server
+        except Exception:  # noqa: BLE001 - a mistake of ours in one request must be reported, and not end the server
             traceback.print_exc()
             reply.send(render(AwsError(500, "InternalFailure", "The embedded Lambda failed."), service or "lambda"))
             return
@@ -167,7 +167,7 @@ class Server:
         return AccessControl(account_id=DEFAULT_ACCOUNT_ID, role_of=self._registry.role_of)
 
     def _is_owner(self, signer: Signer) -> bool:
-        """Tell whether a key may do everything, as an account's root may."""
+        """Return whether a key may do everything, as an account's root may."""
         return signer.access_key_id == self._options.access_key_id
 
     def _check(self, signer: Signer, request: HttpRequest) -> None:
@@ -186,7 +186,7 @@ class Server:
         return self._moto.answer(service, request)
 
     def admits_body(self, headers: dict[str, str], target: str) -> bool:
-        """Return whether a large body may be sent at all: not by somebody who names no key of ours."""
+        """Return whether a large body may be sent at all: not by the user who names no key of ours."""
         return self._authenticator.knows_key_in(headers.get("authorization", target))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -198,7 +198,7 @@ class Server:
         """Answer 500 for a mistake of ours, which would else leave the caller waiting."""
         try:
             await work
-        except Exception:  # noqa: BLE001 - a mistake in one request must be told, and not end the server
+        except Exception:  # noqa: BLE001 - a mistake in one request must be reported, and not end the server
             traceback.print_exc()
             reply.send(render(AwsError(500, "InternalFailure", "The embedded Lambda failed."), service))
 
@@ -302,7 +302,7 @@ def _install_s3(folder: Path, invoke: notifications.Invoke) -> None:
 
 
 def _install_tokens() -> None:
-    """Let session tokens be as long as AWS's: they stand in each presigned URL, and events must have room for them."""
+    """Let session tokens be as long as AWS's: they are in each presigned URL, and events must have room for them."""
     from moto.sts import models
 
     models.random_session_token = lambda: "IQoJb3JpZ2luX2Vj" + secrets.token_urlsafe(1000)

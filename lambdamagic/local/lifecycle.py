@@ -39,7 +39,7 @@ def listen(port: int) -> socket.socket:
         listener.close()
         raise LocalServerError(
             f"port {port} on {HOST} cannot be used: {getattr(error, 'strerror', None) or error}",
-            hint="Choose another port, or 0 for any free one.",
+            hint="Choose another port, or 0 for any free one",
         ) from error
     return listener
 
@@ -127,7 +127,7 @@ def run(options: ServerOptions, *, owner_fd: int | None, announce: Announce) -> 
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)
-    # moto's threads may be in the middle of a request that nobody waits for any more.
+    # moto's threads may be in the middle of a request whose client has gone.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -105,7 +105,7 @@ class LocalServer:
             idle_expiry_s: After how long an unused execution environment is ended.
             init_timeout_s: How long INIT may take before the environment is started over.
             time_factor: Multiplies the waits of asynchronous retries and the maximum event age.
-            image_command: What runs a function of package type Image; see `ServerOptions`.
+            image_command: The command that runs a function of package type Image; see `ServerOptions`.
             strict: Whether it is as hard as AWS; by default what the environment says.
 
         Raises:
@@ -172,7 +172,7 @@ def launch(
     # A file that has no name: it needs no reader thread and leaves nothing behind.
     stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the instance
     process = subprocess.Popen(
-        # -P: a file of the user's beside the notebook, say random.py, is not for the server.
+        # -P: a file of the user's next to the notebook, say random.py, is not for the server.
         [sys.executable, "-P", "-m", "lambdamagic.local", "--child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

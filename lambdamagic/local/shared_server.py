@@ -1,6 +1,6 @@
-"""One instance that outlives the process that starts it, for several notebooks or a terminal beside them.
+"""One instance that outlives the process that starts it, for several notebooks or a terminal next to them.
 
-Its connection, secret included, stands in a file that only this user may read.
+Its connection, secret included, is in a file that only this user may read.
 """
 
 from __future__ import annotations
@@ -104,11 +104,11 @@ def start_shared(
         )
         process, stderr, connection = launch(options, startup_timeout_s=startup_timeout_s)
         _write_private(file, connection_to_json(connection))
-        # It goes on without us: no pipe of ours is its life, and its exit is nobody's to collect but init's.
+        # It continues without us: no pipe of ours is its life, and only init collects its exit status.
         for pipe in (process.stdin, process.stdout, stderr):
             if pipe is not None:
                 pipe.close()
-        process.returncode = 0  # tells Popen's destructor that there is nothing to wait for
+        process.returncode = 0  # for Popen's destructor: there is nothing to wait for
         return SharedStart(connection, was_running=False)
 
 
@@ -133,8 +133,10 @@ def stop_shared(*, folder: Path | None = None, lock_timeout_s: float = 60.0) -> 
             deadline = time.monotonic() + STOP_TIMEOUT_S
             while _is_there(pid) or status.connection.folder.exists():
                 if time.monotonic() > deadline:
-                    raise LocalServerError(f"the shared embedded Lambda (pid {pid}) does not end", hint="Kill it.")
-                time.sleep(_POLL_S)  # it is nobody's child that could be waited for
+                    raise LocalServerError(
+                        f"the shared embedded Lambda (pid {pid}) does not end", hint="Kill that process"
+                    )
+                time.sleep(_POLL_S)  # it is not our child, so it cannot be waited for
         file.unlink(missing_ok=True)
         return status.is_running
 
@@ -165,7 +167,7 @@ def _status(file: Path) -> SharedStatus:
     except FileNotFoundError:
         return SharedStatus(False, None, file)
     except (ValueError, TypeError, KeyError) as error:
-        raise LocalServerError(f"{file} does not hold a connection: {error}", hint=f"Delete {file}.") from error
+        raise LocalServerError(f"{file} does not hold a connection: {error}", hint=f"Delete {file}") from error
     return SharedStatus(_answers(connection), connection, file)
 
 
@@ -197,7 +199,7 @@ def _connection_file(folder: Path | None) -> Path:
         import platformdirs
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set, as in containers, is nobody's mistake
+            warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set, as in containers, is not an error
             folder = Path(platformdirs.user_runtime_dir("lambdamagic"))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder / "local.json"

@@ -5,7 +5,7 @@ Decisions
 
 A function publishes what it holds in an environment variable
     The client reads the function's configuration once anyway, so it needs no further right and learns this before
-    anything is sent (`holdings.py`). Up to 2,000 of the 4,096 characters are used; a longer list stands in the bucket
+    anything is sent (`holdings.py`). Up to 2,000 of the 4,096 characters are used; a longer list is in the bucket
     under its SHA-256.
 
 Each invocation names its job in the log

@@ -1,6 +1,6 @@
 """Many events in one request to the invoker, and what became of each.
 
-What all events of a batch have alike (the program, the job's key, options) stands in it once. The rest, above all
+What all events of a batch have alike (the program, the job's key, options) is in it once. The rest, above all
 presigned URLs, which differ in a few characters only, is packed by zlib: of an event of 30 KB some 500 bytes travel.
 """
 
@@ -173,7 +173,7 @@ def fitting(documents: Sequence[dict[str, Any]]) -> int:
     shared = {key: _size(key, value) for key, value in first.items()}
     own_bytes = 0
     for count, each in enumerate(documents[:BATCH_MAX_EVENTS]):
-        # What was alike up to here and no longer is now stands in each of those before.
+        # A value that was shared up to here and differs now is added to each event before.
         lost = sum(shared.pop(key) for key, value in first.items() if key in shared and not _has(each, key, value))
         mine = sum(_size(key, value) for key, value in each.items() if key not in shared)
         shared_bytes = sum(shared.values())

@@ -31,7 +31,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Live:
-    """Permission to show that an invocation is under way, in an object of its own.
+    """Permission to show that an invocation is under way, in a separate object.
 
     Attributes:
         put_url: Presigned PUT.
@@ -67,7 +67,7 @@ class Before:
     Attributes:
         program: What it was sent.
         answer_sizes: The frames of its answer.
-        answer_parts: Where the answer lies: one run of bytes in a few objects.
+        answer_parts: Where the answer is: one run of bytes in a few objects.
         numbers: Which objects of the program the answer refers to, packed.
     """
 
@@ -116,7 +116,7 @@ class Request:
         uploads: Where results too large for the answer go, in parallel parts.
         inline_limit_bytes: Up to this size the result rides in the answer.
         cancel_url: Presigned GET of the job's cancel object; empty for none.
-        answer_url: Presigned PUT for the whole answer, when nobody waits for the invocation; empty otherwise.
+        answer_url: Presigned PUT for the whole answer, when no client waits for the invocation; empty otherwise.
         live: Where such an invocation shows that it is under way; None otherwise.
         options: Settings of the run, see `worker.cell_body` and `worker.mapper`.
         environment: Environment variables for the time of the run; secrets, so only ever in an event.
@@ -230,7 +230,7 @@ class Usage:
         numbers: dict[str, Any] = {
             name: value if name in ("cold", "environment_id") else number(value)
             for name, value in table(document).items()
-            if name in cls.__dataclass_fields__  # a newer function may tell more
+            if name in cls.__dataclass_fields__  # a newer function may send more
         }
         return cls(**numbers)
 
@@ -274,7 +274,7 @@ class Response:
         signature: HMAC of the staged parts.
         outputs: What the code printed and displayed, in order.
         usage: What it used.
-        tasks: For each task that has its outcome, in order, what can be told without unpickling it.
+        tasks: For each task that has its outcome, in order, what is known without unpickling it.
         detail: See status.
         error_kind: For `refused`: which error of ours it is.
         binds_only: Whether the payload does nothing but bind names and show a value.
@@ -332,7 +332,7 @@ class Response:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(
-                f"the function gave an answer that is not lambdamagic's: {_shape(document)}",
+                f"the function's answer is not lambdamagic's: {_shape(document)}",
                 hint="Name a function that lambdamagic made (`lambdamagic list` shows them), or one whose handler is "
                 "lambdamagic.worker.handler.handler",
             ) from error

@@ -1,6 +1,6 @@
-"""What a function holds: published beside it, so that a client can compare before it sends anything.
+"""What a function holds: published next to it, so that a client can compare before it sends anything.
 
-It stands in an environment variable of the function, which `GetFunctionConfiguration` tells without running it: packed
+It is in an environment variable of the function, which `GetFunctionConfiguration` returns without running it: packed
 if it is small enough, else as the digest of a JSON document in the bucket. Where there is no such variable, the
 function answers the event `holdings_event`.
 """
@@ -46,8 +46,8 @@ class Holdings:
         requested: The requirements that were asked for; the rest came with them.
         made_by: The command that changes what it holds, for a person.
         lambdamagic: The version of lambdamagic in it.
-        protocol: The protocol that it speaks.
-        modules: Top-level modules that can be found there, where the function itself has told; some people's packages
+        protocol: Its protocol version.
+        modules: Top-level modules that can be found there, where the function itself has listed them; some packages
             lack the metadata that would name their distributions.
     """
 
@@ -152,4 +152,4 @@ def read_told(answer: bytes) -> Holdings:
     try:
         return Holdings.from_json(json.dumps(reading.table(reading.read_json(answer))["holdings"]))
     except (ValueError, KeyError) as error:
-        raise ProtocolError("the function does not tell what it holds") from error
+        raise ProtocolError("the function does not publish its packages") from error

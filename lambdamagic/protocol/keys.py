@@ -36,7 +36,7 @@ def read_job_prefix(prefix: str) -> str | None:
 
 
 def attempt_name(number: int, tasks: tuple[int, ...]) -> str:
-    """Return an attempt's id. It tells which tasks it carries, always a run of neighbors, so that a listing does."""
+    """Return an attempt's id. It says which tasks it carries, always a run of neighbors, so that a listing does."""
     return f"{number:06d}-{tasks[0]}-{len(tasks)}"
 
 
@@ -72,7 +72,7 @@ def results_prefix(job_id: str) -> str:
 
 
 def answer_key(job_id: str, attempt_id: str) -> str:
-    """Key of the whole answer of an invocation that nobody waits for."""
+    """Key of the whole answer of an invocation without a waiting client."""
     return f"{results_prefix(job_id)}{attempt_id}/answer"
 
 
@@ -92,7 +92,7 @@ def block_key(job_id: str, tasks: range) -> str:
 
 
 def read_block_key(key: str, job_id: str) -> range:
-    """Return the tasks whose arguments lie under a key.
+    """Return the tasks whose arguments are under a key.
 
     Raises:
         ValueError: It is not the key of such an object.
@@ -110,7 +110,7 @@ def blocks_prefix(job_id: str) -> str:
 
 
 def trigger_prefix(function: str) -> str:
-    """Prefix of the requests whose upload starts a function; nothing that a function writes lies there."""
+    """Prefix of the requests whose upload starts a function; nothing that a function writes is there."""
     return f"{PREFIX}/trigger/{function}/"
 
 
@@ -134,22 +134,22 @@ def read_trigger_key(key: str, function: str) -> tuple[str, str]:
 
 
 def triggered_job_key(trigger_secret: bytes, job_id: str) -> bytes:
-    """Return the key of a job whose requests lie in the bucket: derived, so that it lies nowhere."""
+    """Return the key of a job whose requests are in the bucket: derived, so that it is stored nowhere."""
     return hmac.digest(trigger_secret, f"lambdamagic job {job_id}".encode(), "sha256")
 
 
 def live_key(job_id: str, attempt_id: str) -> str:
-    """Key of the sign of life of an invocation that nobody waits for."""
+    """Key of the sign of life of an invocation without a waiting client."""
     return f"{live_prefix(job_id)}{attempt_id}"
 
 
 def live_prefix(job_id: str) -> str:
-    """Prefix of the signs of life: one LIST tells of every invocation under way, and holds no other object."""
+    """Prefix of the signs of life: one LIST says of every invocation under way, and holds no other object."""
     return f"{job_prefix(job_id)}live/"
 
 
 def cancel_key(job_id: str) -> str:
-    """Key of the object whose existence tells running tasks to stop."""
+    """Key of the object whose existence stops running tasks."""
     return f"{job_prefix(job_id)}cancel"
 
 

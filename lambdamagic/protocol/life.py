@@ -1,4 +1,4 @@
-"""What stands in a sign of life, so that a listing alone, which tells sizes and times, says how an invocation is.
+"""What is in a sign of life, so that a listing alone, with sizes and times, shows the state of an invocation.
 
 A sign is written when the invocation begins, again and again while it runs, and a last time when its answer is stored.
 """
@@ -12,7 +12,7 @@ DONE = b"done"
 
 
 def new_sign() -> bytes:
-    """Return a sign that nobody else writes."""
+    """Return a sign that no other attempt writes."""
     return secrets.token_hex(16).encode()
 
 
@@ -22,7 +22,7 @@ def beat(sign: bytes, number: int) -> bytes:
 
 
 def is_done(size_bytes: int) -> bool:
-    """Tell from its size whether a sign is the last."""
+    """Return from its size whether a sign is the last."""
     return size_bytes == len(DONE)
 
 
@@ -37,6 +37,6 @@ def every_s(timeout_s: float) -> float:
 def silent_s(interval_s: float) -> float:
     """Return how long a sign may stay as it was before its environment counts as dead.
 
-    Code that holds the interpreter's lock delays signs, hence the patience.
+    Code that holds the interpreter's lock delays signs, so the long deadline.
     """
     return 6 * interval_s

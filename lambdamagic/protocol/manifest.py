@@ -1,4 +1,4 @@
-"""What lies in the bucket of a job that somebody may take up again: its manifest, and its tasks' arguments in blocks.
+"""The objects in the bucket of a job that can be resumed: its manifest, and its tasks' arguments in blocks.
 
 Both are sealed with the job's key, which is not in the bucket: who can only write there can plant nothing.
 """
@@ -27,10 +27,10 @@ class Manifest:
         job_id: Its id.
         kind: `cell` or `map`.
         mode: `event` or `trigger`.
-        label: What runs, for a person.
+        label: A short name of the job, for a person.
         versions: Of the client that wrote the program, see `versions.here`.
         program: The captured code and names, all frames staged or inline.
-        options: What the remote side is told.
+        options: What is sent to the remote side.
         task_count: How many tasks there are; None when that was not known.
         function: The function's name.
         memory_mb: Its memory.

@@ -57,7 +57,7 @@ class SharedRef:
         digest: Names its content.
         frame_sizes: Sizes of its stream and its buffers, which follow one another in its pieces.
         piece_count: How many frames of the payload are its pieces.
-        is_of_home: Whether it means the same only beside the same program.
+        is_of_home: Whether it means the same only next to the same program.
         extends: Whether it is more of the program, to be read before the payload itself.
     """
 
@@ -145,7 +145,7 @@ class Payload:
             raise ProtocolError(f"a payload of an envelope cannot be read: {error!r}") from error
 
     def inline_segments(self) -> list[bytearray | None]:
-        """Return the frames that ride inline, each in memory of its own (writable), and None for staged ones."""
+        """Return the frames that ride inline, each in separate, writable memory, and None for staged ones."""
         found: list[bytearray | None] = []
         position = 0
         view = memoryview(self.inline)

@@ -26,12 +26,12 @@ def check(client: dict[str, Any], function: dict[str, Any]) -> None:
     """Compare both sides.
 
     Raises:
-        VersionMismatchError: They differ in something that pickles depend on; says what mends it.
+        VersionMismatchError: They differ in something that pickles depend on; says what fixes it.
     """
     if client.get("protocol") != function.get("protocol"):
         raise VersionMismatchError(
-            f"the notebook's lambdamagic speaks protocol {client.get('protocol')}, "
-            f"the function's speaks {function.get('protocol')}",
+            f"the notebook's lambdamagic uses protocol {client.get('protocol')}, "
+            f"the function's uses {function.get('protocol')}",
             hint="Install the same version of lambdamagic in the notebook and in the function's package",
         )
     if client.get("python") != function.get("python"):

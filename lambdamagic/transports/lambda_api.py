@@ -1,7 +1,7 @@
 """Lambda's Invoke API, on AWS or wherever the endpoint points.
 
 boto3 finds credentials, region, endpoint and certificates; the request itself is signed and sent here. On one core
-botocore's `client.invoke` was measured to take seven times the processor time (endpoint rules, serialisers, event
+botocore's `client.invoke` was measured to take seven times the processor time (endpoint rules, serializers, event
 hooks, parsers) for one POST with three headers. Nor can it say whether a request that broke had been sent in full,
 which decides whether it may be sent again.
 """
@@ -152,7 +152,7 @@ class LambdaTransport:
 
 
 def _decoded(log_result: str) -> str:
-    # The tail is cut at 4 KiB, perhaps inside of a character. An answer is not lost for want of its log.
+    # The tail is cut at 4 KiB, perhaps inside of a character. An answer without its log is not lost.
     try:
         return base64.b64decode(log_result).decode("utf-8", "replace")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What runs inside Lambda. Nothing here imports the notebook's side.
+"""The code that runs inside Lambda. Nothing here imports the notebook's side.
 
 Decisions
 ---------

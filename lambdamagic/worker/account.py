@@ -1,6 +1,6 @@
 """What an invocation is billed for, as far as it can know before its answer is written.
 
-Lambda's REPORT line says it better, and nobody but a synchronous caller is given that.
+Lambda's REPORT line says it better, but only a synchronous caller receives it.
 """
 
 from __future__ import annotations
@@ -77,5 +77,5 @@ def _peak_memory_mb() -> int:
 
 
 def _environment_id() -> str:
-    """Return what tells this execution environment from others: its log stream."""
+    """Return what identifies this execution environment: its log stream."""
     return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", str(os.getpid()))

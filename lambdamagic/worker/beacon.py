@@ -49,7 +49,7 @@ def claim(live: Live, sign: bytes, transfer: Transfer) -> bool:
                 return False
         elif error.status in _REFUSED:
             return False
-        # Else S3 is unwell: the run goes on, and the client waits longer.
+        # Else S3 is unwell: the run continues, and the client waits longer.
     except (CredentialsError, BucketMissingError):
         return False  # the links' credentials have ended, or allow nothing: the answer could not be stored either
     except TargetError:
@@ -101,7 +101,7 @@ class Beacon:
         self._thread: threading.Thread | None = None
 
     def begin(self) -> bool:
-        """Claim the event and go on giving signs in a thread; False if it is another delivery's: see `claim`."""
+        """Claim the event and continue giving signs in a thread; False if it is another delivery's: see `claim`."""
         if not claim(self._live, self._sign, self._transfer):
             return False
         self._thread = threading.Thread(target=self._go_on, name="lambdamagic-beacon", daemon=True)
@@ -121,5 +121,5 @@ class Beacon:
         """Give the last sign, after the answer was stored."""
         self._over.set()
         if self._thread is not None:
-            self._thread.join(30.0)  # its sign must not come after ours; a transfer ends within its own patience
+            self._thread.join(30.0)  # its sign must not come after ours; a transfer ends within its own deadline
         self._transfer.upload(self._live.put_url, [DONE])

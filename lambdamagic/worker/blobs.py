@@ -52,7 +52,7 @@ class BlobCache:
         return self.folder / sha256
 
     def read(self, frame: FrameRef) -> bytearray:
-        """Return a blob in memory of its own (arrays are built right in it), verified.
+        """Return a blob in separate memory (arrays are built right in it), verified.
 
         Raises:
             IntegrityError: The bytes do not have the digest.
@@ -68,8 +68,8 @@ class BlobCache:
             data = fetch(frame.url, frame.size_bytes, sha256=frame.sha256)
         except FileNotFoundError as error:
             raise TargetError(
-                "what was staged for the function is no longer in the bucket",
-                hint="Run it again: it is sent again. Objects expire, and the embedded Lambda keeps 2 GB",
+                "a staged payload is no longer in the bucket",
+                hint="Run it again to send it again. Objects expire, and the embedded Lambda keeps 2 GB",
             ) from error
         self.fetched_bytes += frame.size_bytes
         self._keep(frame.sha256, data)
@@ -136,7 +136,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 def read_frames(payload: Payload, cache: BlobCache) -> list[bytearray]:
-    """Return a payload's own frames, each in writable memory of its own; staged ones are verified."""
+    """Return a payload's own frames, each in separate writable memory; staged ones are verified."""
     own = payload.own_frames
     inline = payload.inline_segments()[: len(own)]
     return [cache.read(frame) if segment is None else segment for frame, segment in zip(own, inline, strict=True)]

@@ -15,7 +15,7 @@ from lambdamagic.worker.execution import CellSurroundings, run_code
 from lambdamagic.worker.program import OWN_NAMES, LoadedProgram
 from lambdamagic.worker.watchdog import Interrupted
 
-#: Nobody relies on where these stood before a job.
+#: No code relies on the earlier values of these.
 _STREAMS = frozenset({"random", "numpy.random"})
 
 
@@ -26,7 +26,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
     back), `serializer`.
 
     Raises:
-        Interrupted: The deadline came, or the client gave up.
+        Interrupted: The deadline came, or the job was cancelled.
     """
     header, options = program.header, request.options
     namespace = program.main.__dict__

@@ -88,7 +88,7 @@ class LogCopy:
 
 
 def _last(line: bytes) -> bytes:
-    """Return what a line is that began anew at each carriage return."""
+    """Return what a line is that began again at each carriage return."""
     return line.rstrip(b"\r").rpartition(b"\r")[2]
 
 

@@ -66,7 +66,7 @@ def _from_bundle_method(value: Any, data: dict[str, Any], metadata: dict[str, An
         return
     try:
         found = method(include=None, exclude=None)
-    except Exception:  # noqa: BLE001  # IPython too goes on to the next representation
+    except Exception:  # noqa: BLE001  # IPython too continues to the next representation
         return
     if isinstance(found, tuple):
         found, extra = found
@@ -79,7 +79,7 @@ def _from_method(value: Any, method: str, mime: str, data: dict[str, Any], metad
     try:
         call = getattr(value, method, None)
         found = call() if callable(call) else None
-    except Exception:  # noqa: BLE001  # IPython too goes on to the next representation
+    except Exception:  # noqa: BLE001  # IPython too continues to the next representation
         return
     if isinstance(found, tuple) and len(found) == 2:
         found, metadata[mime] = found

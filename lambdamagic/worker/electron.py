@@ -1,4 +1,4 @@
-"""One electron of Covalent's, as it runs in Lambda: nothing of Covalent is imported, so that the function needs none.
+"""One electron of Covalent's, as it runs in Lambda: Covalent is not imported, so that the function needs none.
 
 Covalent pickles callables and values with cloudpickle on the user's machine. Those bytes travel as they are: neither
 Covalent's server nor lambdamagic's client unpickles them.
@@ -23,7 +23,7 @@ from lambdamagic.worker.recorder import CapturedStreams, Outputs
 #: The keyword under which an electron receives the paths of its files; always a list.
 FILES = "files"
 
-_SHOWN_MAX_CHARS = 100_000  # of a value's str(), which Covalent shows beside the value
+_SHOWN_MAX_CHARS = 100_000  # of a value's str(), which Covalent shows next to the value
 _PRINTED_MAX_CHARS = 10_000_000
 
 
@@ -83,7 +83,7 @@ class Returned:
     Attributes:
         pickled: The value.
         shown: Its `str()`, cut where it is long.
-        header: What Covalent keeps beside a value.
+        header: What Covalent keeps next to a value.
         files: Files that are to be written where Covalent runs, by their paths there.
     """
 

@@ -38,7 +38,7 @@ os.environ.setdefault("MPLBACKEND", "module://lambdamagic.worker.figures")
 
 
 def run_code(code: types.CodeType, namespace: dict[str, Any]) -> None:
-    """Run compiled code in a namespace; top-level await runs in an event loop of its own."""
+    """Run compiled code in a namespace; top-level await runs in a separate event loop."""
     if code.co_flags & inspect.CO_COROUTINE:
         import asyncio  # a sixth of our cold start, for the few cells that await
 
@@ -130,7 +130,7 @@ class CellSurroundings:
         finally:
             root.handlers = handlers
             root.setLevel(level)
-            os.chdir("/")  # nothing of the job is held; the next one enters its own folder
+            os.chdir("/")  # no file of the job is held; the next one enters its own folder
             sys.path[:] = path
             if _environ() != environ:
                 _restore_environ(environ)

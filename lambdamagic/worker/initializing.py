@@ -15,7 +15,7 @@ class Initialized:
     """Calls callables, the first time after an initializer.
 
     Args:
-        initializer: What runs once.
+        initializer: The function to run once.
         initargs: Its arguments.
     """
 

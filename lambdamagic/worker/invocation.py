@@ -76,7 +76,7 @@ def serve(event: Any, context: Any, state: dict[str, Any], account: Account) -> 
 
 
 def _answer(event: Any, context: Any, state: dict[str, Any], account: Account) -> dict[str, Any]:
-    """Run one event, return the answer's document, and keep nothing of the job."""
+    """Run one event, return the answer's document, and keep no part of the job."""
     try:
         return _run_event(event, context, state, account).to_json()
     finally:
@@ -124,7 +124,7 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account
     try:
         response = _deliver(response, frames, request, left_s=_left_s(context))
     except LambdaMagicError as error:
-        # Paid for, and not to be paid for again: the client does not repeat what it hears of in these words.
+        # Paid for, and not to be paid for again: the client does not repeat what it learns of in these words.
         lost = f"the code ran, and its result could not be stored: {error.message}"
         response = Response(here, "refused", detail=lost, error_kind="AnswerLostError")
     return _with(response, usage=account.usage(user_ms=user_ms, fetched_bytes=cache.fetched_bytes))
@@ -276,7 +276,7 @@ def _cancel_check(request: Request) -> Callable[[], bool] | None:
         except FileNotFoundError:
             return False
         except LambdaMagicError:
-            return False  # S3 is unwell: the run goes on, Lambda's own timeout bounds it
+            return False  # S3 is unwell: the run continues, Lambda's own timeout bounds it
         return True
 
     return is_cancelled

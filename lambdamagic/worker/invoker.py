@@ -1,6 +1,6 @@
 """The invoker's entry point, `lambdamagic.worker.invoker.handler`: hands a batch of events to Lambda's queue.
 
-Its role may invoke one function and that function's variants. It refuses every other name besides, reads no program and
+Its role may invoke one function and that function's variants. It refuses every other name also, reads no program and
 runs no code of a user's, and tries nothing again: what became of each event is answered, and the client decides.
 """
 
@@ -72,7 +72,7 @@ def _batch_of(event: Any) -> Batch:
 
 
 def _is_own(function: str, own: str) -> bool:
-    """Tell whether a name is that of the invoker's own function or of a variant, as `variant_name` makes them."""
+    """Return whether a name is that of the invoker's own function or of a variant, as `variant_name` makes them."""
     import re
 
     return function == own or re.fullmatch(re.escape(own) + r"-py3\d+-\d+mb-\d+s", function) is not None
@@ -96,7 +96,7 @@ def _send_all(batch: Batch, deadline: float) -> tuple[Fate, ...]:
                 number = next(numbers, None)
             if number is None:
                 return
-            fates[number] = Fate(NO_ANSWER, LOST, "the invoker could not tell what became of it")  # should this raise
+            fates[number] = Fate(NO_ANSWER, LOST, "the invoker does not know its outcome")  # should this raise
             fates[number] = sender.send(batch.function, batch.payload(number))
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_THREADS, len(fates)))]
@@ -130,7 +130,7 @@ class _Sender:
         self._connections.forget_idle()
 
     def send(self, function: str, payload: bytes) -> Fate:
-        """Hand one event over and return what became of it."""
+        """Hand one event over and return what happens to it."""
         from lambdamagic.aws.connections import NETWORK_ERRORS, NotSentError
         from lambdamagic.aws.invoke_refusal import InvokeRefusal
         from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, Fate

@@ -19,7 +19,7 @@ _MODULE = "IPython.core.interactiveshell"
 
 
 class _Loader:
-    """Loads a module as its own loader does, and then tells of it."""
+    """Loads a module as its own loader does, and then says of it."""
 
     def __init__(self, loader: Any, loaded: Callable[[], None]) -> None:
         self._loader, self._loaded = loader, loaded

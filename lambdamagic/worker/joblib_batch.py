@@ -1,4 +1,4 @@
-"""A batch of joblib's, where it runs: code in it that names our backend goes on in threads."""
+"""A batch of joblib's, where it runs: code in it that names our backend continues in threads."""
 
 from __future__ import annotations
 

@@ -24,13 +24,13 @@ from lambdamagic.worker.watchdog import Interrupted
 
 
 def failed_summary(seconds: float, records: list[ErrorRecord], request: Request) -> TaskSummary:
-    """Tell how a task failed, and of what kind the exception is if the client decides by that."""
+    """Return how a task failed, and of what kind the exception is if the client decides by that."""
     kinds = records[0].kinds if request.options.get("retry_on") else ()
     return TaskSummary(seconds, error_line(records), kinds)
 
 
 class Chunk:
-    """The tasks of one invocation and what has become of them.
+    """The tasks of one invocation and their outcomes.
 
     Attributes:
         outcomes: For each finished task, in order: `{"value": ...}` or `{"error": [ErrorRecord, ...]}`, with
@@ -119,7 +119,7 @@ class Chunk:
         return body
 
     def summaries(self) -> list[TaskSummary]:
-        """Tell how each finished task ended."""
+        """Return how each finished task ended."""
         return [
             failed_summary(outcome["seconds"], outcome["error"], self._request)
             if "error" in outcome
@@ -128,7 +128,7 @@ class Chunk:
         ]
 
     def frames(self) -> Frames:
-        """Write the outcomes; one that no pickler can carry becomes an error of its own."""
+        """Write the outcomes; one that no pickler can carry becomes a separate error."""
         wanted = KINDS[self._request.options.get("serializer", "auto")]
         with self._program.current():
             for kind in wanted:

@@ -1,7 +1,7 @@
-"""What an execution environment holds between two jobs: nothing of the first.
+"""What an execution environment holds between two jobs: no part of the first.
 
 The namespace of a job is a circle (its functions hold it, and it holds them), so that it would live until Python's
-collector comes by, which in a trivial program is seldom: the next job would run beside it. A job's own names are
+collector comes by, which in a trivial program is seldom: the next job would run next to it. A job's own names are
 dropped by hand. For circles that the user's code made, the collector is called, but only when the memory in use has
 really grown: a trivial cell does not pay for it.
 """
@@ -67,7 +67,7 @@ def resident_bytes() -> int:
 def end_threads_in(namespace: dict[str, Any]) -> None:
     """End the threads that run functions of a namespace, which is about to be emptied.
 
-    They would go on in the next job, which may be another user's, and print into it. One that waits outside of Python
+    They would continue in the next job, which may be another user's, and print into it. One that waits outside Python
     ends when it comes back. Threads of libraries run no such function while they are idle, and are left alone: their
     pools would wait for ever for threads that are gone.
     """

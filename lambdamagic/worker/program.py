@@ -52,7 +52,7 @@ class _Main(types.ModuleType):
 
 
 class LoadedProgram:
-    """One job's code and captured names, living in a `__main__` of its own.
+    """One job's code and captured names, in a separate `__main__`.
 
     Attributes:
         header: What the client says of the code; see `capture`.
@@ -105,7 +105,7 @@ class LoadedProgram:
     def _load(
         self, payload: Payload, frames: Sequence[Segment], primed: list[Any], *, adds: bool = False
     ) -> tuple[dict[str, Any], Decoder]:
-        """Read code and names; with `adds`, names that are there already are left as they are."""
+        """Read code and names; with `adds`, existing names are left unchanged."""
         decoder = Decoder(frames, self.home, primed=primed)
         with self.shared.reading(payload):
             header: dict[str, Any] = decoder.load()
@@ -142,7 +142,7 @@ class LoadedProgram:
             importlib.import_module(name)
 
     def extend(self, payload: Payload, cache: BlobCache) -> None:
-        """Read what a payload brings beside itself of code, names and modules; each once."""
+        """Read what a payload brings next to itself of code, names and modules; each once."""
         for digest, frames in extensions(payload, cache):
             if digest not in self._extended:
                 self._extended.add(digest)

@@ -135,7 +135,7 @@ class _Sink(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         raw = bytes(data)
-        if os.getpid() != self._pid:  # a fork: the record is the parent's, who reads the descriptor
+        if os.getpid() != self._pid:  # a fork: the record is the parent's, which reads the descriptor
             return os.write(1 if self._stream == "stdout" else 2, raw)
         text = self._decode(raw)
         if text:

@@ -46,7 +46,7 @@ class Scratch:
         for name, relative in _VARIABLES.items():
             environ.setdefault(name, str(self._root / relative))
         environ.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-        #: Where `pip install` puts packages; found after all others, as it leaves out what is there already.
+        #: Where `pip install` puts packages; found after all others, as it leaves out what is already installed.
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         self.packages = str(Path(environ["PIP_PREFIX"]) / "lib" / version / "site-packages")
         paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path]
@@ -91,7 +91,7 @@ def _is_writable(folder: str) -> bool:
 
 
 def _data_files(task_root: str) -> dict[str, str]:
-    """Return what lies in the task root and is no code, by its name: on Lambda that is the working directory."""
+    """Return what is in the task root and is no code, by its name: on Lambda that is the working directory."""
     found: dict[str, str] = {}
     try:
         with os.scandir(task_root or ".") as entries:

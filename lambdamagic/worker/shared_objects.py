@@ -65,7 +65,7 @@ class SharedReader:
         self.found: dict[str, Any] = {}
 
     def forget(self) -> None:
-        """Let go of what was found; the environment's own objects stay with it."""
+        """Release what was found; the environment's own objects stay with it."""
         self.found.clear()
         self._of_home.clear()
 
@@ -93,7 +93,7 @@ class SharedReader:
             self._home.shared = None
 
     def _load(self, shared: SharedRef, pieces: tuple[FrameRef, ...], inline: list[bytearray | None]) -> Any:
-        # Tasks that follow see the same memory: whoever writes into it hears of it.
+        # Tasks that follow see the same memory: whoever writes into it learns of it.
         read = [
             memoryview(self._cache.read(piece) if segment is None else segment).toreadonly()
             for piece, segment in zip(pieces, inline, strict=True)

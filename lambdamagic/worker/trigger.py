@@ -1,6 +1,6 @@
 """A request that was uploaded: the function was started by the bucket's notification, and fetches it.
 
-Nobody signed the event itself: whoever may write below the trigger prefix makes S3 send one. So the request is sealed
+The event itself is not signed: whoever may write below the trigger prefix makes S3 send one. So the request is sealed
 with a secret that the function has among its environment variables, and the job's key is derived from it. The role
 needs `s3:GetObject` on the prefix, since a notification carries no permission.
 """
@@ -25,7 +25,7 @@ _URL_LIVES_S = 300
 
 
 def is_notification(event: Any) -> bool:
-    """Tell whether an event is S3's."""
+    """Return whether an event is S3's."""
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records or not isinstance(records[0], dict):
         return False
@@ -33,7 +33,7 @@ def is_notification(event: Any) -> bool:
 
 
 def requests_of(event: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the events that lie where a notification points.
+    """Return the events at the place that a notification names.
 
     Raises:
         ProtocolError: An object is no request for this function, or the function takes none.
@@ -65,7 +65,7 @@ def _fetch(bucket: str, key: str, secret: bytes) -> dict[str, Any]:
     try:
         job_id, attempt_id = read_trigger_key(key, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
     except ValueError as error:
-        # The guard: what a function writes, or anybody else, lies elsewhere and starts nothing.
+        # The guard: objects that a function or another process writes are elsewhere and start nothing.
         raise ProtocolError(str(error)) from error
     data = fetch(_signed_url(bucket, key))
     document: dict[str, Any] = json.loads(unseal(data, key=secret, job_id=job_id, attempt_id=attempt_id))

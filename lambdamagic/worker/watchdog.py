@@ -1,4 +1,4 @@
-"""Stops the user's code before Lambda does, so that a timeout can tell where it hung.
+"""Stops the user's code before Lambda does, so that a timeout can say where it hung.
 
 One thread per execution environment, asleep between invocations. At the deadline it takes the stacks of all threads
 and interrupts the main thread by a signal, which reaches code that sleeps or waits; code inside a C extension sees it
@@ -46,7 +46,7 @@ class Watchdog:
     """Watches one run at a time.
 
     Args:
-        first_look_s: When it is first asked whether the client gave up.
+        first_look_s: When it is first asked whether the job was cancelled.
     """
 
     def __init__(self, *, first_look_s: float = _CANCEL_FIRST_S) -> None:
@@ -62,7 +62,7 @@ class Watchdog:
 
         Args:
             remaining_s: Time until Lambda's deadline.
-            is_cancelled: Asked now and then whether the client gave up; None to not ask.
+            is_cancelled: Asked now and then whether the job was cancelled; None to not ask.
         """
         now = time.monotonic()
         # Short timeouts keep most of their time for the user.
@@ -142,7 +142,7 @@ class _Run:
         signal.pthread_kill(self._main, signal.SIGUSR2)
 
     def end(self) -> None:
-        """Raise no interrupt any more, and hold nothing of the job: the signal's handler keeps this object."""
+        """Raise no interrupt any more, and hold no part of the job: the signal's handler keeps this object."""
         self.is_over = True
         self.next_cancel_check, self._is_cancelled = float("inf"), None
 
@@ -158,7 +158,7 @@ class _Run:
             write_log("stderr", text[-3500:].encode())
 
     def check_cancelled(self, now: float) -> None:
-        """Ask whether the client gave up, or interrupt again what has not heard of it."""
+        """Ask whether the job was cancelled, or interrupt again what has not learned of it."""
         if self._was_cancelled:
             self.next_cancel_check = now + 0.5
             self.interrupt("cancelled")
@@ -166,7 +166,7 @@ class _Run:
         self.next_cancel_check = now + _CANCEL_EVERY_S
         if not self._is_asking and self._is_cancelled is not None:
             self._is_asking = True
-            # In a thread of its own: S3 may take its time, and the deadline may not wait for it.
+            # In a separate thread: S3 may take its time, and the deadline may not wait for it.
             ask = partial(self._ask, self._is_cancelled)
             threading.Thread(target=ask, name=CANCEL_THREAD, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Files beside the code: those that came with it into the working directory, and those that it wrote there."""
+"""Files next to the code: those that came with it into the working directory, and those that it wrote there."""
 
 from __future__ import annotations
 

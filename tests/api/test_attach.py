@@ -172,7 +172,7 @@ def test_two_processes_do_not_take_up_a_job_at_once(deployed: Any, tmp_path: Pat
     os.kill(client.pid, signal.SIGKILL)
     client.communicate()
     lock = History().lock(job_id)
-    with pytest.raises(JobMissingError, match=f"taken up at this moment by the process {os.getpid()}"):
+    with pytest.raises(JobMissingError, match=f"being resumed right now by the process {os.getpid()}"):
         lambdamagic.attach(job_id)
     lock.release()
     job = lambdamagic.attach(job_id)

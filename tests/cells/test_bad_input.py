@@ -85,7 +85,7 @@ def test_an_empty_body(notebook, body):
     """Said so."""
     ran = notebook.run("%%lambda\n" + body)
     assert type(ran.error).__name__ == "CaptureError"
-    assert ran.error.message == "the cell is empty: there is nothing to run"
+    assert ran.error.message == "the cell is empty"
 
 
 def test_the_line_form_with_code(notebook):

@@ -30,7 +30,7 @@ def test_an_input_that_does_not_exist(notebook):
     """The nearest name is suggested, nothing is sent."""
     notebook.ok("candidates = 1")
     error = notebook.fails("1", "-i candidate").error
-    assert error.message == "there is no name 'candidate' in the notebook to ship"
+    assert error.message == "no name 'candidate' in the notebook"
     assert error.hint == "Did you mean 'candidates'?"
 
 

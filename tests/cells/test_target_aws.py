@@ -173,7 +173,7 @@ def test_an_image_that_is_not_lambdamagics(deployed, monkeypatch, tmp_path):
     monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", "not-ours-image")
     error = deployed.fails("1").error
     assert type(error).__name__ == "ProtocolError"
-    assert "the function gave an answer that is not lambdamagic's" in str(error)
+    assert "the function's answer is not lambdamagic's" in str(error)
 
 
 def test_a_function_that_is_too_small(deployed):

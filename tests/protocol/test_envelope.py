@@ -59,7 +59,7 @@ def test_what_is_no_answer():
         ({}, "an object with nothing in it"),
         ("text", "a str"),
     ):
-        with pytest.raises(ProtocolError, match=f"an answer that is not lambdamagic's: {form}"):
+        with pytest.raises(ProtocolError, match=f"answer is not lambdamagic's: {form}"):
             Response.from_json(document)
 
 

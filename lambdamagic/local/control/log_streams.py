@@ -1,7 +1,7 @@
 """The log of every invocation: what the function wrote, between Lambda's own START, END and REPORT lines.
 
 Nothing is formatted on the invocation's path. Records wait here and are written into moto's CloudWatch Logs
-when somebody asks that service anything, so a log is never missing and never costs an invocation time.
+when that service gets a request, so a log is never missing and never costs an invocation time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class InvocationLog:
         status: What REPORT adds: "", "timeout", or "error".
         error_type: Follows a status of "error".
         note: A line of Lambda's own between output and END, e.g. that the task timed out.
-        told: How many of its events CloudWatch Logs has been given.
+        delivered: How many of its events CloudWatch Logs has been given.
     """
 
     request_id: str
@@ -50,7 +50,7 @@ class InvocationLog:
     error_type: str = ""
     note: str = ""
     runtime: str = ""
-    told: int = 0
+    delivered: int = 0
 
     def events_so_far(self) -> list[tuple[int, str]]:
         """Return the events of an invocation that runs: those with which `events` will begin."""
@@ -144,7 +144,7 @@ class LogBuffer:
     Args:
         account_id: Whose log groups they are.
         region: Where these are.
-        has_function: Tells in moto's threads whether there is a function of this name.
+        has_function: Returns in moto's threads whether there is a function of this name.
     """
 
     def __init__(self, *, account_id: str, region: str, has_function: Callable[[str], bool]) -> None:
@@ -166,7 +166,7 @@ class LogBuffer:
         self._running.pop(id(log), None)
 
     def append(self, stream: LogStream, log: InvocationLog) -> None:
-        """Keep one record; the oldest ones go when too many wait, as nobody has asked for any of them."""
+        """Keep one record; the oldest ones go when too many wait, as none was requested."""
         self._waiting.append((stream, log))
         self._waiting_bytes += len(log.output) + len(log.init_output) + _RECORD_OVERHEAD_BYTES
         while self._waiting_bytes > MAX_WAITING_BYTES and len(self._waiting) > 1:
@@ -196,7 +196,7 @@ class LogBuffer:
         streams = backend.groups[stream.group].streams
         if stream.name not in streams:
             backend.create_log_stream(stream.group, stream.name)
-        events = [{"timestamp": at, "message": text.rstrip("\n")} for at, text in so_far[log.told :]]
+        events = [{"timestamp": at, "message": text.rstrip("\n")} for at, text in so_far[log.delivered :]]
         if events:
             backend.put_log_events(stream.group, stream.name, events)
-            log.told = len(so_far)
+            log.delivered = len(so_far)

@@ -52,7 +52,7 @@ def install_for_s3(invoke: Invoke) -> None:
         del account_id, region_name  # both are in the ARN
         event_name = event_body["Records"][0]["eventName"]
         if event_name == "ObjectCreated:Put" and getattr(_current, "makes_object_otherwise", False):
-            return  # moto completes an upload or copies by a put of its own; the event of that kind follows
+            return  # moto completes an upload or copies by a separate put; the event of that kind follows
         invoke(fn_arn, json.dumps(complete_event(event_body)).encode())
 
     notifications._invoke_awslambda = deliver

@@ -1,7 +1,7 @@
 """A bound on what clients have staged in the embedded S3: the blobs that were used last stay.
 
 AWS's buckets have a lifecycle; here nothing ends before the instance, and a notebook that changes an array between
-cells stages it anew each time. A client asks for a blob that it sent some time ago before it relies on it.
+cells stages it again each time. A client asks for a blob that it sent some time ago before it relies on it.
 """
 
 from __future__ import annotations

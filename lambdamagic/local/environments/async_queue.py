@@ -1,4 +1,4 @@
-"""Asynchronous invocations: accepted at once, run later, retried, and given up as Lambda does it.
+"""Asynchronous invocations: accepted at once, run later, retried and dropped as Lambda does it.
 
 "Error handling for asynchronous invocation": two retries after 1 and 2 minutes by default; an event that is
 throttled or meets a system error goes back to the queue, with waits that grow from 1 second to 5 minutes, until
@@ -73,7 +73,7 @@ class AsyncQueue:
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Give up what has not come to its end."""
+        """Cancel unfinished invocations."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

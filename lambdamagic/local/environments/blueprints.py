@@ -98,7 +98,7 @@ class BlueprintMaker:
         )
 
     def _surroundings(self, interpreter: Interpreter, code: list[Path]) -> dict[str, Any]:
-        """Return what a function may change: nothing of its code, nor of the user's Python; strictly, only `/tmp`."""
+        """Return what a function may change: neither its code nor the user's Python; in strict mode, only `/tmp`."""
         read_only = [*code, package_folder(self._folder), Path(interpreter.executable).parent.parent]
         if interpreter.is_own:
             user_site = Path(site.getuserbase()) / "lib"
@@ -106,7 +106,7 @@ class BlueprintMaker:
             read_only += [Path(sys.base_prefix), own, *([user_site] if user_site.is_dir() else [])]
         return {
             "read_only": [*(["/"] if self._is_strict else []), *dict.fromkeys(map(str, read_only))],
-            # Shared with this machine, unlike Lambda's: the instance itself, and what tests look at, lie there.
+            # Shared with this machine, unlike Lambda's: the instance itself, and what tests look at, are there.
             "writable": [*dict.fromkeys(["/tmp", str(self._folder.parent)])] if self._is_strict else [],
             "hidden": ["/dev/shm"] if self._is_strict else [],  # what Lambda does not have
             "user_id": _USER_ID if self._is_strict else None,

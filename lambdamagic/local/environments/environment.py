@@ -241,13 +241,13 @@ class Environment:
         return log
 
     def kill(self, reason: str) -> None:
-        """Kill the process; what runs in it ends with the error that belongs to the reason."""
+        """Kill the process; its invocation ends with the error that belongs to the reason."""
         if self.is_alive:
             self._kill_reason = reason
             self._processes.kill(self.identity)
 
     def discard(self) -> None:
-        """Give up what was opened for a process that never started."""
+        """Close what was opened for a process that never started."""
         self._api.close()
         self._close_output()
 
@@ -332,7 +332,7 @@ class Environment:
             if len(log.output) < MAX_OUTPUT_BYTES:
                 log.output += data
         elif len(self._init.output) < MAX_OUTPUT_BYTES:
-            self._init.output += data  # INIT, or a thread between two tasks: told with the next one
+            self._init.output += data  # INIT, or a thread between two tasks: reported with the next one
 
     def _on_exit(self, ended: ProcessExit) -> None:
         self._exit = ended

@@ -30,7 +30,7 @@ _IDLE_CHECK_S = 1.0
 
 
 def throttled(reason: str) -> AwsError:
-    """Return Lambda's 429; `reason` tells a reserved quota from the account's."""
+    """Return Lambda's 429; `reason` distinguishes a reserved quota from the account's."""
     return AwsError(
         429, "TooManyRequestsException", "Rate Exceeded.", members={"Reason": reason}, headers={"Retry-After": "1"}
     )
@@ -251,7 +251,7 @@ class Pool:
             idle.remove(environment)
 
     async def _watch(self) -> None:
-        """Sample the memory of busy environments, and end those that nobody has used for long."""
+        """Sample the memory of busy environments, and end those that have been idle for long."""
         checked_at = 0.0
         while True:
             busy = [e for e in self._alive.values() if e.is_busy and e.pid is not None and e.is_alive]

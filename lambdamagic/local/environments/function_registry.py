@@ -63,7 +63,7 @@ class FunctionRegistry:
                 function = self._functions.get((reference, qualifier))
                 if function is None:
                     function = await loop.run_in_executor(self._executor, self._catalog.read, name, own_qualifier)
-                    # If it is being changed at this moment, the refresh that follows the change reads it anew.
+                    # If it is being changed at this moment, the refresh that follows the change reads it again.
                     self._functions[(reference, qualifier)] = function
         return function
 
@@ -92,7 +92,7 @@ class FunctionRegistry:
         return None if name is None else (self._catalog.role_name(name), name)
 
     async def refresh(self) -> None:
-        """Read everything anew after the control plane changed something, and retire what is no longer so."""
+        """Read everything again after the control plane changed something, and retire what is no longer so."""
         async with self._reading:
             await self._read_all()
 

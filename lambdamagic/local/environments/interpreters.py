@@ -43,7 +43,7 @@ class Interpreter:
 
 
 def unsupported(runtime: str, why: str) -> AwsError:
-    """Return the error for a runtime that cannot be had here (Invoke's InvalidRuntimeException is a 502)."""
+    """Return the error for a runtime that is not available here (Invoke's InvalidRuntimeException is a 502)."""
     text = f"The runtime {runtime} is not available to the embedded Lambda: {why}"
     return AwsError(502, "InvalidRuntimeException", text)
 

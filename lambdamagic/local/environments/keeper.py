@@ -6,7 +6,7 @@ socket to the server closes, for whatever reason (a clean stop, `kill -9`, a cra
 that it ever started and removes the instance's folder. If the keeper itself is killed, the kernel kills
 the environments (`PR_SET_PDEATHSIG`) and the server, seeing the socket close, ends too.
 
-It runs as a plain script (`python -I -S keeper.py FD LOCK FOLDER`) and so imports nothing of this package; it is
+It runs as a plain script (`python -I -S keeper.py FD LOCK FOLDER`) and so imports no module of this package; it is
 single-threaded, which is what makes fork and prctl safe here and not in the server.
 
 The protocol is one JSON object a line: `{"spawn": id, "argv", "env", "cwd", "output", "surroundings"}`,
@@ -29,7 +29,7 @@ from typing import Any
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 ID_VARIABLE = "LAMBDAMAGIC_ENVIRONMENT_ID"  # marks what an environment starts, also after a double fork
-LAST_KILL_S = 3.0  # how long the keeper goes on killing before it removes the folder and leaves
+LAST_KILL_S = 3.0  # how long the keeper continues killing before it removes the folder and leaves
 
 
 def _prctl() -> Any:
@@ -41,7 +41,7 @@ def _prctl() -> Any:
 
 
 def _load_beside(name: str) -> Any:
-    """Return a module that lies beside this script, which knows no packages."""
+    """Return a module that is next to this script, which knows no packages."""
     from importlib.util import module_from_spec, spec_from_file_location
 
     spec = spec_from_file_location(name, os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py"))  # noqa: PTH100, PTH118, PTH120
@@ -132,7 +132,7 @@ class Keeper:
             self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != keeper_pid:  # the keeper died before prctl took effect
                 os._exit(127)
-        # Without waiting: when the server has just died, nobody reads, and the keeper must not hang with us.
+        # Without waiting: when the server has just died, no process reads, and the keeper must not hang with us.
         output = os.open(message["output"], os.O_WRONLY | os.O_NONBLOCK)
         os.set_blocking(output, True)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -251,8 +251,8 @@ def remove(folder: str) -> None:
 def main() -> None:
     """Serve until the server is gone, then leave nothing behind."""
     channel = socket.socket(fileno=int(sys.argv[1]))
-    channel.set_inheritable(False)  # no function may hold, or speak on, the line to the server
-    # Held as long as the keeper lives: the next start removes folders whose lock nobody holds.
+    channel.set_inheritable(False)  # no function may hold, or write to, the line to the server
+    # Held as long as the keeper lives: the next start removes folders whose lock is free.
     os.set_inheritable(int(sys.argv[2]), False)
     folder = sys.argv[3]
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()

@@ -23,7 +23,7 @@ class OutputPipe:
         asyncio.get_running_loop().add_reader(self._fd, self._on_readable)
 
     def drain(self) -> None:
-        """Read all that has been written so far, so that it is in the log of its own task."""
+        """Read all that has been written so far, so that it is in the log of the right task."""
         while self._fd >= 0:
             try:
                 data = os.read(self._fd, 1 << 20)

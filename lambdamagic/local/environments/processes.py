@@ -1,4 +1,4 @@
-"""The server's side of the keeper: start, kill and be told of exits, without blocking the event loop."""
+"""The server's side of the keeper: start, kill and learn of exits, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Processes(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         processes = cls(on_lost)
         with theirs:
-            # Not through asyncio: its child watcher would want a thread. Nobody waits for this one but close().
+            # Not through asyncio: its child watcher would want a thread. Only close() waits for this one.
             processes._keeper = subprocess.Popen(  # noqa: ASYNC220 - returns in ~1 ms
                 [sys.executable, "-I", "-S", str(_KEEPER_SCRIPT), str(theirs.fileno()), str(lock), str(folder)],
                 pass_fds=[theirs.fileno(), lock],
@@ -109,7 +109,7 @@ class Processes(asyncio.Protocol):
         surroundings: dict[str, Any] | None,
         on_exit: Callable[[ProcessExit], None],
     ) -> int:
-        """Start a process in a session of its own and return its pid.
+        """Start a process in a separate session and return its pid.
 
         Args:
             identity: A name of ours for it, never used twice.
@@ -145,7 +145,7 @@ class Processes(asyncio.Protocol):
         self._send({"freeze": identity})
 
     def thaw(self, identity: str) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self._send({"thaw": identity})
 
     async def close(self, timeout_s: float) -> None:
@@ -180,7 +180,7 @@ class Processes(asyncio.Protocol):
                 self._watched[message["failed"]].started.set_exception(LocalServerError(reason))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the server: without its keeper it must end."""
+        """Report the server: without its keeper it must end."""
         self._transport = None
         for watched in self._watched.values():
             if not watched.started.done():

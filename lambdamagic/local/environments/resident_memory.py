@@ -32,7 +32,7 @@ def tree_rss_bytes(pid: int) -> int:
 def strays_rss_bytes(keeper_pid: int, known: Collection[int]) -> dict[str, int]:
     """Return what daemons use that left their environment's process tree, by the environment's identity.
 
-    The keeper adopted them; they still carry their environment's mark, unless they started with variables of their own.
+    The keeper adopted them; they still carry their environment's mark, unless they started with their own variables.
     """
     found: dict[str, int] = {}
     if not _IS_LINUX:

@@ -1,6 +1,6 @@
 """The Lambda Runtime API (2018-06-01), as one execution environment sees it on its own port.
 
-It turns HTTP into four calls on a `RuntimeSide` and knows nothing of what an invocation means.
+It turns HTTP into four calls on a `RuntimeSide` and does not know what an invocation means.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Task:
 
 
 class RuntimeSide(Protocol):
-    """What a runtime tells the environment that it runs in."""
+    """The calls of a runtime to the environment that it runs in."""
 
     def on_next(self, deliver: Callable[[Task], bool]) -> None:
         """The runtime is ready; `deliver` hands it a task and returns False when it has gone."""
@@ -78,7 +78,7 @@ class Refusal:
 
 
 class RuntimeApi:
-    """Listens for one environment's runtime on an address of its own.
+    """Listens for one environment's runtime on a separate address.
 
     A web page can reach loopback ports too. It is kept out three times: the address is random in all of 127.0.0.0/8
     (Linux), a request must name that address and nothing that only browsers send, and the process at the other end
@@ -87,7 +87,7 @@ class RuntimeApi:
     Args:
         side: Answers the calls.
         is_ours: Whether the process at the other end of a connection is the environment's; asked once `admit` was
-            called, since a runtime may speak before the server knows its process id.
+            called, since a runtime may connect before the server knows its process id.
     """
 
     def __init__(self, side: RuntimeSide, is_ours: Callable[[asyncio.Transport], bool]) -> None:

@@ -1,6 +1,6 @@
 """What a function's process may change of the file system, and who it is: as little as on Lambda.
 
-Run by the keeper between fork and exec, as a plain script's part: imports nothing of this package. With mount
+Run by the keeper between fork and exec, as a plain script's part: imports no module of this package. With mount
 namespaces, which ordinary users have on most Linux systems, folders are made read-only for the process and its
 children alone. Where there are none the process starts all the same, and `Interpreters` and file modes are all that
 protects the user's Python.
@@ -17,7 +17,7 @@ from typing import Any
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000  # linux/sched.h
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18  # linux/mount.h
 _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
-#: Flags of a mount that a user namespace may not take away ("mount_namespaces(7)"), as statvfs tells them.
+#: Flags of a mount that a user namespace may not take away ("mount_namespaces(7)"), as statvfs returns them.
 _LOCKED = {os.ST_NOSUID: 2, getattr(os, "ST_NODEV", 4): 4, getattr(os, "ST_NOEXEC", 8): 8}
 DESCRIPTORS_MAX = 1024  # "Lambda quotas": file descriptors
 
@@ -54,7 +54,7 @@ def enter(wanted: dict[str, Any]) -> None:
 
 
 def _unshare(libc: Any, user_id: int | None) -> bool:
-    """Enter namespaces of our own; say whether that was possible."""
+    """Enter new namespaces; say whether that was possible."""
     uid, gid = os.getuid(), os.getgid()
     inside_uid, inside_gid = (uid, gid) if user_id is None else (user_id, user_id)
     if user_id is None and uid == 0 and libc.unshare(_CLONE_NEWNS) == 0:

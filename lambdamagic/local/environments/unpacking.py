@@ -56,7 +56,7 @@ class PackageStore:
             except OSError as error:
                 raise LocalServerError(
                     f"the {kind} package could not be unpacked: {error}",
-                    hint=f"Free space in {self._folder.parent} or start the server with another --folder.",
+                    hint=f"Free space in {self._folder.parent} or start the server with another --folder",
                 ) from error
         return target
 

@@ -113,7 +113,7 @@ class Checked:
             return delete_allowed(self.caller, self.call, self.place, request=request, answer=answer)
         response = answer(request)
         if response.status == 404 and self.call.operation in _READS:
-            # "GetObject": without the right to list the bucket nobody is told that an object does not exist.
+            # "GetObject": without the right to list the bucket, a missing object is not reported as missing.
             listing = Right("s3:ListBucket", object_arn(self.call.parameters["Bucket"]))
             self.caller.require(listing, self.place)
         return response

@@ -1,4 +1,4 @@
-"""Somebody with policies, and in whose name the work at hand is done."""
+"""A caller with policies, and the caller on whose behalf the current work is done."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _acting: ContextVar[tuple[Caller, CallPlace] | None] = ContextVar("acting", defa
 
 @contextmanager
 def acting(caller: Caller | None, place: CallPlace) -> Iterator[None]:
-    """Do what is done within in somebody's name; CloudFormation acts in its caller's. None may do everything."""
+    """Run the block on behalf of a caller; CloudFormation acts in its caller's. None may do everything."""
     token = _acting.set(None if caller is None else (caller, place))
     try:
         yield
@@ -79,7 +79,7 @@ def acting(caller: Caller | None, place: CallPlace) -> Iterator[None]:
 
 
 def is_somebody_acting() -> bool:
-    """Tell whether the work at hand is done in the name of somebody whose rights have bounds."""
+    """Return whether the work at hand is done on behalf of a caller with limited rights."""
     return _acting.get() is not None
 
 

@@ -155,7 +155,7 @@ def _lambda(call: Call, place: CallPlace) -> Iterator[Right]:
 
 
 def _made_from(given: dict[str, Any], resource: str) -> Iterator[Right]:
-    """Yield what is needed beside, as it would be if each of it were asked for by a call of its own."""
+    """Yield what is needed next to, as it would be if each of it were asked for by a separate call."""
     if given.get("Role"):
         yield pass_role(given["Role"])
     for layer in given.get("Layers") or ():

@@ -1,4 +1,4 @@
-"""DeleteObjects for somebody who may not delete all of it: the answer is 200, with an error for each refused key."""
+"""DeleteObjects for a caller who may not delete all keys: the answer is 200, with an error for each refused key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _END = b"</DeleteResult>"
 def delete_allowed(
     caller: Caller, call: Call, place: CallPlace, *, request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse]
 ) -> HttpResponse:
-    """Delete what the caller may, and tell what not ("DeleteObjects", S3 API reference)."""
+    """Delete what the caller may, and say what not ("DeleteObjects", S3 API reference)."""
     try:
         root = ElementTree.fromstring(request.body)  # noqa: S314 - a signed body; expat bounds what entities grow to
     except ElementTree.ParseError:

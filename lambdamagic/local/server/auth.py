@@ -155,7 +155,7 @@ class Authenticator:
         return Signer(key_id, region, service, _digest_to_check(digest, service))
 
     def _verify_presigned_v2(self, request: HttpRequest) -> Signer:
-        """Verify S3's older presigned form, which boto3 still makes unless told `signature_version='s3v4'`."""
+        """Verify S3's older presigned form, which boto3 still makes without `signature_version='s3v4'`."""
         # Imported here: only functions that presign without a Config need it, and it costs a start 60 ms.
         from urllib.parse import urlsplit
 
@@ -275,7 +275,7 @@ def _parse_time(timestamp: str) -> float:
 
 
 def _check_signed_names(request: HttpRequest, names: list[str], service: str) -> None:
-    # A header that AWS acts upon and that nobody signed could have been added on the way.
+    # A header that AWS acts upon and that is not signed could have been added on the way.
     signed = set(names)
     if "host" not in signed or any(name.startswith("x-amz-") and name not in signed for name in request.headers):
         raise errors.unsigned_headers(service)

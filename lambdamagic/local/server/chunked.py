@@ -71,7 +71,7 @@ def decode_chunked(body: bytes, signing: ChunkSigning) -> bytes:
 
 
 def _check_trailer(trailer: bytes, content: bytes) -> None:
-    """Verify the checksums that the standard library can compute (boto3 sends CRC32 unless told otherwise)."""
+    """Verify the checksums that the standard library can compute (boto3 sends CRC32 by default)."""
     for line in trailer.split(b"\r\n"):
         name, _, value = line.partition(b":")
         algorithm = name.strip().lower().removeprefix(b"x-amz-checksum-")

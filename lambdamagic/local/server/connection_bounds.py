@@ -1,6 +1,6 @@
 """What callers that have signed nothing may hold of the server: time, bytes and connections.
 
-Every request must be signed, but a signature stands in a head, which somebody has to read first. So a head must come in
+Every request must be signed, but a signature is in a head, which has to be read first. So a head must come in
 time, a body of a caller that names no key of ours too, and all of these together are bounded.
 """
 

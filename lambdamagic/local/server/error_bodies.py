@@ -1,6 +1,6 @@
 """AWS's errors, in the form in which each protocol carries them.
 
-S3 speaks XML, Lambda and CloudWatch Logs speak JSON with `x-amzn-errortype`, IAM and STS speak "query" XML.
+S3 uses XML, Lambda and CloudWatch Logs use JSON with `x-amzn-errortype`, IAM and STS use "query" XML.
 boto3 reads the code from these places, so a wrong shape would show as an unknown error.
 """
 

@@ -31,7 +31,7 @@ def make_folder(parent: str | None) -> tuple[Path, int]:
             (folder / name).mkdir()
         lock = os.open(folder / "keeper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            # Before there is anything in it: another start passes empty ones over, and takes one that nobody holds.
+            # Before there is anything in it: another start passes empty ones over, and takes one that is not locked.
             fcntl.flock(lock, fcntl.LOCK_EX)
             # A full disk often still has room for an empty folder, so something is written.
             os.write(lock, b"\0" * 4096)
@@ -41,7 +41,7 @@ def make_folder(parent: str | None) -> tuple[Path, int]:
     except OSError as error:
         raise LocalServerError(
             f"the embedded Lambda cannot write to {base}: {error.strerror or error}",
-            hint="Free some space there or choose another place with the folder option.",
+            hint="Free some space there or choose another place with the folder option",
         ) from error
     return folder, lock
 

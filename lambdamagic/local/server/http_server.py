@@ -59,7 +59,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """How an answer is lost: it breaks off within its head or body, or nothing of it comes and the line stays open.
+    """How an answer is lost: it breaks off within its head or body, or nothing arrives and the connection stays open.
 
     Attributes:
         part: `head`, `body` or `all`.
@@ -147,7 +147,7 @@ class HttpConnection(asyncio.Protocol):
         return self.transport is not None and not self.transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, unless the peer is not who may speak here."""
+        """Take the connection, unless the peer is not allowed here."""
         self.transport = cast(asyncio.Transport, transport)
         if self._admits is not None and not self._admits(self.transport):
             self.abort()
@@ -263,7 +263,7 @@ class HttpConnection(asyncio.Protocol):
         self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
-        """Parser: the headers are there; a client that asks whether to go on is told to."""
+        """Parser: the headers are there; a client that asks whether to continue is answered."""
         self._is_in_head = False
         self._is_known = self._admits_body is None or self._admits_body(self._headers, self._url())
         self._expire_in(None if self._is_known or self._busy else HEAD_S)
@@ -316,7 +316,7 @@ class HttpConnection(asyncio.Protocol):
             has_length = has_length or name.lower() == "content-length"
         if not has_length and response.status not in (204, 304):
             lines.append(f"content-length: {len(body)}\r\n")
-        lines.append(f"date: {_date(int(time.time()))}\r\n")  # clients tell a wrong clock of their own from it
+        lines.append(f"date: {_date(int(time.time()))}\r\n")  # clients detect their own wrong clock from it
         if not self._keep_alive:
             lines.append("connection: close\r\n")
         lines.append("\r\n")

@@ -1,4 +1,4 @@
-"""Where an instance can be counted and disturbed; nothing of the kind happens until its owner asks for it.
+"""Where an instance can be counted and disturbed; neither happens until its owner requests it.
 
 What counts and what disturbs is `local/testing`, which is loaded with the owner's first request for it: a user's
 instance never has it.
@@ -38,14 +38,14 @@ class Observer:
     """Sees what an instance does, counts nothing and disturbs nothing. Lives in the event loop."""
 
     def requested(self, service: str, request: HttpRequest) -> ObservedRequest | None:
-        """Hear of a request of any service but Invoke.
+        """Handle a request of any service but Invoke.
 
         Raises:
             AwsError: It is to be refused.
         """
 
     def asked_to_invoke(self) -> None:
-        """Hear of a request to invoke."""
+        """Handle a request to invoke."""
 
     def invoking(self, function: str) -> Fault | None:
         """Return the fault that hits an invocation which was asked for."""

@@ -1,4 +1,4 @@
-"""What an instance of the embedded Lambda can be told at its start, as one value that travels as JSON."""
+"""What an instance of the embedded Lambda knows at its start, as one value that is sent as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLOSE_TIMEOUT_S = 5.0  # what a server that ends gives its running work, and the
 
 
 def default_concurrency() -> int:
-    """Return how many invocations may run at once unless told otherwise.
+    """Return how many invocations may run at once by default.
 
     AWS gives an account 1,000 (new accounts: 10); here every running invocation is a process of this machine.
     """
@@ -49,8 +49,8 @@ class ServerOptions:
         init_timeout_s: How long INIT may take; AWS gives 10 s (Lambda runtime environment lifecycle).
         retry_delays_s: Waits before the retries of an asynchronous invocation; AWS waits 1 and then 2 minutes.
         time_factor: Multiplies those waits and the maximum event age, so that tests need not wait minutes.
-        image_command: What runs a function of package type Image: program and arguments, to which the handler is
-            added; empty runs the handler with the server's interpreter.
+        image_command: The command that runs a function of package type Image: program and arguments; the handler
+            is added; empty runs the handler with the server's interpreter.
         blob_limit_bytes: How much clients may have staged in the embedded S3; what was not used for longest goes.
         strict: Whether everything is as hard as on AWS, also where that takes something from a user of this machine.
         detached: Whether the instance outlives the process that started it (a shared instance).

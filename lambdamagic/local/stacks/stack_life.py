@@ -1,7 +1,7 @@
 """CloudFormation as it behaves: resource by resource, with events, in the background, and back again on failure.
 
-moto makes a whole stack while it answers the request, knows no rollback, and makes what is missing whenever somebody
-looks. Here a thread of its own does one resource after the other, so that a client sees IN_PROGRESS, can be killed
+moto makes a whole stack while it answers the request, knows no rollback, and makes what is missing whenever a client
+looks. Here a separate thread does one resource after the other, so that a client sees IN_PROGRESS, can be killed
 in between, and meets ROLLBACK_COMPLETE, UPDATE_ROLLBACK_COMPLETE and DELETE_FAILED as on AWS.
 """
 
@@ -191,7 +191,7 @@ def _load(stack: Any, parameters: dict[str, Any]) -> None:
     resources._template = stack.template_dict
     resources._resource_json_map = stack.template_dict["Resources"]
     resources.input_parameters = stack.parameters = parameters
-    # Aside, since moto's are without a value until all are read, and somebody may look at the stack meanwhile.
+    # Aside, since moto's are without a value until all are read, and a client may look at the stack meanwhile.
     loading = copy.copy(resources)
     loading.resolved_parameters = {}
     loading.load_parameters()
@@ -212,9 +212,9 @@ def _delete(backend: Any, stack: Any, refuse: Refuse) -> None:
 
 
 def _delete_resources(stack: Any, refuse: Refuse) -> bool:
-    """Delete what is there; return whether all of it could be."""
+    """Delete the existing resources; return whether all could be deleted."""
     order = in_order(stack.resource_map._resource_json_map)
-    done = [take_away(stack, name, refuse) for name in reversed(order)]  # all of them, whatever becomes of one
+    done = [take_away(stack, name, refuse) for name in reversed(order)]  # all of them, even if one fails
     return all(done)
 
 

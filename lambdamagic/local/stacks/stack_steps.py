@@ -40,7 +40,7 @@ def make(stack: Any, name: str, refuse: Refuse) -> None:
     """Make a resource.
 
     Raises:
-        Exception: Whatever keeps it from being made; it stands in the step's event.
+        Exception: Whatever keeps it from being made; it is in the step's event.
     """
     resources = stack.resource_map
 
@@ -56,7 +56,7 @@ def change(stack: Any, name: str, body: dict[str, Any], refuse: Refuse) -> None:
     """Change a resource to what a template says.
 
     Raises:
-        Exception: Whatever keeps it from being changed; it stands in the step's event.
+        Exception: Whatever keeps it from being changed; it is in the step's event.
     """
     from moto.cloudformation.parsing import parse_and_update_resource
 
@@ -75,7 +75,7 @@ def change(stack: Any, name: str, body: dict[str, Any], refuse: Refuse) -> None:
 
 
 def take_away(stack: Any, name: str, refuse: Refuse) -> bool:
-    """Delete a resource if it is there; return whether it is gone."""
+    """Delete a resource if it exists; return whether it is gone."""
     resources = stack.resource_map
     made = resources._parsed_resources.get(name)
     if made is None:
@@ -91,7 +91,7 @@ def take_away(stack: Any, name: str, refuse: Refuse) -> bool:
         _step(stack, name, "DELETE", work)
     except Exception as error:  # noqa: BLE001 - whatever moto raises is a resource that stays, and told as its event
         if type(error).__name__ not in ("UnknownFunctionException", "ResourceNotFoundException", "NotFoundException"):
-            return False  # what somebody else has deleted already is no failure
+            return False  # what another process has deleted already is no failure
     resources._parsed_resources.pop(name, None)
     return True
 

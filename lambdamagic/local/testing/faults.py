@@ -1,4 +1,4 @@
-"""Faults by script: what AWS does on a bad day, on demand, so that a client's patience can be tested.
+"""Faults by script: what AWS does on a bad day, on demand, so that a client's retries can be tested.
 
 A rule applies to the next `count` requests, or to a seeded fraction of them. `Faults` is the client:
 
@@ -118,7 +118,7 @@ class FaultPlan:
                 raise AwsError(400, "ValidationException", f"unknown fault {rule.kind!r}; there are {known}")
             armed.append(_Armed(rule, random.Random(rule.seed), time.time()))
         self._armed = armed
-        self._is_released.set()  # what was held goes on; what comes is held by what is armed now
+        self._is_released.set()  # what was held continues; what comes is held by what is armed now
         self._is_held, self._is_released = asyncio.Event(), asyncio.Event()
 
     def session_is_over(self, since: float) -> bool:
@@ -142,7 +142,7 @@ class FaultPlan:
         return None
 
     def draw_event(self, function_name: str) -> Fault | None:
-        """Return the fault that hits an invocation which nobody asked for by a request: it dies, or comes twice."""
+        """Return the fault that hits an invocation without a waiting request: it dies, or comes twice."""
         for armed in self._armed:
             rule = armed.rule
             if rule.kind in ("kill", "duplicate") and rule.function in (None, function_name) and armed.hits():
@@ -274,7 +274,7 @@ class Faults:
         self.add(FaultRule("duplicate", count=count, **more))
 
     def expire_sessions(self, *, after_s: float = 0.0) -> None:
-        """Let the sessions of STS that are there now expire after a while; those that follow live on."""
+        """Let the existing sessions of STS expire after a while; those that follow live on."""
         self.add(FaultRule("session", count=None, delay_s=after_s))
 
     def refuse_s3(self, *, count: int | None = 1, **more: Any) -> None:
@@ -306,7 +306,7 @@ class Faults:
         self.add(FaultRule("stack_delete_error" if deleting else "stack_error", operation=logical_id, count=count))
 
     def stats(self, *, reset: bool = False) -> dict[str, Any]:
-        """Return the instance's counters, and begin anew if asked to."""
+        """Return the instance's counters, and start again if asked to."""
         answer: dict[str, Any] = self._request("POST" if reset else "GET", STATS_PATH, None)
         return answer
 

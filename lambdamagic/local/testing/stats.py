@@ -10,7 +10,7 @@ from typing import Any
 from lambdamagic.local.control.control_plane import ACCOUNT_PATH
 from lambdamagic.local.server.http_server import HttpRequest
 
-# (method, query parameter that tells the operation, S3 operation); the first that fits.
+# (method, query parameter that names the operation, S3 operation); the first that fits.
 _S3_KEY_OPERATIONS = (
     ("POST", "uploads", "CreateMultipartUpload"),
     ("POST", "uploadId", "CompleteMultipartUpload"),
@@ -72,7 +72,7 @@ class Stats:
         counter[operation] += 1
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self.requests.clear()
         self.results.clear()
         self.cold_starts = self.warm_starts = self.billed_invocations = 0
