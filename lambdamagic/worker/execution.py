@@ -139,7 +139,7 @@ class CellSurroundings:
         """Have in force what the notebook's set-up cell sets; return what it raised, taken apart.
 
         Raises:
-            Interrupted: The deadline came, or the client gave up.
+            Interrupted: The deadline came, or the client stopped.
         """
         found = self._program.header.get("setup")
         if found is None:
