@@ -16,6 +16,7 @@ ALL = (
     "map",
     "faults",
     "simulate",
+    "walks",
     "concurrency",
     "cost",
     "invoker",

@@ -49,7 +49,7 @@ def test_an_invoker_loads_less_than_what_runs_code():
         "import os; os.environ.update(AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b')\n"
         "from lambdamagic.worker import invoker\n"
         "context = type('C', (), {'get_remaining_time_in_millis': lambda self: 60000})()\n"
-        "assert invoker.handler({}, context)['status'] == 'refused'\ninvoker._Sender()"
+        "assert invoker.handler({}, context)['status'] == 'refused'\ninvoker.EventSender()"
     )
     assert (
         _loaded(script, (*HEAVY, "concurrent.futures", "lambdamagic.codec.encode", "lambdamagic.worker.program")) == []

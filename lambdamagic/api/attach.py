@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambdamagic.api import process
+from lambdamagic.api.graph_job import MODE, GraphJob, attach_graph
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.map_job import MapJob
 from lambdamagic.api.options import read_options
@@ -96,8 +97,8 @@ def _stored(job_id: str) -> JobInfo:
     return JobInfo(job_id, "", "", "stored", 0.0, None, 0, 0, 0.0, {}, False)
 
 
-def attach(job_id: str, **options: Any) -> MapJob:
-    """Reattach to a map of the mode `event` or `trigger` whose client has gone, and return it as a job.
+def attach(job_id: str, **options: Any) -> MapJob | GraphJob:
+    """Reattach to a map of the mode `event` or `trigger`, or a graph of walks, whose client has gone; return the job.
 
     What is done is read and not run again; what was sent is waited for; what was never sent is sent now. Results may be
     taken as often as one likes until the bucket's objects expire. Only where the job was started, since its key is kept
@@ -112,6 +113,8 @@ def attach(job_id: str, **options: Any) -> MapJob:
         IntegrityError: What the bucket holds does not carry the job's signature.
         TargetError: The target is not usable.
     """
+    if find_note(job_id).mode == MODE:
+        return _attach_graph(job_id, options)
     launcher, work = attachable(job_id, process.home(), options)
     if not work.is_map:
         work.let_go()
@@ -124,6 +127,30 @@ def attach(job_id: str, **options: Any) -> MapJob:
         return job.resume()
     finally:
         work.let_go()
+
+
+def _attach_graph(job_id: str, options: Mapping[str, Any]) -> GraphJob:
+    lock = History().lock(job_id)
+    try:
+        note = _unowned(job_id)
+        return attach_graph(Launcher(read_options({**_options_of(note), **options})), note)
+    finally:
+        lock.release()
+
+
+def _unowned(job_id: str) -> JobNote:
+    """Return the note of a job whose lock is held, read again: the previous holder may have continued the job.
+
+    Raises:
+        JobMissingError: Its client lives.
+    """
+    note = find_note(job_id)
+    if note.state == "running":
+        raise JobMissingError(
+            f"job {job_id} still belongs to the process {note.client_pid}, which runs",
+            hint="Wait for it there, or end that process first",
+        )
+    return note
 
 
 def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None) -> tuple[Launcher, StoredWork]:
@@ -140,12 +167,7 @@ def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None
     find_note(job_id)
     lock = History().lock(job_id)
     try:
-        note = find_note(job_id)  # again: the previous holder of the lock may have continued the job
-        if note.state == "running":
-            raise JobMissingError(
-                f"job {job_id} still belongs to the process {note.client_pid}, which runs",
-                hint="Wait for it there, or end that process first",
-            )
+        note = _unowned(job_id)
         launcher = Launcher(read_options({**_options_of(note), **(options or {})}))
         return launcher, StoredWork(launcher.place(), note, home, lock=lock)
     except BaseException:
@@ -161,4 +183,4 @@ def _options_of(note: JobNote) -> dict[str, Any]:
             f"job {note.job_id} ran on an embedded Lambda that ended with its client, and its bucket with it",
             hint="Jobs on AWS outlive their client: target aws, mode event",
         )
-    return {**where, "mode": note.mode}
+    return {**where, "mode": "event" if note.mode == MODE else note.mode}

@@ -169,6 +169,10 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
     if spec.has_invoker:
         app.out.text(f"  invoker   {done.outputs['InvokerName']} (used by mode event)")
     app.out.text(f"  bucket    {done.bucket}")
+    if spec.has_graphs:
+        app.out.text(
+            f"  graphs    {done.function} may invoke itself and use lambdamagic/graphs/ (Dask with mode event)"
+        )
     app.out.text(f"  region    {access.region}")
     if spec.function.image is None and spec.requirements:
         app.out.text(f"  packages  {', '.join(spec.requirements)}")

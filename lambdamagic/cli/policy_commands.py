@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.stack_options import stack_options, wanted_of
+
+if TYPE_CHECKING:
+    from lambdamagic.aws.access import AwsAccess
 
 
 @click.command()
@@ -49,7 +52,10 @@ def policy(
     if who == "deployer":
         document = policies.deployer_policy(**where, name=name, kms_key=kms_key)
     elif who == "role":
-        document = policies.role_policy(**where, function=name)
+        made_from, deployed = _deployed(access, name)
+        graphs_bucket = (bucket or deployed) if made_from.get("has_graphs") else ""
+        kms_key = kms_key or made_from.get("kms_key")
+        document = policies.role_policy(**where, function=name, graphs_bucket=graphs_bucket, kms_key=kms_key)
     elif who == "invoker":
         document = policies.invoker_policy(**where, function=name)
     else:
@@ -77,6 +83,21 @@ def policy(
             has_trigger=has_trigger,
         )
     app.out.document(document)
+
+
+def _deployed(access: AwsAccess, name: str) -> tuple[dict[str, Any], str]:
+    """Return what a deployment was made from, and its bucket; nothing where there is none, or none may be looked at."""
+    from lambdamagic.deploy.stack import Stack
+    from lambdamagic.errors import LambdaMagicError
+
+    stack = Stack(access, name)
+    try:
+        state = stack.state()
+        if state is None:
+            return {}, ""
+        return stack.template().get("Metadata", {}).get("lambdamagic", {}), state.outputs.get("Bucket", "")
+    except LambdaMagicError:
+        return {}, ""
 
 
 @click.command()

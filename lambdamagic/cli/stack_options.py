@@ -52,6 +52,13 @@ _OPTIONS = [
         default=None,
         help="Create the invoker, a function that sends many events.",
     ),
+    click.option(
+        "--graphs/--no-graphs",
+        "has_graphs",
+        default=None,
+        help="Run graphs in the function without their client: its role may invoke the function itself and use "
+        "lambdamagic/graphs/ of the bucket.",
+    ),
     click.option("--permissions-boundary", metavar="ARN", help="The permissions boundary of the roles."),
 ]
 

@@ -16,7 +16,10 @@ from lambdamagic.errors import PackageError
 from lambdamagic.pythons import find_python
 
 #: What the handler reaches (a test holds it), below the package's folder.
-PARTS = ("__init__.py", "errors.py", "clock.py", "limits.py", "protocol", "codec", "aws", "storage", "worker")
+PARTS = (
+    *("__init__.py", "errors.py", "clock.py", "limits.py", "protocol", "codec", "aws", "storage", "walks", "worker"),
+    *(f"graphs/{name}.py" for name in ("__init__", "graph", "fusing", "walk_nodes")),  # what nodes of graphs are
+)
 _LEFT_OUT = ("storage/s3", "aws/access")  # boto3 and its side of S3; the handler has presigned URLs
 
 #: Travel in the notebook's own versions, since both sides read each other's pickles.

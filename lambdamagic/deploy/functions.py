@@ -16,7 +16,7 @@ from lambdamagic.aws.access import AwsAccess
 from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.deploy.aws_calls import explained
-from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, INVOKER_HANDLER, INVOKER_SUFFIX
+from lambdamagic.deploy.model import FUNCTION_TAG, GRAPHS_VARIABLE, HANDLER, INVOKER_HANDLER, INVOKER_SUFFIX
 from lambdamagic.errors import (
     AwsBusyError,
     BucketMissingError,
@@ -90,6 +90,7 @@ class FunctionMaker:
                     Code={"ZipFile": _marker_zip()},
                     MemorySize=memory_mb,
                     Timeout=timeout_s,
+                    Environment={"Variables": {GRAPHS_VARIABLE: "1"}},  # its role may do everything
                     Tags=FUNCTION_TAG,
                 )
             except client.exceptions.ResourceConflictException:
@@ -157,6 +158,7 @@ class FunctionFacts:
         held: The variable that describes what it holds; None if it is missing or may not be read.
         handler: What Lambda calls in it; empty for an image, which may say it itself.
         invoker: The function that sends it many events at once, as it is to be asked for; empty where there is none.
+        runs_graphs: Whether its role was given what graphs need.
         configuration: Everything.
     """
 
@@ -169,6 +171,7 @@ class FunctionFacts:
     held: str | None
     handler: str
     invoker: str
+    runs_graphs: bool
     configuration: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -185,6 +188,7 @@ class FunctionFacts:
             held=variables.get(VARIABLE),
             handler="" if configuration.get("PackageType") == "Image" else str(configuration.get("Handler") or ""),
             invoker=_invoker_beside(name, variables.get(INVOKER_VARIABLE, "")),
+            runs_graphs=variables.get(GRAPHS_VARIABLE) == "1",
             configuration=configuration,
         )
 

@@ -22,6 +22,8 @@ INVOKER_TAG = {TAG: "invoker"}
 STACK_TAG = {TAG: "stack"}
 CODE_PREFIX = f"{PREFIX}/packages/"
 TRIGGER_PREFIX = f"{PREFIX}/trigger/"
+#: The function's environment variable that says that its role may run graphs.
+GRAPHS_VARIABLE = "LAMBDAMAGIC_GRAPHS"
 _NOTHING: dict[str, str] = {}
 
 
@@ -103,6 +105,8 @@ class StackSpec:
         has_trigger: Whether objects put under `lambdamagic/trigger/` invoke the function.
         has_repository: Whether there is an ECR repository for images.
         has_invoker: Whether there is a function that hands many events to Lambda's queue in one request.
+        has_graphs: Whether graphs run in the function without their client: its role may then invoke the function
+            itself, and use one prefix of the bucket.
         permissions_boundary: ARN of a policy that bounds the role, if the organization requires one.
         requirements: The function's packages in addition to lambdamagic, as pip takes them.
         versions: What that was resolved to, as `name==version`, so that a repetition gives the same.
@@ -120,6 +124,7 @@ class StackSpec:
     has_trigger: bool = False
     has_repository: bool = False
     has_invoker: bool = False
+    has_graphs: bool = False
     permissions_boundary: str | None = None
     requirements: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
@@ -159,7 +164,8 @@ class StackSpec:
     def variables(self) -> dict[str, str]:
         """The function's environment variables, with those that its code and its invoker bring along."""
         invoker = {INVOKER_VARIABLE: self.invoker_name} if self.has_invoker else {}
-        return {**self.function.environment, **self.function.own_environment, **invoker}
+        graphs = {GRAPHS_VARIABLE: "1"} if self.has_graphs else {}
+        return {**self.function.environment, **self.function.own_environment, **invoker, **graphs}
 
     def with_code(self, layers: tuple[str, ...], environment: Mapping[str, str]) -> StackSpec:
         """Return the same with what the function's code brings along."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.deploy.model import CODE_PREFIX, INVOKER_SUFFIX, TRIGGER_PREFIX
-from lambdamagic.protocol.keys import PREFIX
+from lambdamagic.protocol.keys import PREFIX, graphs_prefix
 
 Json = dict[str, Any]
 
@@ -52,7 +53,9 @@ def user_policy(
             "Sid": "KeepValuesAndResults",
             "Effect": "Allow",
             "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            "Resource": [f"arn:{partition}:s3:::{bucket}/{PREFIX}/{part}/*" for part in ("blobs", "cache", "jobs")],
+            "Resource": [
+                f"arn:{partition}:s3:::{bucket}/{PREFIX}/{part}/*" for part in ("blobs", "cache", "graphs", "jobs")
+            ],
         },
         {
             "Sid": "SeeWhatTheFunctionHolds",
@@ -83,20 +86,64 @@ def user_policy(
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def role_policy(*, partition: str, region: str, account_id: str, function: str) -> Json:
-    """Return what the function's own role needs: to log, and nothing else.
+def graph_statements(
+    *, functions: list[Any], bucket: Any, objects: Callable[[str], Any], kms_key: str | None = None
+) -> list[Json]:
+    """Return what a function's role needs in addition to its log to run graphs: to invoke itself, and one prefix.
+
+    Args:
+        functions: ARNs of the function and its variants.
+        bucket: The bucket's ARN.
+        objects: Returns the ARN of the bucket's objects below a prefix.
+        kms_key: The ARN of the bucket's own key, if it has one.
+    """
+    invokes = {"Sid": "InvokeItself", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": functions}
+    actions = ["s3:GetObject", "s3:PutObject"]
+    uses = {"Sid": "UseGraphs", "Effect": "Allow", "Action": actions, "Resource": objects(graphs_prefix())}
+    lists = {
+        "Sid": "FindEdges",
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": bucket,
+        "Condition": {"StringLike": {"s3:prefix": f"{graphs_prefix()}*"}},
+    }
+    statements = [invokes, uses, lists]
+    if kms_key:
+        actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+        statements.append({"Sid": "UseTheBucketsKey", "Effect": "Allow", "Action": actions, "Resource": kms_key})
+    return statements
+
+
+def role_policy(
+    *,
+    partition: str,
+    region: str,
+    account_id: str,
+    function: str,
+    graphs_bucket: str = "",
+    kms_key: str | None = None,
+) -> Json:
+    """Return what the function's own role needs: to log, and nothing else unless graphs run in it.
 
     Args:
         partition: `aws`, `aws-cn` or `aws-us-gov`.
         region: The function's region.
         account_id: The function's account.
         function: Its name.
+        graphs_bucket: The bucket's name where graphs run in it without their client; empty where they do not.
+        kms_key: The ARN of the bucket's own key, if it has one.
     """
     group = f"arn:{partition}:logs:{region}:{account_id}:log-group:/aws/lambda/{function}:*"
-    return {
-        "Version": "2012-10-17",
-        "Statement": [_allow("WriteItsLog", "logs", "CreateLogStream PutLogEvents", group)],
-    }
+    statements = [_allow("WriteItsLog", "logs", "CreateLogStream PutLogEvents", group)]
+    if graphs_bucket:
+        arn, bucket = f"arn:{partition}:lambda:{region}:{account_id}:function:{function}", f"arn:{partition}:s3:::"
+        statements += graph_statements(
+            functions=[arn, f"{arn}-py3*"],
+            bucket=bucket + graphs_bucket,
+            objects=lambda prefix: f"{bucket}{graphs_bucket}/{prefix}*",
+            kms_key=kms_key,
+        )
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def invoker_policy(*, partition: str, region: str, account_id: str, function: str) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lambdamagic.deploy.graphs_template import graphs_resource
 from lambdamagic.deploy.invoker_template import invoker_resources
 from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, TRIGGER_PREFIX, StackSpec
 from lambdamagic.deploy.resources import (
@@ -16,7 +17,7 @@ from lambdamagic.deploy.resources import (
     trust_policy,
     writes_log,
 )
-from lambdamagic.protocol.keys import PREFIX
+from lambdamagic.protocol.keys import PREFIX, graphs_prefix
 
 Json = dict[str, Any]
 
@@ -46,6 +47,8 @@ def template(spec: StackSpec, *, with_function: bool = True) -> Json:
         }
         if spec.has_trigger:
             resources |= _trigger_resources(spec)
+        if spec.has_graphs:
+            resources["GraphsPolicy"] = graphs_resource(spec)
         if spec.has_invoker:
             resources |= invoker_resources(spec)
             outputs["InvokerName"] = _output("Sends the function many events at once", {"Ref": "InvokerFunction"})
@@ -102,6 +105,7 @@ def _bucket(spec: StackSpec, *, has_function: bool) -> Json:
         "LifecycleConfiguration": {
             "Rules": [
                 _expiry("jobs", f"{PREFIX}/jobs/", spec.job_days),
+                _expiry("graphs", graphs_prefix(), spec.job_days),
                 _expiry("blobs", f"{PREFIX}/blobs/", spec.blob_days),
                 _expiry("cache", f"{PREFIX}/cache/", spec.blob_days),
                 _expiry("trigger", TRIGGER_PREFIX, spec.job_days),
@@ -161,7 +165,7 @@ def _function_resources(spec: StackSpec) -> Json:
 
 def _role(spec: StackSpec) -> Json:
     properties: Json = {
-        "Description": f"Permissions of the function {spec.name}: log",
+        "Description": f"Permissions of the function {spec.name}: log{', and run graphs' if spec.has_graphs else ''}",
         "AssumeRolePolicyDocument": trust_policy(),
         "Policies": [{"PolicyName": "logs", "PolicyDocument": policy_document(writes_log("LogGroup"))}],
     }

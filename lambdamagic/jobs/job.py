@@ -45,6 +45,7 @@ class FunctionRef:
         holdings: What it publishes that it holds; None where it publishes nothing.
         invoker: The function that sends it many events at once (`worker.invoker`); empty where there is none.
         limits: What its kind of compute takes.
+        runs_graphs: Whether its role may invoke it and use the graphs' prefix.
     """
 
     name: str
@@ -54,6 +55,7 @@ class FunctionRef:
     holdings: Holdings | None = None
     invoker: str = ""
     limits: ComputeLimits = AWS_LAMBDA
+    runs_graphs: bool = True
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,11 @@ def _spread(job_id: str) -> str:
     return f"{hashlib.sha256(job_id.encode()).hexdigest()[:_SPREAD_DIGITS]}-{job_id}"
 
 
+def graphs_prefix() -> str:
+    """Prefix of all graphs that run in walks: the only one that the role of such a function may use."""
+    return f"{PREFIX}/graphs/"
+
+
 def read_job_prefix(prefix: str) -> str | None:
     """Return the id of the job whose prefix this is, or None if it is no job's."""
     job_id = prefix.removeprefix(jobs_prefix()).rstrip("/").partition("-")[2]

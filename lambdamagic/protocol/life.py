@@ -11,9 +11,13 @@ import secrets
 DONE = b"done"
 
 
+#: How long a sign is.
+SIGN_BYTES = 32
+
+
 def new_sign() -> bytes:
     """Return a sign that no other attempt writes."""
-    return secrets.token_hex(16).encode()
+    return secrets.token_hex(SIGN_BYTES // 2).encode()
 
 
 def beat(sign: bytes, number: int) -> bytes:

@@ -141,6 +141,16 @@ class Transfer:
             doing = f"write {object_name(url)!r}"
             return self._attempt(lambda: self._write(url, views, headers), doing, url, retry=retry)
 
+    def read_answer(self, url: str) -> bytes:
+        """Return the whole body of an answer that is no object, such as a listing; S3 does not say how long it is."""
+
+        def read() -> bytes:
+            with self._connections.exchange("GET", url) as response:
+                expect(response, (200,), url)
+                return bytes(response.read())
+
+        return self._attempt(read, f"list {object_name(url)!r}", url)
+
     def exists(self, url: str) -> bool:
         """Say whether there is an object behind a presigned HEAD."""
 

@@ -126,6 +126,7 @@ class AwsTarget(Account):
                     self._holdings(facts),
                     invoker=facts.invoker,
                     limits=facts.limits,
+                    runs_graphs=facts.runs_graphs,
                 )
                 self._functions[memory_mb, timeout_s] = known
                 self._marks[known.name] = code_mark(facts.configuration)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.codec.encode import pack_numbers
 from lambdamagic.codec.failures import safe_str
 from lambdamagic.codec.frames import Frames
-from lambdamagic.codec.picklers import serializer_versions
 from lambdamagic.errors import LambdaMagicError, ProtocolError
 from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol import versions
@@ -30,6 +28,7 @@ from lambdamagic.worker.program import LoadedProgram
 from lambdamagic.worker.scratch import Scratch
 from lambdamagic.worker.setup_code import SetupCode
 from lambdamagic.worker.shared_objects import SharedObjects
+from lambdamagic.worker.this_environment import importable_serializers, variables_set
 from lambdamagic.worker.trigger import is_notification, requests_of
 from lambdamagic.worker.watchdog import Interrupted, Watchdog
 
@@ -55,6 +54,10 @@ def serve(event: Any, context: Any, state: dict[str, Any], account: Account) -> 
         from lambdamagic.worker.list_holdings import tell
 
         return tell()
+    if isinstance(event, dict) and MARK in event and event.get("kind") == "walk":
+        from lambdamagic.worker.walking import serve_walk
+
+        return serve_walk(event, context, state, account)
     if not isinstance(event, dict) or not event.get("answer"):
         return _answer(event, context, state, account)
     from lambdamagic.storage.presigned import upload
@@ -90,7 +93,7 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account
         return _refused(account, ProtocolError(f"this function takes lambdamagic's events, not {str(event)[:100]!r}"))
     here = versions.here()
     try:
-        here = versions.here(_importable(event[MARK].get("serializers", {})))
+        here = versions.here(importable_serializers(event[MARK].get("serializers", {})))
         versions.check(event[MARK], here)
         request = Request.from_json(event)
     except LambdaMagicError as error:
@@ -108,7 +111,7 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account
     user_began = time.perf_counter()
     try:
         try:
-            with _variables(request.environment) if request.environment else contextlib.nullcontext():
+            with variables_set(request.environment) if request.environment else contextlib.nullcontext():
                 response, frames = _run(request, state, cache)
         finally:
             watchdog.stop(run)
@@ -128,21 +131,6 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account
         lost = f"the code ran, and its result could not be stored: {error.message}"
         response = Response(here, "refused", detail=lost, error_kind="AnswerLostError")
     return _with(response, usage=account.usage(user_ms=user_ms, fetched_bytes=cache.fetched_bytes))
-
-
-@contextlib.contextmanager
-def _variables(given: dict[str, str]) -> Iterator[None]:
-    """Have environment variables set for the time of a run; no later job in this environment finds them."""
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Response, Frames | None]:
@@ -249,19 +237,6 @@ def _unreadable(error: Exception) -> str:
             f"add it to the function's package or layers"
         )
     return f"the captured code could not be read in the function: {type(error).__name__}: {safe_str(error)}"
-
-
-def _importable(wanted: dict[str, str]) -> dict[str, str]:
-    """Import the pickling libraries that the payload needs, and no others."""
-    import importlib
-
-    for name in wanted:
-        if name in ("dill", "cloudpickle"):
-            try:
-                importlib.import_module(name)
-            except ImportError:
-                continue  # the version check says what is missing
-    return serializer_versions()
 
 
 def _cancel_check(request: Request) -> Callable[[], bool] | None:

@@ -84,7 +84,7 @@ def _send_all(batch: Batch, deadline: float) -> tuple[Fate, ...]:
 
     sender = _state.get("sender")
     if sender is None:
-        sender = _state["sender"] = _Sender()
+        sender = _state["sender"] = EventSender()
     sender.forget_idle()  # the environment was frozen since the last batch
     fates = [Fate(NO_ANSWER, NOT_SENT)] * len(batch.own)
     numbers = iter(range(len(fates)))
@@ -107,7 +107,7 @@ def _send_all(batch: Batch, deadline: float) -> tuple[Fate, ...]:
     return tuple(fates)
 
 
-class _Sender:
+class EventSender:
     """Lambda's Invoke for events; keeps connections from batch to batch. Thread-safe."""
 
     def __init__(self) -> None:
@@ -129,14 +129,22 @@ class _Sender:
         """Send on new connections from now on."""
         self._connections.forget_idle()
 
-    def send(self, function: str, payload: bytes) -> Fate:
-        """Hand one event over and return what happens to it."""
+    def send(self, function: str, payload: bytes, *, trace_id: str = "") -> Fate:
+        """Hand one event over and return what happens to it.
+
+        Args:
+            function: The function.
+            payload: The event.
+            trace_id: Of the invocation that sends it; by that AWS sees functions that invoke each other without end
+                ("Use Lambda recursive loop detection to prevent infinite loops", Developer Guide).
+        """
         from lambdamagic.aws.connections import NETWORK_ERRORS, NotSentError
         from lambdamagic.aws.invoke_refusal import InvokeRefusal
         from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, Fate
 
         url = f"{self._endpoint}/2015-03-31/functions/{function}/invocations"
-        headers = self._signer.sign("POST", url, "", {"X-Amz-Invocation-Type": "Event"}, payload)
+        headers = {"X-Amz-Invocation-Type": "Event", **({"X-Amzn-Trace-Id": trace_id} if trace_id else {})}
+        headers = self._signer.sign("POST", url, "", headers, payload)
         try:
             with self._connections.exchange(
                 "POST", url, headers=headers, body=[memoryview(payload)], timeout_s=_ANSWER_TIMEOUT_S

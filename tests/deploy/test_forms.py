@@ -32,6 +32,7 @@ FULL = spec(
     has_trigger=True,
     has_repository=True,
     has_invoker=True,
+    has_graphs=True,
     permissions_boundary="arn:aws:iam::123456789012:policy/bounds",
     kms_key=KEY,
 ).with_code(("agent", "packages"), {"LAMBDAMAGIC_HOLDS": "1:x"})
@@ -40,7 +41,7 @@ SPECS = {
     "full": FULL,
     "image": spec(image=IMAGE, has_repository=True),
     "image with invoker": spec(image=IMAGE, has_invoker=True),
-    "own bucket": spec(bucket="ours-already").with_code(("agent",), {}),
+    "own bucket": spec(bucket="ours-already", has_graphs=True).with_code(("agent",), {}),
 }
 
 
@@ -275,6 +276,9 @@ POLICIES = {
     ),
     "invoker": policies.invoker_policy(**WHERE, function="lambdamagic"),
     "role": policies.role_policy(**WHERE, function="lambdamagic"),
+    "role with graphs": policies.role_policy(
+        **WHERE, function="lambdamagic", graphs_bucket="lambdamagic-bucket-1", kms_key=KEY
+    ),
     "deployer": policies.deployer_policy(**WHERE, name="lambdamagic", kms_key=KEY),
 }
 
@@ -311,6 +315,29 @@ def test_the_deployer_may_push_images() -> None:
     assert repository["Resource"].endswith(":repository/lambdamagic")
     [look] = [each for each in POLICIES["deployer"]["Statement"] if each["Sid"] == "Look"]
     assert "ecr:GetAuthorizationToken" in look["Action"]
+
+
+def test_the_role_of_a_function_that_runs_graphs() -> None:
+    """It may invoke the function itself and its variants, and read, write and list one prefix; no more, and no less."""
+    [policy] = [each for name, each in template(FULL)["Resources"].items() if name == "GraphsPolicy"]
+    of_template = policy["Properties"]["PolicyDocument"]["Statement"]
+    printed = POLICIES["role with graphs"]["Statement"][1:]
+    assert [(each["Sid"], each["Action"]) for each in of_template] == [
+        (each["Sid"], each["Action"]) for each in printed
+    ]
+    invokes, uses, lists, _ = printed
+    arn = "arn:aws:lambda:eu-central-1:123456789012:function:lambdamagic"
+    assert invokes["Resource"] == [arn, f"{arn}-py3*"]
+    assert uses["Resource"] == "arn:aws:s3:::lambdamagic-bucket-1/lambdamagic/graphs/*"
+    assert lists["Condition"] == {"StringLike": {"s3:prefix": "lambdamagic/graphs/*"}}
+    assert [each["Fn::Sub"].rpartition(":")[2] for each in of_template[0]["Resource"]] == [
+        "lambdamagic",
+        "lambdamagic-py3*",
+    ]
+    assert "GraphsPolicy" not in template(SPECS["plain"])["Resources"]
+    assert (
+        template(FULL)["Resources"]["Function"]["Properties"]["Environment"]["Variables"]["LAMBDAMAGIC_GRAPHS"] == "1"
+    )
 
 
 def test_the_roles_of_the_template_are_clean() -> None:

@@ -1,0 +1,219 @@
+"""A graph that runs in Lambda without its client, as a job: watch it, cancel it, reattach to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
+from typing import Any
+
+from lambdamagic.api import process
+from lambdamagic.api.launcher import Launcher
+from lambdamagic.appearance import html_line
+from lambdamagic.errors import ConfigError, JobCancelledError
+from lambdamagic.events import JobState, Listeners
+from lambdamagic.jobs.history import History, JobNote
+from lambdamagic.jobs.job import new_job_id
+from lambdamagic.jobs.prices import Prices
+from lambdamagic.runs.spec import budget_of
+from lambdamagic.runs.variables import names_of, values_of
+from lambdamagic.runs.walks_run import WalksRun
+from lambdamagic.runs.walks_work import GraphCode, WalksWork, Writer, new_work, read_work
+
+#: The mode by which the history knows a graph that runs in walks.
+MODE = "walks"
+
+
+class GraphJob:
+    """A graph under way in Lambda. Thread-safe; `start_graph` and `lambdamagic.attach` make it.
+
+    Billed: each walk as an invocation, and the requests to S3 that `requests` counts.
+
+    Attributes:
+        label: A name of the graph, for a person.
+        job_id: Its id.
+    """
+
+    def __init__(
+        self, launcher: Launcher, work: WalksWork, finish: Callable[[Mapping[int, Any]], Any], where: dict[str, Any]
+    ) -> None:
+        self._launcher, self._work, self._finish, self._where = launcher, work, finish, where
+        self.label, self.job_id = work.label, work.job_id
+        self._run = self._begin()
+
+    def _begin(self) -> WalksRun:
+        launcher, work, place = self._launcher, self._work, self._launcher.place()
+        target = place.target
+        target.prepare_events(work.function.name)
+        note = JobNote(work.job_id, work.label, MODE, self._where, len(work.structure.needs), work.started_at, work.key)
+        listeners = Listeners()
+        for each in launcher.listeners:
+            listeners.add(each)
+        listeners.add(History().begin(note))
+        run = WalksRun(
+            work,
+            target.stager.required(),
+            target.transport,
+            process.home(),
+            listeners,
+            prices=Prices.of(target.region, work.function.arch),
+            budget=budget_of(place.resolved, target),
+            is_billed=target.is_billed,
+            check=place.check,
+            environment=values_of(names_of(place.settings.send_env), mode="event"),
+        )
+        run.start()
+        process.finish_before_exit(self)
+        return run
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks the graph has; those of a chain count as one."""
+        return len(self._work.structure.needs)
+
+    @property
+    def state(self) -> JobState:
+        """`running`, `done`, `failed` or `cancelled`."""
+        if not self._run.has_ended:
+            return "running"
+        if isinstance(self._run.error, JobCancelledError):
+            return "cancelled"
+        return "failed" if self._run.error is not None else "done"
+
+    @property
+    def cost_usd(self) -> float:
+        """What it cost so far at list price, in US dollars; the embedded Lambda costs nothing."""
+        return self._run.cost_usd
+
+    @property
+    def requests(self) -> tuple[int, int]:
+        """Requests to S3 so far: writes (PUT and LIST) and reads (GET)."""
+        return self._run.requests[0], self._run.requests[1]
+
+    @property
+    def invocations(self) -> int:
+        """Walks that have ended so far."""
+        return self._run.invocations
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it no longer runs, or for `timeout` seconds, and return whether it has ended."""
+        return self._run.wait(timeout)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the end and return what was asked for.
+
+        Args:
+            timeout: Seconds to wait; None for as long as it takes.
+
+        Raises:
+            TimeoutError: It still runs.
+            CancelledError: It was cancelled.
+            BaseException: What a task raised first, or what ended the graph as a whole.
+        """
+        if not self.wait(timeout):
+            raise TimeoutError(f"graph {self.job_id} still runs after {timeout} s")
+        error = self._run.error
+        if isinstance(error, JobCancelledError):
+            raise CancelledError(f"graph {self.job_id} was cancelled")
+        if error is not None:
+            raise error
+        return self._finish(self._run.values())
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the results that were asked for and are not known yet."""
+        return self._run.missing
+
+    @property
+    def failures(self) -> dict[int, BaseException]:
+        """What the task raised that ended the graph, by its number."""
+        failed, error = self._run.failed_node, self._run.error
+        return {} if failed is None or error is None else {failed: error}
+
+    def results(self) -> list[Any]:
+        """Return a list with what was asked for, or with what ended the graph; empty while it runs."""
+        if not self._run.has_ended:
+            return []
+        return [self._run.error if self._run.error is not None else self.result()]
+
+    def cancel(self) -> None:
+        """Stop all walks; a running task is interrupted within ten seconds. Idempotent."""
+        self._run.cancel()
+
+    def finish(self) -> None:
+        """Wait for the end: the interpreter does so before it ends."""
+        self.wait()
+
+    def _told(self) -> str:
+        writes, reads = self.requests
+        return f"{self.task_count:,} tasks, {self.invocations:,} walks, S3: {writes:,} writes, {reads:,} reads"
+
+    def __repr__(self) -> str:
+        return f"<GraphJob {self.job_id}: {self.label}, {self.state}, {self._told()}>"
+
+    def _repr_html_(self) -> str:
+        return html_line(self.label, self.state, f"{self._told()} · job {self.job_id}")
+
+
+def start_graph(
+    launcher: Launcher, code: GraphCode, *, label: str, run: Callable[..., Any], walks: int = 0
+) -> GraphJob:
+    """Store a graph, send its first walks, and return it as a job.
+
+    Args:
+        launcher: Makes runs.
+        code: What its nodes are.
+        label: A name of the graph, for a person.
+        run: A function that comes with the program; nodes need none.
+        walks: How many first walks there are at most; 0 for as many as may run at once.
+
+    Raises:
+        CaptureError, EncodeError: Something cannot be sent.
+        ConfigError: There is no bucket.
+        TargetError: The target is not usable.
+    """
+    settings, place = launcher.settings, launcher.place()
+    target = place.target
+    store = target.stager.store
+    if store is None:
+        raise ConfigError("a graph runs in walks through a bucket, and there is none", hint="Set LAMBDAMAGIC_BUCKET")
+    fitted = launcher.fitted(run, list(code.calls[:_LOOKED_INTO]))
+    if not fitted.function.runs_graphs:
+        raise ConfigError(
+            f"the function {fitted.function.name} was not deployed to run graphs: its role may not invoke it",
+            hint="Run `lambdamagic deploy --graphs`, or compute in mode sync: the graph is then scheduled from here",
+        )
+    job_id = new_job_id()
+    writer = Writer(store, job_id, lambda items, start: launcher.encode_items(items, start, program=fitted.program))
+    names = [name.strip() for name in (settings.retry_on or "").split(",") if name.strip()]
+    options = {"serializer": settings.serializer, "retries": settings.retries, "retry_on": names, "session": job_id}
+    work = new_work(
+        writer,
+        code,
+        fitted.program,
+        label=label,
+        function=fitted.function,
+        options=options,
+        walks=walks or launcher.concurrency(),
+    )
+    where = {
+        **target.whereabouts(),
+        "function": fitted.function.name,
+        "memory_mb": fitted.function.memory_mb,
+        "timeout_s": fitted.function.timeout_s,
+    }
+    return GraphJob(launcher, work, code.finish, where)
+
+
+#: So many nodes are looked into for what their code imports.
+_LOOKED_INTO = 200
+
+
+def attach_graph(launcher: Launcher, note: JobNote) -> GraphJob:
+    """Reattach to a graph whose client has gone.
+
+    Raises:
+        JobMissingError, IntegrityError, TargetError: As for `attach`.
+    """
+    store = launcher.target().stager.required()
+    work, finish = read_work(store, note.job_id, note.key, process.home())
+    return GraphJob(launcher, work, finish, note.where)

@@ -1,0 +1,487 @@
+"""The client's side of a graph that runs in walks: it watches, and sends again what died or was lost.
+
+It decides nothing that walks decide: without it a graph whose environments live runs to its end. It lists one prefix,
+reads what each walk says that it did, and keeps the account.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lambdamagic import errors, events
+from lambdamagic.clock import SYSTEM_CLOCK, Clock
+from lambdamagic.codec.each import Unreadable, read_each
+from lambdamagic.codec.failures import reassemble
+from lambdamagic.codec.home import Home
+from lambdamagic.codec.placeholder import stand_in
+from lambdamagic.errors import (
+    EnvironmentDiedError,
+    FunctionTimedOutError,
+    IntegrityError,
+    InvocationLostError,
+    JobCancelledError,
+    LambdaMagicError,
+    ProtocolError,
+    TargetError,
+    ThrottledError,
+    UnreachableError,
+)
+from lambdamagic.jobs.budget import Budget
+from lambdamagic.jobs.prices import S3_READ_USD, S3_WRITE_USD, Prices
+from lambdamagic.protocol import life, reading
+from lambdamagic.protocol.bounds import EVENT_AGE_S
+from lambdamagic.protocol.envelope import MARK, Usage
+from lambdamagic.protocol.seal import unseal
+from lambdamagic.runs.walks_work import WalksWork
+from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
+from lambdamagic.transports.transport import InvokeCall, Transport
+from lambdamagic.walks import names
+from lambdamagic.walks.sealed import open_parts
+from lambdamagic.walks.walker import WalkEvent
+
+#: Waits between two LISTs, in seconds.
+_SOONEST_S, _LATEST_S = 0.1, 3.0
+#: How often a walk is begun at most: an environment may die, and the next one too.
+_ATTEMPTS = 4
+#: Waits before an event is sent again; the last one is repeated for as long as Lambda takes nothing.
+_SEND_AGAIN_S = (0.1, 0.4, 1.6, 5.0)
+_SEND_PATIENCE_S = 900.0
+_REQUESTS_AT_ONCE = 16
+
+
+@dataclass
+class _Attempt:
+    """One attempt of a walk, as far as it is seen."""
+
+    sent_at: float
+    since: float
+    signs: dict[str, tuple[int, float]] = field(default_factory=dict)
+    seen_at: float = 0.0
+    is_recorded: bool = False
+    patience_s: float = 0.0
+
+
+@dataclass
+class _Seen:
+    """One walk, as far as it is seen; `event` is None until it was read."""
+
+    event: WalkEvent | None = None
+    was_left: bool = False
+    attempts: dict[int, _Attempt] = field(default_factory=dict)
+
+    @property
+    def latest(self) -> int:
+        return max(self.attempts, default=0)
+
+
+class WalksRun:
+    """Watches one graph to its end, in a thread that `start` begins. Thread-safe.
+
+    Args:
+        work: The graph, stored.
+        store: The bucket.
+        transport: Invokes its function.
+        home: The home that values come to live in.
+        listeners: Receive its events.
+        prices: Of the region.
+        budget: What may be spent; None for no limit.
+        is_billed: Whether AWS bills it.
+        check: Returns a better error if the target itself has failed.
+        environment: Environment variables for tasks; they travel in events only.
+        clock: The time.
+
+    Attributes:
+        error: What ended it; None when it was computed, or runs.
+        failed_node: The node whose code raised; None if none did.
+        requests: Requests to S3 that it took so far: writes (LIST among them) and reads.
+        invocations: Walks that were seen to end.
+        cost_usd: What it cost so far at list price.
+    """
+
+    def __init__(
+        self,
+        work: WalksWork,
+        store: ObjectStore,
+        transport: Transport,
+        home: Home,
+        listeners: events.Listeners,
+        *,
+        prices: Prices,
+        budget: Budget | None,
+        is_billed: bool,
+        check: Callable[[Exception], Exception],
+        environment: Mapping[str, str] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.work = work
+        self._store, self._transport, self._home, self._listeners = store, transport, home, listeners
+        self._prices, self._budget, self._is_billed, self._check = prices, budget, is_billed, check
+        self._clock, self._environment = clock, dict(environment or {})
+        self._walks: dict[str, _Seen] = {}
+        self._finished: set[int] = set()
+        self._undelivered: BaseException | None = None
+        self._ended, self._stop = threading.Event(), threading.Event()
+        self._wants_cancel = False
+        self._pool: ThreadPoolExecutor | None = None
+        self._silent_s = life.silent_s(work.every_s)
+        self.error: BaseException | None = None
+        self.failed_node: int | None = None
+        self.requests = [0, 0]
+        self.invocations = 0
+        self.cost_usd = 0.0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self._ended.is_set()
+
+    @property
+    def missing(self) -> list[int]:
+        """The kept nodes that have not run, as far as it is known."""
+        return sorted(self.work.structure.kept - self._finished)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end and return whether it has come."""
+        return self._ended.wait(timeout_s)
+
+    def start(self) -> None:
+        """Send the first walks and watch, in a thread."""
+        threading.Thread(target=self._go_on, name="lambdamagic-walks", daemon=True).start()
+
+    def cancel(self) -> None:
+        """Stop all walks; returns at once. Idempotent."""
+        self._wants_cancel = True
+        self._stop.set()
+
+    def value(self, node: int) -> Any:
+        """Return a kept node's value.
+
+        Raises:
+            IntegrityError: What is stored does not carry the graph's signature.
+            FileNotFoundError: It has none.
+        """
+        name = names.result(node)
+        ((about, segments),) = open_parts(self._store.get(self.work.name(name)), name=name, **self.work.seal).values()
+        (value,) = read_each(segments, self._home, missing=stand_in)
+        if type(value) is Unreadable:
+            raise value.error
+        if about == "failure":
+            raise reassemble(value["error"])
+        return value
+
+    def values(self) -> dict[int, Any]:
+        """Return the values of all kept nodes."""
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="lambdamagic-collect") as pool:
+            kept = sorted(self.work.structure.kept)
+            return dict(zip(kept, pool.map(self.value, kept), strict=True))
+
+    def _go_on(self) -> None:
+        work, now = self.work, self._clock.time()
+        self._tell(
+            events.JobStarted(
+                work.job_id,
+                work.label,
+                len(work.structure.needs),
+                work.function.memory_mb,
+                self._is_billed,
+                now,
+            )
+        )
+        try:
+            with ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="lambdamagic-walks") as self._pool:
+                try:
+                    self._watch()
+                finally:
+                    self._stop.set()
+        except BaseException as error:  # noqa: BLE001  # whatever it is, who waits for the graph must hear of it
+            self.error = self._check(error) if isinstance(error, LambdaMagicError) else error
+            with suppress(LambdaMagicError):
+                self._store.put(work.name(names.CANCEL), [b"cancelled"])
+        else:
+            with suppress(LambdaMagicError):
+                self._forget()
+        is_cancelled = isinstance(self.error, JobCancelledError)
+        state: events.JobState = "cancelled" if is_cancelled else "failed" if self.error else "done"
+        text = f"{type(self.error).__name__}: {self.error}".splitlines()[0] if self.error else ""
+        self._tell(events.JobFinished(work.job_id, state, text, self._clock.time()))
+        self._ended.set()
+
+    def _watch(self) -> None:
+        self._spend_requests(writes=self.work.writes, reads=0)
+        with suppress(FileNotFoundError):
+            self._store.delete([self.work.name(names.CANCEL)])  # a cancelled graph may be continued
+        self._look()
+        for root in self.work.roots:
+            seen = self._walks.setdefault(root.walk, _Seen())
+            seen.event = root
+            if not seen.attempts:
+                self._send(root, 1)
+        wait_s = _SOONEST_S
+        while not self._is_whole():
+            if self._stop.wait(wait_s):
+                if self._undelivered is not None:
+                    raise self._undelivered
+                raise JobCancelledError(f"graph {self.work.job_id} was cancelled")
+            has_news = self._look()
+            self._send_again()
+            wait_s = _SOONEST_S if has_news else min(_LATEST_S, wait_s * 1.5)
+
+    def _is_whole(self) -> bool:
+        return self._finished >= self.work.structure.kept
+
+    def _look(self) -> bool:
+        """Read one listing; return whether a walk has ended."""
+        prefix = self.work.name("")
+        records = []
+        for info in self._store.list(prefix + names.WALKS):
+            with suppress(ValueError):  # a name that others planted
+                walk, attempt, kind = names.read_walk_name(info.key.removeprefix(prefix))
+                self._note(walk, attempt, kind, info)
+                if kind == "record" and not self._walks[walk].attempts[attempt].is_recorded:
+                    records.append((walk, attempt))
+        self._spend_requests(writes=1 + len(self._walks) * 3 // 1000, reads=len(records))
+        assert self._pool is not None
+        for (walk, attempt), document in zip(records, self._pool.map(self._read_record, records), strict=True):
+            self._take_record(walk, attempt, document)
+        return bool(records)
+
+    def _note(self, walk: str, attempt: int, kind: str, info: ObjectInfo) -> None:
+        seen, now = self._walks.setdefault(walk, _Seen()), self._clock.monotonic()
+        if kind in ("event", "left"):
+            seen.was_left = seen.was_left or kind == "left"
+            seen.attempts.setdefault(1, _Attempt(now, now))
+            return
+        known = seen.attempts.setdefault(attempt, _Attempt(now, now))
+        sign = info.size_bytes, info.modified_s
+        if kind != "record" and sign != known.signs.get(kind):
+            known.signs[kind], known.seen_at = sign, now
+
+    def _read_record(self, which: tuple[str, int]) -> dict[str, Any]:
+        walk, attempt = which
+        data = self._store.get(self.work.name(names.walk_record(walk, attempt)))
+        text = unseal(data, attempt_id=f"record {walk} {attempt}", **self.work.seal)
+        return reading.table(reading.read_json(text))
+
+    def _take_record(self, walk: str, attempt: int, record: dict[str, Any]) -> None:
+        work, now = self.work, self._clock.time()
+        self._walks[walk].attempts[attempt].is_recorded = True
+        self.invocations += 1
+        ran = reading.listed(record["ran"])
+        tasks = tuple(node for node, _, _ in ran)
+        self._account(walk, attempt, record, tasks)
+        for node, seconds, error in ran:
+            if node not in self._finished:
+                if not error:
+                    self._finished.add(node)
+                self._tell(events.TaskFinished(work.job_id, node, bool(error), error, seconds, now))
+        status, detail = record["status"], record["detail"]
+        if status == "failed":
+            self.failed_node = ran[-1][0]
+            self.value(self.failed_node)  # raises what its code raised
+            raise ProtocolError(f"walk {walk} says that node {self.failed_node} failed, and the bucket has its value")
+        if status == "refused":
+            self._refused(walk, attempt, record["error_kind"], detail)
+        if status == "timed_out":
+            error = FunctionTimedOutError(
+                f"a task of the graph ran into the function's timeout of {work.function.timeout_s} s",
+                hint="Give it more time with timeout_s",
+            )
+            error.add_note(detail)
+            raise error
+        if status == "cancelled" and not self._wants_cancel:
+            raise JobCancelledError(f"graph {work.job_id} was stopped by an object in its bucket")
+
+    def _refused(self, walk: str, attempt: int, kind: str, detail: str) -> None:
+        """Try again what the bucket refused; raise what nothing helps against."""
+        found = getattr(errors, kind, LambdaMagicError)
+        if issubclass(found, TargetError) or kind == "TransferError":
+            self._begin_again(walk, detail)
+            return
+        raise found(detail)
+
+    def _account(self, walk: str, attempt: int, record: dict[str, Any], tasks: tuple[int, ...]) -> None:
+        usage, memory_mb = Usage.from_json(record["usage"]), self.work.function.memory_mb
+        writes, reads = reading.count(record["writes"]), reading.count(record["reads"])
+        cost_usd = self._prices.invocation_usd(
+            billed_ms=usage.billed_ms, memory_mb=memory_mb, s3_writes=writes, s3_reads=reads
+        )
+        self.requests[0] += writes
+        self.requests[1] += reads
+        self._spend(cost_usd)
+        self._tell(
+            events.InvocationFinished(
+                self.work.job_id,
+                f"{walk}.{attempt}",
+                tasks,
+                None,
+                usage.environment_id,
+                usage.cold,
+                writes + reads,
+                cost_usd,
+                usage.duration_ms,
+                self._clock.time(),
+            )
+        )
+
+    def _spend_requests(self, *, writes: int, reads: int) -> None:
+        self.requests[0] += writes
+        self.requests[1] += reads
+        self._charge("s3", writes * S3_WRITE_USD + reads * S3_READ_USD)
+
+    def _charge(self, what: Literal["s3", "unreported"], cost_usd: float) -> None:
+        self._tell(events.Charged(self.work.job_id, what, cost_usd, self._clock.time()))
+        self._spend(cost_usd)
+
+    def _spend(self, cost_usd: float) -> None:
+        self.cost_usd += cost_usd
+        if self._budget is not None:
+            self._budget.spend(cost_usd)
+            self._budget.check()
+
+    def _send_again(self) -> None:
+        """Send what was left, what gave no sign, and what gives no more."""
+        now, is_anything_alive = self._clock.monotonic(), False
+        for walk, seen in list(self._walks.items()):
+            number = seen.latest
+            attempt = seen.attempts.get(number)
+            if attempt is None or attempt.is_recorded:
+                continue
+            is_anything_alive = True
+            if not attempt.signs:
+                patience_s = attempt.patience_s or (0.0 if seen.was_left else self._silent_s)
+                if now - attempt.since > EVENT_AGE_S + self._silent_s:
+                    raise InvocationLostError(
+                        f"walk {walk} of graph {self.work.job_id} gave no sign within {now - attempt.since:.0f} s: its "
+                        "event was dropped each time, or the function fails before it can give one",
+                        hint="Look at its log: lambdamagic logs",
+                    )
+                if now - attempt.sent_at >= patience_s:
+                    attempt.patience_s = 2 * max(patience_s, self._silent_s)
+                    attempt.sent_at = now
+                    self._send(self._event_of(walk), number)
+            elif now - attempt.seen_at > self._silent_s:
+                self._begin_again(walk, f"it gave no sign of life for {self._silent_s:.0f} s: its environment died")
+        if not is_anything_alive and not self._is_whole():
+            self._revive()
+
+    def _revive(self) -> None:
+        """Nothing runs, and something is missing: a walk that was taken for dead claimed a join before it died."""
+        doubtful = [
+            walk
+            for walk, seen in self._walks.items()
+            if any(each.signs and not each.is_recorded for each in seen.attempts.values())
+        ]
+        for walk in doubtful:
+            self._begin_again(walk, "it died after it had been taken for dead")
+        if not doubtful:
+            missing = len(self.work.structure.kept - self._finished)
+            raise LambdaMagicError(
+                f"graph {self.work.job_id} came to a halt with {missing:,} results missing, though all its walks ended",
+                hint="Its objects may have been deleted by others; compute it again",
+            )
+
+    def _begin_again(self, walk: str, reason: str) -> None:
+        seen = self._walks[walk]
+        if seen.latest >= _ATTEMPTS:
+            raise EnvironmentDiedError(
+                f"a walk of graph {self.work.job_id} ended {seen.latest} times before it was done: {reason}",
+                hint="Look at its log: lambdamagic logs; a task may need more memory",
+            )
+        event, number = self._event_of(walk), seen.latest + 1
+        now, died = self._clock.monotonic(), seen.attempts[seen.latest]
+        if not died.is_recorded:
+            # Its own record does not say what it cost: it ran from its first sign to its last, and some time more.
+            ran_s = min(max(0.0, died.seen_at - died.since), self.work.function.timeout_s)
+            memory_mb = self.work.function.memory_mb
+            self._charge("unreported", self._prices.invocation_usd(billed_ms=ran_s * 1000, memory_mb=memory_mb))
+        seen.attempts[number] = _Attempt(now, now)
+        nodes = event.groups[0]
+        self._tell(
+            events.InvocationRetried(
+                self.work.job_id, f"{walk}.{number - 1}", tuple(nodes), reason, True, 0.0, self._clock.time()
+            )
+        )
+        self._send(event, number)
+
+    def _event_of(self, walk: str) -> WalkEvent:
+        """Return what a walk begins with.
+
+        Raises:
+            IntegrityError: The bucket holds it no longer, or not with the graph's signature.
+        """
+        seen = self._walks[walk]
+        if seen.event is None:
+            for name in (names.walk_event(walk), names.walk_left(walk), names.walk_sign(walk, 1)):
+                with suppress(FileNotFoundError):
+                    data = self._store.get(self.work.name(name))
+                    if name == names.walk_sign(walk, 1):
+                        data = data[life.SIGN_BYTES :]
+                    text = unseal(data, attempt_id=f"event {walk}", **self.work.seal)
+                    seen.event = WalkEvent.from_json(reading.read_json(text))
+        if seen.event is None:
+            raise IntegrityError(f"the bucket no longer holds what walk {walk} of graph {self.work.job_id} begins with")
+        return seen.event
+
+    def _send(self, event: WalkEvent, attempt: int) -> None:
+        work = self.work
+        now = self._clock.monotonic()
+        self._walks[event.walk].attempts.setdefault(attempt, _Attempt(now, now))
+        self._tell(
+            events.InvocationStarted(work.job_id, f"{event.walk}.{attempt}", event.groups[0], self._clock.time())
+        )
+        document = {
+            **event_document(work, self._store.bucket),
+            "environment": self._environment,
+            "walk": event.to_json(),
+            "attempt": attempt,
+        }
+        assert self._pool is not None
+        self._pool.submit(self._deliver, json.dumps(document).encode()).add_done_callback(self._delivered)
+
+    def _deliver(self, payload: bytes) -> None:
+        """Hand an event over; again, under the same name, where it is unknown whether Lambda took it."""
+        call = InvokeCall(self.work.function.name, payload, kind="Event", timeout_s=self.work.function.timeout_s)
+        until = self._clock.monotonic() + _SEND_PATIENCE_S
+        for number in range(1 << 30):
+            try:
+                self._transport.invoke(call)
+            except (ThrottledError, InvocationLostError, UnreachableError):
+                if self._clock.monotonic() > until or self._stop.wait(_SEND_AGAIN_S[min(number, 3)]):
+                    raise
+            else:
+                return
+
+    def _delivered(self, done: Future[None]) -> None:
+        error = done.exception()
+        if error is not None and not self._stop.is_set() and not isinstance(error, InvocationLostError):
+            self._undelivered = error
+            self._stop.set()
+
+    def _forget(self) -> None:
+        """Delete what is no longer needed; the results and the account stay until they expire."""
+        prefix = self.work.name("")
+        self._store.delete(info.key for passing in names.PASSING for info in self._store.list(prefix + passing))
+
+    def _tell(self, event: events.Event) -> None:
+        self._listeners.emit(event)
+        events.EVERY_JOB.emit(event)
+
+
+def event_document(work: WalksWork, bucket: str) -> dict[str, Any]:
+    """Return what all events of a graph's walks have alike."""
+    return {
+        MARK: work.versions,
+        "kind": "walk",
+        "job": work.job_id,
+        "key": base64.b64encode(work.key).decode("ascii"),
+        "bucket": bucket,
+        "options": work.options,
+        "every_s": work.every_s,
+    }

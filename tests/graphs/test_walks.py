@@ -1,0 +1,132 @@
+"""Graphs that run in walks on the embedded Lambda: values, failures, and what is left in the bucket."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from typing import Any
+
+import pytest
+
+import lambdamagic
+from lambdamagic.api import process
+from lambdamagic.api.launcher import Launcher
+from lambdamagic.api.options import read_options
+from lambdamagic.errors import CostLimitError
+from lambdamagic.graphs.fusing import fused
+from lambdamagic.graphs.graph import Graph, Node
+from lambdamagic.graphs.walked import start_walks
+
+_CODE = """
+def leaf(number):
+    def run(values):
+        return number
+    return run
+
+def add(values):
+    return sum(values.values())
+
+def broken(values):
+    raise ValueError("broken here")
+
+def nothing(values):
+    return None
+
+def slow(values):
+    import time
+    time.sleep(30)
+
+def times(values):
+    return {key: value * 2 for key, value in values.items()}
+"""
+
+
+@pytest.fixture(scope="module")
+def launcher() -> Iterator[Launcher]:
+    """What starts graphs on an embedded Lambda that the module's tests share."""
+    yield Launcher(read_options({"target": "local", "mode": "event", "timeout_s": 20, "memory_mb": 256}))
+    process.close()
+
+
+@pytest.fixture(scope="module")
+def code() -> dict[str, Callable[..., Any]]:
+    """Functions as a notebook has them."""
+    program: dict[str, Any] = {"__name__": "__main__"}
+    exec(_CODE, program)
+    return program
+
+
+def _tree(code: dict[str, Any], leaves: int) -> Graph:
+    nodes = [Node(("leaf", number), [], code["leaf"](number)) for number in range(leaves)]
+    level = [node.key for node in nodes]
+    while len(level) > 1:
+        above = []
+        for start in range(0, len(level), 2):
+            key = ("add", len(nodes))
+            nodes.append(Node(key, level[start : start + 2], code["add"]))
+            above.append(key)
+        level = above
+    return Graph.of(nodes, level)
+
+
+def test_a_tree(launcher: Launcher, code: dict[str, Any]) -> None:
+    """A reduction of 16 leaves; its passing objects are gone when it has ended, and its result can be taken again."""
+    graph = fused(_tree(code, 16))
+    (key,) = graph.wanted
+    job = start_walks(launcher, graph, key, label="sum")
+    assert job.result(timeout=60) == sum(range(16))
+    assert job.state == "done"
+    store = launcher.target().stager.required()
+    left = {info.key.rpartition(job.job_id)[2].split("/")[1] for info in store.list("lambdamagic/graphs/")}
+    assert left == {"manifest", "program", "structure", "results", "walks"}
+    key = base64.b64encode(job._work.key)
+    stored = [store.get(info.key) for info in store.list("lambdamagic/graphs/") if job.job_id in info.key]
+    assert stored and not any(key in data or job._work.key in data for data in stored)
+    again = lambdamagic.attach(job.job_id)
+    assert again.result(timeout=60) == sum(range(16))
+
+
+def test_a_fan_out_and_in(launcher: Launcher, code: dict[str, Any]) -> None:
+    """One value goes to many tasks, in other walks, and their results to one; constants come along, None is a value."""
+    nodes = [Node("start", [], code["leaf"](5)), Node("nothing", ["start"], code["nothing"])]
+    nodes += [Node(("each", n), ["start", "c", "large"], code["add"]) for n in range(12)]
+    nodes.append(Node("all", ["nothing", *(node.key for node in nodes[2:])], code["times"]))
+    numpy = pytest.importorskip("numpy")
+    nodes[-1] = Node("all", [node.key for node in nodes[2:-1]], code["add"])
+    graph = Graph.of(nodes, ["all", "nothing", "c"], {"c": 7, "large": numpy.ones(2000)})
+    job = start_walks(launcher, graph, ["all", ["nothing", "c"]], label="fan")
+    total, (nothing, constant) = job.result(timeout=60)
+    assert (total == 12 * 13.0).all()
+    assert (nothing, constant) == (None, 7)
+
+
+def test_a_failure_names_its_task(launcher: Launcher, code: dict[str, Any]) -> None:
+    """What a task raised is raised, with its key; the job has failed."""
+    nodes = [Node("a", [], code["leaf"](1)), Node("b", [], code["broken"]), Node("c", ["a", "b"], code["add"])]
+    job = start_walks(launcher, Graph.of(nodes, ["c"]), "c", label="broken")
+    with pytest.raises(ValueError, match="broken here") as raised:
+        job.result(timeout=60)
+    assert any("'b'" in note for note in raised.value.__notes__)
+    assert job.state == "failed"
+
+
+def test_a_cancelled_graph_can_go_on(launcher: Launcher, code: dict[str, Any]) -> None:
+    """Cancelled, it raises CancelledError at once, and its walks are told to stop."""
+    nodes = [Node("slow", [], code["slow"]), Node("b", ["slow"], code["nothing"])]
+    job = start_walks(launcher, Graph.of(nodes, ["b"]), "b", label="slow")
+    job.cancel()
+    with pytest.raises(CancelledError):
+        job.result(timeout=20)
+    assert (job.state, job.missing) == ("cancelled", [1])
+
+
+def test_requests_to_s3_are_in_the_budget(code: dict[str, Any]) -> None:
+    """`max_cost` counts what storing the graph and meeting in the bucket cost."""
+    options = {"target": "local", "mode": "event", "timeout_s": 20, "memory_mb": 256, "max_cost": 0.00001}
+    starts = Launcher(read_options(options))
+    job = start_walks(starts, _tree(code, 16), ("add", 30), label="costly")
+    with pytest.raises(CostLimitError):
+        job.result(timeout=60)
+    assert job.state == "failed"
+    assert job.cost_usd >= 0.00001
