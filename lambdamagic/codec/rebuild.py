@@ -139,7 +139,22 @@ def function(
     made = types.FunctionType(code_object, namespace_, name, None, closure)
     if namespace_ is _home.active().namespace:
         _home.active().defined[code_object.co_qualname] = made
+    elif _ASSERT not in namespace_ and _asserts_as_pytest_does(code_object):
+        try:
+            namespace_.update({name: importlib.import_module(module) for name, module in _OF_PYTEST.items()})
+        except ImportError:
+            pass  # the function is without pytest: an assertion that fails says so by its NameError
     return made
+
+
+#: What pytest puts into the globals of a test's module when it rewrites `assert`; the module here is not rewritten.
+_OF_PYTEST = {"@py_builtins": "builtins", "@pytest_ar": "_pytest.assertion.rewrite"}
+_ASSERT = "@pytest_ar"
+
+
+def _asserts_as_pytest_does(code_object: types.CodeType) -> bool:
+    nested = (each for each in code_object.co_consts if isinstance(each, types.CodeType))
+    return _ASSERT in code_object.co_names or any(map(_asserts_as_pytest_does, nested))
 
 
 def named_function(

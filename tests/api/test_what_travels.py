@@ -91,13 +91,25 @@ class Shift:
         return shifted(x)
 
 def held(holder):
+    assert callable(holder.held)
     return holder.held(1)
+
+def made_here():
+    class Asserting:
+        def __call__(self, x):
+            assert x < OFFSET + 1, f"{x} is large"
+            return x
+    return Asserting()
 
 def test_it():
     local = 3
+    asserting = made_here()
     functions = [shifted, Shift(), lambda x: shifted(x) + local, helper_of_a_test.scaled]
+    functions.append(asserting)
     items = [SimpleNamespace(held=each) for each in functions]
     with LambdaExecutor(1) as ours, LambdaPool(1) as pool:
         assert list(ours.map(held, items)) == pool.map(held, items) == [held(each) for each in items]
         assert ours.submit(held, items[2]).result() == 14
+        raised = ours.submit(asserting, 7).exception()
+        assert type(raised) is AssertionError and "7 is large" in str(raised)
 """
