@@ -11,8 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 _PATIENCE_S = 90.0
 _SETTINGS = {
     "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {
@@ -75,6 +73,8 @@ class Jupyter:
 
     def write(self, name: str, *cells: str) -> Path:
         """Write a notebook."""
+        import nbformat  # slow, and every worker collects this file's tests
+
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         path = self.notebooks / name

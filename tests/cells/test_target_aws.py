@@ -184,8 +184,12 @@ def test_a_function_that_is_too_small(deployed):
     assert "has 2,048 MB and 300 s; this job needs 4,096 MB and 300 s" in str(error)
 
 
-def test_logs_of_a_job_of_another_session(deployed):
+def test_logs_of_a_job_of_another_session(deployed, monkeypatch):
     """Found in CloudWatch Logs by the job's id, when this session does not know it."""
+    # Its own log: that of the function above has hundreds of jobs to look through.
+    monkeypatch.setenv("LAMBDAMAGIC_VARIANTS", "always")
+    deployed.remote("1", "--memory 512 --timeout 299")
+    monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", deployed.session.history[-1].function)
     deployed.remote("print('for whoever looks later')")
     job_id = deployed.session.history[-1].progress.job_id
     deployed.session.history.clear()
