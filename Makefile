@@ -41,8 +41,10 @@ demo: $(DEMO)
 	@$(BIN)/python -m notebooks.run_quickstart
 
 # In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
+# Hundreds of processes load the package: it is compiled once, also where the environment says not to (as images do).
 test: lint image-tools lab browser covalent
-	REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
+	@$(BIN)/python -m compileall -q lambdamagic tests
+	env -u PYTHONDONTWRITEBYTECODE REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 
 # What a notebook shows and how it waits, with the oldest Jupyter that is supported; `make test` has the newest.
 OLDEST := .venv-oldest

@@ -54,6 +54,8 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in [name for name in os.environ if name.startswith(_FOREIGN_PREFIXES)]:
             patch.delenv(name)
         patch.setenv("EMBEDDED_LAMBDA_STRICT", "1")  # the embedded Lambda is as hard as AWS
+        # What a test's processes compile is there for those of the next: some images say that nothing is to be written.
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         # Packages that were downloaded once are not asked of the network again by each home.
         patch.setenv("UV_CACHE_DIR", os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv"))
         patch.setenv("HOME", str(home))
