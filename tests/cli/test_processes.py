@@ -81,7 +81,7 @@ HAPPY: tuple[tuple[tuple[str, ...], str], ...] = (
     (("doctor",), "round trip"),
     (("create", "own", "--memory", "512"), "created own"),
     (("list",), "own"),
-    (("update", "own", "--memory", "640"), "configuration changed"),
+    (("update", "own", "--memory", "640"), "configuration updated"),
     (("update", "own", "--memory", "640"), "is up to date"),
     (("delete", "own", "--yes"), "own"),
     (("destroy", "--yes"), "lambdamagic is deleted"),
