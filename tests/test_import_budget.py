@@ -68,4 +68,5 @@ def test_the_errors_and_the_protocol_need_only_themselves():
         "lambdamagic.protocol.envelope",
         "lambdamagic.protocol.payload",
         "lambdamagic.protocol.reading",
+        "lambdamagic.protocol.stayed",
     ]

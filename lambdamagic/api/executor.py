@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from lambdamagic.api import process
 from lambdamagic.api.calls import Calls
@@ -17,11 +18,13 @@ from lambdamagic.api.launcher import Launcher, Share, name_of
 from lambdamagic.api.map_job import MapJob, start_map
 from lambdamagic.api.options import read_options
 from lambdamagic.api.pulled_map import LOOK_AHEAD, PulledMap, snapshot
+from lambdamagic.api.reference import held
 from lambdamagic.api.task_output import Printing, TaskOutput
 from lambdamagic.codec.failures import let_go
 from lambdamagic.errors import ConfigError, UnsendableItemsError
 from lambdamagic.events import Listener
 from lambdamagic.runs.tasks import Failed, TaskStream
+from lambdamagic.worker.stays import Staying
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -164,6 +167,7 @@ class LambdaExecutor(ProcessPoolExecutor):
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        keep: Literal["remote"] | None = None,
     ) -> Iterator[_T]:
         """Call `fn` with the items of the iterables side by side; results come in order.
 
@@ -178,10 +182,13 @@ class LambdaExecutor(ProcessPoolExecutor):
             timeout: Seconds, from this call, after which taking a result raises TimeoutError.
             chunksize: Tasks in one invocation; None fits it to what is measured.
             buffersize: How many tasks may be sent ahead of the results that were taken.
+            keep: With "remote", values stay in the bucket and `Reference`s to them come, to be passed to other calls
+                or asked for their value (`get`). Values below 64 kB come all the same, in references too.
 
         Raises:
             RuntimeError: The executor was shut down.
-            ValueError, TypeError: chunksize or buffersize is not a number of 1 or more.
+            ValueError, TypeError: chunksize or buffersize is not a number of 1 or more; `keep` is something else.
+            ConfigError: Values cannot stay: the setting `cache` asks for what came of tasks.
             CaptureError: The callable cannot be sent. (An item that cannot is its task's failure.)
             TargetError: The target is not usable; nothing was sent.
         """
@@ -192,6 +199,7 @@ class LambdaExecutor(ProcessPoolExecutor):
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize must be None or > 0")
         deadline = None if timeout is None else time.monotonic() + timeout
+        fn, outcomes = self._keeping(fn, keep)
         copies = [snapshot(each) for each in iterables]
         # zip ends with the shortest, so that one that ends is enough.
         window = buffersize or (None if any(ends for _, ends in copies) or not copies else LOOK_AHEAD)
@@ -202,7 +210,7 @@ class LambdaExecutor(ProcessPoolExecutor):
             fn,
             zip(*(each for each, _ in copies), strict=False),
             "star",
-            TaskStream,
+            outcomes,
             chunksize=chunksize,
             window=window,
         )
@@ -244,7 +252,13 @@ class LambdaExecutor(ProcessPoolExecutor):
         """
         return self._launcher.packages()
 
-    def start_map(self, fn: Callable[..., Any], *iterables: Iterable[Any], chunksize: int | None = None) -> MapJob:
+    def start_map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        chunksize: int | None = None,
+        keep: Literal["remote"] | None = None,
+    ) -> MapJob:
         """Start `fn` over the items of the iterables side by side, and return the job itself.
 
         Unlike `map` it gives partial results (`job.results()`), can be cancelled and resumed, and runs again what
@@ -254,6 +268,7 @@ class LambdaExecutor(ProcessPoolExecutor):
             fn: The callable.
             *iterables: Its arguments, like `map`; all are read now.
             chunksize: Tasks in one invocation; None fits it to what is measured.
+            keep: With "remote", values stay in the bucket; see `map`, and `MapJob.references`.
 
         Raises:
             RuntimeError: The executor was shut down.
@@ -262,7 +277,22 @@ class LambdaExecutor(ProcessPoolExecutor):
         """
         with self._lock:
             self._refuse_if_shut()
+        fn, _ = self._keeping(fn, keep)
         return start_map(self._launcher, fn, iterables, chunksize)
+
+    def _keeping(
+        self, fn: Callable[..., Any], keep: Literal["remote"] | None
+    ) -> tuple[Callable[..., Any], Callable[..., TaskStream]]:
+        """Return what is called so that values stay, if they are to, and what takes its outcomes."""
+        if keep is None:
+            return fn, TaskStream
+        if keep != "remote":
+            raise ValueError(f'keep is "remote" or None, not {keep!r}')
+        if self._launcher.settings.cache:
+            raise ConfigError(
+                'keep="remote" and cache=True exclude each other: values that stay are not kept for later'
+            )
+        return Staying(fn), functools.partial(TaskStream, held_as=held)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more work; see `Executor.shutdown`. Idempotent.

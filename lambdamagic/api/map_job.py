@@ -11,6 +11,7 @@ from typing import Any
 
 from lambdamagic.api import process
 from lambdamagic.api.launcher import Launcher, name_of
+from lambdamagic.api.reference import held
 from lambdamagic.appearance import html_line
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import Billed, Event, JobState
@@ -18,6 +19,7 @@ from lambdamagic.runs.handle import Run
 from lambdamagic.runs.map_work import MapWork, Repeatable
 from lambdamagic.runs.sources import Sizing
 from lambdamagic.runs.tasks import TaskTable, exception_of
+from lambdamagic.worker.stays import Staying
 
 
 class MapJob:
@@ -33,7 +35,12 @@ class MapJob:
         self._launcher, self._work = launcher, work
         self._place = launcher.place()
         self.label = work.label
-        self.table = TaskTable(process.home(), lambda task, failure, arrival: exception_of(failure, self._place.check))
+        self._keeps_remote = isinstance(work, MapWork) and work.keeps_remote
+        self.table = TaskTable(
+            process.home(),
+            lambda task, failure, arrival: exception_of(failure, self._place.check),
+            held_as=held if self._keeps_remote else None,
+        )
         self.cost_usd = 0.0
         self._lock = threading.Lock()
         self._run: Run | None = None
@@ -72,6 +79,16 @@ class MapJob:
     def results(self) -> list[Any]:
         """Return what there is, in the items' order: values, exceptions of tasks that failed, NOT_RUN for the rest."""
         return list(self.table.results)
+
+    def references(self) -> list[Any]:
+        """Return what `results` does, of a job that was started with `keep="remote"`: references in place of values.
+
+        Raises:
+            ValueError: Its values have come here.
+        """
+        if not self._keeps_remote:
+            raise ValueError('the values of this job have come here: start it with keep="remote"')
+        return self.results()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it no longer runs, or for `timeout` seconds, and return whether it has ended."""
@@ -180,7 +197,8 @@ def start_map(
         CaptureError: The callable cannot be sent.
         TargetError: The target is not usable; nothing was sent.
     """
-    label, (fn, style, arrange) = name_of(fn), launcher.arranged(fn, "star")
+    label, keeps_remote = name_of(fn), isinstance(fn, Staying)
+    fn, style, arrange = launcher.arranged(fn, "star")
     items: Sequence[Any] = [item if arrange is None else arrange(item) for item in zip(*iterables, strict=False)]
     fitted, sizing = launcher.fitted(fn, items), Sizing.of(launcher.settings, chunksize)
     work = MapWork(
@@ -190,6 +208,7 @@ def start_map(
         functools.partial(launcher.encode_items, program=fitted.program),
         sizing,
         launcher.run_options(style),
+        keeps_remote,
     )
     job = MapJob(launcher, work)
     job.table.reach(len(items))

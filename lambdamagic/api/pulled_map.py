@@ -19,6 +19,7 @@ from lambdamagic.runs.handle import Run
 from lambdamagic.runs.sources import ChunkedItems, Sizing
 from lambdamagic.runs.spec import RunRequest
 from lambdamagic.runs.tasks import Outcomes, exception_of
+from lambdamagic.worker.stays import Staying
 
 _O = TypeVar("_O", bound=Outcomes)
 
@@ -59,7 +60,7 @@ class PulledMap(Generic[_O]):
         window: int | None,
         goes_on: bool = False,
     ) -> None:
-        label = name_of(fn)
+        label, keeps_remote = name_of(fn), isinstance(fn, Staying)
         fn, style, arrange = launcher.arranged(fn, style)
         self._items = items if arrange is None else map(arrange, items)
         self._goes_on, self._chunksize = goes_on, chunksize or 1
@@ -98,6 +99,7 @@ class PulledMap(Generic[_O]):
             cached=cached,
             # What is known already has no place among the attempts that another process could read.
             keep=self._feed.keep if memo is None else None,
+            keeps_remote=keeps_remote,
         )
         run = launcher.run(place, request)
         run.begin()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lambdamagic.api import process
 from lambdamagic.appearance import AS_TEXT
@@ -12,6 +12,11 @@ from lambdamagic.codec.encode import writer
 from lambdamagic.codec.picklers import PICKLING_ERRORS
 from lambdamagic.codec.shared import SHARED_MIN_BYTES, Shared
 from lambdamagic.errors import EncodeError
+from lambdamagic.jobs.remote_values import RemoteValue
+
+if TYPE_CHECKING:
+    from lambdamagic.codec.frames import Written
+    from lambdamagic.codec.home import Home
 
 _T = TypeVar("_T")
 
@@ -36,6 +41,48 @@ class Reference(Shared, Generic[_T]):
     def _repr_html_(self) -> str:
         told = f"<code>{html.escape(_kind(self))}</code> {_size(self.size_bytes)}, {html.escape(_where(self))}"
         return f'<span class="{AS_TEXT}">{told}</span>'
+
+
+class RemoteReference(Reference[_T]):
+    """Stands for a task's value that stays in the bucket. Made by `keep="remote"`; immutable, thread-safe.
+
+    It is passed like any `Reference`: the task that it is passed to has the value, from the memory of its environment
+    where that has made or read it, else from the bucket. There it lies while something here refers to it, and at most
+    as long as the job's other objects.
+    """
+
+    def __init__(self, remote: RemoteValue) -> None:
+        self._remote, self.size_bytes = remote, remote.size_bytes
+
+    def written(self, home: Home) -> Written:
+        """Return what stands for the bytes in the bucket."""
+        return self._remote.written(home)
+
+    @property
+    def value(self) -> Any:
+        """The value, read from the bucket now."""
+        return self._remote.read(process.home())
+
+    def get(self) -> _T:
+        """Return the value, here; it is read from the bucket each time.
+
+        Raises:
+            TargetError: It is no longer there, or the bucket cannot be reached.
+        """
+        found: _T = self.value
+        return found
+
+    def __repr__(self) -> str:
+        return f"<stays in the bucket: {self._remote.kind}>"
+
+    def _repr_html_(self) -> str:
+        told = f"<code>{html.escape(self._remote.kind)}</code> stays in the bucket"
+        return f'<span class="{AS_TEXT}">{told}</span>'
+
+
+def held(value: Any) -> Reference[Any]:
+    """Return the reference to what a task with `keep="remote"` gave: small values are here, and ride along."""
+    return RemoteReference(value) if isinstance(value, RemoteValue) else put(value)
 
 
 def _where(reference: Reference[Any]) -> str:

@@ -45,10 +45,13 @@ def write_items(encoder: Encoder, items: Sequence[Any]) -> None:
         encoder.dump(item)
 
 
-def read_items(frames: Sequence[Segment], home: Home) -> list[Any]:
-    """Return what `write_items` wrote, with `Unreadable` for items that could not be made."""
-    is_plain, *items = read_each(frames, home)
-    return items[0] if is_plain is True else items
+def iter_items(frames: Sequence[Segment], home: Home) -> Iterator[Any]:
+    """Yield what `write_items` wrote, each when it is asked for, with `Unreadable` for what could not be made."""
+    parts = read_each(frames, home)
+    if next(parts) is True:
+        yield from next(parts)
+    else:
+        yield from parts
 
 
 def read_each(

@@ -46,6 +46,21 @@ class Frames:
         return sum(self.sizes)
 
 
+@dataclass(frozen=True)
+class StoredAt:
+    """Where bytes lie in the bucket.
+
+    Attributes:
+        key: The object.
+        start: Their first byte in it.
+        object_bytes: Its size.
+    """
+
+    key: str
+    start: int
+    object_bytes: int
+
+
 class Written:
     """The bytes of a shared object.
 
@@ -60,11 +75,12 @@ class Written:
         functions: The notebook's functions in it.
         modules: The modules that it refers to.
         extends: Whether it is more of a program, to be read before whatever comes with it.
+        stored: Where it lies already; None where its pieces are to be sent.
     """
 
     __slots__ = (
         "digest", "extends", "frame_sizes", "functions", "is_of_home", "modules", "pieces", "sha256", "shared",
-        "size_bytes",
+        "size_bytes", "stored",
     )  # fmt: skip
 
     def __init__(
@@ -79,9 +95,25 @@ class Written:
         self.pieces = _pieces(frames)
         self.sha256 = tuple(hashlib.sha256(piece).hexdigest() for piece in self.pieces)
         self.frame_sizes, self.size_bytes = frames.sizes, frames.size_bytes
-        self.digest = hashlib.sha256(repr((self.sha256, self.frame_sizes)).encode()).hexdigest()
+        self.digest = digest_of(self.sha256, self.frame_sizes)
         self.shared, self.is_of_home, self.extends = frames.shared, is_of_home, extends
         self.functions, self.modules = functions, frozenset(modules)
+        self.stored: StoredAt | None = None
+
+    @classmethod
+    def at(cls, stored: StoredAt, frame_sizes: tuple[int, ...], sha256: str, *, is_of_home: bool) -> Written:
+        """Return what stands for bytes that lie in the bucket."""
+        found = cls.__new__(cls)
+        found.pieces, found.sha256, found.frame_sizes, found.size_bytes = (), (sha256,), frame_sizes, sum(frame_sizes)
+        found.digest = digest_of((sha256,), frame_sizes)
+        found.shared, found.functions, found.modules = (), (), frozenset()
+        found.is_of_home, found.extends, found.stored = is_of_home, False, stored
+        return found
+
+
+def digest_of(sha256: tuple[str, ...], frame_sizes: tuple[int, ...]) -> str:
+    """Return what names a content: its pieces, and how they are cut into frames."""
+    return hashlib.sha256(repr((sha256, frame_sizes)).encode()).hexdigest()
 
 
 def _pieces(frames: Frames) -> tuple[Segment, ...]:

@@ -58,4 +58,4 @@ class Shared:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Whatever other pickler writes it, the reader has the object, as on Lambda.
-        return operator.itemgetter(0), ((self.__wrapped__,),)
+        return operator.itemgetter(0), ((self.value,),)

@@ -8,10 +8,11 @@ from typing import Any
 
 from lambdamagic.errors import AnswerNotTrustedError, IntegrityError, LambdaMagicError, TargetError
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
+from lambdamagic.jobs.remote_values import remote_values
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol import life
 from lambdamagic.protocol.envelope import Request, Response
-from lambdamagic.protocol.keys import trigger_key
+from lambdamagic.protocol.keys import stayed_key, trigger_key
 from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import parse_report
 from lambdamagic.protocol.seal import seal
@@ -104,7 +105,10 @@ def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationRepl
             error.billed_s = response.usage.billed_ms / 1000
         raise
     report = parse_report(reply.log_tail, reply.request_id)
-    return Arrival(unit, response, frames, None, report, reply.request_id, attempt_id=attempt_id)
+    stayed = remote_values(
+        response.stayed, spec.stager.store, stayed_key(spec.job_id, attempt_id), is_freed=spec.mode == "sync"
+    )
+    return Arrival(unit, response, frames, None, report, reply.request_id, attempt_id=attempt_id, stayed=stayed)
 
 
 def _not_trusted(error: IntegrityError, request_id: str = "") -> AnswerNotTrustedError:
@@ -143,6 +147,7 @@ def _request(spec: JobSpec, unit: Unit, attempt_id: str, *, waits: bool) -> Requ
         live=live,
         before=spec.before,
         environment=spec.environment,
+        stay=stager.stay(spec.job_id, attempt_id) if spec.keeps_remote else None,
         options={
             **spec.options,
             "program_id": unit.program_id,

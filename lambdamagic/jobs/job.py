@@ -6,7 +6,7 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -17,6 +17,7 @@ from lambdamagic.jobs.budget import Budget
 from lambdamagic.jobs.places import Places
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.prices import Prices
+from lambdamagic.jobs.remote_values import RemoteValue
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.limits import AWS_LAMBDA, ComputeLimits
 from lambdamagic.protocol import keys
@@ -120,6 +121,7 @@ class JobSpec:
         before: Cells whose effects the program begins with.
         collects: Whether a staged answer is fetched at once; else whoever takes the arrival does it.
         environment: Environment variables for the code; their values are in events only, and are never stored.
+        keeps_remote: Whether values that are worth it stay in the bucket; see `remote_values`.
         journal: Called with each invocation that is sent as an event, before it is sent; None to remember nothing.
     """
 
@@ -144,6 +146,7 @@ class JobSpec:
     placed_at: float = field(default_factory=time.monotonic)
     attempts_before: int = 0
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    keeps_remote: bool = False
     journal: Journal | None = None
     prices: Prices = field(default_factory=lambda: Prices.of(""))
     is_billed: bool = True
@@ -177,6 +180,7 @@ class Arrival:
         superseded: Tasks whose outcome does not count, since they are run again.
         elapsed_s: How long its attempt took, seen from here.
         attempt_id: Which attempt it was.
+        stayed: Values that stay in the bucket, by their tasks' places in the unit.
     """
 
     unit: Unit
@@ -188,6 +192,7 @@ class Arrival:
     superseded: frozenset[int] = frozenset()
     elapsed_s: float = 0.0
     attempt_id: str = ""
+    stayed: Mapping[int, RemoteValue] = field(default_factory=dict)
 
     @property
     def outputs(self) -> list[dict[str, Any]]:

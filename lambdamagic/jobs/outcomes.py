@@ -127,4 +127,9 @@ def outcomes(arrival: Arrival, home: Home) -> Iterator[tuple[int, Any | Failure]
                 error.add_note(f"raised while the result of task {task} was read")
                 yield task, Failure([], error)
         elif task not in arrival.superseded:
-            yield task, Failure(outcome["error"], None) if "error" in outcome else outcome["value"]
+            if "error" in outcome:
+                yield task, Failure(outcome["error"], None)
+            elif "stayed" in outcome:
+                yield task, arrival.stayed[outcome["stayed"]]
+            else:
+                yield task, outcome["value"]

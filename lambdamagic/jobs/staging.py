@@ -73,6 +73,12 @@ class Stager:
                 refs.append(FrameRef(size))
                 inline.append(segment)
         for written in frames.shared:
+            if written.stored is not None:
+                at = written.stored
+                url = self.required().presign_get(at.key, PRESIGN_EXPIRES_S)
+                within = (at.start, at.object_bytes)
+                refs.append(FrameRef(written.size_bytes, written.sha256[0], url, within, at.key))
+                continue
             for piece, sha256 in zip(written.pieces, written.sha256, strict=True):
                 size = memoryview(piece).nbytes
                 if self.store is None or size < OUT_OF_BAND_MIN_BYTES:
@@ -81,7 +87,14 @@ class Stager:
                 else:
                     refs.append(self._stage(piece, size, sha256))
         shared = tuple(
-            SharedRef(each.digest, each.frame_sizes, len(each.pieces), each.is_of_home, each.extends)
+            SharedRef(
+                each.digest,
+                each.frame_sizes,
+                len(each.sha256),
+                each.is_of_home,
+                each.extends,
+                each.stored is not None,
+            )
             for each in frames.shared
         )
         return Payload(tuple(refs), b"".join(inline), shared=shared)
@@ -127,7 +140,7 @@ class Stager:
     def renewed(self, payload: Payload) -> Payload:
         """Return a payload with new permissions to read its staged frames."""
         frames = tuple(
-            replace(frame, url=self.required().presign_get(keys.blob_key(frame.sha256), PRESIGN_EXPIRES_S))
+            replace(frame, url=self.required().presign_get(frame.key or keys.blob_key(frame.sha256), PRESIGN_EXPIRES_S))
             if frame.sha256
             else frame
             for frame in payload.frames
@@ -235,6 +248,13 @@ class Stager:
             return ()
         result_keys = [keys.result_key(job_id, attempt_id, part) for part in range(RESULT_PARTS)]
         return tuple(Upload(self.store.presign_put(key, PRESIGN_EXPIRES_S), key) for key in result_keys)
+
+    def stay(self, job_id: str, attempt_id: str) -> Upload | None:
+        """Return permission for the function to leave values in the bucket; None where there is no bucket."""
+        if self.store is None:
+            return None
+        key = keys.stayed_key(job_id, attempt_id)
+        return Upload(self.store.presign_put(key, PRESIGN_EXPIRES_S), key)
 
     def answer_url(self, job_id: str, attempt_id: str) -> str:
         """Return permission for the function to store its whole answer."""

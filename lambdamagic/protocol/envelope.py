@@ -13,6 +13,7 @@ from typing import Any, Literal
 from lambdamagic.errors import ProtocolError
 from lambdamagic.protocol.payload import FrameRef, Payload
 from lambdamagic.protocol.reading import count, listed, number, table, text
+from lambdamagic.protocol.stayed import Stayed
 
 #: The key by which an event or answer is known as ours.
 MARK = "lambdamagic"
@@ -121,6 +122,7 @@ class Request:
         options: Settings of the run, see `worker.cell_body` and `worker.mapper`.
         environment: Environment variables for the time of the run; secrets, so only ever in an event.
         before: Cells whose effects the program begins with, in their order.
+        stay: Where values go that are to stay in the bucket; None where none are.
     """
 
     versions: dict[str, Any]
@@ -138,6 +140,7 @@ class Request:
     options: dict[str, Any] = field(default_factory=dict)
     before: tuple[Before, ...] = ()
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    stay: Upload | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the event."""
@@ -157,6 +160,7 @@ class Request:
             "answer": self.answer_url,
             "live": None if self.live is None else self.live.to_json(),
             "options": self.options,
+            **({} if self.stay is None else {"stay": [self.stay.url, self.stay.key]}),
         }
 
     @classmethod
@@ -184,6 +188,7 @@ class Request:
                 options=table(event["options"]),
                 before=tuple(Before.from_json(each) for each in listed(event.get("before", ()))),
                 environment={text(key): text(value) for key, value in table(event.get("environment", {})).items()},
+                stay=Upload(*map(text, listed(event["stay"]))) if "stay" in event else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"this event is no lambdamagic request: {error!r}") from error
@@ -278,6 +283,7 @@ class Response:
         detail: See status.
         error_kind: For `refused`: which error of ours it is.
         binds_only: Whether the payload does nothing but bind names and show a value.
+        stayed: Values that stay in the bucket; None without any.
     """
 
     versions: dict[str, Any]
@@ -291,6 +297,7 @@ class Response:
     detail: str = ""
     error_kind: str = ""
     binds_only: bool = False
+    stayed: Stayed | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer's document."""
@@ -306,6 +313,7 @@ class Response:
             "detail": self.detail,
             "error_kind": self.error_kind,
             **({"binds_only": True} if self.binds_only else {}),
+            **({} if self.stayed is None else {"stayed": self.stayed.to_json()}),
         }
 
     @classmethod
@@ -329,6 +337,7 @@ class Response:
                 detail=text(document["detail"]),
                 error_kind=text(document["error_kind"]),
                 binds_only=document.get("binds_only", False) is True,
+                stayed=Stayed.from_json(document["stayed"]) if "stayed" in document else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(

@@ -71,6 +71,11 @@ def result_key(job_id: str, attempt_id: str, part: int) -> str:
     return f"{job_prefix(job_id)}results/{attempt_id}/{part}"
 
 
+def stayed_key(job_id: str, attempt_id: str) -> str:
+    """Key of the values of one attempt that stay in the bucket."""
+    return f"{job_prefix(job_id)}results/{attempt_id}/stayed"
+
+
 def results_prefix(job_id: str) -> str:
     """Prefix of all that a job's invocations stage: one LIST finds every answer."""
     return f"{job_prefix(job_id)}results/"

@@ -33,11 +33,15 @@ class FrameRef:
         size_bytes: Its size.
         sha256: Hex digest of a staged frame; empty when it rides inline.
         url: Presigned URL to read it from (towards the function).
+        within: Where it lies in an object that holds more: its first byte, and the object's size; None for all of it.
+        key: The object's key, where that is not its digest's; it does not travel.
     """
 
     size_bytes: int
     sha256: str = ""
     url: str = ""
+    within: tuple[int, int] | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class SharedRef:
         piece_count: How many frames of the payload are its pieces.
         is_of_home: Whether it means the same only next to the same program.
         extends: Whether it is more of the program, to be read before the payload itself.
+        stayed: Whether it is a task's value that stayed in the bucket: each reader gets its own, which it may change.
     """
 
     digest: str
@@ -66,6 +71,7 @@ class SharedRef:
     piece_count: int
     is_of_home: bool
     extends: bool = False
+    stayed: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ class Payload:
                 entry["sha256"] = frame.sha256
             if frame.url:
                 entry["url"] = frame.url
+            if frame.within:
+                entry["within"] = list(frame.within)
             frames.append(entry)
         document: dict[str, Any] = {"frames": frames, "inline": base64.b64encode(self.inline).decode("ascii")}
         if self.parts:
@@ -108,6 +116,7 @@ class Payload:
                     "pieces": each.piece_count,
                     "of_home": each.is_of_home,
                     **({"extends": True} if each.extends else {}),
+                    **({"stayed": True} if each.stayed else {}),
                 }
                 for each in self.shared
             ]
@@ -123,7 +132,7 @@ class Payload:
         try:
             fields = table(document)
             frames = tuple(
-                FrameRef(count(entry["n"]), text(entry.get("sha256", "")), text(entry.get("url", "")))
+                FrameRef(count(entry["n"]), text(entry.get("sha256", "")), text(entry.get("url", "")), _within(entry))
                 for entry in map(table, listed(fields["frames"]))
             )
             parts = tuple(
@@ -137,6 +146,7 @@ class Payload:
                     count(each["pieces"]),
                     bool(each["of_home"]),
                     bool(each.get("extends", False)),
+                    bool(each.get("stayed", False)),
                 )
                 for each in map(table, listed(fields.get("shared", ())))
             )
@@ -158,6 +168,13 @@ class Payload:
         if position != len(self.inline):
             raise ProtocolError("a payload's frames do not add up to the bytes that came with it")
         return found
+
+
+def _within(entry: dict[str, Any]) -> tuple[int, int] | None:
+    if "within" not in entry:
+        return None
+    start, size = map(count, listed(entry["within"]))
+    return start, size
 
 
 def split_frames(frames: Sequence[FrameRef], body: memoryview) -> list[memoryview]:

@@ -41,6 +41,7 @@ class MapWork:
         encode: Encodes them.
         sizing: What bounds a chunk.
         options: What is sent to the remote side in addition to the settings.
+        keeps_remote: Whether values that are worth it stay in the bucket.
     """
 
     label: str
@@ -50,6 +51,7 @@ class MapWork:
     encode: Encode
     sizing: Sizing
     options: Mapping[str, Any] = field(default_factory=dict)
+    keeps_remote: bool = False
 
     def request(self, tasks: Sequence[int], count: int) -> RunRequest:
         """Return the function that runs these tasks."""
@@ -73,4 +75,5 @@ class MapWork:
             is_program_shared=count > (self.sizing.chunksize or 1),
             cached=cached,
             keep=keep,
+            keeps_remote=self.keeps_remote,
         )

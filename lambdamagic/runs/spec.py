@@ -121,6 +121,7 @@ class RunRequest:
         keep: Hands over the tasks' arguments, where another process may resume the job.
         budget: What it may spend together with other jobs; by default its own, see `budget_of`.
         places: Bounds its invocations together with those of other jobs; by default it has its own bound.
+        keeps_remote: Whether values that are worth it stay in the bucket.
         job_id: Its id, where that is known already.
         amend: Changes the job that was put together, before it begins.
     """
@@ -137,6 +138,7 @@ class RunRequest:
     keep: Callable[[Keep], None] | None = None
     budget: Budget | None = None
     places: Places | None = None
+    keeps_remote: bool = False
     job_id: str = ""
     amend: Callable[[JobSpec], JobSpec] | None = None
 
@@ -220,6 +222,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         prices=Prices.of(target.region, function.arch),
         is_billed=target.is_billed,
         backups=settings.backups and is_map,
+        keeps_remote=request.keeps_remote,
         budget=request.budget or budget_of(resolved, target),
         places=request.places,
         resize=resize if mode != "trigger" else None,

@@ -92,13 +92,23 @@ class Outcomes:
         explain: Makes the exception of a task that failed.
         memo: What is known of the callable; None to look nothing up.
         style: How an item becomes arguments.
+        held_as: Makes what is kept of a value.
 
     Attributes:
         count: How many tasks there are so far.
     """
 
-    def __init__(self, home: Home, explain: Explain, *, memo: Memo | None = None, style: str = "plain") -> None:
+    def __init__(
+        self,
+        home: Home,
+        explain: Explain,
+        *,
+        memo: Memo | None = None,
+        style: str = "plain",
+        held_as: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.count = 0
+        self._held_as = held_as or (lambda value: value)
         self._home, self._explain, self._memo, self._arguments = home, explain, memo, arguments_of(style)
         self._keys: dict[int, str | None] = {}
         self._changed = threading.Condition()
@@ -128,7 +138,9 @@ class Outcomes:
             self._memo.keep(arrival, self._keys)
         self.put(
             {
-                task: Failed(self._explain(task, outcome, arrival)) if isinstance(outcome, Failure) else outcome
+                task: Failed(self._explain(task, outcome, arrival))
+                if isinstance(outcome, Failure)
+                else self._held_as(outcome)
                 for task, outcome in read_outcomes(arrival, self._home).items()
             }
         )
@@ -163,8 +175,8 @@ class TaskTable(Outcomes):
         items: What the tasks are called with; None where that is not kept.
     """
 
-    def __init__(self, home: Home, explain: Explain, *, memo: Memo | None = None, style: str = "plain") -> None:
-        super().__init__(home, explain, memo=memo, style=style)
+    def __init__(self, home: Home, explain: Explain, **more: Any) -> None:
+        super().__init__(home, explain, **more)
         self.results: list[Any] = []
         self.items: Sequence[Any] | None = None
         self._failures: dict[int, BaseException] = {}
@@ -248,8 +260,8 @@ class TaskTable(Outcomes):
 class TaskStream(Outcomes):
     """Outcomes that are kept until they are taken, once each. Thread-safe."""
 
-    def __init__(self, home: Home, explain: Explain, *, memo: Memo | None = None, style: str = "plain") -> None:
-        super().__init__(home, explain, memo=memo, style=style)
+    def __init__(self, home: Home, explain: Explain, **more: Any) -> None:
+        super().__init__(home, explain, **more)
         self._waiting: dict[int, Any] = {}
 
     def _keep(self, found: Mapping[int, Any]) -> None:

@@ -94,6 +94,34 @@ class Transfer:
         self.fetch_into(url, memoryview(buffer), hasher=hasher, sha256=sha256)
         return buffer
 
+    def fetch_range(self, url: str, start: int, size: int, whole: int, *, sha256: str | None = None) -> bytearray:
+        """Return a run of bytes of the object behind a presigned GET.
+
+        Args:
+            url: The URL.
+            start: The first byte.
+            size: How many.
+            whole: The object's size.
+            sha256: The digest that the run must have.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+            IntegrityError: The object's size, or the digest, is another.
+            TransferError: The store refused, or failed for longer than our patience.
+        """
+        if size == whole:
+            return self.fetch(url, size, sha256=sha256)
+        buffer = bytearray(size)
+        digest = CheckedDigest(None, sha256, object_name(url))
+        with HashBehind(digest.wanted) as behind:
+            behind.follow([memoryview(buffer)])
+            piece = Piece(
+                self._connections, url, memoryview(buffer), start=start, size=whole, progressed=behind.advance
+            )
+            self._attempt(piece.read, f"read {object_name(url)!r}", url, progress=lambda: piece.position)
+        digest.check()
+        return buffer
+
     def fetch_into(
         self, url: str, buffer: memoryview, *, hasher: Hasher | None = None, sha256: str | None = None
     ) -> None:

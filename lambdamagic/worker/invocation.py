@@ -28,6 +28,7 @@ from lambdamagic.worker.program import LoadedProgram
 from lambdamagic.worker.scratch import Scratch
 from lambdamagic.worker.setup_code import SetupCode
 from lambdamagic.worker.shared_objects import SharedObjects
+from lambdamagic.worker.stays import StayedFrames
 from lambdamagic.worker.this_environment import importable_serializers, variables_set
 from lambdamagic.worker.trigger import is_notification, requests_of
 from lambdamagic.worker.watchdog import Interrupted, Watchdog
@@ -104,7 +105,8 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account
     if "memory" not in state:
         state["memory"] = Memory()
     cache: BlobCache = state.setdefault("cache", BlobCache())
-    cache.fetched_bytes = 0
+    stayed: StayedFrames = state.setdefault("stayed", StayedFrames())
+    cache.fetched_bytes = stayed.fetched_bytes = 0
     watchdog: Watchdog = state.setdefault("watchdog", Watchdog())
     remaining_s = context.get_remaining_time_in_millis() / 1000
     run = watchdog.start(remaining_s=remaining_s, is_cancelled=_cancel_check(request))
@@ -112,7 +114,7 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account
     try:
         try:
             with variables_set(request.environment) if request.environment else contextlib.nullcontext():
-                response, frames = _run(request, state, cache)
+                response, frames = _run(request, state, cache, _left_s(context))
         finally:
             watchdog.stop(run)
     except Interrupted as interrupted:
@@ -128,12 +130,12 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account
         response = _deliver(response, frames, request, left_s=_left_s(context))
     except LambdaMagicError as error:
         # Paid for, and not to be paid for again: the client does not repeat what it learns of in these words.
-        lost = f"the code ran, and its result could not be stored: {error.message}"
-        response = Response(here, "refused", detail=lost, error_kind="AnswerLostError")
-    return _with(response, usage=account.usage(user_ms=user_ms, fetched_bytes=cache.fetched_bytes))
+        response = _lost(here, error)
+    fetched_bytes = cache.fetched_bytes + stayed.fetched_bytes
+    return _with(response, usage=account.usage(user_ms=user_ms, fetched_bytes=fetched_bytes))
 
 
-def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Response, Frames | None]:
+def _run(request: Request, state: dict[str, Any], cache: BlobCache, left_s: float) -> tuple[Response, Frames | None]:
     here = versions.here()
     if "scratch" not in state:
         state["scratch"] = Scratch()
@@ -143,11 +145,17 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache) -> tuple[Res
     setup.enter(request.options.get("session", ""))
     environment = CellSurroundings(program, setup)
     if request.kind == "map":
-        chunk = Chunk(request, program, environment, cache, state["memory"])
+        stayed: StayedFrames = state["stayed"]
+        chunk = Chunk(request, program, environment, cache, state["memory"], stayed)
         chunk.run()
         status: Any = "done" if chunk.interrupted is None else chunk.interrupted.reason
+        try:
+            left = chunk.leave(left_s)
+        except LambdaMagicError as error:
+            return _lost(here, error), None
         frames = chunk.frames()
-        return Response(here, status, outputs=environment.outputs.finished(), tasks=chunk.summaries()), frames
+        outputs = environment.outputs.finished()
+        return Response(here, status, outputs=outputs, tasks=chunk.summaries(), stayed=left), frames
     began = time.perf_counter()
     try:
         answer = run_cell(request, program, environment)
@@ -178,7 +186,8 @@ def _program(request: Request, state: dict[str, Any], cache: BlobCache) -> Loade
         program.close()
         del state["program"], kept, program
         state["memory"].settle()
-    program = LoadedProgram(request, cache, state.setdefault("shared", SharedObjects()))
+    shared, stayed = state.setdefault("shared", SharedObjects()), state["stayed"]
+    program = LoadedProgram(request, cache, shared, stayed)
     state["program"] = (wanted, program)
     return program
 
@@ -205,6 +214,11 @@ def _deliver(response: Response, frames: Frames | None, request: Request, *, lef
             answered, payload=None, status="refused", error_kind="ResultError", detail=_too_large(payload.size_bytes)
         )
     return answered
+
+
+def _lost(here: dict[str, Any], error: LambdaMagicError) -> Response:
+    detail = f"the code ran, and its result could not be stored: {error.message}"
+    return Response(here, "refused", detail=detail, error_kind="AnswerLostError")
 
 
 def _too_large(size_bytes: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from types import CoroutineType
 from typing import Any
 
-from lambdamagic.codec.each import Unreadable, read_items
+from lambdamagic.codec.each import Unreadable, iter_items
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.failures import ErrorRecord, comes_from_the_object, error_line, safe_str
 from lambdamagic.codec.frames import Frames
@@ -15,11 +17,14 @@ from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
 from lambdamagic.codec.picklers import KINDS
 from lambdamagic.errors import ResultEncodeError
 from lambdamagic.protocol.envelope import Request, TaskSummary
+from lambdamagic.protocol.payload import Payload
+from lambdamagic.protocol.stayed import Stayed
 from lambdamagic.worker import written_files
 from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.execution import CellSurroundings, run_code
 from lambdamagic.worker.memory import Memory
 from lambdamagic.worker.program import LoadedProgram, collection_paused
+from lambdamagic.worker.stays import Leaving, StayedFrames, Stays
 from lambdamagic.worker.watchdog import Interrupted
 
 
@@ -45,8 +50,12 @@ class Chunk:
         environment: CellSurroundings,
         cache: BlobCache,
         memory: Memory,
+        stayed: StayedFrames,
     ) -> None:
         self._request, self._program, self._environment, self._memory = request, program, environment, memory
+        self._leaving = None
+        if request.stay is not None:
+            self._leaving = Leaving(program.home, KINDS[request.options.get("serializer", "auto")], stayed)
         self.outcomes: list[dict[str, Any]] = []
         self.interrupted: Interrupted | None = None
         self._cache = cache
@@ -58,40 +67,70 @@ class Chunk:
         with collection_paused():
             program.extend(sent, self._cache)
         call = self._call()
-        with program.current(), collection_paused(), program.shared.reading(sent):
-            items = read_items(read_frames(sent, self._cache), program.home)
-        if pick := self._request.options.get("pick"):
-            items = items[pick[0] : pick[0] + pick[1]]
-        program.tasks += len(items)
         fetch = self._request.options.get("fetch", ())
-        with self._environment.active():
+        with self._environment.active(), contextlib.closing(self._items(sent)) as items:
             if (broken := self._environment.set_up()) is not None:
                 self.outcomes += [{"error": broken, "seconds": 0.0} for _ in items]
                 return
             for number, item in enumerate(items):
+                program.tasks += 1
                 self._environment.outputs.begin_task(number)
                 watched = written_files.Watched() if fetch else None
+                outcome: dict[str, Any]
                 began = time.perf_counter()
                 try:
                     if type(item) is Unreadable:
                         raise item.error
                     value = call(item)
+                    stays = type(value) is Stays
+                    if stays:
+                        value = value.value
                     if type(value) is CoroutineType:
                         import asyncio
 
                         value = asyncio.run(value)
-                    outcome: dict[str, Any] = {"value": value}
+                    seconds = time.perf_counter() - began
+                    outcome = {"value": value}
+                    if stays and self._leaving is not None and self._leaving.take(number, value):
+                        outcome = {"stayed": number}
                 except Interrupted as interrupted:
                     self.interrupted = interrupted
                     return
                 except BaseException as error:  # noqa: BLE001  # SystemExit of one task must not take its siblings
+                    seconds = time.perf_counter() - began
                     outcome = {"error": self._environment.failure(error)}
-                outcome["seconds"] = time.perf_counter() - began
+                outcome["seconds"] = seconds
                 self.outcomes.append(outcome)
-                value = None
+                value = item = None
                 if watched is not None:
                     self._environment.outputs.add_files(watched.entries(fetch, task=number))
                 self._memory.settle_after(outcome["seconds"])
+
+    def _items(self, sent: Payload) -> Generator[Any, None, None]:
+        """Yield the items: one by one where they hold values that stay, which may be large together."""
+        program, is_lazy = self._program, any(shared.stayed for shared in sent.shared)
+        with program.current(), collection_paused(), program.shared.reading(sent):
+            found: Iterator[Any] = iter_items(read_frames(sent, self._cache), program.home)
+            if not is_lazy:
+                found = iter(list(found))
+        if pick := self._request.options.get("pick"):
+            found = itertools.islice(found, pick[0], pick[0] + pick[1])
+        yield from self._one_by_one(found, sent) if is_lazy else found
+
+    def _one_by_one(self, items: Iterator[Any], sent: Payload) -> Iterator[Any]:
+        while True:
+            with self._program.current(), collection_paused(), self._program.shared.reading(sent):
+                item = next(items, self)
+            if item is self:
+                return
+            yield item
+            del item
+
+    def leave(self, left_s: float) -> Stayed | None:
+        """Leave values that stay in the bucket; None without any."""
+        if self._leaving is None or self._request.stay is None:
+            return None
+        return self._leaving.leave(self._request.stay, left_s)
 
     def _call(self) -> Callable[[Any], Any]:
         fn, header, options = self._program.fn, self._program.header, self._request.options

@@ -29,6 +29,7 @@ from lambdamagic.worker.blobs import BlobCache, read_frames
 from lambdamagic.worker.memory import end_threads_in
 from lambdamagic.worker.ownmodules import importable
 from lambdamagic.worker.shared_objects import SharedObjects, SharedReader, extensions
+from lambdamagic.worker.stays import StayedFrames
 
 #: Names that a fresh `__main__` has by itself.
 OWN_NAMES = frozenset(
@@ -64,12 +65,12 @@ class LoadedProgram:
         shared: Reads shared objects that it and its tasks refer to.
     """
 
-    def __init__(self, request: Request, cache: BlobCache, shared: SharedObjects) -> None:
+    def __init__(self, request: Request, cache: BlobCache, shared: SharedObjects, stayed: StayedFrames) -> None:
         self.main = _Main("__main__")
         self.main.__dict__["__builtins__"] = builtins
         self.home = Home(self.main.__dict__, answers=True)
         self.main.find = weakref.WeakMethod(self.home.find)
-        self.shared = SharedReader(shared, cache, self.home)
+        self.shared = SharedReader(shared, cache, self.home, stayed)
         self._stack = contextlib.ExitStack()
         self._sources: list[str] = []
         self.captured: dict[str, Any] = {}

@@ -10,8 +10,10 @@ from typing import Any
 
 from lambdamagic.codec.encode import Decoder
 from lambdamagic.codec.home import Home
+from lambdamagic.errors import TargetError
 from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef
 from lambdamagic.worker.blobs import BlobCache
+from lambdamagic.worker.stays import StayedFrames
 
 #: How much of the environment's memory they may take: the rest is the task's.
 _KEEP_FRACTION = 0.25
@@ -54,13 +56,14 @@ class SharedReader:
         objects: Those of the environment.
         cache: Their bytes.
         home: Where the program lives.
+        stayed: The bytes of values that stay.
 
     Attributes:
         found: By digest, what was referred to so far.
     """
 
-    def __init__(self, objects: SharedObjects, cache: BlobCache, home: Home) -> None:
-        self._objects, self._cache, self._home = objects, cache, home
+    def __init__(self, objects: SharedObjects, cache: BlobCache, home: Home, stayed: StayedFrames) -> None:
+        self._objects, self._cache, self._home, self._stayed = objects, cache, home, stayed
         self._of_home: dict[str, Any] = {}
         self.found: dict[str, Any] = {}
 
@@ -76,6 +79,8 @@ class SharedReader:
 
         def resolve(digest: str) -> Any:
             shared, frames, inline = refs[digest]
+            if shared.stayed:
+                return Decoder(self._read_stayed(shared, frames[0]), self._home).load()
             if shared.is_of_home:
                 if digest not in self._of_home:
                     self._of_home[digest] = self._load(shared, frames, inline)
@@ -91,6 +96,15 @@ class SharedReader:
             yield
         finally:
             self._home.shared = None
+
+    def _read_stayed(self, shared: SharedRef, piece: FrameRef) -> list[bytearray]:
+        try:
+            return self._stayed.read(shared, piece)
+        except FileNotFoundError as error:
+            raise TargetError(
+                "a value that stayed in the bucket is no longer there: such values expire with their job",
+                hint="run the job again that made it",
+            ) from error
 
     def _load(self, shared: SharedRef, pieces: tuple[FrameRef, ...], inline: list[bytearray | None]) -> Any:
         # Tasks that follow see the same memory: whoever writes into it learns of it.

@@ -25,6 +25,7 @@ from lambdamagic.protocol.payload import inline_payload
 from lambdamagic.worker.blobs import BlobCache
 from lambdamagic.worker.program import LoadedProgram
 from lambdamagic.worker.shared_objects import SharedObjects
+from lambdamagic.worker.stays import StayedFrames
 from tests.codec.conversations import Conversation, run
 
 _PYTHON = f"py{sys.version_info.major}{sys.version_info.minor}"
@@ -132,7 +133,7 @@ def golden() -> dict[str, Any]:
 
 def test_a_request_of_version_1(golden, tmp_path):
     """Functions, classes and data of that time are read, and work."""
-    program = LoadedProgram(Request.from_json(golden["request"]), BlobCache(tmp_path), SharedObjects())
+    program = LoadedProgram(Request.from_json(golden["request"]), BlobCache(tmp_path), SharedObjects(), StayedFrames())
     try:
         assert repr(run(_CHECK, program.main.__dict__)) == _EXPECTED
         assert program.header["sources"] == {"<cell>": "result = 1\n"}

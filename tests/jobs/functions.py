@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.codec.each import read_items
+from lambdamagic.codec.each import iter_items
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.failures import describe
 from lambdamagic.codec.home import Home
@@ -31,7 +31,7 @@ def items_of(invocation: InvokeCall) -> list[Any]:
     """Return the items that an invocation carries."""
     request = Request.from_json(json.loads(invocation.payload))
     assert request.items is not None
-    found: list[Any] = read_items(request.items.inline_segments(), HOME)
+    found: list[Any] = list(iter_items(request.items.inline_segments(), HOME))
     return found
 
 

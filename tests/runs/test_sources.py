@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdamagic.codec.each import read_items
+from lambdamagic.codec.each import iter_items
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
 from lambdamagic.jobs.job import Unit
@@ -28,7 +28,7 @@ def _source(items: Any = None, *, chunksize: int = 3, **more: Any) -> ChunkedIte
 
 def _carried(unit: Unit | None) -> tuple[tuple[int, ...], list[Any]]:
     assert unit is not None and unit.items is not None
-    return unit.tasks, read_items(unit.items().segments, HOME)
+    return unit.tasks, list(iter_items(unit.items().segments, HOME))
 
 
 def test_chosen_tasks_lie_in_runs_of_neighbours() -> None:
