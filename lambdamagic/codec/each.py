@@ -45,6 +45,11 @@ def write_items(encoder: Encoder, items: Sequence[Any]) -> None:
         encoder.dump(item)
 
 
+def read_items(frames: Sequence[Segment], home: Home) -> list[Any]:
+    """Return what `write_items` wrote, with `Unreadable` for items that could not be made."""
+    return list(iter_items(frames, home))
+
+
 def iter_items(frames: Sequence[Segment], home: Home) -> Iterator[Any]:
     """Yield what `write_items` wrote, each when it is asked for, with `Unreadable` for what could not be made."""
     parts = read_each(frames, home)

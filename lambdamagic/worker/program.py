@@ -65,12 +65,12 @@ class LoadedProgram:
         shared: Reads shared objects that it and its tasks refer to.
     """
 
-    def __init__(self, request: Request, cache: BlobCache, shared: SharedObjects, stayed: StayedFrames) -> None:
+    def __init__(self, request: Request, cache: BlobCache, shared: SharedObjects, stayed: StayedFrames | None = None) -> None:
         self.main = _Main("__main__")
         self.main.__dict__["__builtins__"] = builtins
         self.home = Home(self.main.__dict__, answers=True)
         self.main.find = weakref.WeakMethod(self.home.find)
-        self.shared = SharedReader(shared, cache, self.home, stayed)
+        self.shared = SharedReader(shared, cache, self.home, stayed or StayedFrames())
         self._stack = contextlib.ExitStack()
         self._sources: list[str] = []
         self.captured: dict[str, Any] = {}

@@ -1,0 +1,145 @@
+"""Dask's seam: a scheduler is a function that takes a graph and keys."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import dask
+from dask.base import named_schedulers
+from dask.callbacks import local_callbacks
+
+from lambdamagic.api.launcher import Launcher
+from lambdamagic.api.options import read_options
+from lambdamagic.config import Settings
+from lambdamagic.events import Listener
+from lambdamagic.graphs.dask_callbacks import Watching
+from lambdamagic.graphs.dask_graph import graph_from_dask, in_shape_of
+from lambdamagic.graphs.fusing import fused
+from lambdamagic.graphs.graph import Graph, Key
+from lambdamagic.graphs.graph_run import GraphRun
+from lambdamagic.graphs.ready import Paces, kind_of
+
+NAME = "lambdamagic"
+_LABEL_KINDS = 3
+
+
+class DaskScheduler:
+    """Computes Dask's graphs on Lambda: `x.compute(scheduler=DaskScheduler(memory_mb=4096))`. Thread-safe.
+
+    After a failure, computing the same collection again goes on where it failed: what the next graph needs and was
+    computed is not computed again.
+
+    Args:
+        **options: What `LambdaExecutor` takes: `memory_mb`, `timeout_s`, `retries`, `max_cost`, `max_workers`, ...
+
+    Raises:
+        ConfigError: An option is unknown or out of its limits.
+    """
+
+    def __init__(self, *, max_workers: int | None = None, **options: Any) -> None:
+        given = {**options} if max_workers is None else {**options, "max_concurrency": max_workers}
+        self._launcher = Launcher(read_options(given))
+        self._paces = Paces()
+        self._lock = threading.Lock()
+        self._unfinished: dict[Key, Any] = {}
+        self._running: set[GraphRun] = set()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._launcher.settings
+
+    def add_listener(self, listener: Listener) -> None:
+        """Tell `listener` of every event of graphs that are computed from now on; see `lambdamagic.events`."""
+        self._launcher.listeners.append(listener)
+
+    def cancel(self) -> None:
+        """Stop what is being computed: whoever waits for it gets `JobCancelledError`. Returns at once; idempotent."""
+        with self._lock:
+            running = list(self._running)
+        for run in running:
+            run.cancel()
+
+    def __call__(self, dsk: Any, keys: Any, **kwargs: Any) -> Any:
+        """Return the values of keys, in the shape in which they are asked for.
+
+        Args:
+            dsk: A graph of Dask's.
+            keys: A key, or lists of keys.
+            **kwargs: What Dask hands to every scheduler; of no use here.
+
+        Raises:
+            BaseException: What a task raised, with a note of its key.
+            CostLimitError, TargetError: It cannot go on.
+        """
+        graph = fused(graph_from_dask(dsk, keys))
+        with local_callbacks() as callbacks:
+            watching = Watching(callbacks, dsk, graph)
+            watching.begin()
+            try:
+                found = self._computed(graph, watching)
+            except BaseException:
+                watching.end(failed=True)
+                raise
+            watching.end(failed=False)
+        return in_shape_of(keys, found)
+
+    def _computed(self, graph: Graph, watching: Watching) -> dict[Key, Any]:
+        with self._lock:
+            known, self._unfinished = self._unfinished, {}
+        run = GraphRun(
+            self._launcher,
+            graph,
+            label=label_of(graph),
+            paces=self._paces,
+            known={key: value for key, value in known.items() if key in graph.nodes},
+            watch=watching if watching.is_watched else None,
+        )
+        with self._lock:
+            self._running.add(run)
+        try:
+            return run.run()
+        except BaseException:
+            with self._lock:
+                self._unfinished = run.values
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(run)
+
+
+def label_of(graph: Graph) -> str:
+    """Return what a graph computes, for a person: the operations of what is asked for."""
+    kinds = sorted({kind_of(key) for key in graph.wanted})
+    more = "" if len(kinds) <= _LABEL_KINDS else ", ..."
+    return ", ".join(kinds[:_LABEL_KINDS]) + more
+
+
+#: By the settings' values, so that a change of settings counts and what was learned is kept.
+_by_settings: dict[str, DaskScheduler] = {}
+
+
+def get(dsk: Any, keys: Any, **kwargs: Any) -> Any:
+    """Compute a graph with the settings in force, as `DaskScheduler()` does; what `scheduler="lambdamagic"` means."""
+    found = DaskScheduler()
+    return _by_settings.setdefault(repr(found.settings), found)(dsk, keys, **kwargs)
+
+
+@contextlib.contextmanager
+def scheduler(**options: Any) -> Iterator[DaskScheduler]:
+    """Let Dask compute on Lambda while the context is open, under these options.
+
+    Args:
+        **options: What `DaskScheduler` takes.
+    """
+    found = DaskScheduler(**options)
+    with dask.config.set(scheduler=found):
+        yield found
+
+
+def register() -> None:
+    """Make the scheduler known to Dask by its name. Idempotent."""
+    named_schedulers[NAME] = get

@@ -1,0 +1,29 @@
+"""One embedded Lambda for all graphs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lambdamagic.api import process
+from lambdamagic.graphs.dask_scheduler import DaskScheduler
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_process_of_graphs(own_home: Path) -> Iterator[None]:
+    """After all tests nothing of the executors runs any more."""
+    yield
+    process.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("lambdamagic-collector"):
+            thread.join(10)
+            assert not thread.is_alive(), f"{thread.name} still runs"
+
+
+@pytest.fixture(scope="session")
+def dask_scheduler(one_process_of_graphs: None) -> DaskScheduler:
+    """Dask's graphs on the embedded Lambda."""
+    return DaskScheduler(max_workers=2)

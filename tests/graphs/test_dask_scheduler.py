@@ -1,0 +1,151 @@
+"""How Dask reaches the scheduler, and what it does beside computing: failures, budgets, callbacks, events."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from dask import delayed
+from dask.callbacks import Callback
+
+import lambdamagic.dask
+from lambdamagic.errors import CostLimitError, JobCancelledError
+from lambdamagic.events import InvocationFinished, InvocationStarted, JobFinished, JobStarted, TaskFinished
+from lambdamagic.graphs.dask_scheduler import DaskScheduler
+
+
+def noted(path: str, number: int) -> int:
+    with Path(path).open("a") as file:
+        file.write(f"{number}\n")
+    return number
+
+
+def fails_once(path: str, number: int) -> int:
+    if not Path(path).exists():
+        Path(path).touch()
+        raise LookupError(f"not there: {number}")
+    return number
+
+
+def test_it_is_known_by_its_name(dask_scheduler: DaskScheduler) -> None:
+    x = da.ones((30, 30), chunks=10).sum()
+    assert x.compute(scheduler="lambdamagic") == 900.0
+    with dask.config.set(scheduler="lambdamagic"):
+        assert x.compute() == 900.0
+        assert x.persist().compute(scheduler="sync") == 900.0
+    with lambdamagic.dask.scheduler(memory_mb=2048, max_workers=1) as found:
+        assert x.compute() == 900.0
+        assert found.settings.memory_mb == 2048
+    assert dask.optimize(x)[0].compute(scheduler=dask_scheduler) == 900.0
+
+
+def test_a_failed_task_raises_its_own_exception_with_its_key(dask_scheduler: DaskScheduler) -> None:
+    bad = delayed(operator.truediv, name="share")(1, delayed(operator.sub)(1, 1), dask_key_name="share-7")
+    with pytest.raises(ZeroDivisionError) as caught:
+        delayed(operator.add)(bad, 1).compute(scheduler=dask_scheduler)
+    assert any("'share-7'" in note for note in caught.value.__notes__)
+
+
+def test_what_was_computed_is_not_computed_again_after_a_failure(dask_scheduler: DaskScheduler, tmp_path: Path) -> None:
+    notes = str(tmp_path / "notes")
+    first = [delayed(noted)(notes, number) for number in range(4)]
+    last = delayed(fails_once)(str(tmp_path / "second"), delayed(sum)(first))
+    with pytest.raises(LookupError):
+        last.compute(scheduler=dask_scheduler)
+    assert last.compute(scheduler=dask_scheduler) == 6
+    assert sorted(Path(notes).read_text().split()) == ["0", "1", "2", "3"]
+
+
+def test_a_failing_task_is_retried_where_it_is_asked_for(tmp_path: Path) -> None:
+    call = delayed(fails_once)(str(tmp_path / "once"), 5)
+    assert call.compute(scheduler=DaskScheduler(retries=1)) == 5
+
+
+def test_a_budget_ends_it() -> None:
+    with pytest.raises(CostLimitError):
+        dask.compute(*[delayed(sum)(range(number)) for number in range(9)], scheduler=DaskScheduler(max_cost=1e-12))
+
+
+def test_events_tell_of_each_task_and_what_it_needed(dask_scheduler: DaskScheduler) -> None:
+    told: list[Any] = []
+    scheduler = DaskScheduler(max_workers=2)
+    scheduler.add_listener(told.append)
+    total = delayed(sum)([delayed(operator.neg)(number) for number in range(20)])
+    assert total.compute(scheduler=scheduler) == -190
+    (started,) = [event for event in told if isinstance(event, JobStarted)]
+    assert (started.task_count, started.label) == (21, "sum")
+    assert sorted(event.task for event in told if isinstance(event, TaskFinished)) == list(range(21))
+    assert [event.state for event in told if isinstance(event, JobFinished)] == ["done"]
+    assert sum(event.s3_requests for event in told if isinstance(event, InvocationFinished)) == 0
+
+
+def test_large_values_stay_and_only_what_is_asked_for_comes() -> None:
+    came: list[int] = []
+
+    class Sizes(Callback):  # type: ignore[misc]
+        def _posttask(self, key: Any, value: Any, dsk: Any, state: Any, worker_id: Any) -> None:
+            came.append(getattr(value, "nbytes", 0))
+
+    x = da.ones((800, 800), chunks=400)
+    with Sizes():
+        assert ((x @ x) + 1).sum().compute(scheduler=DaskScheduler(max_workers=2)) == 801.0 * 800 * 800
+    assert max(came) < 100_000
+
+
+def test_callbacks_hear_of_it_as_from_dasks_own_schedulers(dask_scheduler: DaskScheduler) -> None:
+    told: list[Any] = []
+
+    class Told(Callback):  # type: ignore[misc]
+        def _start(self, dsk: Any) -> None:
+            told.append("start")
+
+        def _start_state(self, dsk: Any, state: Any) -> None:
+            told.append(len(state["ready"]) + len(state["waiting"]))
+
+        def _pretask(self, key: Any, dsk: Any, state: Any) -> None:
+            told.append(("before", key))
+
+        def _posttask(self, key: Any, value: Any, dsk: Any, state: Any, worker_id: Any) -> None:
+            told.append(("after", key, value))
+
+        def _finish(self, dsk: Any, state: Any, errored: bool) -> None:
+            told.append(("finish", errored))
+
+    with Told():
+        assert dask_scheduler({"a": 1, "b": (operator.neg, "a"), "c": (sum, ["b", "a"])}, "c") == 0
+    assert told[:2] == ["start", 1]
+    assert told[2:] == [("before", "c"), ("after", "c", 0), ("finish", False)]
+
+
+def test_a_graph_can_be_cancelled_from_another_thread(tmp_path: Path) -> None:
+    scheduler = DaskScheduler(max_workers=1)
+    started = threading.Event()
+    scheduler.add_listener(lambda event: started.set() if isinstance(event, InvocationStarted) else None)
+    raised: list[BaseException] = []
+
+    def compute() -> None:
+        try:
+            delayed(__import__("time").sleep)(60).compute(scheduler=scheduler)
+        except JobCancelledError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    assert started.wait(30)
+    scheduler.cancel()
+    thread.join(30)
+    assert len(raised) == 1
+
+
+def test_constants_that_many_tasks_need_travel_once(dask_scheduler: DaskScheduler) -> None:
+    data = np.arange(300_000.0)
+    x = da.from_array(data, chunks=30_000)
+    assert x.sum().compute(scheduler=dask_scheduler) == data.sum()
+    with pytest.raises(ValueError, match="circle"):
+        dask_scheduler({"a": (operator.neg, "b"), "b": (operator.neg, "a")}, "a")
