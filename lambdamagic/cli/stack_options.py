@@ -33,6 +33,13 @@ _OPTIONS = [
         "--security-group", "security_groups", multiple=True, metavar="ID", help="Use this security group. Repeatable."
     ),
     click.option("--bucket", metavar="NAME", help="Use this bucket instead of creating one."),
+    click.option(
+        "--data-bucket",
+        "data_buckets",
+        multiple=True,
+        metavar="NAME[:write]",
+        help="Let the function's role read this bucket, or write it too. Repeatable.",
+    ),
     click.option("--kms-key", metavar="ARN", help="Encrypt the bucket with this key."),
     click.option("--log-days", type=int, metavar="DAYS", help="Days to keep logs (14)."),
     click.option("--job-days", type=int, metavar="DAYS", help="Days to keep the objects of jobs in the bucket (7)."),

@@ -148,6 +148,14 @@ def check_bucket(bucket: str) -> None:
         )
 
 
+def check_data_bucket(data_bucket: str) -> None:
+    """Check a bucket of the user's data: a name, and perhaps `:write`."""
+    name, colon, right = data_bucket.partition(":")
+    check_bucket(name)
+    if colon and right != "write":
+        raise ConfigError(f"{data_bucket!r} is no bucket of data", hint=f"say {name} to read it, {name}:write to write")
+
+
 def check_image(uri: str) -> None:
     """Check an image's URI: Lambda takes images from ECR only, with a tag or digest."""
     if not _IMAGE.fullmatch(uri):

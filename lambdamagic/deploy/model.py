@@ -107,6 +107,7 @@ class StackSpec:
         has_invoker: Whether there is a function that hands many events to Lambda's queue in one request.
         has_graphs: Whether graphs run in the function without their client: its role may then invoke the function
             itself, and use one prefix of the bucket.
+        data_buckets: Buckets that the user's code may read, as `name`, or read and write, as `name:write`.
         permissions_boundary: ARN of a policy that bounds the role, if the organization requires one.
         requirements: The function's packages in addition to lambdamagic, as pip takes them.
         versions: What that was resolved to, as `name==version`, so that a repetition gives the same.
@@ -125,6 +126,7 @@ class StackSpec:
     has_repository: bool = False
     has_invoker: bool = False
     has_graphs: bool = False
+    data_buckets: tuple[str, ...] = ()
     permissions_boundary: str | None = None
     requirements: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
@@ -136,6 +138,8 @@ class StackSpec:
             checks.check_kms_key(self.kms_key)
         if self.permissions_boundary is not None:
             checks.check_boundary(self.permissions_boundary)
+        for data_bucket in self.data_buckets:
+            checks.check_data_bucket(data_bucket)
         if self.bucket is not None:
             checks.check_bucket(self.bucket)
             if self.kms_key:

@@ -37,7 +37,8 @@ def outline(spec: StackSpec, *, account: str, region: str, packages: str, is_new
         return rows
     invoker = f", and {spec.invoker_name}, which may invoke {name} and write its log" if spec.has_invoker else ""
     graphs = f", invoke {name} and use lambdamagic/graphs/ of the bucket" if spec.has_graphs else ""
-    may = f"may write that log{graphs}" if graphs else "may only write that log"
+    data = f", use {', '.join(spec.data_buckets)}" if spec.data_buckets else ""
+    may = f"may write that log{graphs}{data}" if graphs or data else "may only write that log"
     bucket = "an encrypted bucket" if spec.bucket is None else f"the existing bucket {spec.bucket}"
     return [
         *rows,

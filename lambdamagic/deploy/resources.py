@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lambdamagic.protocol.bounds import EVENT_AGE_S
@@ -59,6 +60,25 @@ def trust_policy() -> Json:
 def policy_document(*statements: Json) -> Json:
     """Return a policy."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def uses_data(data_buckets: Sequence[str]) -> list[Json]:
+    """Return the statements that let the user's code read buckets of data, and write those that are to be written.
+
+    Args:
+        data_buckets: Their names; with `:write` those that may be written to.
+    """
+    arn = "arn:${AWS::Partition}:s3:::"
+    names = [each.partition(":")[0] for each in data_buckets]
+    written = [each.partition(":")[0] for each in data_buckets if each.endswith(":write")]
+    objects = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [{"Fn::Sub": f"{arn}{n}/*"} for n in names]}
+    listing = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [{"Fn::Sub": f"{arn}{n}"} for n in names]}
+    found = [{"Sid": "ReadData", **objects}, {"Sid": "ListData", **listing}]
+    if written:
+        resources = [{"Fn::Sub": f"{arn}{name}/*"} for name in written]
+        writing = {"Effect": "Allow", "Action": ["s3:PutObject", "s3:DeleteObject"], "Resource": resources}
+        found.append({"Sid": "WriteData", **writing})
+    return found
 
 
 def writes_log(group: str) -> Json:

@@ -15,6 +15,7 @@ from lambdamagic.deploy.resources import (
     policy_document,
     tags,
     trust_policy,
+    uses_data,
     writes_log,
 )
 from lambdamagic.protocol.keys import PREFIX, graphs_prefix
@@ -164,10 +165,15 @@ def _function_resources(spec: StackSpec) -> Json:
 
 
 def _role(spec: StackSpec) -> Json:
+    may = ["log", *(["run graphs"] if spec.has_graphs else []), *(["use data"] if spec.data_buckets else [])]
+    data = [{"PolicyName": "data", "PolicyDocument": policy_document(*uses_data(spec.data_buckets))}]
     properties: Json = {
-        "Description": f"Permissions of the function {spec.name}: log{', and run graphs' if spec.has_graphs else ''}",
+        "Description": f"Permissions of the function {spec.name}: {', '.join(may)}",
         "AssumeRolePolicyDocument": trust_policy(),
-        "Policies": [{"PolicyName": "logs", "PolicyDocument": policy_document(writes_log("LogGroup"))}],
+        "Policies": [
+            {"PolicyName": "logs", "PolicyDocument": policy_document(writes_log("LogGroup"))},
+            *(data if spec.data_buckets else []),
+        ],
     }
     if spec.function.subnets:
         properties["ManagedPolicyArns"] = [{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/" + VPC_POLICY}]

@@ -1,8 +1,8 @@
-"""A node as a task of a map: what an invocation calls. Runs in Lambda."""
+"""What an invocation of a graph calls for each node. Runs in Lambda, so it imports little."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambdamagic.graphs.graph import Key, Run
@@ -13,3 +13,10 @@ def run_node(run: Run, values: Mapping[Key, Any], stays: bool) -> Any:
     """Return a node's value, which stays in the bucket if it is to and is worth it."""
     value = run(values)
     return Stays(value) if stays else value
+
+
+def run_cubed(function: Callable[..., Any], config: Any, block: Any) -> Any:
+    """Return what an operation of Cubed's gives for a block, and what Cubed wants to know of the run."""
+    from cubed.runtime.utils import execute_with_stats
+
+    return execute_with_stats(function, block, config=config)

@@ -34,6 +34,7 @@ FULL = spec(
     has_invoker=True,
     has_graphs=True,
     permissions_boundary="arn:aws:iam::123456789012:policy/bounds",
+    data_buckets=("my-data", "my-results:write"),
     kms_key=KEY,
 ).with_code(("agent", "packages"), {"LAMBDAMAGIC_HOLDS": "1:x"})
 SPECS = {
@@ -343,7 +344,15 @@ def test_the_role_of_a_function_that_runs_graphs() -> None:
 def test_the_roles_of_the_template_are_clean() -> None:
     """The same for what the function itself may do."""
     filled = json.loads(to_text(template(FULL)).replace('{"Fn::GetAtt": ["LogGroup", "Arn"]}', '"x"'))
-    [policy] = filled["Resources"]["FunctionRole"]["Properties"]["Policies"]
+    policy, data = filled["Resources"]["FunctionRole"]["Properties"]["Policies"]
+    for statement in data["PolicyDocument"]["Statement"]:
+        statement["Resource"] = [each["Fn::Sub"].replace("${AWS::Partition}", "aws") for each in statement["Resource"]]
+    assert _findings(data["PolicyDocument"]) == []
+    assert [(each["Action"], each["Resource"]) for each in data["PolicyDocument"]["Statement"]] == [
+        (["s3:GetObject"], ["arn:aws:s3:::my-data/*", "arn:aws:s3:::my-results/*"]),
+        (["s3:ListBucket"], ["arn:aws:s3:::my-data", "arn:aws:s3:::my-results"]),
+        (["s3:PutObject", "s3:DeleteObject"], ["arn:aws:s3:::my-results/*"]),
+    ]
     document = policy["PolicyDocument"]
     document["Statement"][0]["Resource"] = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/lambdamagic:*"
     assert _findings(document) == []
