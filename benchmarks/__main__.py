@@ -14,6 +14,7 @@ ALL = (
     "growth",
     "memory",
     "map",
+    "graphs",
     "faults",
     "simulate",
     "walks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from lambdamagic.graphs.fusing import fused
 from lambdamagic.graphs.graph import Graph, Key
 from lambdamagic.graphs.graph_run import GraphRun
 from lambdamagic.graphs.ready import Paces, kind_of
+from lambdamagic.widgets.showing import front_of
 
 NAME = "lambdamagic"
 _LABEL_KINDS = 3
@@ -33,15 +35,18 @@ class DaskScheduler:
     computed is not computed again.
 
     Args:
-        **options: What `LambdaExecutor` takes: `memory_mb`, `timeout_s`, `retries`, `max_cost`, `max_workers`, ...
+        max_workers: Invocations that may run at once; the setting `max_concurrency`.
+        progress: Whether graphs are shown while they run, as `LambdaExecutor` does; None for in notebooks only.
+        **options: Any setting of docs/configuration.md: `memory_mb`, `timeout_s`, `retries`, `max_cost`, ...
 
     Raises:
         ConfigError: An option is unknown or out of its limits.
     """
 
-    def __init__(self, *, max_workers: int | None = None, **options: Any) -> None:
+    def __init__(self, *, max_workers: int | None = None, progress: bool | None = None, **options: Any) -> None:
         given = {**options} if max_workers is None else {**options, "max_concurrency": max_workers}
-        self._launcher = Launcher(read_options(given))
+        shows = is_notebook() if progress is None else progress
+        self._launcher = Launcher(read_options(given), shows_progress=shows)
         self._paces = Paces()
         self._lock = threading.Lock()
         self._unfinished: dict[Key, Any] = {}
@@ -109,6 +114,12 @@ class DaskScheduler:
         finally:
             with self._lock:
                 self._running.discard(run)
+
+
+def is_notebook() -> bool:
+    """Whether a person looks at a notebook that this process runs."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get_ipython is not None and front_of(get_ipython()) == "notebook"
 
 
 def label_of(graph: Graph) -> str:
