@@ -7,8 +7,8 @@
     with lambdamagic.dask.scheduler(memory_mb=4096):
         x.compute()
 
-Dask finds schedulers by name in a table of its own, to which this module adds. It looks nowhere else, so the name is
-known in a process once this module was imported.
+Dask finds schedulers by name in its own table, and this module adds an entry. Dask has no other place to register a
+name, so a process must import this module once.
 """
 
 from lambdamagic.graphs.dask_scheduler import DaskScheduler, get, register, scheduler

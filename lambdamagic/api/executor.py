@@ -188,7 +188,7 @@ class LambdaExecutor(ProcessPoolExecutor):
         Raises:
             RuntimeError: The executor was shut down.
             ValueError, TypeError: chunksize or buffersize is not a number of 1 or more; `keep` is something else.
-            ConfigError: Values cannot stay: the setting `cache` asks for what came of tasks.
+            ConfigError: Values cannot stay: the setting `cache` keeps outcomes for later.
             CaptureError: The callable cannot be sent. (An item that cannot is its task's failure.)
             TargetError: The target is not usable; nothing was sent.
         """

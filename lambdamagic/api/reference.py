@@ -47,7 +47,7 @@ class RemoteReference(Reference[_T]):
     """Stands for a task's value that stays in the bucket. Made by `keep="remote"`; immutable, thread-safe.
 
     It is passed like any `Reference`: the task that it is passed to has the value, from the memory of its environment
-    where that has made or read it, else from the bucket. There it lies while something here refers to it, and at most
+    where that has made or read it, else from the bucket. It is there while something here refers to it, and at most
     as long as the job's other objects.
     """
 

@@ -48,7 +48,7 @@ class Frames:
 
 @dataclass(frozen=True)
 class StoredAt:
-    """Where bytes lie in the bucket.
+    """Where bytes are in the bucket.
 
     Attributes:
         key: The object.
@@ -75,7 +75,7 @@ class Written:
         functions: The notebook's functions in it.
         modules: The modules that it refers to.
         extends: Whether it is more of a program, to be read before whatever comes with it.
-        stored: Where it lies already; None where its pieces are to be sent.
+        stored: Where it is already; None where its pieces are to be sent.
     """
 
     __slots__ = (
@@ -102,7 +102,7 @@ class Written:
 
     @classmethod
     def at(cls, stored: StoredAt, frame_sizes: tuple[int, ...], sha256: str, *, is_of_home: bool) -> Written:
-        """Return what stands for bytes that lie in the bucket."""
+        """Return a stand-in for bytes that are in the bucket."""
         found = cls.__new__(cls)
         found.pieces, found.sha256, found.frame_sizes, found.size_bytes = (), (sha256,), frame_sizes, sum(frame_sizes)
         found.digest = digest_of((sha256,), frame_sizes)

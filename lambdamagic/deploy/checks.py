@@ -153,7 +153,7 @@ def check_data_bucket(data_bucket: str) -> None:
     name, colon, right = data_bucket.partition(":")
     check_bucket(name)
     if colon and right != "write":
-        raise ConfigError(f"{data_bucket!r} is no bucket of data", hint=f"say {name} to read it, {name}:write to write")
+        raise ConfigError(f"{data_bucket!r} is no bucket of data", hint=f"Say {name} to read it, {name}:write to write")
 
 
 def check_image(uri: str) -> None:

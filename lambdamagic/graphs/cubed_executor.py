@@ -20,7 +20,7 @@ _MB = 1 << 20
 class LambdaExecutor(DagExecutor):  # type: ignore[misc,unused-ignore]  # cubed is untyped here
     """Runs Cubed's plans on Lambda: `cubed.Spec(work_dir="s3://...", executor=LambdaExecutor(memory_mb=4096))`.
 
-    Cubed's arrays lie in `work_dir`, which the function must be able to read and write; see docs/dask.md. Tasks that
+    Cubed's arrays are in `work_dir`, which the function must be able to read and write; see docs/dask.md. Tasks that
     fail are retried as often as `retries` says (2 by default, as in Cubed's own executors), late ones are backed up.
 
     Args:
@@ -55,7 +55,7 @@ class LambdaExecutor(DagExecutor):  # type: ignore[misc,unused-ignore]  # cubed 
                 allowed = spec.allowed_mem / 1e9
                 raise ConfigError(
                     f"the function has {memory / 1e9:.1f} GB, and Cubed's allowed_mem is {allowed:.1f} GB",
-                    hint="give the executor more memory_mb, or the Spec a smaller allowed_mem",
+                    hint="Give the executor more memory_mb, or the Spec a smaller allowed_mem",
                 )
             for generation in visit_node_generations(dag):
                 started: list[tuple[str, Iterator[Any]]] = []

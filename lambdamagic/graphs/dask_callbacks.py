@@ -1,4 +1,4 @@
-"""Dask's callbacks (`ProgressBar`, `Profiler`, those of users), told of a graph that runs on Lambda."""
+"""Dask's callbacks (`ProgressBar`, `Profiler`, those of users) for a graph that runs on Lambda."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Watching:
     Args:
         callbacks: Those in force, as Dask keeps them.
         dsk: The graph as it was given.
-        graph: What runs.
+        graph: The graph that is sent.
     """
 
     def __init__(self, callbacks: Iterable[Any], dsk: Any, graph: Graph) -> None:
@@ -42,7 +42,7 @@ class Watching:
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody hears of single tasks."""
+        """Whether there are callbacks at all."""
         return bool(self._all)
 
     def begin(self) -> None:
@@ -67,7 +67,7 @@ class Watching:
                     before(key, self._dsk, self._state)
 
     def done(self, key: Key, value: Any) -> None:
-        """Say that a task has its value; one that stays in the bucket is told by what stands for it."""
+        """Say that a task has its value; for one that stays in the bucket, its reference."""
         with self._lock:
             self._state["waiting"].pop(key, None)
             self._state["running"].discard(key)

@@ -31,7 +31,7 @@ _LABEL_KINDS = 3
 class DaskScheduler:
     """Computes Dask's graphs on Lambda: `x.compute(scheduler=DaskScheduler(memory_mb=4096))`. Thread-safe.
 
-    After a failure, computing the same collection again goes on where it failed: what the next graph needs and was
+    After a failure, computing the same collection again continues where it failed: what the next graph needs and was
     computed is not computed again.
 
     Args:
@@ -58,7 +58,7 @@ class DaskScheduler:
         return self._launcher.settings
 
     def add_listener(self, listener: Listener) -> None:
-        """Tell `listener` of every event of graphs that are computed from now on; see `lambdamagic.events`."""
+        """Call `listener` with every event of graphs that are computed from now on; see `lambdamagic.events`."""
         self._launcher.listeners.append(listener)
 
     def cancel(self) -> None:
@@ -78,7 +78,7 @@ class DaskScheduler:
 
         Raises:
             BaseException: What a task raised, with a note of its key.
-            CostLimitError, TargetError: It cannot go on.
+            CostLimitError, TargetError: It cannot continue.
         """
         graph = fused(graph_from_dask(dsk, keys))
         with local_callbacks() as callbacks:

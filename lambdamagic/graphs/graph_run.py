@@ -27,13 +27,13 @@ _LOOKED_INTO = 200
 
 
 class Watcher(Protocol):
-    """Hears of nodes."""
+    """Follows the nodes of a graph."""
 
     def sent(self, keys: Sequence[Key]) -> None:
-        """Hear of nodes that are about to be sent; in the thread that sends them."""
+        """Take note of nodes that are about to be sent; in the thread that sends them."""
 
     def done(self, key: Key, value: Any) -> None:
-        """Hear of a node that has its value; in the thread that runs the graph."""
+        """Take note of a node that has its value; in the thread that runs the graph."""
 
 
 class GraphRun:
@@ -42,10 +42,10 @@ class GraphRun:
     Args:
         launcher: Starts the job.
         graph: What to run; chains are worth fusing before.
-        label: What runs, for a person.
+        label: A name for the job, for a person.
         paces: What is known of how long nodes take; it learns.
         known: Values of nodes that are known from before.
-        watch: Hears of nodes that are sent and that have their values; None for nobody.
+        watch: Follows the nodes; None where no caller does.
 
     Attributes:
         values: Values of nodes that have run and are still needed, or asked for.
@@ -87,7 +87,7 @@ class GraphRun:
 
         Raises:
             BaseException: What a node's code raised first, with a note of its key.
-            CostLimitError, TargetError: The job cannot go on.
+            CostLimitError, TargetError: The job cannot continue.
         """
         cached = tuple(self._number_of[key] for key in self._known if key in self._number_of)
         if len(cached) < self._left:
@@ -97,7 +97,7 @@ class GraphRun:
         return self._graph.results(self.values)
 
     def cancel(self) -> None:
-        """Send no more, and tell what runs to stop; returns at once. Idempotent, thread-safe."""
+        """Send no more, and stop the running tasks; returns at once. Idempotent, thread-safe."""
         self._is_cancelled = True
         if self._run is not None:
             self._run.cancel()

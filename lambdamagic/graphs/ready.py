@@ -1,4 +1,4 @@
-"""Which nodes go into the next invocation: those that are ready, as many as fill it, neighbours together."""
+"""Which nodes go into the next invocation: those that are ready, as many as fill it, neighbors together."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Paces:
             pace.result_bytes = result_bytes if not pace.result_bytes else (pace.result_bytes + result_bytes) / 2
 
     def learn_overhead(self, seconds: float) -> None:
-        """Take in what a warm invocation took beside its nodes."""
+        """Take in what a warm invocation took in addition to its nodes."""
         self.overhead_s = seconds if not self.overhead_s else 0.9 * self.overhead_s + 0.1 * seconds
 
     def _pace(self, kind: str) -> Pace:
@@ -69,7 +69,7 @@ class ReadyNodes(Units):
     """The nodes that can run now, in batches that fit. Thread-safe.
 
     A batch takes about as long as an invocation is worth, and no more than a fair share of what is ready. A node of
-    which it is not known how long it takes goes alone. Neighbours of the graph's order, which is depth first, go
+    which it is not known how long it takes goes alone. Neighbors of the graph's order, which is depth first, go
     together: they need the same values, and their own are needed together.
 
     Args:
@@ -167,7 +167,7 @@ class ReadyNodes(Units):
             return self._is_closed and not self._ready
 
     def learn(self, arrival: Arrival) -> None:
-        """Learn how long nodes take, how large their values are, and what an invocation costs beside them."""
+        """Learn how long nodes take, how large their values are, and what an invocation costs in addition."""
         response = arrival.response
         if response is None or not response.tasks:
             return

@@ -34,7 +34,7 @@ class RemoteValue(Shared):
     Wherever it is pickled for Lambda, the reader finds the value itself: it is a task's argument like any other.
 
     Args:
-        held: The object that it lies in.
+        held: The object that it is in.
         value: Where, and what.
     """
 
@@ -68,7 +68,7 @@ class RemoteValue(Shared):
         except FileNotFoundError as error:
             raise TargetError(
                 f"{self} is no longer in the bucket: such values expire with their job",
-                hint="run the job again that made it",
+                hint="Run the job again that made it",
             ) from error
         frames = split_frames([FrameRef(size) for size in self._at.frame_sizes], memoryview(data))
         return Decoder([bytearray(frame) for frame in frames], home).load()

@@ -33,7 +33,7 @@ class FrameRef:
         size_bytes: Its size.
         sha256: Hex digest of a staged frame; empty when it rides inline.
         url: Presigned URL to read it from (towards the function).
-        within: Where it lies in an object that holds more: its first byte, and the object's size; None for all of it.
+        within: Where it is in an object that holds more: its first byte, and the object's size; None for all of it.
         key: The object's key, where that is not its digest's; it does not travel.
     """
 

@@ -4,7 +4,7 @@ The JSON form of what one invocation left::
 
     {"key": "...", "n": 16777472, "values": [[0, 0, [812, 8388608], "<sha256>", false, "ndarray (1024, 1024)"], ...]}
 
-All values of an invocation lie in one object, one after the other.
+All values of an invocation are in one object, one after the other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class StayedValue:
         start: Its first byte in the object.
         frame_sizes: Its pickle stream and its buffers, which follow one another.
         sha256: Of its bytes.
-        is_of_home: Whether code of the notebook is in it, so that it means the same only beside the same program.
+        is_of_home: Whether code of the notebook is in it, so that it means the same only with the same program.
         kind: Its type, and shape or length, for a person.
     """
 

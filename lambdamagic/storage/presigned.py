@@ -107,7 +107,7 @@ class Transfer:
         Raises:
             FileNotFoundError: There is no such object.
             IntegrityError: The object's size, or the digest, is another.
-            TransferError: The store refused, or failed for longer than our patience.
+            TransferError: The store refused, or failed for too long.
         """
         if size == whole:
             return self.fetch(url, size, sha256=sha256)
