@@ -65,7 +65,9 @@ class LoadedProgram:
         shared: Reads shared objects that it and its tasks refer to.
     """
 
-    def __init__(self, request: Request, cache: BlobCache, shared: SharedObjects, stayed: StayedFrames | None = None) -> None:
+    def __init__(
+        self, request: Request, cache: BlobCache, shared: SharedObjects, stayed: StayedFrames | None = None
+    ) -> None:
         self.main = _Main("__main__")
         self.main.__dict__["__builtins__"] = builtins
         self.home = Home(self.main.__dict__, answers=True)
