@@ -64,7 +64,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Setup:
-    """Code that runs first in each execution environment, and what says it from other such code."""
+    """Code that runs first in each execution environment, and what distinguishes it from other such code."""
 
     digest: str
     code: types.CodeType = field(repr=False)
