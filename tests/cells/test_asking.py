@@ -39,7 +39,7 @@ def test_it_is_asked_in_the_notebook_and_never_waited_for_where_nobody_is(deploy
     assert headless.error["ename"] == "ConfigError"
     assert "LAMBDAMAGIC_VARIANTS=always" in headless.error["evalue"]
     ran, question = deployed.run_asked(_CELL, "y")
-    assert "has 2,048 MB and 300 s. Make lambdamagic-py" in question and question.endswith("[y/N] ")
+    assert "has 2,048 MB and 300 s. Create the variant lambdamagic-py" in question and question.endswith("[y/N] ")
     assert ran.status == "ok", ran.messages
     assert ran.value == "'4096'"
     again = deployed.run(_CELL.replace("4096", "3000"))

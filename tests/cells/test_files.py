@@ -15,7 +15,7 @@ def test_a_file_that_is_here_is_offered(notebook, tmp_path):
     assert isinstance(ran.error, FileNotFoundError)
     assert any(note.startswith(told) for note in ran.error.__notes__)
     assert told in ran.traceback
-    assert "--file data.csv sends it" in repr(notebook.remote("open('data.csv')", "--plan").value)
+    assert "add --file data.csv" in repr(notebook.remote("open('data.csv')", "--plan").value)
     assert not [note for note in notebook.fails("open('other.csv')").error.__notes__ if "--file" in note]
 
 

@@ -79,7 +79,7 @@ def test_it_is_asked_once_for_each_version_of_its_code(silent):
     assert (error, invocations) == (None, 1), "nothing is imported that could be missing"
     error, invocations = _asked(silent, "import parcel\n1")
     assert "lacks packages that this code imports: parcel (here 1.4.2) is missing" in str(error)
-    assert "put parcel==1.4.2 into the function's package or image" in error.hint
+    assert "Put parcel==1.4.2 into the function's package or image" in error.hint
     assert invocations == 1
     assert _asked(silent, "import numpy\nint(numpy.ones(2).sum())") == (None, 1), "and no question before it"
     assert _asked(silent, "import weights\nweights.VERSION") == (None, 1), "a module without metadata is there too"

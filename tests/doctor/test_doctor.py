@@ -212,7 +212,7 @@ def test_what_the_function_holds(account: Account, tmp_path: Path) -> None:
     silent = account.look(function=account.function("silent"), modules=["numpy"])["function's packages"]
     assert silent.state == "ok" and "all 1 that the notebook has imported" in silent.text
     mute = account.look(function=account.image("mute", "nowhere.handler", {}, tmp_path))["function's packages"]
-    assert mute.state == "warning" and "does not say" in mute.text
+    assert mute.state == "warning" and "does not publish" in mute.text
 
 
 def test_concurrency_that_is_too_low(account: Account) -> None:

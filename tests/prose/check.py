@@ -14,7 +14,6 @@ from tests.prose.texts import texts_of
 UNFINISHED = (
     "ARCHITECTURE.md",
     "CHANGELOG.md",
-    "README.md",
     "Makefile",
     "benchmarks/",
     "docs/",
