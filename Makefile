@@ -12,7 +12,7 @@ DEMO := $(VENV)/.demo
 
 CHECK := $(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 
-.PHONY: demo test test-oldest lint mutants bench fidelity setup image-tools lab browser covalent clean help
+.PHONY: demo test docs test-oldest lint mutants bench fidelity setup image-tools lab browser covalent clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-oldest   the notebook's tests with the oldest Jupyter that is supported"
 	@echo "make mutants   change the package in one place at a time, and list the changes that no test sees"
 	@echo "make fidelity   compare notebooks run plainly and with %%lambda"
+	@echo "make docs   build the documentation site into site/"
 	@echo "make bench  measure, as ratios against named baselines"
 
 setup: $(STAMP)
@@ -87,6 +88,11 @@ lint: $(STAMP)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.prose
+
+# The documentation site, in site/. A warning is an error; the variable hides an advertisement of the theme.
+docs: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 # Not in CI: hours. MODULES="lambdamagic/protocol/keys.py ..." makes mutants of those only.
 mutants: $(STAMP)
