@@ -31,7 +31,7 @@ def check(client: dict[str, Any], function: dict[str, Any]) -> None:
     if client.get("protocol") != function.get("protocol"):
         raise VersionMismatchError(
             f"the notebook's lambdamagic uses protocol {client.get('protocol')}, "
-            f"the function's uses {function.get('protocol')}",
+            f"the function's uses protocol {function.get('protocol')}",
             hint="Install the same version of lambdamagic in the notebook and in the function's package",
         )
     if client.get("python") != function.get("python"):

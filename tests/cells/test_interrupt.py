@@ -53,7 +53,7 @@ def test_a_cell_that_is_stopped_keeps_what_it_has_printed(kernel, gate):
     replied = kernel.finish(message)
     assert replied.stream("stdout") == "epoch 1\nloss 0.5\n"
     (told,) = replied.error["traceback"]
-    assert re.search(r"stopped after [\d.]+ m?s; not bound: model, scores; what still runs", told), told
+    assert re.search(r"cancelled after [\d.]+ m?s; not bound: model, scores. Tasks still running", told), told
 
 
 def test_interrupting_a_map_keeps_what_is_done(kernel, mailbox):

@@ -37,7 +37,7 @@ def test_the_magics_describe_themselves(notebook):
     for magic in ("%%lambda?", "%lambda?", "%lambda_map?"):
         shown = notebook.ok(magic).stdout
         assert "--serializer <auto|dill|cloudpickle>" in shown
-        assert "the code does not mention" in shown
+        assert "do not send these names" in shown
         assert "None" not in shown
     settings = notebook.ok("%config LambdaMagics").stdout
     assert "LambdaMagics.memory_mb=<Int>" in settings
