@@ -22,7 +22,7 @@ def tree(leaves: int, *, fan_in: int, leaf_s: float, sum_s: float, size_bytes: i
             needs.append(level[start : start + fan_in])
             seconds.append(sum_s)
         level = above
-    name = f"tree of {leaves:,} leaves, {fan_in} at a time"
+    name = f"tree of {leaves:,} leaves of {leaf_s:g} s{', 8 MB each' if size_bytes >= _LARGE_BYTES else ''}"
     return Workload(name, structure_of(needs, level), tuple(seconds), size_bytes)
 
 
@@ -66,6 +66,7 @@ WORKLOADS = (
     tree(128, fan_in=2, leaf_s=0.1, sum_s=0.05),
     product(8, multiply_s=2.0, load_s=1.0),
     tree(20_000, fan_in=16, leaf_s=1.0, sum_s=0.2),
+    tree(20_000, fan_in=16, leaf_s=0.1, sum_s=0.05, size_bytes=_LARGE_BYTES),
     chains(1_000, 10, 0.2),
     shuffle(64, split_s=2.0, join_s=2.0),
 )

@@ -27,7 +27,7 @@ class JobInfo:
     Attributes:
         job_id: Its id.
         label: A short name of the job; empty where only the bucket knows it.
-        mode: `sync`, `event` or `trigger`; empty where that is not known.
+        mode: `sync`, `event`, `trigger`, or `walks` for a graph that runs in Lambda; empty where that is not known.
         state: `done`, `failed`, `partly` (it ended, and some tasks failed), `cancelled`, `running` (its
             client lives), `abandoned` (its client died; `attach` resumes it) or `stored` (only the bucket knows it).
         started_at: Seconds since the epoch; 0 where that is not known.
@@ -164,7 +164,11 @@ def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None
     Raises:
         JobMissingError, IntegrityError, TargetError: As for `attach`.
     """
-    find_note(job_id)
+    if find_note(job_id).mode == MODE:
+        raise JobMissingError(
+            f"job {job_id} is a graph: it binds no names",
+            hint=f"Its result is that of lambdamagic.attach({job_id!r}).result()",
+        )
     lock = History().lock(job_id)
     try:
         note = _unowned(job_id)

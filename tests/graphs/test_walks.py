@@ -5,18 +5,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import lambdamagic
 from lambdamagic.api import process
+from lambdamagic.api.attach import attachable
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.options import read_options
-from lambdamagic.errors import CostLimitError
+from lambdamagic.errors import CostLimitError, JobMissingError
 from lambdamagic.graphs.fusing import fused
 from lambdamagic.graphs.graph import Graph, Node
 from lambdamagic.graphs.walked import start_walks
+from lambdamagic.runs.walks_work import roots_of
+from lambdamagic.walks.sharing import DEPTH_MOST, Allowance
+from lambdamagic.walks.structure import Structure
+from lambdamagic.walks.walker import WalkEvent
 
 _CODE = """
 def leaf(number):
@@ -83,6 +89,8 @@ def test_a_tree(launcher: Launcher, code: dict[str, Any]) -> None:
     key = base64.b64encode(job._work.key)
     stored = [store.get(info.key) for info in store.list("lambdamagic/graphs/") if job.job_id in info.key]
     assert stored and not any(key in data or job._work.key in data for data in stored)
+    with pytest.raises(JobMissingError, match="is a graph"):  # what `%lambda attach` asks for
+        attachable(job.job_id, process.home())
     again = lambdamagic.attach(job.job_id)
     assert again.result(timeout=60) == sum(range(16))
 
@@ -130,3 +138,23 @@ def test_requests_to_s3_are_in_the_budget(code: dict[str, Any]) -> None:
         job.result(timeout=60)
     assert job.state == "failed"
     assert job.cost_usd >= 0.00001
+
+
+def test_a_chain_that_is_too_long_is_left_to_the_client(
+    launcher: Launcher, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Lambda would end the chain nothing is invoked: the client sends what was left, or it is taken back."""
+
+    def deep(structure: Structure, walks: int) -> tuple[WalkEvent, ...]:
+        return tuple(replace(root, allowance=Allowance(100, DEPTH_MOST)) for root in roots_of(structure, walks))
+
+    monkeypatch.setattr("lambdamagic.runs.walks_work.roots_of", deep)
+    nodes = [Node("start", [], code["leaf"](5))]
+    nodes += [Node(("each", number), ["start"], code["add"]) for number in range(4)]
+    nodes.append(Node("all", [node.key for node in nodes[1:]], code["add"]))
+    job = start_walks(launcher, Graph.of(nodes, ["all"]), "all", label="deep")
+    assert job.result(timeout=60) == 20
+    store = launcher.target().stager.required()
+    assert [
+        info.key for info in store.list("lambdamagic/graphs/") if info.key.endswith("/left") and job.job_id in info.key
+    ]
