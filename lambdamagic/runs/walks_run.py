@@ -53,7 +53,7 @@ _ATTEMPTS = 4
 #: Waits before an event is sent again; the last one is repeated for as long as Lambda takes nothing.
 _SEND_AGAIN_S = (0.1, 0.4, 1.6, 5.0)
 _SEND_PATIENCE_S = 900.0
-_REQUESTS_AT_ONCE = 16
+_REQUESTS_AT_ONCE, _SENDS_AT_ONCE = 16, 32
 
 
 @dataclass
@@ -130,6 +130,7 @@ class WalksRun:
         self._ended, self._stop = threading.Event(), threading.Event()
         self._wants_cancel = False
         self._pool: ThreadPoolExecutor | None = None
+        self._senders: ThreadPoolExecutor | None = None
         self._silent_s = life.silent_s(work.every_s)
         self.error: BaseException | None = None
         self.failed_node: int | None = None
@@ -195,7 +196,11 @@ class WalksRun:
             )
         )
         try:
-            with ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="lambdamagic-walks") as self._pool:
+            with (
+                ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="lambdamagic-walks") as self._pool,
+                # Separate, since events that Lambda refuses for a while must not keep records from being read.
+                ThreadPoolExecutor(_SENDS_AT_ONCE, thread_name_prefix="lambdamagic-walks-send") as self._senders,
+            ):
                 try:
                     self._watch()
                 finally:
@@ -442,8 +447,8 @@ class WalksRun:
             "walk": event.to_json(),
             "attempt": attempt,
         }
-        assert self._pool is not None
-        self._pool.submit(self._deliver, json.dumps(document).encode()).add_done_callback(self._delivered)
+        assert self._senders is not None
+        self._senders.submit(self._deliver, json.dumps(document).encode()).add_done_callback(self._delivered)
 
     def _deliver(self, payload: bytes) -> None:
         """Hand an event over; again, under the same name, where it is unknown whether Lambda took it."""
