@@ -29,8 +29,9 @@ VERSION = 1
 _BLOCK_NODES, _BLOCK_BYTES = 500, 512 * 1024
 _NO_LIMIT = 1 << 60
 _UPLOADS = 16
-#: What all walks together may invoke, for each node and in addition: one walk a node at most, two where a walk died.
-_INVOCATIONS_EACH, _INVOCATIONS_MORE = 2, 16
+#: What each first walk and all that descend from it may invoke: two walks for each of its nodes, some more, and as many
+#: as one node has followers, since the last to arrive may find all of them ready.
+_INVOCATIONS_EACH, _INVOCATIONS_MORE, _FOLLOWERS_MOST = 2, 16, 1000
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ class WalksWork:
 def roots_of(structure: Structure, walks: int) -> tuple[WalkEvent, ...]:
     """Return what at most so many first walks begin with, and how much they may invoke together."""
     groups = structure.first_groups(walks)
-    each = len(structure.needs) * _INVOCATIONS_EACH // max(1, len(groups)) + _INVOCATIONS_MORE
+    widest = min(_FOLLOWERS_MOST, max(map(len, structure.dependents), default=0))
+    each = len(structure.needs) * _INVOCATIONS_EACH // max(1, len(groups)) + widest + _INVOCATIONS_MORE
     return tuple(
         WalkEvent(f"r{number}", (tuple(group),), allowance=Allowance(each)) for number, group in enumerate(groups)
     )
