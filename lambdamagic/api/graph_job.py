@@ -13,7 +13,6 @@ from lambdamagic.errors import ConfigError, JobCancelledError
 from lambdamagic.events import JobState, Listeners
 from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.jobs.job import new_job_id
-from lambdamagic.jobs.prices import Prices
 from lambdamagic.runs.spec import budget_of
 from lambdamagic.runs.variables import names_of, values_of
 from lambdamagic.runs.walks_run import WalksRun
@@ -51,13 +50,10 @@ class GraphJob:
         listeners.add(History().begin(note))
         run = WalksRun(
             work,
-            target.stager.required(),
-            target.transport,
+            target,
             process.home(),
             listeners,
-            prices=Prices.of(target.region, work.function.arch),
             budget=budget_of(place.resolved, target),
-            is_billed=target.is_billed,
             check=place.check,
             environment=values_of(names_of(place.settings.send_env), mode="event"),
         )
@@ -82,17 +78,17 @@ class GraphJob:
     @property
     def cost_usd(self) -> float:
         """What it cost so far at list price, in US dollars; the embedded Lambda costs nothing."""
-        return self._run.cost_usd
+        return self._run.account.cost_usd
 
     @property
     def requests(self) -> tuple[int, int]:
         """Requests to S3 so far: writes (PUT and LIST) and reads (GET)."""
-        return self._run.requests[0], self._run.requests[1]
+        return self._run.account.writes, self._run.account.reads
 
     @property
     def invocations(self) -> int:
         """Walks that have ended so far."""
-        return self._run.invocations
+        return self._run.account.invocations
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it no longer runs, or for `timeout` seconds, and return whether it has ended."""

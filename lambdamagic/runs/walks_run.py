@@ -6,14 +6,12 @@ reads what each walk says that it did, and keeps the account.
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from lambdamagic import errors, events
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
@@ -30,18 +28,17 @@ from lambdamagic.errors import (
     LambdaMagicError,
     ProtocolError,
     TargetError,
-    ThrottledError,
-    UnreachableError,
 )
 from lambdamagic.jobs.budget import Budget
-from lambdamagic.jobs.prices import S3_READ_USD, S3_WRITE_USD, Prices
+from lambdamagic.jobs.prices import Prices
 from lambdamagic.protocol import life, reading
 from lambdamagic.protocol.bounds import EVENT_AGE_S
-from lambdamagic.protocol.envelope import MARK, Usage
 from lambdamagic.protocol.seal import unseal
+from lambdamagic.runs.walks_account import WalksAccount
+from lambdamagic.runs.walks_sender import WalksSender
 from lambdamagic.runs.walks_work import WalksWork
-from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
-from lambdamagic.transports.transport import InvokeCall, Transport
+from lambdamagic.storage.object_store import ObjectInfo
+from lambdamagic.targets.target import Target
 from lambdamagic.walks import names
 from lambdamagic.walks.sealed import open_parts
 from lambdamagic.walks.walker import WalkEvent
@@ -50,10 +47,7 @@ from lambdamagic.walks.walker import WalkEvent
 _SOONEST_S, _LATEST_S = 0.1, 3.0
 #: How often a walk is begun at most: an environment may die, and the next one too.
 _ATTEMPTS = 4
-#: Waits before an event is sent again; the last one is repeated for as long as Lambda takes nothing.
-_SEND_AGAIN_S = (0.1, 0.4, 1.6, 5.0)
-_SEND_PATIENCE_S = 900.0
-_REQUESTS_AT_ONCE, _SENDS_AT_ONCE = 16, 32
+_REQUESTS_AT_ONCE = 16
 
 
 @dataclass
@@ -86,57 +80,51 @@ class WalksRun:
 
     Args:
         work: The graph, stored.
-        store: The bucket.
-        transport: Invokes its function.
+        target: Where it runs.
         home: The home that values come to live in.
         listeners: Receive its events.
-        prices: Of the region.
         budget: What may be spent; None for no limit.
-        is_billed: Whether AWS bills it.
         check: Returns a better error if the target itself has failed.
         environment: Environment variables for tasks; they travel in events only.
         clock: The time.
 
     Attributes:
+        account: Its requests to S3, and its cost.
         error: What ended it; None when it was computed, or runs.
         failed_node: The node whose code raised; None if none did.
-        requests: Requests to S3 that it took so far: writes (LIST among them) and reads.
-        invocations: Walks that were seen to end.
-        cost_usd: What it cost so far at list price.
     """
 
     def __init__(
         self,
         work: WalksWork,
-        store: ObjectStore,
-        transport: Transport,
+        target: Target,
         home: Home,
         listeners: events.Listeners,
         *,
-        prices: Prices,
         budget: Budget | None,
-        is_billed: bool,
         check: Callable[[Exception], Exception],
         environment: Mapping[str, str] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.work = work
-        self._store, self._transport, self._home, self._listeners = store, transport, home, listeners
-        self._prices, self._budget, self._is_billed, self._check = prices, budget, is_billed, check
-        self._clock, self._environment = clock, dict(environment or {})
+        self._target, self._home, self._check, self._clock = target, home, check, clock
+        self._store = target.stager.required()
         self._walks: dict[str, _Seen] = {}
-        self._finished: set[int] = set()
-        self._undelivered: BaseException | None = None
         self._ended, self._stop = threading.Event(), threading.Event()
         self._wants_cancel = False
-        self._pool: ThreadPoolExecutor | None = None
-        self._senders: ThreadPoolExecutor | None = None
-        self._silent_s = life.silent_s(work.every_s)
+        self._pool = ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="lambdamagic-walks")
+        self._sender = WalksSender(
+            work, self._store.bucket, target.transport, environment or {}, clock=clock, stop=self._stop
+        )
+        prices = Prices.of(target.region, work.function.arch)
+        self.account = WalksAccount(work, prices, budget, listeners, clock)
         self.error: BaseException | None = None
         self.failed_node: int | None = None
-        self.requests = [0, 0]
-        self.invocations = 0
-        self.cost_usd = 0.0
+
+    @property
+    def _silent_s(self) -> float:
+        """How long a walk may give no sign before its environment counts as dead."""
+        return life.silent_s(self.work.every_s)
 
     @property
     def has_ended(self) -> bool:
@@ -146,7 +134,7 @@ class WalksRun:
     @property
     def missing(self) -> list[int]:
         """The kept nodes that have not run, as far as it is known."""
-        return sorted(self.work.structure.kept - self._finished)
+        return sorted(self.work.structure.kept - self.account.finished)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end and return whether it has come."""
@@ -184,42 +172,23 @@ class WalksRun:
             return dict(zip(kept, pool.map(self.value, kept), strict=True))
 
     def _go_on(self) -> None:
-        work, now = self.work, self._clock.time()
-        self._tell(
-            events.JobStarted(
-                work.job_id,
-                work.label,
-                len(work.structure.needs),
-                work.function.memory_mb,
-                self._is_billed,
-                now,
-            )
-        )
+        self.account.started(is_billed=self._target.is_billed)
         try:
-            with (
-                ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="lambdamagic-walks") as self._pool,
-                # Separate, since events that Lambda refuses for a while must not keep records from being read.
-                ThreadPoolExecutor(_SENDS_AT_ONCE, thread_name_prefix="lambdamagic-walks-send") as self._senders,
-            ):
-                try:
-                    self._watch()
-                finally:
-                    self._stop.set()
+            with self._pool, self._sender:
+                self._watch()
         except BaseException as error:  # noqa: BLE001  # whatever it is, who waits for the graph must hear of it
             self.error = self._check(error) if isinstance(error, LambdaMagicError) else error
             with suppress(LambdaMagicError):
-                self._store.put(work.name(names.CANCEL), [b"cancelled"])
+                self._store.put(self.work.name(names.CANCEL), [b"cancelled"])
         else:
             with suppress(LambdaMagicError):
                 self._forget()
         is_cancelled = isinstance(self.error, JobCancelledError)
-        state: events.JobState = "cancelled" if is_cancelled else "failed" if self.error else "done"
-        text = f"{type(self.error).__name__}: {self.error}".splitlines()[0] if self.error else ""
-        self._tell(events.JobFinished(work.job_id, state, text, self._clock.time()))
+        self.account.ended("cancelled" if is_cancelled else "failed" if self.error else "done", self.error)
         self._ended.set()
 
     def _watch(self) -> None:
-        self._spend_requests(writes=self.work.writes, reads=0)
+        self.account.requested(writes=self.work.writes, reads=0)
         with suppress(FileNotFoundError):
             self._store.delete([self.work.name(names.CANCEL)])  # a cancelled graph may be continued
         self._look()
@@ -231,15 +200,15 @@ class WalksRun:
         wait_s = _SOONEST_S
         while not self._is_whole():
             if self._stop.wait(wait_s):
-                if self._undelivered is not None:
-                    raise self._undelivered
+                if self._sender.error is not None:
+                    raise self._sender.error
                 raise JobCancelledError(f"graph {self.work.job_id} was cancelled")
             has_news = self._look()
             self._send_again()
             wait_s = _SOONEST_S if has_news else min(_LATEST_S, wait_s * 1.5)
 
     def _is_whole(self) -> bool:
-        return self._finished >= self.work.structure.kept
+        return self.account.finished >= self.work.structure.kept
 
     def _look(self) -> bool:
         """Read one listing; return whether a walk has ended."""
@@ -251,8 +220,7 @@ class WalksRun:
                 self._note(walk, attempt, kind, info)
                 if kind == "record" and not self._walks[walk].attempts[attempt].is_recorded:
                     records.append((walk, attempt))
-        self._spend_requests(writes=1 + len(self._walks) * 3 // 1000, reads=len(records))
-        assert self._pool is not None
+        self.account.requested(writes=1 + len(self._walks) * 3 // 1000, reads=len(records))
         for (walk, attempt), document in zip(records, self._pool.map(self._read_record, records), strict=True):
             self._take_record(walk, attempt, document)
         return bool(records)
@@ -275,17 +243,9 @@ class WalksRun:
         return reading.table(reading.read_json(text))
 
     def _take_record(self, walk: str, attempt: int, record: dict[str, Any]) -> None:
-        work, now = self.work, self._clock.time()
+        work, ran = self.work, reading.listed(record["ran"])
         self._walks[walk].attempts[attempt].is_recorded = True
-        self.invocations += 1
-        ran = reading.listed(record["ran"])
-        tasks = tuple(node for node, _, _ in ran)
-        self._account(walk, attempt, record, tasks)
-        for node, seconds, error in ran:
-            if node not in self._finished:
-                if not error:
-                    self._finished.add(node)
-                self._tell(events.TaskFinished(work.job_id, node, bool(error), error, seconds, now))
+        self.account.record(walk, attempt, record)
         status, detail = record["status"], record["detail"]
         if status == "failed":
             self.failed_node = ran[-1][0]
@@ -310,45 +270,6 @@ class WalksRun:
             self._begin_again(walk, detail)
             return
         raise found(detail)
-
-    def _account(self, walk: str, attempt: int, record: dict[str, Any], tasks: tuple[int, ...]) -> None:
-        usage, memory_mb = Usage.from_json(record["usage"]), self.work.function.memory_mb
-        writes, reads = reading.count(record["writes"]), reading.count(record["reads"])
-        cost_usd = self._prices.invocation_usd(
-            billed_ms=usage.billed_ms, memory_mb=memory_mb, s3_writes=writes, s3_reads=reads
-        )
-        self.requests[0] += writes
-        self.requests[1] += reads
-        self._spend(cost_usd)
-        self._tell(
-            events.InvocationFinished(
-                self.work.job_id,
-                f"{walk}.{attempt}",
-                tasks,
-                None,
-                usage.environment_id,
-                usage.cold,
-                writes + reads,
-                cost_usd,
-                usage.duration_ms,
-                self._clock.time(),
-            )
-        )
-
-    def _spend_requests(self, *, writes: int, reads: int) -> None:
-        self.requests[0] += writes
-        self.requests[1] += reads
-        self._charge("s3", writes * S3_WRITE_USD + reads * S3_READ_USD)
-
-    def _charge(self, what: Literal["s3", "unreported"], cost_usd: float) -> None:
-        self._tell(events.Charged(self.work.job_id, what, cost_usd, self._clock.time()))
-        self._spend(cost_usd)
-
-    def _spend(self, cost_usd: float) -> None:
-        self.cost_usd += cost_usd
-        if self._budget is not None:
-            self._budget.spend(cost_usd)
-            self._budget.check()
 
     def _send_again(self) -> None:
         """Send what was left, what gave no sign, and what gives no more."""
@@ -386,7 +307,7 @@ class WalksRun:
         for walk in doubtful:
             self._begin_again(walk, "it died after it had been taken for dead")
         if not doubtful:
-            missing = len(self.work.structure.kept - self._finished)
+            missing = len(self.work.structure.kept - self.account.finished)
             raise LambdaMagicError(
                 f"graph {self.work.job_id} came to a halt with {missing:,} results missing, though all its walks ended",
                 hint="Its objects may have been deleted by others; compute it again",
@@ -402,17 +323,9 @@ class WalksRun:
         event, number = self._event_of(walk), seen.latest + 1
         now, died = self._clock.monotonic(), seen.attempts[seen.latest]
         if not died.is_recorded:
-            # Its own record does not say what it cost: it ran from its first sign to its last, and some time more.
-            ran_s = min(max(0.0, died.seen_at - died.since), self.work.function.timeout_s)
-            memory_mb = self.work.function.memory_mb
-            self._charge("unreported", self._prices.invocation_usd(billed_ms=ran_s * 1000, memory_mb=memory_mb))
+            self.account.died(max(0.0, died.seen_at - died.since))  # from its first sign to its last
         seen.attempts[number] = _Attempt(now, now)
-        nodes = event.groups[0]
-        self._tell(
-            events.InvocationRetried(
-                self.work.job_id, f"{walk}.{number - 1}", tuple(nodes), reason, True, 0.0, self._clock.time()
-            )
-        )
+        self.account.begun_again(walk, number - 1, event.groups[0], reason)
         self._send(event, number)
 
     def _event_of(self, walk: str) -> WalkEvent:
@@ -435,58 +348,12 @@ class WalksRun:
         return seen.event
 
     def _send(self, event: WalkEvent, attempt: int) -> None:
-        work = self.work
         now = self._clock.monotonic()
         self._walks[event.walk].attempts.setdefault(attempt, _Attempt(now, now))
-        self._tell(
-            events.InvocationStarted(work.job_id, f"{event.walk}.{attempt}", event.groups[0], self._clock.time())
-        )
-        document = {
-            **event_document(work, self._store.bucket),
-            "environment": self._environment,
-            "walk": event.to_json(),
-            "attempt": attempt,
-        }
-        assert self._senders is not None
-        self._senders.submit(self._deliver, json.dumps(document).encode()).add_done_callback(self._delivered)
-
-    def _deliver(self, payload: bytes) -> None:
-        """Hand an event over; again, under the same name, where it is unknown whether Lambda took it."""
-        call = InvokeCall(self.work.function.name, payload, kind="Event", timeout_s=self.work.function.timeout_s)
-        until = self._clock.monotonic() + _SEND_PATIENCE_S
-        for number in range(1 << 30):
-            try:
-                self._transport.invoke(call)
-            except (ThrottledError, InvocationLostError, UnreachableError):
-                if self._clock.monotonic() > until or self._stop.wait(_SEND_AGAIN_S[min(number, 3)]):
-                    raise
-            else:
-                return
-
-    def _delivered(self, done: Future[None]) -> None:
-        error = done.exception()
-        if error is not None and not self._stop.is_set() and not isinstance(error, InvocationLostError):
-            self._undelivered = error
-            self._stop.set()
+        self.account.sent(event.walk, attempt, event.groups[0])
+        self._sender.send(event, attempt)
 
     def _forget(self) -> None:
         """Delete what is no longer needed; the results and the account stay until they expire."""
         prefix = self.work.name("")
         self._store.delete(info.key for passing in names.PASSING for info in self._store.list(prefix + passing))
-
-    def _tell(self, event: events.Event) -> None:
-        self._listeners.emit(event)
-        events.EVERY_JOB.emit(event)
-
-
-def event_document(work: WalksWork, bucket: str) -> dict[str, Any]:
-    """Return what all events of a graph's walks have alike."""
-    return {
-        MARK: work.versions,
-        "kind": "walk",
-        "job": work.job_id,
-        "key": base64.b64encode(work.key).decode("ascii"),
-        "bucket": bucket,
-        "options": work.options,
-        "every_s": work.every_s,
-    }

@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from xml.sax.saxutils import unescape
 
+from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
 from lambdamagic.storage.object_store import TransferError
 
 if TYPE_CHECKING:
     from lambdamagic.storage.presigned import Transfer
 
 _T = TypeVar("_T")
-_URL_LIVES_S = 900
+_URL_LIVES_S = PRESIGN_EXPIRES_S
 #: S3 answers 409 where two conditional writes meet; the loser is to ask again ("Conditional writes", S3 user guide).
 _CONFLICT, _EXISTS = 409, 412
 _CONFLICT_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8)
