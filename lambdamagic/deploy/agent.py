@@ -18,7 +18,9 @@ from lambdamagic.pythons import find_python
 #: What the handler reaches (a test holds it), below the package's folder.
 PARTS = (
     *("__init__.py", "errors.py", "clock.py", "limits.py", "protocol", "codec", "aws", "storage", "walks", "worker"),
-    *(f"graphs/{name}.py" for name in ("__init__", "graph", "fusing", "walk_nodes")),  # what nodes of graphs are
+    *(
+        f"graphs/{name}.py" for name in ("__init__", "graph", "fusing", "node_tasks", "walk_nodes")
+    ),  # what nodes of graphs are
 )
 _LEFT_OUT = ("storage/s3", "aws/access")  # boto3 and its side of S3; the handler has presigned URLs
 

@@ -6,22 +6,29 @@ import contextlib
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import dask
 from dask.base import named_schedulers
 from dask.callbacks import local_callbacks
 
+from lambdamagic.api.graph_job import GraphJob
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.options import read_options
 from lambdamagic.config import Settings
+from lambdamagic.errors import ConfigError
 from lambdamagic.events import Listener
 from lambdamagic.graphs.dask_callbacks import Watching
 from lambdamagic.graphs.dask_graph import graph_from_dask, in_shape_of
 from lambdamagic.graphs.fusing import fused
 from lambdamagic.graphs.graph import Graph, Key
+from lambdamagic.graphs.graph_plan import GraphPlan, plan_of
 from lambdamagic.graphs.graph_run import GraphRun
 from lambdamagic.graphs.ready import Paces, kind_of
+from lambdamagic.graphs.walked import start_walks
+from lambdamagic.jobs.prices import Prices
+from lambdamagic.runs.spec import fitting_function
+from lambdamagic.walks.choice import better
 from lambdamagic.widgets.showing import front_of
 
 NAME = "lambdamagic"
@@ -30,6 +37,10 @@ _LABEL_KINDS = 3
 
 class DaskScheduler:
     """Computes Dask's graphs on Lambda: `x.compute(scheduler=DaskScheduler(memory_mb=4096))`. Thread-safe.
+
+    With `mode="event"` the graph runs in walks, which need no client (docs/walks.md). With the default mode it does so
+    where the function was deployed with `--graphs`, on AWS, and walks are expected to be faster; else it is scheduled
+    from here.
 
     After a failure, computing the same collection again continues where it failed: what the next graph needs and was
     computed is not computed again.
@@ -50,7 +61,7 @@ class DaskScheduler:
         self._paces = Paces()
         self._lock = threading.Lock()
         self._unfinished: dict[Key, Any] = {}
-        self._running: set[GraphRun] = set()
+        self._running: set[GraphRun | GraphJob] = set()
 
     @property
     def settings(self) -> Settings:
@@ -81,6 +92,8 @@ class DaskScheduler:
             CostLimitError, TargetError: It cannot continue.
         """
         graph = fused(graph_from_dask(dsk, keys))
+        if self._goes_in_walks(graph):
+            return self._walked(graph, keys)
         with local_callbacks() as callbacks:
             watching = Watching(callbacks, dsk, graph)
             watching.begin()
@@ -91,6 +104,65 @@ class DaskScheduler:
                 raise
             watching.end(failed=False)
         return in_shape_of(keys, found)
+
+    def _goes_in_walks(self, graph: Graph) -> bool:
+        """Choose the way: what was asked for, else the faster one where both are possible."""
+        mode, place = self.settings.mode, self._launcher.place()
+        if mode != "auto" or not graph.nodes:
+            return mode == "event" and bool(graph.nodes)
+        target = place.target
+        if not target.is_billed or target.stager.store is None:
+            return False  # the embedded Lambda has a few workers, and its requests take no time
+        if not fitting_function(place.resolved, target, None).runs_graphs:
+            return False
+        return better(self._plan(graph).ways) == "walks"
+
+    def _plan(self, graph: Graph, tasks: int = 0) -> GraphPlan:
+        target, workers = self._launcher.target(), self._launcher.concurrency()
+        return plan_of(
+            graph, tasks=tasks, workers=workers, prices=Prices.of(target.region), expected_s=self._expected_s
+        )
+
+    def _expected_s(self, key: Key) -> float | None:
+        pace = self._paces.of(kind_of(key))
+        return None if pace is None else pace.seconds
+
+    def _walked(self, graph: Graph, keys: Any) -> Any:
+        job = start_walks(self._launcher, graph, keys, label=label_of(graph))
+        with self._lock:
+            self._running.add(job)
+        try:
+            return job.result()
+        except KeyboardInterrupt:
+            job.cancel()
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(job)
+
+    def start(self, collection: Any) -> GraphJob:
+        """Send a collection's graph off in walks and return it as a job at once; it continues when this process ends.
+
+        `lambdamagic.attach(job.job_id)` reattaches to it in another process of this user, and its `result()` is what
+        `collection.compute()` returns.
+
+        Raises:
+            ConfigError: The function was not deployed with `--graphs`, or Dask is too old.
+            CaptureError, EncodeError, TargetError: The graph cannot be sent.
+        """
+        dsk, keys = captured(collection)
+        if not isinstance(keys, list) or len(keys) != 1 or isinstance(keys[0], list):
+            raise ConfigError(
+                "this Dask makes a collection's result after its graph, which another process could not do",
+                hint="Install dask 2025.4 or newer",
+            )
+        graph = fused(graph_from_dask(dsk, keys[0]))
+        return start_walks(self._launcher, graph, keys[0], label=label_of(graph))
+
+    def plan(self, collection: Any) -> GraphPlan:
+        """Return what a collection's graph takes, before anything is sent; its text is for a person."""
+        graph = graph_from_dask(*captured(collection))
+        return self._plan(fused(graph), len(graph.nodes))
 
     def _computed(self, graph: Graph, watching: Watching) -> dict[Key, Any]:
         with self._lock:
@@ -114,6 +186,31 @@ class DaskScheduler:
         finally:
             with self._lock:
                 self._running.discard(run)
+
+
+class _Captured(BaseException):
+    """What Dask hands to a scheduler, which does not compute it."""
+
+    def __init__(self, dsk: Any, keys: Any) -> None:
+        super().__init__()
+        self.dsk, self.keys = dsk, keys
+
+
+def captured(collection: Any) -> tuple[Any, Any]:
+    """Return a collection's graph, optimized by Dask itself, and the keys that are asked for.
+
+    Raises:
+        ConfigError: It is no collection of Dask's.
+    """
+
+    def get(dsk: Any, keys: Any, **kwargs: Any) -> NoReturn:
+        raise _Captured(dsk, keys)
+
+    try:
+        collection.compute(scheduler=get)
+    except _Captured as found:
+        return found.dsk, found.keys
+    raise ConfigError(f"{type(collection).__name__} is no collection of Dask's: it computes without a scheduler")
 
 
 def is_notebook() -> bool:

@@ -8,25 +8,25 @@ import pytest
 
 import lambdamagic
 from lambdamagic.api import process
-from lambdamagic.graphs.walk_scheduler import WalksScheduler
+from lambdamagic.graphs.dask_scheduler import DaskScheduler
 from tests.graphs.workloads import WORKLOADS, same
 
 
 @pytest.fixture(scope="module")
-def walks() -> Iterator[WalksScheduler]:
+def walks() -> Iterator[DaskScheduler]:
     """A scheduler of Dask's that runs graphs in walks, on an embedded Lambda that the module's tests share."""
-    yield WalksScheduler(target="local", timeout_s=30, memory_mb=512, max_concurrency=4)
+    yield DaskScheduler(target="local", mode="event", timeout_s=30, memory_mb=512, max_concurrency=4)
     process.close()
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
-def test_as_the_threads_compute_it(name: str, walks: WalksScheduler) -> None:
+def test_as_the_threads_compute_it(name: str, walks: DaskScheduler) -> None:
     """The same values, of the same types."""
     made = WORKLOADS[name]()
     assert same(made.compute(scheduler=walks), made.compute(scheduler="threads"))
 
 
-def test_a_graph_that_is_not_waited_for(walks: WalksScheduler) -> None:
+def test_a_graph_that_is_not_waited_for(walks: DaskScheduler) -> None:
     """It is started, and its result is what `compute` returns; attached, it is the same."""
     made = WORKLOADS["array std"]()
     expected = made.compute(scheduler="threads")
@@ -35,7 +35,7 @@ def test_a_graph_that_is_not_waited_for(walks: WalksScheduler) -> None:
     assert same(lambdamagic.attach(job.job_id).result(timeout=60), expected)
 
 
-def test_what_a_graph_takes(walks: WalksScheduler) -> None:
+def test_what_a_graph_takes(walks: DaskScheduler) -> None:
     """Before anything is sent: tasks, both ways, requests to S3 and their price."""
     text = str(walks.plan(WORKLOADS["delayed tree"]()))
     assert text.startswith("63 tasks, 63 when chains are one each, 31 joins")
