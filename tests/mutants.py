@@ -30,7 +30,8 @@ _SKIPPED = ("tests/jobs/test_fault_campaign.py", "tests/jobs/test_simulation.py"
 
 _ANNOTATIONS = "core/ReplaceBinaryOperator_BitOr_"  # `int | None` is an annotation, which nothing reads
 _SERVED = "LAMBDAMAGIC_MUTANTS_OF"
-_IMPORTED_ONCE = ("xdist", "psutil", "hypothesis", "numpy", "boto3", "IPython", "dill", "cloudpickle")
+#: No plugins of pytest: it rewrites those when it imports them.
+_IMPORTED_ONCE = ("psutil", "numpy", "boto3", "IPython", "dill", "cloudpickle")
 _TIMEOUT_S = 300
 
 

@@ -48,7 +48,7 @@ def test_equal_versions_pass():
     [
         (
             {"protocol": 2, "python": "3.11"},
-            "the notebook's lambdamagic uses protocol 1, the function's uses protocol 2",
+            "the notebook's lambdamagic uses protocol 1, the function's uses 2",
             None,
         ),
         (
@@ -73,7 +73,7 @@ def test_the_words_of_a_mismatch(function, message, hint):
     """Both versions are named, and what mends it."""
     with pytest.raises(VersionMismatchError) as caught:
         versions.check(CLIENT, function)
-    assert caught.value.message.replace("speaks 2", "speaks protocol 2") == message
+    assert caught.value.message == message
     assert caught.value.hint is not None
     if hint is not None:
         assert caught.value.hint == hint
