@@ -42,7 +42,8 @@ class TransferRetry:
         """
         if attempt >= self.attempts:
             return None
-        delay: float = min(self.cap_s, self.base_s * 2 ** (attempt - 1)) * jitter
+        doublings = min(attempt - 1, 64)  # of 1,100 attempts the delay would be no float any more
+        delay: float = min(self.cap_s, self.base_s * 2**doublings) * jitter
         return None if elapsed_s + delay > self.patience_s else delay
 
 
