@@ -75,12 +75,23 @@ class Written:
         functions: The notebook's functions in it.
         modules: The modules that it refers to.
         extends: Whether it is more of a program, to be read before whatever comes with it.
+        gives_copies: Whether each reader gets its own copy, which it may change.
         stored: Where it is already; None where its pieces are to be sent.
     """
 
     __slots__ = (
-        "digest", "extends", "frame_sizes", "functions", "is_of_home", "modules", "pieces", "sha256", "shared",
-        "size_bytes", "stored",
+        "digest",
+        "extends",
+        "frame_sizes",
+        "functions",
+        "gives_copies",
+        "is_of_home",
+        "modules",
+        "pieces",
+        "sha256",
+        "shared",
+        "size_bytes",
+        "stored",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +110,7 @@ class Written:
         self.shared, self.is_of_home, self.extends = frames.shared, is_of_home, extends
         self.functions, self.modules = functions, frozenset(modules)
         self.stored: StoredAt | None = None
+        self.gives_copies = False
 
     @classmethod
     def at(cls, stored: StoredAt, frame_sizes: tuple[int, ...], sha256: str, *, is_of_home: bool) -> Written:
@@ -108,6 +120,7 @@ class Written:
         found.digest = digest_of((sha256,), frame_sizes)
         found.shared, found.functions, found.modules = (), (), frozenset()
         found.is_of_home, found.extends, found.stored = is_of_home, False, stored
+        found.gives_copies = True
         return found
 
 

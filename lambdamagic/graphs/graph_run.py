@@ -8,7 +8,10 @@ from typing import Any, Protocol
 from lambdamagic.api import process
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.reference import put
-from lambdamagic.codec.frames import Frames
+from lambdamagic.codec.encode import writer
+from lambdamagic.codec.frames import Frames, Written
+from lambdamagic.codec.home import Home
+from lambdamagic.codec.shared import Shared
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.graphs.fusing import named
 from lambdamagic.graphs.graph import Graph, Key, Node
@@ -24,6 +27,23 @@ from lambdamagic.runs.tasks import exception_of
 _SMALL = frozenset({int, float, complex, bool, str, bytes, type(None), slice, type(...)})
 #: So many nodes are looked into for what their code imports; the others are when they are sent.
 _LOOKED_INTO = 200
+#: A larger constant is read once in each environment, and is read-only: a copy for each task would fill its memory.
+_COPIED_MAX_BYTES = 64 << 20
+
+
+class _Constant(Shared):
+    """A value that the graph holds: it travels once, and each task has its own copy, as of another task's value."""
+
+    def written(self, home: Home) -> Written:
+        """Return its bytes, marked."""
+        found = super().written(home)
+        found.gives_copies = True
+        return found
+
+
+def _constant(value: Any) -> Shared:
+    found = put(value)
+    return found if found.size_bytes > _COPIED_MAX_BYTES else _Constant(value, process.home(), writer())
 
 
 class Watcher(Protocol):
@@ -145,7 +165,7 @@ class GraphRun:
             return value
         found = self._constants.get(key)
         if found is None:
-            found = self._constants[key] = put(value)
+            found = self._constants[key] = _constant(value)
         return found
 
     def _take(self, arrival: Arrival) -> None:

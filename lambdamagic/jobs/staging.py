@@ -93,7 +93,7 @@ class Stager:
                 len(each.sha256),
                 each.is_of_home,
                 each.extends,
-                each.stored is not None,
+                each.gives_copies,
             )
             for each in frames.shared
         )

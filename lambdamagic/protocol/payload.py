@@ -63,7 +63,7 @@ class SharedRef:
         piece_count: How many frames of the payload are its pieces.
         is_of_home: Whether it means the same only next to the same program.
         extends: Whether it is more of the program, to be read before the payload itself.
-        stayed: Whether it is a task's value that stayed in the bucket: each reader gets its own, which it may change.
+        stayed: Whether each reader gets its own copy, which it may change: so do those of a task's value that stayed.
     """
 
     digest: str

@@ -80,7 +80,7 @@ class SharedReader:
         def resolve(digest: str) -> Any:
             shared, frames, inline = refs[digest]
             if shared.stayed:
-                return Decoder(self._read_stayed(shared, frames[0]), self._home).load()
+                return Decoder(self._own_copy(shared, frames, inline), self._home).load()
             if shared.is_of_home:
                 if digest not in self._of_home:
                     self._of_home[digest] = self._load(shared, frames, inline)
@@ -97,9 +97,18 @@ class SharedReader:
         finally:
             self._home.shared = None
 
-    def _read_stayed(self, shared: SharedRef, piece: FrameRef) -> list[bytearray]:
+    def _own_copy(
+        self, shared: SharedRef, pieces: tuple[FrameRef, ...], inline: list[bytearray | None]
+    ) -> list[bytearray]:
+        """Return frames that the reader may write to."""
+        if pieces[0].within is None:  # it was put
+            found = [
+                memoryview(self._cache.read(piece) if segment is None else segment)
+                for piece, segment in zip(pieces, inline, strict=True)
+            ]
+            return [bytearray(frame) for frame in _cut(shared.frame_sizes, found)]
         try:
-            return self._stayed.read(shared, piece)
+            return self._stayed.read(shared, pieces[0])
         except FileNotFoundError as error:
             raise TargetError(
                 "a value that stayed in the bucket is no longer there: such values expire with their job",

@@ -116,6 +116,9 @@ WORKLOADS: dict[str, Callable[[], Any]] = {
     "a shuffle": lambda: table().set_index("y").sort_values("x"),
     "merged": lambda: table().merge(table().groupby("name").x.mean().reset_index(), on="name", suffixes=("", "_mean")),
     "resampled": lambda: table().set_index("at", sorted=True).x.resample("1D").sum(),
+    "parts over 64 kB, changed": lambda: dd.from_pandas(
+        pd.DataFrame({"a": range(40_000), "b": [number * 7919 % 40_000 for number in range(40_000)]}), npartitions=4
+    ).set_index("b").a.sum(),
     "columns of text": lambda: table().name.str.upper().value_counts(),
     "a function for each partition": lambda: table().map_partitions(lambda part: part.assign(z=part.x * 2)),
     "quantiles and describe": lambda: table()[["x", "y"]].describe(),
