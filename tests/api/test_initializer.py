@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from lambdamagic import LambdaExecutor, LambdaPool
@@ -18,6 +19,7 @@ def test_initializers_are_those_of_the_standard_library(results):
 def test_the_number_of_workers_stands_where_others_look(executor, pool):
     """Dask, tqdm and others size themselves by it."""
     assert executor._max_workers == 2
+    assert isinstance(executor, ProcessPoolExecutor)  # adaptive and pipefunc ask for the type before the name
     assert pool._processes == 2
     assert len(pool._pool) == 2
 

@@ -200,6 +200,22 @@ def test_shutdown_that_cancels(make_executor):
         futures[-1].result()
 
 
+@pytest.mark.parametrize("method", ["terminate_workers", "kill_workers"])
+def test_stopping_what_runs(request, make_executor, method):
+    """Python 3.14's: calls that run or wait come to an end without a result, and no more are taken."""
+    if sys.version_info < (3, 14) and "[processes" in request.node.nodeid:
+        pytest.skip("new in Python 3.14")
+    executor = make_executor()
+    executor.submit(abs, -1).result()
+    futures = [executor.submit(time.sleep, 30) for _ in range(3)]
+    getattr(executor, method)()
+    done, left = cf.wait(futures, timeout=20)
+    assert not left
+    assert all(future.cancelled() or future.exception() is not None for future in done)
+    with pytest.raises(RuntimeError):
+        executor.submit(abs, 1)
+
+
 def test_an_executor_as_a_context(make_executor):
     """Its end waits, and an exception inside goes through."""
     with pytest.raises(KeyError), make_executor() as executor:
