@@ -43,7 +43,7 @@ def deploy(
     added: tuple[str, ...],
     **given: Any,
 ) -> None:
-    """Make or change all that cells need on AWS, as one CloudFormation stack.
+    """Create or update everything that cells need on AWS, as one CloudFormation stack.
 
     NAME is what the stack and the function are called. What is not given stays as it was deployed before. Repeating
     the command changes nothing; a run that was interrupted is finished by the next.
@@ -214,7 +214,7 @@ def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]
 @click.option("--empty-bucket", is_flag=True, help="Also delete objects in the bucket that are not lambdamagic's.")
 @with_common_options
 def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
-    """Take away what `lambdamagic deploy` made, after asking."""
+    """Delete everything that `lambdamagic deploy` created, after asking."""
     from lambdamagic.cli.deployment_output import EventLines
     from lambdamagic.deploy.destroy import Demolition
     from lambdamagic.errors import NotOursError

@@ -141,7 +141,7 @@ def _package(app: App, spec: FunctionSpec, paths: tuple[Path, ...], source: Whee
 @click.command("list")
 @with_common_options
 def list_functions(app: App) -> None:
-    """List the functions that lambdamagic made."""
+    """List the functions that lambdamagic created."""
     from lambdamagic.deploy.managed import Functions
 
     access = app.access()
@@ -197,7 +197,7 @@ def update(
     stack: str,
     **values: Any,
 ) -> None:
-    """Change a function that `lambdamagic create` made: only what differs.
+    """Update a function from `lambdamagic create`: only what differs.
 
     PATHS replace the modules and folders in it, -r its packages; without them they stay, and its lambdamagic is
     updated to this one.
@@ -229,7 +229,7 @@ def update(
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_common_options
 def delete(app: App, name: str, yes: bool) -> None:
-    """Delete a function that `lambdamagic create` made, with its variants and layers."""
+    """Delete a function from `lambdamagic create`, with its variants and layers."""
     from lambdamagic.deploy.managed import Functions
 
     functions = Functions(app.access())

@@ -31,7 +31,7 @@ _storage = click.option(
 
 @click.group()
 def image() -> None:
-    """The function as a container image: build it, push it to ECR, try it here."""
+    """The function as a container image: build it, push it to ECR, test it here."""
 
 
 @image.command()

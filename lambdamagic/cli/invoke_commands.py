@@ -36,7 +36,7 @@ def _executor_options(app: App, function: str | None) -> dict[str, Any]:
 @click.option("--payload", metavar="JSON", help="Send this event unchanged (for functions with another handler).")
 @with_common_options
 def invoke(app: App, name: str | None, code: str | None, file: Path | None, payload: str | None) -> None:
-    """Run Python on a function, or send it an event.
+    """Run Python code on a function, or send it an event.
 
     NAME is by default the function in the settings; without one the code runs on an embedded Lambda.
     """
@@ -98,7 +98,7 @@ def _send(app: App, name: str, payload: str) -> None:
 @click.option("--function", metavar="NAME", help="The function; by default the one in the settings.")
 @with_common_options
 def warm(app: App, count: int, function: str | None) -> None:
-    """Have N execution environments ready, so that the next jobs begin without cold starts.
+    """Start N execution environments, so that the next jobs begin without cold starts.
 
     Lambda keeps them for some minutes of no use. Billed: about a second of each.
     """

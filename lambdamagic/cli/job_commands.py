@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("-n", "count", type=click.IntRange(min=1), default=20, metavar="N", help="Show the latest N (20).")
 @with_common_options
 def jobs(app: App, bucket: bool, count: int) -> None:
-    """List this user's jobs, the latest first: of all kernels and programs, also of those that are gone."""
+    """List your jobs, latest first: of all kernels and programs, including those that have ended."""
     from lambdamagic.api.attach import list_jobs
 
     found = list_jobs(bucket=bucket, count=count, **(app.options if bucket else {}))
@@ -110,7 +110,7 @@ def cancel(app: App, job: str) -> None:
 @click.option("--since", metavar="AGE", default="30d", help="How far back, such as 90s, 10m, 2h, 3d or 1w (30d).")
 @with_common_options
 def cost(app: App, since: str) -> None:
-    """Add up what this user's jobs cost at list price, day by day.
+    """Show the cost of your jobs at list price, by day.
 
     From the history of 90 days on this machine: jobs on AWS that have ended, with their S3 requests, and other
     invocations. AWS's bill is what counts.

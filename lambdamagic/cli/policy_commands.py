@@ -107,7 +107,7 @@ def _deployed(access: AwsAccess, name: str) -> tuple[dict[str, Any], str]:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file.")
 @with_common_options
 def template(app: App, form: str, name: str, output: Path | None, **given: Any) -> None:
-    """Print what `lambdamagic deploy` makes, as a template for other tools.
+    """Print the resources of `lambdamagic deploy` as a template for other tools.
 
     The location of the package is a parameter (variable); `lambdamagic deploy --plan` needs none of this.
     """

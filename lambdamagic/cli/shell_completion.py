@@ -17,7 +17,7 @@ _HOW = {
 @click.argument("shell", type=click.Choice([*_HOW]))
 @with_common_options
 def completion(app: App, shell: str) -> None:
-    """Print a script that completes words in a shell."""
+    """Print a script for shell completion."""
     from click.shell_completion import get_completion_class
 
     from lambdamagic.cli.main import commands

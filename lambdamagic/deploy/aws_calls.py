@@ -67,9 +67,9 @@ def explained(
             ) from caught
         if code in _DENIED:
             missing = missing_right(said)
-            lacking = "" if missing is None else f": they lack {missing[0]} on {missing[1]}"
+            lacking = "a permission" if missing is None else f"the permission {missing[0]} on {missing[1]}"
             raise CredentialsError(
-                f"could not {doing}: these credentials lack a permission{lacking} (AWS: {code}: {said})",
+                f"could not {doing}: these credentials lack {lacking} (AWS: {code}: {said})",
                 hint=when_denied,
             ) from caught
         raise error_from_botocore(error, AwsContext(doing, function=function, bucket=bucket)) from caught

@@ -84,7 +84,7 @@ HAPPY: tuple[tuple[tuple[str, ...], str], ...] = (
     (("update", "own", "--memory", "640"), "configuration updated"),
     (("update", "own", "--memory", "640"), "is up to date"),
     (("delete", "own", "--yes"), "own"),
-    (("destroy", "--yes"), "lambdamagic is deleted"),
+    (("destroy", "--yes"), "deleted lambdamagic"),
 )
 LEAVES = [" ".join(path) for path, command in ALL if not hasattr(command, "commands")]
 
