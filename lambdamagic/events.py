@@ -195,6 +195,20 @@ class TaskFinished:
 
 
 @dataclass(frozen=True)
+class BytesMoved:
+    """What has gone to Lambda and the bucket and come back so far: bodies, as they are on the line.
+
+    Attributes:
+        sent: Bytes that went.
+        received: Bytes that came.
+    """
+
+    job_id: str
+    sent: int
+    received: int
+
+
+@dataclass(frozen=True)
 class JobFinished:
     """Nothing more happens to the job.
 
@@ -220,6 +234,7 @@ Event: TypeAlias = (
     | BatchHandedOver
     | Charged
     | TaskFinished
+    | BytesMoved
     | JobFinished
 )
 #: The events that have a `cost_usd`.

@@ -66,6 +66,9 @@ class ProgressBar:
         with _unseen():
             self._showing.tick()
 
+    def sending(self) -> None:
+        """Say nothing: there is no bar before the job begins."""
+
     def took(self, arrival: Arrival) -> None:
         """Handle an arrival: its events have been processed."""
 

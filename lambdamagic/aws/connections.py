@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 from urllib.parse import SplitResult, urlsplit
@@ -70,6 +70,7 @@ class Connections:
         headers: Mapping[str, str] | None = None,
         body: Sequence[memoryview] | None = None,
         timeout_s: float | None = None,
+        sent: Callable[[int], None] | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
         """Send a request and give the response, its body unread.
 
@@ -83,6 +84,7 @@ class Connections:
             headers: In addition to Host and Content-Length.
             body: Flat views, sent one after the other; None for a request without a body.
             timeout_s: How long a silent server is waited for.
+            sent: Called with the number of bytes of each piece that was handed to the socket.
 
         Raises:
             NotSentError: the server cannot have acted on the request.
@@ -92,7 +94,7 @@ class Connections:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"not an http or https URL: {parts.scheme}://{parts.netloc}")
         head = _head(method, parts, headers or {}, body)
-        sock, response = self._answered(method, parts, head, body or (), timeout_s or self._read_timeout_s)
+        sock, response = self._answered(method, parts, head, body or (), timeout_s or self._read_timeout_s, sent)
         keep = False
         try:
             with response:
@@ -128,24 +130,36 @@ class Connections:
             sock.close()
 
     def _answered(
-        self, method: str, parts: SplitResult, head: bytes, body: Sequence[memoryview], timeout_s: float
+        self,
+        method: str,
+        parts: SplitResult,
+        head: bytes,
+        body: Sequence[memoryview],
+        timeout_s: float,
+        sent: Callable[[int], None] | None,
     ) -> tuple[socket.socket, http.client.HTTPResponse]:
         """Send on a kept connection, and again on a new one if that was dead; return the response's beginning."""
         origin = (parts.scheme, parts.netloc)
         sock = self._take(origin)
         if sock is not None:
             try:
-                return sock, self._send(sock, method, head, body, timeout_s)
+                return sock, self._send(sock, method, head, body, timeout_s, sent)
             except NotSentError:
                 pass
             except (http.client.RemoteDisconnected, ConnectionError):
                 if method == "POST":
                     raise
         sock = self._dial(parts)
-        return sock, self._send(sock, method, head, body, timeout_s)
+        return sock, self._send(sock, method, head, body, timeout_s, sent)
 
     def _send(
-        self, sock: socket.socket, method: str, head: bytes, body: Sequence[memoryview], timeout_s: float
+        self,
+        sock: socket.socket,
+        method: str,
+        head: bytes,
+        body: Sequence[memoryview],
+        timeout_s: float,
+        sent: Callable[[int], None] | None = None,
     ) -> http.client.HTTPResponse:
         response = _Response(sock, method=method)
         try:
@@ -153,6 +167,8 @@ class Connections:
             try:
                 for chunk in chunks([memoryview(head), *body]):
                     sock.sendall(chunk)
+                    if sent is not None:
+                        sent(len(chunk))
             except OSError as broken:
                 # A server that refuses a body answers and closes before it has read all of it.
                 try:

@@ -196,6 +196,14 @@ class Settings:
             "executor, the limit of all its jobs together. 0 is no limit; the target local has none unless set"
         ),
     )
+    warn_upload_mb: int = _setting(
+        100,
+        kind="int",
+        least=0,
+        most=1_000_000,
+        unit="MB",
+        help="A job on AWS that sends more than this is warned about before its upload; 0 is no warning",
+    )
     send_env: str | None = _setting(
         None,
         pattern=r"[A-Za-z_]\w*( *, *[A-Za-z_]\w*)*",

@@ -31,7 +31,9 @@ def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
     function = unit.function or spec.function
     spec.stager.links_last_s(function.timeout_s)
     payload = json.dumps(_request(spec, unit, attempt_id, waits=True).to_json()).encode()
+    spec.requests.sent(len(payload))
     reply = spec.transport.invoke(InvokeCall(function.name, payload, want_log_tail=True, timeout_s=function.timeout_s))
+    spec.requests.received(len(reply.payload))
     return arrival_of(spec, unit, attempt_id, reply), reply.log_tail
 
 
@@ -71,6 +73,7 @@ def send_document(spec: JobSpec, unit: Unit, document: dict[str, Any]) -> None:
     """
     function = unit.function or spec.function
     payload = json.dumps(document).encode()
+    spec.requests.sent(len(payload))
     spec.transport.invoke(InvokeCall(function.name, payload, kind="Event", timeout_s=function.timeout_s))
 
 

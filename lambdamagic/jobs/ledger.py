@@ -26,6 +26,7 @@ class Ledger:
     def __init__(self, job: Job, clock: Clock) -> None:
         self._job, self._spec, self._clock = job, job.spec, clock
         self._id = job.spec.job_id
+        self._moved = 0, 0
 
     def job_started(self) -> None:
         """Report that it began."""
@@ -111,6 +112,10 @@ class Ledger:
 
     def requests_made(self) -> None:
         """Account for this side's requests to S3 since the last call."""
+        moved = self._spec.requests.moved
+        if moved != self._moved:
+            self._moved = moved
+            self._tell(events.BytesMoved(self._id, *moved))
         made = self._spec.requests.take()
         if made:
             self._charge("s3", made.writes * S3_WRITE_USD + made.reads * S3_READ_USD)

@@ -19,6 +19,7 @@ from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef, signed_te
 from lambdamagic.protocol.reading import listed, read_json, table
 from lambdamagic.protocol.seal import unseal
 from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
+from lambdamagic.storage.requests import payer
 
 #: A blob of at least this size is worth asking for before it is sent: another session may have sent it.
 _ASK_MIN_BYTES = 8 << 20
@@ -351,6 +352,7 @@ class Stager:
         store = self.required()
         self._check_parts(payload, signature, job_id, attempt_id, key)
         body = bytearray(sum(part.size_bytes for part in payload.parts))
+        payer().expect(len(body))
         view = memoryview(body)
         position = 0
         reads = []

@@ -21,11 +21,11 @@ from lambdamagic.magics.details import JobDetails
 from lambdamagic.magics.front import BusySign, replay
 from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.magics.map_prints import MapPrints
+from lambdamagic.magics.on_its_way import OnItsWay
 from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.magics.record import JobRecord, RanMap
 from lambdamagic.magics.remote_errors import interrupted
 from lambdamagic.magics.session import Session
-from lambdamagic.magics.tables import size
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import RunRequest
@@ -40,8 +40,6 @@ from lambdamagic.widgets.showing import DELAY_S, Front, Gate, NoView, Showing, V
 #: What a job waits for that is the first of its kernel.
 STARTING = "starting the embedded Lambda …"
 _TICK_S = 0.1
-#: A program of this size may take more than a second on its way.
-_LARGE_BYTES = 20_000_000
 NOTHING = {"text/html": "", "text/plain": ""}
 #: Stays in the notebook only if the job was never seen to end.
 _UNSEEN = (
@@ -97,7 +95,8 @@ class Card:
         is_single = request.task_count == 1
         self._live = LiveOutput(self.run.job_id, self.details.log, self._logs, is_single=is_single)
         self.left_behind = ""
-        self._busy = BusySign(session.shell)
+        busy = None if is_background else BusySign(session.shell)
+        self._way = OnItsWay(self.run, listener, busy, is_quiet=place.settings.quiet)
         self.gate = Gate(view) if is_background and not isinstance(view, NoView) else None
         self.showing = Showing(self.gate or view, listener, delay_s=0.0 if is_background else DELAY_S)
         note = STARTING if self.opens_slowly else ""
@@ -165,12 +164,18 @@ class Card:
         self.details.function = spec.function.name
         self.remember().function = spec.function.name
 
+    def sending(self) -> None:
+        """Show how far a large program is on its way."""
+        note = self._way.sending()
+        if note and not self._is_background:
+            self.announce(note)
+            self.showing.show()
+
     def tick(self) -> None:
         """Draw what is due."""
+        self._way.tick()
         self.showing.tick()
         self._live.tick()
-        if not self._is_background:
-            self._busy.tick()
         if self._is_background and self.record is not None:
             self.record.progress = self.progress()
 
@@ -215,9 +220,6 @@ class Card:
         """
         if self.opens_slowly:
             self._place.open_target = partial(self._open_shown, self._place.open_target)
-        elif (program := self.run.request.program) is not None and program.frames.size_bytes >= _LARGE_BYTES:
-            self.announce(f"sending {size(program.frames.size_bytes)}")
-            self.showing.show()  # nothing is drawn while it goes
         try:
             self.run.carry(take, between)
         except KeyboardInterrupt as error:

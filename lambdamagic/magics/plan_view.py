@@ -10,9 +10,10 @@ from lambdamagic.capture.source_files import packed
 from lambdamagic.config import Settings
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.staging import Stager
-from lambdamagic.magics.tables import Table, size
+from lambdamagic.magics.tables import Table
 from lambdamagic.runs.files_along import mentioned
 from lambdamagic.runs.variables import names_of
+from lambdamagic.widgets.text import size
 
 
 def plan_table(

@@ -7,12 +7,14 @@ from collections.abc import Collection
 from pathlib import Path
 
 from lambdamagic.capture import CapturePlan, plan_cell, touched_names
-from lambdamagic.config import ResolvedSettings
+from lambdamagic.config import ResolvedSettings, Settings
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.magics.front import tell
 from lambdamagic.magics.parse.source import FUTURES, CellText
 from lambdamagic.magics.remote_errors import shown_in_a_line
 from lambdamagic.magics.session import Session
+from lambdamagic.widgets.text import size
 
 
 def plan_body(
@@ -97,4 +99,19 @@ def ready(
         return resolved, None
     from lambdamagic.magics import first_use
 
+    _warn_of_upload(resolved.settings, program)
     return first_use.ready(session, resolved, program)
+
+
+def _warn_of_upload(settings: Settings, program: Program) -> None:
+    """Say what is large before much is sent over a line that may be slow."""
+    limit, sent = settings.warn_upload_mb * 1_000_000, program.frames.size_bytes
+    if not limit or sent <= limit:
+        return
+    largest = sorted(program.names, key=lambda each: -each.size_bytes)[:2]
+    what = ", ".join(f"{each.name} {size(each.size_bytes)}" for each in largest)
+    tell(
+        f"this job sends {size(sent)} ({what}), except what the bucket has already. Code on Lambda reads large data "
+        f"faster from S3; the setting warn_upload_mb ({settings.warn_upload_mb}) is the limit for this warning",
+        quiet=settings.quiet,
+    )

@@ -95,12 +95,3 @@ def _literal(text: str) -> str:
     from rich.markup import escape as escape_markup
 
     return escape_markup(text)
-
-
-def size(size_bytes: float) -> str:
-    """Return a size as people read it (1 kB = 1,000 bytes)."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000 or unit == "GB":
-            return f"{size_bytes:,.0f} {unit}" if unit == "B" else f"{size_bytes:,.1f} {unit}"
-        size_bytes /= 1000
-    raise AssertionError("unreachable")

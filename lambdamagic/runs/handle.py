@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import Protocol
 
@@ -12,10 +13,13 @@ from lambdamagic.errors import BeforeFailedError, JobCancelledError, LambdaMagic
 from lambdamagic.events import EVERY_JOB, JobFinished, JobQueued, JobState, Listeners, TaskFinished
 from lambdamagic.jobs.job import Arrival, Job, JobSpec, new_job_id
 from lambdamagic.runs.opened import Place
-from lambdamagic.runs.spec import RunRequest, job_spec
+from lambdamagic.runs.spec import RunRequest, fitting_function, job_spec
 
 _EVERY_S = 0.5
 _STOP_S = 2.0
+#: A smaller program is in the bucket before a view could be drawn.
+_SHOWN_BYTES = 1_000_000
+_SENDING_EVERY_S = 0.1
 _ENDS = {"failed": "failed", "cancelled": "was cancelled"}
 
 
@@ -30,6 +34,9 @@ class Follower(Protocol):
 
     def took(self, arrival: Arrival) -> None:
         """Handle an arrival, before its consumer does."""
+
+    def sending(self) -> None:
+        """Hear again and again that a large program is on its way to the bucket."""
 
     def ended(self) -> None:
         """Handle the end, before any waiter does."""
@@ -123,7 +130,7 @@ class Run:
         """
         self._check_cancelled()
         try:
-            spec = job_spec(self.place.resolved, self.place.target, self.request)
+            spec = self._spec()
         except LambdaMagicError as error:
             raise self.place.check(error) from error.__cause__
         if self.request.amend is not None:
@@ -135,6 +142,36 @@ class Run:
             self.job = self.place.start(spec, self.listeners)
             self._state = "running"
         return self.job
+
+    def _spec(self) -> JobSpec:
+        """Put the job together; a large program goes to the bucket in a thread, while the follower shows how far it is.
+
+        The caller waits all the same: the program's buffers are the notebook's own.
+        """
+        resolved, target, program = self.place.resolved, self.place.target, self.request.program
+        if self._follower is None or program is None or program.frames.size_bytes < _SHOWN_BYTES:
+            return job_spec(resolved, target, self.request)
+        # Looked for in this thread, which can ask the user.
+        request = replace(self.request, function=self.request.function or fitting_function(resolved, target, program))
+        made: Future[JobSpec] = Future()
+
+        def make() -> None:
+            try:
+                made.set_result(job_spec(resolved, target, request))
+            except BaseException as error:  # noqa: BLE001  # raised where the run is begun
+                made.set_exception(error)
+
+        threading.Thread(target=make, name="lambdamagic-sending", daemon=True).start()
+        try:
+            while not wait([made], _SENDING_EVERY_S).done:
+                self._follower.sending()
+                self._check_cancelled()
+        except BaseException:
+            # The buffers may change as soon as this returns: the thread must not go on reading them.
+            self.request.transfers.stop(JobCancelledError(f"job {self.job_id} was stopped while it was sent"))
+            wait([made])  # a piece of a megabyte is under way at most, and the connection's own bound is its end
+            raise
+        return made.result()
 
     def _check_cancelled(self) -> None:
         if self.is_cancelled:

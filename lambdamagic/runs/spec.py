@@ -123,6 +123,7 @@ class RunRequest:
         places: Bounds its invocations together with those of other jobs; by default it has its own bound.
         keeps_remote: Whether values that are worth it stay in the bucket.
         job_id: Its id, where that is known already.
+        transfers: Counts what goes to S3 and comes from there, for a view that shows it meanwhile.
         amend: Changes the job that was put together, before it begins.
     """
 
@@ -141,6 +142,7 @@ class RunRequest:
     keeps_remote: bool = False
     job_id: str = ""
     amend: Callable[[JobSpec], JobSpec] | None = None
+    transfers: RequestMeter = field(default_factory=RequestMeter)
 
 
 def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) -> JobSpec:
@@ -161,7 +163,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         raise ConfigError("retry_on has no effect without retries", hint="Set the number: retries=2, or --retries 2")
     program, is_map = request.program, request.kind == "map"
     function = request.function or fitting_function(resolved, target, program)
-    requests = RequestMeter()
+    requests = request.transfers
     mode: Literal["sync", "event", "trigger"] = "sync"
     if settings.mode == "event" or settings.mode == "trigger":
         mode = settings.mode

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from lambdamagic.aws.connections import CHUNK_BYTES
 from lambdamagic.errors import IntegrityError
 from lambdamagic.storage.refusals import ERROR_BODY_BYTES, expect, object_name
-from lambdamagic.storage.requests import MeteredConnections
+from lambdamagic.storage.requests import MeteredConnections, payer
 
 
 class Piece:
@@ -87,6 +87,7 @@ class Piece:
             if not count:
                 raise http.client.IncompleteRead(b"", size - self.position)
             self.position += count
+            payer().received(count)
             if self._progressed is not None:
                 self._progressed(self.position)
         response.read()  # marks the response as finished, so that its connection is kept

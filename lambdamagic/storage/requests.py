@@ -50,12 +50,51 @@ class RequestMeter:
         self._lock = threading.Lock()
         self._writes = self._reads = 0
         self._taken = S3Requests()
+        self._sent = self._received = self._expected = 0
+        self._stopped: Exception | None = None
 
     def add(self, *, writes: int = 0, reads: int = 0) -> None:
         """Count requests."""
         with self._lock:
             self._writes += writes
             self._reads += reads
+
+    def sent(self, count: int) -> None:
+        """Count bytes of bodies that have been handed to the network.
+
+        Raises:
+            Exception: What `stop` was given: nothing more is to be sent.
+        """
+        with self._lock:
+            self._sent += count
+            stopped = self._stopped
+        if stopped is not None:
+            raise stopped
+
+    def stop(self, error: Exception) -> None:
+        """End what is being sent: its thread raises the error."""
+        self._stopped = error
+
+    def expect(self, count: int) -> None:
+        """Note that so many more bytes are about to come."""
+        with self._lock:
+            self._expected += count
+
+    def received(self, count: int) -> None:
+        """Count bytes of bodies that have come."""
+        with self._lock:
+            self._received += count
+
+    @property
+    def expected(self) -> int:
+        """How many bytes were announced, in all."""
+        return self._expected
+
+    @property
+    def moved(self) -> tuple[int, int]:
+        """Bytes of bodies sent and received so far; what is sent a second time counts again."""
+        with self._lock:
+            return self._sent, self._received
 
     @property
     def total(self) -> S3Requests:
@@ -84,6 +123,11 @@ def paid_by(meter: RequestMeter) -> Iterator[None]:
         yield
     finally:
         _payer.reset(token)
+
+
+def payer() -> RequestMeter:
+    """Return the meter of this context."""
+    return _payer.get()
 
 
 def count_operation(operation: str) -> None:
@@ -116,7 +160,8 @@ class MeteredConnections:
         """See `Connections.exchange`. What was sent and lost its answer counts: S3 may have carried it out."""
         status = 0
         try:
-            with self._connections.exchange(method, url, headers=headers, body=body) as response:
+            sent = _payer.get().sent if body else None
+            with self._connections.exchange(method, url, headers=headers, body=body, sent=sent) as response:
                 status = response.status
                 yield response
         except NotSentError:

@@ -48,6 +48,8 @@ class Progress:
     unreported: int = 0
     peak_memory_mb: int = 0
     s3_requests: int = 0
+    sent_bytes: int = 0
+    received_bytes: int = 0
     cost_usd: float = 0.0
     is_billed: bool = True
     errors: Counter[str] = field(default_factory=Counter)
@@ -99,6 +101,7 @@ class ProgressListener:
             events.BatchHandedOver: self._charged,
             events.Charged: self._charged,
             events.TaskFinished: self._finished,
+            events.BytesMoved: self._moved,
             events.JobFinished: self._ended,
         }
 
@@ -152,6 +155,15 @@ class ProgressListener:
     def _charged(self, event: events.BatchHandedOver | events.Charged) -> None:
         # Billed in addition to the tasks; an invoker's run time, memory and cold start say nothing about them.
         self._progress.cost_usd += event.cost_usd
+
+    def _moved(self, event: events.BytesMoved) -> None:
+        self._progress.sent_bytes, self._progress.received_bytes = event.sent, event.received
+
+    def note(self, note: str) -> None:
+        """Say what a job that runs waits for; empty for nothing. For any thread."""
+        with self._lock:
+            if not self._progress.is_over:
+                self._progress.note = note
 
     def _finished(self, event: events.TaskFinished) -> None:
         self._tasks.finished(event)

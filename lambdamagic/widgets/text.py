@@ -20,6 +20,15 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def size(size_bytes: float) -> str:
+    """Return a size as people read it (1 kB = 1,000 bytes)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000 or unit == "GB":
+            return f"{size_bytes:,.0f} {unit}" if unit == "B" else f"{size_bytes:,.1f} {unit}"
+        size_bytes /= 1000
+    raise AssertionError("unreachable")
+
+
 def as_seen(printed: str) -> str:
     """Return what a terminal shows of a text in which lines begin again at carriage returns, as progress bars do."""
     return printed if "\r" not in printed else "\n".join(map(_overwritten, printed.split("\n")))

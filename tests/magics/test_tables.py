@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from lambdamagic.magics.tables import Table, size
+from lambdamagic.magics.tables import Table
+from lambdamagic.widgets.text import size
 
 _TABLE = Table(
     "Jobs", ("job", "what~", "took>"), [("a1", "fit(<X>) [bold]", "1.0 s"), ("b2", "g", "12.0 s")], ["A <note>."]

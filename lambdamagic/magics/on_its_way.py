@@ -1,0 +1,55 @@
+"""What is said of a job whose bytes are on their way: how much, of how much, how fast; and that its kernel is busy."""
+
+from __future__ import annotations
+
+import threading
+
+from lambdamagic.magics.front import BusySign, tell
+from lambdamagic.runs.handle import Run
+from lambdamagic.widgets.progress import ProgressListener
+from lambdamagic.widgets.transfers import Transfer
+
+
+class OnItsWay:
+    """Both ways of one run; used by the thread that waits for it.
+
+    Args:
+        run: The run.
+        listener: Has the note that its view shows.
+        busy: Says that the kernel is busy; None where no cell waits.
+        is_quiet: Whether nothing is to be said beside the view.
+    """
+
+    def __init__(self, run: Run, listener: ProgressListener, busy: BusySign | None, *, is_quiet: bool) -> None:
+        self._run, self._listener, self._busy, self._is_quiet = run, listener, busy, is_quiet
+        self._meter = run.request.transfers
+        self._sent, self._received = Transfer("sending"), Transfer("receiving")
+        self._has_told = False
+        self._before = self._expected = 0
+
+    def sending(self) -> str:
+        """Return how far the program is, if it is time to show it; a cell that does not wait has one line."""
+        if self._busy is not None:
+            self._busy.tick()
+        program = self._run.request.program
+        note = "" if program is None else self._sent.note(self._meter.moved[0], program.frames.size_bytes)
+        is_of_cell = threading.current_thread() is threading.main_thread()
+        if note and self._busy is None and is_of_cell and not self._has_told:
+            self._has_told = True  # its card comes when the cell ends
+            tell(f"{self._run.label}: {note}", quiet=self._is_quiet)
+        return note
+
+    def tick(self) -> None:
+        """Note how far the answers are that come from the bucket."""
+        if self._busy is not None:
+            self._busy.tick()
+        wanted = self._meter.expected - self._expected
+        if not wanted:
+            return
+        received = self._meter.moved[1] - self._before
+        if received >= wanted:
+            self._listener.note("")
+            self._before, self._expected = self._before + wanted, self._expected + wanted
+            self._received = Transfer("receiving")
+        elif note := self._received.note(received, wanted):
+            self._listener.note(note)

@@ -1,0 +1,49 @@
+"""What of a job is on its way: how much, of how much, and how fast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from lambdamagic.widgets.text import size
+
+#: What takes less needs no sign.
+_QUIET_S = 1.0
+#: Between two notes.
+_EVERY_S = 0.3
+#: The rate is that of so many latest seconds.
+_WINDOW_S = 5.0
+
+
+class Transfer:
+    """One way of a job's bytes, from its first look on.
+
+    Args:
+        verb: What is done with the bytes, such as `sending`.
+        monotonic: The clock.
+    """
+
+    def __init__(self, verb: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._verb, self._monotonic = verb, monotonic
+        self._looks: list[tuple[float, int]] = []
+        self._began: float | None = None
+        self._noted = float("-inf")
+
+    def note(self, done: int, total: int) -> str:
+        """Return a line on how far it is; empty while it is too early for one, or too early for the next.
+
+        Args:
+            done: Bytes that have gone.
+            total: Bytes in all.
+        """
+        now = self._monotonic()
+        if self._began is None:
+            self._began = now
+        self._looks = [each for each in self._looks if now - each[0] <= _WINDOW_S] + [(now, done)]
+        if now - self._began < _QUIET_S or now - self._noted < _EVERY_S:
+            return ""
+        self._noted = now
+        since, before = self._looks[0]
+        rate = f" · {size((done - before) / (now - since))}/s" if now > since and done > before else ""
+        percent = min(100, round(100 * done / total)) if total else 100
+        return f"{self._verb} {size(min(done, total))} of {size(total)} · {percent}%{rate}"
