@@ -88,6 +88,10 @@ def _require_known(job: str, group: str) -> None:
 def _print(app: App, line: LogLine) -> None:
     import json
 
+    from lambdamagic.protocol.joblog import DISPLAYS_END
+
+    if line.text.rstrip().endswith(DISPLAYS_END):
+        return  # pictures, for a notebook's page
     at = datetime.fromtimestamp(line.at, UTC)
     if app.out.as_json:
         document = {"at": at.isoformat(), "stream": line.stream, "request": line.request_id or None}

@@ -10,6 +10,7 @@ from lambdamagic.codec.failures import safe_str
 from lambdamagic.errors import InvocationError, LambdaMagicError
 from lambdamagic.jobs.job import Arrival, Job, Unit
 from lambdamagic.jobs.prices import S3_READ_USD, S3_WRITE_USD
+from lambdamagic.protocol.joblog import without_displays
 from lambdamagic.protocol.report import Report, parse_report
 
 _LOG_TAILS_KEPT = 20
@@ -198,5 +199,5 @@ class Ledger:
 
     def _keep_log(self, tail: str) -> None:
         if tail:
-            self._job.log_tails.append(tail)
+            self._job.log_tails.append(without_displays(tail))
             del self._job.log_tails[:-_LOG_TAILS_KEPT]

@@ -176,8 +176,19 @@ class Card:
         self._way.tick()
         self.showing.tick()
         self._live.tick()
+        if self.details.log.displays != self.spot.live:
+            self._show_live()
         if self._is_background and self.record is not None:
             self.record.progress = self.progress()
+
+    def _show_live(self) -> None:
+        """Show what the cell displays while it runs, below its card; the end brings it whole, at its place."""
+        self.spot.live = self.details.log.displays
+        bundle = outputs_bundle([{"display": each} for each in self.spot.live], "", None) or NOTHING
+        if self.spot.has_below:
+            self.spot.show_below(bundle)
+        elif self.spot.is_taken and not self._is_background:
+            self.spot.make_below(bundle)
 
     def took(self, arrival: Arrival) -> None:
         """Note what is known of an arrival."""
@@ -193,6 +204,8 @@ class Card:
             self.left_behind = self._live.left_behind()
         if self.prints is not None and self.prints.is_much and not self._is_background:
             self.showing.show()  # also a quick map's card: it has what the cell does not show
+        if self.spot.live and self.spot.has_below:
+            self.spot.show_below(NOTHING)
         self.showing.close()
         if self.run.is_cancelled:
             self.remember()  # also where it was cancelled before it could begin

@@ -14,6 +14,7 @@ from lambdamagic.magics.job_history import history_table
 from lambdamagic.magics.record import JobRecord
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.tables import Table
+from lambdamagic.protocol.joblog import DISPLAYS_END
 from lambdamagic.widgets import text
 
 HELP = """\
@@ -173,7 +174,7 @@ class Lines:
             found = logs_of_job(job, now=time.time(), function=settings.function if is_aws else None, **where)
         except JobMissingError as error:
             raise UsageError(f"{error.message}. See `%lambda jobs --all`") from None
-        return [line.text for line in found]
+        return [line.text for line in found if not line.text.rstrip().endswith(DISPLAYS_END)]
 
     def _last(self, words: list[str]) -> JobRecord:
         return self._record([])

@@ -6,6 +6,7 @@ that is displayed, of a job without news for a while, and never for more than a 
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from lambdamagic.clock import SystemClock
 from lambdamagic.deploy.function_logs import FunctionLogs, LogLine
 from lambdamagic.errors import FunctionMissingError
-from lambdamagic.protocol.joblog import JOB_LINE
+from lambdamagic.protocol.joblog import DISPLAYS_BEGIN, DISPLAYS_END, JOB_LINE
 from lambdamagic.widgets.actions import OutputLog
 
 #: A job that brings answers needs no log.
@@ -150,11 +151,21 @@ class LiveOutput:
             self._running[line.request_id] = _Invocation("" if self._is_single else head)
             while len(self._running) > _INVOCATIONS:
                 self._running.popitem(last=False)
+        elif line.text.startswith(DISPLAYS_BEGIN):
+            self._take_displays(line.text)
         elif line.request_id in self._running:
             lines = self._running[line.request_id].lines
             if lines and lines[-1].endswith("\r"):
                 lines.pop()  # a line that replaces itself, as a progress bar does
             lines.append(line.text)
+
+    def _take_displays(self, text: str) -> None:
+        try:
+            found = json.loads(text.rstrip().removeprefix(DISPLAYS_BEGIN).removesuffix(DISPLAYS_END))
+        except ValueError:
+            return  # cut by the log; the next line has them all
+        if self._is_single:
+            self._log.displays = found
 
     def _told(self) -> str:
         running = [each for each in self._running.values() if each.lines]

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 #: What is kept of all that a job prints, in characters.
 _LOG_CHARS = 256 * 1024
@@ -75,11 +76,13 @@ class OutputLog:
 
     Attributes:
         now: What those of its invocations have printed so far that have not answered yet; replaced as a whole.
+        displays: What those that are cells display now, as MIME bundles; replaced as a whole.
         is_watched: Whether a page shows it.
     """
 
     def __init__(self, limit_chars: int = _LOG_CHARS) -> None:
         self.now = ""
+        self.displays: list[dict[str, Any]] = []
         self.is_watched = False
         self._limit = limit_chars
         self._lock = threading.Lock()

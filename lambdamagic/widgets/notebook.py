@@ -109,11 +109,13 @@ class DisplayPlace:
 
     Attributes:
         printed: What its jobs have printed and shown below it.
+        live: What its job displays while it runs.
     """
 
     def __init__(self, cell: str = "") -> None:
         self.cell = cell
         self.printed: list[dict[str, Any]] = []
+        self.live: list[dict[str, Any]] = []
         self._handle: Any = None
         self._below: Any = None
 

@@ -51,6 +51,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         own = process_settings.taken(uses, with_defaults=True)
         process_settings.give(header.get("settings", {}))
         before = {**own, **header.get("settings", {})}
+        live = environment.show_live()
         try:
             if error is None:
                 run_code(header["code"], namespace)
@@ -61,6 +62,8 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         except BaseException as raised:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too are the user's to see
             error = environment.failure(raised)
             namespace.pop(header["value_name"] or "", None)
+        finally:
+            live.stop()
         changed = process_settings.changed(before, uses)
         environment.outputs.add_files(watched.entries(options.get("fetch", ())))
         process_settings.give({name: state for name, state in own.items() if name not in _STREAMS})

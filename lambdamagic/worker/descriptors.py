@@ -74,6 +74,11 @@ class LogCopy:
                 self._shown_at = self._monotonic()
                 self._put(_last(rest), b"\r\n")
 
+    def line(self, data: bytes) -> None:
+        """Add a whole line that is not of the stream, without breaking one of it."""
+        with self._lock:
+            self._put(data, b"")
+
     def end(self) -> None:
         """Write what is left: the run is over."""
         with self._lock:

@@ -19,8 +19,10 @@ from typing import Any
 from lambdamagic.codec.failures import ErrorRecord, describe, render
 from lambdamagic.codec.interruption import Interruption
 from lambdamagic.worker import displays
+from lambdamagic.worker.descriptors import LOG_COPIES
 from lambdamagic.worker.displays import make_display
 from lambdamagic.worker.ipython import IPythonSupport
+from lambdamagic.worker.live_displays import LiveDisplays
 from lambdamagic.worker.program import LoadedProgram, builtins_of_a_cell
 from lambdamagic.worker.recorder import CapturedStreams, Outputs
 from lambdamagic.worker.setup_code import SetupCode
@@ -103,6 +105,12 @@ class CellSurroundings:
         last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]  # it is an ast.Expr, seen above
         exec(compile(tree, "<magic>", "exec"), namespace)
         return eval(compile(last, "<magic>", "eval"), namespace)  # noqa: S307  # as above
+
+    def show_live(self) -> LiveDisplays:
+        """Leave in the log from now on what is displayed, until the returned object is stopped."""
+        live = LiveDisplays(LOG_COPIES["stdout"].line, self.outputs.displayed)
+        self.outputs.on_display = live.changed
+        return live
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:

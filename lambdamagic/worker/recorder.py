@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.protocol.bounds import OUTPUT_MAX_CHARS
@@ -33,6 +34,8 @@ class Outputs:
         self._left = limit_chars
         self._dropped = 0
         self._clear_is_due = False
+        #: Called when what is displayed has changed.
+        self.on_display: Callable[[], None] | None = None
 
     def begin_task(self, number: int) -> None:
         """Note with what is written from now on that this task of the chunk wrote it."""
@@ -81,12 +84,18 @@ class Outputs:
                 known = [entry for entry in self.entries if entry.get("transient", {}).get("display_id") == name]
                 for entry in known:
                     entry.update(display=data, metadata=metadata)
-                if known:
-                    return
-            entry = {"display": data, "metadata": metadata}
-            if transient:
-                entry["transient"] = transient
-            self.entries.append({**entry, "update": True} if update else entry)
+            if not (update and name is not None and known):
+                entry = {"display": data, "metadata": metadata}
+                if transient:
+                    entry["transient"] = transient
+                self.entries.append({**entry, "update": True} if update else entry)
+        if self.on_display is not None:
+            self.on_display()
+
+    def displayed(self) -> list[dict[str, Any]]:
+        """Return the MIME bundles of what is displayed now, in order."""
+        with self._lock:
+            return [entry["display"] for entry in self.entries if "display" in entry]
 
     def clear(self, *, wait: bool) -> None:
         """Forget what the cell, or the task that runs, has shown so far; with `wait` as soon as it shows something."""
@@ -95,6 +104,8 @@ class Outputs:
             self._clear_is_due = True
             if not wait:
                 self._clear_if_due()
+        if self.on_display is not None:
+            self.on_display()
 
     def _clear_if_due(self) -> None:
         if self._clear_is_due:

@@ -185,7 +185,7 @@ def all_stacks(main: int) -> str:
     texts = []
     frames = sys._current_frames()
     for ident in sorted(frames, key=lambda ident: ident == main):
-        if names.get(ident) in ("lambdamagic-watchdog", "lambdamagic-output", CANCEL_THREAD):
+        if names.get(ident) in ("lambdamagic-watchdog", "lambdamagic-output", "lambdamagic-displays", CANCEL_THREAD):
             continue
         lines = [
             line

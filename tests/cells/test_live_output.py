@@ -77,3 +77,24 @@ def test_a_progress_bar_is_its_latest_line(notebook, gate):
     live.stop()
     gate.open()
     assert notebook.ok("total").value == 50
+
+
+def test_displays_are_seen_while_the_cell_runs(kernel, gate):
+    """As they are now: what was updated is new, what was cleared is gone; at the end all of it is the cell's."""
+    message = kernel.send(f"""%%lambda
+from IPython.display import HTML
+handle = display('first', display_id=True)
+display(HTML('<b>bold</b>'))
+handle.update('second')
+{gate.code}
+last = 1
+""")
+    gate.reached()
+    kernel.wait_for_text(message, "&#x27;second&#x27;</pre><b>bold</b>")
+    gate.open()
+    replied = kernel.finish(message)
+    assert [bundle["text/plain"] for bundle in replied.bundles("display_data")][-2:] == [
+        "'second'",
+        "<IPython.core.display.HTML object>",
+    ]
+    assert "DISPLAYS" not in kernel.run("%lambda logs").stream("stdout")
