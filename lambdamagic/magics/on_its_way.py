@@ -17,7 +17,7 @@ class OnItsWay:
         run: The run.
         listener: Has the note that its view shows.
         busy: Says that the kernel is busy; None where no cell waits.
-        is_quiet: Whether nothing is to be said beside the view.
+        is_quiet: Whether nothing is to be said in addition to the view.
     """
 
     def __init__(self, run: Run, listener: ProgressListener, busy: BusySign | None, *, is_quiet: bool) -> None:
