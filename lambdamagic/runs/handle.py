@@ -167,7 +167,7 @@ class Run:
                 self._follower.sending()
                 self._check_cancelled()
         except BaseException:
-            # The buffers may change as soon as this returns: the thread must not go on reading them.
+            # The buffers may change as soon as this returns: the thread must not continue to read them.
             self.request.transfers.stop(JobCancelledError(f"job {self.job_id} was stopped while it was sent"))
             wait([made])  # a piece of a megabyte is under way at most, and the connection's own bound is its end
             raise
