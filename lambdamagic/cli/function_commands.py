@@ -95,6 +95,7 @@ def create(
     PATHS are modules and folders of yours to put into it.
     """
     from lambdamagic.deploy.around import surroundings
+    from lambdamagic.deploy.image_registry import image_by_digest
     from lambdamagic.deploy.managed import Functions
     from lambdamagic.deploy.model import FunctionSpec
     from lambdamagic.deploy.packages import check_paths
@@ -108,6 +109,7 @@ def create(
     check_paths(paths)
     source = wheel_source(app, notebooks=notebooks, files=requirement_files, packages=packages)
     access = app.access()
+    spec = image_by_digest(access, spec)
     around = surroundings(access, stack=stack, role=role, bucket=bucket or settings.bucket)
     with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
         package = None if spec.image else _package(app, spec, paths, source, folder=folder)
@@ -202,6 +204,7 @@ def update(
     PATHS replace the modules and folders in it, -r its packages; without them they stay, and its lambdamagic is
     updated to this one.
     """
+    from lambdamagic.deploy.image_registry import image_by_digest
     from lambdamagic.deploy.managed import Functions, Surroundings, spec_of
     from lambdamagic.deploy.packages import check_paths
     from lambdamagic.deploy.refresh import same_packages
@@ -212,7 +215,7 @@ def update(
     access = app.access()
     functions = Functions(access)
     found = functions.find(name)
-    spec = spec_of(found, given)
+    spec = image_by_digest(access, spec_of(found, given))
     around = Surroundings(str(found.facts.configuration.get("Role", "")), bucket or app.settings().settings.bucket)
     with tempfile.TemporaryDirectory(prefix="lambdamagic-") as folder:
         source = wanted or same_packages(access, found, bucket=around.bucket)

@@ -10,6 +10,7 @@ import click
 
 from lambdamagic.cli.app import App, with_common_options
 from lambdamagic.cli.package_options import package_options, wheel_source
+from lambdamagic.errors import LambdaMagicError
 
 if TYPE_CHECKING:
     from lambdamagic.deploy.container_tools import ContainerTool
@@ -86,7 +87,7 @@ def build(
 @image.command()
 @click.argument("name")
 @click.option("--repository", default="lambdamagic", show_default=True, help="The ECR repository; created if missing.")
-@click.option("--as", "tag", metavar="TAG", help="The tag in ECR; by default the image's own.")
+@click.option("--as", "tag", metavar="TAG", help="The tag in ECR; by default the image's own and its content's digest.")
 @_engine
 @_storage
 @with_common_options
@@ -94,22 +95,45 @@ def push(
     app: App, name: str, repository: str, tag: str | None, engine: str | None, engine_options: tuple[str, ...]
 ) -> None:
     """Push an image to ECR: make the repository, sign in, tag, push; print the URI that a function is made of."""
-    from lambdamagic.deploy.image_registry import ecr_login, ensure_repository, push_image
-    from lambdamagic.deploy.images import inspect_image
+    from lambdamagic.deploy.image_registry import (
+        ecr_login,
+        ensure_repository,
+        push_image,
+        pushed_before,
+        remove_unused,
+    )
+    from lambdamagic.deploy.images import image_id, inspect_image
     from lambdamagic.deploy.pushed import note_pushed
 
     tool = _found(engine, engine_options)
     holdings = inspect_image(tool, name).holdings  # what is pushed must be one of ours
     access = app.access()
     uri = ensure_repository(access, repository)
-    own_tag = name.rpartition("/")[2].partition(":")[2] or "latest"
-    pushed = push_image(
-        tool, name, f"{uri}:{tag or own_tag}", login=ecr_login(access), on_line=lambda line: app.out.note(f"  {line}")
-    )
+    if tag is None:
+        # Named for its content: tags of a repository may be immutable, and a function is made of the digest anyway.
+        own_tag = name.rpartition("/")[2].partition(":")[2] or "latest"
+        tag = f"{own_tag[:100]}-{image_id(tool, name)[:12]}"
+        digest = pushed_before(access, repository, tag)
+    else:
+        digest = None
+    if digest is not None:
+        pushed = f"{uri}@{digest}"
+        app.out.note(f"{repository}:{tag} was pushed before")
+    else:
+        pushed = push_image(
+            tool, name, f"{uri}:{tag}", login=ecr_login(access), on_line=lambda line: app.out.note(f"  {line}")
+        )
     try:
         note_pushed(pushed, holdings)
     except OSError as error:  # the image is pushed, and its URI must be shown
         app.out.note(f"could not record the image's packages, so functions do not publish them: {error}")
+    try:
+        removed = remove_unused(access, repository)
+    except LambdaMagicError as error:
+        app.out.note(f"unused images stay in {repository}: {error.message}")
+    else:
+        if removed:
+            app.out.note(f"removed {len(removed)} images that no function uses from {repository}")
     if app.out.as_json:
         app.out.document({"image": name, "uri": pushed})
     else:

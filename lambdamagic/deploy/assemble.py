@@ -11,6 +11,7 @@ from typing import Any
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.code import PackagedCode
 from lambdamagic.deploy.deployment import Deployment
+from lambdamagic.deploy.image_registry import image_by_digest
 from lambdamagic.deploy.model import StackSpec
 from lambdamagic.deploy.packages import LambdaPlatform, WheelSource, build_package
 from lambdamagic.deploy.pushed import image_variables
@@ -48,6 +49,7 @@ def assemble(
     remembered = Deployment.remembered(access, name)
     spec = _with_trigger_key(StackSpec.changed(remembered, **given), remembered)
     if spec.function.image is not None:
+        spec = replace(spec, function=image_by_digest(access, spec.function))
         return _with_image_holdings(spec, name), None
     if not source:
         source = WheelSource(requirements=spec.requirements, constraints=spec.versions if spec.requirements else ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import threading
@@ -29,9 +28,9 @@ from lambdamagic.limits import AWS_LAMBDA, AWS_MANAGED_INSTANCES, ComputeLimits
 from lambdamagic.protocol.batch import INVOKER_VARIABLE
 from lambdamagic.protocol.bounds import EVENT_AGE_S
 from lambdamagic.protocol.holdings import VARIABLE
+from lambdamagic.protocol.keys import variant_prefix
 
 ROLE_NAME = "lambdamagic-function"
-NAME_MAX_CHARS = AWS_LAMBDA.function_name_chars.most
 _READY_TIMEOUT_S = 180.0
 
 # On this machine a function may do what its user may, so also all of the embedded Lambda's services.
@@ -44,11 +43,7 @@ _ASSUME_ROLE = {
 
 def variant_name(base: str, memory_mb: int, timeout_s: int, python: str) -> str:
     """Return the name of the function of one size; pure, so that every session finds the same one."""
-    suffix = f"-py{python.replace('.', '')}-{memory_mb}mb-{timeout_s}s"
-    if len(base) + len(suffix) > NAME_MAX_CHARS:
-        digest = hashlib.sha256(base.encode()).hexdigest()[:6]
-        base = f"{base[: NAME_MAX_CHARS - len(suffix) - 7]}-{digest}"
-    return base + suffix
+    return f"{variant_prefix(base)}-py{python.replace('.', '')}-{memory_mb}mb-{timeout_s}s"
 
 
 class FunctionMaker:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import base64
 import json
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.aws_calls import explained
 from lambdamagic.deploy.container_tools import ContainerTool
-from lambdamagic.errors import ImageError
+from lambdamagic.deploy.model import FunctionSpec
+from lambdamagic.errors import ImageError, ImageMissingError
 
 TAGS = [{"Key": "lambdamagic", "Value": "repository"}]
+
+#: The latest images of a repository, which stay without a function: one may be made of them.
+KEPT_IMAGES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,89 @@ def ensure_repository(access: AwsAccess, name: str) -> str:
             policy = json.dumps(pull_policy(found["repositoryArn"]))
             ecr.set_repository_policy(repositoryName=name, policyText=policy)
     return str(found["repositoryUri"])
+
+
+def pushed_before(access: AwsAccess, repository: str, tag: str) -> str | None:
+    """Return the digest of the image that has a tag in a repository of this account, or None.
+
+    Raises:
+        TargetError: These credentials may not look.
+    """
+    with explained(f"look for {repository}:{tag}"), closing(access.client("ecr")) as ecr:
+        try:
+            found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
+        except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
+            return None
+    return str(found[0]["imageDigest"]) if found else None
+
+
+def by_digest(access: AwsAccess, uri: str) -> str:
+    """Return an image's URI by its digest, for a tag in ECR of this account and region, else the URI as it is.
+
+    Lambda resolves a tag when a function is made or changed, and not again ("CreateFunction", `ImageUri`).
+
+    Raises:
+        ImageMissingError: The repository has no such tag.
+        TargetError: These credentials may not look.
+    """
+    server, _, rest = uri.partition("/")
+    repository, _, tag = rest.rpartition(":")
+    if "@" in uri or not repository or f".dkr.ecr.{access.region}." not in server:
+        return uri
+    digest = pushed_before(access, repository, tag)
+    if digest is None:
+        raise ImageMissingError(f"there is no image {uri}", hint="Push it: `lambdamagic image push`")
+    return f"{server}/{repository}@{digest}"
+
+
+def image_by_digest(access: AwsAccess, spec: FunctionSpec) -> FunctionSpec:
+    """Return a function's spec with its image, if it has one, by its digest; see `by_digest`."""
+    return spec if spec.image is None else replace(spec, image=by_digest(access, spec.image))
+
+
+def remove_unused(access: AwsAccess, repository: str, *, keep: int = KEPT_IMAGES) -> list[str]:
+    """Delete the images of a repository that no function of this account and region uses; return their digests.
+
+    A lifecycle policy cannot do it: it does not know which image a function runs.
+
+    Args:
+        access: The account.
+        repository: A repository that `ensure_repository` or a deployment made; another one is left as it is.
+        keep: So many of the latest images stay in any case.
+
+    Raises:
+        TargetError: These credentials may not.
+    """
+    with (
+        explained(f"remove unused images from {repository}"),
+        closing(access.client("ecr")) as ecr,
+        closing(access.client("lambda")) as lambda_,
+    ):
+        found = ecr.describe_repositories(repositoryNames=[repository])["repositories"][0]
+        if TAGS[0] not in ecr.list_tags_for_resource(resourceArn=found["repositoryArn"])["tags"]:
+            return []
+        pages = ecr.get_paginator("describe_images").paginate(repositoryName=repository)
+        images = [each for page in pages for each in page["imageDetails"]]
+        versions = lambda_.get_paginator("list_functions").paginate(FunctionVersion="ALL")
+        functions = [each for page in versions for each in page["Functions"] if each.get("PackageType") == "Image"]
+        used = {digest for each in functions for digest in _digests_of(lambda_, each)}
+        images.sort(key=lambda image: image["imagePushedAt"], reverse=True)
+        unused = [image["imageDigest"] for image in images[keep:] if image["imageDigest"] not in used]
+        for start in range(0, len(unused), 100):  # "BatchDeleteImage", ECR API reference
+            ids = [{"imageDigest": digest} for digest in unused[start : start + 100]]
+            ecr.batch_delete_image(repositoryName=repository, imageIds=ids)
+    return unused
+
+
+def _digests_of(lambda_: Any, function: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the digests by which a function from an image may be known."""
+    # Of an image CodeSha256 is the digest ("FunctionConfiguration", Lambda API reference).
+    yield f"sha256:{function.get('CodeSha256')}"
+    with suppress(lambda_.exceptions.ClientError):  # a function that these credentials may not look at
+        code = lambda_.get_function(FunctionName=function["FunctionArn"])["Code"]
+        for uri in (code.get("ImageUri"), code.get("ResolvedImageUri")):
+            if uri and "@" in uri:
+                yield uri.rpartition("@")[2]
 
 
 def pull_policy(repository_arn: str) -> dict[str, object]:

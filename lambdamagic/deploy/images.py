@@ -149,6 +149,7 @@ def _build(
     arguments: dict[str, str],
     on_line: Callable[[str], None] | None,
 ) -> None:
+    _let_all_read(folder)
     command = ["build", *engine.isolation, "--platform", _PLATFORMS[platform.arch], "-t", name]
     if engine.name in ("buildah", "podman"):
         command += ["--layers", "--format", "docker"]
@@ -159,6 +160,29 @@ def _build(
         if file is not None:
             command += ["--secret", f"id={key},src={file}"]
     engine.run([*command, str(folder)], doing=f"build the image {name}", on_line=on_line)
+
+
+def _let_all_read(folder: Path) -> None:
+    """Have every user read what is copied into the image: COPY keeps modes, and Lambda's user is not its owner."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            is_run = path.is_dir() or mode & 0o100
+            path.chmod(mode | (0o555 if is_run else 0o444))
+
+
+def image_id(engine: ContainerTool, name: str) -> str:
+    """Return what stands for an image's content: the digest of its configuration, as hexadecimal text.
+
+    Raises:
+        ImageError: It is not there.
+    """
+    what = (
+        ["inspect", "--type", "image", "--format", "{{.FromImageID}}"]
+        if engine.name == "buildah"
+        else ["image", "inspect", "--format", "{{.Id}}"]
+    )
+    return engine.run([*what, name], doing=f"identify the image {name}").strip().rpartition(":")[2]
 
 
 def _pip_configuration() -> Path | None:
@@ -239,4 +263,12 @@ def _size(engine: ContainerTool, name: str) -> int:
     return int(engine.run(["image", "inspect", "--format", "{{.Size}}", name], doing=f"measure the image {name}"))
 
 
-__all__ = ["Image", "build_derived_image", "build_handler_image", "inspect_image", "recipe_folder", "write_context"]
+__all__ = [
+    "Image",
+    "build_derived_image",
+    "build_handler_image",
+    "image_id",
+    "inspect_image",
+    "recipe_folder",
+    "write_context",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lambdamagic.deploy.model import INVOKER_HANDLER, INVOKER_TAG, StackSpec
+from lambdamagic.deploy.policies import variants_arn
 from lambdamagic.deploy.resources import (
     layer_id,
     log_group,
@@ -40,7 +41,7 @@ def _role(spec: StackSpec) -> Json:
         "Sid": "InvokeItsFunction",
         "Effect": "Allow",
         "Action": "lambda:InvokeFunction",
-        "Resource": [{"Fn::Sub": function}, {"Fn::Sub": f"{function}-py3*"}],
+        "Resource": [{"Fn::Sub": function}, {"Fn::Sub": variants_arn(function)}],
     }
     properties: Json = {
         "Description": f"Permissions of the function {spec.invoker_name}: invoke {spec.name}, and log",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,6 +195,8 @@ class Functions:
                 lambda_.update_function_configuration(**wanted)
                 wait_until_ready(lambda_, spec.name, self._clock)
                 changed.append("configuration")
+                if "Layers" in wanted:
+                    self._delete_layers(lambda_, found, keep=wanted["Layers"])
         return tuple(changed)
 
     def check_deletable(self, name: str) -> ManagedFunction:
@@ -219,11 +221,22 @@ class Functions:
         with explained(f"delete the function {name}", function=name), client(self._access, "lambda") as lambda_:
             lambda_.delete_function(FunctionName=name)
             deleted.append(name)
-            for layer in found.facts.configuration.get("Layers") or ():
-                arn, _, version = layer["Arn"].rpartition(":")
-                if arn.rpartition(":")[2].startswith((f"{name}-agent-", f"{name}-packages-")):
-                    lambda_.delete_layer_version(LayerName=arn, VersionNumber=int(version))
-                    deleted.append(layer["Arn"])
+            deleted += self._delete_layers(lambda_, found)
+        return deleted
+
+    @staticmethod
+    def _delete_layers(lambda_: Any, found: ManagedFunction, *, keep: Sequence[str] = ()) -> list[str]:
+        """Delete a function's own layers that it no longer uses: they count for the account's 75 GB of code.
+
+        A variant that still has one keeps its access ("Deleting a layer version", Lambda Developer Guide).
+        """
+        name, deleted = found.facts.name, []
+        for layer in found.facts.configuration.get("Layers") or ():
+            arn, _, version = layer["Arn"].rpartition(":")
+            is_own = arn.rpartition(":")[2].startswith((f"{name}-agent-", f"{name}-packages-"))
+            if is_own and layer["Arn"] not in keep:
+                lambda_.delete_layer_version(LayerName=arn, VersionNumber=int(version))
+                deleted.append(layer["Arn"])
         return deleted
 
     def _wanted(self, spec: FunctionSpec, package: Package | None, around: Surroundings) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.deploy.model import CODE_PREFIX, INVOKER_SUFFIX, TRIGGER_PREFIX
-from lambdamagic.protocol.keys import PREFIX, graphs_prefix
+from lambdamagic.protocol.keys import PREFIX, graphs_prefix, variant_prefix
 
 Json = dict[str, Any]
 
@@ -47,7 +47,7 @@ def user_policy(
                 "lambda:InvokeFunction",
             ],
             # With a pattern: its variants in other sizes.
-            "Resource": [arn, f"{arn}-py3*", *([arn + INVOKER_SUFFIX] if has_invoker else [])],
+            "Resource": [arn, variants_arn(arn), *([arn + INVOKER_SUFFIX] if has_invoker else [])],
         },
         {
             "Sid": "KeepValuesAndResults",
@@ -158,8 +158,14 @@ def invoker_policy(*, partition: str, region: str, account_id: str, function: st
     where = {"partition": partition, "region": region, "account_id": account_id}
     arn = f"arn:{partition}:lambda:{region}:{account_id}:function:{function}"
     own = role_policy(**where, function=function + INVOKER_SUFFIX)
-    own["Statement"].append(_allow("InvokeItsFunction", "lambda", "InvokeFunction", [arn, f"{arn}-py3*"]))
+    own["Statement"].append(_allow("InvokeItsFunction", "lambda", "InvokeFunction", [arn, variants_arn(arn)]))
     return own
+
+
+def variants_arn(function_arn: str) -> str:
+    """Return the pattern of the ARNs of a function's variants in other sizes."""
+    head, _, name = function_arn.rpartition(":")
+    return f"{head}:{variant_prefix(name)}-py3*"
 
 
 def deployer_policy(*, partition: str, region: str, account_id: str, name: str, kms_key: str | None = None) -> Json:
@@ -243,7 +249,7 @@ def deployer_policy(*, partition: str, region: str, account_id: str, name: str, 
                 "Repository",
                 "ecr",
                 "BatchCheckLayerAvailability BatchDeleteImage BatchGetImage CompleteLayerUpload CreateRepository "
-                "DeleteLifecyclePolicy DeleteRepository DescribeRepositories GetDownloadUrlForLayer "
+                "DeleteLifecyclePolicy DeleteRepository DescribeImages DescribeRepositories GetDownloadUrlForLayer "
                 "GetLifecyclePolicy GetRepositoryPolicy InitiateLayerUpload ListTagsForResource PutImage "
                 "PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy SetRepositoryPolicy "
                 "TagResource UntagResource UploadLayerPart",

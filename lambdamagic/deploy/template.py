@@ -275,8 +275,14 @@ def _repository(spec: StackSpec) -> Json:
     rules = [
         {
             "rulePriority": 1,
-            "description": "Keep the last five images",
-            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 5},
+            # Not by number: it does not know which image a function runs. `image push` removes what no function uses.
+            "description": "Remove images without a tag, which interrupted pushes leave",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": 14,
+            },
             "action": {"type": "expire"},
         }
     ]

@@ -9,6 +9,7 @@ import secrets
 PREFIX = "lambdamagic"
 _MAX_DIGITS = 15
 _SPREAD_DIGITS = 4
+_VARIANT_BASE_CHARS = 64 - 20
 
 
 def blob_key(sha256: str) -> str:
@@ -146,6 +147,17 @@ def read_trigger_key(key: str, function: str) -> tuple[str, str]:
 def triggered_job_key(trigger_secret: bytes, job_id: str) -> bytes:
     """Return the key of a job whose requests are in the bucket: derived, so that it is stored nowhere."""
     return hmac.digest(trigger_secret, f"lambdamagic job {job_id}".encode(), "sha256")
+
+
+def variant_prefix(base: str) -> str:
+    """Return what the names of a function's variants begin with, whatever their size: policies name it.
+
+    The longest suffix has 20 characters (`-py314-32768mb-5400s`), a function's name 64 ("CreateFunction", Lambda API
+    reference).
+    """
+    if len(base) <= _VARIANT_BASE_CHARS:
+        return base
+    return f"{base[: _VARIANT_BASE_CHARS - 7]}-{hashlib.sha256(base.encode()).hexdigest()[:6]}"
 
 
 def live_key(job_id: str, attempt_id: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,15 +12,15 @@ from lambdamagic.codec.encode import pack_numbers
 from lambdamagic.codec.failures import safe_str
 from lambdamagic.codec.frames import Frames
 from lambdamagic.errors import LambdaMagicError, ProtocolError
-from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import MARK, TELL, Live, Request, Response, TaskSummary
 from lambdamagic.protocol.joblog import job_line
 from lambdamagic.protocol.seal import seal
 from lambdamagic.worker.account import Account
-from lambdamagic.worker.blobs import BlobCache, deliver
+from lambdamagic.worker.blobs import BlobCache
 from lambdamagic.worker.cell_body import run_cell
 from lambdamagic.worker.execution import CellSurroundings
+from lambdamagic.worker.fitting import fit_answer
 from lambdamagic.worker.mapper import Chunk
 from lambdamagic.worker.memory import Memory
 from lambdamagic.worker.program import LoadedProgram
@@ -33,8 +32,6 @@ from lambdamagic.worker.this_environment import importable_serializers, variable
 from lambdamagic.worker.trigger import is_notification, requests_of
 from lambdamagic.worker.watchdog import Interrupted, Watchdog
 
-#: Outputs (pictures, long logs) above this do not ride in the answer's JSON but in the payload's last frame.
-OUTPUTS_INLINE_MAX_BYTES = 256 * 1024
 _STORE_MARGIN_S = 0.5
 
 
@@ -127,7 +124,7 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account
         response = _with(response, detail=run.stacks)
     user_ms = (time.perf_counter() - user_began) * 1000
     try:
-        response = _deliver(response, frames, request, left_s=_left_s(context))
+        response = fit_answer(response, frames, request, left_s=_left_s(context))
     except LambdaMagicError as error:
         # Paid for, and not to be paid for again: the client does not repeat what it learns of in these words.
         response = _lost(here, error)
@@ -197,36 +194,9 @@ def _left_s(context: Any) -> float:
     return float(context.get_remaining_time_in_millis()) / 1000 - _STORE_MARGIN_S
 
 
-def _deliver(response: Response, frames: Frames | None, request: Request, *, left_s: float) -> Response:
-    """Put payload and outputs where they fit."""
-    segments: list[Any] = [] if frames is None else list(frames.segments)
-    outputs = response.outputs
-    text = json.dumps(outputs) if outputs else ""
-    if len(text) > OUTPUTS_INLINE_MAX_BYTES:
-        segments.append(text.encode())
-        response = _with(response, outputs=[{"in_last_frame": True}])
-    if not segments:
-        return response
-    payload, signature = deliver(segments, request, left_s=left_s)
-    answered = _with(response, payload=payload, signature=signature)
-    if not payload.parts and payload.size_bytes * 4 // 3 > AWS_LAMBDA.sync_payload_bytes.most:
-        return _with(
-            answered, payload=None, status="refused", error_kind="ResultError", detail=_too_large(payload.size_bytes)
-        )
-    return answered
-
-
 def _lost(here: dict[str, Any], error: LambdaMagicError) -> Response:
     detail = f"the code ran, and its result could not be stored: {error.message}"
     return Response(here, "refused", detail=detail, error_kind="AnswerLostError")
-
-
-def _too_large(size_bytes: int) -> str:
-    return (
-        f"the result is {size_bytes / 1e6:.1f} MB, Lambda's answers hold "
-        f"{AWS_LAMBDA.sync_payload_bytes.most / 1024**2:.0f} MB, and there is no bucket to stage it in; "
-        "configure a bucket (LAMBDAMAGIC_BUCKET)"
-    )
 
 
 def _with(response: Response, **changes: Any) -> Response:

@@ -75,7 +75,9 @@ def _is_own(function: str, own: str) -> bool:
     """Return whether a name is that of the invoker's own function or of a variant, as `variant_name` makes them."""
     import re
 
-    return function == own or re.fullmatch(re.escape(own) + r"-py3\d+-\d+mb-\d+s", function) is not None
+    from lambdamagic.protocol.keys import variant_prefix
+
+    return function == own or re.fullmatch(re.escape(variant_prefix(own)) + r"-py3\d+-\d+mb-\d+s", function) is not None
 
 
 def _send_all(batch: Batch, deadline: float) -> tuple[Fate, ...]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,8 @@ import pytest
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import Settings
 from lambdamagic.deploy.functions import variant_name
-from lambdamagic.deploy.model import HANDLER
+from lambdamagic.deploy.managed import Functions, Surroundings
+from lambdamagic.deploy.model import HANDLER, FunctionSpec
 from lambdamagic.deploy.packages import (
     LambdaPlatform,
     Package,
@@ -23,13 +27,16 @@ from lambdamagic.deploy.packages import (
     publish_holdings,
     publish_layer,
 )
+from lambdamagic.deploy.policies import invoker_policy, user_policy
 from lambdamagic.deploy.variants import TAG, variants_of
+from lambdamagic.deploy.zips import facts_of
 from lambdamagic.errors import ConfigError, PackageError, TargetError, VersionMismatchError
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
 from lambdamagic.pythons import python_here
 from lambdamagic.targets.aws_target import AwsTarget
 from lambdamagic.targets.target import FunctionWish
+from lambdamagic.worker.invoker import _is_own
 from tests.deploy.image_functions import MANIFEST
 
 HERE = python_here()
@@ -244,10 +251,50 @@ def test_other_protocol_and_python_are_told_before_a_job(open_target: Any, acces
         client.update_function_configuration(FunctionName="base", Environment=before["Environment"])
 
 
+def test_an_update_removes_the_layers_that_it_replaces(access: AwsAccess, package: Package, tmp_path: Path) -> None:
+    """They count for the account's 75 GB of code; layers of others and the new ones stay."""
+    layers = tuple(replace(layer, name=f"layered-{layer.kind}-x") for layer in package.layers)
+    changed = tmp_path / "changed.zip"
+    changed.write_bytes(layers[0].zip.path.read_bytes())
+    with zipfile.ZipFile(changed, "a") as archive:
+        archive.writestr("python/more.txt", "more")
+    after = (replace(layers[0], zip=facts_of(changed)), *layers[1:])
+    with closing(access.client("iam")) as iam, closing(access.client("lambda")) as client:
+        role = iam.create_role(RoleName="layered", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        functions, around = Functions(access), Surroundings(role, None)
+        spec = FunctionSpec(name="layered", python=HERE)
+        functions.create(spec, replace(package, layers=layers), around)
+        old = client.list_layer_versions(LayerName=layers[0].name)["LayerVersions"]
+        assert functions.update(spec, replace(package, layers=after), around, with_code=False) == ("configuration",)
+        new = client.list_layer_versions(LayerName=layers[0].name)["LayerVersions"]
+        used = [each["Arn"] for each in client.get_function_configuration(FunctionName="layered")["Layers"]]
+    assert len(old) == len(new) == 1 and old != new
+    assert new[0]["LayerVersionArn"] in used
+
+
 def test_names_fit_and_stay_apart() -> None:
     """A name has 64 characters at most; what is cut off tells bases apart."""
     names = {variant_name(base, 10240, 900, "3.12") for base in ("b" * 64, "b" * 63 + "c", "short")}
-    assert len(names) == 3 and max(map(len, names)) == 64
+    assert len(names) == 3 and max(map(len, names)) <= 64
+
+
+@pytest.mark.parametrize("length", [1, 30, 44, 45, 60, 64])
+def test_names_match_what_the_policies_name(length: int) -> None:
+    """Also where the name is cut: the user's policy and the invoker's know it, in the smallest and the largest size."""
+    base = "b" * length
+    where = {"partition": "aws", "region": "eu-central-1", "account_id": "123456789012"}
+    patterns = [
+        user_policy(**where, function=base, bucket="bucket")["Statement"][0]["Resource"],
+        invoker_policy(**where, function=base)["Statement"][-1]["Resource"],
+    ]
+    for memory_mb, timeout_s in ((128, 1), (32768, 5400)):
+        name = variant_name(base, memory_mb, timeout_s, "3.14")
+        assert len(name) <= 64
+        arn = f"arn:aws:lambda:eu-central-1:123456789012:function:{name}"
+        for pattern in patterns:
+            assert any(fnmatchcase(arn, each) for each in pattern)
+        assert _is_own(name, base)
+        assert not _is_own(name, base + "x")
 
 
 def _zip() -> bytes:
