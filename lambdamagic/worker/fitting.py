@@ -86,7 +86,7 @@ def _cut(outputs: list[dict[str, Any]], most_bytes: int) -> list[dict[str, Any]]
             left -= size
             continue
         if "stream" in output:
-            kept.append({**output, "text": output["text"][: left // 6]})  # a character takes up to six bytes
+            kept.append({**output, "text": output["text"][: left // 6]})  # one character can need six bytes
         more = len(outputs) - number
         note = f"\n[the answer had no room for the rest of the output ({more} part{'s' * (more > 1)} left out)]\n"
         kept.append({"stream": "stderr", "text": note})
