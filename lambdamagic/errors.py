@@ -277,7 +277,13 @@ class EnvironmentDiedError(InvocationError):
 
 
 class InvocationLostError(InvocationError):
-    """The connection broke after the request was sent; whether the code ran is unknown."""
+    """The connection broke after the request was sent; whether the code ran is unknown.
+
+    Attributes:
+        silent_s: How long after the request was sent a synchronous call was lost, in seconds; 0 for other modes.
+    """
+
+    silent_s = 0.0
 
 
 class AnswerNotTrustedError(InvocationLostError, IntegrityError):

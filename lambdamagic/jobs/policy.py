@@ -21,6 +21,11 @@ from lambdamagic.errors import (
     UnreachableError,
 )
 
+#: Proxies and load balancers take a connection for idle after a minute or more; half of it is beyond any accident.
+_IDLE_S = 30.0
+#: How far two times of silence may be apart, as a part of the first.
+_SAME = 0.1
+
 
 @dataclass(frozen=True)
 class RetryPolicy:
@@ -63,6 +68,8 @@ class AttemptHistory:
     not_ready: int = 0
     not_ready_since: float | None = None
     user_errors: int = 0
+    lost_after_s: float = 0.0
+    is_cut: bool = False
 
 
 def wait_before_retry(
@@ -84,13 +91,23 @@ def wait_before_retry(
         allowed = max(policy.deaths, retries)
         return backoff_s(policy, history.deaths, jitter) if history.deaths <= allowed else None
     if isinstance(error, InvocationLostError):
-        return backoff_s(policy, history.losses, jitter) if history.losses <= policy.losses else None
+        bears = history.losses <= policy.losses and not history.is_cut
+        return backoff_s(policy, history.losses, jitter) if bears else None
     if isinstance(error, NotReadyError):
         since = history.not_ready_since if history.not_ready_since is not None else now
         return backoff_s(policy, history.not_ready, jitter) if now - since <= policy.ready_patience_s else None
     if isinstance(error, UnreachableError):
         return backoff_s(policy, history.unreachable, jitter) if history.unreachable <= policy.unreachable else None
     return None
+
+
+def explain_cut(error: InvocationLostError) -> None:
+    """Add the cause, and what to do about it, to the error of an invocation that will not be sent again."""
+    error.message += (
+        f". The connection was closed after {error.silent_s:.0f} s without a byte, as the one before it: a proxy or "
+        "firewall on the way closes connections that it considers idle"
+    )
+    error.hint = "Use --mode event, which holds no connection while the code runs (it needs a bucket)"
 
 
 def wants_retry(policy: RetryPolicy, kinds: tuple[str, ...]) -> bool:
@@ -143,6 +160,10 @@ def note(history: AttemptHistory, error: Exception, now: float) -> None:
         history.deaths += 1
     elif isinstance(error, InvocationLostError):
         history.losses += 1
+        before_s, history.lost_after_s = history.lost_after_s, error.silent_s
+        # The same silence twice is no accident: something on the way closes connections that it takes for idle, and
+        # would do so each time.
+        history.is_cut = before_s >= _IDLE_S and abs(error.silent_s - before_s) <= _SAME * before_s
     elif isinstance(error, NotReadyError):
         history.not_ready += 1
         if history.not_ready_since is None:

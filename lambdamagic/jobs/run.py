@@ -40,6 +40,7 @@ from lambdamagic.jobs.places import Places
 from lambdamagic.jobs.policy import (
     AttemptHistory,
     bears_throttling,
+    explain_cut,
     larger_memory_mb,
     note,
     wait_before_retry,
@@ -328,7 +329,10 @@ class JobRun:
         return arrival
 
     def _failed(self, unit: Unit, attempt_id: str, error: LambdaMagicError, began: float) -> None:
-        self._ledger.died(unit, attempt_id, error, elapsed_s=self._clock.monotonic() - began)
+        elapsed_s = self._clock.monotonic() - began
+        if isinstance(error, InvocationLostError) and self.spec.mode == "sync":
+            error.silent_s = elapsed_s
+        self._ledger.died(unit, attempt_id, error, elapsed_s=elapsed_s)
         self._ledger.requests_made()
         self._check_budget()
 
@@ -412,6 +416,8 @@ class JobRun:
                 unit.tasks, error.message, attempt_id=attempt_id, may_have_run=may_have_run, wait_s=wait_s
             )
             return wait_s
+        if isinstance(error, InvocationLostError) and flight.history.is_cut:
+            explain_cut(error)
         # A unit's own program that cannot be read concerns no other unit, nor does a call that was never accepted.
         of_its_own = ProtocolError, ThrottledError
         is_its_own = isinstance(error, _OF_ITS_TASKS) or (unit.program is not None and isinstance(error, of_its_own))

@@ -13,7 +13,15 @@ from lambdamagic.errors import (
     OutOfMemoryError,
     ThrottledError,
 )
-from lambdamagic.jobs.policy import AttemptHistory, RetryPolicy, backoff_s, bears_throttling, note, wait_before_retry
+from lambdamagic.jobs.policy import (
+    AttemptHistory,
+    RetryPolicy,
+    backoff_s,
+    bears_throttling,
+    explain_cut,
+    note,
+    wait_before_retry,
+)
 
 
 def _waits(policy, error, times, now=0.0):
@@ -49,6 +57,27 @@ def test_the_users_failures_are_tried_again_only_if_asked(error):
     """By `--retries`."""
     assert _waits(RetryPolicy(), error, 1) == [None]
     assert [wait is None for wait in _waits(RetryPolicy(user_errors=2), error, 3)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("silences", "sent"),
+    [([60.0, 60.4, 60.1], 2), ([350.0, 340.0], 2), ([3.0, 3.0, 3.0, 3.0, 3.0, 3.0], 5), ([60.0, 200.0, 31.0, 90.0], 4)],
+)
+def test_a_connection_that_is_cut_after_the_same_silence_is_not_tried_again(silences, sent):
+    """A proxy closes each in its turn, and each is billed; short and various losses are chance, and are tried again."""
+    policy, history = RetryPolicy(losses=4), AttemptHistory()
+    times = 0
+    for silent_s in silences:
+        times += 1
+        error = InvocationLostError("gone")
+        error.silent_s = silent_s
+        note(history, error, 0.0)
+        if wait_before_retry(policy, error, history, now=0.0, jitter=1.0) is None:
+            break
+    assert times == sent
+    if history.is_cut:
+        explain_cut(error)
+        assert "--mode event" in str(error) and "proxy" in str(error)
 
 
 def test_a_function_that_sleeps_is_waited_for_three_minutes():
