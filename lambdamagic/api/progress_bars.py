@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lambdamagic.events import JobQueued
+from lambdamagic.storage.requests import RequestMeter
 from lambdamagic.widgets.actions import Actions
 from lambdamagic.widgets.notebook import Shelf
 from lambdamagic.widgets.progress import ProgressListener
@@ -36,10 +37,11 @@ class ProgressBar:
 
     Attributes:
         listener: Is to hear the job's events.
+        transfers: Counts what goes to the bucket and comes from there.
     """
 
     def __init__(self, settings: Settings, request: RunRequest, cancel: Callable[[], object]) -> None:
-        self.listener = ProgressListener()
+        self.listener, self.transfers = ProgressListener(), RequestMeter()
         self.listener(JobQueued(request.job_id, request.label, request.task_count, False, "", time.time()))
         get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
         front: Front = "nobody" if settings.quiet else front_of(None if get_ipython is None else get_ipython())

@@ -30,6 +30,7 @@ from lambdamagic.runs.handle import Run
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import RunRequest
 from lambdamagic.runs.tasks import TaskTable
+from lambdamagic.storage.requests import RequestMeter
 from lambdamagic.targets.target import Target
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions
@@ -163,6 +164,11 @@ class Card:
         """Remember it: the job is about to begin."""
         self.details.function = spec.function.name
         self.remember().function = spec.function.name
+
+    @property
+    def transfers(self) -> RequestMeter:
+        """Counts what goes to the bucket and comes from there."""
+        return self._way.meter
 
     def sending(self) -> None:
         """Show how far a large program is on its way."""

@@ -6,6 +6,7 @@ import threading
 
 from lambdamagic.magics.front import BusySign, tell
 from lambdamagic.runs.handle import Run
+from lambdamagic.storage.requests import RequestMeter
 from lambdamagic.widgets.progress import ProgressListener
 from lambdamagic.widgets.transfers import Transfer
 
@@ -22,7 +23,7 @@ class OnItsWay:
 
     def __init__(self, run: Run, listener: ProgressListener, busy: BusySign | None, *, is_quiet: bool) -> None:
         self._run, self._listener, self._busy, self._is_quiet = run, listener, busy, is_quiet
-        self._meter = run.request.transfers
+        self.meter = RequestMeter()
         self._sent, self._received = Transfer("sending"), Transfer("receiving")
         self._has_told = False
         self._before = self._expected = 0
@@ -32,7 +33,7 @@ class OnItsWay:
         if self._busy is not None:
             self._busy.tick()
         program = self._run.request.program
-        note = "" if program is None else self._sent.note(self._meter.moved[0], program.frames.size_bytes)
+        note = "" if program is None else self._sent.note(self.meter.moved[0], program.frames.size_bytes)
         is_of_cell = threading.current_thread() is threading.main_thread()
         if note and self._busy is None and is_of_cell and not self._has_told:
             self._has_told = True  # its card comes when the cell ends
@@ -43,10 +44,10 @@ class OnItsWay:
         """Note how far the answers are that come from the bucket."""
         if self._busy is not None:
             self._busy.tick()
-        wanted = self._meter.expected - self._expected
+        wanted = self.meter.expected - self._expected
         if not wanted:
             return
-        received = self._meter.moved[1] - self._before
+        received = self.meter.moved[1] - self._before
         if received >= wanted:
             self._listener.note("")
             self._before, self._expected = self._before + wanted, self._expected + wanted

@@ -14,6 +14,7 @@ from lambdamagic.events import EVERY_JOB, JobFinished, JobQueued, JobState, List
 from lambdamagic.jobs.job import Arrival, Job, JobSpec, new_job_id
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import RunRequest, fitting_function, job_spec
+from lambdamagic.storage.requests import RequestMeter, paid_by
 
 _EVERY_S = 0.5
 _STOP_S = 2.0
@@ -24,7 +25,14 @@ _ENDS = {"failed": "failed", "cancelled": "was cancelled"}
 
 
 class Follower(Protocol):
-    """Follows a run in the thread that waits for it; its methods must not raise."""
+    """Follows a run in the thread that waits for it; its methods must not raise.
+
+    `transfers` counts what goes to the bucket and comes from there.
+    """
+
+    @property
+    def transfers(self) -> RequestMeter:
+        """The run's meter."""
 
     def prepared(self, spec: JobSpec) -> None:
         """Hear that the job is about to begin."""
@@ -150,14 +158,17 @@ class Run:
         """
         resolved, target, program = self.place.resolved, self.place.target, self.request.program
         if self._follower is None or program is None or program.frames.size_bytes < _SHOWN_BYTES:
-            return job_spec(resolved, target, self.request)
+            with paid_by(RequestMeter() if self._follower is None else self._follower.transfers):
+                return job_spec(resolved, target, self.request)
         # Looked for in this thread, which can ask the user.
         request = replace(self.request, function=self.request.function or fitting_function(resolved, target, program))
         made: Future[JobSpec] = Future()
+        transfers = self._follower.transfers
 
         def make() -> None:
             try:
-                made.set_result(job_spec(resolved, target, request))
+                with paid_by(transfers):
+                    made.set_result(job_spec(resolved, target, request))
             except BaseException as error:  # noqa: BLE001  # raised where the run is begun
                 made.set_exception(error)
 
@@ -168,7 +179,7 @@ class Run:
                 self._check_cancelled()
         except BaseException:
             # The buffers may change as soon as this returns: the thread must not continue to read them.
-            self.request.transfers.stop(JobCancelledError(f"job {self.job_id} was stopped while it was sent"))
+            transfers.stop(JobCancelledError(f"job {self.job_id} was stopped while it was sent"))
             wait([made])  # a piece of a megabyte is under way at most, and the connection's own bound is its end
             raise
         return made.result()

@@ -26,7 +26,7 @@ from lambdamagic.protocol.payload import Payload
 from lambdamagic.pythons import python_here
 from lambdamagic.runs.durable import Keep, make_durable
 from lambdamagic.runs.variables import names_of, values_of
-from lambdamagic.storage.requests import RequestMeter, paid_by
+from lambdamagic.storage.requests import PROCESS, RequestMeter, paid_by, payer
 from lambdamagic.targets.target import FunctionWish, Target
 from lambdamagic.transports.open_files import room_for
 
@@ -123,7 +123,6 @@ class RunRequest:
         places: Bounds its invocations together with those of other jobs; by default it has its own bound.
         keeps_remote: Whether values that are worth it stay in the bucket.
         job_id: Its id, where that is known already.
-        transfers: Counts what goes to S3 and comes from there, for a view that shows it meanwhile.
         amend: Changes the job that was put together, before it begins.
     """
 
@@ -142,7 +141,6 @@ class RunRequest:
     keeps_remote: bool = False
     job_id: str = ""
     amend: Callable[[JobSpec], JobSpec] | None = None
-    transfers: RequestMeter = field(default_factory=RequestMeter)
 
 
 def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) -> JobSpec:
@@ -163,7 +161,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         raise ConfigError("retry_on has no effect without retries", hint="Set the number: retries=2, or --retries 2")
     program, is_map = request.program, request.kind == "map"
     function = request.function or fitting_function(resolved, target, program)
-    requests = request.transfers
+    requests = RequestMeter() if payer() is PROCESS else payer()
     mode: Literal["sync", "event", "trigger"] = "sync"
     if settings.mode == "event" or settings.mode == "trigger":
         mode = settings.mode
