@@ -10,15 +10,15 @@ from cubed.runtime.pipeline import visit_node_generations
 from cubed.runtime.types import Callback, DagExecutor
 from cubed.runtime.utils import handle_callbacks, handle_operation_end_callbacks, handle_operation_start_callbacks
 
-from lambdamagic.api.executor import LambdaExecutor as Calls
+from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.errors import ConfigError
 from lambdamagic.graphs.node_tasks import run_cubed
 
 _MB = 1 << 20
 
 
-class LambdaExecutor(DagExecutor):  # type: ignore[misc,unused-ignore]  # cubed is untyped here
-    """Runs Cubed's plans on Lambda: `cubed.Spec(work_dir="s3://...", executor=LambdaExecutor(memory_mb=4096))`.
+class CubedExecutor(DagExecutor):  # type: ignore[misc,unused-ignore]  # cubed is untyped here
+    """Runs Cubed's plans on Lambda: `cubed.Spec(work_dir="s3://...", executor=CubedExecutor(memory_mb=4096))`.
 
     Cubed's arrays are in `work_dir`, which the function must be able to read and write; see docs/dask.md. Tasks that
     fail are retried as often as `retries` says (2 by default, as in Cubed's own executors), late ones are backed up.
@@ -49,7 +49,7 @@ class LambdaExecutor(DagExecutor):  # type: ignore[misc,unused-ignore]  # cubed 
             ConfigError: The function has less memory than `spec.allowed_mem`.
             BaseException: What a task raised.
         """
-        with Calls(**{**self.kwargs, **options}) as executor:
+        with LambdaExecutor(**{**self.kwargs, **options}) as executor:
             memory = executor._launcher.settings.memory_mb * _MB
             if spec is not None and spec.allowed_mem is not None and spec.allowed_mem > memory:
                 allowed = spec.allowed_mem / 1e9
