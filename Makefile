@@ -62,7 +62,7 @@ test-oldest: browser
 lab: $(STAMP)
 	$(BIN)/python hatch_build.py --test
 
-# Debian's chromium where apt can be used, else Playwright's own; where neither can be had it says so.
+# Debian's chromium where apt can be used, else Playwright's own; if neither is available, it says so.
 browser: $(STAMP)
 	@$(BIN)/python -m tests.browser.chromium --quiet
 
@@ -77,7 +77,7 @@ image-tools: $(STAMP)
 	  command -v buildah >/dev/null && command -v debootstrap >/dev/null && command -v docker-registry >/dev/null \
 	  || { apt-get update -q && apt-get install -qy --no-install-recommends buildah debootstrap docker-registry; } \
 	  && $(BIN)/python -m tests.images.base \
-	  || echo "the tools for images could not be had: their tests are skipped, and fail in CI"; \
+	  || echo "the tools for images are not available: their tests are skipped, and fail in CI"; \
 	else echo "no root or no apt: the tests of images are skipped"; fi
 
 lint: $(STAMP)

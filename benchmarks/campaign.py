@@ -17,7 +17,7 @@ from lambdamagic.targets.local_target import LocalTarget
 
 
 def work(number: int, folder: str) -> tuple[int, int]:
-    """Note that it ran, and return something that tells which task gave it."""
+    """Note that it ran, and return something that says which task gave it."""
     with (Path(folder) / str(number)).open("a") as file:
         file.write("x")
     return number, number * number
@@ -25,12 +25,12 @@ def work(number: int, folder: str) -> tuple[int, int]:
 
 @dataclass
 class Campaign:
-    """What came of one run.
+    """The outcome of one run.
 
     Attributes:
         seconds: How long it took.
         wrong: Results that are not what they should be.
-        finished: How often each task's outcome was told.
+        finished: How often each task's outcome was reported.
         invocations: Invocations that were started.
         throttled: Invocations refused with 429.
         twice: Tasks that ran more often than once.
@@ -58,7 +58,7 @@ class Campaign:
         """Count an event."""
         match event:
             case events.JobStarted():
-                self._is_repeating = bool(self.finished)  # a job that goes on says first what it has
+                self._is_repeating = bool(self.finished)  # a job that continues says first what it has
             case events.JobFinished():
                 self.again |= (
                     self._under_way
@@ -132,7 +132,7 @@ def run(
         has_holes: See `rules`.
     """
     campaign = Campaign()
-    # A short timeout: how long a dead environment that nobody waits for goes unnoticed follows from it.
+    # A short timeout: how long a dead environment without a waiting client goes unnoticed follows from it.
     options = {"memory_mb": 256, "timeout_s": 15, "inline_limit_bytes": inline_limit_bytes, "mode": mode}
     with LambdaExecutor(target="local", **options) as executor:
         executor.submit(abs, 1).result()

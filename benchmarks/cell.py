@@ -19,7 +19,7 @@ _HUNDRED_MB = 100_000_000
 
 
 def trivial(book: Notebook) -> tuple[Comparison, float]:
-    """Compare a trivial warm cell with a bare invoke; its capture (plan and encode) is measured beside it."""
+    """Compare a trivial warm cell with a bare invoke; its capture (plan and encode) is measured next to it."""
     book.make_echo("echo")
     captured: list[float] = []
 
@@ -57,7 +57,7 @@ _OURS = "lambdamagic.worker.handler.handler"
 
 
 def cold(book: Notebook) -> tuple[list[Comparison], list[str]]:
-    """Compare INIT of our handler with INIT of echo handlers, as Lambda's REPORT lines tell it; and what follows it.
+    """Compare INIT of our handler with INIT of echo handlers, by Lambda's REPORT lines; and what follows it.
 
     What we import is imported in INIT, where AWS gives a full CPU, and not in the first invocation.
     """

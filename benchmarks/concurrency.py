@@ -1,7 +1,7 @@
 """1,000 synchronous invocations at once from one process: our threads, boto3's client in threads, an asyncio client.
 
-Each client runs in a process of its own against a stub of Lambda's endpoint in another, which holds every request for
-six seconds. All sign each request (AWS Signature Version 4). Told are the time from the start until the stub has all
+Each client runs in a separate process against a stub of Lambda's endpoint in another, which holds every request for
+six seconds. All sign each request (AWS Signature Version 4). Reported: the time from the start until the stub has all
 requests at once, the client's processor time, and what it takes in memory.
 """
 
@@ -62,7 +62,7 @@ class _Stub:
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=4096)
         print(server.sockets[0].getsockname()[1], flush=True)
         async with server:
-            await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # until the parent lets go
+            await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # until the parent closes it
 
 
 def _threads(url: str) -> None:

@@ -67,7 +67,7 @@ def run(tasks: int, folder: Path, *, chunksize: int, mode: str) -> Campaign:
             began = time.perf_counter()
             job = executor.start_map(work, range(tasks), [str(folder)] * tasks, chunksize=chunksize)
             while sum(campaign.finished.values()) < tasks // 4:
-                time.sleep(0.01)  # a listener hears of each, and is heard by nobody
+                time.sleep(0.01)  # a listener learns of each, and has no effect
             faults.expire_sessions()
             _sign_in(target, file)
             for _ in range(3):

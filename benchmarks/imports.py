@@ -1,4 +1,4 @@
-"""What importing costs: the package, and what runs in Lambda."""
+"""What importing costs: the package, and the part in Lambda."""
 
 from __future__ import annotations
 

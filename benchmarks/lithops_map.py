@@ -1,6 +1,6 @@
-"""Run by `benchmarks/map.py` in a process of its own: maps by Lithops in its local mode; a line of JSON for each.
+"""Run by `benchmarks/map.py` in a separate process: maps by Lithops in its local mode; a line of JSON for each.
 
-Its tasks run on this machine: its Lambda backend makes its clients without the setting of an endpoint. Its objects lie
+Its tasks run on this machine: its Lambda backend makes its clients without the setting of an endpoint. Its objects are
 in files, or, with the argument `s3`, in the S3 that `AWS_ENDPOINT_URL` names, so that its requests can be counted.
 """
 
@@ -16,7 +16,7 @@ _SPARE_S = 20.0
 
 
 def square(number: int) -> int:
-    """Do as little as can be told from nothing."""
+    """Do as little as is known from nothing."""
     return number * number
 
 

@@ -1,4 +1,4 @@
-"""Lithops beside our own map: its time in its local mode, and what it asks of S3 on the embedded Lambda's endpoint."""
+"""Lithops next to our own map: its time in its local mode, and what it asks of S3 on the embedded Lambda's endpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COUNTED_TASKS = 20
 
 
 def is_installed() -> bool:
-    """Tell whether the dependency group `bench` is there."""
+    """Return whether the dependency group `bench` is there."""
     return importlib.util.find_spec("lithops") is not None
 
 
@@ -69,7 +69,7 @@ def s3_requests(connection: Any, s3: Any) -> tuple[int, dict[str, int]] | None:
 
 
 def _run(storage: str, bound_s: float, counts: list[int], **variables: str) -> list[dict[str, Any]]:
-    """Run it in a process and a home of its own; return what it printed until it ended or was stopped."""
+    """Run it in a process and a separate home; return what it printed until it ended or was stopped."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # it starts `python`
         process = subprocess.Popen(
@@ -91,7 +91,7 @@ def _run(storage: str, bound_s: float, counts: list[int], **variables: str) -> l
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    # Its workers are processes in sessions of their own: they do not end with it.
+    # Its workers are processes in their own sessions: they do not end with it.
     found = psutil.Process(process.pid)
     for each in (*found.children(recursive=True), found):
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -19,7 +19,7 @@ _TASKS = 1_000
 
 
 def square(number: int) -> int:
-    """Do as little as can be told from nothing."""
+    """Do as little as is known from nothing."""
     return number * number
 
 

@@ -21,7 +21,7 @@ _KINDS = {
             raise KeyError("no")
         fail(array * 2)
     """,
-    "a thread that goes on": """
+    "a thread that continues": """
         %%lambda {options}
         import threading
         def wait(large):
@@ -54,7 +54,7 @@ def work(number):
 
 
 def peaks(book: Notebook, cell: str, memory_mb: int) -> list[int]:
-    """Return the peak memory after each of the jobs, in MB, as Lambda's own REPORT lines tell it."""
+    """Return the peak memory after each of the jobs, in MB, by Lambda's REPORT lines."""
     import boto3
     import numpy as np
 

@@ -17,7 +17,7 @@ _ECHO = "def handler(event, context):\n    return event\n"
 
 @dataclass
 class Notebook:
-    """One shell with the extension loaded, and clients beside it."""
+    """One shell with the extension loaded, and clients next to it."""
 
     shell: InteractiveShell
     magics: Any

@@ -1,7 +1,7 @@
 """The engine as it is against a simulated Lambda in virtual time.
 
 The baseline is the best that a scheduler without any overhead reaches if it cannot know how long a task takes
-(`ideal_s`). The notes tell the makespan over the bound that not even one that knows could beat (`lower_bound_s`).
+(`ideal_s`). The notes have the makespan over the bound that not even one that knows could beat (`lower_bound_s`).
 
 `python -m benchmarks.simulate` runs the grid; `simulate` is used by tests too.
 """
@@ -32,7 +32,7 @@ _GOAL = 1.1
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one simulated job.
+    """The outcome of one simulated job.
 
     Attributes:
         makespan_s: From its start to its end, in virtual seconds.
@@ -63,7 +63,7 @@ class Result:
 def simulate(
     durations: list[float], *, concurrency: int, nature: Nature, seed: int = 1, backups: bool = False
 ) -> Result:
-    """Run one task for each duration and return what came of it; checks that each has its outcome once.
+    """Run one task for each duration and return its outcome; checks that each has its outcome once.
 
     Args:
         durations: Seconds of each task.

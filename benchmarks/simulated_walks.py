@@ -68,7 +68,7 @@ class _Clock:
         self._running = 0
 
     def sleep(self, seconds: float) -> None:
-        """Let this thread go on so much later."""
+        """Let this thread continue so much later."""
         wake = threading.Event()
         heapq.heappush(self._due, (self.now + seconds, next(self._numbers), wake))
         self._turn.set()

@@ -76,7 +76,7 @@ class _PanelWire:
 
 
 class _Panel:
-    """JupyterLab's panel beside a job's own view; notes the processor time of its listener and its thread."""
+    """JupyterLab's panel next to a job's own view; notes the processor time of its listener and its thread."""
 
     def __init__(self, session: Any, *, has_page: bool) -> None:
         self.wire, self.seconds = _PanelWire(), 0.0
@@ -127,7 +127,7 @@ class _Measured:
 
 
 def _run(book: Notebook, *, has_page: bool = True) -> tuple[float, _Measured, _Panel]:
-    """Run the map with the measured view and panel beside it; return its wall time too."""
+    """Run the map with the measured view and panel next to it; return its wall time too."""
     from lambdamagic.jobs.job import Job
 
     book.shell.user_ns["nap"] = nap

@@ -1,4 +1,4 @@
-"""Virtual time: an event loop whose clock jumps to whatever comes next, and threads that take no time of their own.
+"""Virtual time: an event loop whose clock jumps to whatever comes next, and threads that take no time.
 
 The engine runs in it as it is. What would block a thread for ten seconds is a completion ten virtual seconds later.
 """
@@ -36,7 +36,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jump.now
 
     def _write_to_self(self) -> None:
-        """Wake nobody: the loop never sleeps."""
+        """Wake no one: the loop never sleeps."""
 
     monotonic = time
 

@@ -1,6 +1,6 @@
 """Walks under seeded faults: events doubled, lost and throttled, environments killed, answers of Lambda and S3 lost.
 
-Each round computes one graph on the embedded Lambda. `python -m benchmarks.walks_campaign 20` prints what came of it.
+Each round computes one graph on the embedded Lambda. `python -m benchmarks.walks_campaign 20` prints its outcome.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def work(folder, number):
 
 @dataclass
 class Round:
-    """What came of one graph.
+    """The outcome of one graph.
 
     Attributes:
         seconds: How long it took.
         is_right: Whether its result is what it should be.
-        told: How often each task's outcome was told.
+        reported: How often each task's outcome was reported.
         started: How often each task was begun.
         again: Walks that were begun again, as events said.
         walks: Walks that ended.
@@ -50,7 +50,7 @@ class Round:
 
     seconds: float = 0.0
     is_right: bool = False
-    told: Counter[int] = field(default_factory=Counter)
+    reported: Counter[int] = field(default_factory=Counter)
     started: Counter[int] = field(default_factory=Counter)
     again: int = 0
     walks: int = 0
@@ -58,15 +58,17 @@ class Round:
     def listen(self, event: events.Event) -> None:
         """Count an event."""
         if isinstance(event, events.TaskFinished):
-            self.told[event.task] += 1
+            self.reported[event.task] += 1
         elif isinstance(event, events.InvocationRetried):
             self.again += 1
 
     @property
     def is_kept(self) -> bool:
-        """Whether all promises are: a right result, no outcome told twice, no second start without a death."""
+        """Whether all promises are: a right result, no outcome reported twice, no second start without a death."""
         return (
-            self.is_right and set(self.told.values()) <= {1} and (bool(self.again) or set(self.started.values()) == {1})
+            self.is_right
+            and set(self.reported.values()) <= {1}
+            and (bool(self.again) or set(self.started.values()) == {1})
         )
 
 

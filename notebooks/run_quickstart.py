@@ -1,4 +1,4 @@
-"""Runs quickstart.ipynb on the embedded Lambda and tells, cell by cell, what happened: `make demo`.
+"""Runs quickstart.ipynb on the embedded Lambda and reports, cell by cell, what happened: `make demo`.
 
 It uses the Python that runs it, no configuration of the user's and no AWS account, ends within a bounded time, and
 leaves no process behind.
@@ -112,7 +112,7 @@ class Run:
 
     Args:
         notebook: The notebook; outputs are written into it.
-        narrator: Told about each cell.
+        narrator: Called with each cell.
 
     Attributes:
         cells_run: How many code cells have begun.
@@ -120,7 +120,7 @@ class Run:
 
     def __init__(self, notebook: Any, narrator: Narrator) -> None:
         self.notebook, self.narrator = notebook, narrator
-        # Whoever calls this may have children of its own: they are none of the notebook's business.
+        # Whoever calls this may have its own children: they do not concern the notebook.
         self._others = set(psutil.Process().children())
         self._started: set[psutil.Process] = set()
         self.cells_run = 0
@@ -149,7 +149,7 @@ class Run:
                 async with asyncio.timeout(timeout_s) as deadline:
                     await client.async_execute(env=_environment(folder))
             except DeadKernelError as error:
-                if deadline.expired():  # it is dead because it was given up
+                if deadline.expired():  # it is dead because it was abandoned
                     raise TimeoutError from error
                 raise
 
@@ -183,7 +183,7 @@ class Run:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Return the kernel's environment: this one's, without what would make the demo another on another machine."""
+    """Return the kernel's environment: this process's, without what would change the demo on another machine."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LAMBDAMAGIC_")}
     return kept | {
         "LAMBDAMAGIC_TARGET": "local",
@@ -202,9 +202,9 @@ def run(console: Console, folder: Path, *, timeout_s: float = _TIMEOUT_S) -> Any
     """Execute the notebook and return it with its outputs, or None if it failed; what failed is printed.
 
     Args:
-        console: Where to tell what happens.
+        console: Where to say what happens.
         folder: Where pictures and the executed notebook go.
-        timeout_s: When to give up, in seconds.
+        timeout_s: The deadline, in seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -267,7 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the notebook from the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m notebooks.run_quickstart", description=__doc__)
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIR", help="where pictures go")
-    parser.add_argument("--timeout", type=float, default=_TIMEOUT_S, metavar="S", help="when to give up")
+    parser.add_argument("--timeout", type=float, default=_TIMEOUT_S, metavar="S", help="the deadline")
     parser.add_argument("--save", action="store_true", help="store the outputs in notebooks/quickstart.ipynb itself")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
