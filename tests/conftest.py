@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own, one notebook on one embedded Lambda, and one kernel."""
+"""What all tests share: a separate home, one notebook on one embedded Lambda, and one kernel."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.fixture(scope="session", autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Nothing of the machine's configuration is seen, and nothing is left in it."""
+    """The machine's configuration is not seen, and nothing is left in it."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(_FOREIGN_PREFIXES)]:
@@ -80,7 +80,7 @@ def _threads() -> dict[int, threading.Thread]:
 def _ours() -> dict[int, str]:
     """Return what of lambdamagic is alive in and below this process, but for what kernels started.
 
-    A kernel that lives on may start its embedded Lambda anew at any time; its own fixture looks after it.
+    A kernel that lives on may start its embedded Lambda again at any time; its own fixture looks after it.
     """
     threads = {ident: each.name for ident, each in _threads().items()}
     children = {}
@@ -98,7 +98,7 @@ def _ours() -> dict[int, str]:
 
 @pytest.fixture(scope="session")
 def open_notebook(own_home: Path) -> Iterator[Any]:
-    """The session's notebook; when it is closed nothing of it is left."""
+    """The session's notebook; when it is closed no part of it is left."""
     from lambdamagic.api import process
     from tests.notebooks import Notebook
 
@@ -109,18 +109,18 @@ def open_notebook(own_home: Path) -> Iterator[Any]:
     found.close()
     process.close()  # what programs share in this process is not the notebook's
     sys.modules["__main__"] = main
-    for ident, thread in _threads().items():  # idle ones have been told to end, and need a moment for it
+    for ident, thread in _threads().items():  # idle ones were asked to end, and need a moment for it
         if ident not in before:
             thread.join(timeout=60)
     until = time.monotonic() + 60
     while (left := {key: what for key, what in _ours().items() if key not in before}) and time.monotonic() < until:
-        time.sleep(0.05)  # a keeper outlives its server by a moment, and is nobody's child to wait for here
+        time.sleep(0.05)  # a keeper outlives its server by a moment, and is not a child to wait for here
     assert not left, f"left behind after the notebook was closed: {left}"
 
 
 @pytest.fixture
 def notebook(open_notebook: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A notebook with an empty namespace, in a folder of its own, that shows results only."""
+    """A notebook with an empty namespace, in a separate folder, that shows results only."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LAMBDAMAGIC_QUIET", "1")
     open_notebook.reset()
@@ -153,7 +153,7 @@ def kernel(open_kernel: Any) -> Any:
 
 @pytest.fixture
 def unused_port() -> Iterator[int]:
-    """A port that nobody listens on, held so that nobody takes it."""
+    """A port without a listener, held so that no process takes it."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A real Jupyter kernel in a process of its own, spoken to as a notebook does."""
+"""A real Jupyter kernel in a separate process, used to as a notebook does."""
 
 from __future__ import annotations
 

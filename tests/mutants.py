@@ -83,7 +83,7 @@ def _mutants(module: Path) -> Iterator[tuple[str, str]]:
 def _serve(module: Path) -> None:
     """Run the tests for each mutant of a module, in the copy, and print what survived as JSON.
 
-    What the tests import besides lambdamagic is imported once; each mutant has a fork of that.
+    What the tests import also lambdamagic is imported once; each mutant has a fork of that.
     """
     for name in _IMPORTED_ONCE:
         importlib.import_module(name)

@@ -8,7 +8,7 @@ from lambdamagic.clock import SYSTEM_CLOCK, Clock, ManualClock
 
 
 def test_the_system_clock_goes() -> None:
-    """It tells the time, and waits for nothing when there is nothing to wait for."""
+    """It returns the time, and waits for nothing when there is nothing to wait for."""
     clock: Clock = SYSTEM_CLOCK
     before = clock.monotonic()
     clock.sleep(-1)

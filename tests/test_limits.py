@@ -52,7 +52,7 @@ def test_memory_and_tmp_are_botocores(create_function):
 
 
 def test_pythons_are_botocores(create_function):
-    """Each runtime that is offered stands in the model."""
+    """Each runtime that is offered is in the model."""
     _, runtime = create_function("Runtime")
     assert {f"python{each}" for each in AWS_LAMBDA.pythons} <= set(runtime.enum)
 

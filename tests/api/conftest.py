@@ -1,4 +1,4 @@
-"""One embedded Lambda for all tests of the APIs, and the standard library's counterparts beside it."""
+"""One embedded Lambda for all tests of the APIs, and the standard library's counterparts next to it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with thread
 
 @pytest.fixture(scope="session", autouse=True)
 def one_process_of_apis(own_home: Path) -> Iterator[None]:
-    """After all tests nothing of the APIs runs any more."""
+    """After all tests no part of the APIs still runs."""
     yield
     process.close()
     for thread in threading.enumerate():
@@ -38,7 +38,7 @@ def one_process_of_apis(own_home: Path) -> Iterator[None]:
 
 @pytest.fixture
 def lambda_executor() -> Iterator[LambdaExecutor]:
-    """An executor of our own."""
+    """A separate executor."""
     with LambdaExecutor(max_workers=2) as executor:
         yield executor
 
@@ -84,7 +84,7 @@ def process_pool() -> Iterator[Pool]:
 
 @pytest.fixture
 def lambda_pool() -> Iterator[LambdaPool]:
-    """A pool of our own."""
+    """A separate pool."""
     with LambdaPool(2) as pool:
         yield pool
         pool.close()
@@ -174,7 +174,7 @@ class Gate:
         os.mkfifo(path)
 
     def open(self) -> None:
-        """Let one call go on, once it has come to the gate."""
+        """Let one call continue, once it has come to the gate."""
         with self.path.open("w") as stream:
             stream.write("opened")
 

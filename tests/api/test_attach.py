@@ -1,4 +1,4 @@
-"""Jobs that outlive their client: killed with -9, taken up again by another process, nothing run twice."""
+"""Jobs that outlive their client: killed with -9, resumed by another process, nothing run twice."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _until(there: Any) -> None:
 
 @pytest.mark.parametrize("mode", ["event", "trigger"])
 def test_a_killed_clients_job_is_taken_up(deployed: Any, tmp_path: Path, mode: str) -> None:
-    """After kill -9: what is done is not run again, what runs is waited for, what was never sent is sent."""
+    """After kill -9: what is done is not run again, running tasks are waited for, and the others are sent."""
     client, job_id = _start(tmp_path, mode=mode, gated=4, workers=3)
     store = deployed.stager.required()
     # Two chunks are done; three are under way, of six; one was never sent.
@@ -138,7 +138,7 @@ def test_a_finished_job_is_read_again(deployed: Any, tmp_path: Path) -> None:
 
 
 def test_nobody_who_writes_to_the_bucket_can_plant_a_result(deployed: Any, tmp_path: Path) -> None:
-    """A manifest or an answer of somebody else's is refused before anything is unpickled."""
+    """A manifest or an answer of another's is refused before anything is unpickled."""
     (tmp_path / "go").touch()
     client, job_id = _start(tmp_path, mode="event", gated=100)
     client.communicate(timeout=200)

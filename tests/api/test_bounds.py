@@ -1,4 +1,4 @@
-"""The bound on what runs at once is the executor's or the pool's: for all its calls and maps together."""
+"""The bound on concurrent calls is the executor's or the pool's: for all its calls and maps together."""
 
 from __future__ import annotations
 

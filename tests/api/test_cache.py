@@ -1,4 +1,4 @@
-"""`cache=True`: what was computed is not computed again, and what cannot be told is."""
+"""`cache=True`: a known result is not computed again, an unknown one is."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def mapped(fn, items, **options):
 
 
 def test_a_second_map_runs_only_what_is_new(square, log, faults):
-    """Known tasks cost no invocation, and one LIST and two GETs tell of all of them."""
+    """Known tasks cost no invocation, and one LIST and two GETs cover all of them."""
     assert mapped(square, range(50))[0] == [2 * x for x in range(50)]
     assert log() == 50
     faults.stats(reset=True)
@@ -155,7 +155,7 @@ def test_nobody_can_plant_an_outcome(square, log, store):
 
 
 def test_what_cannot_be_told_apart_runs(define, log, store):
-    """An argument without a fingerprint is a miss; a callable that reads one is told by a warning."""
+    """An argument without a fingerprint is a miss; a callable that reads one is reported by a warning."""
     define("class Odd:\n    def __reduce__(self):\n        raise RuntimeError\nODD = Odd()")
     odd = define("def odd(x):\n    open(LOG, 'a').write('x')\n    return x()")
     mapped(odd, [abs] and [lambda: 1])

@@ -87,7 +87,7 @@ def test_an_endless_iterable_ends_with_its_consumer(lambda_executor):
 
 
 def test_results_that_are_thrown_away_cancel_an_endless_map(lambda_executor):
-    """Nothing more is pulled, it is told, and the executor goes on."""
+    """Nothing more is pulled, it is reported, and the executor continues."""
     numbers = itertools.count()
     with pytest.warns(RuntimeWarning, match="thrown away"):
         lambda_executor.map(abs, numbers)
@@ -240,7 +240,7 @@ def test_finished_futures_are_not_kept(lambda_executor):
     """Nor their results."""
     future = lambda_executor.submit(abs, -1)
     assert future.result() == 1
-    lambda_executor.submit(abs, -1).result()  # the collector has let go of the one before
+    lambda_executor.submit(abs, -1).result()  # the collector has released the one before
     gone = weakref.ref(future)
     del future
     gc.collect()
@@ -282,7 +282,7 @@ def test_the_interpreter_ends_after_pending_calls(tmp_path):
 
 
 def test_options_of_covalent():
-    """Those with a counterpart are it; those without are told once, by name."""
+    """Those with a counterpart are it; those without are reported once, by name."""
     with pytest.warns(UserWarning, match="execution_role.*cache_dir.*poll_freq") as warned:
         options = read_options(
             {

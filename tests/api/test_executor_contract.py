@@ -82,7 +82,7 @@ def test_map_times_out(executor):
 
 
 def test_map_takes_the_items_at_once(executor):
-    """What becomes of the list afterwards changes nothing."""
+    """What happens to the list afterwards changes nothing."""
     items = [1, 2, 3]
     results = executor.map(abs, items)
     items.clear()
@@ -115,7 +115,7 @@ def test_callbacks(executor):
 
 
 def test_a_result_that_does_not_come_in_time(executor, gate):
-    """result(timeout) raises TimeoutError; the call goes on."""
+    """result(timeout) raises TimeoutError; the call continues."""
     future = executor.submit(Path.read_text, gate.path)
     with pytest.raises(TimeoutError):
         future.result(timeout=0.01)
@@ -124,7 +124,7 @@ def test_a_result_that_does_not_come_in_time(executor, gate):
 
 
 def test_arguments_that_cannot_be_pickled(executor):
-    """They are the future's failure, not submit's; the executor goes on."""
+    """They are the future's failure, not submit's; the executor continues."""
     future = executor.submit(str, memoryview(b"x"))
     assert "pickle" in str(future.exception())
     assert executor.submit(abs, -1).result() == 1
@@ -148,7 +148,7 @@ def test_in_an_event_loop(executor):
 
 
 def test_running_and_cancelling(make_executor, gate):
-    """What runs cannot be cancelled; what waits for long enough can, and never runs."""
+    """A running call cannot be cancelled; a waiting one can, and never runs."""
     executor = make_executor()
     first = executor.submit(Path.read_text, gate.path)
     waiting = [executor.submit(abs, number) for number in range(6)]
@@ -185,7 +185,7 @@ def test_leaving_the_context_waits(make_executor):
 
 
 def test_shutdown_that_cancels(make_executor, gate):
-    """What has not started is cancelled, what runs ends as it would have."""
+    """What has not started is cancelled, running calls end as they would have."""
     executor = make_executor()
     first = executor.submit(Path.read_text, gate.path)
     deadline = time.monotonic() + 30
@@ -217,7 +217,7 @@ def test_keyword_arguments_have_any_name(executor):
 
 @pytest.mark.parametrize("chunksize", [1, 7, 1000])
 def test_map_in_chunks(executor, chunksize):
-    """Whatever their size, the results are the same, and a failure stands in its place."""
+    """Whatever their size, the results are the same, and a failure is in its place."""
     assert list(executor.map(abs, range(-20, 0), chunksize=chunksize)) == list(range(20, 0, -1))
 
 

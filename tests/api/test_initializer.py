@@ -25,6 +25,6 @@ def test_the_number_of_workers_stands_where_others_look(executor, pool):
 
 
 def test_the_number_of_workers_that_was_not_given():
-    """It is what runs at once."""
+    """It is the number of concurrent calls."""
     with LambdaExecutor() as executor, LambdaPool() as pool:
         assert executor._max_workers == pool._processes == executor._launcher.concurrency()

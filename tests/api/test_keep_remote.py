@@ -69,7 +69,7 @@ def test_references_show_what_they_stand_for(lambda_executor: LambdaExecutor) ->
     (found,) = lambda_executor.map(tile, [1], keep="remote")
     assert repr(found) == "<stays in the bucket: ndarray (200, 200), 0.3 MB>"
     assert "ndarray (200, 200)" in found._repr_html_()
-    # Whatever other pickler writes it, who reads it has the value.
+    # Whatever other pickler writes it, the reader has the value.
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)), tile(1))
 
 

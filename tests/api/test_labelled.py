@@ -1,4 +1,4 @@
-"""Futures, results that will come and map jobs tell what they stand for, plainly and in a notebook."""
+"""Futures, results that will come and map jobs say what they stand for, plainly and in a notebook."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_future_shows_its_call_and_state():
 
 
 def test_a_failed_and_a_cancelled_future():
-    """The exception's type is told; looking raises nothing."""
+    """The exception's type is reported; looking raises nothing."""
     failed, cancelled = CallFuture[int]("<lambda>"), CallFuture[int]("f")
     failed.set_exception(KeyError("x"))
     cancelled.cancel()

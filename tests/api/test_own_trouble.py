@@ -1,4 +1,4 @@
-"""What goes wrong with one call is that call's own: it fails with what was raised, and all others go on."""
+"""What goes wrong with one call is that call's own: it fails with what was raised, and all others continue."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_apply_async(pool):
 
 
 def test_results_that_do_not_come_in_time(pool, gate):
-    """get and next raise multiprocessing.TimeoutError; successful cannot be told yet."""
+    """get and next raise multiprocessing.TimeoutError; successful is unknown yet."""
     result = pool.apply_async(Path.read_text, (gate.path,))
     with pytest.raises(multiprocessing.TimeoutError):
         result.get(0.01)
@@ -85,7 +85,7 @@ def test_starmap(pool):
 
 
 def test_imap(pool):
-    """Results in order, one by one; a failure stands in its place and the rest still comes."""
+    """Results in order, one by one; a failure is in its place and the rest still comes."""
     results = pool.imap(int, ["1", "x", "3"])
     assert next(results) == 1
     with pytest.raises(ValueError, match="x"):

@@ -14,7 +14,7 @@ from lambdamagic.events import InvocationFinished
 
 
 class Counted:
-    """Hears of what invocations asked of S3."""
+    """Counts the requests of invocations to S3."""
 
     def __init__(self):
         self.finished = []
@@ -48,7 +48,7 @@ def test_an_array_travels_once_and_is_loaded_once_per_environment(faults, define
     reference = lambdamagic.put(array)
     expected = [total(array, number) for number in range(50)]
     counted = Counted()
-    # A size of its own: environments that earlier tests have left would be others than these two.
+    # A separate size: environments that earlier tests have left would be others than these two.
     with LambdaExecutor(max_workers=2, memory_mb=3000) as executor:
         executor.add_listener(counted)
         faults.stats(reset=True)

@@ -68,7 +68,7 @@ def test_methods(define):
 
 
 def test_wrong_options(define):
-    """They are told at the first call, by name."""
+    """They are reported at the first call, by name."""
     add = lambdamagic.remote(memory=512)(define("def add(x):\n    return x + 1"))
     with pytest.raises(ConfigError, match="memory"):
         add(1)

@@ -1,4 +1,4 @@
-"""Arguments, results and futures are let go once they are used, here and where tasks run."""
+"""Arguments, results and futures are released once they are used, here and where tasks run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels with an argument: code of the program, wherever it is held and however the program was started.
+"""What is sent with an argument: code of the program, wherever it is held and however the program was started.
 
 Each program runs once with the standard library's pools, which are forked, and then with ours.
 """
@@ -58,13 +58,13 @@ def test_a_module_of_a_package(results, folder, expected):
 
 
 def test_files_that_are_deleted_meanwhile(results, folder, expected):
-    """What the program has loaded is what travels."""
+    """The code that the program has loaded is sent."""
     assert results("travel.py", "ours", folder / "travel.py", folder / "helper_of_ours.py", cwd=folder) == expected
 
 
 @pytest.mark.parametrize("mode", ["prepend", "importlib"])
 def test_a_test_of_pytest(run, tmp_path, mode):
-    """A test's own functions, classes and what it imports from beside it come along."""
+    """A test's own functions, classes and what it imports from next to it come along."""
     (tmp_path / "helper_of_a_test.py").write_text("SCALE = 10\ndef scaled(x):\n    return SCALE * x\n")
     (tmp_path / "conftest.py").write_text(
         "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parent))\n"

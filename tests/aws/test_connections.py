@@ -83,7 +83,7 @@ def test_after_a_freeze_nothing_is_asked_on_a_kept_connection() -> None:
 
 
 def test_tls_with_the_certificates_that_are_named(certificate: Path) -> None:
-    """A server whose certificate is in the given file is spoken to, twice on one connection."""
+    """A server whose certificate is in the given file is used to, twice on one connection."""
     pool = Connections(cafile=str(certificate))
     with ScriptedServer(Step(body=b"a"), Step(body=b"b"), tls=serving(certificate)) as server:
         assert (get(pool, f"{server.url}/"), get(pool, f"{server.url}/")) == (b"a", b"b")
@@ -171,7 +171,7 @@ def test_a_dead_connection_is_seen_before_a_post(pool: Connections) -> None:
 
 
 def test_nobody_listens(pool: Connections, unused_port: int) -> None:
-    """A connection that cannot be made is told apart from one that broke."""
+    """A connection that cannot be made is distinguished from one that broke."""
     with pytest.raises(NotSentError, match="refused"):
         post(pool, f"http://127.0.0.1:{unused_port}/")
 
@@ -200,7 +200,7 @@ def test_a_silent_server_is_left_in_time(pool: Connections) -> None:
 
 
 def test_an_unread_answer_closes_its_connection(pool: Connections) -> None:
-    """A body that nobody read must not be taken for the next answer."""
+    """An unread body must not be taken for the next answer."""
     with ScriptedServer(Step(body=b"a" * 100), Step(body=b"b")) as server:
         with pool.exchange("GET", f"{server.url}/"):
             pass
@@ -242,7 +242,7 @@ class Endless(ScriptedServer):
 
 
 def test_a_response_that_does_not_say_how_long_it_is_is_a_broken_connection(pool: Connections) -> None:
-    """Its end could not be told from a connection that broke."""
+    """Its end could not be distinguished from a broken connection."""
     with Endless() as server, pytest.raises(ConnectionError, match="neither a length nor chunks"):
         get(pool, f"{server.url}/")
 
@@ -263,7 +263,7 @@ def test_a_response_without_a_body_needs_no_length(pool: Connections, method: st
 
 
 def test_headers_cannot_break_the_line(pool: Connections) -> None:
-    """A header's value with a line break is refused: it would be a header of its own."""
+    """A header's value with a line break is refused: it would be a separate header."""
     with (
         ScriptedServer() as server,
         pytest.raises(ValueError, match="line break"),

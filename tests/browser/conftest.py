@@ -1,4 +1,4 @@
-"""One browser for all browser tests, and a page of its own for each."""
+"""One browser for all browser tests, and a separate page for each."""
 
 from __future__ import annotations
 

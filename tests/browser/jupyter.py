@@ -23,7 +23,7 @@ _SETTINGS = {
 
 
 class Jupyter:
-    """JupyterLab or Notebook, in a folder of its own.
+    """JupyterLab or Notebook, in a separate folder.
 
     Args:
         folder: Where its notebooks, settings and runtime files go.
@@ -119,7 +119,7 @@ class NotebookPage:
         """Wait until a kernel that is restarted has nothing to do.
 
         What it says first of its status may be said before the server listens to it again: so it is asked, which makes
-        it tell, until it was heard.
+        it notify, until it was received.
         """
         self.page.wait_for_function(
             f"""() => {{

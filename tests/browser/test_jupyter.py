@@ -60,7 +60,7 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
 
 @pytest.fixture
 def keep(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
-    """Keeps a screenshot, where somebody wants one."""
+    """Keeps a screenshot on request."""
 
     def take(page: Any, name: str) -> None:
         folder = os.environ.get("PICTURES")
@@ -76,7 +76,7 @@ def _finished(page: Any) -> int:
 
 
 def _shown(jupyterlab: Jupyter, name: str, html: str) -> Path:
-    """Write a notebook as somebody else has saved it: nobody here has signed its outputs."""
+    """Write a notebook as another process has saved it: its outputs are not signed here."""
     path = jupyterlab.write(name, "scores = %lambda_map evaluate candidates")
     notebook = json.loads(path.read_text())
     notebook["cells"][0]["outputs"] = [{"output_type": "display_data", "data": {"text/html": html}, "metadata": {}}]
@@ -267,7 +267,7 @@ def test_a_cell_waits_for_one_in_the_background(
 def test_the_cancel_button_stops_a_job_in_the_background(
     jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
-    """The kernel is free, so the button reaches it; who reads the job's name is told."""
+    """The kernel is free, so the button reaches it; a cell that reads the job's name raises."""
     gate = Gate()
     cells = ("%load_ext lambdamagic", f"%%lambda --bg\n{gate.code}\nmodel = 1", "model")
     path = jupyterlab.write("cancelled.ipynb", *cells)
@@ -290,7 +290,7 @@ def test_the_cancel_button_stops_a_job_in_the_background(
 def test_the_cancel_button_stops_a_cell_that_blocks(
     jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
-    """A kernel with subshells hears the button while the cell waits, and tells of a task."""
+    """A kernel with subshells hears the button while the cell waits, and says of a task."""
     path = jupyterlab.write("blocked.ipynb", _SETUP, _SLOW)
     page = open_page(strict=False, viewport={"width": 1000, "height": 900})
     notebook = jupyterlab.open(page, path.name)
@@ -300,7 +300,7 @@ def test_the_cancel_button_stops_a_cell_that_blocks(
     widget.wait_for()
     page.wait_for_function(_HAS_SUBSHELL)
     page.locator(".lm-grid").click(position={"x": 5, "y": 5})
-    page.get_by_role("region", name="Item").get_by_text("argument").wait_for()  # the kernel has told it
+    page.get_by_role("region", name="Item").get_by_text("argument").wait_for()  # the kernel has sent it
     page.wait_for_function(
         "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'", timeout=10_000
     )

@@ -101,7 +101,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
 
 @pytest.fixture
 def keep() -> Callable[[Any, str], None]:
-    """Keeps a screenshot, where somebody wants one."""
+    """Keeps a screenshot on request."""
 
     def take(page: Any, name: str) -> None:
         folder = os.environ.get("PICTURES")
@@ -121,7 +121,7 @@ def _open_panel(page: Any) -> Any:
 
 
 def _open(server: Jupyter, open_page: Callable[..., Any], *cells: str) -> tuple[Any, NotebookPage, Any]:
-    path = server.write(f"jobs-{len(list(server.notebooks.iterdir()))}.ipynb", *cells)  # a kernel of its own
+    path = server.write(f"jobs-{len(list(server.notebooks.iterdir()))}.ipynb", *cells)  # a separate kernel
     page = open_page(strict=False, viewport={"width": 1280, "height": 800})
     notebook = server.open(page, path.name)
     return page, notebook, _open_panel(page)
@@ -190,7 +190,7 @@ def test_a_job_is_cancelled_after_a_reload_and_forgotten_after_a_restart(
     panel.locator(".lm-job[data-state=running]").wait_for()
     notebook.save()  # a page with changes asks before it goes
     page.reload()
-    # A kernel that is busy tells nobody its status; what it sends is heard nevertheless.
+    # A busy kernel does not send its status; its messages arrive nevertheless.
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel")
     panel = _open_panel(page)
     panel.locator(".lm-job[data-state=running]").wait_for()
@@ -212,7 +212,7 @@ def test_a_job_is_cancelled_after_a_reload_and_forgotten_after_a_restart(
 def test_a_job_whose_kernel_ends_is_left_with_a_last_word(
     lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None], end: str
 ) -> None:
-    """No widget goes on running without its kernel, and the saved notebook has the last that was known."""
+    """No widget continues running without its kernel, and the saved notebook has the last that was known."""
     page, notebook, panel = _open(lab, open_page, _SETUP, f"job = {_SLOW.replace('slow', '--bg slow')}\njob", _DIES)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -276,14 +276,14 @@ def evaluate(n):
     assert "[0, 80, 160]" in notebook.output(2).text_content()
     again.click()
     jobs = panel.locator(".lm-job")
-    page.wait_for_function("document.querySelectorAll('.lm-job[data-state=partly]').length === 2")  # not mended yet
+    page.wait_for_function("document.querySelectorAll('.lm-job[data-state=partly]').length === 2")  # not fixed yet
     page.locator(".lmr", has_text="reused").wait_for()
     assert page.locator(".lmr").count() == 1, "in the same place"
     mended.touch()
     panel.get_by_role("button", name="Retry 3 failed of evaluate").click()
     page.locator(".lmr", has_text="✓ done").wait_for()
     page.wait_for_function("document.querySelectorAll('.lm-job').length === 3")
-    panel.locator(".lm-job[data-state=done]").wait_for()  # the panel hears of it by itself
+    panel.locator(".lm-job[data-state=done]").wait_for()  # the panel is updated by itself
     assert jobs.first.get_attribute("data-state") == "done"
     assert page.get_by_role("button", name="Retry").count() == 0
     assert "200/200 tasks" in page.locator(".lmr").text_content()
@@ -330,7 +330,7 @@ def test_the_cell_button_adds_and_removes_the_line(
 def test_settings_take_effect_at_once_and_a_hidden_page_is_told_of_a_long_job(
     lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
-    """Each setting, set in the settings editor; nobody is told of a short job, nor of a long one that they look at."""
+    """Each setting, set in the settings editor; a short job, or one in a visible page, notifies no one."""
     long, short = "%%lambda\n__import__('time').sleep(6)", "6 * 7"
     page, notebook, panel = _open(lab, open_page, "%load_ext lambdamagic", long, short)
     page.context.grant_permissions(["notifications"])
@@ -354,7 +354,7 @@ def test_settings_take_effect_at_once_and_a_hidden_page_is_told_of_a_long_job(
 
     notebook.run(2)  # by now a cell on Lambda too, whose first run makes its environment
     notebook.run(1)
-    page.wait_for_function("document.querySelectorAll('.lm-job[data-state=done]').length === 3")  # told of their end
+    page.wait_for_function("document.querySelectorAll('.lm-job[data-state=done]').length === 3")  # notified
     page.evaluate(_HIDE, True)
     notebook.run(2)
     notebook.run(1)

@@ -1,4 +1,4 @@
-"""What stays in the notebook, as a page of its own: on a light and a dark system, in a themed page, and sanitised."""
+"""What stays in the notebook, as a separate page: on a light and a dark system, in a themed page, and sanitised."""
 
 from __future__ import annotations
 

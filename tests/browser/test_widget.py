@@ -200,7 +200,7 @@ def test_output_is_searched_and_told_apart(open_widget: Any) -> None:
 
 
 def test_colors_follow_the_theme_and_motion_the_wish(open_widget: Any) -> None:
-    """The canvas is painted anew when the theme changes, and nothing moves for those who want no motion."""
+    """The canvas is painted again when the theme changes, and nothing moves for those who want no motion."""
     widget = open_widget(page={"reduced_motion": "reduce"})
     _busy(widget)
     page = widget.page

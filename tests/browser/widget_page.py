@@ -80,7 +80,7 @@ class WidgetPage:
         self.widget = JobWidget(self.listener, actions or Actions(), self.log)
         self.line = _Line(page)
         self.widget.comm = self.line
-        # A page cannot be answered in the middle of its own call: what it says is heard when the test listens.
+        # A page cannot be answered in the middle of a call: its messages are read when the test listens.
         page.expose_function("toKernel", lambda content: self._unheard.append(content))
         code = json.dumps(page_code()).replace("</", "<\\/")
         page.set_content(_PAGE.format(style=page_style(), light="true" if light else "false", code=code, width=width))

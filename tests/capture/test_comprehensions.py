@@ -1,4 +1,4 @@
-"""Comprehensions of every kind: inlined by 3.12 and later, functions of their own before."""
+"""Comprehensions of every kind: inlined by 3.12 and later, their own functions before."""
 
 from __future__ import annotations
 

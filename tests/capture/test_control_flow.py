@@ -275,6 +275,6 @@ def test_names_at_the_end_of_nested_loops() -> None:
 
 
 def test_the_shells_own_open_does_not_swallow() -> None:
-    """IPython puts an `open` of its own into the namespace, hidden."""
+    """IPython puts its own `open` into the namespace, hidden."""
     namespace = notebook(XY + "\ndef open(*args): pass")
     check("with open('f') as fh:\n    x = cm()\nx", given=namespace, captured="cm", bound="fh x", hidden={"open"})

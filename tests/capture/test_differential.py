@@ -229,7 +229,7 @@ def test_no_more_is_captured_than_is_needed(source: str) -> None:
 @SETTINGS
 @given(programs())
 def test_unresolved_names_do_fail(source: str) -> None:
-    """A program whose plan tells an unresolved name ends with an exception when it is run."""
+    """A program whose plan has an unresolved name ends with an exception when it is run."""
     namespace, _ = fresh()
     for name in "bd":
         del namespace[name]

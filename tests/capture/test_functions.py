@@ -180,7 +180,7 @@ def test_a_captured_function_may_bind_a_name_that_is_not_there_yet() -> None:
 
 
 def test_a_captured_function_may_delete() -> None:
-    """Deletes of captured functions are told too."""
+    """Deletes of captured functions count too."""
     given = "n = 0\ndef drop():\n    global n\n    del n"
     check("drop()", given=given, captured="drop n", deleted="n", deleted_only="n")
 

@@ -52,7 +52,7 @@ def test_library_functions_and_classes_need_their_module() -> None:
 
 
 def test_submodules_by_attribute() -> None:
-    """xml.etree.ElementTree works here because somebody imported it: it is imported remotely too."""
+    """xml.etree.ElementTree works here because another module imported it: it is imported remotely too."""
     given = "import xml, xml.etree.ElementTree, xml.dom"
     plan = check("xml.etree.ElementTree.fromstring('<a/>')", given=given, captured="xml")
     assert plan.submodules == {"xml.etree", "xml.etree.ElementTree"}

@@ -49,7 +49,7 @@ def test_time_line_magic_is_analysed() -> None:
 
 
 def test_timeit_binds_nothing() -> None:
-    """%timeit runs its code in a function of its own."""
+    """%timeit runs its code in a separate function."""
     check(line_magic("timeit", "-n 10 -r3 -o -p 4 a = f(x)"), given=XY, captured="f x")
     check(line_magic("timeit", "f(-x)"), given=XY, captured="f x")
 

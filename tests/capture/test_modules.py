@@ -143,7 +143,7 @@ def test_a_module_beside_the_notebook(tmp_path: Path) -> None:
 
 
 def test_installed_and_standard_modules_stay() -> None:
-    """They are there remotely, or are told to be missing: they go by reference."""
+    """They exist remotely, or are reported as missing: they go by reference."""
     cell = "import json, sys, _thread, pytest, lambdamagic.capture, __main__\nimport importlib.metadata"
     assert shipped(plan_cell(cell, notebook())) == {}
 

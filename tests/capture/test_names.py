@@ -113,7 +113,7 @@ def test_del_after_read_needs_the_value() -> None:
 
 
 def test_del_of_an_own_name_needs_no_value() -> None:
-    """The cell's own x is deleted; a stand-in for the notebook's tells afterwards whether it came to that."""
+    """The cell's own x is deleted; a stand-in for the notebook's shows afterwards whether that happened."""
     check("n = 1\ndel n", given=XY, bound="n", deleted="n")
     check("x = 1\ndel x", given=XY, captured="x", bound="x", deleted="x", deleted_only="x")
 
@@ -124,7 +124,7 @@ def test_del_on_one_branch_leaves_the_old_value_to_be_read() -> None:
 
 
 def test_rebound_after_del() -> None:
-    """After del and a new binding nothing of the old is left."""
+    """After del and a new binding the old value is gone."""
     check("del x\nx = 1\nx", given=XY, captured="x", bound="x", deleted="x", deleted_only="x")
 
 

@@ -60,7 +60,7 @@ def test_the_exception_table_is_that_of_dis(module: str) -> None:
 
 
 def test_code_that_has_run_is_decoded_alike() -> None:
-    """Specialised opcodes and filled caches do not show."""
+    """Specialized opcodes and filled caches do not show."""
     decoder = json.decoder.JSONDecoder()
     code = json.decoder.JSONDecoder.raw_decode.__code__
     before = decode(code)

@@ -89,7 +89,7 @@ def test_excluded_functions_are_not_followed() -> None:
 
 
 def test_names_that_exist_nowhere() -> None:
-    """They are told before anything is sent, with their line."""
+    """They are reported before anything is sent, with their line."""
     plan = check("y = 1\nprint(nope + y, xyz)\nnope", bound="y", unresolved={"nope": 2, "xyz": 2})
     assert plan.captured == {}
 
@@ -164,7 +164,7 @@ def test_a_trivial_plan_takes_well_under_a_millisecond() -> None:
 
 
 def test_a_cell_that_only_its_lines_tell_from_another_is_told_by_its_own() -> None:
-    """Until Python 3.12 code objects compare without their lines, and analyses are kept by code."""
+    """Until Python 3.12 code objects compare without their lines, and results of the analysis are kept by code."""
     for line in (2, 4, 3):
         plan = plan_cell("x = 1\n" + "\n" * (line - 2) + "y", {"y": 1})
         assert plan.captured["y"].reason == f"read on line {line}"

@@ -57,7 +57,7 @@ def test_functions_of_the_notebook_are_followed():
 
 
 def test_a_name_that_exists_is_asked_about_all_the_same():
-    """The value that is there now is not the one to come."""
+    """The present value is not the one to come."""
     assert _touched("print(x)", {"x": 1, "__name__": "__main__"}) == (["x"], [])
 
 
@@ -67,5 +67,5 @@ def test_code_that_cannot_be_compiled_is_left_to_fail_by_itself():
 
 
 def test_a_star_import_that_cannot_be_resolved_is_left_to_fail_by_itself():
-    """The cell runs here, where the import says what is wrong; what else it reads is still told."""
+    """The cell runs here, where the import says what is wrong; its other reads are still reported."""
     assert _touched("from no_such_module_here import *\nx") == (["x"], [])

@@ -20,7 +20,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 class Gate:
-    """Holds remote code back until the test lets it go on."""
+    """Holds remote code back until the test lets it continue."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -28,7 +28,7 @@ class Gate:
 
     @property
     def code(self) -> str:
-        """A line for the cell: tells that it was reached, and waits to be let through."""
+        """A line for the cell: says that it was reached, and waits to be let through."""
         port = self._listener.getsockname()[1]
         return f"__import__('socket').create_connection(('127.0.0.1', {port})).recv(1)"
 
@@ -38,7 +38,7 @@ class Gate:
         self._waiting.append(self._listener.accept()[0])
 
     def open(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         for connection in self._waiting:
             connection.sendall(b"!")
             connection.close()

@@ -1,4 +1,4 @@
-"""The question whether a variant may be made, in a real kernel: answered, and where nobody can answer."""
+"""The question whether a variant may be made, in a real kernel: answered, and where no prompt is possible."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_stopping_the_waiting_leaves_the_job_alone(kernel, gate):
 
 
 def test_a_cell_that_reads_what_failed_is_rejected(notebook):
-    """It raises what the remote code raised, with its lines; none of its own statements has run, until it is bound."""
+    """It raises what the remote code raised, with its lines; none of its statements has run, until it is bound."""
     notebook.ok(cell("%%lambda --bg", "before = 1\nbroken = {}['key']"))
     ran = notebook.run("touched = True\nbroken")
     assert isinstance(ran.error, KeyError)
@@ -77,7 +77,7 @@ def test_an_older_value_is_there_again_when_the_failure_was_told(notebook):
 
 
 def test_a_newer_assignment_wins_and_that_is_said(notebook, gate):
-    """What was assigned while the job ran stays, even if it is the very object that was there before."""
+    """What was assigned while the job ran stays, even if it is the same object as before."""
     notebook.ok("same = 1")
     job = notebook.ok(cell("%%lambda --bg", f"{gate.code}\nsame = 2\nother = 3\nthird = 4")).value
     gate.reached()
@@ -168,7 +168,7 @@ def test_a_deleted_name_is_gone(notebook):
 
 
 def test_waiting_and_cancelling_by_name(notebook, gate):
-    """`%lambda cancel` takes the end of an id; a cell that reads what a cancelled job was to bind is told so."""
+    """`%lambda cancel` takes the end of an id; a cell that reads what a cancelled job was to bind is reported so."""
     job = notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1")).value
     gate.reached()
     assert job.job_id in repr(job) and "will bind x" in repr(job) and job.job_id in job._repr_html_()
@@ -204,7 +204,7 @@ def test_a_map_in_the_background(notebook):
 
 
 def test_unloading_stops_what_is_under_way_and_says_so(notebook, gate):
-    """Nothing hangs, no thread stays, and what is lost is told; loaded again everything works."""
+    """Nothing hangs, no thread stays, and what is lost is reported; loaded again everything works."""
     notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1"))
     gate.reached()
     ran = notebook.ok("%reload_ext lambdamagic")

@@ -38,7 +38,7 @@ def test_a_class_that_the_cell_defines_anew(notebook):
 
 
 def test_a_class_redefined_in_the_notebook_between_two_cells(notebook):
-    """The next cell uses the new definition; nothing of the old one is kept in the warm environment."""
+    """The next cell uses the new definition; the old one is not kept in the warm environment."""
     notebook.ok("class A:\n    v = 1")
     assert notebook.remote("A().v").value == 1
     notebook.ok("class A:\n    v = 2")
@@ -48,7 +48,7 @@ def test_a_class_redefined_in_the_notebook_between_two_cells(notebook):
 
 
 def test_a_class_redefined_while_the_job_ran(notebook):
-    """The result is of the new class, and the user is told."""
+    """The result is of the new class, and a message says so."""
     notebook.ok("""
         class A:
             v = 1

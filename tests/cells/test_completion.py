@@ -49,7 +49,7 @@ def test_names_that_the_cell_binds_come_after_out(kernel):
 
 
 def test_names_on_their_way_are_offered(kernel, gate):
-    """In any cell, beside what the kernel offers by itself."""
+    """In any cell, in addition to what the kernel offers by itself."""
     kernel.run(cell("%%lambda --bg -q", f"{gate.code}\nforthcoming = 1"))
     gate.reached()
     assert "forthcoming" in kernel.completed("print(forthc")

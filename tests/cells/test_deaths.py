@@ -68,7 +68,7 @@ def test_timeout_of_threads(notebook):
     ],
 )
 def test_the_process_ended(notebook, body, how):
-    """An exit, a signal and a crash are told apart."""
+    """An exit, a signal and a crash are distinguished."""
     error = notebook.fails(body).error
     assert type(error).__name__ == "EnvironmentDiedError"
     assert how in str(error)

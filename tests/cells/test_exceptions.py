@@ -197,7 +197,7 @@ def test_recursion(notebook):
 
 
 def test_a_name_error_on_lambda(notebook):
-    """A name that is surely missing is told before anything is sent, one that may be missing by Python's own error."""
+    """A name that is surely missing is reported before anything is sent, others by Python's own error."""
     before = notebook.invocations()
     error = notebook.fails("x = 1\nx + nowhere").error
     assert type(error) is NameError

@@ -1,4 +1,4 @@
-"""Files beside the notebook go along when they are asked for, and those that a cell writes come back."""
+"""Files next to the notebook go along when they are asked for, and those that a cell writes come back."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_files_go_along_under_their_relative_paths(notebook, tmp_path):
 
 
 def test_what_a_cell_writes_comes_back_or_is_named(notebook, tmp_path, monkeypatch):
-    """Beside the notebook, under its path; a file that is here already stays as it is."""
+    """Next to the notebook, under its path; a file that is here already stays as it is."""
     monkeypatch.setenv("LAMBDAMAGIC_QUIET", "0")
     (tmp_path / "given.txt").write_text("given")
     write = """

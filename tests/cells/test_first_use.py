@@ -1,4 +1,4 @@
-"""The first cell on AWS deploys what it needs, in a real kernel: asked, answered, and where nobody can answer."""
+"""The first cell on AWS deploys what it needs, in a real kernel: asked, answered, and where no prompt is possible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BODY = "import os, parcel\n(parcel.VERSION, os.environ['AWS_LAMBDA_FUNCTION_NAM
 
 @pytest.fixture
 def kernel(own_home):
-    """A kernel of its own, which has imported nothing: what a notebook imports is what is deployed."""
+    """A separate kernel, which has imported nothing: what a notebook imports is what is deployed."""
     with closing(Kernel()) as found:
         assert found.run("%load_ext lambdamagic").status == "ok"
         yield found

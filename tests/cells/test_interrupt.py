@@ -84,7 +84,7 @@ def work(i):
 
 @pytest.mark.parametrize("moment", ["it is prepared", "it is started"])
 def test_a_button_is_heard_at_any_moment_before_the_job_begins(moment, notebook, monkeypatch):
-    """Buttons are heard in a thread of their own, also while the first job's target has just been opened."""
+    """Buttons are heard in a separate thread, also while the first job's target has just been opened."""
     begin, start, runs = Run.begin, Session.start, []
 
     def begin_meanwhile(run):

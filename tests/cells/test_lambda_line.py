@@ -33,7 +33,7 @@ def test_config_tells_where_jobs_run(notebook):
 
 
 def test_the_magics_describe_themselves(notebook):
-    """`?` lists the options as people write them; `%config` tells of each setting what it takes."""
+    """`?` lists the options as people write them; `%config` says of each setting what it takes."""
     for magic in ("%%lambda?", "%lambda?", "%lambda_map?"):
         shown = notebook.ok(magic).stdout
         assert "--serializer <auto|dill|cloudpickle>" in shown

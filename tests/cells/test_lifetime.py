@@ -35,7 +35,7 @@ def test_what_was_captured_is_let_go_with_its_variable(job, notebook):
     notebook.ok("del big, f")
     until = time.monotonic() + 60
     while seen() is not None and time.monotonic() < until:
-        time.sleep(0.01)  # a thread that has just told its end may hold it for a moment yet
+        time.sleep(0.01)  # a thread that has just reported its end may hold it for a moment yet
     assert seen() is None
 
 

@@ -13,7 +13,7 @@ def test_bound_names_come_back(notebook):
 
 
 def test_a_rebound_name_is_rebound(notebook):
-    """A captured name that the cell binds anew has the new value."""
+    """A captured name that the cell binds again has the new value."""
     notebook.ok("x = 1; y = x")
     notebook.remote("x = x + 1")
     assert (notebook.names["x"], notebook.names["y"]) == (2, 1)

@@ -42,7 +42,7 @@ def test_exclude_keeps_names_here(notebook):
 
 
 def test_out_brings_back_these_names_only(notebook):
-    """Others stay remote; one that was not bound is told."""
+    """Others stay remote; one that was not bound is reported."""
     ran = notebook.remote("a = 1\nb = 2\nc = 3", "-o a,c --out missing")
     assert (notebook.names["a"], notebook.names["c"]) == (1, 3)
     assert "b" not in notebook.names

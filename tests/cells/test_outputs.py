@@ -49,7 +49,7 @@ def test_a_warning_filter_lasts_as_in_a_kernel(notebook):
 
 
 def test_logging_appears_as_in_a_kernel(notebook):
-    """Warnings of an unconfigured logger go to stderr; a configured one writes where it was told to."""
+    """Warnings of an unconfigured logger go to stderr; a configured one writes where it was reported to."""
     ran = notebook.remote(
         "import logging\nlogging.getLogger('app').warning('w %d', 1)\nlogging.getLogger('app').info('i')"
     )

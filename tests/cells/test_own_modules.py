@@ -34,7 +34,7 @@ def test_a_module_that_only_the_cell_imports(notebook, tmp_path):
 
 
 def test_a_package_with_submodules_and_data(notebook, tmp_path):
-    """Relative imports, files beside the source, and modules that it imports in turn."""
+    """Relative imports, files next to the source, and modules that it imports in turn."""
     package = tmp_path / "mypkg"
     (package / "sub").mkdir(parents=True)
     (package / "__init__.py").write_text("from .core import load\n")
@@ -52,7 +52,7 @@ def test_a_package_with_submodules_and_data(notebook, tmp_path):
 
 
 def test_an_edited_module_is_sent_anew(notebook, tmp_path):
-    """The warm environment keeps nothing of the version before."""
+    """The warm environment does not keep the version before."""
     path = tmp_path / "helpers.py"
     path.write_text("V = 1\n")
     assert notebook.remote("import helpers\nhelpers.V").value == 1

@@ -70,7 +70,7 @@ def _refused(notebook, body, options=""):
 
 
 def test_a_package_that_the_function_lacks(deployed):
-    """Named with its version and the command that mends it; 0 invocations and 0 uploads."""
+    """Named with its version and the command that fixes it; 0 invocations and 0 uploads."""
     deployed.ok("blob = bytes(9_000_000)")
     error = _refused(deployed, "import sklearn.linear_model\nlen(blob)")
     version = distributions_of(["sklearn"])["scikit-learn"]
@@ -186,7 +186,7 @@ def test_an_executor_is_told_too(deployed):
 
 
 def test_ipythons_own_open_is_not_the_users(notebook, tmp_path):
-    """IPython has an `open` of its own among the notebook's names: a program's function that opens a file is spared."""
+    """IPython has its own `open` among the notebook's names: a program's function that opens a file is spared."""
     path = tmp_path / "greeting.txt"
     path.write_text("hello")
     notebook.ok("from lambdamagic import LambdaExecutor\ndef read(path):\n    return open(path).read(), str(open)")

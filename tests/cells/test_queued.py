@@ -22,7 +22,7 @@ def test_a_cell_is_queued_behind_the_one_whose_result_it_reads(notebook, gate):
 
 
 def test_the_value_does_not_pass_through_the_kernel(notebook, gate):
-    """Of 8 MB that one cell makes and the next reads, the kernel gets nothing until a cell of its own reads them."""
+    """Of 8 MB that one cell makes and the next reads, the kernel gets nothing until a separate cell reads them."""
     first = notebook.ok(cell("%%lambda --bg", f"{gate.code}\nbig = bytes(range(256)) * 32_000")).value
     gate.reached()
     job = notebook.ok(cell("%%lambda --bg", "total = len(big)")).value
@@ -79,7 +79,7 @@ def test_three_in_a_line(notebook, gate):
 
 
 def test_what_is_behind_a_failed_job_is_rejected(notebook, gate):
-    """It says which job failed, with its error as the cause; nothing of it has run."""
+    """It says which job failed, with its error as the cause; it has not run."""
     notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1 / 0"))
     gate.reached()
     job = notebook.ok(cell("%%lambda --bg", "print('ran')\ny = x")).value
@@ -91,7 +91,7 @@ def test_what_is_behind_a_failed_job_is_rejected(notebook, gate):
 
 
 def test_what_was_changed_here_meanwhile_is_waited_for(notebook, gate):
-    """Then the first cell's bytes no longer tell the whole: the second begins from the notebook, with the value."""
+    """Then the first cell's bytes are no longer complete: the second begins from the notebook, with the value."""
     notebook.ok("log = []")
     notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = len(log)"))
     gate.reached()
@@ -117,7 +117,7 @@ def test_cancelling_what_others_wait_for(notebook, gate, which):
 
 
 def _line(ran):
-    """The one line of `%lambda jobs` that tells of a queued job."""
+    """The one line of `%lambda jobs` that says of a queued job."""
     return next(line for line in ran.text.splitlines() if "queued" in line)
 
 
@@ -136,7 +136,7 @@ def test_a_queued_job_says_what_it_waits_for_and_is_among_the_jobs(notebook, gat
 
 
 def test_a_queued_job_that_is_cancelled_ends_at_once_and_never_runs(notebook, gate):
-    """It does not wait for the one before it, which goes on; the button of its widget does the same."""
+    """It does not wait for the one before it, which continues; the button of its widget does the same."""
     notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1"))
     gate.reached()
     job = notebook.ok(cell("%%lambda --bg", "print('ran')\nz = x")).value

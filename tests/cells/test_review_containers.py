@@ -94,7 +94,7 @@ def test_an_immutable_subclass_with_its_own_new_travels_as_it_is(notebook):
 
 
 def test_an_object_whose_getattr_needs_its_attributes_travels(notebook):
-    """A proxy that looks everything up in an attribute of its own is not asked before it has that."""
+    """A proxy that looks everything up in a separate attribute is not asked before it has that."""
     setup = """
         class Proxy:
             def __init__(self): self.data = {"n": 1}

@@ -20,7 +20,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_the_next_cell_finds_a_sound_interpreter(notebook, name):
-    """The cell itself ends well, and so does the next one, which sees nothing of it."""
+    """The cell itself ends well, and so does the next one, which does not see it."""
     notebook.remote(DAMAGE[name])
     body = """
         import builtins, json, pickle

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def forgotten(open_notebook):
-    """The set-up cell of one test is not the next one's, and what it set here is put back."""
+    """The set-up cell of one test is not the next test's, and what it set here is put back."""
     root, environ, filters = logging.getLogger(), dict(os.environ), list(warnings.filters)
     handlers, level = list(root.handlers), root.level
     yield

@@ -70,7 +70,7 @@ def test_env_cd_pwd(notebook):
 
 
 def test_matplotlib_is_no_error(notebook):
-    """`%matplotlib inline` stands in many notebooks' cells."""
+    """`%matplotlib inline` is in many notebooks' cells."""
     assert notebook.remote("%matplotlib inline\n1").value == 1
 
 

@@ -32,7 +32,7 @@ def test_nothing_is_shown_without_a_last_expression(notebook, body):
 
 
 def test_the_hidden_name_of_the_value_does_not_show(notebook):
-    """Nothing of the machinery is left among the names."""
+    """No internal name is left in the namespace."""
     before = set(notebook.names)
     notebook.remote("5")
     assert {name for name in set(notebook.names) - before if not name.startswith("_")} == set()

@@ -62,7 +62,7 @@ def test_wrong_credentials(deployed, monkeypatch):
     """Refused by the server; right ones work at once in the same session."""
     right = deployed.server.connection.secret_access_key
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-    monkeypatch.setenv("LAMBDAMAGIC_REGION", deployed.server.connection.region)  # a target of its own
+    monkeypatch.setenv("LAMBDAMAGIC_REGION", deployed.server.connection.region)  # a separate target
     error = deployed.fails("1").error
     assert type(error).__name__ == "CredentialsError"
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", right)
@@ -74,7 +74,7 @@ def test_no_credentials_at_all(deployed, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("LAMBDAMAGIC_ENDPOINT_URL", deployed.server.connection.endpoint_url)  # a target of its own
+    monkeypatch.setenv("LAMBDAMAGIC_ENDPOINT_URL", deployed.server.connection.endpoint_url)  # a separate target
     assert type(deployed.fails("1").error).__name__ == "CredentialsError"
 
 
@@ -151,7 +151,7 @@ def test_a_function_that_is_not_lambdamagics(deployed, monkeypatch):
 
 
 def test_an_image_that_is_not_lambdamagics(deployed, monkeypatch, tmp_path):
-    """Lambda does not tell what an image calls: its answer of another shape is refused in words."""
+    """Lambda does not say what an image calls: its answer of another shape is refused in words."""
     from contextlib import closing
 
     import boto3
@@ -177,7 +177,7 @@ def test_an_image_that_is_not_lambdamagics(deployed, monkeypatch, tmp_path):
 
 
 def test_a_function_that_is_too_small(deployed):
-    """What it has and what was asked for, and how to allow a variant: nobody can be asked here, so nothing waits."""
+    """What it has and what was asked for, and how to allow a variant: no prompt is possible here, so nothing waits."""
     error = deployed.fails("1", "--memory 4096").error
     assert type(error).__name__ == "ConfigError"
     assert "LAMBDAMAGIC_VARIANTS=always" in error.hint

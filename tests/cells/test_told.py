@@ -40,7 +40,7 @@ def silent(notebook, monkeypatch, tmp_path):
     names = []
 
     def make(name, files, handler=None):
-        if handler is not None:  # Lambda does not tell what an image calls
+        if handler is not None:  # Lambda does not say what an image calls
             with closing(boto3.client("ecr")) as ecr:
                 folder = tmp_path / name
                 make_image_function(client, ecr, name, role=made["Role"], handler=handler, files=files, folder=folder)
@@ -73,7 +73,7 @@ def _asked(notebook, body):
 
 
 def test_it_is_asked_once_for_each_version_of_its_code(silent):
-    """What it lacks is told, by one small invocation; a new session asks nothing, and new code is asked anew."""
+    """What it lacks is reported, by one small invocation; a new session asks nothing, and new code is asked again."""
     silent.make("silent", {"weights.py": "VERSION = 'of the function'\n"})
     error, invocations = _asked(silent, "import json\njson.dumps(1)")
     assert (error, invocations) == (None, 1), "nothing is imported that could be missing"
@@ -106,7 +106,7 @@ def test_a_function_that_does_not_know_the_question_is_not_compared(silent):
 
 
 def test_another_python_is_told_before_anything_is_sent(silent):
-    """As from an image that another machine pushed, of which Lambda itself does not tell the Python."""
+    """As from an image that another machine pushed, whose Python Lambda does not report."""
     silent.make("image", {"other.py": _OTHER}, "other.handler")
     for asked in (1, 0):
         error, invocations = _asked(silent, "import numpy\n1")

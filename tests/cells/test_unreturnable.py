@@ -17,7 +17,7 @@ UNRETURNABLE = {
 @pytest.mark.parametrize("name", UNRETURNABLE)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
 def test_a_placeholder_stands_for_it(notebook, name):
-    """The other names come back, stderr tells, and using it raises what to do."""
+    """The other names come back, stderr reports it, and using it raises what to do."""
     body, type_name = UNRETURNABLE[name]
     ran = notebook.remote(body + "\nother = 5")
     assert notebook.names["other"] == 5
@@ -43,7 +43,7 @@ def test_a_placeholder_stands_for_it(notebook, name):
 )
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_what_has_ended_is_no_red_line_until_it_is_used(notebook, body):
-    """A closed file, or what a with statement leaves bound, is told of by its use only."""
+    """A closed file, or what a with statement leaves bound, is reported of by its use only."""
     ran = notebook.remote(body + "\nother = 5")
     assert notebook.names["other"] == 5 and ran.stderr == ""
     error = notebook.run("v.missing").error
@@ -67,7 +67,7 @@ def test_what_has_ended_is_no_red_line_until_it_is_used(notebook, body):
     ],
 )
 def test_every_use_explains(notebook, use):
-    """Whatever is done with a placeholder, the reason is told."""
+    """Whatever is done with a placeholder, the reason is reported."""
     notebook.remote("v = (i for i in range(3)); next(v)")
     error = notebook.run(use).error
     assert type(error).__name__ in ("ResultError", "TypeError")
@@ -91,7 +91,7 @@ def test_the_container_of_an_unreturnable_value_is_a_placeholder(notebook):
 
 
 def test_a_change_that_cannot_come_back_leaves_the_object_as_it_was(notebook):
-    """And it is told; the rest of the cell comes back."""
+    """And it is reported; the rest of the cell comes back."""
     notebook.ok("box = {'a': 1}")
     ran = notebook.remote("box['lock'] = memoryview(b'x')\nother = 2")
     assert notebook.names["other"] == 2

@@ -1,4 +1,4 @@
-"""A warm environment holds nothing of the jobs before: neither the cells', nor the maps', nor their threads'."""
+"""A warm environment holds no objects of the jobs before: neither the cells', nor the maps', nor their threads'."""
 
 from __future__ import annotations
 

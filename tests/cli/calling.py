@@ -1,4 +1,4 @@
-"""The command, called in this process (fast) or as a process of its own (real)."""
+"""The command, called in this process (fast) or as a separate process (real)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def account(account_of_module: Account, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """The account; credentials, endpoint and a home of its own in the environment."""
+    """The account; credentials, endpoint and a separate home in the environment."""
     for name, value in account_of_module.connection.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", str(home))

@@ -103,7 +103,7 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
     ],
 )
 def test_what_aws_would_refuse(arguments: tuple[str, ...], said: str) -> None:
-    """Is refused before AWS is asked (there is none here), with its mend, and status 4."""
+    """Is refused before AWS is asked (there is none here), with its fix, and status 4."""
     done = call("deploy", "--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1", *arguments)
     assert done.status == 4, done.err
     assert said in done.err
@@ -120,13 +120,13 @@ def test_what_aws_would_refuse(arguments: tuple[str, ...], said: str) -> None:
     ],
 )
 def test_what_is_mistaken_of_a_function_of_your_own(command: tuple[str, ...], said: str) -> None:
-    """Is told before AWS is asked."""
+    """It is reported before AWS is called."""
     done = call(*command, "--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1")
     assert (done.status, said in done.err) == (4, True), done.err
 
 
 def test_a_requirement_that_is_none(account: Account) -> None:
-    """Told as a value that is not valid, with what the tool says of it; a setting may stand in the environment."""
+    """Reported as an invalid value, with the tool's output; a setting may be in the environment."""
     done = call("deploy", "--plan", "--with", "num py=!3")
     assert done.status == 4, done.err
     assert "cannot read a requirement" in done.err and "num py=!3" in done.err
@@ -144,7 +144,7 @@ def test_no_region(tmp_path: Path) -> None:
     [("AccessDenied", 403, 5, "lambdamagic policy deployer"), ("ExpiredToken", 403, 5, "expired")],
 )
 def test_what_aws_refuses(account: Account, code: str, status: int, exit_status: int, said: str) -> None:
-    """Ends with a status of its own and one message; with --json as a document."""
+    """Ends with a separate status and one message; with --json as a document."""
     account.faults.refuse_api("cloudformation", code=code, status=status, count=None)
     done = call("deploy", "--json")
     assert done.status == exit_status
@@ -201,7 +201,7 @@ def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
 
 
 def test_nothing_of_others_is_touched(deployed: Account) -> None:
-    """Somebody's function is sent no code; neither it nor a part of a deployment is changed or deleted one by one."""
+    """Another owner's function is sent no code; neither it nor a part of a deployment is changed or deleted."""
     from tests.local.conftest import package as zipped
 
     role = call("status", "--json").document["outputs"]["RoleArn"]
@@ -234,7 +234,7 @@ def test_nothing_of_others_is_touched(deployed: Account) -> None:
 
 
 def test_create_needs_a_role(account: Account) -> None:
-    """Without a deployment one must be named; a wrong one is told."""
+    """Without a deployment one must be named; a wrong one is reported."""
     done = call("create", "alone", "--stack", "no-such-deployment")
     assert done.status == 3
     assert "lambdamagic deploy" in done.err
@@ -365,7 +365,7 @@ def test_templates_are_printed_or_written(form: str, tmp_path: Path) -> None:
     "command", ["deploy", "destroy", "list", "status", "logs", "policy user", "create x", "warm 1"]
 )
 def test_each_command_as_a_process(command: str, account: Account, tmp_path: Path) -> None:
-    """An endpoint where nobody is: one message, no traceback, and a status that the help page explains."""
+    """An endpoint without a server: one message, no traceback, and a status that the help page explains."""
     environment = {**account.connection.environment(), "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     more = {"AWS_MAX_ATTEMPTS": "1", "LAMBDAMAGIC_FUNCTION": "f", "LAMBDAMAGIC_BUCKET": "bbb"}
     done = run(tmp_path, *command.split(), environment={**environment, **more})

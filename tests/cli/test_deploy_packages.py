@@ -28,7 +28,7 @@ print(error or "")
 
 @pytest.fixture
 def machine(tmp_path: Path):
-    """A home of its own, an index of two wheels of which both are installed, and an account on the embedded Lambda."""
+    """A separate home, an index of two wheels of which both are installed, and an account on the embedded Lambda."""
     index, site = tmp_path / "index", tmp_path / "site-packages"
     for name, version in (("parcel", "1.4.2"), ("weights", "0.3.1")):
         make_wheel(index, name, version, code=f"HERE = __file__\nVERSION = {version!r}\n")
@@ -86,8 +86,8 @@ def _cell(environment: dict[str, str], folder: Path, cell: str) -> str:
 
 
 def test_a_notebooks_packages_are_put_in_and_others_are_told(machine, tmp_path: Path) -> None:
-    """What it imports is there, in the version of here; what is added to a cell later is told, and the told command
-    mends it."""
+    """What it imports is there, in the version of here; a later import is reported, and the command in the message
+    fixes it."""
     environment, server = machine
     from lambdamagic.local.testing.faults import Faults
 

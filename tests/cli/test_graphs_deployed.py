@@ -56,7 +56,7 @@ def well(*words: str) -> Done:
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An account in which somebody with exactly the deployer's policy has deployed, and somebody else uses it."""
+    """An account in which a user with exactly the deployer's policy has deployed, and another process uses it."""
     home: Path = tmp_path_factory.mktemp("walked")
     with LocalServer.start(concurrency=16) as server, pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
@@ -134,7 +134,7 @@ job.wait()
 
 
 def test_the_client_is_killed_and_another_goes_on(deployed: Account, tmp_path: Path) -> None:
-    """After kill -9 the graph goes on; who attaches has its result, and each task ran once."""
+    """After kill -9 the graph continues; who attaches has its result, and each task ran once."""
     with subprocess.Popen([sys.executable, "-c", _PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout is not None
         try:
@@ -153,7 +153,7 @@ def test_the_client_is_killed_and_another_goes_on(deployed: Account, tmp_path: P
 
 
 def test_the_role_sees_no_other_prefix(deployed: Account) -> None:
-    """What a graph's task may do with the role is what walks need, and nothing of other jobs."""
+    """What a graph's task may do with the role is what walks need, and no part of other jobs."""
     program: dict[str, Any] = {"__name__": "__main__", "BUCKET": deployed.inventory()["buckets"][0]}
     exec(_CODE, program)
     job = start_walks(_launcher(), Graph.of([Node("look", [], program["look"])], ["look"]), "look", label="look")

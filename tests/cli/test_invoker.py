@@ -46,7 +46,7 @@ def well(*words: str) -> Done:
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An account in which somebody with exactly the deployer's policy deploys, and in the end destroys."""
+    """An account in which a user with exactly the deployer's policy deploys, and in the end destroys."""
     home = tmp_path_factory.mktemp("crowd")
     with LocalServer.start(concurrency=64, time_factor=0.05) as server, pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
@@ -77,7 +77,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 @pytest.fixture
 def become(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Become]:
-    """Go on as a person who has just these policies."""
+    """Continue as a person who has just these policies."""
 
     def become(name: str, *policies: Any) -> None:
         process.close()
@@ -90,7 +90,7 @@ def become(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Become
 
 
 def run(work: Any, items: Any, **options: Any) -> tuple[list[Any], Any, list[events.Event]]:
-    """Run a map in mode event; return its results, the job and what it told."""
+    """Run a map in mode event; return its results, the job and its events."""
     told: list[events.Event] = []
     with LambdaExecutor(64, mode="event", **options) as executor:
         executor.add_listener(told.append)
@@ -127,7 +127,7 @@ def test_a_map_by_who_may_only_invoke_the_invoker(account: Account, become: Beco
 def test_whatever_goes_wrong_nothing_is_lost_and_nothing_runs_twice(
     account: Account, become: Become, tmp_path: Path
 ) -> None:
-    """Events throttled, refused, broken off, doubled in batches; one invoker killed, another not heard of again."""
+    """Events throttled, refused, broken off, doubled in batches; one invoker killed, another never answering again."""
     become("user", call("policy", "user", NAME).document)
     run(abs, range(TASKS))  # environments are warm, so that the kill meets a batch and no INIT
     account.faults.add(
@@ -145,7 +145,7 @@ def test_whatever_goes_wrong_nothing_is_lost_and_nothing_runs_twice(
     assert results == [number * number for number in range(TASKS)]
     assert Counter(event.task for event in told if isinstance(event, events.TaskFinished)) == Counter(range(TASKS))
     assert Counter(path.read_text() for path in tmp_path.iterdir()) == {"x": TASKS}
-    # Which events were throttled differs: one that was perhaps taken before only waits, and tells nobody.
+    # Which events were throttled differs: one that was perhaps taken before only waits, and is not reported.
     assert handed(told)
 
 
@@ -160,7 +160,7 @@ def test_a_larger_variant_is_invoked_by_the_same_invoker(account: Account) -> No
     [variant] = [each for each in account.inventory()["functions"] if "-512mb-" in each]
     log = well("logs", variant).out
     assert log.count("LAMBDAMAGIC job=") == 16
-    # On AWS it logs into its base's group; the embedded Lambda gives each function one of its own.
+    # On AWS it logs into its base's group; the embedded Lambda gives each function a separate one.
     account.ask("logs", "delete_log_group", logGroupName=f"/aws/lambda/{variant}")
 
 
@@ -194,7 +194,7 @@ def test_a_user_without_the_right_to_it(account: Account, become: Become) -> Non
 
 
 def test_it_does_nothing_else(account: Account) -> None:
-    """It takes batches for its own function and that one's variants only; it is no function for cells."""
+    """It takes batches for its own function and its variants only; it is no function for cells."""
 
     def ask(document: Any) -> Any:
         with closing(account.access.client("lambda")) as client:
@@ -236,7 +236,7 @@ def test_what_the_commands_say(account: Account) -> None:
 
 
 def test_it_can_be_taken_away_and_made_again(account: Account) -> None:
-    """Without it events go directly; a name that somebody else has taken is told; one that is gone is told too."""
+    """Without it events go directly; a name that is taken is reported; so is one that is gone."""
     account.ask("lambda", "delete_function", FunctionName=INVOKER)
     with pytest.raises(FunctionMissingError, match=f"has the invoker {INVOKER}.*\n.*--no-invoker"):
         run(abs, range(TASKS))

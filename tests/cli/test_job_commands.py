@@ -1,4 +1,4 @@
-"""`lambdamagic jobs`, `attach`, `cancel` and `cost`: of clients that are processes of their own."""
+"""`lambdamagic jobs`, `attach`, `cancel` and `cost`: of clients that are their own processes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def deployed(account: Account) -> Account:
 
 
 def test_a_killed_clients_map_is_attached(deployed: Account, home: Path, tmp_path: Path) -> None:
-    """Listed as abandoned, taken up by another process, with all results."""
+    """Listed as abandoned, resumed by another process, with all results."""
     folder = tmp_path / "tasks"
     process, job = start_client(folder, "event")
     process.kill()
@@ -118,7 +118,7 @@ def test_cost_adds_up_by_day(tmp_path: Path) -> None:
 
 
 def test_short_jobs_are_listed_and_counted(deployed: Account, home: Path, tmp_path: Path) -> None:
-    """Commands that took less than a second, each a process of its own."""
+    """Commands that took less than a second, each a separate process."""
     environment = {**deployed.connection.environment(), "XDG_STATE_HOME": str(tmp_path)}
     for _ in range(3):
         done = run(home, "invoke", "--code", "6*7", environment=environment)
@@ -132,6 +132,6 @@ def test_short_jobs_are_listed_and_counted(deployed: Account, home: Path, tmp_pa
 
 
 def test_cost_command() -> None:
-    """A document, and a mistaken age told."""
+    """A document, and an invalid age reported."""
     assert set(call("cost", "--json").document) == {"days", "jobs", "cost_usd"}
     assert call("cost", "--since", "yesterday").status == 4

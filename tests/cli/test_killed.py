@@ -61,7 +61,7 @@ def killed(account: Account, home: Path, *words: str, at: tuple[str, str, int]) 
 def test_killed_and_run_again(
     account: Account, home: Path, at_deploy: tuple[str, str, int], at_destroy: tuple[str, str, int]
 ) -> None:
-    """The next run goes on from what is there, a cell runs on it, and the killed destroy's next leaves nothing."""
+    """The next run continues from the existing state, a cell runs on it, and a repeated destroy leaves nothing."""
     known, before = account.connection.environment(), account.inventory()
     killed(account, home, "deploy", at=at_deploy)
     done = run(home, "deploy", environment=known)

@@ -14,7 +14,7 @@ from tests.cli.calling import run
 
 
 def test_start_status_stop(tmp_path: Path) -> None:
-    """An instance started by the command runs on, is found again, answers boto3, and ends when told to."""
+    """An instance started by the command runs on, is found again, answers boto3, and ends on request."""
     nothing = run(tmp_path, "local", "status")
     assert (nothing.status, nothing.out) == (3, "it is not running\n")
     assert "`lambdamagic local start` starts it" in nothing.err
@@ -43,13 +43,13 @@ def test_start_status_stop(tmp_path: Path) -> None:
         stopped = run(tmp_path, "local", "stop")
     assert stopped.out == "stopped\n"
     assert run(tmp_path, "local", "stop").out == "it was not running\n"
-    # Nobody here is its parent: what init has not collected yet has ended all the same.
+    # It has no parent here: what init has not collected yet has ended all the same.
     with contextlib.suppress(psutil.NoSuchProcess):
         assert psutil.Process(facts["pid"]).status() == psutil.STATUS_ZOMBIE
 
 
 def test_config_names_origins(tmp_path: Path) -> None:
-    """`lambdamagic config --json` tells each value with where it comes from."""
+    """`lambdamagic config --json` has each value with its origin."""
     (tmp_path / "pyproject.toml").write_text("[tool.lambdamagic]\nmemory_mb = 512\n")
     shown = json.loads(run(tmp_path, "config", "--json").out)
     assert shown["memory_mb"]["value"] == 512
@@ -69,7 +69,7 @@ def test_mistakes_are_told(tmp_path: Path, arguments: tuple[str, ...], said: str
 
 
 def test_broken_configuration_is_one_line(tmp_path: Path) -> None:
-    """A broken pyproject.toml is told with its place, without a traceback."""
+    """A broken pyproject.toml is reported with its place, without a traceback."""
     (tmp_path / "pyproject.toml").write_text("[tool.lambdamagic]\nmemory_mb = 50\n")
     done = run(tmp_path, "config")
     assert done.status == 4

@@ -48,7 +48,7 @@ def test_the_help_page_imports_no_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_line_of_help_is_the_commands_own(name: str) -> None:
-    """What the help page says without importing a command is the first line of its own help."""
+    """What the help page says without importing a command is the first line of the command's help."""
     command = commands.get_command(click.Context(commands), name)
     assert command is not None
     assert (command.help or "").splitlines()[0] == COMMANDS[name].help

@@ -58,7 +58,7 @@ def test_from_credentials_to_a_cell_and_back(tmp_path: Path) -> None:
 
 
 def _ipython(home: Path, known: dict[str, str]) -> str:
-    """Type the cell into an IPython of its own, with nothing but the credentials in its environment."""
+    """Type the cell into a separate IPython, with nothing but the credentials in its environment."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDAMAGIC_"))}
     own = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "XDG_CONFIG_HOME": str(home), "IPYTHONDIR": str(home)}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Every command: a mistake, and, as a process of its own, what it is for."""
+"""Every command: a mistake, and, as a separate process, what it is for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], int, str]] = {
 
 _DIGEST = "sha256:" + 64 * "4"
 
-#: Stands in for docker, with one image: what is pushed to ECR leaves this machine. Real ones are in tests/images.
+#: Replaces docker, with one image: what is pushed to ECR leaves this machine. Real ones are in tests/images.
 _DOCKER = f"""#!/bin/sh
 case "$1 $2" in
     create*)
@@ -91,7 +91,7 @@ LEAVES = [" ".join(path) for path, command in ALL if not hasattr(command, "comma
 
 @pytest.fixture(scope="module")
 def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A home of its own, the credentials for an embedded Lambda, and a tool that has one image."""
+    """A separate home, the credentials for an embedded Lambda, and a tool that has one image."""
     tools = tmp_path_factory.mktemp("tools")
     (tools / "docker").write_text(_DOCKER)
     (tools / "docker").chmod(0o755)
@@ -138,7 +138,7 @@ def test_a_mistake_of_a_process(person: tuple[Path, dict[str, str]]) -> None:
 
 @pytest.mark.timeout(900)  # two dozen processes, two of which make packages
 def test_what_they_are_for(person: tuple[Path, dict[str, str]]) -> None:
-    """From credentials to a deployment, a function of one's own, and back to nothing."""
+    """From credentials to a deployment, a separate function, and back to nothing."""
     home, known = person
     for words, expected in HAPPY:
         done = run(home, *words, environment=known)

@@ -24,7 +24,7 @@ Become = Callable[..., None]
 
 @pytest.fixture
 def become(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Become]:
-    """Go on as a person who has just these policies."""
+    """Continue as a person who has just these policies."""
 
     def become(name: str, *policies: Any) -> None:
         process.close()  # what is open has the credentials of whoever was here before
@@ -188,7 +188,7 @@ def test_one_right_of_the_users_is_missing(
 
 
 def test_one_right_of_the_deployers_is_missing(account: Account, become: Become) -> None:
-    """Each message names the right, on what, and the command; with the right the same command goes on to the end.
+    """Each message names the right, on what, and the command; with the right the same command continues to the end.
 
     At once, in the middle of the stack's work, and where S3 answers 200 with an error for each key.
     """

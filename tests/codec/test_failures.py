@@ -58,7 +58,7 @@ def test_the_text_is_that_of_python(chained):
 
 
 def test_put_together_it_has_real_tracebacks(chained):
-    """Lines, files and causes; nothing of the machinery."""
+    """Lines, files and causes; no internal frames."""
     error = reassemble(chained)
     assert type(error) is ValueError
     assert type(error.__cause__) is KeyError

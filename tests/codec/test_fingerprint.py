@@ -1,4 +1,4 @@
-"""Fingerprints: equal for equal content, in any session; different, or none, where that cannot be told."""
+"""Fingerprints: equal for equal content, in any session; different, or none, where that is unknown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lambdamagic.codec.shared import Shared
 
 
 def made(source: str, name: str = "x") -> str:
-    """Return the fingerprint of what the source binds, in a notebook of its own."""
+    """Return the fingerprint of what the source binds, in a separate notebook."""
     namespace = {"__name__": "__main__", "__builtins__": builtins}
     home = Home(namespace)
     exec(compile(source, f"<cell {id(namespace)}>", "exec"), namespace)
@@ -99,7 +99,7 @@ def test_classes_and_instances():
 
 
 def test_frames_and_estimators():
-    """What has a pickling of its own is told by that."""
+    """What has a separate pickling is reported by that."""
     import pandas
     from sklearn.linear_model import Ridge
 
@@ -131,7 +131,7 @@ def test_cycles():
 
 
 def test_what_has_none():
-    """What cannot be told apart has no fingerprint, so that it is never taken for another."""
+    """What cannot be distinguished has no fingerprint, so that it is never taken for another."""
     with pytest.raises(NoFingerprintError):
         value(threading.Lock())
     with pytest.raises(NoFingerprintError):
@@ -139,7 +139,7 @@ def test_what_has_none():
 
 
 def test_another_session_finds_the_same():
-    """Nothing of it depends on the process: not the hash seed, not the order in which things were made."""
+    """It does not depend on the process: not the hash seed, not the order in which things were made."""
     program = (
         "from tests.codec.test_fingerprint import made\n"
         'print(made(\'import math\\nclass C:\\n    s = {"a", "b", "cd"}\\ndef x(c=C(), *, d={1: math.pi}):\\n'

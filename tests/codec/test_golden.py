@@ -1,7 +1,7 @@
 """Bytes that version 1 of the protocol wrote are read by today's code.
 
-`python -m tests.codec.test_golden` writes the files anew, which is right only together with a new protocol version:
-deployed functions and notebooks of different releases speak to each other in these bytes.
+`python -m tests.codec.test_golden` writes the files again, which is right only together with a new protocol version:
+deployed functions and notebooks of different releases exchange these bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.codec.conversations import Conversation, run
 
 _PYTHON = f"py{sys.version_info.major}{sys.version_info.minor}"
 _FOLDER = Path(__file__).parents[1] / "data"
-# Code objects are of one minor version of Python: each has a file of its own.
+# Code objects are of one minor version of Python: each has a separate file.
 _FILE = _FOLDER / f"protocol-v1-{_PYTHON}.json"
 
 _SETUP = """

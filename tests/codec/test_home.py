@@ -23,7 +23,7 @@ def test_a_token_is_kept_while_the_class_lives():
 
 
 def test_a_class_that_was_redefined_here():
-    """The new one is meant, and it is told once."""
+    """The new one is meant, and it is reported once."""
     talk = Conversation("class A:\n    v = 1")
     talk.ask()
     made = type("A", (), {"__module__": "__main__", "v": 2})
@@ -45,7 +45,7 @@ def test_a_class_that_is_gone():
 
 
 def test_metaclasses_that_compare_as_they_like():
-    """Classes are told apart by identity."""
+    """Classes are distinguished by identity."""
 
     class Same(type):
         def __eq__(cls, other):

@@ -14,7 +14,7 @@ from lambdamagic.codec.home import Home
 
 
 class Held:
-    """Something that tells when it is gone."""
+    """Something that says when it is gone."""
 
     def __init__(self) -> None:
         self.values = np.zeros(1_000_000)

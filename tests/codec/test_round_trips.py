@@ -44,7 +44,7 @@ def test_equal_code_gives_equal_bytes():
 
 
 def test_large_buffers_stay_out_of_the_stream_and_arrive_writable():
-    """An array of 1 MB is a frame of its own."""
+    """An array of 1 MB is a separate frame."""
     talk = Conversation("import numpy as np\nx = np.arange(131072.0)")
     frames = encode_once(talk.home, talk.here["x"])
     assert frames.sizes[1:] == (1_048_576,)

@@ -73,7 +73,7 @@ def test_only_what_changed_travels():
 
 
 def test_without_mutations_changed_objects_are_copies():
-    """The notebook's own stay as they were, and the names are told."""
+    """The notebook's own stay as they were, and the names are reported."""
     talk = Conversation("x = [1]; y = {'x': x}; z = [0]")
     talk.ask()
     effects = talk.answer("x.append(2)\nn = y", mutations=False)
@@ -94,7 +94,7 @@ def test_wanted_names_only():
 
 
 def test_deleted_names():
-    """They are told by name."""
+    """They are reported by name."""
     talk = Conversation("a = 1; b = 2")
     talk.ask()
     assert talk.answer("del a").deleted == ["a"]

@@ -116,7 +116,7 @@ def test_the_functions_own_variables_are_no_settings(home: Path) -> None:
 
 
 def test_foreign_environment_variables_are_left_alone(home: Path) -> None:
-    """A variable that resembles no setting belongs to somebody else."""
+    """A variable that resembles no setting belongs to another process."""
     assert load_settings(cwd=home, environ=environ(home, LAMBDA_ZZZ="1")).settings == Settings()
 
 
@@ -148,7 +148,7 @@ def test_home_is_used_without_xdg(home: Path) -> None:
     ],
 )
 def test_a_broken_file_is_one_line_with_its_place(home: Path, text: str | bytes, where: str) -> None:
-    """Broken TOML is told in one line that names the file, the line and the column."""
+    """Broken TOML is reported in one line that names the file, the line and the column."""
     path = user(home, text)
     with pytest.raises(ConfigError) as caught:
         load_settings(cwd=home, environ=environ(home))
@@ -251,7 +251,7 @@ def test_auto_is_aws_only_when_it_can_be() -> None:
 
 
 def test_the_process_environment_is_the_default(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without arguments the process's own environment and working directory are read, each time anew."""
+    """Without arguments the process's own environment and working directory are read, each time again."""
     for name in [name for name in os.environ if name.startswith("LAMBDAMAGIC_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))

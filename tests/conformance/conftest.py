@@ -1,4 +1,4 @@
-"""The standard library's executors and pools beside ours, on one embedded Lambda; the counts of both at the end."""
+"""The standard library's executors and pools next to ours, on one embedded Lambda; the counts of both at the end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the counts beside each other."""
+    """Print the counts next to each other."""
     for whose in ("control", "ours"):
         told = ", ".join(f"{count} {outcome}" for (who, outcome), count in sorted(_counts.items()) if who == whose)
         if told:

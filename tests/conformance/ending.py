@@ -1,4 +1,4 @@
-"""A program that submits and maps while the interpreter ends; prints what came of it as JSON."""
+"""A program that submits and maps while the interpreter ends; prints its outcome as JSON."""
 
 from __future__ import annotations
 

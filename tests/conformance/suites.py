@@ -18,7 +18,7 @@ from typing import Any
 
 _ROOT = Path(__file__).parents[2]
 _JOBLIBS = "joblib.test.test_parallel"
-#: Tests of joblib's that say nothing of a backend on another machine, by the reason.
+#: Tests of joblib's that do not concern a backend on another machine, by the reason.
 _NOT_OURS = {
     "they ask whether arrays are memory maps of a file": (
         "test_auto_memmap_on_arrays_from_generator[lambdamagic]",

@@ -46,7 +46,7 @@ def test_a_future_that_is_done(executor):
 
 
 def test_a_result_that_is_waited_for_in_vain(executor):
-    """TimeoutError, the builtin one; the call goes on."""
+    """TimeoutError, the builtin one; the call continues."""
     future = executor.submit(time.sleep, _SLEEP)
     with pytest.raises(TimeoutError):
         future.result(timeout=0.01)
@@ -242,9 +242,9 @@ def test_calls_from_many_threads(executor):
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, StopAsyncIteration])
 def test_a_call_that_raises_what_no_call_should(executor, error):
-    """It is the future's exception; the executor goes on."""
+    """It is the future's exception; the executor continues."""
     raising = f"(_ for _ in ()).throw({error.__name__}(7))"
-    with pytest.raises((error, RuntimeError)) as here:  # what a generator makes of StopIteration depends on the Python
+    with pytest.raises((error, RuntimeError)) as here:  # how a generator handles StopIteration depends on the Python
         eval(raising)
     assert type(executor.submit(eval, raising).exception()) is here.type
     assert executor.submit(abs, -1).result() == 1

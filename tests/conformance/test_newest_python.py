@@ -22,7 +22,7 @@ def _newest():
     """Return a newer Python than the one that runs these tests; None without one that starts."""
     for minor in range(15, sys.version_info.minor, -1):
         found = shutil.which(f"python3.{minor}")
-        # pyenv's shims start only what was chosen; what it has lies beside them.
+        # pyenv's shims start only what was chosen; what it has is next to them.
         versions = [] if found is None else sorted(Path(found).parents[1].glob(f"versions/3.{minor}.*/bin/python"))
         for each in [*([] if found is None else [found]), *map(str, reversed(versions))]:
             asked = subprocess.run([each, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)

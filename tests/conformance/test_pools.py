@@ -35,7 +35,7 @@ def test_starmap(pool):
 
 
 def test_map_raises_what_a_task_raises(pool):
-    """And the pool goes on."""
+    """And the pool continues."""
     with pytest.raises(ValueError, match="invalid literal"):
         pool.map(int, ["1", "x", "3"])
     with pytest.raises(ValueError, match="invalid literal"):

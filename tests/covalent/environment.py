@@ -1,7 +1,7 @@
-"""A virtual environment with Covalent, kept in the cache folder, and its server in a home of its own.
+"""A virtual environment with Covalent, kept in the cache folder, and its server in a separate home.
 
 `python -m tests.covalent.environment` makes the environment (some 10 s with a warm package cache, 370 MB); with it
-there, nothing happens. Covalent has no place beside our own test tools: it caps what they need.
+there, nothing happens. Covalent has no place next to our own test tools: it caps what they need.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class CovalentHome:
         self._driver: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start the server, as `covalent start --no-cluster` does, and the driver beside it."""
+        """Start the server, as `covalent start --no-cluster` does, and the driver next to it."""
         self.start_server()
         self._driver = subprocess.Popen(
             [str(self.python), "-m", "tests.covalent.driver"],

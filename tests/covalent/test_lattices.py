@@ -44,7 +44,7 @@ def test_the_documented_lattice(covalent: CovalentHome, executor: str) -> None:
 
 
 def test_what_an_electron_prints_and_where_it_runs(covalent: CovalentHome) -> None:
-    """Its streams are in Covalent's result; it is in a function's process, which loads nothing of Covalent."""
+    """Its streams are in Covalent's result; it is in a function's process, which does not load Covalent."""
     answer = covalent.run("""
 import os
 
@@ -68,7 +68,7 @@ answer = found.result, nodes(found)["look"]
 
 
 def test_many_electrons_and_two_lattices_at_once(covalent: CovalentHome) -> None:
-    """A fan-out of 20 and another lattice beside it keep their own values."""
+    """A fan-out of 20 and another lattice next to it keep their own values."""
     answer = covalent.run("""
 @ct.electron(executor="lambdamagic")
 def square(n):
@@ -90,7 +90,7 @@ answer = wait(first).result, wait(second).result
 
 
 def test_as_many_at_once_as_the_setting_says(covalent: CovalentHome) -> None:
-    """`max_concurrency` is for all electrons of a dispatch: with 1 none runs beside another."""
+    """`max_concurrency` is for all electrons of a dispatch: with 1 none runs next to another."""
     answer = covalent.run("""
 import tempfile
 from covalent.executor import LambdaMagicExecutor
@@ -363,7 +363,7 @@ answer = one.result, again.result, open(folder + "/runs").read()
 
 
 def test_a_server_that_is_stopped_in_the_middle(covalent: CovalentHome) -> None:
-    """The electron that runs is told to stop; after the restart, what was done is there and was not run again."""
+    """The electron that runs is asked to stop; after the restart, what was done is there and was not run again."""
     program = """
 import os
 
@@ -399,7 +399,7 @@ answer = dispatch_id, folder
     covalent.stop_server()
     covalent.start_server()
     covalent.wait_for_server()
-    # Of what was under way Covalent notes no end, and its `redispatch` would wait for that: one dispatches anew.
+    # Of what was under way Covalent notes no end, and its `redispatch` would wait for that: one dispatches again.
     answer = covalent.run(
         program
         + f"""

@@ -144,7 +144,7 @@ except JobMissingError as error:
 
 
 def test_an_electron_of_another_python(covalent: CovalentHome) -> None:
-    """Is refused before anything is sent: its bytes are those of its own Python."""
+    """Is refused before anything is sent: its bytes are those of its Python."""
     answer = covalent.run("""
 from covalent._workflow.transport import TransportableObject
 from functools import partial

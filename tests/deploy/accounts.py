@@ -33,7 +33,7 @@ class Account:
             return getattr(client, operation)(**arguments)
 
     def inventory(self) -> dict[str, list[str]]:
-        """Return the names of all that is there."""
+        """Return the names of all resources."""
         return {
             "buckets": [each["Name"] for each in self.ask("s3", "list_buckets")["Buckets"]],
             "functions": [each["FunctionName"] for each in self.ask("lambda", "list_functions")["Functions"]],

@@ -1,4 +1,4 @@
-"""Functions from images in the embedded Lambda, whose environments run this Python: their code lies in a folder."""
+"""Functions from images in the embedded Lambda, whose environments run this Python: their code is in a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stacks that earlier runs, or others, left in a bad state: what deploy and destroy make of each."""
+"""Stacks that earlier runs, or others, left in a bad state: how deploy and destroy handle each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_way_back_that_failed_is_gone_to_its_end(account: Account, code: Any, 
 
 
 def test_a_way_back_that_fails_again(account: Account, code: Any, name: str) -> None:
-    """The error names the resource; nothing else is tried, and the run after that mends it."""
+    """The error names the resource; nothing else is tried, and the run after that fixes it."""
     account.deployment(name, code, memory_mb=512).apply()
     account.faults.fail_resource("Function", count=3)
     with pytest.raises(StackFailedError):
@@ -75,7 +75,7 @@ def test_remains_that_cannot_be_deleted(account: Account, code: Any, name: str) 
 
 
 def test_a_stack_that_was_only_ever_planned(account: Account, code: Any, name: str) -> None:
-    """REVIEW_IN_PROGRESS, as a change set that nobody executed leaves it: it is deleted, and the stack made."""
+    """REVIEW_IN_PROGRESS, as an unexecuted change set leaves it: it is deleted, and the stack made."""
     account.ask(
         "cloudformation",
         "create_change_set",

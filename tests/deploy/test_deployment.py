@@ -140,7 +140,7 @@ def test_an_object_below_the_trigger_prefix_runs_the_function(account: Account, 
 
 
 class Killed(BaseException):
-    """The client is gone; CloudFormation goes on."""
+    """The client is gone; CloudFormation continues."""
 
 
 @pytest.mark.parametrize("step", [0, 2, 5, 8, 11, 14, 17])
@@ -193,7 +193,7 @@ def test_two_at_once(account: Account, code: Any, name: str) -> None:
 
 @pytest.mark.parametrize(("resource", "status"), [("Bucket", "ROLLBACK_COMPLETE"), ("Function", "UPDATE_ROLLBACK")])
 def test_a_resource_that_fails(account: Account, code: Any, name: str, resource: str, status: str) -> None:
-    """CloudFormation undoes it, the error names resource and reason; the next run mends it."""
+    """CloudFormation undoes it, the error names resource and reason; the next run fixes it."""
     account.faults.fail_resource(resource)
     with pytest.raises(StackFailedError, match=rf"{resource} \(AWS::.*scripted failure") as raised:
         account.deployment(name, code).apply()
@@ -214,7 +214,7 @@ def test_a_change_that_fails_leaves_what_there_was(account: Account, code: Any, 
 
 
 def test_a_function_of_somebody_else(account: Account, code: Any) -> None:
-    """Its name is taken: told before anything is made, and the function is not touched."""
+    """Its name is taken: reported before anything is created, and the function is not changed."""
     role = account.ask("iam", "create_role", RoleName="somebody", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     account.ask(
         "lambda",
@@ -249,7 +249,7 @@ def test_a_stack_of_somebody_else(account: Account, code: Any) -> None:
 
 
 def test_a_log_group_that_is_there_already(account: Account, code: Any) -> None:
-    """CloudFormation would fail half-way: told before, with the command that mends it."""
+    """CloudFormation would fail half-way: reported before, with the command that fixes it."""
     account.ask("logs", "create_log_group", logGroupName="/aws/lambda/logged")
     with pytest.raises(NotOursError, match="log group /aws/lambda/logged") as raised:
         account.deployment("logged", code).apply()
@@ -258,13 +258,13 @@ def test_a_log_group_that_is_there_already(account: Account, code: Any) -> None:
 
 
 def test_throttled_now_and_then(account: Account, code: Any, name: str) -> None:
-    """Tried again, and nobody hears of it."""
+    """Retried, without a message."""
     account.faults.refuse_api("cloudformation", operation="DescribeStacks", count=2)
     assert account.deployment(name, code).apply().has_changed
 
 
 def test_throttled_to_the_end(account: Account, code: Any) -> None:
-    """An error that says that the same command goes on."""
+    """An error that says that the same command continues."""
     account.faults.refuse_api("cloudformation", count=None)
     with pytest.raises(AwsBusyError, match="throttled"):
         account.deployment("throttled", code).plan()

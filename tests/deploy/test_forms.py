@@ -110,7 +110,7 @@ def _settings(events: Any) -> Any:
 
 
 def _plain(value: Any, parameters: dict[str, str]) -> Any:
-    """Return properties without what SAM adds of its own (a tag) or writes otherwise (parameters filled in)."""
+    """Return properties without what SAM itself adds (a tag) or writes otherwise (parameters filled in)."""
     if isinstance(value, dict):
         if set(value) == {"Ref"} and value["Ref"] in parameters:
             return parameters[value["Ref"]]
@@ -154,7 +154,7 @@ def _one(value: Any) -> Any:
 
 
 def test_terraform_says_the_same() -> None:
-    """Each property of the CloudFormation form stands in the Terraform form, read back by an HCL library."""
+    """Each property of the CloudFormation form is in the Terraform form, read back by an HCL library."""
     source = template(FULL)["Resources"]
     found = _terraform("full")
     function, wanted = found["aws_lambda_function", "function"], source["Function"]["Properties"]
@@ -245,7 +245,7 @@ def test_an_invoker_is_there_only_when_asked_for() -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_terraform_makes_the_same_kinds(name: str) -> None:
-    """For every resource of the template, and none besides."""
+    """For every resource of the template, and none also."""
     kinds = {
         "AWS::S3::Bucket": "aws_s3_bucket",
         "AWS::S3::BucketPolicy": "aws_s3_bucket_policy",

@@ -14,11 +14,11 @@ GROUP, STREAM = "/aws/lambda/followed", "environment"
 
 
 class _Ended(Exception):
-    """Nobody looks any more."""
+    """The viewer has gone."""
 
 
 class _Clock(ManualClock):
-    """Logs something whenever it is slept by; then nobody looks any more."""
+    """Logs something whenever it is slept by; then the viewer has gone."""
 
     def __init__(self, account: Account, *batches: list[tuple[int, str]]) -> None:
         super().__init__(time.time())
@@ -39,7 +39,7 @@ def log(account: Account, batch: list[tuple[int, str]]) -> None:
 
 
 def test_each_line_is_told_once_and_late_ones_too(account: Account) -> None:
-    """What another environment hands over later than the newest is found; what was told is not told again."""
+    """What another environment hands over later than the newest is found; a reported line is not reported again."""
     now = int(time.time() * 1000)
     account.ask("logs", "create_log_group", logGroupName=GROUP)
     account.ask("logs", "create_log_stream", logGroupName=GROUP, logStreamName=STREAM)

@@ -13,7 +13,7 @@ from lambdamagic.errors import TargetError
 
 @pytest.fixture
 def nobody(monkeypatch):
-    """An account at an endpoint where nobody listens; boto3 does not wait long."""
+    """An account at an endpoint without a listener; boto3 does not wait long."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"

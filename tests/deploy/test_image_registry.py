@@ -51,7 +51,7 @@ def test_a_repository_is_made_once(access: AwsAccess) -> None:
 
 
 def test_a_login_shows_no_password(access: AwsAccess) -> None:
-    """It is for the account's registry, and its repr may stand in a log."""
+    """It is for the account's registry, and its repr may be in a log."""
     login = ecr_login(access)
     assert login.user == "AWS" and login.password and login.password not in repr(login)
     assert "://" not in login.server and ".dkr.ecr." in login.server

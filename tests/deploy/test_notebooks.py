@@ -48,7 +48,7 @@ def test_exactly_what_it_imports(tmp_path: Path) -> None:
 
 
 def test_own_modules_travel_by_themselves_and_what_they_import_counts(tmp_path: Path) -> None:
-    """A file beside the notebook is no package; a program's imports are read too."""
+    """A file next to the notebook is no package; a program's imports are read too."""
     (tmp_path / "besides.py").write_text("import pandas\n")
     (tmp_path / "program.py").write_text("import numpy\n")
     needs = needs_of_notebooks([_notebook(tmp_path / "a.ipynb", "import besides"), tmp_path / "program.py"])

@@ -1,4 +1,4 @@
-"""What a function is made of: wheels for Lambda's platform, equal zip files for equal input, limits with their mend."""
+"""What a function is made of: wheels for Lambda's platform, equal zip files for equal input, limits with their fix."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_links_stay_links(tmp_path: Path) -> None:
-    """A library beside its versioned name is not there twice, and Lambda finds the link; the embedded Lambda too."""
+    """A library next to its versioned name is not there twice, and Lambda finds the link; the embedded Lambda too."""
     folder = tmp_path / "own"
     folder.mkdir()
     (folder / "lib.so.1").write_bytes(b"x" * 1000)
@@ -110,7 +110,7 @@ def test_wheels_are_for_lambda_whatever_this_machine_is(
 
 @TOOLS
 def test_what_has_no_wheel_is_named_all_of_it(index: Path, tmp_path: Path, tool: str) -> None:
-    """Both tools stop at the first; the error names each, and the command that mends it. Nothing is built."""
+    """Both tools stop at the first; the error names each, and the command that fixes it. Nothing is built."""
     make_sdist(index, "sourceonly", "1.0")
     make_sdist(index, "another", "2.0")
     source = WheelSource(("sourceonly", "pure", "another>=1"))
@@ -123,7 +123,7 @@ def test_what_has_no_wheel_is_named_all_of_it(index: Path, tmp_path: Path, tool:
 
 @TOOLS
 def test_a_constraint_holds_for_what_comes_along(index: Path, tmp_path: Path, tool: str) -> None:
-    """The notebook's own versions of indirect packages are kept; one that is not to be had is an error."""
+    """The notebook's own versions of indirect packages are kept; one that is not available is an error."""
     make_wheel(index, "compiled", "2.5")
     source = WheelSource(("pure",), constraints=("compiled==2.5",))
     install_wheels(source, LambdaPlatform("3.12"), tmp_path / "wheels", installer=tool)  # type: ignore[arg-type]
@@ -147,7 +147,7 @@ def test_the_same_input_gives_the_same_bytes(index: Path, tmp_path: Path) -> Non
 
 
 def test_the_zip_tells_nothing_of_this_machine(index: Path, tmp_path: Path) -> None:
-    """No time, owner or path of the machine is in it, and no script or record; what it holds is told beside it."""
+    """No time, owner or path of the machine is in it, and no script or record; what it holds is reported next to it."""
     package = _build(tmp_path / "built", HERE, "pure==1.2")
     with zipfile.ZipFile(package.layers[1].zip.path) as archive:
         names = archive.namelist()
@@ -313,7 +313,7 @@ def test_a_bucket_that_is_not_there(tmp_path: Path, access: AwsAccess) -> None:
 
 
 def test_too_large_to_be_sent_directly(tmp_path: Path, access: AwsAccess) -> None:
-    """Above 50 MB the API refuses; it is told before, with the mend."""
+    """Above 50 MB the API refuses; it is reported before, with the fix."""
     from random import Random
 
     facts = write_zip(tmp_path / "x.zip", [("a.bin", Random(1).randbytes(51 << 20))])

@@ -1,4 +1,4 @@
-"""A function made by hand from a package, as docs/aws.md tells, and used as target `aws`."""
+"""A function made by hand from a package, as in docs/aws.md, and used as target `aws`."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_a_deployment_from_an_image(account, images, tmp_path):
 
 
 def test_only_a_digest_names_an_image(images):
-    """A tag may have moved on since; a file that was damaged tells nothing."""
+    """A tag may have moved on since; a damaged file is ignored."""
     tagged = images[0].partition("@")[0] + ":v1"
     note_pushed(tagged, HELD)
     assert pushed_holdings(tagged, made_by="") is None

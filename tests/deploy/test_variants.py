@@ -1,4 +1,4 @@
-"""Variants of a function in other sizes: asked for, made from the same code, kept in step; nobody else's touched."""
+"""Variants of a function in other sizes: created from the same code and kept in step; no other function is changed."""
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ def test_an_update_removes_the_layers_that_it_replaces(access: AwsAccess, packag
 
 
 def test_names_fit_and_stay_apart() -> None:
-    """A name has 64 characters at most; what is cut off tells bases apart."""
+    """A name has 64 characters at most; what is cut off distinguishes bases."""
     names = {variant_name(base, 10240, 900, "3.12") for base in ("b" * 64, "b" * 63 + "c", "short")}
     assert len(names) == 3 and max(map(len, names)) <= 64
 

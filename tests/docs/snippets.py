@@ -41,7 +41,7 @@ def blocks_of(path: Path) -> list[Block]:
     """Return a page's blocks.
 
     Raises:
-        ValueError: An info string says something that nobody would look at.
+        ValueError: An info string is unknown.
     """
     page = str(path.relative_to(ROOT))
     text = path.read_text(encoding="utf-8")

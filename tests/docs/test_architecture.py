@@ -16,7 +16,7 @@ ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 
 
 def test_the_layers_are_those_that_the_linter_holds():
-    """The table names the packages of pyproject.toml's contract, line by line, and each package stands in it."""
+    """The table names the packages of pyproject.toml's contract, line by line, and each package is in it."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     [held] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
     table = ARCHITECTURE.partition("## Layers")[2].partition("\n## ")[0]
@@ -69,7 +69,7 @@ def test_files_that_a_page_names_are_there(page):
 
 @pytest.mark.parametrize("package", sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py")))
 def test_files_that_a_decision_names_are_there(package):
-    """In the package whose docstring it stands in, or by their path."""
+    """In the package whose docstring it is in, or by their path."""
     text = importlib.import_module(f"lambdamagic.{package}").__doc__ or ""
     for name in re.findall(r"`([\w/]+\.py)`", text):
         assert [*(PACKAGE / package).rglob(name)] or (ROOT / name).exists() or (PACKAGE / name).exists(), name
@@ -141,7 +141,7 @@ STATIONS = sorted(set(re.findall(r"`([\w/]+\.py)`\s+`([\w.]+)`", (ROOT / "docs" 
 
 @pytest.mark.parametrize("file", sorted({file for file, _ in STATIONS}))
 def test_the_stations_of_the_journey_are_there(file):
-    """Each function and class stands in the file that the page names."""
+    """Each function and class is in the file that the page names."""
     named = {name for each, name in STATIONS if each == file}
     assert named - _defined(PACKAGE / file) == set()
 

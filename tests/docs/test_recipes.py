@@ -14,7 +14,7 @@ from tests.api.conftest import one_process_of_apis, programs_environment  # noqa
 from tests.docs.snippets import ROOT, Block, blocks_of
 
 _RECIPES = [block for block in blocks_of(ROOT / "docs" / "recipes.md") if block.language == "python"]
-#: What recipes import besides the library that they are about.
+#: What recipes import also the library that they are about.
 _AIDS = {"lambdamagic", "numpy", "joblib", "pathlib", "random", "concurrent", "xarray", "obspec_utils", "obstore"}
 _IMPORTED = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
 

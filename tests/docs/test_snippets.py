@@ -70,7 +70,7 @@ def test_the_cells_of_a_page_run_in_its_order(path: Path, notebook: Any, monkeyp
 
 @pytest.mark.parametrize("block", _of("python"), ids=_ids)
 def test_a_program_runs(block: Block, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Each ends with status 0, in a process and a home of its own; what is a configuration file is read as one.
+    """Each ends with status 0, in a process and a separate home; what is a configuration file is read as one.
 
     Most share an account, which an embedded Lambda is; those of the first page and the embedded Lambda's start theirs.
     """
@@ -89,7 +89,7 @@ def test_a_program_runs(block: Block, tmp_path: Path, request: pytest.FixtureReq
 
 @pytest.fixture(scope="module")
 def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of somebody with an account, which an embedded Lambda is, and a home of their own."""
+    """The environment of a user with an account, which an embedded Lambda is, and a separate home."""
     home = str(tmp_path_factory.mktemp("visitor"))
     with LocalServer.start() as server:
         yield {**server.connection.environment(), "HOME": home, "XDG_CONFIG_HOME": home, "XDG_RUNTIME_DIR": home}
@@ -153,7 +153,7 @@ def test_no_block_is_forgotten(record_property: Any) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    """Each relative link of a page names a file that is there, and each anchor a heading of it."""
+    """Each relative link of a page names an existing file, and each anchor a heading of it."""
     link = re.compile(r'(?:\]\(|src="|srcset=")([^)"\s]+)')
     broken = []
     for path in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:

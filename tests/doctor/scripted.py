@@ -1,4 +1,4 @@
-"""A service that answers as it is told, for what the embedded Lambda does not play: IAM's simulation, a wrong clock."""
+"""A scripted service for what the embedded Lambda does not offer: IAM's simulation, a wrong clock."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Account:
         return {each.check: each for each in findings}
 
     def image(self, name: str, handler: str, files: dict[str, str], folder: Path) -> str:
-        """Make a function from an image that somebody else made."""
+        """Make a function from an image that another process made."""
         with closing(self.access().client("lambda")) as client, closing(self.access().client("ecr")) as ecr:
             role = client.get_function_configuration(FunctionName="good")["Role"]
             return make_image_function(client, ecr, name, role=role, handler=handler, files=files, folder=folder / name)
@@ -197,7 +197,7 @@ def test_bucket_and_function_that_are_not_there(account: Account) -> None:
 
 
 def test_what_the_function_holds(account: Account, tmp_path: Path) -> None:
-    """Another Python, another protocol, other packages; one that only tells when it is asked, and one that does not."""
+    """Another Python, another protocol, other packages; one that only says when it is asked, and one that does not."""
     other = account.look(function=account.function("other-python", Holdings("3.99", kind="image")))
     assert other["function's Python"].state == "failed" and "3.99 there" in other["function's Python"].text
     held = Holdings(HERE, protocol=99, lambdamagic="9.0", made_by="lambdamagic deploy older")
@@ -216,13 +216,13 @@ def test_what_the_function_holds(account: Account, tmp_path: Path) -> None:
 
 
 def test_concurrency_that_is_too_low(account: Account) -> None:
-    """What the account has, what a job asks for, and where more is to be had."""
+    """What the account has, what a job asks for, and where to request more."""
     found = account.look(max_concurrency=5_000)["concurrency"]
     assert found.state == "warning" and "uses up to 5,000" in found.text and "Service Quotas" in found.fix
 
 
 def test_a_round_trip_that_fails(account: Account, tmp_path: Path) -> None:
-    """An image that is not lambdamagic's passes every check but this one: Lambda does not tell what is in it."""
+    """An image that is not lambdamagic's passes every check but this one: Lambda does not say what is in it."""
     from tests.local.conftest import ECHO
 
     found = account.look(function=account.image("not-ours-image", "app.handler", {"app.py": ECHO}, tmp_path))
@@ -254,7 +254,7 @@ def test_the_clock() -> None:
 
 
 def test_an_endpoint_that_cannot_be_reached() -> None:
-    """Nobody listens, no such name, no TLS there: each in words, with what to look at."""
+    """No listener, no such name, no TLS there: each in words, with what to look at."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     refused, _ = check_reach("lambda", f"http://127.0.0.1:{port}", ca_file=None, proxy=None)
@@ -283,7 +283,7 @@ def _command(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 
 
 def test_the_command(account: Account) -> None:
-    """For people with signs and mends, for programs as JSON; the exit status says whether jobs can run."""
+    """For people with signs and fixes, for programs as JSON; the exit status says whether jobs can run."""
     local = _command("--target", "local")
     assert local.returncode == 0, local.stderr
     assert "✓ round trip, second" in local.stdout and local.stdout.rstrip().endswith("all checks passed")

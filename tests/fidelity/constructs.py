@@ -1,4 +1,4 @@
-"""Constructs as text: what the plain kernel makes of a cell is what `%%lambda` must make of it.
+"""Constructs as text: `%%lambda` must do with a cell what the plain kernel does.
 
 A construct is a title, cells that set up, the cell under test, and what is looked at afterwards:
 

@@ -1,7 +1,7 @@
 """`make fidelity`: notebooks run in real kernels, twice plainly and once with `%%lambda`, and compared cell by cell.
 
 The notebooks are those of `corpus`, the constructs of the tests here, those that installed packages ship, and generated
-ones. A cell that differs between the plain runs tells nothing and is not counted. `--few` runs a small part.
+ones. A cell that differs between the plain runs proves nothing and is not counted. `--few` runs a small part.
 """
 
 from __future__ import annotations

@@ -219,7 +219,7 @@ ownstate.state()
 
 @pytest.fixture(autouse=True)
 def modules(tmp_path, monkeypatch):
-    """The modules are beside the notebook, and those of one test are not those of the next."""
+    """The modules are next to the notebook, and those of one test are not those of the next."""
     (tmp_path / "ownstate.py").write_text(STATE)
     (tmp_path / "ownpkg").mkdir()
     for name, text in PACKAGE.items():

@@ -56,7 +56,7 @@ LIVE = {
 @pytest.mark.parametrize("title", [*CLASSES, *LIVE])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
 def test_the_other_names_come_back(notebook, title):
-    """What a cell binds beside it is there, and stderr or the placeholder says why the value is not."""
+    """What a cell binds next to it is there, and stderr or the placeholder says why the value is not."""
     notebook.ok("known = [1]")
     body = f"{CLASSES[title]}\n{MADE}" if title in CLASSES else LIVE[title]
     ran = notebook.remote(f"before = [1]\n{body}\ninside = [before, {{'bad': bad}}]\nafter = 2\nknown.append(after)")

@@ -14,7 +14,7 @@ from lambdamagic.graphs.dask_scheduler import DaskScheduler
 
 @pytest.fixture(scope="session", autouse=True)
 def one_process_of_graphs(own_home: Path) -> Iterator[None]:
-    """After all tests nothing of the executors runs any more."""
+    """After all tests no part of the executors still runs."""
     yield
     process.close()
     for thread in threading.enumerate():

@@ -1,4 +1,4 @@
-"""How Dask reaches the scheduler, and what it does beside computing: failures, budgets, callbacks, events."""
+"""How Dask reaches the scheduler, and what it does next to computing: failures, budgets, callbacks, events."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_a_failure_names_its_task(launcher: Launcher, code: dict[str, Any]) -> N
 
 
 def test_a_cancelled_graph_can_go_on(launcher: Launcher, code: dict[str, Any]) -> None:
-    """Cancelled, it raises CancelledError at once, and its walks are told to stop."""
+    """Cancelled, it raises CancelledError at once, and its walks are asked to stop."""
     nodes = [Node("slow", [], code["slow"]), Node("b", ["slow"], code["nothing"])]
     job = start_walks(launcher, Graph.of(nodes, ["b"]), "b", label="slow")
     job.cancel()

@@ -1,4 +1,4 @@
-"""Graphs of walks under faults: right, told once, and begun again only where a walk died."""
+"""Graphs of walks under faults: right, reported once, and begun again only where a walk died."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""buildah with a store of its own, and the images that are built once for all tests."""
+"""buildah with a separate store, and the images that are built once for all tests."""
 
 from __future__ import annotations
 

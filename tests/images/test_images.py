@@ -30,7 +30,7 @@ same_python = pytest.mark.skipif(
 
 
 def test_it_holds_what_runs_in_lambda_and_says_so(handler_image: Image, engine: ContainerTool) -> None:
-    """The runtime client, the picklers and our own part; nothing of the notebook's side. Any user may read it."""
+    """The runtime client, the picklers and lambdamagic's part, without the notebook's side. Any user may read it."""
     holdings = handler_image.holdings
     assert holdings.kind == "image" and holdings.python == PYTHON
     assert {"awslambdaric", "dill", "cloudpickle", "lambdamagic"} <= set(holdings.packages)
@@ -101,7 +101,7 @@ def test_it_is_pushed_to_a_real_registry(derived_image: Image, engine: Container
 
 
 def test_a_base_that_cannot_be_had(engine: ContainerTool) -> None:
-    """What the tool says is told, with what to do."""
+    """What the tool says is reported, with what to do."""
     with pytest.raises(ImageError, match=r"nowhere\.invalid/base:1") as caught:
         build_handler_image(
             engine, "localhost/never:1", LambdaPlatform(PYTHON, "x86_64"), base="nowhere.invalid/base:1"

@@ -36,7 +36,7 @@ def items_of(invocation: InvokeCall) -> list[Any]:
 
 
 def answering(fn: Callable[[Any], Any]) -> Callable[[InvokeCall], InvocationReply]:
-    """Return what runs `fn` for each item; its exceptions are outcomes, its InvocationReply is the whole answer."""
+    """Return a function that runs `fn` for each item; exceptions are outcomes, an InvocationReply is the answer."""
 
     def answer(invocation: InvokeCall) -> InvocationReply:
         encoder, summaries = Encoder(HOME), []

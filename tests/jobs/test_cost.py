@@ -63,7 +63,7 @@ def dies(number: int) -> None:
 
 
 def test_what_died_without_a_log_is_billed_at_least() -> None:
-    """Nobody is given the REPORT line of an event that died: what it ran, as far as it was seen, is counted."""
+    """The REPORT line of an event that died is not available: its run time, as far as it was seen, is counted."""
     account = Account()
     with LambdaExecutor(target="local", mode="event", memory_mb=256, timeout_s=15, max_workers=1) as executor:
         executor.add_listener(account)

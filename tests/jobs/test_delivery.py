@@ -31,7 +31,7 @@ from tests.jobs.test_engine import collect
 
 
 class _WithIntruder(MemoryObjectStore):
-    """A store into which somebody else writes what he likes, before the client reads it.
+    """A store into which another process writes what he likes, before the client reads it.
 
     Args:
         planted: What he puts in the place of an answer.
@@ -65,7 +65,7 @@ def _function(store: MemoryObjectStore) -> Callable[[InvokeCall], InvocationRepl
 
 @pytest.mark.parametrize("planted", [b"", b"no answer", b'{"answer": "{}", "signature": "forged"}'])
 def test_an_answer_that_was_tampered_with_is_one_attempts(planted: bytes) -> None:
-    """Its task is sent again under another name, and the job goes on."""
+    """Its task is sent again under another name, and the job continues."""
     store = _WithIntruder(planted, times=2)
     transport = FakeTransport(then=_function(store))
     engine = Engine(jitter=lambda: 0.0)

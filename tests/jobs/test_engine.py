@@ -176,7 +176,7 @@ def test_jobs_that_share_their_places(engine):
 
 
 def test_a_call_that_is_never_taken_fails_alone(engine):
-    """Throttling beyond patience is that call's failure; the executor's job goes on."""
+    """Throttling beyond the deadline is that call's failure; the executor's job continues."""
     transport = FakeTransport(then=ThrottledError("429"))
     policy = RetryPolicy(throttle_patience_s=0.02)
     submissions = Units(is_open=True)
@@ -213,7 +213,7 @@ def test_an_endpoint_that_cannot_be_reached_for_a_moment(engine, refusals, lives
 
 
 def test_a_function_that_wakes_is_waited_for(engine):
-    """More refusals than an endpoint's are borne, each is told with its reason, and nothing is counted as failed."""
+    """More refusals than an endpoint's are retried, each is reported with its reason, and none counts as failed."""
     policy = RetryPolicy(base_s=0.001, cap_s=0.002)
     transport = FakeTransport([NotReadyError("the function is Pending")] * 12, then=answering(lambda x: x))
     told, listeners = [], Listeners()
@@ -250,7 +250,7 @@ def test_a_poison_task_in_a_chunk_of_a_hundred(engine):
 
 
 def test_a_finished_task_leaves_little_behind(engine):
-    """Less than 1 KB a task in the kernel, with a view that listens, if nobody keeps the results."""
+    """Less than 1 KB a task in the kernel, with a view that listens, if the results are not kept."""
     from lambdamagic.widgets.progress import ProgressListener
 
     listeners = Listeners()
@@ -355,7 +355,7 @@ def test_answers_of_another_shape(engine, answer):
 
 @pytest.mark.parametrize("bug", [RuntimeError("a bug"), OSError(5, "no disk"), KeyError("UploadId"), MemoryError()])
 def test_what_was_not_foreseen_is_one_attempts(engine, bug):
-    """It is tried again as a lost invocation is, and the other tasks go on."""
+    """It is tried again as a lost invocation is, and the other tasks continue."""
     transport = FakeTransport([bug, bug], then=answering(lambda x: x))
     values, error = collect(start(engine, transport, range(20)))
     assert (values, error) == ({x: x for x in range(20)}, None)
@@ -418,7 +418,7 @@ def test_cancelling(engine):
 
 
 def test_a_thousand_tasks(engine):
-    """Each has one outcome, and the engine keeps nothing of them."""
+    """Each has one outcome, and the engine does not keep them."""
     transport = FakeTransport(then=answering(lambda x: -x))
     values, error = collect(start(engine, transport, range(1000), chunksize=None, max_concurrency=8))
     assert error is None
@@ -426,7 +426,7 @@ def test_a_thousand_tasks(engine):
 
 
 def test_a_listener_that_raises_is_dropped(engine, capsys):
-    """The job goes on, and its error is shown once."""
+    """The job continues, and its error is shown once."""
     listeners = Listeners()
 
     def broken(event):
@@ -439,7 +439,7 @@ def test_a_listener_that_raises_is_dropped(engine, capsys):
 
 
 def test_closing_twice():
-    """And starting anew after it."""
+    """And starting again after it."""
     engine = Engine()
     engine.close()
     engine.close()

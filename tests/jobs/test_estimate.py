@@ -17,7 +17,7 @@ def test_a_cell_costs_at_most_its_timeout():
 
 
 def test_a_map_without_a_past():
-    """Only an example: nobody knows how long the tasks take."""
+    """Only an example: the run time of the tasks is unknown."""
     line = map_estimate(PRICES, memory_mb=1024, tasks=50, billed_s_each=None)
     assert "1,000 tasks of 1 s each $0.017 (run time unknown)" in line
 

@@ -1,4 +1,4 @@
-"""Nothing is lost, nothing is told twice, whatever goes wrong on the way."""
+"""Nothing is lost, nothing is reported twice, whatever goes wrong on the way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lambdamagic.targets.local_target import LocalTarget
 
 @pytest.mark.parametrize(
     ("inline_limit_bytes", "mode", "tasks"),
-    # A dead environment that nobody waits for costs seconds of silence: fewer of them.
+    # A dead environment without a waiting client costs seconds of silence: fewer of them.
     [(4_000_000, "sync", 200), (64, "sync", 200), (4_000_000, "event", 80), (4_000_000, "trigger", 80)],
     ids=["inline", "through S3", "events", "uploads"],
 )
@@ -72,7 +72,7 @@ def test_an_event_that_comes_again_when_it_is_done_runs_once(mode: Literal["even
             until = time.monotonic() + 60
             while sum(faults.stats()["results"].values()) < before + 2:
                 assert time.monotonic() < until, "it did not come again"
-                time.sleep(0.05)  # nobody is told of a second delivery
+                time.sleep(0.05)  # a second delivery is not reported
     finally:
         process.close()
     assert (tmp_path / "ran").read_text() == "x"

@@ -56,7 +56,7 @@ def all_are_ready_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Told:
-    """What an invoker and its function were told."""
+    """What an invoker and its function were reported."""
 
     def __init__(self, fates: Batches) -> None:
         self._fates = fates
@@ -128,7 +128,7 @@ def names(first: str, count: int) -> list[str]:
 
 
 def test_many_go_together_and_few_directly(threads: DaemonThreads) -> None:
-    """A hundred in four batches, whose cost is told; fifteen as if there were no invoker."""
+    """A hundred in four batches, whose cost is reported; fifteen as if there were no invoker."""
     told, reports = Told(all_taken), list[tuple[int, Report]]()
     assert send(threads, FakeTransport(then=told), 100, reports=reports) == [None] * 100
     assert sorted(map(len, told.batches)) == [25] * 4
@@ -212,7 +212,7 @@ def test_an_invoker_without_room_is_gone_around(threads: DaemonThreads) -> None:
     ids=["connection broke", "gone", "timed out", "cannot start", "refused", "another's"],
 )
 def test_a_batch_that_fails_as_a_whole(threads: DaemonThreads, meets: Any, kind: type, said: str) -> None:
-    """Each of its events raises, so that the engine decides for each; what a dead invoker has cost is told."""
+    """Each of its events raises, so that the engine decides for each; what a dead invoker has cost is reported."""
     reports = list[tuple[int, Report]]()
     if isinstance(meets, InvocationReply):
         meets = InvocationReply(200, meets.payload, meets.function_error, log_tail=REPORT, request_id="r")

@@ -1,4 +1,4 @@
-"""What is remembered of jobs: a line each, and a file for those that can be taken up again."""
+"""What is remembered of jobs: a line each, and a file for those that can be resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOW = 1_790_000_000.0
 def end_job(
     history: History, job_id: str, *, at: float = _NOW, key: bytes = b"", cost_usd: float = 0.25, target: str = "aws"
 ) -> None:
-    """Run a job of one task and 100 ms, as the engine tells of it."""
+    """Run a job of one task and 100 ms, as the engine says of it."""
     note = JobNote(job_id, "x" * 5_000, "event" if key else "sync", {"target": target}, 1, at - 0.1, key)
     file = history.begin(note)
     file(TaskFinished(job_id, 0, failed=False, error="", seconds=0.1, at=at))
@@ -29,7 +29,7 @@ def end_job(
 
 
 def test_a_short_job_is_remembered_without_a_file_of_its_own(tmp_path: Path) -> None:
-    """Its line tells all that the list needs, and is small whatever ran."""
+    """Its line says all that the list needs, and is small whatever ran."""
     history = History(tmp_path / "jobs")
     end_job(history, "one")
     note = history.read("one")
@@ -41,7 +41,7 @@ def test_a_short_job_is_remembered_without_a_file_of_its_own(tmp_path: Path) -> 
 
 
 def test_thousands_of_short_jobs_push_out_nothing(tmp_path: Path) -> None:
-    """The key of a job that can be taken up stays; all count, and the latest are listed first."""
+    """The key of a job that can be resumed stays; all count, and the latest are listed first."""
     history = History(tmp_path)
     end_job(history, "durable", key=b"secret")
     for number in range(2_000):
@@ -145,7 +145,7 @@ def test_processes_write_at_once(tmp_path: Path) -> None:
 
 
 def test_files_of_earlier_versions_are_read(tmp_path: Path) -> None:
-    """A job of mode `sync` had a file of its own; it is listed and counted."""
+    """A job of mode `sync` had a separate file; it is listed and counted."""
     (tmp_path / "20260101-000000-aa.jsonl").write_text(
         '{"job": "20260101-000000-aa", "label": "work", "mode": "sync", "where": {"target": "aws"}, "task_count": 4, '
         '"started_at": 1790000000.0, "key": "", "pid": 7}\n'

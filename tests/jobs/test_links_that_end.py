@@ -40,7 +40,7 @@ class _Ending(MemoryObjectStore):
 
 
 def test_an_environment_that_falls_silent_when_its_links_end_is_not_dead() -> None:
-    """Its answer could not be stored: that is an error of its own, which no policy repeats."""
+    """Its answer could not be stored: that is a separate error, which no policy repeats."""
     store = _Ending("bucket")
     store.lasts_s = 0.0
 

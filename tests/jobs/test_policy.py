@@ -41,7 +41,7 @@ def test_waits_double_up_to_the_cap():
 
 
 def test_throttling_is_borne_while_something_is_taken():
-    """Patience counts from the first refusal or from the job's last success, whichever is later."""
+    """The deadline counts from the first refusal or from the job's last success, whichever is later."""
     policy = RetryPolicy(throttle_patience_s=10.0)
     history = AttemptHistory()
     for second in range(11):
@@ -95,7 +95,7 @@ def test_a_function_that_sleeps_is_waited_for_three_minutes():
 
 
 def test_deaths_and_losses_have_counts_of_their_own():
-    """A loss says nothing of the task."""
+    """A loss does not count against the task."""
     policy = RetryPolicy(deaths=1, losses=2)
     assert [wait is None for wait in _waits(policy, EnvironmentDiedError("d"), 2)] == [False, True]
     assert [wait is None for wait in _waits(policy, InvocationLostError("l"), 3)] == [False, False, True]

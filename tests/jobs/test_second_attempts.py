@@ -123,7 +123,7 @@ def test_a_loser_that_is_throttled_slows_nothing_down(engine):
     arrivals = job.arrivals()
     values = {task: outcome for _ in range(12) for task, outcome in outcomes(next(arrivals), HOME)}
     assert backup_began.is_set()
-    submissions.put(_unit(99))  # the job goes on, and the loser's refusal comes while it does
+    submissions.put(_unit(99))  # the job continues, and the loser's refusal comes while it does
     submissions.close()
     values |= {task: outcome for arrival in arrivals for task, outcome in outcomes(arrival, HOME)}
     assert values == {**{item: item for item in range(12)}, 99: 99}
@@ -174,7 +174,7 @@ def test_only_the_chosen_exceptions_are_tried_again(engine):
 
 
 def test_the_memory_to_try_next():
-    """Twice, up to the cap, and only for what ran out of it."""
+    """Twice, up to the cap, and only for tasks that exceeded it."""
     policy = RetryPolicy(memory_cap_mb=3000)
     too_little = OutOfMemoryError("m")
     assert [larger_memory_mb(policy, too_little, mb) for mb in (512, 1024, 2048, 3000)] == [1024, 2048, 3000, None]
@@ -192,7 +192,7 @@ def _out_of_memory(mb):
 
 
 def test_the_culprit_alone_is_run_again_with_more_memory(engine):
-    """Its siblings stay on the small function; events tell the memory, and what the deaths cost counts."""
+    """Its siblings stay on the small function; events have the memory, and what the deaths cost counts."""
     on = []
 
     def work_on(invocation):
@@ -225,7 +225,7 @@ def test_the_culprit_alone_is_run_again_with_more_memory(engine):
 
 
 def test_without_a_larger_function_the_error_says_so(engine):
-    """It stays what it was, and tells why it was not tried with more."""
+    """It stays what it was, and says why it was not tried with more."""
 
     def refuse(memory_mb):
         raise ConfigError("the function f has 128 MB")

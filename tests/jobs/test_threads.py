@@ -80,7 +80,7 @@ def test_a_cancelled_future_is_not_run():
 
 
 class _SlowToWake(queue.SimpleQueue):
-    """A queue whose reader has the call for a while before it goes on: what any thread may do after a wait."""
+    """A queue whose reader has the call for a while before it continues: what any thread may do after a wait."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()
@@ -92,7 +92,7 @@ class _SlowToWake(queue.SimpleQueue):
 
 
 def test_a_thread_that_was_woken_for_a_call_is_not_counted_on_for_the_next():
-    """Two calls that wait for each other run at once, however slowly the first one's thread wakes."""
+    """Two calls that wait for each other run at once, however slowly the thread of the first wakes."""
     threads = DaemonThreads(2, "lm-test-g")
     threads._calls = calls = _SlowToWake()
     threads.keep_one()

@@ -76,7 +76,7 @@ UNKNOWN = {"errorType": "SomethingNew", "errorMessage": "what?"}
     ],
 )
 def test_how_the_function_ended(document, peak, kind):
-    """Told apart by error type, message and the report."""
+    """Distinguished by error type, message and the report."""
     with pytest.raises(kind) as caught:
         _read(document, log=REPORT.format(peak=peak))
     assert type(caught.value) is kind

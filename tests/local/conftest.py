@@ -149,7 +149,7 @@ def handler(event, context):
 
 
 class Processes:
-    """Processes that are to end: pidfds say so at once, also of zombies that nobody has collected."""
+    """Processes that are to end: pidfds say so at once, also of uncollected zombies."""
 
     def __init__(self, pids: list[int]) -> None:
         self._descriptors = {os.pidfd_open(pid): pid for pid in pids}

@@ -50,7 +50,7 @@ def blueprint(folder: Path) -> Blueprint:
 
 
 def log_buffer() -> LogBuffer:
-    """Return a log that nobody reads."""
+    """Return a log without a reader."""
     return LogBuffer(account_id="123456789012", region="us-east-1", has_function=lambda name: True)
 
 
@@ -60,7 +60,7 @@ def invocation() -> Invocation:
 
 
 class ScriptedProcesses:
-    """Stands for the keeper: notes what is started and killed, and ends nothing before it is told to."""
+    """Stands for the keeper: notes what is started and killed, and ends nothing before it is asked."""
 
     keeper_pid = 0
 
@@ -70,7 +70,7 @@ class ScriptedProcesses:
         self.tasks: list[Task] = []
 
     async def spawn(self, identity: str, **options: Any) -> int:
-        """Take note of the environment, which is told of its process's end by a method of its own."""
+        """Take note of the environment, which is reported of its process's end by a separate method."""
         del identity
         self.begun.append(options["on_exit"].__self__)
         return os.getpid()
@@ -93,7 +93,7 @@ class ScriptedProcesses:
         environment._on_exit(KILLED)
 
     def close(self) -> None:
-        """Give up what is still there."""
+        """Close what is still open."""
         for environment in self.begun:
             environment.discard()
 
@@ -103,7 +103,7 @@ class ScriptedProcesses:
 
 
 async def until(is_so: Any) -> None:
-    """Let the event loop go on until something is so."""
+    """Let the event loop continue until a condition holds."""
     async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110 - it is asked at every step of the loop, and waits for no time
             await asyncio.sleep(0)

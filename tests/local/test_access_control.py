@@ -107,7 +107,7 @@ def test_what_a_function_is_made_from(account: Any, person: As) -> None:
 
 
 def test_objects(account: Any, person: As) -> None:
-    """Own prefix only; what is missing is told only to who may list; DeleteObjects answers key by key."""
+    """Own prefix only; what is missing is reported only to who may list; DeleteObjects answers key by key."""
     bucket = account.bucket()
     s3 = account.client("s3")
     arn = f"arn:aws:s3:::{bucket}"

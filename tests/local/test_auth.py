@@ -1,4 +1,4 @@
-"""Nobody is answered without the instance's own key, on any path, in any way of signing."""
+"""No request is answered without the instance's key, on any path, in any way of signing."""
 
 from __future__ import annotations
 
@@ -341,7 +341,7 @@ def test_a_functions_key_may_not_script_faults(account):
 
 
 def test_the_runtime_api_gives_and_takes_nothing_by_guessing(account):
-    """A result for a request id that is not running is refused, so nobody can inject one by guess."""
+    """A result for a request id that is not running is refused, so no process can inject one by guessing."""
     name = account.deploy(
         """
         import os, urllib.request, urllib.error
@@ -392,7 +392,7 @@ def test_the_runtime_api_is_for_this_user_only(account):
 
 
 def test_a_large_body_from_a_stranger_is_not_even_read(server):
-    """Nobody without a key can fill the server's memory."""
+    """No client without a key can fill the server's memory."""
     import socket
 
     address = urlsplit(server.connection.endpoint_url)

@@ -71,7 +71,7 @@ def test_the_accounts_quota_throttles(own_account, held):
 
 
 def test_a_functions_reserved_concurrency_throttles_it(account, held):
-    """The function's own quota is told from the account's by its Reason."""
+    """The function's own quota is reported from the account's by its Reason."""
     name = account.deploy(HELD)
     account.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     with ThreadPoolExecutor(1) as threads:

@@ -33,7 +33,7 @@ def meeting(monkeypatch):
         try:
             both.wait(0.3)
         except threading.BrokenBarrierError:
-            pass  # nobody else has come as far
+            pass  # no other writer has come as far
         return written(self, *args, **kwargs)
 
     monkeypatch.setattr(S3Backend, "put_object", put_object)
@@ -69,7 +69,7 @@ def test_of_two_that_write_only_what_they_have_seen_one_does(app, meeting):
 
 
 def test_of_two_uploads_that_complete_only_what_is_not_there_one_does(app, meeting):
-    """CompleteMultipartUpload carries the condition too, of an upload and of a simple write beside it."""
+    """CompleteMultipartUpload carries the condition too, of an upload and of a simple write next to it."""
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     completions = []
     for _ in range(2):

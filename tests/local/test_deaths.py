@@ -42,7 +42,7 @@ def test_a_timeout_kills_and_says_after_how_long(account):
 
 
 def test_what_a_killed_function_started_dies_with_it(account, mailbox):
-    """A child in a session of its own does not survive its environment."""
+    """A child in a separate session does not survive its environment."""
     name = account.deploy(
         REPORT
         + """

@@ -16,7 +16,7 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
 
 @pytest.mark.parametrize("number", range(len(PROGRAMS)))
 def test_a_documented_program_runs(number, tmp_path):
-    """Each block ends with status 0, in a home of its own."""
+    """Each block ends with status 0, in a separate home."""
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
     result = subprocess.run(
         [sys.executable, "-c", PROGRAMS[number]],

@@ -54,7 +54,7 @@ def test_the_functions_own_variables_are_there(told):
 
 
 def test_the_users_environment_is_not(told):
-    """Nothing of the server's or the owner's environment leaks in."""
+    """The server's and the owner's environment do not leak in."""
     assert "LAMBDAMAGIC_TEST_SECRET" not in told["environ"]
     assert "USER" not in told["environ"]
     assert told["environ"]["HOME"] != str(Path.home())
@@ -86,7 +86,7 @@ def test_its_credentials_work_against_the_instance(account):
     assert account.client("s3").get_object(Bucket=bucket, Key="k")["Body"].read() == b"from inside"
     import urllib.request
 
-    with urllib.request.urlopen(url, timeout=10) as response:  # boto3 presigns by SigV2 unless told otherwise
+    with urllib.request.urlopen(url, timeout=10) as response:  # boto3 presigns by SigV2 by default
         assert response.read() == b"from inside"
 
 

@@ -79,14 +79,14 @@ def rig(tmp_path):
 
 
 def test_an_environment_killed_at_the_end_of_init_takes_no_task(rig):
-    """Whoever would have had it is told that nothing has run."""
+    """Its caller learns that nothing has run."""
 
     async def work():
         environment = rig.environment()
         starting = asyncio.create_task(environment.start("id"))
         await rig.begun(1)
         rig.processes.be_ready(environment)
-        environment.kill("retired")  # INIT is over, and who waits for that has not heard of it
+        environment.kill("retired")  # INIT is over, and its waiter does not know yet
         assert await starting is None
         running = asyncio.create_task(environment.run(invocation()))
         await asyncio.sleep(0)
@@ -99,7 +99,7 @@ def test_an_environment_killed_at_the_end_of_init_takes_no_task(rig):
 
 
 def test_an_environment_killed_before_it_asks_takes_no_task(rig):
-    """A runtime that asks once more on its way out is handed nothing."""
+    """A runtime that asks again on its way out is handed nothing."""
 
     async def work():
         environment = rig.environment()

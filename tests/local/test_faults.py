@@ -138,7 +138,7 @@ def test_a_rule_that_is_none_is_refused(faults):
 
 
 def test_requests_are_counted_by_service_and_operation(own_account):
-    """Counts are exact, and can be begun anew."""
+    """Counts are exact, and can be begun again."""
     account = own_account()
     counts = Faults(account.connection)
     bucket = account.bucket()

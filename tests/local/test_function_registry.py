@@ -25,7 +25,7 @@ class Catalog:
         self.doors = {}
 
     def close(self, name):
-        """Hold up who reads this function; returns what says that somebody does, and what lets it go on."""
+        """Hold up the reader of this function; returns an event for its arrival, and one that lets it continue."""
         self.doors[name] = threading.Event(), threading.Event()
         return self.doors[name]
 
@@ -46,7 +46,7 @@ class Catalog:
 
 
 class Environments:
-    """Of the pool what a refresh needs: it notes which functions may go on."""
+    """Of the pool what a refresh needs: it notes which functions may continue."""
 
     def __init__(self) -> None:
         self.kept = []
@@ -80,7 +80,7 @@ async def _arrival(door):
 
 
 def test_a_function_found_during_a_refresh_is_not_ended_by_it(parts):
-    """Its first invocation goes on when another function is deployed at the same moment."""
+    """Its first invocation continues when another function is deployed at the same moment."""
     registry, catalog, environments = parts
 
     async def work():
@@ -102,7 +102,7 @@ def test_a_function_found_during_a_refresh_is_not_ended_by_it(parts):
 
 
 def test_a_function_changed_while_it_is_looked_up_is_known_as_it_is_now(parts):
-    """The refresh after the change reads it anew and lets its environments go on."""
+    """The refresh after the change reads it again and lets its environments continue."""
     registry, catalog, environments = parts
 
     async def work():
@@ -124,7 +124,7 @@ def test_a_function_changed_while_it_is_looked_up_is_known_as_it_is_now(parts):
 
 
 def test_functions_asked_for_at_once_are_read_once(parts):
-    """The second who asks finds what the first has read."""
+    """The second caller finds what the first has read."""
     registry, catalog, _ = parts
 
     async def work():
@@ -136,7 +136,7 @@ def test_functions_asked_for_at_once_are_read_once(parts):
 
 
 def test_a_function_that_is_missing_holds_up_nobody(parts):
-    """Who asks for it is told, and the next one is served."""
+    """Its caller gets the error, and the next one is served."""
     registry, catalog, _ = parts
 
     async def work():

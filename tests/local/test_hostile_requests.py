@@ -70,7 +70,7 @@ _QUERIES = st.tuples(
     ),
 )
 def test_a_signature(authorization: str | None, query: str, headers: dict[str, str]) -> None:
-    """Nobody who lacks the key gets in, and no form of a signature is a mistake of the server's."""
+    """No client without the key gets in, and no form of a signature is a mistake of the server's."""
     authenticator = Authenticator(now=lambda: 1_767_225_600.0)
     authenticator.add(Credential(KEY, "secret"))
     if authorization is not None:

@@ -1,4 +1,4 @@
-"""HTTP as clients of all kinds speak it, against the real endpoint."""
+"""HTTP as clients of all kinds use it, against the real endpoint."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_what_is_no_http_is_a_400(channel):
     ids=["header", "target"],
 )
 def test_a_head_without_end_is_cut_off(channel, head, rest):
-    """A stranger who sends one header for ever is told 431, and fills no memory."""
+    """A stranger who sends one header for ever gets a 431, and fills no memory."""
     channel.sendall(head)
     with contextlib.suppress(ConnectionError):
         for _ in range(1000):

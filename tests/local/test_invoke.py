@@ -114,7 +114,7 @@ def test_a_payload_that_is_no_json_is_refused(account, echo):
 
 
 def test_a_payload_that_is_nested_too_deeply_is_refused(account, echo):
-    """Told as what it is, an event that cannot be read, and not as a failure of the instance."""
+    """An unreadable event is reported as such, and not as a failure of the instance."""
     deep = b"[" * 100_000 + b"]" * 100_000
     with pytest.raises(account.functions.exceptions.InvalidRequestContentException, match="Could not parse"):
         account.functions.invoke(FunctionName=echo, Payload=deep)

@@ -37,7 +37,7 @@ def test_stop_ends_every_process_and_removes_the_folder(tmp_path):
 
 
 def test_the_folder_is_for_this_user_only(server):
-    """Code and data of functions are nobody else's to read."""
+    """No other user can read code and data of functions."""
     assert server.connection.folder.stat().st_mode & 0o077 == 0
 
 
@@ -76,7 +76,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path):
 
 
 def test_a_server_that_dies_says_how(tmp_path):
-    """describe_death tells signal or status."""
+    """describe_death returns the signal or status."""
     server = LocalServer.start(folder=tmp_path)
     os.kill(server.connection.pid, 9)
     os.waitid(os.P_PID, server.connection.pid, os.WEXITED | os.WNOWAIT)

@@ -112,7 +112,7 @@ def test_what_runs_is_in_the_log_before_it_ends(account):
 
 
 def test_the_log_of_a_deleted_function_stays(account):
-    """What it had logged can be read after it is gone, also if nobody had asked before."""
+    """What it had logged can be read after it is gone, also without an earlier request."""
     name = account.deploy("def handler(e, c):\n    print('once')\n")
     account.invoke(name)
     account.functions.delete_function(FunctionName=name)

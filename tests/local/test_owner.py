@@ -32,7 +32,7 @@ print(connection_to_json(server.connection), flush=True)
 sys.stdin.read()
 """
 
-# A function that leaves behind a child, and a daemon of its own: forked twice, in a session of its own.
+# A function that leaves behind a child, and a separate daemon: forked twice, in a separate session.
 LEAVES = """
 import os, subprocess, sys
 def handler(event, context):
@@ -157,7 +157,7 @@ def test_a_folder_is_not_swept_before_its_keeper_is_there(tmp_path):
 
 
 def test_a_living_instances_folder_is_not_swept(tmp_path):
-    """A second instance beside the first leaves its folder alone."""
+    """A second instance next to the first leaves its folder alone."""
     with LocalServer.start(folder=tmp_path) as first, LocalServer.start(folder=tmp_path) as second:
         assert first.connection.folder.exists()
         assert second.connection.folder.exists()

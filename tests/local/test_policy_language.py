@@ -72,7 +72,7 @@ def test_actions_and_resources(statement: dict[str, Any], is_allowed: bool) -> N
     ],
 )
 def test_conditions(operator: str, wanted: Any, value: str | None, is_met: bool) -> None:
-    """A condition that is not met, or not known, makes the statement silent; other statements still speak."""
+    """A condition that is not met, or not known, makes the statement silent; other statements still apply."""
     statement = allow(Condition={operator: {"S3:Prefix": wanted}})
     context = {} if value is None else {"s3__prefix": value}
     assert (say(statement, **context) is Decision.ALLOWED) is is_met

@@ -47,7 +47,7 @@ class Meeting:
         try:
             self._both.wait(0.3)
         except threading.BrokenBarrierError:
-            pass  # nobody else has come as far
+            pass  # no other writer has come as far
 
 
 class Events(list):
@@ -89,7 +89,7 @@ def test_of_two_stacks_of_one_name_one_is_made(models, backend, monkeypatch):
 
 @pytest.mark.parametrize("other", ["update", "delete"])
 def test_of_two_changes_of_a_stack_one_is_begun(backend, other):
-    """The other is told that the stack is busy."""
+    """The other gets the error that the stack is busy."""
     stack = backend.create_stack("s", TEMPLATE, {})
     _settle()
     stack.events = Events(stack.events)
@@ -105,7 +105,7 @@ def test_of_two_changes_of_a_stack_one_is_begun(backend, other):
 
 
 class Looking(dict):
-    """A stack's new parameters: when they are read, who looks at the stack sees what is noted here."""
+    """A stack's new parameters: when they are read, a reader of the stack sees what is noted here."""
 
     def __init__(self, values, stack):
         super().__init__(values)

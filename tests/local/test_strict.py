@@ -62,7 +62,7 @@ def test_a_kind_instance_protects_code_and_python(account: Account) -> None:
 
 
 def test_an_environment_is_frozen_between_two_invocations(own_account: Callable[..., Account]) -> None:
-    """A thread stands still from one answer to the next event, as on Lambda, and goes on with it."""
+    """A thread stands still from one answer to the next event, as on Lambda, and continues it."""
     account = own_account(strict=True)
     name = account.deploy(
         """

@@ -90,7 +90,7 @@ def test_a_blob_that_is_gone_is_not_counted() -> None:
 
 
 def test_the_embedded_s3_forgets_old_blobs_and_nothing_else() -> None:
-    """moto's objects beside the blobs stay, and so do the blobs that fit."""
+    """moto's objects next to the blobs stay, and so do the blobs that fit."""
     now = [0.0]
     app = MotoApp(account_id="123456789012", blob_limit_bytes=3 * MB, now=lambda: now[0])
     app.answer("s3", _request("PUT", "/bounded"))

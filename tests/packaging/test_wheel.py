@@ -67,7 +67,7 @@ def test_an_sdist_becomes_a_wheel_without_node(unpacked: Path, tmp_path: Path) -
 
 
 def test_a_function_s_wheel_can_leave_the_extension_out(unpacked: Path, tmp_path: Path) -> None:
-    """Nobody opens JupyterLab in Lambda."""
+    """JupyterLab is not used in Lambda."""
     wheel = _build("wheel", unpacked, tmp_path / "wheel", LAMBDAMAGIC_LAB="0")
     assert not [name for name in zipfile.ZipFile(wheel).namelist() if "labextensions" in name]
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.prose.check import UNFINISHED, findings
+from tests.prose.check import findings
 
 
 def _files(places: list[str]) -> list[Path]:
@@ -16,8 +16,7 @@ def _files(places: list[str]) -> list[Path]:
 
 def main(places: list[str]) -> int:
     """Print each finding as `file:line: word -> better`; the exit status is 1 if there is one."""
-    files = [path for path in _files(places) if places or not path.as_posix().startswith(UNFINISHED)]
-    found = [finding for path in files for finding in findings(path)]
+    found = [finding for path in _files(places) for finding in findings(path)]
     for finding in found:
         print(finding)
     if found:

@@ -10,10 +10,6 @@ from pathlib import Path
 
 from tests.prose.texts import texts_of
 
-# Paths that are not rewritten yet. The list only becomes shorter.
-UNFINISHED = (
-    "tests/",
-)
 # Bytes and text that the rules do not apply to: data, and the list itself.
 _EXEMPT = ("tests/data/", "tests/fixtures/", "tests/prose/", "labextension/node_modules/")
 _WORDS = tomllib.loads((Path(__file__).parent / "words.toml").read_text())["word"]

@@ -1,4 +1,4 @@
-"""Many events in one request: what stands once, what fits, and what is told of each."""
+"""Many events in one request: what stands once, what fits, and what is reported of each."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_what_all_have_alike_stands_once_and_each_event_comes_back_whole():
 
 
 def test_old_batches_are_read():
-    """What version 1 wrote: a notebook and a deployed invoker of different releases speak in these bytes."""
+    """What version 1 wrote: a notebook and a deployed invoker of different releases exchange these bytes."""
     stored = json.loads(_FILE.read_text())
     assert Batch.from_json(stored["batch"]) == _BATCH
     assert BatchAnswer.from_json(stored["answer"]) == _ANSWER
@@ -91,7 +91,7 @@ def test_no_more_than_fits_is_taken(documents: list[dict[str, Any]], count: int)
 
 
 def test_a_program_that_changes_on_the_way_is_counted_for_each():
-    """A field that all have alike, but for one, stands in every event: such a batch must not become too large."""
+    """A field that all have alike, but for one, is in every event: such a batch must not become too large."""
     program = noise(200_000)
     documents = [event(number, program=program) for number in range(100)]
     assert fitting(documents) == 100
@@ -123,7 +123,7 @@ def test_what_is_no_batch_is_refused(document: Any):
 
 
 def test_fates_come_back_as_they_were():
-    """Taken ones are told in a few characters."""
+    """Taken ones are reported in a few characters."""
     fates = (*_ANSWER.fates, Fate(NO_ANSWER, NOT_SENT))
     answer = BatchAnswer(_VERSIONS, fates)
     assert BatchAnswer.from_json(json.loads(json.dumps(answer.to_json()))) == answer
@@ -131,7 +131,7 @@ def test_fates_come_back_as_they_were():
 
 
 def _write_golden() -> None:
-    """Write the golden file anew: right only together with a new protocol version."""
+    """Write the golden file again: right only together with a new protocol version."""
     _FILE.write_text(json.dumps({"batch": _BATCH.to_json(), "answer": _ANSWER.to_json()}, indent=1) + "\n")
 
 

@@ -80,7 +80,7 @@ def test_secrets_do_not_show_in_reprs():
 
 
 def test_inline_frames_are_cut_apart():
-    """Each in writable memory of its own; staged ones are None."""
+    """Each in separate writable memory; staged ones are None."""
     payload = Payload((FrameRef(2), FrameRef(4, "ab" * 32, "u"), FrameRef(0), FrameRef(3)), b"xxyyy")
     segments = payload.inline_segments()
     assert segments == [b"xx", None, b"", b"yyy"]

@@ -2,7 +2,7 @@
 
 Whatever the bytes are, a reader returns what they mean or raises an error of ours, and nothing else. They are made in
 three ways: any bytes; any JSON, with NaN, lone surrogates, numbers without end and deep nesting; and a document of the
-right kind in which one value was changed, so that what lies behind the first check is reached too.
+right kind in which one value was changed, so that the code behind the first check is reached too.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _paths(document: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def changed(draw: st.DrawFn, document: Any) -> Any:
-    """Return a document with one value exchanged, taken out, or put beside the others."""
+    """Return a document with one value exchanged, taken out, or put next to the others."""
     found = copy.deepcopy(document)
     path = draw(st.sampled_from(_paths(found)))
     parent = found

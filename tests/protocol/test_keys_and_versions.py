@@ -70,7 +70,7 @@ def test_equal_versions_pass():
     ],
 )
 def test_the_words_of_a_mismatch(function, message, hint):
-    """Both versions are named, and what mends it."""
+    """Both versions are named, and what fixes it."""
     with pytest.raises(VersionMismatchError) as caught:
         versions.check(CLIENT, function)
     assert caught.value.message == message

@@ -1,4 +1,4 @@
-"""Answers that lie in the bucket."""
+"""Answers that are in the bucket."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Executed:
-    """The executed notebook, by cell id, and what was told about it."""
+    """The executed notebook, by cell id, and what was reported about it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -169,7 +169,7 @@ def test_an_unexpected_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_it_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cell that never ends is given up, and its kernel with it."""
+    """A cell that never ends is abandoned, and its kernel with it."""
     done, told = _run_other("while True: pass", tmp_path, monkeypatch, timeout_s=6)
     assert done is None
     assert "took longer than 6 s" in told

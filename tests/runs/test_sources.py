@@ -92,7 +92,7 @@ def test_arguments_of_a_known_number_are_kept_at_once_those_of_a_stream_as_they_
 
 
 def test_no_chunk_lies_in_two_blocks_of_kept_arguments() -> None:
-    """Who takes the job up points at one block for a chunk."""
+    """Who resumes the job points at one block for a chunk."""
     source = _source(range(BLOCK_TASKS + 10), chunksize=BLOCK_TASKS - 1)
     source.keep(lambda tasks, frames: None)
     taken = [_carried(source.take(1))[0] for _ in range(3)]

@@ -1,4 +1,4 @@
-"""What a job is told of retries."""
+"""What a job is reported of retries."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_limits_are_those_of_the_targets_compute() -> None:
 
 
 def test_the_budget() -> None:
-    """0 sets no limit; the default is one where somebody pays, and a limit that is set holds everywhere."""
+    """0 sets no limit; the default is one where AWS bills, and a limit that is set holds everywhere."""
     target = FakeTarget()
     target.is_billed = True
     budget = _spec("map", target).budget
@@ -89,13 +89,13 @@ def test_retry_on_needs_retries() -> None:
 
 
 def test_backups_are_for_maps_only() -> None:
-    """A cell is never run beside itself."""
+    """A cell is never run next to itself."""
     assert _spec("map", FakeTarget(), backups=True).backups
     assert not _spec("cell", FakeTarget(), backups=True).backups
 
 
 def test_a_larger_function_is_asked_for_as_a_demand() -> None:
-    """What ran out of memory is not to be run on the same function again."""
+    """A task that ran out of memory is not run on the same function again."""
     target = FakeTarget()
     spec = _spec("map", target, memory_mb=512, retry_memory_mb=2048)
     assert spec.policy.memory_cap_mb == 2048

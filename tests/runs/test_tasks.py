@@ -1,4 +1,4 @@
-"""What came of a run's tasks."""
+"""The outcomes of a run's tasks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_what_is_to_run_again() -> None:
 
 
 def test_a_late_attempt_takes_no_value_away() -> None:
-    """A second attempt may fail where the first has brought a value; a value mends a failure."""
+    """A second attempt may fail where the first has brought a value; a value fixes a failure."""
     table = TaskTable(HOME, _explain)
     table.add("ab")
     table.put({0: "A", 1: Failed(ValueError())})
@@ -51,7 +51,7 @@ def test_a_late_attempt_takes_no_value_away() -> None:
 
 
 def test_results_that_cannot_be_read_are_their_tasks_failure() -> None:
-    """Others are not touched by it, and nobody waits for ever."""
+    """Others are not touched by it, and no caller waits for ever."""
     table = TaskTable(HOME, _explain)
     table.add("abc")
     broken = _arrival((1, 2), "B", "C")

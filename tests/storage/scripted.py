@@ -27,7 +27,7 @@ class Step:
     Attributes:
         status: Of the answer.
         body: Of the answer.
-        headers: Of the answer, beside Content-Length.
+        headers: Of the answer, next to Content-Length.
         cut_head: Close the connection after so many bytes of the answer's head.
         drop_after: Close the connection after so many bytes of the answer's body; -1 before any answer.
         close: Close the connection after the answer, without having said so.

@@ -39,7 +39,7 @@ def test_segments_of_any_kind_are_joined(pair: Pair) -> None:
 
 
 def test_views_with_gaps_are_refused(pair: Pair) -> None:
-    """A view that is not contiguous is the caller's mistake, told before anything is sent."""
+    """A view that is not contiguous is the caller's error, reported before anything is sent."""
     with pytest.raises(ValueError, match="contiguous"):
         pair.store.put("k", [memoryview(b"abcdef")[::2]])
     assert not pair.store.exists("k")
@@ -76,7 +76,7 @@ def test_a_worker_uploads_a_large_object(pair: Pair) -> None:
 
 
 def test_putting_again_replaces(pair: Pair) -> None:
-    """The later object is the one that is there."""
+    """The later object is the stored one."""
     pair.store.put("k", [b"first and longer"])
     pair.store.put("k", [b"second"])
     assert pair.store.get("k") == b"second"

@@ -1,4 +1,4 @@
-"""Digests taken beside a transfer."""
+"""Digests taken next to a transfer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_it_never_runs_ahead() -> None:
 
 
 def test_an_error_ends_it_early() -> None:
-    """When the transfer fails nobody waits for a digest, and the thread is gone."""
+    """When the transfer fails no thread waits for a digest, and the thread is gone."""
     threads = set(threading.enumerate())
     with pytest.raises(RuntimeError), HashBehind(hashlib.sha256().update) as behind:
         behind.follow([memoryview(BODY)])

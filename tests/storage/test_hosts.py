@@ -21,7 +21,7 @@ from lambdamagic.storage.presigned import Transfer
 from lambdamagic.storage.refusals import bucket_of
 from lambdamagic.storage.s3 import S3ObjectStore
 
-#: "Amazon S3 endpoints and quotas", AWS General Reference: FIPS and dual stack as they stand there.
+#: "Amazon S3 endpoints and quotas", AWS General Reference: FIPS and dual stack as they are there.
 HOSTS = {
     "us-east-1": "amazonaws.com",
     "us-west-2": "amazonaws.com",

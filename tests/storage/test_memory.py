@@ -1,4 +1,4 @@
-"""What the fake can beside the contract."""
+"""What the fake can next to the contract."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def requests_of(faults: Faults) -> dict[str, int]:
 
 
 def test_small_objects_cost_one_request_each_way(s3_store: Make, faults: Faults) -> None:
-    """A small put is one PUT, a small get one GET though its size is unknown, and signing asks nobody."""
+    """A small put is one PUT, a small get one GET though its size is unknown, and signing makes no request."""
     store = s3_store()
     store.put("k", [b"hello"])
     assert requests_of(faults) == {"PutObject": 1}
@@ -58,7 +58,7 @@ def test_large_objects_cost_one_request_a_part(s3_store: Make, faults: Faults) -
 
 
 def test_on_this_machine_large_objects_go_in_one_stream(s3_store: Make, faults: Faults) -> None:
-    """Beside the embedded Lambda there is no bandwidth to win by parts."""
+    """Next to the embedded Lambda there is no bandwidth to win by parts."""
     store = s3_store()
     store.put("k", [bytes(20 << 20)])
     store.get("k")
@@ -78,7 +78,7 @@ def test_a_failed_upload_leaves_no_parts(s3_store: Make, faults: Faults, access:
 
 
 def test_a_slow_down_is_waited_out(s3_store: Make, faults: Faults) -> None:
-    """503 SlowDown is answered with patience, on every operation, and the caller sees nothing of it."""
+    """503 SlowDown is answered with retries, on every operation, and the caller does not notice."""
     clock = ManualClock()
     patient = Transfer(clock=clock)
     store = s3_store()

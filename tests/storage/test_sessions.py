@@ -1,4 +1,4 @@
-"""Sessions that end: whoever signs in again goes on, without a new kernel."""
+"""Sessions that end: whoever signs in again continues, without a new kernel."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def sign_in(access: AwsAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_new_session_in_the_credentials_file_is_taken_up(
     local: LocalServer, bucket: str, faults: Faults, sign_in: Callable[[], None]
 ) -> None:
-    """The old one ends in the middle: an error says to sign in, and after that all goes on with the same objects."""
+    """The old one ends in the middle: an error says to sign in, and after that all continues the same objects."""
     sign_in()
     access = AwsAccess(region="us-east-1", endpoint_url=local.connection.endpoint_url)
     store, transport = S3ObjectStore(bucket, access), LambdaTransport(access)
 
     def invoke() -> None:
-        with pytest.raises(FunctionMissingError):  # who is told that there is none was known
+        with pytest.raises(FunctionMissingError):  # the error shows that none was known
             transport.invoke(InvokeCall("none", b"{}"))
 
     def work() -> None:

@@ -111,7 +111,7 @@ def test_a_broken_read_goes_on_where_it_broke(transfer: Transfer, known: bool) -
 
 
 def test_progress_renews_the_patience(clock: ManualClock) -> None:
-    """A read that breaks over and over but gets further is never given up."""
+    """A read that breaks over and over but gets further is never abandoned."""
     steps = [Step(200, BODY, drop_after=1000)]
     for done in range(1000, 9000, 1000):
         rest = BODY[done:]
@@ -164,7 +164,7 @@ def test_a_refusal_is_heard_though_the_body_was_not_taken(transfer: Transfer) ->
 def test_refusals_are_told_in_our_words(
     transfer: Transfer, clock: ManualClock, step: Step, kind: type[Exception], says: str
 ) -> None:
-    """What cannot change is not tried again, and is told with S3's own words and ours."""
+    """What cannot change is not tried again, and is reported with S3's own words and ours."""
     with ScriptedServer(step) as server, pytest.raises(kind) as caught:
         transfer.fetch(f"{server.url}/bucket/k?X-Amz-Signature=secret", 1)
     assert says in str(caught.value)
@@ -173,7 +173,7 @@ def test_refusals_are_told_in_our_words(
 
 
 def test_transfer_errors_carry_status_and_code(transfer: Transfer) -> None:
-    """A program can tell refusals apart without reading the message."""
+    """A program can distinguishes refusals without reading the message."""
     with ScriptedServer(error(418, "Teapot")) as server, pytest.raises(TransferError) as caught:
         transfer.upload(f"{server.url}/bucket/k", [b""])
     assert (caught.value.status, caught.value.code) == (418, "Teapot")
@@ -251,7 +251,7 @@ def test_closing_wakes_who_waits() -> None:
 
 @pytest.mark.parametrize("url", ["ftp://h/k", "/k", "http:///k"])
 def test_other_urls_are_refused(transfer: Transfer, url: str) -> None:
-    """Only http and https are spoken."""
+    """Only http and https are used."""
     with pytest.raises(ValueError, match="not an http"):
         transfer.fetch(url, 1)
 

@@ -125,7 +125,7 @@ def test_no_json(transport: LambdaTransport) -> None:
     ],
 )
 def test_wrong_credentials(account: Account, changes: dict[str, str], what: str) -> None:
-    """A wrong key and a wrong secret are told apart."""
+    """A wrong key and a wrong secret are distinguished."""
     refused = LambdaTransport(access_to(account.connection, **changes))
     with pytest.raises(CredentialsError, match=what):
         refused.invoke(InvokeCall("f", b"1"))
@@ -246,7 +246,7 @@ def test_a_session_token_is_signed_too() -> None:
 
 
 def test_nobody_answers(transport_to: To) -> None:
-    """A connection that cannot be made is an error of its own: nothing ran, so the engine may try again."""
+    """A connection that cannot be made is a separate error: nothing ran, so the engine may try again."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         with pytest.raises(UnreachableError, match="nothing was sent"):

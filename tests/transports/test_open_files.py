@@ -1,4 +1,4 @@
-"""File descriptors for many connections, in processes with limits of their own."""
+"""File descriptors for many connections, in processes with their own limits."""
 
 from __future__ import annotations
 

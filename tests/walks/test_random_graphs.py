@@ -166,7 +166,7 @@ def test_all_values_are_right(seed: int) -> None:
 
 
 def test_a_subtree_costs_no_request() -> None:
-    """Whoever has all leaves below a join needs nobody else."""
+    """Whoever has all leaves below a join needs no other walk."""
     structure = structure_of([[], [], [], [], [0, 1], [2, 3], [4, 5]], [6])
     source = random.Random(1)
     bucket = _Bucket(source)

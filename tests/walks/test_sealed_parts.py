@@ -1,4 +1,4 @@
-"""What lies in the bucket for walks is read under its own name and its own job's key only."""
+"""What is in the bucket for walks is read under its own name and its own job's key only."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_parts_come_back() -> None:
     ],
 )
 def test_what_was_changed_is_not_read(change: Any) -> None:
-    """Cut, longer, another part, nothing of ours: one kind of error."""
+    """Cut, longer, another part, foreign bytes: one kind of error."""
     data = b"".join(seal_parts({3: ("value", [b"abc"])}, name="values/3", **_SEAL))
     with pytest.raises(IntegrityError):
         open_parts(change(data), name="values/3", **_SEAL)

@@ -47,14 +47,14 @@ def after(*happened: events.Event) -> Progress:
 
 
 class Timeline:
-    """A job whose invocations have one task each, told up to a moment; times in seconds since its start."""
+    """A job whose invocations have one task each, reported up to a moment; times in seconds since its start."""
 
     def __init__(self, task_count: int) -> None:
         self._listener = ProgressListener()
         self._listener(started(task_count))
 
     def runs(self, task: int, *, sent: float, ended: float, until: float, init_ms: float = 0.0) -> None:
-        """Tell of a task's invocation, as far as it has come until then."""
+        """Report a task's invocation, as far as it has come until then."""
         attempt = str(task)
         self._listener(events.InvocationStarted(JOB, attempt, (task,), START + sent))
         if ended <= until:

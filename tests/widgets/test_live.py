@@ -134,7 +134,7 @@ def test_output_is_fed_in_small_parts(page: _Page) -> None:
 
 
 def test_a_click_asks_for_one_task() -> None:
-    """Details are fetched when somebody wants them; before, nothing of them travels."""
+    """Details are fetched on demand; before, none of them is sent."""
     page = _Page(Actions(describe=lambda task: TaskDetail(argument=f"item {task}")))
     page.says(kind="describe", task=3)
     assert page.line.sent[-1][0] == {
@@ -146,7 +146,7 @@ def test_a_click_asks_for_one_task() -> None:
 
 
 def test_buttons_do_what_they_say_and_tell_what_went_wrong() -> None:
-    """Each press is answered; an error of the job is told to who pressed, and breaks nothing."""
+    """Each press is answered; an error of the job is shown to the user, and breaks nothing."""
     pressed: list[str] = []
 
     def broken() -> None:
@@ -176,7 +176,7 @@ def test_the_end_is_told(page: _Page) -> None:
 
 
 def test_what_runs_has_printed_is_sent_when_it_changes(page: _Page) -> None:
-    """Whole, since its beginning goes; whether a page looks is known to who reads it."""
+    """Whole, since its beginning goes; the reader knows whether a page shows it."""
     page.says(kind="ready")
     assert page.log.is_watched and page.line.sent[-1][0]["now"] == ""
     page.happens(started(3))

@@ -12,7 +12,7 @@ from tests.widgets.jobs import START, Timeline
 
 @pytest.mark.parametrize("at", [61, 90, 119, 121, 150, 179, 239, 541, 570])
 def test_waves_of_equal_tasks(at: int) -> None:
-    """A hundred tasks of 60 s, ten at once, take 600 s: so it is told at the beginning and at the end of each wave."""
+    """A hundred tasks of 60 s, ten at once, take 600 s: the estimate says so at the beginning and end of each wave."""
     line = Timeline(task_count=100)
     for wave in range(at // 60 + 1):
         for slot in range(10):
@@ -22,7 +22,7 @@ def test_waves_of_equal_tasks(at: int) -> None:
 
 
 def test_it_falls_as_time_passes() -> None:
-    """Within a wave nothing ends, and yet it is told second by second that less is left."""
+    """Within a wave nothing ends, and yet it is reported second by second that less is left."""
     pace = RemainingTime(60.0, 10, tuple(UnderWay(60.0, 1) for _ in range(10)))
     told = [pace.remaining_s(80, at) for at in range(61, 113)]
     assert all(earlier - later == pytest.approx(1) for earlier, later in itertools.pairwise(told) if earlier and later)
@@ -43,7 +43,7 @@ def test_chunks_and_what_is_overdue() -> None:
 
 
 def test_a_cold_start_is_not_taken_for_the_pace() -> None:
-    """The first invocation took five seconds more for INIT; the other nine are told to take one each."""
+    """The first invocation took five seconds more for INIT; the other nine are expected to take one each."""
     line = Timeline(task_count=10)
     line.runs(0, sent=0.0, ended=6.0, until=6.0, init_ms=5000.0)
     assert line.progress().remaining_s(START + 6) == pytest.approx(9)

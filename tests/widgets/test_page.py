@@ -51,7 +51,7 @@ def test_the_bar_tells_a_screen_reader_how_far_it_is() -> None:
 
 
 def test_parts_of_the_bar_have_their_share_a_title_and_a_pattern() -> None:
-    """Done, failed and under way are told apart by more than a color."""
+    """Done, failed and under way are distinguished by more than a color."""
     tree = _tree(started(), sent("a", 0, 1), outcome(2), outcome(3, "E"), outcome(4), outcome(5))
     parts = {
         a["title"]: a["style"] for tag, a in tree.elements if tag == "div" and "width" in a["style"] and "title" in a

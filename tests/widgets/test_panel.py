@@ -117,7 +117,7 @@ def jobs() -> _Jobs:
 
 @pytest.fixture
 def panel(comm: _Comm, jobs: _Jobs) -> Any:
-    """A panel with a job that nobody can cancel any more, and its logs."""
+    """A panel with a job that can no longer be cancelled, and its logs."""
     found = JobsPanel(jobs, every_s=0.01)
     found.connect(comm)
     yield found
@@ -146,7 +146,7 @@ def test_what_is_sent_is_as_in_the_examples(panel: JobsPanel, comm: _Comm, jobs:
 
 
 def test_what_failed_is_run_again_as_long_as_it_is_known(panel: JobsPanel, comm: _Comm) -> None:
-    """The page is told that it runs, and the second time why it does not; of a result that is gone nothing is said."""
+    """The page learns that it runs, and the second time why it does not; a deleted result is not mentioned."""
     comm.say(kind="retry", job=JOB)
     assert comm.sent == [_example("retrying")]
     comm.say(kind="retry", job=JOB)
@@ -179,7 +179,7 @@ def test_nothing_is_sent_before_a_page_says_hello(panel: JobsPanel, comm: _Comm)
 
 
 def test_many_events_make_few_messages(comm: _Comm) -> None:
-    """Between two messages lies the time that was asked for; the last state is always told."""
+    """Between two messages is the requested time; the last state is always sent."""
     panel = JobsPanel(_Jobs(), every_s=0.2)
     panel.connect(comm)
     try:
@@ -196,7 +196,7 @@ def test_many_events_make_few_messages(comm: _Comm) -> None:
 
 
 def test_what_runs_is_told_again_though_nothing_happens(comm: _Comm) -> None:
-    """A page that was reloaded while the kernel is busy cannot ask; it hears of the running job, and of no other."""
+    """A page that was reloaded while the kernel is busy cannot ask; it learns of the running job, and of no other."""
     panel = JobsPanel(_Jobs(), every_s=0.01, alive_s=0.05)
     panel.connect(comm)
     try:
@@ -252,7 +252,7 @@ def test_a_widget_that_was_opened_is_told_at_once(panel: JobsPanel, comm: _Comm,
 
 
 def test_what_a_view_follows_is_not_followed_twice(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
-    """The panel tells what the view's own listener knows, and takes in no task itself, with a page or without."""
+    """The panel says what the view's own listener knows, and takes in no task itself, with a page or without."""
     own = jobs.listeners[JOB] = ProgressListener()
 
     def happens(*happened: Any) -> None:
@@ -279,7 +279,7 @@ def test_what_was_stopped_is_not_left_out_of_the_cost_in_silence(panel: JobsPane
 
 
 def test_a_queued_job_is_told_before_it_begins_and_counted_once(panel: JobsPanel, comm: _Comm) -> None:
-    """With what it waits for and since when; if it never begins it is told as ended."""
+    """With what it waits for and since when; if it never begins it is reported as ended."""
     comm.say(kind="hello")
     panel(JobQueued("q", "b = sum(a)", 1, True, "waits for job 1 (a)", 1000.0))
     (job,) = comm.wait_for(lambda message: bool(message["jobs"]))["jobs"]

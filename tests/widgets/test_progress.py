@@ -45,7 +45,7 @@ def test_what_an_invoker_costs_is_told_and_its_run_is_none_of_the_tasks() -> Non
 
 
 def test_what_is_throttled_or_retried_is_not_under_way() -> None:
-    """Both take their tasks out of what runs, and are counted."""
+    """Both remove their tasks from the running ones, and are counted."""
     throttled = events.InvocationThrottled(JOB, "a", (0, 1), 0.2, START + 2)
     retried = events.InvocationRetried(JOB, "b", (2, 3), "died", True, 0.2, START + 2)
     progress = after(started(), sent("a", 0, 1), sent("b", 2, 3), throttled, retried)
@@ -79,7 +79,7 @@ def test_the_end(end: events.JobFinished, outcomes: list[events.TaskFinished], s
 
 
 def test_the_rest_is_told_from_the_pace_so_far() -> None:
-    """Four tasks one after the other took two seconds each; nothing is told before the first and after the end."""
+    """Four tasks one after the other took two seconds each; nothing is reported before the first and after the end."""
     first = (started(), sent("a", 0), ended("a", 0), outcome(0))
     assert after(*first).remaining_s(START + 3) == pytest.approx(18)
     assert after(started()).remaining_s(START + 8) is None

@@ -103,7 +103,7 @@ def test_it_needs_nothing_but_itself() -> None:
 
 
 def test_its_pictures_are_seen_on_every_ground_without_a_style_sheet() -> None:
-    """Bar, timeline and histogram are images of their own, whose colors have a contrast of 3 on light and on dark."""
+    """Bar, timeline and histogram are their own images, whose colors have a contrast of 3 on light and on dark."""
     read = _Reader(_rendered(*_job(40, error=lambda task: "ValueError: x" if task == 7 else "")))
     assert read.told == [
         "40 of 40 tasks: 39 done, 1 failed",
@@ -128,7 +128,7 @@ def test_failed_tasks_show_in_bar_timeline_and_histogram() -> None:
 
 
 def test_a_cell_has_no_zeros_that_say_nothing() -> None:
-    """One warm task: its bill and its memory; a cold start is told where there was one."""
+    """One warm task: its bill and its memory; a cold start is reported where there was one."""
     for is_cold, columns in ((False, ["billed", "peak memory"]), (True, ["billed", "cold starts", "peak memory"])):
         happened = (started(1, "fit(X)"), sent("a", 0), ended("a", 0, is_cold=is_cold), outcome(0), over())
         html = result.render(after(*happened), TaskGrid())
@@ -144,7 +144,7 @@ def test_a_map_that_went_on_is_amber_and_says_how_many_failed() -> None:
 
 
 def test_it_reads_as_text_where_a_page_takes_styles_and_pictures_out() -> None:
-    """The facts and the first error stand in the text, in lines and words of their own; no debris of pictures does."""
+    """The facts and the first error are in the text, in lines and their own words; no debris of pictures does."""
     html = _rendered(*_job(40, error=lambda task: "ValueError: x" if task == 7 else ""), traceback="the remote lines")
     assert _Reader(html).lines == [
         "λ evaluate ! 1 of 40 failed",
@@ -208,7 +208,7 @@ def test_jobs_of_which_little_is_known(happened: list[Any]) -> None:
 
 
 def test_plain_text_says_the_same() -> None:
-    """The text beside the HTML names the most frequent errors."""
+    """The text next to the HTML names the most frequent errors."""
     listener = ProgressListener()
     for event in _job(10, error=lambda task: f"E{task % 5}"):
         listener(event)

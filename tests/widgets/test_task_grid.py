@@ -1,4 +1,4 @@
-"""Every task of a job, and what changed since somebody asked."""
+"""Every task of a job, and the changes since the last request."""
 
 from __future__ import annotations
 

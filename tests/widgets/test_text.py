@@ -36,7 +36,7 @@ def test_durations(seconds: float, words: str) -> None:
 
 
 def test_a_map_under_way() -> None:
-    """How far, how long, what is left, and what runs."""
+    """Progress, elapsed and remaining time, and running tasks."""
     progress = after(
         started(), sent("a", 0, 1), ended("a", 0, 1, is_cold=True), outcome(0), outcome(1), sent("b", 2, 3)
     )
@@ -58,7 +58,7 @@ def test_a_remaining_time_has_no_decimals() -> None:
 
 
 def test_trouble_is_told() -> None:
-    """Failed, retried and throttled stand in the line when they happened."""
+    """Failed, retried and throttled are in the line when they happened."""
     progress = after(started(), outcome(0, "ValueError: x"))
     progress.retried, progress.throttled = 3, 1200
     assert text.details(progress)[:3] == ["1 failed", "3 retried", "1,200 throttled"]
@@ -70,7 +70,7 @@ def test_there_are_always_details() -> None:
 
 
 def test_what_was_stopped_is_billed_too() -> None:
-    """What was cancelled while invocations ran is billed by AWS, and nobody told for how long: so it is `at least`."""
+    """What was cancelled while invocations ran is billed by AWS, for an unknown time: so it is `at least`."""
     cancelled = after(started(), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.5), outcome(0), over("cancelled"))
     told = text.details(cancelled)
     assert "billed at least 1.5 s" in told and "at least $0.50" in told
@@ -94,7 +94,7 @@ def test_what_may_have_run_and_was_lost_is_billed_too() -> None:
 
 
 def test_a_text_with_carriage_returns_is_what_a_terminal_shows() -> None:
-    """A line that begins anew goes over what it was; what is longer stays."""
+    """A line that starts again goes over what it was; what is longer stays."""
     assert text.as_seen("\r 10%\r 50%\r100%\ndone\n") == "100%\ndone\n"
     assert text.as_seen("abcdef\rxy") == "xycdef"
     assert text.as_seen("working\r       \r") == ""

@@ -152,5 +152,5 @@ def test_where_nobody_looks_lines_come_first_and_the_result_at_the_end(
     ],
 )
 def test_the_view_fits_the_place(front: Any, wanted: str, kind: type) -> None:
-    """A widget for a person before a notebook, lines where stderr is no terminal, nothing when it shall be quiet."""
+    """A widget for a person before a notebook, lines where stderr is no terminal, nothing with quiet."""
     assert type(choose_view(front, ProgressListener(), wanted=wanted)) is kind

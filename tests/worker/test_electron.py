@@ -51,7 +51,7 @@ def test_what_comes_back(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_it_raises() -> None:
-    """Comes as text, so that nothing of the user's is unpickled, under its types' names, which `retry_on` goes by."""
+    """Comes as text, so that no object of the user is unpickled, under its types' names, which `retry_on` goes by."""
 
     class OwnError(KeyError):
         pass

@@ -28,7 +28,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scrat
 
 
 def test_another_session_finds_nothing(make: Callable[..., Scratch]) -> None:
-    """HOME and caches stay for the jobs of one session, and are empty for the next one's."""
+    """HOME and caches stay for the jobs of one session, and are empty for those of the next."""
     scratch = make()
     home = Path(make.environ["HOME"])  # type: ignore[attr-defined]
     scratch.enter("job-1", "ada")
@@ -52,7 +52,7 @@ def test_what_a_function_says_itself_stays(make: Callable[..., Scratch], tmp_pat
 
 
 def test_data_files_of_the_package_are_found_by_relative_paths(make: Callable[..., Scratch], tmp_path: Path) -> None:
-    """The task root was the working directory: its data files are still beside the code, and its modules are not."""
+    """The task root was the working directory: its data files are still next to the code, and its modules are not."""
     root = tmp_path / "task"
     (root / "package").mkdir(parents=True)
     (root / "package" / "__init__.py").touch()

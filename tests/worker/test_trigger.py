@@ -47,7 +47,7 @@ def _wait_for(target: LocalTarget, count: int) -> None:
     deadline = time.monotonic() + 60
     while _invocations(target) < count:
         assert time.monotonic() < deadline
-        time.sleep(0.02)  # nobody is told of what S3 starts
+        time.sleep(0.02)  # invocations that S3 starts are not reported
 
 
 def _log(target: LocalTarget, function: str) -> str:
@@ -72,7 +72,7 @@ def test_an_upload_is_all_that_starts_the_work(executor: LambdaExecutor, target:
 def test_a_notification_that_comes_twice_runs_once(
     executor: LambdaExecutor, target: LocalTarget, tmp_path: Any
 ) -> None:
-    """S3 delivers at least once: the second finds the first one's sign of life."""
+    """S3 delivers at least once: the second finds the first delivery's sign of life."""
     faults = Faults(target.server.connection)
     executor.submit(abs, 1).result(60)
     faults.duplicate(count=1)

@@ -1,4 +1,4 @@
-"""The deadline, and the question whether the client gave up, each in time whatever S3 does."""
+"""The deadline, and the question whether the client stopped, each in time whatever S3 does."""
 
 from __future__ import annotations
 

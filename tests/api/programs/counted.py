@@ -1,4 +1,4 @@
-"""Objects that are counted while they live, beside the program that counts them."""
+"""Objects that are counted while they live, in addition to the program that counts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A module beside the programs that the tests run."""
+"""A module next to the programs that the tests run."""
 
 from __future__ import annotations
 

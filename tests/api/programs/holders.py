@@ -549,7 +549,7 @@ def results_of(functions, values):
 
 
 def main():
-    """Print what came of each case on Lambda, and here, as JSON."""
+    """Print the outcome of each case on Lambda, and here, as JSON."""
     names, functions, values = zip(*holders(), strict=True)
     here, there = map(operator.call, functions, values), results_of(functions, values)
     print(json.dumps([dict(zip(names, found, strict=True)) for found in (there, here)]))

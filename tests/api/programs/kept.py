@@ -34,7 +34,7 @@ def alive_there(_=None):
 
 
 def alive():
-    """Count here, once threads have had a moment to let go of what they hold."""
+    """Count here, once threads have had a moment to release what they hold."""
     for _ in range(15):
         gc.collect()
         if not ALIVE:

@@ -1,4 +1,4 @@
-"""Uses functions and methods that are decorated with `@remote`, and prints what came of it as JSON."""
+"""Uses functions and methods that are decorated with `@remote`, and prints its outcome as JSON."""
 
 from __future__ import annotations
 

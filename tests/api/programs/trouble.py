@@ -1,4 +1,4 @@
-"""Runs calls that go wrong with the standard library's pools or ours, and prints what came of each as JSON."""
+"""Runs calls that go wrong with the standard library's pools or ours, and prints each outcome as JSON."""
 
 from __future__ import annotations
 
