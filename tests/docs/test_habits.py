@@ -101,7 +101,7 @@ def _(notebook: Notebook) -> None:
     assert ran.value == 6
 
 
-@_row("Modules of one's own")
+@_row("Your own modules")
 def _(notebook: Notebook) -> None:
     notebook.ok("from pathlib import Path\nPath('habit_module.py').write_text('def two():\\n    return 2\\n')")
     assert notebook.remote("import habit_module\nhabit_module.two()").value == 2
