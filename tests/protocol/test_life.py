@@ -8,7 +8,7 @@ from lambdamagic.protocol import life
 
 
 def test_a_sign_is_its_attempts_own_and_has_a_known_size() -> None:
-    """Who reads the object behind it knows where the sign ends."""
+    """The reader of the object behind it knows where the sign ends."""
     signs = {life.new_sign() for _ in range(100)}
     assert len(signs) == 100
     assert {len(sign) for sign in signs} == {life.SIGN_BYTES} == {32}
