@@ -1,4 +1,4 @@
-"""What is on its way is shown: bytes, percent and rate; and what went and came stands in the result."""
+"""What is on its way is shown: bytes, percent and rate; and what went and came is in the result."""
 
 from __future__ import annotations
 
