@@ -1,7 +1,7 @@
 """The parts of an answer where they fit: inline, in the bucket, or cut.
 
-A synchronous answer has 6 MB for everything ("Lambda quotas", Lambda Developer Guide). It was paid for, so it is never
-left to Lambda to refuse it.
+A synchronous answer has one limit for everything ("Lambda quotas", Lambda Developer Guide). It was paid for, so it is
+never left to Lambda to refuse it.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import sys
 import time
 from typing import Any
 
-from lambdamagic.worker.account import Account, since_start_ms
 from lambdamagic.worker.invocation import serve
+from lambdamagic.worker.tally import Tally, since_start_ms
 
 #: After a rest as long as this a kept connection may be dead without having said so, and a request on it would hang.
 _FROZEN_S = 5.0
@@ -20,7 +20,7 @@ _state: dict[str, Any] = {}
 
 def handler(event: Any, context: Any) -> Any:
     """Run one invocation of a job and return its answer; see `protocol.envelope`."""
-    account = Account(time.perf_counter(), init_ms=0.0 if _state else _INIT_MS, is_cold=not _state)
+    account = Tally(time.perf_counter(), init_ms=0.0 if _state else _INIT_MS, is_cold=not _state)
     transfers = sys.modules.get("lambdamagic.storage.presigned")
     # By the clock on the wall: the other one stands still while the environment is frozen.
     if transfers is not None and abs(time.time() - _state.get("ended_at", 0.0)) > _FROZEN_S:

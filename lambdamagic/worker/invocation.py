@@ -16,7 +16,6 @@ from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import MARK, TELL, Live, Request, Response, TaskSummary
 from lambdamagic.protocol.joblog import job_line
 from lambdamagic.protocol.seal import seal
-from lambdamagic.worker.account import Account
 from lambdamagic.worker.blobs import BlobCache
 from lambdamagic.worker.cell_body import run_cell
 from lambdamagic.worker.execution import CellSurroundings
@@ -28,6 +27,7 @@ from lambdamagic.worker.scratch import Scratch
 from lambdamagic.worker.setup_code import SetupCode
 from lambdamagic.worker.shared_objects import SharedObjects
 from lambdamagic.worker.stays import StayedFrames
+from lambdamagic.worker.tally import Tally
 from lambdamagic.worker.this_environment import importable_serializers, variables_set
 from lambdamagic.worker.trigger import is_notification, requests_of
 from lambdamagic.worker.watchdog import Interrupted, Watchdog
@@ -35,7 +35,7 @@ from lambdamagic.worker.watchdog import Interrupted, Watchdog
 _STORE_MARGIN_S = 0.5
 
 
-def serve(event: Any, context: Any, state: dict[str, Any], account: Account) -> dict[str, Any]:
+def serve(event: Any, context: Any, state: dict[str, Any], account: Tally) -> dict[str, Any]:
     """Answer one event: to the caller, or into the bucket when the event says so.
 
     Args:
@@ -76,7 +76,7 @@ def serve(event: Any, context: Any, state: dict[str, Any], account: Account) -> 
     return {MARK: versions.here(), "stored": True}
 
 
-def _answer(event: Any, context: Any, state: dict[str, Any], account: Account) -> dict[str, Any]:
+def _answer(event: Any, context: Any, state: dict[str, Any], account: Tally) -> dict[str, Any]:
     """Run one event, return the answer's document, and keep no part of the job."""
     try:
         return _run_event(event, context, state, account).to_json()
@@ -85,7 +85,7 @@ def _answer(event: Any, context: Any, state: dict[str, Any], account: Account) -
             state["memory"].settle()
 
 
-def _run_event(event: Any, context: Any, state: dict[str, Any], account: Account) -> Response:
+def _run_event(event: Any, context: Any, state: dict[str, Any], account: Tally) -> Response:
     """Run one event and return the answer."""
     if not isinstance(event, dict) or MARK not in event:
         return _refused(account, ProtocolError(f"this function takes lambdamagic's events, not {str(event)[:100]!r}"))
@@ -209,7 +209,7 @@ def _reason(interrupted: Interrupted) -> Any:
     return interrupted.reason
 
 
-def _refused(account: Account, error: LambdaMagicError) -> Response:
+def _refused(account: Tally, error: LambdaMagicError) -> Response:
     kind = type(error).__name__
     return Response(versions.here(), "refused", detail=str(error), error_kind=kind, usage=account.usage())
 

@@ -27,7 +27,6 @@ from lambdamagic.walks.sealed import open_parts, payload_of
 from lambdamagic.walks.sharing import Sharing
 from lambdamagic.walks.structure import Structure
 from lambdamagic.walks.walker import Walker, WalkEvent
-from lambdamagic.worker.account import Account
 from lambdamagic.worker.blobs import BlobCache
 from lambdamagic.worker.execution import CellSurroundings
 from lambdamagic.worker.graph_bucket import GraphBucket, in_parallel
@@ -36,6 +35,7 @@ from lambdamagic.worker.node_runner import NodeRunner, line_of
 from lambdamagic.worker.program import LoadedProgram
 from lambdamagic.worker.scratch import Scratch
 from lambdamagic.worker.shared_objects import SharedObjects
+from lambdamagic.worker.tally import Tally
 from lambdamagic.worker.this_environment import importable_serializers, variables_set
 from lambdamagic.worker.watchdog import Interrupted, Watchdog
 
@@ -82,7 +82,7 @@ class _Job:
         return {"key": self.key, "job_id": self.job_id}
 
 
-def serve_walk(event: Any, context: Any, state: dict[str, Any], account: Account) -> dict[str, Any]:
+def serve_walk(event: Any, context: Any, state: dict[str, Any], account: Tally) -> dict[str, Any]:
     """Carry out the walk that an event names, and those that it left and no other invocation has taken since.
 
     Args:
@@ -105,7 +105,7 @@ def serve_walk(event: Any, context: Any, state: dict[str, Any], account: Account
         is_ours = one.carry_out(event[MARK], account)
         waiting.extend((each, 1) for each in one.left)
         done += is_ours
-        account = Account(time.perf_counter(), init_ms=0.0, is_cold=False)
+        account = Tally(time.perf_counter(), init_ms=0.0, is_cold=False)
     return {MARK: versions.here(), "walks": done}
 
 
@@ -132,7 +132,7 @@ class _Walk:
         self._invoked = 0
         self.left: list[WalkEvent] = []
 
-    def carry_out(self, client: dict[str, Any], account: Account) -> bool:
+    def carry_out(self, client: dict[str, Any], account: Tally) -> bool:
         """Carry it out and store its record; False if another delivery does.
 
         Args:
@@ -162,7 +162,7 @@ class _Walk:
             self._store(record, account)
         return True
 
-    def _store(self, record: dict[str, Any], account: Account) -> None:
+    def _store(self, record: dict[str, Any], account: Tally) -> None:
         walk, attempt, job = self._walk.walk, self._attempt, self._job
         usage = account.usage(user_ms=sum(seconds for _, seconds, _ in record["ran"]) * 1000)
         requests = {"writes": self._bucket.writes + 1, "reads": self._bucket.reads}

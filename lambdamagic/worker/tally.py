@@ -12,7 +12,7 @@ import time
 from lambdamagic.protocol.envelope import Usage
 
 
-class Account:
+class Tally:
     """One invocation's.
 
     Args:
