@@ -48,7 +48,7 @@ def test_equal_versions_pass():
     [
         (
             {"protocol": 2, "python": "3.11"},
-            "the notebook's lambdamagic uses protocol 1, the function's uses 2",
+            "the notebook's lambdamagic uses protocol 1, the function's uses protocol 2",
             None,
         ),
         (
