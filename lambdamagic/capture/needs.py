@@ -40,7 +40,9 @@ MODULE_NAMES = frozenset(
 
 def with_builtins_of_the_user(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the notebook's names, and those that the user has put into `builtins`."""
-    extra = {name: value for name, value in vars(builtins).items() if name not in _BUILTINS}
+    extra = {
+        name: value for name, value in vars(builtins).items() if name not in _BUILTINS and not _is_of_a_tool(value)
+    }
     return ChainMap(cast("dict[str, Any]", namespace), extra) if extra else namespace
 
 
@@ -51,6 +53,15 @@ _BUILTINS = frozenset(
     | {"exit", "quit", "help", "open", "display", "get_ipython", "__IPYTHON__", "__pybind11_internals_v4__"}
     | {"__doc__", "__loader__", "__name__", "__package__", "__spec__", "__build_class__", "runfile", "debugfile"}
 )
+
+
+def _is_of_a_tool(value: object) -> bool:
+    """Whether a debugger or IPython put it there for itself."""
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return isinstance(module, str) and module.partition(".")[0] in _TOOLS
+
+
+_TOOLS = frozenset({"_pydev_bundle", "_pydevd_bundle", "pydevd", "debugpy", "IPython", "ipykernel"})
 
 
 class _Use(NamedTuple):

@@ -204,7 +204,12 @@ class _Writer:
         encoder.give(value for _, value in own)
         encoder.keep_shared_memory(list(_may_hold_views(entries)), known=self._arrays)
         encoder.refer_to_modules(value for section, _, value in entries if section in ("bound", "value"))
-        encoder.dump([entry[2] for entry in entries if entry[0] == "update"])
+        scopes = encoder.refer_to_scopes(value for section, _, value in entries if section == "bound")
+        filled = [
+            ("object", each, (kinds.DICT, {key: held for key, held in each.items() if key != "__builtins__"}))
+            for each in scopes
+        ]
+        encoder.dump([*(entry[2] for entry in entries if entry[0] == "update"), *filled])
         encoder.dump({label: as_reference(value) for section, label, value in entries if section == "bound"})
         rest = {
             "values": [value for section, _, value in entries if section == "value"],

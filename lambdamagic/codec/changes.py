@@ -47,7 +47,7 @@ def state_to_send(item: Tracked) -> Any:
         code = None if state[3] is item.before[3] else state[3]
         named = {name: value for name, value in state[5].items() if value is not item.before[5][name]}
         return (*state[:3], code, named)
-    if kind == kinds.CELL:
+    if kind in (kinds.CELL, kinds.VARIABLE):
         return () if state[0] is kinds.Missing else state
     cls, attributes, slots, *rest = state
     names = kinds.slot_names(type(value))
@@ -67,6 +67,10 @@ def apply(target: Any, kind: int, state: Any) -> None:
         target, state = target.function.__globals__, {**state, "__builtins__": target.function.__builtins__}
     if kind == kinds.LIST:
         target[:] = state
+    elif kind == kinds.DICT and "__builtins__" in target:
+        held = target["__builtins__"]
+        target.clear()
+        target.update({"__builtins__": held, **state})
     elif kind in (kinds.DICT, kinds.SET):
         target.clear()
         target.update(state)
@@ -74,6 +78,9 @@ def apply(target: Any, kind: int, state: Any) -> None:
         target[:] = state
     elif kind in (kinds.ARRAY, kinds.OBJECTS):
         _apply_array(target, *state)
+    elif kind == kinds.VARIABLE:
+        if state:
+            target.set(state[0])
     elif kind == kinds.CELL:
         if state:
             target.cell_contents = state[0]

@@ -23,10 +23,11 @@ from lambdamagic.codec.array_views import shared_memory
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_names import NAMES
-from lambdamagic.codec.picklers import AnyPickler, Serializer, dump_deep, first_that_can, make_pickler
-from lambdamagic.codec.rebuild import Nothing, nothing
+from lambdamagic.codec.picklers import PICKLING_ERRORS, AnyPickler, Serializer, dump_deep, first_that_can, make_pickler
+from lambdamagic.codec.rebuild import Nothing, empty_scope, nothing, scope_of_builtins
 from lambdamagic.codec.reducers import ModuleReference, Reducers
 from lambdamagic.codec.shared import Shared
+from lambdamagic.codec.temporary import held_by_nothing
 
 
 class Encoder:
@@ -99,6 +100,25 @@ class Encoder:
         self._pickler.memo = memo
         return True
 
+    def temporary(self) -> list[int]:
+        """Return the numbers of containers that nothing here holds: some object's pickling has made them."""
+        return held_by_nothing(self._pickler) if self._reducers.has_own_pickling else []
+
+    def refer_to_scopes(self, values: Iterable[Any]) -> list[dict[str, Any]]:
+        """Give numbers to dictionaries among the values in which code was run: functions made there belong to them.
+
+        Returns:
+            Those of which the content is still to be written.
+        """
+        found = []
+        for value in values:
+            if type(value) is dict and type(value.get("__builtins__")) is dict and "__spec__" not in value:
+                self.refer(value["__builtins__"], Called(scope_of_builtins))
+                if self.refer(value, Called(empty_scope)):
+                    found.append(value)
+                self._reducers.scopes[id(value)] = value
+        return found
+
     def give(self, values: Iterable[Any]) -> None:
         """Let objects that a module of the user's own holds be written by value: they are put there."""
         self._reducers.given.update((id(value), value) for value in values)
@@ -160,6 +180,15 @@ class _Bounded(io.BytesIO):
 
 def _too_large(most_bytes: int) -> ValueError:
     return ValueError(f"it takes more than {most_bytes / 1e6:.0f} MB")
+
+
+def can_travel(home: Home, value: Any, kind: Any = "c") -> bool:
+    """Whether a value can be written."""
+    try:
+        Encoder(home, kind=kind).dump(value)
+    except PICKLING_ERRORS:
+        return False
+    return True
 
 
 def _taker(buffers: list[memoryview], most_bytes: int | None) -> Callable[[pickle.PickleBuffer], bool]:
@@ -260,6 +289,16 @@ class _Unseen:
 
     def __reduce__(self) -> Any:
         return nothing, (self._value,)
+
+
+class Called:
+    """Stands for what a function without parameters returns where it is read."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+
+    def __reduce__(self) -> Any:
+        return self._function, ()
 
 
 def _prelude(count: int) -> bytes:

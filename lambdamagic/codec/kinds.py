@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import copyreg
 import enum
 import functools
@@ -12,7 +13,7 @@ from typing import Any
 from lambdamagic.codec import opened_files, unbegun
 from lambdamagic.codec.containers import container_base, content_of, is_weak
 from lambdamagic.codec.lru_caches import remembered
-from lambdamagic.codec.reducers import MEMBER_MACHINERY
+from lambdamagic.codec.reducers import MEMBER_MACHINERY, is_made_by_code, variable_content
 from lambdamagic.codec.transplant import holds_attributes, is_made_by_class_statements
 
 SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, OPAQUE, CONTAINER = range(14)
@@ -21,6 +22,7 @@ MEMBER = 15  # of an Enum class of the notebook
 STATE = 16  # what an opaque object is given after it was made, if only that changed
 FILE = 19  # open for reading
 GENERATOR = 18  # or a coroutine
+VARIABLE = 20  # a context variable
 CACHE = 17  # a function of functools.lru_cache
 
 _EXACT: dict[type, int] = {
@@ -45,10 +47,12 @@ _EXACT: dict[type, int] = {
     **dict.fromkeys((unbegun.Lock, unbegun.RLock), SKIP),
     **dict.fromkeys(opened_files.KINDS, FILE),
     types.SimpleNamespace: INSTANCE,
+    contextvars.ContextVar: VARIABLE,
     **dict.fromkeys(
         (int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented)), SKIP
     ),
-    **dict.fromkeys((types.ModuleType, types.CodeType, types.GenericAlias), SKIP),
+    **dict.fromkeys((types.CodeType, types.GenericAlias), SKIP),
+    types.ModuleType: INSTANCE,
 }
 # Modules whose value types cannot change once made.
 _IMMUTABLE_MODULES = ("datetime", "decimal", "fractions", "uuid", "pathlib", "re", "zoneinfo", "ipaddress", "typing")
@@ -114,6 +118,8 @@ def kind_of_value(value: Any) -> int:
     kind = kind_of(type(value))
     if kind == DICT and "__spec__" in value:
         return SKIP  # a module's namespace
+    if kind == INSTANCE and type(value) is types.ModuleType and not is_made_by_code(value):
+        return SKIP
     # Arrays of objects hold references, not bytes; those with objects in some fields only are compared by digest.
     if kind == ARRAY and value.dtype.hasobject:
         return OBJECTS if value.dtype.kind == "O" else OPAQUE
@@ -129,7 +135,7 @@ def children_of(value: Any, kind: int) -> list[Any]:
     if kind == OBJECTS:
         listed: list[Any] = value.ravel().tolist()
         return listed
-    if kind == CELL:
+    if kind in (CELL, VARIABLE):
         return list(state_of(value, kind))
     if kind == FUNCTION:
         defaults, keywords, attributes, _, closure, named = state_of(value, kind)
@@ -189,6 +195,8 @@ def state_of(value: Any, kind: int) -> tuple[Any, ...]:
             value.__closure__,
             {name: getattr(value, name) for name in _FUNCTION_ATTRIBUTES},
         )
+    if kind == VARIABLE:
+        return variable_content(value) or (Missing,)
     if kind == MEMBER:
         return type(value), {name: item for name, item in value.__dict__.items() if name not in MEMBER_MACHINERY}
     if kind == CACHE:
@@ -197,6 +205,8 @@ def state_of(value: Any, kind: int) -> tuple[Any, ...]:
     if is_weak(type(value)):
         return (type(value), {}, (), None, *content_of(value))
     attributes = dict(value.__dict__) if hasattr(value, "__dict__") else {}
+    if type(value) is types.ModuleType:
+        attributes.pop("__builtins__", None)
     slots = _slots_of(value)
     if kind == CONTAINER:
         return (type(value), attributes, slots, getattr(value, "default_factory", None), *content_of(value))

@@ -7,13 +7,14 @@ anything else is set. After the cell, what their places hold otherwise than befo
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import hashlib
 import io
 import sys
 import threading
 import types
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,6 +127,7 @@ class Received:
         self._home = home
         self._kept: list[tuple[Place, str, str]] = []
         self._before: dict[str, dict[Place, tuple[Any, bytes]]] = {}
+        self._builtins: list[tuple[Place, Any]] = []
         self.values: list[Any] = []
 
     def expect(self, loaded: Iterable[str]) -> None:
@@ -169,6 +171,14 @@ class Received:
             if name in sys.modules:
                 self._before[name] = self._pictures(sys.modules[name], known)
 
+    def note_builtins(self, before: Mapping[str, Any]) -> None:
+        """Take note of names that the cell has put into `builtins`, while they are there."""
+        self._builtins = [
+            (("builtins", ("attribute", name)), value)
+            for name, value in vars(builtins).items()
+            if name != "_" and before.get(name, _Nothing) is not value
+        ]
+
     def _pictures(self, module: types.ModuleType, known: Collection[int]) -> dict[Place, tuple[Any, bytes]]:
         return {
             place: (value, b"" if is_plain(value) or id(value) in known else self._digest(value))
@@ -195,7 +205,7 @@ class Received:
         Args:
             gone: The `id` of objects that travel back under a new identity.
         """
-        found = OwnChanges(imported=sorted(self._before))
+        found = OwnChanges(imported=sorted(self._before), entries=[*self._builtins])
         for name, before in self._before.items():
             module = sys.modules.get(name)
             now = dict(places(module)) if type(module) is types.ModuleType else {}

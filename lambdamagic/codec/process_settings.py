@@ -7,11 +7,14 @@ pandas and matplotlib travel as far as they differ from their defaults. Only mod
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from lambdamagic.codec import logging_settings
 
 
 @dataclass(frozen=True)
@@ -158,10 +161,68 @@ def _set_recursion_limit(module: Any, limit: int) -> None:
         module.setrecursionlimit(limit)
 
 
+_CATEGORIES = ("LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME")
+
+
+def _locale(locale: Any) -> dict[str, str]:
+    found = {name: locale.setlocale(getattr(locale, name)) for name in _CATEGORIES}
+    return {name: value for name, value in found.items() if value != "C"}
+
+
+def _set_locale(locale: Any, found: Mapping[str, str]) -> None:
+    for name in _CATEGORIES:
+        locale.setlocale(getattr(locale, name), found.get(name, "C"))
+
+
+#: Environment variables that cells have set on Lambda: later cells have them too. Others of this side stay here.
+_of_cells: set[str] = set()
+_OF_LAMBDA = ("AWS_", "_AWS", "LAMBDA_", "_LAMBDA", "_X_AMZN", "_HANDLER")
+
+
+def environment_changes(before: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the environment variables that are other than before; None for what is gone."""
+    now = os.environ
+    names = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+    return {name: now.get(name) for name in sorted(names) if not name.startswith(_OF_LAMBDA)}
+
+
+def _environment(module: Any) -> dict[str, str | None]:
+    return {name: module.environ.get(name) for name in sorted(_of_cells)}
+
+
+def _set_environment(module: Any, found: Mapping[str, str | None]) -> None:
+    for name, value in found.items():
+        if value is None:
+            module.environ.pop(name, None)
+        else:
+            module.environ[name] = value
+
+
+#: Entries of `sys.path` that cells have added on Lambda, and whether in front: later cells have them too.
+_paths: dict[str, bool] = {}
+
+
+def path_changes(before: Sequence[str]) -> list[tuple[str, bool]]:
+    """Return the entries of `sys.path` that are new, and whether they stand in front of the others."""
+    known = set(before)
+    first_known = next((at for at, entry in enumerate(sys.path) if entry in known), 0)
+    return [(entry, at < first_known) for at, entry in enumerate(sys.path) if entry not in known]
+
+
+def _set_path(module: Any, found: Sequence[tuple[str, bool]]) -> None:
+    for entry, is_in_front in found:
+        if entry not in module.path:
+            module.path.insert(0 if is_in_front else len(module.path), entry)
+
+
 _NUMERIC = frozenset({"numpy", "scipy", "pandas", "sklearn", "statsmodels", "seaborn", "xgboost", "lightgbm"})
 _KINDS = (
     _Kind("recursion", "sys", lambda module: module.getrecursionlimit(), _set_recursion_limit),
     _Kind("warnings", "warnings", _filters, _set_filters),
+    _Kind("environment", "os", _environment, _set_environment),
+    _Kind("path", "sys", lambda module: [*_paths.items()], _set_path),
+    _Kind("logging", "logging", logging_settings.take, logging_settings.give),
+    _Kind("locale", "locale", _locale, _set_locale, frozenset({"locale"})),
     _Kind("random", "random", lambda module: module.getstate(), _set_random, frozenset({"random", "networkx"})),
     _Kind("numpy.random", "numpy", _numpy_state, _set_numpy_state, _NUMERIC),
     _Kind(
@@ -210,7 +271,23 @@ def give(states: Mapping[str, Any]) -> None:
                 continue
 
 
+def brought_back(states: Mapping[str, Any]) -> None:
+    """Set in the notebook's process what a cell has set in the function's."""
+    _of_cells.update(states.get("environment", ()))
+    _paths.update(states.get("path", ()))
+    give({name: state for name, state in states.items() if name != "logging"})
+    if "logging" in states:
+        logging_settings.bring_back(importlib.import_module("logging"), states["logging"])
+
+
 def changed(before: Mapping[str, Any], modules: Collection[str]) -> dict[str, Any]:
     """Return what is set now and was not, or was otherwise, when all was taken before."""
     now = taken(modules, with_defaults=True)
     return {name: state for name, state in now.items() if (before[name] != state if name in before else state)}
+
+
+def those_that_can(states: dict[str, Any], can_travel: Callable[[Any], bool]) -> dict[str, Any]:
+    """Return the settings without parts that cannot travel."""
+    if "logging" in states:
+        return {**states, "logging": logging_settings.those_that_can(states["logging"], can_travel)}
+    return states

@@ -10,6 +10,7 @@ import _abc
 import abc
 import builtins
 import collections
+import contextvars
 import dataclasses
 import functools
 import importlib
@@ -106,6 +107,36 @@ class Nothing:
 def nothing(_: Any) -> type[Nothing]:
     """Return no part."""
     return Nothing
+
+
+def made_module(name: str) -> types.ModuleType:
+    """Return an empty module that no import leads to."""
+    return types.ModuleType(name)
+
+
+def set_module(target: types.ModuleType, state: dict[str, Any]) -> None:
+    """Give it its names."""
+    vars(target).update(state)
+
+
+def globals_of(made: types.ModuleType) -> dict[str, Any]:
+    """Return the names of a module, for a function that was made in it."""
+    return vars(made)
+
+
+def itself(value: Any) -> Any:
+    """Return what is given."""
+    return value
+
+
+def empty_scope() -> dict[str, Any]:
+    """Return a dictionary in which code was run, without what it holds: that may lead back to it."""
+    return {"__builtins__": vars(builtins)}
+
+
+def scope_of_builtins() -> dict[str, Any]:
+    """Return what stands as `__builtins__` in a dictionary in which code was run."""
+    return vars(builtins)
 
 
 def module_globals(name: str) -> dict[str, Any]:
@@ -341,6 +372,48 @@ def shell() -> Any:
     """Return what `get_ipython()` returns where this is read."""
     found = getattr(builtins, "get_ipython", None)
     return None if found is None else found()
+
+
+def shell_method(name: str) -> Any:
+    """Return a method of the shell; in the function, the shell of whichever cell runs when it is called."""
+    found = shell()
+    return getattr(found, name) if found is not None and not _home.active().answers else _ShellMethod(name)
+
+
+class _ShellMethod:
+    """Calls a method of the shell that is there then."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return getattr(shell(), self._name)(*args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        return shell_method, (self._name,)
+
+
+def lines(found: list[str]) -> Any:
+    """Return the lines that a command wrote as IPython gives them, or as a list where there is no IPython."""
+    try:
+        return importlib.import_module("IPython.utils.text").SList(found)
+    except ImportError:
+        return found
+
+
+def timed(*measured: Any) -> Any:
+    """Return what `%timeit -o` measured, as IPython gives it."""
+    return importlib.import_module("IPython.core.magics.execution").TimeitResult(*measured)
+
+
+def context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]) -> Any:
+    """Return a context variable with the value that it had."""
+    made: contextvars.ContextVar[Any] = (
+        contextvars.ContextVar(name, default=default[0]) if default else contextvars.ContextVar(name)
+    )
+    if value:
+        made.set(value[0])
+    return made
 
 
 def display_handle(display_id: str) -> Any:

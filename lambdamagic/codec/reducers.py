@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import _abc
 import _queue
+import _struct
+import contextvars
 import copyreg
 import dataclasses
 import enum
@@ -76,6 +78,11 @@ class Reducers:
         self.views: dict[int, Any] = {}
         #: Objects, by `id`, that are put into modules of the user's own and so are no references to these.
         self.given: dict[int, Any] = {}
+        self._made: dict[int, types.ModuleType] = {}
+        #: Dictionaries, by `id`, in which code was run and which have a number already.
+        self.scopes: dict[int, dict[str, Any]] = {}
+        #: Whether objects were met whose own pickling may have made what it gave.
+        self.has_own_pickling = False
 
     def reduce(self, value: Any) -> Any:
         """Return a reduce tuple, or NotImplemented where pickle's own way is right."""
@@ -115,7 +122,10 @@ class Reducers:
             or _needs_arguments(cls.__new__)
             or (type(cls.__hash__) is types.FunctionType and cls.__reduce_ex__ is _REDUCED_BY_DEFAULT)
         ):
-            return self._instance(value)
+            found = self._instance(value)
+            self.has_own_pickling = self.has_own_pickling or found is NotImplemented
+            return found
+        self.has_own_pickling = True
         return NotImplemented
 
     def _owned(self, value: Any) -> Any:
@@ -165,6 +175,8 @@ class Reducers:
             return self._shared(shared)
         if type(value).__name__ in ("finfo", "iinfo"):
             return type(value), (value.dtype,)
+        if type(value).__name__ == "ufunc":
+            return self._ufunc(value)
         if type(value).__name__ != "ndarray":
             return NotImplemented
         if id(value) in self.views:
@@ -174,6 +186,13 @@ class Reducers:
             # Its memory is laid out otherwise where it is read; whoever answers must know that.
             return rebuild.detached, (value.copy("C"), flags.writeable)
         return NotImplemented
+
+    def _ufunc(self, value: Any) -> Any:
+        """Make one of `numpy.frompyfunc` again, whose function only the garbage collector shows."""
+        functions = [each for each in gc.get_referents(value) if callable(each) and not isinstance(each, type)]
+        if not value.__name__.endswith("(vectorized)") or len(functions) != 1:
+            return NotImplemented
+        return sys.modules["numpy"].frompyfunc, (functions[0], value.nin, value.nout)
 
     def _pandas_block(self, value: Any) -> Any:
         """Keep frames apart that share memory until one is written: where they are read, they do not know of it."""
@@ -279,6 +298,8 @@ class Reducers:
         if scope is self.home.namespace:
             return False
         name = scope.get("__name__")
+        if id(scope) in self._made or id(scope) in self.scopes:
+            return False
         return not (isinstance(name, str) and _is_globals_of(name, scope))
 
     def _globals(self, value: FunctionGlobals) -> Any:
@@ -291,6 +312,11 @@ class Reducers:
                 return rebuild.namespace, ()
             self._met(name)
             return rebuild.module_globals, (name,)
+        if id(function.__globals__) in self.scopes:
+            return rebuild.itself, (function.__globals__,)
+        module = self._made.get(id(function.__globals__))
+        if module is not None:
+            return rebuild.globals_of, (module,)
         # A function made by exec in a separate dictionary (namedtuple's __new__, for one): what of it the functions
         # use travels with each of them.
         return dict, ()
@@ -309,6 +335,10 @@ class Reducers:
         if self.home.is_own_name(value.__name__):
             self.is_of_home = True
             return rebuild.main_module, ()
+        if is_made_by_code(value):
+            self._made[id(vars(value))] = value
+            state = {name: held for name, held in vars(value).items() if name != "__builtins__"}
+            return rebuild.made_module, (value.__name__,), state, None, None, rebuild.set_module
         self._met(value.__name__)
         return rebuild.module, (value.__name__,)
 
@@ -440,8 +470,9 @@ class Reducers:
         return rebuild.simple_queue, (), items, None, None, rebuild.set_simple_queue
 
     def _file(self, value: Any) -> Any:
-        if self.home.answers:
-            raise TypeError(f"cannot pickle '_io.{type(value).__name__}' object")
+        name = getattr(value, "name", None)
+        if self.home.answers and name in ("<stdout>", "<stderr>"):
+            return rebuild.stream, (name[1:-1],)
         return rebuild.opened_file, opened_files.taken(value)
 
     def _thread(self, value: threading.Thread) -> Any:
@@ -449,7 +480,25 @@ class Reducers:
             raise TypeError("cannot pickle 'Thread' object: it was started")
         return NotImplemented
 
+    def _context_variable(self, value: contextvars.ContextVar[Any]) -> Any:
+        if self._is_importable(value, getattr(value, "__module__", None), value.name):
+            return NotImplemented
+        default = variable_content(value, contextvars.Context())
+        return rebuild.context_variable, (value.name, default, variable_content(value))
+
+    def _memory(self, value: memoryview) -> Any:
+        if not isinstance(value.obj, bytes | bytearray) or not value.c_contiguous or value.nbytes != len(value.obj):
+            raise TypeError(
+                "cannot pickle a memoryview of a part, or of other memory than that of bytes and bytearrays"
+            )
+        if value.format != "B":
+            raise TypeError("cannot pickle a memoryview with a format")
+        return memoryview, (value.obj,)
+
     def _method(self, value: types.MethodType) -> Any:
+        ipython = sys.modules.get("IPython.core.interactiveshell")
+        if ipython is not None and isinstance(value.__self__, ipython.InteractiveShell):
+            return rebuild.shell_method, (value.__func__.__name__,)
         owner = value.__self__ if isinstance(value.__self__, type) else type(value.__self__)
         function = value.__func__
         if self.home.is_own_name(owner.__module__) or (
@@ -468,6 +517,16 @@ class Reducers:
 
     def _super(self, value: Any) -> Any:
         return rebuild.bound_super, (value.__thisclass__, value.__self__)
+
+
+def variable_content(
+    variable: contextvars.ContextVar[Any], context: contextvars.Context | None = None
+) -> tuple[Any, ...]:
+    """Return what a context variable holds here, or in a context, as a tuple; an empty one for nothing."""
+    try:
+        return (variable.get() if context is None else context.run(variable.get),)
+    except LookupError:
+        return ()
 
 
 _HASH_BY_IDENTITY: Any = object.__hash__
@@ -514,6 +573,17 @@ def reduced(value: Any) -> Any:
     """Return what pickle's own way gives for an object: a reduce tuple, or the name of a global."""
     reduce: Any = copyreg.dispatch_table.get(type(value))
     return reduce(value) if reduce is not None else value.__reduce_ex__(4 if isinstance(value, type) else 5)
+
+
+def is_made_by_code(module: types.ModuleType) -> bool:
+    """Whether a module is one that no import leads to: code has called `types.ModuleType`."""
+    scope: dict[str, Any] = object.__getattribute__(module, "__dict__")
+    return (
+        type(module) is types.ModuleType
+        and scope.get("__spec__") is None
+        and scope.get("__loader__") is None
+        and (sys.modules.get(str(scope.get("__name__"))) is not module)
+    )
 
 
 class Anew:
@@ -634,6 +704,9 @@ _RULES: dict[type, Callable[[Reducers, Any], Any]] = {
     re.Match: Reducers._match,
     threading.Thread: Reducers._thread,
     types.MethodType: Reducers._method,
+    contextvars.ContextVar: Reducers._context_variable,
+    memoryview: Reducers._memory,
+    _struct.Struct: lambda _, value: (_struct.Struct, (value.format,)),
     type(functools.cmp_to_key(lambda a, b: 0)): Reducers._key_wrapper,
     **dict.fromkeys(opened_files.KINDS, Reducers._file),
     _queue.SimpleQueue: Reducers._simple_queue,

@@ -42,6 +42,7 @@ from lambdamagic.codec.kinds import (
     SKIP,
     STATE,
     TUPLE,
+    VARIABLE,
     children_of,
     kind_of,
     kind_of_value,
@@ -57,7 +58,7 @@ _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 #: Objects reached from the payload only, and not from the names by a way that is known here. Not arrays and not what
 #: has a separate pickling: where nothing else leads to these, they are parts of something that has one.
 _FOUND_ANYWHERE = frozenset(
-    {LIST, DICT, SET, TUPLE, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, CONTAINER, MEMBER, CACHE, GENERATOR}
+    {LIST, DICT, SET, TUPLE, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, CONTAINER, MEMBER, CACHE, GENERATOR, VARIABLE}
 )
 #: References to an object that only the payload's memo holds: two memos, two lists and the argument.
 _UNREACHABLE = 5
@@ -84,6 +85,7 @@ class Tracker:
         pristine: Address and size of an out-of-band buffer to a function returning the bytes it held on arrival.
         is_deep: Whether objects with a separate pickling are looked at: they must be pickled for that.
         shared: Objects that other jobs see too: no change of them comes back.
+        temporary: Containers that have none in the notebook: they are parts of whatever holds them.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Tracker:
         pristine: Mapping[tuple[int, int], Callable[[], Iterable[bytes]]],
         is_deep: bool = True,
         shared: Iterable[Any] = (),
+        temporary: Iterable[Any] = (),
     ) -> None:
         self.home = home
         self._pristine = pristine
@@ -102,6 +105,7 @@ class Tracker:
         self._index = {id(value): index for index, value in memo.items()}
         self.tracked: dict[int, Tracked] = {}
         self._digests = Digests(home, self.tracked) if is_deep else None
+        self._temporary = {id(value) for value in temporary}
         roots, self._shared = list(roots), {id(value): value for value in shared}
         for value in self._shared.values():
             self._add(value, SKIP)
@@ -115,6 +119,8 @@ class Tracker:
 
     def _add(self, value: Any, kind: int) -> None:
         index = self._index.get(id(value))
+        if id(value) in self._temporary:
+            return
         if index is not None or kind in (CLASS, MEMBER):
             self.tracked[id(value)] = Tracked(value, kind, -1 if index is None else index)
 
@@ -159,7 +165,7 @@ class Tracker:
             return position(value)
         if kind == CLASS:
             return _class_picture(value) if self._is_foreign(value) else None
-        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE):
+        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE, VARIABLE):
             return state_of(value, kind)
         return None
 
@@ -216,7 +222,7 @@ class Tracker:
             return None if self._picture(item) == before else "dirty"
         if kind == CLASS:
             return None if before is None or not class_changes(value, before) else "dirty"
-        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE):
+        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE, VARIABLE):
             return None if _same_state(state_of(value, kind), before) else "dirty"
         return None
 

@@ -105,7 +105,8 @@ def _decimal_context(target: Any, source: Any) -> None:
 
 def _attributes(target: Any, source: Any) -> None:
     if hasattr(target, "__dict__"):
-        target.__dict__.clear()
+        if not any("__getstate__" in vars(base) for base in type(target).__mro__ if base is not object):
+            target.__dict__.clear()  # else what it leaves out of its state stays
         target.__dict__.update(source.__dict__)
     for name in copyreg._slotnames(type(target)):  # type: ignore[attr-defined]  # what pickle itself uses
         if hasattr(source, name):

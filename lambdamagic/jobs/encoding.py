@@ -15,9 +15,9 @@ from typing import Any
 from lambdamagic.capture import CallablePlan, CapturedName, CapturePlan
 from lambdamagic.capture.reached import reached_imports
 from lambdamagic.capture.source_files import packed
-from lambdamagic.codec import module_state, process_settings
+from lambdamagic.codec import kinds, module_state, process_settings
 from lambdamagic.codec.diagnose import explain_unpicklable
-from lambdamagic.codec.encode import Encoder
+from lambdamagic.codec.encode import Encoder, can_travel
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, first_that_can, serializer_versions
@@ -206,7 +206,7 @@ class _Attempt:
             "files": [(relative, pickle.PickleBuffer(content)) for relative, content in contents],
             "package": self.home.namespace.get("__package__"),
             "deleted_only": sorted(plan.deleted_only),
-            "settings": process_settings.taken(plan.imports) if is_cell else {},
+            "settings": self._settings(plan) if is_cell else {},
             "uses": sorted({name.partition(".")[0] for name in plan.imports}),
         }
         if setup is not None:
@@ -214,21 +214,24 @@ class _Attempt:
         self.encoder.dump(header)
         if not self.primed:  # what is read before has them as they were, and changes them
             self._dump_modules(own)
-        self.encoder.keep_shared_memory(
-            self.home.namespace[name] for name in plan.captured if name in self.home.namespace
-        )
-        self.encoder.refer_to_modules(
-            self.home.namespace[name] for name in plan.captured if name in self.home.namespace
-        )
+        values = [self.home.namespace[name] for name in plan.captured if name in self.home.namespace]
+        self.encoder.keep_shared_memory(values)
+        self.encoder.refer_to_modules(values)
+        scopes = self.encoder.refer_to_scopes(values)
         for name, captured in plan.captured.items():
             # A stand-in that no code can have bound itself: gone afterwards means deleted, still there means untouched.
             value = Deleted if name in plan.deleted_only else self._value(name)
             if not captured.is_optional or self._can_travel(value):
                 self._dump_name(name, value, captured.reason)
+        for scope in scopes:
+            content = {key: held for key, held in scope.items() if key != "__builtins__"}
+            self._dump("a dictionary in which code was run", scope, ("state", (scope, kinds.DICT, content)))
         if fn is not None:
             self.encoder.dump(("next", "the callable"))
             self._dump("the callable", fn, ("callable", fn))
         self._add_what_was_met()
+        if temporary := self.encoder.temporary():
+            self.encoder.dump(("temporary", temporary))
         library = {"dill": "dill", "dill-forced": "dill", "cloudpickle": "cloudpickle"}.get(self.kind)
         needed = {name: version for name, version in serializer_versions().items() if name == library}
         return Program(
@@ -272,15 +275,14 @@ class _Attempt:
         names = {*self.plan.imports, *self.plan.submodules, *(type(value).__module__ for value in self.values.values())}
         return frozenset(reached_imports(names, self.plan.own_modules))
 
+    def _settings(self, plan: CallablePlan) -> dict[str, Any]:
+        return process_settings.those_that_can(process_settings.taken(plan.imports), self._can_travel)
+
     def _value(self, name: str) -> Any:
         return self.home.namespace[name] if name in self.home.namespace else vars(builtins)[name]
 
     def _can_travel(self, value: Any) -> bool:
-        try:
-            Encoder(self.home, kind=self.kind).dump(value)
-        except PICKLING_ERRORS:
-            return False
-        return True
+        return can_travel(self.home, value, self.kind)
 
     def _dump_name(self, name: str, value: Any, reason: str) -> None:
         self.encoder.dump(("next", name))  # for who has to say what could not be read

@@ -150,9 +150,11 @@ class CellWork:
         for name in effects.deleted:
             shell.user_ns.pop(name, None)
             shell.user_ns_hidden.pop(name, None)
+        if annotations := effects.bound.pop("__annotations__", None):
+            shell.user_ns.setdefault("__annotations__", {}).update(annotations)
         if bound := claim(effects.bound):
             shell.push(bound)
-        process_settings.give(effects.settings)
+        process_settings.brought_back(effects.settings)
         loaded_modules.note(self._session.home.imported_there)
         left = _bound_by_with(self._python) if effects.lost else frozenset()
         for lost in effects.lost:

@@ -18,7 +18,7 @@ from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.cards import Card
 from lambdamagic.magics.front import replay
 from lambdamagic.magics.parse.arguments import split_names, variables
-from lambdamagic.magics.parse.source import CellText
+from lambdamagic.magics.parse.source import FUTURES, CellText
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready
 from lambdamagic.magics.queueing import Line, staged
@@ -54,6 +54,8 @@ class CellRun:
         """
         session, settings, arguments = self._session, self._resolved.settings, self._arguments
         text = CellText.of(session.shell, magic_line, body)
+        if body.strip() and text.has_only_comments:
+            return None  # as in the kernel
         line = self._line(text)
         queued = line.names if line else frozenset[str]()
         include = [name for name in self._include if name not in queued]
@@ -82,6 +84,7 @@ class CellRun:
                 files=files,
                 env=self._variables.get("env", ()),
             )
+        session.shell.compile.flags |= plan.code.co_flags & FUTURES  # as compiling it in the kernel does
         resolved, function = ready(session, self._resolved, program)
         options = {"out": self._out or None, "mutations": not arguments.no_mutations}
         options |= {"fetch": arguments.fetch} if arguments.fetch else {}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
+import os
+import sys
 from typing import Any
 
-from lambdamagic.codec import process_settings
+from lambdamagic.codec import logging_settings, process_settings
 from lambdamagic.codec.answer import NO_VALUE, Answer, write_answer
+from lambdamagic.codec.encode import can_travel
 from lambdamagic.codec.failures import ErrorRecord
 from lambdamagic.codec.tracking import Tracker
 from lambdamagic.protocol.envelope import Request
@@ -34,10 +38,12 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         [
             *(value for name, value in program.captured.items() if name not in header["deleted_only"]),
             *program.own.values,
+            *logging_settings.handlers_in(header.get("settings", {}).get("logging", {})),
         ],
         memo=program.memo(),
         home=program.home,
         pristine=program.pristine,
+        temporary=program.temporary,
         shared=[*program.shared.found.values(), *program.home.of_modules],
     )
     program.own.look(tracker.tracked.keys())
@@ -52,6 +58,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         process_settings.give(header.get("settings", {}))
         before = {**own, **header.get("settings", {})}
         live = environment.show_live()
+        environ, path, scope = dict(os.environ), list(sys.path), dict(vars(builtins))
         try:
             if error is None:
                 run_code(header["code"], namespace)
@@ -65,6 +72,12 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         finally:
             live.stop()
         changed = process_settings.changed(before, uses)
+        changed = process_settings.those_that_can(changed, lambda value: can_travel(program.home, value))
+        if environ != os.environ:
+            changed["environment"] = process_settings.environment_changes(environ)
+        if path != sys.path:
+            changed["path"] = process_settings.path_changes(path)
+        program.own.note_builtins(scope)
         environment.outputs.add_files(watched.entries(options.get("fetch", ())))
         process_settings.give({name: state for name, state in own.items() if name not in _STREAMS})
     with program.current():
@@ -72,7 +85,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
             program.home,
             tracker,
             captured=program.captured,
-            ignored=OWN_NAMES,
+            ignored=OWN_NAMES - {"__annotations__"} if namespace.get("__annotations__") else OWN_NAMES,
             wanted=options.get("out"),
             value=value,
             error=error,

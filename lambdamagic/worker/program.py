@@ -62,6 +62,7 @@ class LoadedProgram:
         aliases: Shipped module files here, and where they are on the user's machine.
         tasks: How many tasks it has run here.
         own: The user's own modules.
+        temporary: Containers that the pickling of some object has made: no others in the notebook stand for them.
         shared: Reads shared objects that it and its tasks refer to.
     """
 
@@ -83,6 +84,7 @@ class LoadedProgram:
         self.memo: Callable[[], dict[int, Any]] = dict
         self.pristine: dict[tuple[int, int], Any] = {}
         self.own = module_state.Received(self.home)
+        self.temporary: list[Any] = []
         self._extended: set[str] = set()
         try:
             self._read(request, cache)
@@ -127,6 +129,9 @@ class LoadedProgram:
                     self.own.set(part)
                 elif kind == "state":
                     self.own.fill(*part)
+                elif kind == "temporary":
+                    known = decoder.memo()
+                    self.temporary += [known[number] for number in part if number in known]
                 elif kind == "kept":
                     self.own.note_kept(part)
                 else:

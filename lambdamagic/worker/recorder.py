@@ -139,6 +139,7 @@ class _Sink(io.RawIOBase):
 
     def __init__(self, outputs: Outputs, stream: str) -> None:
         self._outputs, self._stream, self._pid = outputs, stream, os.getpid()
+        self.name = f"<{stream}>"
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def writable(self) -> bool:

@@ -102,13 +102,9 @@ class RemoteShell:
             check=False,
         )
         self.user_ns["_exit_code"] = done.returncode
-        lines = done.stdout.decode("utf-8", "replace").splitlines()
-        try:
-            from IPython.utils.text import SList  # what IPython gives; only here, since it loads much
-        except ImportError:
-            return lines
-        found: list[str] = SList(lines)
-        return found
+        from lambdamagic.worker.shell_values import SList
+
+        return SList(done.stdout.decode("utf-8", "replace").splitlines())
 
     def run_line_magic(self, name: str, line: str, _stack_depth: int = 1) -> Any:
         """Run one of `LINE_MAGICS`."""
@@ -189,16 +185,18 @@ class RemoteShell:
                 f"Wall time: {_span(time.perf_counter() - wall)}"
             )
 
-    def _line_timeit(self, line: str) -> None:
+    def _line_timeit(self, line: str) -> Any:
         options, statement = _timeit_options(line)
-        self._timeit(statement, "pass", options)
+        return self._timeit(statement, "pass", options)
 
-    def _cell_timeit(self, line: str, cell: str) -> None:
+    def _cell_timeit(self, line: str, cell: str) -> Any:
         options, setup = _timeit_options(line)
-        self._timeit(cell, setup or "pass", options)
+        return self._timeit(cell, setup or "pass", options)
 
-    def _timeit(self, statement: str, setup: str, options: dict[str, int]) -> None:
+    def _timeit(self, statement: str, setup: str, options: dict[str, int]) -> Any:
         import timeit
+
+        from lambdamagic.worker.shell_values import TimeitResult
 
         timer = timeit.Timer(statement, setup, globals=self.user_ns)
         loops = options.get("n") or timer.autorange()[0]
@@ -206,11 +204,14 @@ class RemoteShell:
         runs = [taken / loops for taken in timer.repeat(repeats, loops)]
         mean = sum(runs) / len(runs)
         deviation = (sum((taken - mean) ** 2 for taken in runs) / len(runs)) ** 0.5
-        print(  # noqa: T201  # as %timeit does
+        text = (
             f"{_span(mean)} \N{PLUS-MINUS SIGN} {_span(deviation)} per loop "
             f"(mean \N{PLUS-MINUS SIGN} std. dev. of {repeats} run{'s' if repeats != 1 else ''}, {loops:,} "
             f"loop{'s' if loops != 1 else ''} each)"
         )
+        if "q" not in options:
+            print(text)  # noqa: T201  # as %timeit does
+        return TimeitResult(text, loops, repeats, runs) if "o" in options else None
 
     def _cell_bash(self, line: str, cell: str) -> None:
         self._script("bash", line, cell)
@@ -237,11 +238,12 @@ class RemoteShell:
 
 
 def _timeit_options(line: str) -> tuple[dict[str, int], str]:
-    """Part the options of %timeit, of which -n and -r mean something here, from the statement."""
+    """Part the options of %timeit, of which -n, -r, -o and -q mean something here, from the statement."""
     options: dict[str, int] = {}
-    while match := re.match(r"\s*-(?:([nrp])\s*(\d+)|[tcqov]+)(?=\s|$)", line):
+    while match := re.match(r"\s*-(?:([nrp])\s*(\d+)|([tcqov]+))(?=\s|$)", line):
         if match[1]:
             options[match[1]] = int(match[2])
+        options |= dict.fromkeys(match[3] or "", 1)
         line = line[match.end() :]
     return options, line.strip()
 

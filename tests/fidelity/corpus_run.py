@@ -18,9 +18,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.fidelity.constructs import plain_text
+from tests.fidelity.constructs import Construct, constructs, plain_text
 
-_TESTS = ("changes", "displays", "names_at_run_time", "names_of_modules", "settings", "travelling")
+_TESTS = (
+    "changes",
+    "displays",
+    "names_at_run_time",
+    "names_of_modules",
+    "settings",
+    "travelling",
+    "process",
+    "made_by_code",
+)
 #: Cells that are the shell's: they run plainly in both.
 _OF_THE_SHELL = re.compile(r"\s*(%%(?!time)|%|!|\?)")
 _KINDS = ("error", "stdout", "value", "displays")
@@ -29,21 +38,30 @@ _KINDS = ("error", "stdout", "value", "displays")
 def notebooks(generated: int, seed: int) -> Iterator[tuple[str, list[str]]]:
     """Yield the name and the cells of each notebook."""
     for path in sorted((Path(__file__).parent / "corpus").glob("*.txt")):
-        yield (
-            path.stem,
-            [cell.strip("\n") for cell in re.split(r"^# %%.*\n", path.read_text(), flags=re.M) if cell.strip()],
-        )
+        if path.stem.startswith("constructs"):
+            yield from _each_of(path.stem, constructs(path.read_text()))
+        else:
+            yield path.stem, cells_of(path)
     for name in _TESTS:
         module = importlib.import_module(f"tests.fidelity.test_{name}")
         for table in [value for value in vars(module).values() if isinstance(value, dict) and value]:
             first = next(iter(table.values()))
             if hasattr(first, "cells"):
-                for title, each in table.items():
-                    yield f"{name}: {title}", [cell for cell in (each.setup, *each.cells, each.look) if cell.strip()]
-    for path in sorted(Path(sysconfig.get_paths()["purelib"]).rglob("*.ipynb")):
+                yield from _each_of(name, table)
+    yield from notebooks_in(Path(sysconfig.get_paths()["purelib"]))
+    yield from _generated(generated, seed)
+
+
+def _each_of(name: str, table: dict[str, Construct]) -> Iterator[tuple[str, list[str]]]:
+    for title, each in table.items():
+        yield f"{name}: {title}", [cell for cell in (each.setup, *each.cells, each.look) if cell.strip()]
+
+
+def notebooks_in(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the notebooks below a folder."""
+    for path in sorted(folder.rglob("*.ipynb")):
         found = json.loads(path.read_text())
         yield path.stem, ["".join(cell["source"]) for cell in found.get("cells", ()) if cell["cell_type"] == "code"]
-    yield from _generated(generated, seed)
 
 
 def cells_of(path: Path) -> list[str]:
@@ -72,18 +90,56 @@ def _generated(count: int, seed: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def observed(kernel: Any, cells: list[str], *, remotely: bool) -> list[tuple[str, ...]]:
-    """Run a notebook's cells in a kernel; return for each what it showed, by kind."""
+    """Run a notebook's cells in a kernel; return for each what a page shows of it, by kind."""
     kernel.run("%reset -f\nimport matplotlib.pyplot as _plt; _plt.close('all'); _plt.rcdefaults(); del _plt")
+    kernel.run("get_ipython().compile.reset_compiler_flags()")
     seen = []
     for cell in cells:
         is_remote = remotely and not _OF_THE_SHELL.match(cell)
         ran = kernel.run(f"%%lambda -q\n{cell}" if is_remote else cell)
-        errors = [f"{each['ename']}: {each['evalue']}" for kind, each in ran.messages if kind == "error"]
-        kinds = ("execute_result", "display_data")
-        values, shown = ([sorted(each.items()) for each in ran.bundles(kind)] for kind in kinds)
-        texts = (str(errors), ran.stream("stdout"), str(values), str(shown))
-        seen.append(tuple(map(plain_text, texts)))
+        seen.append(_shown(ran.messages, 1 if is_remote else 0))
     return seen
+
+
+def _shown(messages: list[tuple[str, dict[str, Any]]], lines_above: int) -> tuple[str, ...]:
+    """Return errors, text, values and displays as a page shows them: updated and cleared where the code says so."""
+    errors, values = [], []
+    outputs: list[tuple[str, Any, str]] = []
+    clears = False
+    for kind, content in messages:
+        if kind == "clear_output":
+            clears = True
+            if not content.get("wait"):
+                outputs, clears = [], False
+            continue
+        if kind in ("stream", "display_data", "execute_result", "error") and clears:
+            outputs, clears = [], False
+        name = str(content.get("transient", {}).get("display_id", ""))
+        if kind == "error":
+            errors.append(_numbered(f"{content['ename']}: {content['evalue']}", lines_above))
+        elif kind == "execute_result":
+            values.append(sorted(content["data"].items()))
+        elif kind == "stream" and content["name"] == "stdout":
+            outputs.append(("", content["text"], ""))
+        elif kind == "display_data":
+            outputs.append(("shown", sorted(content["data"].items()), name))
+        elif kind == "update_display_data":
+            shown = sorted(content["data"].items())
+            outputs = [(how, shown if name and of == name else each, of) for how, each, of in outputs]
+    text = "".join(each for how, each, _ in outputs if not how)
+    texts = (str(errors), text, str(values), str([each for how, each, _ in outputs if how]))
+    return tuple(map(plain_text, texts))
+
+
+def _numbered(error: str, lines_above: int) -> str:
+    """Return an error with the lines of the cell's own code: a magic is the first line of what the page shows."""
+    return re.sub(r"\((?:\d+\.py|<[^>]*>), line (\d+)\)", lambda found: f"(line {int(found[1]) - lines_above})", error)
+
+
+def _around(one: str, other: str) -> str:
+    """Return the part of a text where it begins to differ from another."""
+    same = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[max(0, same - 60) : same + 200]
 
 
 def main() -> None:
@@ -92,8 +148,16 @@ def main() -> None:
     parser.add_argument("--few", action="store_true", help="a tenth of the notebooks")
     parser.add_argument("--generated", type=int, default=100, help="how many generated notebooks")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--notebooks", type=Path, help="run those below this folder instead")
+    parser.add_argument("--only-generated", action="store_true")
     parser.add_argument("--least", type=float, default=0.0, help="fail below so many percent")
     options = parser.parse_args()
+    if options.notebooks:
+        found = notebooks_in(options.notebooks.resolve())
+    elif options.only_generated:
+        found = _generated(options.generated, options.seed)
+    else:
+        found = notebooks(options.generated, options.seed)
     os.chdir(tempfile.mkdtemp(prefix="lambdamagic-fidelity-"))
     from tests.kernels import Kernel
 
@@ -101,7 +165,7 @@ def main() -> None:
     agreed, counted, unsteady, kinds = 0, 0, 0, Counter[str]()
     try:
         assert kernel.run("%load_ext lambdamagic").status == "ok"
-        for number, (name, cells) in enumerate(notebooks(options.generated, options.seed)):
+        for number, (name, cells) in enumerate(found):
             if options.few and number % 10:
                 continue
             first, second = (observed(kernel, cells, remotely=False) for _ in range(2))
@@ -116,10 +180,11 @@ def main() -> None:
                 )
             if differing:
                 print(f"{name}: {len(steady) - len(differing)} of {len(steady)} cells agree")
-                for position in differing[:1]:
+                for position in differing[: 1 if not options.notebooks else None]:
                     for kind, a, b in zip(_KINDS, first[position], there[position], strict=True):
                         if a != b:
-                            print(f"  cell {position}, {kind}:\n    plain  {a[:200]!r}\n    lambda {b[:200]!r}")
+                            print(f"  cell {position}, {kind}:")
+                            print(f"    plain  {_around(a, b)!r}\n    lambda {_around(b, a)!r}")
     finally:
         kernel.close()
     percent = 100 * agreed / max(counted, 1)

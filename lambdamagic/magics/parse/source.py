@@ -56,6 +56,11 @@ class CellText:
         """Return a cell's text, transformed."""
         return cls(magic_line, body, python_of(shell, body))
 
+    @property
+    def has_only_comments(self) -> bool:
+        """Whether there is nothing to run."""
+        return all(not line.strip() or line.lstrip().startswith("#") for line in self.python.splitlines())
+
     def named(self, shell: InteractiveShell) -> str:
         """Return the file name of the cell and let tracebacks and `inspect.getsource` find its lines under it.
 

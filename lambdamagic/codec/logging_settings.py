@@ -1,0 +1,76 @@
+"""Levels, switches and handlers of loggers: what a notebook has set is in force in a cell, and the other way round."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+#: Loggers that Jupyter's own parts and we have set up for themselves.
+_TOOLS = frozenset(
+    {"IPKernelApp", "IPython", "ipykernel", "traitlets", "tornado", "asyncio", "parso", "lambdamagic", "py.warnings"}
+)
+_Loggers = dict[str, tuple[int, bool, bool, list[Any]]]
+#: Handlers of this process that have gone to the other side.
+_gone: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def take(logging: Any) -> dict[str, Any]:
+    """Return what differs from how loggers are made: by name level, propagate, disabled and handlers."""
+    found: _Loggers = {}
+    for name, logger in _loggers(logging):
+        handlers = [each for each in logger.handlers if type(each) is not logging.NullHandler]
+        state = (logger.level, logger.propagate, logger.disabled, handlers)
+        if state != _default(logging, name):
+            found[name] = state
+    least = logging.root.manager.disable
+    return {"loggers": found, "disable": least} if found or least else {}
+
+
+def _loggers(logging: Any) -> Iterator[tuple[str, Any]]:
+    yield "", logging.root
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] not in _TOOLS:
+            yield name, logger
+
+
+def _default(logging: Any, name: str) -> tuple[int, bool, bool, list[Any]]:
+    return (0 if name else logging.WARNING, True, False, [])
+
+
+def those_that_can(found: dict[str, Any], can_travel: Callable[[Any], bool]) -> dict[str, Any]:
+    """Return the same without handlers that cannot travel, such as those that write to a file."""
+    loggers = {}
+    for name, (level, propagate, disabled, handlers) in found.get("loggers", {}).items():
+        able = [each for each in handlers if can_travel(each)]
+        _gone.update(able)
+        loggers[name] = level, propagate, disabled, able
+    return {**found, "loggers": loggers} if found else found
+
+
+def handlers_in(found: dict[str, Any]) -> list[Any]:
+    """Return all handlers."""
+    return [handler for state in found.get("loggers", {}).values() for handler in state[3]]
+
+
+def give(logging: Any, found: dict[str, Any]) -> None:
+    """Set it."""
+    loggers: _Loggers = found.get("loggers", {})
+    for name in {*take(logging).get("loggers", ()), *loggers}:
+        logger = logging.getLogger(name) if name else logging.root
+        level, logger.propagate, logger.disabled, handlers = loggers.get(name, _default(logging, name))
+        logger.setLevel(level)
+        silent = [each for each in logger.handlers if type(each) is logging.NullHandler]
+        logger.handlers = [*handlers, *silent]  # another list: whoever has this one keeps it
+    logging.disable(found.get("disable", 0))
+
+
+def bring_back(logging: Any, found: dict[str, Any]) -> None:
+    """Set in the notebook what a cell has set; handlers that did not travel stay."""
+    stayed = {
+        logger: [each for each in logger.handlers if type(each) is not logging.NullHandler and each not in _gone]
+        for _, logger in _loggers(logging)
+    }
+    give(logging, found)
+    for logger, handlers in stayed.items():
+        logger.handlers += [each for each in handlers if each not in logger.handlers]
