@@ -486,15 +486,6 @@ class Reducers:
         default = variable_content(value, contextvars.Context())
         return rebuild.context_variable, (value.name, default, variable_content(value))
 
-    def _memory(self, value: memoryview) -> Any:
-        if not isinstance(value.obj, bytes | bytearray) or not value.c_contiguous or value.nbytes != len(value.obj):
-            raise TypeError(
-                "cannot pickle a memoryview of a part, or of other memory than that of bytes and bytearrays"
-            )
-        if value.format != "B":
-            raise TypeError("cannot pickle a memoryview with a format")
-        return memoryview, (value.obj,)
-
     def _method(self, value: types.MethodType) -> Any:
         ipython = sys.modules.get("IPython.core.interactiveshell")
         if ipython is not None and isinstance(value.__self__, ipython.InteractiveShell):
@@ -705,7 +696,6 @@ _RULES: dict[type, Callable[[Reducers, Any], Any]] = {
     threading.Thread: Reducers._thread,
     types.MethodType: Reducers._method,
     contextvars.ContextVar: Reducers._context_variable,
-    memoryview: Reducers._memory,
     _struct.Struct: lambda _, value: (_struct.Struct, (value.format,)),
     type(functools.cmp_to_key(lambda a, b: 0)): Reducers._key_wrapper,
     **dict.fromkeys(opened_files.KINDS, Reducers._file),

@@ -17,7 +17,8 @@ _CONTAINERS = frozenset({list, dict, set, tuple})
 
 def held_by_nothing(pickler: Any) -> list[int]:
     """Return the numbers of lists, dictionaries and sets that only a memo holds, or others that it holds so."""
-    others = _held(pickler, _references(type(pickler)))
+    kind: Any = type(pickler)
+    others = _held(pickler, _references(kind))
     waiting = [key for key, (_, _, more) in others.items() if more <= 0]
     found = []
     while waiting:

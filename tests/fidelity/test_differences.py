@@ -69,3 +69,40 @@ def test_ast_node_interactivity(notebook):
         assert notebook.remote("1\n2").value == 2
     finally:
         notebook.ok("get_ipython().ast_node_interactivity = 'last_expr'")
+
+
+def test_a_handler_that_writes_to_a_file(notebook, tmp_path):
+    """It is silent there, and is not lost here."""
+    notebook.ok(
+        f"import logging\nlog = logging.getLogger('differs')\nh = logging.FileHandler({str(tmp_path / 'x.log')!r})\n"
+        "log.addHandler(h)\nlog.propagate = False"
+    )
+    try:
+        assert notebook.remote("log.warning('there')\nlog.setLevel(10)\nlen(log.handlers)").value == 0
+        assert notebook.ok("log.warning('here'); log.handlers == [h], log.level").value == (True, 10)
+        assert (tmp_path / "x.log").read_text() == "here\n"
+    finally:
+        notebook.ok("log.removeHandler(h); h.close(); log.setLevel(0); log.propagate = True")
+
+
+def test_a_pool_of_processes(notebook):
+    """Its locks need shared memory."""
+    error = notebook.fails("import multiprocessing\nmultiprocessing.get_context('fork').Pool(2)").error
+    assert isinstance(error, OSError)
+
+
+def test_what_getstate_leaves_out(notebook):
+    """It stays as it is on either side."""
+    notebook.ok(
+        "class G:\n    def __init__(self): self.a, self.kept = 1, [0]\n"
+        "    def __getstate__(self): return {'a': self.a}\ng = G()"
+    )
+    notebook.remote("g.a += 1; g.new = 5")
+    assert notebook.ok("g.a, g.kept, hasattr(g, 'new')").value == (2, [0], False)
+
+
+def test_a_name_that_exists_nowhere(notebook):
+    """The lines above it do not run."""
+    ran = notebook.fails("print('first')\nnowhere_at_all")
+    assert isinstance(ran.error, NameError)
+    assert ran.stdout == ""

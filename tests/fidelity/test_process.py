@@ -80,7 +80,8 @@ logging.basicConfig(stream=buf, level=logging.INFO, format='%(levelname)s:%(mess
 ---
 logging.info('there'); logging.getLogger('sub.x').warning('w')
 ---
-v = buf.getvalue(); logging.info('here'); r = (v, buf.getvalue()); logging.root.handlers.clear(); logging.root.setLevel(30); r
+v = buf.getvalue(); logging.info('here'); r = (v, buf.getvalue())
+logging.root.handlers.clear(); logging.root.setLevel(30); r
 = logging config by the cell
 import logging, io
 buf = io.StringIO()
@@ -88,7 +89,8 @@ buf = io.StringIO()
 logging.basicConfig(stream=buf, level=logging.INFO, format='%(message)s', force=True)
 logging.info('there')
 ---
-logging.info('here'); r = buf.getvalue(), logging.root.level, len(logging.root.handlers); logging.root.handlers.clear(); logging.root.setLevel(30); r
+logging.info('here'); r = buf.getvalue(), logging.root.level, len(logging.root.handlers)
+logging.root.handlers.clear(); logging.root.setLevel(30); r
 = a handler of the notebook's class
 import logging
 class H(logging.Handler):
