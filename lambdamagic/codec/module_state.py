@@ -176,7 +176,7 @@ class Received:
         self._builtins = [
             (("builtins", ("attribute", name)), value)
             for name, value in vars(builtins).items()
-            if name != "_" and before.get(name, _Nothing) is not value
+            if name != "_" and name not in before  # another `len` breaks whatever process it is in
         ]
 
     def _pictures(self, module: types.ModuleType, known: Collection[int]) -> dict[Place, tuple[Any, bytes]]:

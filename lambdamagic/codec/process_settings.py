@@ -179,10 +179,13 @@ _of_cells: set[str] = set()
 _OF_LAMBDA = ("AWS_", "_AWS", "LAMBDA_", "_LAMBDA", "_X_AMZN", "_HANDLER")
 
 
-def environment_changes(before: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the environment variables that are other than before; None for what is gone."""
+def environment_changes(before: Mapping[str, str], of_cells: Collection[str]) -> dict[str, str | None]:
+    """Return the environment variables that a cell has added, or changed if cells have set them; None for what is gone.
+
+    Others that are changed, such as PATH, mean the place where the cell ran.
+    """
     now = os.environ
-    names = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+    names = {*(set(now) - set(before)), *(name for name in of_cells if before.get(name) != now.get(name))}
     return {name: now.get(name) for name in sorted(names) if not name.startswith(_OF_LAMBDA)}
 
 

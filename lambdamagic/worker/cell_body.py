@@ -74,7 +74,8 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         changed = process_settings.changed(before, uses)
         changed = process_settings.those_that_can(changed, lambda value: can_travel(program.home, value))
         if environ != os.environ:
-            changed["environment"] = process_settings.environment_changes(environ)
+            of_cells = header.get("settings", {}).get("environment", {})
+            changed["environment"] = process_settings.environment_changes(environ, of_cells)
         if path != sys.path:
             changed["path"] = process_settings.path_changes(path)
         program.own.note_builtins(scope)

@@ -106,3 +106,16 @@ def test_a_name_that_exists_nowhere(notebook):
     ran = notebook.fails("print('first')\nnowhere_at_all")
     assert isinstance(ran.error, NameError)
     assert ran.stdout == ""
+
+
+def test_a_builtin_and_a_variable_of_the_place(notebook):
+    """What the cell makes of them is gone with it; new names come back."""
+    notebook.ok("import os\nhome = os.environ.get('HOME')")
+    notebook.remote(
+        "import builtins, os\nbuiltins.len = None\nbuiltins.handy_there = 1\nos.environ['HOME'] = '/nowhere'\n"
+        "os.environ['PATH'] = ''"
+    )
+    try:
+        assert notebook.ok("len('ab'), handy_there, os.environ.get('HOME') == home").value == (2, 1, True)
+    finally:
+        notebook.ok("import builtins; del builtins.handy_there")
