@@ -61,7 +61,10 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         environ, path, scope = dict(os.environ), list(sys.path), dict(vars(builtins))
         try:
             if error is None:
-                run_code(header["code"], namespace)
+                try:
+                    run_code(header["code"], namespace)
+                finally:  # what follows needs the builtins that the cell found; it looks none up before it has them
+                    builtins.__dict__.update(scope)
             if error is None and header["value_name"]:
                 value = namespace.pop(header["value_name"], NO_VALUE)
         except Interrupted:

@@ -60,13 +60,14 @@ def test_timeit(notebook):
 
 
 def test_env_cd_pwd(notebook):
-    """They act on the execution environment, for the time of the cell."""
+    """%cd and %pwd act on the cell's place; a variable that %env sets is here afterwards, and in later cells."""
     ran = notebook.remote("%env LM_TEST=5\nimport os\nos.environ['LM_TEST']")
     assert (ran.stdout, ran.value) == ("env: LM_TEST=5\n", "5")
     ran = notebook.remote("%cd /tmp\nwhere = %pwd\nwhere")
     assert (ran.stdout, ran.value) == ("/tmp\n", "/tmp")
     assert notebook.remote("%pwd").value != "/tmp"
-    assert notebook.remote("import os\nos.environ.get('LM_TEST')").value is None
+    assert notebook.remote("import os\nos.environ.get('LM_TEST')").value == "5"
+    assert notebook.ok("os.environ.pop('LM_TEST')").value == "5"
 
 
 def test_matplotlib_is_no_error(notebook):
