@@ -206,7 +206,7 @@ _paths: dict[str, bool] = {}
 
 
 def path_changes(before: Sequence[str]) -> list[tuple[str, bool]]:
-    """Return the entries of `sys.path` that are new, and whether they stand in front of the others."""
+    """Return the entries of `sys.path` that are new, and whether they come before the others."""
     known = set(before)
     first_known = next((at for at, entry in enumerate(sys.path) if entry in known), 0)
     return [(entry, at < first_known) for at, entry in enumerate(sys.path) if entry not in known]

@@ -381,7 +381,7 @@ def shell_method(name: str) -> Any:
 
 
 class _ShellMethod:
-    """Calls a method of the shell that is there then."""
+    """Calls a method of the current shell."""
 
     def __init__(self, name: str) -> None:
         self._name = name
