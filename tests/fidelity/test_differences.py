@@ -109,7 +109,7 @@ def test_a_name_that_exists_nowhere(notebook):
 
 
 def test_a_builtin_and_a_variable_of_the_place(notebook):
-    """What the cell makes of them is gone with it; new names come back."""
+    """Their changes end with the cell; new names come back."""
     notebook.ok("import os\nhome = os.environ.get('HOME')")
     notebook.remote(
         "import builtins, os\nbuiltins.len = None\nbuiltins.handy_there = 1\nos.environ['HOME'] = '/nowhere'\n"
