@@ -20,11 +20,11 @@ from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
 from lambdamagic.codec.frames import Frames, Segment
 from lambdamagic.codec.home import Home
+from lambdamagic.codec.module_places import Place
+from lambdamagic.codec.module_places import label as label_of_place
 from lambdamagic.codec.module_state import OwnChanges, Received, bring_back, silenced
 from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, first_that_can
 from lambdamagic.codec.placeholder import Placeholder, stand_in
-from lambdamagic.codec.places import Place
-from lambdamagic.codec.places import label as label_of_place
 from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Tracked, Tracker
 

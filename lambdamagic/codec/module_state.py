@@ -23,8 +23,8 @@ from lambdamagic.codec.changes import apply, state_to_send
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
+from lambdamagic.codec.module_places import Place, PlaceReference, drop, held, is_plain, label, places, put
 from lambdamagic.codec.picklers import PICKLING_ERRORS
-from lambdamagic.codec.places import Place, PlaceReference, drop, held, is_plain, label, places, put
 from lambdamagic.codec.tracking import Tracked
 from lambdamagic.codec.unbegun import Lock, RLock
 

@@ -8,7 +8,7 @@ from lambdamagic.magics.front import BusySign, tell
 from lambdamagic.runs.handle import Run
 from lambdamagic.storage.requests import RequestMeter
 from lambdamagic.widgets.progress import ProgressListener
-from lambdamagic.widgets.transfers import Transfer
+from lambdamagic.widgets.transfers import TransferNote
 
 
 class OnItsWay:
@@ -24,7 +24,7 @@ class OnItsWay:
     def __init__(self, run: Run, listener: ProgressListener, busy: BusySign | None, *, is_quiet: bool) -> None:
         self._run, self._listener, self._busy, self._is_quiet = run, listener, busy, is_quiet
         self.meter = RequestMeter()
-        self._sent, self._received = Transfer("sending"), Transfer("receiving")
+        self._sent, self._received = TransferNote("sending"), TransferNote("receiving")
         self._has_told = False
         self._before = self._expected = 0
 
@@ -51,6 +51,6 @@ class OnItsWay:
         if received >= wanted:
             self._listener.note("")
             self._before, self._expected = self._before + wanted, self._expected + wanted
-            self._received = Transfer("receiving")
+            self._received = TransferNote("receiving")
         elif note := self._received.note(received, wanted):
             self._listener.note(note)

@@ -15,7 +15,7 @@ _EVERY_S = 0.3
 _WINDOW_S = 5.0
 
 
-class Transfer:
+class TransferNote:
     """One way of a job's bytes, from its first look on.
 
     Args:
