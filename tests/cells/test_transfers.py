@@ -7,13 +7,13 @@ import re
 import pytest
 
 from lambdamagic.storage.requests import RequestMeter, paid_by
-from lambdamagic.widgets.transfers import Transfer
+from lambdamagic.widgets.transfers import TransferNote
 
 
 def test_a_note_has_bytes_percent_and_rate():
     """Nothing in the first second; then the rate of the latest seconds, now and then."""
     now = [0.0]
-    way = Transfer("sending", lambda: now[0])
+    way = TransferNote("sending", lambda: now[0])
     assert way.note(0, 520_000_000) == ""
     now[0] = 0.9
     assert way.note(20_000_000, 520_000_000) == ""
