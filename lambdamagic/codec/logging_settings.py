@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 _TOOLS = frozenset(
     {"IPKernelApp", "IPython", "ipykernel", "traitlets", "tornado", "asyncio", "parso", "lambdamagic", "py.warnings"}
 )
+#: Where the classes of handlers that travel are defined; one of another package would bring that package along.
+_TRAVELING = frozenset({"logging", "logging.handlers", "__main__"})
 _Loggers = dict[str, tuple[int, bool, bool, list[Any]]]
 #: Handlers of this process that have gone to the other side.
 _gone: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -39,13 +43,20 @@ def _default(logging: Any, name: str) -> tuple[int, bool, bool, list[Any]]:
 
 
 def those_that_can(found: dict[str, Any], can_travel: Callable[[Any], bool]) -> dict[str, Any]:
-    """Return the same without handlers that cannot travel, such as those that write to a file."""
+    """Return the same without handlers that cannot travel, such as those that write to a file or a package's own."""
     loggers = {}
     for name, (level, propagate, disabled, handlers) in found.get("loggers", {}).items():
-        able = [each for each in handlers if can_travel(each)]
+        able = [each for each in handlers if _is_plain(each) and can_travel(each)]
         _gone.update(able)
         loggers[name] = level, propagate, disabled, able
     return {**found, "loggers": loggers} if found else found
+
+
+def _is_plain(handler: Any) -> bool:
+    parts = (handler, *handler.filters, *([handler.formatter] if handler.formatter is not None else ()))
+    stream = getattr(handler, "stream", None)
+    is_known = stream is None or stream in (sys.stdout, sys.stderr) or type(stream) is io.StringIO
+    return is_known and all(type(part).__module__ in _TRAVELING for part in parts)
 
 
 def handlers_in(found: dict[str, Any]) -> list[Any]:
