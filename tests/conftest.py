@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -44,6 +45,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Take that scheduler when there are workers (`--numprocesses`)."""
     return _ByFolder(config, log)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """The root logger of this process, which is also a notebook's, keeps no handler and no level of a test."""
+    yield
+    root = logging.getLogger()
+    root.handlers = [each for each in root.handlers if type(each).__module__.startswith("_pytest.")]
+    root.setLevel(logging.WARNING)
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope="session", autouse=True)

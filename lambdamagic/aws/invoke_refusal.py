@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from lambdamagic.aws.aws_errors import AwsContext, error_of_invoke
-from lambdamagic.errors import InvocationError, LambdaMagicError, ThrottledError
+from lambdamagic.errors import LambdaMagicError, ThrottledError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,7 @@ class InvokeRefusal:
         """
         context = AwsContext(f"invoke {function!r}", function=function, where=where)
         error = error_of_invoke(self.code, status=self.status, message=self.message, context=context)
-        if isinstance(error, InvocationError):
-            error.request_id = self.request_id
+        error.request_id = self.request_id
         if isinstance(error, ThrottledError):
             error.retry_after_s = self.retry_after_s
         return error

@@ -14,6 +14,7 @@ _TOOLS = frozenset(
 )
 #: Where the classes of handlers that travel are defined; one of another package would bring that package along.
 _TRAVELING = frozenset({"logging", "logging.handlers", "__main__"})
+_WARNING = 30  # logging.WARNING; code that does not log has not imported logging
 _Loggers = dict[str, tuple[int, bool, bool, list[Any]]]
 #: Handlers of this process that have gone to the other side.
 _gone: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -25,7 +26,7 @@ def take(logging: Any) -> dict[str, Any]:
     for name, logger in _loggers(logging):
         handlers = [each for each in logger.handlers if type(each) is not logging.NullHandler]
         state = (logger.level, logger.propagate, logger.disabled, handlers)
-        if state != _default(logging, name):
+        if state != _default(name):
             found[name] = state
     least = logging.root.manager.disable
     return {"loggers": found, "disable": least} if found or least else {}
@@ -38,8 +39,8 @@ def _loggers(logging: Any) -> Iterator[tuple[str, Any]]:
             yield name, logger
 
 
-def _default(logging: Any, name: str) -> tuple[int, bool, bool, list[Any]]:
-    return (0 if name else logging.WARNING, True, False, [])
+def _default(name: str) -> tuple[int, bool, bool, list[Any]]:
+    return (0 if name else _WARNING, True, False, [])
 
 
 def those_that_can(found: dict[str, Any], can_travel: Callable[[Any], bool]) -> dict[str, Any]:
@@ -48,8 +49,9 @@ def those_that_can(found: dict[str, Any], can_travel: Callable[[Any], bool]) -> 
     for name, (level, propagate, disabled, handlers) in found.get("loggers", {}).items():
         able = [each for each in handlers if _is_plain(each) and can_travel(each)]
         _gone.update(able)
-        loggers[name] = level, propagate, disabled, able
-    return {**found, "loggers": loggers} if found else found
+        if (state := (level, propagate, disabled, able)) != _default(name):
+            loggers[name] = state
+    return {**found, "loggers": loggers} if loggers or found.get("disable") else {}
 
 
 def _is_plain(handler: Any) -> bool:
@@ -69,7 +71,7 @@ def give(logging: Any, found: dict[str, Any]) -> None:
     loggers: _Loggers = found.get("loggers", {})
     for name in {*take(logging).get("loggers", ()), *loggers}:
         logger = logging.getLogger(name) if name else logging.root
-        level, logger.propagate, logger.disabled, handlers = loggers.get(name, _default(logging, name))
+        level, logger.propagate, logger.disabled, handlers = loggers.get(name, _default(name))
         logger.setLevel(level)
         silent = [each for each in logger.handlers if type(each) is logging.NullHandler]
         logger.handlers = [*handlers, *silent]  # another list: whoever has this one keeps it

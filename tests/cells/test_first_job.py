@@ -67,12 +67,3 @@ def test_it_can_be_stopped_while_the_embedded_lambda_is_started(unused, tmp_path
     (tmp_path / "go").touch()
     assert kernel.run("%%lambda -q\n6 * 7").value == "42"
     assert "■ cancelled" in kernel.run("%lambda jobs").value
-
-
-def test_a_large_cell_says_that_it_is_being_sent(kernel):
-    """Before its upload, which may take long, and with its size."""
-    kernel.run("%%lambda -q\n1")
-    kernel.run("import os\ndata = os.urandom(30_000_000)")
-    shown = [bundle["text/plain"] for bundle in kernel.run("%%lambda\nlen(data)").bundles("display_data")]
-    assert "sending 30.0 MB" in shown[0]
-    assert not kernel.run("%%lambda\n1 + 1").bundles("display_data"), "a small one is quick"

@@ -23,5 +23,5 @@ def test_all_promises_are_kept(seed: int, starts: Launcher, tmp_path: Path) -> N
     """Doubled events, dead environments, lost answers of Lambda and S3: 30 tasks, one right result."""
     found = run_round(starts, seed, tmp_path)
     assert found.is_right
-    assert set(found.told.values()) == {1}
+    assert set(found.reported.values()) == {1}
     assert found.again or set(found.started.values()) == {1}, found
