@@ -44,8 +44,8 @@ def test_figures_are_shown_whatever_the_cell_did_to_the_interpreter(notebook):
     assert [sorted(shown) for shown in ran.displays] == [["image/png", "text/plain"]]
 
 
-def test_a_log_level_is_of_its_own_cell(notebook):
-    """What a cell says about logging does not make the next one talk."""
+def test_a_log_level_lasts_as_in_a_kernel(notebook):
+    """What a cell says about logging holds for the next one."""
     notebook.remote("import logging\nlogging.basicConfig(level=logging.DEBUG)")
     ran = notebook.remote("import logging\nlogging.debug('quiet'); logging.getLogger().level")
-    assert (ran.stderr, ran.value) == ("", 30)
+    assert (ran.stderr, ran.value) == ("DEBUG:root:quiet\n", 10)

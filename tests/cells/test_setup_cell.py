@@ -51,6 +51,7 @@ def test_its_code_runs_once_in_each_environment(notebook):
 def test_logging_comes_to_the_cell_that_logs(notebook):
     """A handler that the set-up made writes to each later cell, not to the first one."""
     notebook.ok("%%lambda_setup\nimport logging\nlogging.basicConfig(level='INFO', format='<%(message)s>', force=True)")
+    logging.basicConfig(level="WARNING", handlers=[logging.NullHandler()], force=True)  # the function's is left
     for number in (1, 2):
         ran = notebook.remote(f"import logging\nlogging.getLogger('x').info('cell {number}')")
         assert ran.stderr == f"<cell {number}>\n"
