@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import logging
 import os
 import socket
@@ -47,10 +48,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _ByFolder(config, log)
 
 
+_LOCALE = locale.setlocale(locale.LC_ALL)
+
+
 @pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """The root logger of this process, which is also a notebook's, keeps no handler and no level of a test."""
+def process_as_it_was() -> Iterator[None]:
+    """This process, which is also a notebook's, keeps no locale and no handler or level of logging of a test."""
     yield
+    locale.setlocale(locale.LC_ALL, _LOCALE)
     root = logging.getLogger()
     root.handlers = [each for each in root.handlers if type(each).__module__.startswith("_pytest.")]
     root.setLevel(logging.WARNING)

@@ -16,7 +16,7 @@ def token(monkeypatch):
 
 def _stored(notebook) -> bytes:
     """All that the bucket holds."""
-    stores = [target.stager.store for target in notebook.session.opened.targets.values()]
+    stores = [each.stager.store for each in notebook.session.opened.targets.values() if each.name == "local"]
     return b"".join(bytes(store.get(info.key)) for store in stores if store for info in store.list(""))
 
 
