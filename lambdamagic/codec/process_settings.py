@@ -284,9 +284,16 @@ def brought_back(states: Mapping[str, Any]) -> None:
 
 
 def changed(before: Mapping[str, Any], modules: Collection[str]) -> dict[str, Any]:
-    """Return what is set now and was not, or was otherwise, when all was taken before."""
+    """Return what is set now and was not, or was otherwise, when all was taken before.
+
+    Variables and paths are left to `environment_changes` and `path_changes`, which know what cells have set.
+    """
     now = taken(modules, with_defaults=True)
-    return {name: state for name, state in now.items() if (before[name] != state if name in before else state)}
+    return {
+        name: state
+        for name, state in now.items()
+        if name not in ("environment", "path") and (before[name] != state if name in before else state)
+    }
 
 
 def those_that_can(states: dict[str, Any], can_travel: Callable[[Any], bool]) -> dict[str, Any]:

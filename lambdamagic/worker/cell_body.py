@@ -76,11 +76,11 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
             live.stop()
         changed = process_settings.changed(before, uses)
         changed = process_settings.those_that_can(changed, lambda value: can_travel(program.home, value))
-        if environ != os.environ:
-            of_cells = header.get("settings", {}).get("environment", {})
-            changed["environment"] = process_settings.environment_changes(environ, of_cells)
-        if path != sys.path:
-            changed["path"] = process_settings.path_changes(path)
+        of_cells = header.get("settings", {}).get("environment", {})
+        if environ != os.environ and (variables := process_settings.environment_changes(environ, of_cells)):
+            changed["environment"] = variables
+        if path != sys.path and (entries := process_settings.path_changes(path)):
+            changed["path"] = entries
         program.own.note_builtins(scope)
         environment.outputs.add_files(watched.entries(options.get("fetch", ())))
         process_settings.give({name: state for name, state in own.items() if name not in _STREAMS})

@@ -23,6 +23,7 @@ def test_a_cell_is_queued_behind_the_one_whose_result_it_reads(notebook, gate):
 
 def test_the_value_does_not_pass_through_the_kernel(notebook, gate):
     """Of 8 MB that one cell makes and the next reads, the kernel gets nothing until a separate cell reads them."""
+    notebook.remote("import os, sys\nos.environ['LM_TEST_QUEUED'] = '1'\nsys.path.append('/lm-test-queued')")
     first = notebook.ok(cell("%%lambda --bg", f"{gate.code}\nbig = bytes(range(256)) * 32_000")).value
     gate.reached()
     job = notebook.ok(cell("%%lambda --bg", "total = len(big)")).value

@@ -53,7 +53,7 @@ def test_logging_comes_to_the_cell_that_logs(notebook):
     notebook.ok("%%lambda_setup\nimport logging\nlogging.basicConfig(level='INFO', format='<%(message)s>', force=True)")
     logging.basicConfig(level="WARNING", handlers=[logging.NullHandler()], force=True)  # the function's is left
     for number in (1, 2):
-        ran = notebook.remote(f"import logging\nlogging.getLogger('x').info('cell {number}')")
+        ran = notebook.remote(f"import logging\nlogging.getLogger('of_the_setup').info('cell {number}')")
         assert ran.stderr == f"<cell {number}>\n"
 
 
