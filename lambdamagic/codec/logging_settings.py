@@ -54,6 +54,11 @@ def those_that_can(found: dict[str, Any], can_travel: Callable[[Any], bool]) -> 
     return {**found, "loggers": loggers} if loggers or found.get("disable") else {}
 
 
+def joined(own: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
+    """Return the notebook's settings over those of this process, whose set-up code may have made handlers."""
+    return {"loggers": {**own.get("loggers", {}), **sent.get("loggers", {})}, "disable": sent.get("disable", 0)}
+
+
 def _is_plain(handler: Any) -> bool:
     parts = (handler, *handler.filters, *([handler.formatter] if handler.formatter is not None else ()))
     stream = getattr(handler, "stream", None)

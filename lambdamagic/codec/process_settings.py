@@ -274,6 +274,13 @@ def give(states: Mapping[str, Any]) -> None:
                 continue
 
 
+def joined(own: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that hold for a cell: the notebook's, over those that this process has by itself."""
+    if "logging" not in sent:
+        return dict(sent)
+    return {**sent, "logging": logging_settings.joined(own.get("logging", {}), sent["logging"])}
+
+
 def brought_back(states: Mapping[str, Any]) -> None:
     """Set in the notebook's process what a cell has set in the function's."""
     _of_cells.update(states.get("environment", ()))

@@ -55,8 +55,9 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         uses = header.get("uses", ())
         process_settings.note_first_filters()
         own = process_settings.taken(uses, with_defaults=True)
-        process_settings.give(header.get("settings", {}))
-        before = {**own, **header.get("settings", {})}
+        sent = process_settings.joined(own, header.get("settings", {}))
+        process_settings.give(sent)
+        before = {**own, **sent}
         live = environment.show_live()
         environ, path, scope = dict(os.environ), list(sys.path), dict(vars(builtins))
         try:
