@@ -127,9 +127,15 @@ def _is_plain(value: Any) -> bool:
 def _filters(module: Any) -> list[Any]:
     """Return the filters that the user's code has added before the initial ones."""
     found: list[Any] = module.filters
-    count = len(found) - len(_at_first)
-    if count <= 0 or found[count:] != _at_first:
-        return []
+    count, left = len(found), _at_first
+    while count and left:
+        if found[count - 1] in left:
+            left = left[: len(left) - 1 - left[::-1].index(found[count - 1])]
+        elif len(left) < len(_at_first):
+            break
+        count -= 1  # what was appended counts after all others, and stays
+    if not any(each in _at_first for each in found):
+        count = len(found)
     # Those of a library's own warnings are the library's, which makes them again where it is imported.
     return [each for each in found[:count] if each[2].__module__ == "builtins"]
 

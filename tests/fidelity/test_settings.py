@@ -121,13 +121,23 @@ def test_a_setting(notebook, title):
     agrees(notebook, SETTINGS[title])
 
 
-@pytest.mark.xfail(strict=False, reason="passes alone; depends on settings that earlier tests left in this process")
-def test_filters_of_warnings(kernel):
-    """Those set before the cell, and by it, are in force."""
-    kernel.run("import warnings\nwarnings.filterwarnings('ignore', message='quiet')")
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "warnings.simplefilter('ignore', ResourceWarning)",  # it is there from the start, and moves to the front
+        "warnings.simplefilter('once', ImportWarning, append=True)",
+        "warnings.resetwarnings()",
+    ],
+    ids=["alone", "one is moved", "one is appended", "none are left"],
+)
+def test_filters_of_warnings(kernel, before):
+    """Those set before the cell, and by it, are in force, whatever became of those that Python began with."""
+    kernel.run(f"import warnings\nfirst = warnings.filters[:]\n{before}")
+    kernel.run("warnings.filterwarnings('ignore', message='quiet')")
     ran = kernel.run(
         "%%lambda -q\nimport warnings\nwarnings.warn('quiet')\nwarnings.simplefilter('error', UserWarning)"
     )
     assert ran.stream("stderr") == ""
     assert kernel.run("warnings.warn('loud')").error["ename"] == "UserWarning"
-    kernel.run("warnings.resetwarnings()")
+    kernel.run("warnings.filters[:] = first\nwarnings._filters_mutated()")
