@@ -6,6 +6,7 @@ the bounds is not in `visited_functions`: what the encoder then meets is planned
 
 from __future__ import annotations
 
+import builtins
 import functools
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -88,7 +89,7 @@ class _Walk:
         self.namespace = namespace
         self.functions: list[FunctionType] = []
         self.modules: dict[str, str] = {}
-        self.seen: set[int] = set()
+        self.seen = {id(vars(builtins))}  # `exec` puts them into the dictionary that it runs code in
 
     def run(self, value: object) -> Reach:
         waiting: deque[tuple[object, int]] = deque([(value, 0)])

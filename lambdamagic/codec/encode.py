@@ -323,6 +323,8 @@ class _Stream(io.BytesIO):
 
 
 class _Unpickler(pickle.Unpickler):
+    failure: BaseException | None = None  # it is raised at once; see SalvagingUnpickler
+
     def __init__(
         self,
         stream: io.BytesIO,

@@ -21,6 +21,7 @@ from typing import Any
 from lambdamagic.codec import kinds
 from lambdamagic.codec.changes import apply, state_to_send
 from lambdamagic.codec.encode import Encoder
+from lambdamagic.codec.failures import safe_str
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.interruption import NEVER_THE_OBJECTS
 from lambdamagic.codec.module_places import Place, PlaceReference, drop, held, is_plain, label, places, put
@@ -86,10 +87,10 @@ def send(encoder: Encoder, home: Home, kind: str, module: types.ModuleType) -> S
     encoder.give(value for _, value in given)
     sent.size_bytes += encoder.dump(("own", plain))
     for place, value, how, content in filled:
-        sent.size_bytes += encoder.dump(("next", label(place)))
+        sent.size_bytes += encoder.dump(("next own", label(place)))
         sent.size_bytes += encoder.dump(("state", (value, how, content)))
     for place, value in given:
-        sent.size_bytes += encoder.dump(("next", label(place)))
+        sent.size_bytes += encoder.dump(("next own", label(place)))
         sent.size_bytes += encoder.dump(("own", [(place, value)]))
     return sent
 
@@ -139,6 +140,11 @@ class Received:
     def note_kept(self, kept: Iterable[tuple[Place, str, str]]) -> None:
         """Take note of what stayed in the notebook."""
         self._kept += kept
+
+    def note_unreadable(self, content: Iterable[tuple[Place, Any]], error: BaseException) -> None:
+        """Take note of what came and cannot be made here: the module has what its import gave it."""
+        reason = f"reading it on Lambda raised {type(error).__name__}: {safe_str(error)}"
+        self._kept += [(place, "an object", reason) for place, _ in content]
 
     def set(self, content: Iterable[tuple[Place, Any]]) -> None:
         """Put what came to its places."""
@@ -221,7 +227,7 @@ class Received:
                 found.unset += [place for place in before if place not in now and not _exists(place)]
         for place, type_name, reason in self._kept:
             with contextlib.suppress(Exception):
-                if _type_name(held(place)) != type_name:
+                if not _exists(place) or _type_name(held(place)) != type_name:
                     found.kept.append((label(place), type_name, reason))
         return found
 

@@ -120,26 +120,37 @@ class LoadedProgram:
             written_files.place(header.pop("files", ()))
             self.own.expect(header.get("loaded", ()))
             self._prepare(header)
-            for kind, part in _parts(decoder):
-                if kind == "callable":
-                    self.fn = part
-                elif kind == "more":
-                    self._prepare(part)
-                elif kind == "own":
-                    self.own.set(part)
-                elif kind == "state":
-                    self.own.fill(*part)
-                elif kind == "temporary":
-                    known = decoder.memo()
-                    self.temporary += [known[number] for number in part if number in known]
-                elif kind == "kept":
-                    self.own.note_kept(part)
-                else:
-                    new = {name: value for name, value in part.items() if not (adds and name in self.captured)}
-                    self.captured.update(new)
-                    self.main.__dict__.update(new)
-                    part.clear()  # the payload's memo keeps it: it must not look like a holder of the values
+            try:
+                self._take_parts(decoder, adds=adds)
+            except _StateUnreadable:  # of an own module, which can do without it: all is read again, past it
+                decoder = Decoder(frames, self.home, primed=primed, salvages=True)
+                decoder.load()
+                self._take_parts(decoder, adds=adds)
+                self.temporary += decoder.broken  # no objects of the notebook's
         return header, decoder
+
+    def _take_parts(self, decoder: Decoder, *, adds: bool) -> None:
+        for kind, part, unreadable in _parts(decoder):
+            if unreadable is not None:
+                self.own.note_unreadable(part if kind == "own" else (), unreadable)
+            elif kind == "callable":
+                self.fn = part
+            elif kind == "more":
+                self._prepare(part)
+            elif kind == "own":
+                self.own.set(part)
+            elif kind == "state":
+                self.own.fill(*part)
+            elif kind == "temporary":
+                known = decoder.memo()
+                self.temporary += [known[number] for number in part if number in known]
+            elif kind == "kept":
+                self.own.note_kept(part)
+            else:
+                new = {name: value for name, value in part.items() if not (adds and name in self.captured)}
+                self.captured.update(new)
+                self.main.__dict__.update(new)
+                part.clear()  # the payload's memo keeps it: it must not look like a holder of the values
 
     def _prepare(self, header: dict[str, Any]) -> None:
         for filename, text in header["sources"].items():
@@ -202,34 +213,44 @@ class LoadedProgram:
         self.shared.forget()
 
 
-def _parts(decoder: Decoder) -> Iterator[tuple[str, Any]]:
-    """Read the parts of a program.
+class _StateUnreadable(Exception):  # no error: the payload is read again
+    """What an own module holds cannot be made here."""
+
+
+def _parts(decoder: Decoder) -> Iterator[tuple[str, Any, BaseException | None]]:
+    """Read the parts of a program: kind, content, and with a decoder that salvages, what broke an own module's state.
 
     Raises:
         EncodeError: The code of some value's class raised; names the value.
+        _StateUnreadable: That of a value which an own module holds did, and the decoder does not salvage.
     """
-    name, parts = "", decoder.parts()
+    name, is_own, parts = "", False, decoder.parts()
     while True:
+        error: BaseException | None = None
         try:
             kind, part = next(parts)
+            error = decoder.take_failure()
+            if error is not None and not is_own:
+                raise error
         except StopIteration:
             return
-        except ImportError:
-            raise
         except NEVER_THE_OBJECTS:
             raise
-        except BaseException as error:
-            if not name:
+        except BaseException as raised:
+            if is_own:
+                raise _StateUnreadable from raised
+            if not name or isinstance(raised, ImportError):
                 raise
             raise EncodeError(
-                f"{name} cannot be sent to Lambda: reading it there raised {type(error).__name__}: {safe_str(error)}",
+                f"{name} cannot be sent to Lambda: reading it there raised {type(raised).__name__}: {safe_str(raised)}",
                 hint=f"Leave it out with --exclude {name}, make it inside the cell, or give its class a __reduce__ "
                 f"that makes it again",
-            ) from error
-        if kind == "next":
-            name = part
+            ) from raised
+        if kind in ("next", "next own"):
+            name, is_own = part, kind == "next own"
         else:
-            yield kind, part
+            yield kind, part, error
+            is_own = False
 
 
 def _address(buffer: bytearray) -> tuple[int, int]:

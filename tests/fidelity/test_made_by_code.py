@@ -82,7 +82,6 @@ pass
 """)
 
 
-@pytest.mark.xfail(strict=False, reason="passes alone; depends on settings that earlier tests left in this process")
 @pytest.mark.parametrize("title", MADE)
 def test_made_by_code(notebook, title):
     """It is as the plain kernel leaves it."""

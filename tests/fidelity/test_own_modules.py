@@ -284,6 +284,21 @@ def test_what_cannot_travel_is_reported(notebook):
     assert notebook.ok("unsent.n, unsent.held").value == (7, None)
 
 
+def test_what_cannot_be_made_on_lambda_is_reported(notebook):
+    """A value whose code raises there neither ends the cell nor keeps the rest of the module away."""
+    notebook.ok(
+        "import unsent\n"
+        "class Here:\n    def __setstate__(self, state):\n        raise KeyError('not there')\n"
+        "unsent.here = Here()\nunsent.here.n = 1\nunsent.deep = [{'in': unsent.here}]\nunsent.m = 5\nmine = [1]"
+    )
+    ran = notebook.remote("unsent.m += 1\nmine.append(2)\nhasattr(unsent, 'here'), hasattr(unsent, 'always')")
+    assert ran.value == (False, True)
+    assert "unsent.here (an object) stayed in the notebook" in ran.stderr and "KeyError" in ran.stderr
+    assert "Placeholder" not in ran.stderr
+    now = notebook.ok("unsent.m, mine, unsent.here.n, unsent.deep[0]['in'] is unsent.here").value
+    assert now == (6, [1, 2], 1, True)
+
+
 def test_large_content_is_as_a_fresh_import_makes_it(notebook):
     """The plan names what goes; what is large stays."""
     notebook.ok("import unsent\nunsent.large = list(range(1_000_000))\nunsent.small = [1]")
