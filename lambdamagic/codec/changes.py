@@ -9,8 +9,10 @@ from collections import defaultdict
 from typing import Any
 
 from lambdamagic.codec import containers, kinds, lru_caches, opened_files
+from lambdamagic.codec.class_parts import ABC_REGISTRY, MEMBER_MACHINERY
 from lambdamagic.codec.placeholder import Placeholder
-from lambdamagic.codec.reducers import ABC_REGISTRY, MEMBER_MACHINERY, Anew, FunctionGlobals, reduced
+from lambdamagic.codec.reduce_code import FunctionGlobals
+from lambdamagic.codec.reducers import Anew, reduced
 from lambdamagic.codec.tracking import Deleted, Tracked
 from lambdamagic.codec.transplant import transplant_for
 from lambdamagic.codec.unbegun import progress

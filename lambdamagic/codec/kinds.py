@@ -11,9 +11,11 @@ from itertools import chain
 from typing import Any
 
 from lambdamagic.codec import opened_files, unbegun
+from lambdamagic.codec.class_parts import MEMBER_MACHINERY
 from lambdamagic.codec.containers import container_base, content_of, is_weak
 from lambdamagic.codec.lru_caches import remembered
-from lambdamagic.codec.reducers import MEMBER_MACHINERY, is_made_by_code, variable_content
+from lambdamagic.codec.reduce_code import is_made_by_code
+from lambdamagic.codec.reduce_values import variable_content
 from lambdamagic.codec.transplant import holds_attributes, is_made_by_class_statements
 
 SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, OPAQUE, CONTAINER = range(14)

@@ -19,6 +19,7 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
+from lambdamagic.codec.class_parts import ABC_REGISTRY, class_state
 from lambdamagic.codec.digests import Digest, Digests
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.kinds import (
@@ -49,7 +50,6 @@ from lambdamagic.codec.kinds import (
     state_of,
 )  # fmt: skip
 from lambdamagic.codec.opened_files import position
-from lambdamagic.codec.reducers import ABC_REGISTRY, class_state
 from lambdamagic.codec.transplant import transplant_for
 from lambdamagic.codec.unbegun import progress
 

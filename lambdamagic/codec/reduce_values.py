@@ -1,0 +1,168 @@
+"""How objects of the standard library are taken apart that stand for something: locks, matches, caches, files."""
+
+from __future__ import annotations
+
+import _queue
+import _struct
+import contextvars
+import dataclasses
+import functools
+import gc
+import re
+import threading
+import types
+import typing
+import weakref
+from typing import Any
+
+from lambdamagic.codec import lru_caches, opened_files, rebuild, unbegun
+from lambdamagic.codec.containers import WEAK, content_of
+from lambdamagic.codec.writing import Rule, Writing
+
+_DATACLASS_SENTINELS = ("MISSING", "KW_ONLY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR", "_HAS_DEFAULT_FACTORY")
+
+
+def _lru_cache(writing: Writing, value: Any) -> Any:
+    if writing.is_importable(value, value.__module__, value.__qualname__):
+        return NotImplemented
+    # functools.update_wrapper put the wrapped function's attributes here; they come again with it.
+    attributes = {name: item for name, item in value.__dict__.items() if name != "__wrapped__"}
+    attributes.pop("cache_parameters", None)
+    arguments = (value.__wrapped__, value.cache_parameters(), attributes)
+    held = lru_caches.remembered(value)
+    return (
+        rebuild.lru_cache,
+        arguments,
+        *((tuple(held), None, None, rebuild.set_lru_cache) if held.misses else ()),
+    )
+
+
+def _cached_property(writing: Writing, value: functools.cached_property[Any]) -> Any:
+    return rebuild.cached_property, (value.func, value.attrname, value.__doc__)
+
+
+def _dataclass_sentinel(writing: Writing, value: Any) -> Any:
+    for name in _DATACLASS_SENTINELS:
+        if getattr(dataclasses, name, None) is value:
+            return rebuild.dataclass_sentinel, (name,)
+    return NotImplemented
+
+
+def _type_variable(writing: Writing, value: Any) -> Any:
+    if writing.is_importable(value, value.__module__, value.__name__):
+        return NotImplemented
+    constraints: tuple[Any, ...] = ()
+    options: dict[str, Any] = {}
+    kind = type(value).__name__
+    if kind == "TypeVar":
+        constraints = value.__constraints__
+        options = {"covariant": value.__covariant__, "contravariant": value.__contravariant__}
+        if value.__bound__ is not None:
+            options["bound"] = value.__bound__
+    elif kind == "NewType":
+        constraints = (value.__supertype__,)
+    return rebuild.type_variable, (kind, value.__name__, constraints, options)
+
+
+def _type_alias(writing: Writing, value: Any) -> Any:
+    return rebuild.type_alias, (value.__name__, value.__value__)
+
+
+def _weak(writing: Writing, value: Any) -> Any:
+    return rebuild.weak_container, (type(value),), content_of(value), None, None, rebuild.set_weak
+
+
+def _weak_reference(writing: Writing, value: weakref.ref[Any]) -> Any:
+    return rebuild.weak_reference, (value(),)
+
+
+def _generator(writing: Writing, value: Any) -> Any:
+    if unbegun.progress(value) == "closed":
+        return rebuild.ended, (type(value).__name__, value.__name__, value.__qualname__)
+    function, args, kwargs = unbegun.call_of(value)
+    return rebuild.called, (function, args, kwargs, value.__name__, value.__qualname__)
+
+
+def _lock(writing: Writing, value: Any) -> Any:
+    if not unbegun.is_unlocked(value):
+        raise TypeError(f"cannot pickle '_thread.{type(value).__name__}' object: it is locked")
+    return rebuild.lock, (type(value).__name__,)
+
+
+def _match(writing: Writing, value: re.Match[str]) -> Any:
+    name, start = unbegun.search_of(value)
+    return rebuild.match, (value.re, name, value.string, start, value.endpos)
+
+
+def _simple_queue(writing: Writing, value: Any) -> Any:
+    items = []
+    while not value.empty():
+        items.append(value.get())
+    for item in items:
+        value.put(item)
+    return rebuild.simple_queue, (), items, None, None, rebuild.set_simple_queue
+
+
+def _file(writing: Writing, value: Any) -> Any:
+    name = getattr(value, "name", None)
+    if writing.home.answers and name in ("<stdout>", "<stderr>"):
+        return rebuild.stream, (name[1:-1],)
+    return rebuild.opened_file, opened_files.taken(value)
+
+
+def _thread(writing: Writing, value: threading.Thread) -> Any:
+    if value.ident is not None:
+        raise TypeError("cannot pickle 'Thread' object: it was started")
+    return NotImplemented
+
+
+def _context_variable(writing: Writing, value: contextvars.ContextVar[Any]) -> Any:
+    if writing.is_importable(value, getattr(value, "__module__", None), value.name):
+        return NotImplemented
+    default = variable_content(value, contextvars.Context())
+    return rebuild.context_variable, (value.name, default, variable_content(value))
+
+
+def _key_wrapper(writing: Writing, value: Any) -> Any:
+    compare = next((each for each in gc.get_referents(value) if callable(each) and not isinstance(each, type)), None)
+    return NotImplemented if compare is None else (functools.cmp_to_key, (compare,))
+
+
+def variable_content(
+    variable: contextvars.ContextVar[Any], context: contextvars.Context | None = None
+) -> tuple[Any, ...]:
+    """Return what a context variable holds here, or in a context, as a tuple; an empty one for nothing."""
+    try:
+        return (variable.get() if context is None else context.run(variable.get),)
+    except LookupError:
+        return ()
+
+
+RULES: dict[type, Rule] = {
+    types.GeneratorType: _generator,
+    types.CoroutineType: _generator,
+    types.AsyncGeneratorType: _generator,
+    unbegun.Lock: _lock,
+    unbegun.RLock: _lock,
+    re.Match: _match,
+    threading.Thread: _thread,
+    contextvars.ContextVar: _context_variable,
+    _struct.Struct: lambda _, value: (_struct.Struct, (value.format,)),
+    type(functools.cmp_to_key(lambda a, b: 0)): _key_wrapper,
+    **dict.fromkeys(opened_files.KINDS, _file),
+    _queue.SimpleQueue: _simple_queue,
+    weakref.ref: _weak_reference,
+    **dict.fromkeys(WEAK, _weak),
+    functools.cached_property: _cached_property,
+    type(functools.lru_cache(lambda: None)): _lru_cache,
+    typing.TypeVar: _type_variable,
+    typing.ParamSpec: _type_variable,
+    typing.TypeVarTuple: _type_variable,
+    typing.NewType: _type_variable,
+    type(dataclasses.MISSING): _dataclass_sentinel,
+}
+for _name in _DATACLASS_SENTINELS:
+    if hasattr(dataclasses, _name):
+        RULES[type(getattr(dataclasses, _name))] = _dataclass_sentinel
+if hasattr(typing, "TypeAliasType"):
+    RULES[typing.TypeAliasType] = _type_alias
