@@ -20,16 +20,8 @@ from typing import Any
 
 from tests.fidelity.constructs import Construct, constructs, plain_text
 
-_TESTS = (
-    "changes",
-    "displays",
-    "names_at_run_time",
-    "names_of_modules",
-    "settings",
-    "travelling",
-    "process",
-    "made_by_code",
-)
+#: Their constructs need a folder of modules.
+_WITH_FILES = {"test_own_modules"}
 #: Cells that are the shell's: they run plainly in both.
 _OF_THE_SHELL = re.compile(r"\s*(%%(?!time)|%|!|\?)")
 _KINDS = ("error", "stdout", "value", "displays")
@@ -42,12 +34,11 @@ def notebooks(generated: int, seed: int) -> Iterator[tuple[str, list[str]]]:
             yield from _each_of(path.stem, constructs(path.read_text()))
         else:
             yield path.stem, cells_of(path)
-    for name in _TESTS:
-        module = importlib.import_module(f"tests.fidelity.test_{name}")
-        for table in [value for value in vars(module).values() if isinstance(value, dict) and value]:
-            first = next(iter(table.values()))
-            if hasattr(first, "cells"):
-                yield from _each_of(name, table)
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        if path.stem not in _WITH_FILES:
+            for table in vars(importlib.import_module(f"tests.fidelity.{path.stem}")).values():
+                if isinstance(table, dict) and isinstance(next(iter(table.values()), None), Construct):
+                    yield from _each_of(path.stem.removeprefix("test_"), table)
     yield from notebooks_in(Path(sysconfig.get_paths()["purelib"]))
     yield from _generated(generated, seed)
 
