@@ -10,10 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.warm import warm_executor
 from lambdamagic import events
-from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.local.testing.faults import FaultRule, Faults
-from lambdamagic.targets.local_target import LocalTarget
 
 
 def work(number: int, folder: str) -> tuple[int, int]:
@@ -134,10 +133,7 @@ def run(
     campaign = Campaign()
     # A short timeout: how long a dead environment without a waiting client goes unnoticed follows from it.
     options = {"memory_mb": 256, "timeout_s": 15, "inline_limit_bytes": inline_limit_bytes, "mode": mode}
-    with LambdaExecutor(target="local", **options) as executor:
-        executor.submit(abs, 1).result()
-        target = executor._launcher.target()
-        assert isinstance(target, LocalTarget)
+    with warm_executor(**options) as (executor, target):
         faults = Faults(target.server.connection)
         executor.add_listener(campaign.listen)
         if seed is not None:

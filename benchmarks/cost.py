@@ -7,12 +7,10 @@ import time
 from typing import Any
 
 from benchmarks.measure import Comparison, show
+from benchmarks.warm import warm_executor
 from lambdamagic import events
-from lambdamagic.api import process
-from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.jobs.prices import S3_READ_USD, S3_WRITE_USD, Prices
 from lambdamagic.local.testing.faults import Faults
-from lambdamagic.targets.local_target import LocalTarget
 
 _TASKS = 200
 _WORK_S = 0.1
@@ -55,10 +53,7 @@ def run(tasks: int, *, mode: str, size: int = 100, inline_limit_bytes: int = 4_0
 
     # A size that no other run has: its environments start cold.
     options = {"memory_mb": 256, "timeout_s": 60, "inline_limit_bytes": inline_limit_bytes, "mode": mode}
-    with LambdaExecutor(target="local", max_workers=4, **options) as executor:
-        executor.submit(abs, 1).result()
-        target = executor._launcher.target()
-        assert isinstance(target, LocalTarget)
+    with warm_executor(max_workers=4, **options) as (executor, target):
         faults = Faults(target.server.connection)
         faults.stats(reset=True)
         executor.add_listener(note)
@@ -76,23 +71,20 @@ def main(tasks: int = _TASKS) -> list[Comparison]:
         tasks: How many, in each mode.
     """
     lines, notes = [], []
-    try:
-        for what, mode, size, limit in (
-            ("sync", "sync", 100, 4_000_000),
-            ("sync, results through S3", "sync", 100_000, 1_000),
-            ("event", "event", 100, 4_000_000),
-            ("event, results in parts", "event", 100_000, 1_000),
-            ("trigger", "trigger", 100, 4_000_000),
-        ):
-            reported, counted, note = run(tasks, mode=mode, size=size, inline_limit_bytes=limit)
-            lines.append(
-                Comparison(
-                    f"cost reported, {what}", "counted", reported * 1e6, counted * 1e6, reported / counted, None, "µ$"
-                )
+    for what, mode, size, limit in (
+        ("sync", "sync", 100, 4_000_000),
+        ("sync, results through S3", "sync", 100_000, 1_000),
+        ("event", "event", 100, 4_000_000),
+        ("event, results in parts", "event", 100_000, 1_000),
+        ("trigger", "trigger", 100, 4_000_000),
+    ):
+        reported, counted, note = run(tasks, mode=mode, size=size, inline_limit_bytes=limit)
+        lines.append(
+            Comparison(
+                f"cost reported, {what}", "counted", reported * 1e6, counted * 1e6, reported / counted, None, "µ$"
             )
-            notes.append(f"{what}: {note}")
-    finally:
-        process.close()
+        )
+        notes.append(f"{what}: {note}")
     show(f"Cost of {tasks} tasks of {_WORK_S:g} s, goal 1.00 +- 0.02", lines, notes)
     return lines
 

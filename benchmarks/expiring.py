@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.campaign import Campaign, work
+from benchmarks.warm import warm_executor
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.local.testing.faults import Faults
 from lambdamagic.pythons import python_here
@@ -43,10 +44,7 @@ def run(tasks: int, folder: Path, *, chunksize: int, mode: str) -> Campaign:
         mode: How invocations are made.
     """
     campaign, file = Campaign(), folder.with_name(f"{folder.name}-credentials")
-    with LambdaExecutor(target="local", memory_mb=256, timeout_s=15) as local:
-        local.submit(abs, 1).result()
-        target = local._launcher.target()
-        assert isinstance(target, LocalTarget)
+    with warm_executor(memory_mb=256, timeout_s=15) as (_, target):
         function = target.function_for(FunctionWish(256, 15, python_here()))
         target.trigger_secret(function.name)
         _sign_in(target, file)

@@ -9,7 +9,6 @@ from pathlib import Path
 from benchmarks import expiring
 from benchmarks.campaign import Campaign, run
 from benchmarks.measure import Comparison, show
-from lambdamagic.api import process
 
 _TASKS = 2_000
 _CHUNKSIZE = 5
@@ -49,26 +48,23 @@ def main(seed: int = 20261121, tasks: int = _TASKS) -> list[Comparison]:
         tasks: How many, in each mode.
     """
     lines, notes = [], []
-    try:
-        for what, limit, mode in (
-            ("sync", 4_000_000, "sync"),
-            ("sync, through S3", 64, "sync"),
-            ("event", 4_000_000, "event"),
-            ("trigger", 4_000_000, "trigger"),
-        ):
-            without = _run(tasks, seed=None, limit=limit, mode=mode)
-            with_faults = _run(tasks, seed=seed, limit=limit, mode=mode)
-            lines.append(_line(f"{tasks:,} tasks, {what}", with_faults, without))
-            notes.append(f"{what}: {_counts(tasks, with_faults)}")
-            notes += [f"    {count} x {reason}" for reason, count in with_faults.retried.most_common()]
-        for mode in ("sync", "event", "trigger"):
-            with tempfile.TemporaryDirectory() as folder:
-                place = Path(folder) / "ran"
-                place.mkdir()
-                expired = expiring.run(tasks, place, chunksize=_CHUNKSIZE, mode=mode)
-                notes.append(f"{mode}, the session ends in the middle: {_counts(tasks, expired)}")
-    finally:
-        process.close()
+    for what, limit, mode in (
+        ("sync", 4_000_000, "sync"),
+        ("sync, through S3", 64, "sync"),
+        ("event", 4_000_000, "event"),
+        ("trigger", 4_000_000, "trigger"),
+    ):
+        without = _run(tasks, seed=None, limit=limit, mode=mode)
+        with_faults = _run(tasks, seed=seed, limit=limit, mode=mode)
+        lines.append(_line(f"{tasks:,} tasks, {what}", with_faults, without))
+        notes.append(f"{what}: {_counts(tasks, with_faults)}")
+        notes += [f"    {count} x {reason}" for reason, count in with_faults.retried.most_common()]
+    for mode in ("sync", "event", "trigger"):
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder) / "ran"
+            place.mkdir()
+            expired = expiring.run(tasks, place, chunksize=_CHUNKSIZE, mode=mode)
+            notes.append(f"{mode}, the session ends in the middle: {_counts(tasks, expired)}")
     show(f"Fault campaign, seed {seed}", lines, notes)
     return lines
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic import events
-from lambdamagic.api import process
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.options import read_options
 from lambdamagic.graphs.graph import Graph, Node
@@ -145,18 +144,15 @@ def main(rounds: int = 20, seed: int = 1) -> None:
     """Run and print."""
     starts = launcher()
     kept = 0
-    try:
-        for number in range(rounds):
-            with tempfile.TemporaryDirectory() as folder:
-                found = run_round(starts, seed + number, Path(folder))
-            kept += found.is_kept
-            twice = sum(count > 1 for count in found.started.values())
-            print(
-                f"round {number}: {'kept' if found.is_kept else 'BROKEN'}, {found.seconds:.1f} s, {found.walks} walks, "
-                f"{found.again} begun again, {twice} tasks begun twice"
-            )
-    finally:
-        process.close()
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            found = run_round(starts, seed + number, Path(folder))
+        kept += found.is_kept
+        twice = sum(count > 1 for count in found.started.values())
+        print(
+            f"round {number}: {'kept' if found.is_kept else 'BROKEN'}, {found.seconds:.1f} s, {found.walks} walks, "
+            f"{found.again} begun again, {twice} tasks begun twice"
+        )
     print(f"{kept} of {rounds} rounds kept all promises")
 
 

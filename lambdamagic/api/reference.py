@@ -39,8 +39,7 @@ class Reference(Shared, Generic[_T]):
         return f"<{_where(self)}: {_kind(self)}, {_size(self.size_bytes)}>"
 
     def _repr_html_(self) -> str:
-        told = f"<code>{html.escape(_kind(self))}</code> {_size(self.size_bytes)}, {html.escape(_where(self))}"
-        return f'<span class="{AS_TEXT}">{told}</span>'
+        return _as_html(_kind(self), f"{_size(self.size_bytes)}, {_where(self)}")
 
 
 class RemoteReference(Reference[_T]):
@@ -76,13 +75,16 @@ class RemoteReference(Reference[_T]):
         return f"<stays in the bucket: {self._remote.kind}>"
 
     def _repr_html_(self) -> str:
-        told = f"<code>{html.escape(self._remote.kind)}</code> stays in the bucket"
-        return f'<span class="{AS_TEXT}">{told}</span>'
+        return _as_html(self._remote.kind, "stays in the bucket")
 
 
 def held(value: Any) -> Reference[Any]:
     """Return the reference to what a task with `keep="remote"` gave: small values are here, and ride along."""
     return RemoteReference(value) if isinstance(value, RemoteValue) else put(value)
+
+
+def _as_html(kind: str, note: str) -> str:
+    return f'<span class="{AS_TEXT}"><code>{html.escape(kind)}</code> {html.escape(note)}</span>'
 
 
 def _where(reference: Reference[Any]) -> str:

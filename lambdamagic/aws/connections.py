@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict, Unpack
 from urllib.parse import SplitResult, urlsplit
 
 from lambdamagic.aws.proxies import proxy_authorization, proxy_for
@@ -33,6 +33,18 @@ Origin = tuple[str, str]
 
 class NotSentError(OSError):
     """There is no connection, or it broke before the whole request was handed over: nothing can have happened."""
+
+
+class Content(TypedDict, total=False):
+    """What a request carries.
+
+    Attributes:
+        headers: In addition to Host and Content-Length.
+        body: Flat views, sent one after the other; None for a request without a body.
+    """
+
+    headers: Mapping[str, str] | None
+    body: Sequence[memoryview] | None
 
 
 class Connections:
@@ -67,10 +79,9 @@ class Connections:
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] | None = None,
-        body: Sequence[memoryview] | None = None,
         timeout_s: float | None = None,
         sent: Callable[[int], None] | None = None,
+        **content: Unpack[Content],
     ) -> Iterator[http.client.HTTPResponse]:
         """Send a request and give the response, its body unread.
 
@@ -81,10 +92,9 @@ class Connections:
         Args:
             method: The HTTP method.
             url: An absolute http or https URL.
-            headers: In addition to Host and Content-Length.
-            body: Flat views, sent one after the other; None for a request without a body.
             timeout_s: How long a silent server is waited for.
             sent: Called with the number of bytes of each piece that was handed to the socket.
+            **content: See `Content`.
 
         Raises:
             NotSentError: the server cannot have acted on the request.
@@ -93,7 +103,8 @@ class Connections:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"not an http or https URL: {parts.scheme}://{parts.netloc}")
-        head = _head(method, parts, headers or {}, body)
+        body = content.get("body")
+        head = _head(method, parts, content.get("headers") or {}, body)
         sock, response = self._answered(method, parts, head, body or (), timeout_s or self._read_timeout_s, sent)
         keep = False
         try:

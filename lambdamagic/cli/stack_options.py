@@ -10,16 +10,23 @@ import click
 from lambdamagic.cli.params import size_option, variables
 from lambdamagic.limits import AWS_LAMBDA
 
+
+def _repeatable(flag: str, name: str, metavar: str, what: str) -> Callable[..., Any]:
+    return click.option(flag, name, multiple=True, metavar=metavar, help=f"{what} Repeatable.")
+
+
+def _switch(name: str, what: str) -> Callable[..., Any]:
+    return click.option(f"--{name}/--no-{name}", f"has_{name}", default=None, help=what)
+
+
 _OPTIONS = [
     size_option("--memory", "memory_mb", "MB", f"The function's memory, {AWS_LAMBDA.memory_mb} (2048)."),
     size_option("--timeout", "timeout_s", "S", f"Its timeout, {AWS_LAMBDA.timeout_s} (300)."),
     size_option("--ephemeral", "ephemeral_mb", "MB", f"The size of /tmp, {AWS_LAMBDA.ephemeral_mb} (512)."),
     click.option("--python", metavar="3.x", help="Its Python version; by default this Python's."),
     click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Its architecture (x86_64)."),
-    click.option("--layer", "layers", multiple=True, metavar="ARN", help="The ARN of a layer version. Repeatable."),
-    click.option(
-        "--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable. Repeatable."
-    ),
+    _repeatable("--layer", "layers", "ARN", "The ARN of a layer version."),
+    _repeatable("--env", "environment", "NAME=VALUE", "An environment variable."),
     click.option("--image", metavar="URI", help="An image in ECR instead of a package (`lambdamagic image push`)."),
     click.option(
         "--concurrency",
@@ -28,42 +35,22 @@ _OPTIONS = [
         metavar="N",
         help="Reserve N concurrent executions, which is also the maximum.",
     ),
-    click.option("--subnet", "subnets", multiple=True, metavar="ID", help="Run in this subnet of a VPC. Repeatable."),
-    click.option(
-        "--security-group", "security_groups", multiple=True, metavar="ID", help="Use this security group. Repeatable."
-    ),
+    _repeatable("--subnet", "subnets", "ID", "Run in this subnet of a VPC."),
+    _repeatable("--security-group", "security_groups", "ID", "Use this security group."),
     click.option("--bucket", metavar="NAME", help="Use this bucket instead of creating one."),
-    click.option(
-        "--data-bucket",
-        "data_buckets",
-        multiple=True,
-        metavar="NAME[:write]",
-        help="Let the function's role read this bucket, or write it too. Repeatable.",
+    _repeatable(
+        "--data-bucket", "data_buckets", "NAME[:write]", "Let the function's role read this bucket, or write it too."
     ),
     click.option("--kms-key", metavar="ARN", help="Encrypt the bucket with this key."),
     click.option("--log-days", type=int, metavar="DAYS", help="Days to keep logs (14)."),
     click.option("--job-days", type=int, metavar="DAYS", help="Days to keep the objects of jobs in the bucket (7)."),
     click.option("--blob-days", type=int, metavar="DAYS", help="Days to keep reusable values in the bucket (30)."),
-    click.option(
-        "--trigger/--no-trigger",
-        "has_trigger",
-        default=None,
-        help="Run the requests that are uploaded to lambdamagic/trigger/ (mode trigger).",
-    ),
-    click.option(
-        "--repository/--no-repository", "has_repository", default=None, help="Create an ECR repository for images."
-    ),
-    click.option(
-        "--invoker/--no-invoker",
-        "has_invoker",
-        default=None,
-        help="Create the invoker, a function that sends many events.",
-    ),
-    click.option(
-        "--graphs/--no-graphs",
-        "has_graphs",
-        default=None,
-        help="Run graphs in the function without their client: its role may invoke the function itself and use "
+    _switch("trigger", "Run the requests that are uploaded to lambdamagic/trigger/ (mode trigger)."),
+    _switch("repository", "Create an ECR repository for images."),
+    _switch("invoker", "Create the invoker, a function that sends many events."),
+    _switch(
+        "graphs",
+        "Run graphs in the function without their client: its role may invoke the function itself and use "
         "lambdamagic/graphs/ of the bucket.",
     ),
     click.option("--permissions-boundary", metavar="ARN", help="The permissions boundary of the roles."),

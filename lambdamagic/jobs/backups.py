@@ -7,6 +7,7 @@ task wins. A task may then run twice.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 #: Fewer finished siblings than this are not enough to judge.
@@ -15,6 +16,8 @@ LEAST_FINISHED = 5
 LATE = 1.5
 #: What a second attempt costs at least (a cold start): nothing is late before.
 SOONEST_S = 1.0
+#: How many durations decide which invocation is late.
+_DURATIONS_KEPT = 200
 
 
 def usual_s(finished: Sequence[float]) -> float | None:
@@ -37,3 +40,18 @@ def late_at(began: float, tasks: int, usual: float | None) -> float | None:
         usual: See `usual_s`.
     """
     return None if usual is None else began + max(SOONEST_S, LATE * usual * tasks)
+
+
+class Durations:
+    """How long the latest tasks of each of a job's programs took."""
+
+    def __init__(self) -> None:
+        self._of_programs: dict[str, deque[float]] = {}
+
+    def learn(self, program_id: str, task_s: float) -> None:
+        """Take in an invocation that has ended: its seconds for each task."""
+        self._of_programs.setdefault(program_id, deque(maxlen=_DURATIONS_KEPT)).append(task_s)
+
+    def usual_s(self, program_id: str) -> float | None:
+        """Return what `usual_s` does, for one program."""
+        return usual_s(self._of_programs.get(program_id, ()))

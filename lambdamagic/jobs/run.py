@@ -9,10 +9,8 @@ it. Tasks whose code raised are run again by themselves, if the policy allows; t
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.errors import (
@@ -31,11 +29,13 @@ from lambdamagic.errors import (
     UnsendableItemsError,
 )
 from lambdamagic.events import JobState
-from lambdamagic.jobs.backups import late_at, usual_s
+from lambdamagic.jobs.attempts import Attempts
+from lambdamagic.jobs.backups import Durations
 from lambdamagic.jobs.concurrency import Concurrency
-from lambdamagic.jobs.delivery import delivery_for
+from lambdamagic.jobs.flights import Flight, late_flights
 from lambdamagic.jobs.job import Arrival, Job, Unit
 from lambdamagic.jobs.ledger import Ledger
+from lambdamagic.jobs.pending import PendingUnits
 from lambdamagic.jobs.places import Places
 from lambdamagic.jobs.policy import (
     AttemptHistory,
@@ -47,36 +47,12 @@ from lambdamagic.jobs.policy import (
     wants_retry,
 )
 from lambdamagic.jobs.threads import DaemonThreads
-from lambdamagic.jobs.verdict import timed_out
 from lambdamagic.protocol.keys import attempt_name
-from lambdamagic.protocol.report import Report
 from lambdamagic.storage.requests import paid_by
 
 _DEATHS = (EnvironmentDiedError, FunctionTimedOutError, OutOfMemoryError)
 #: What an argument or a result of one task brings about: it cannot be sent, or cannot come back.
 _OF_ITS_TASKS = (EncodeError, ResultError)
-#: How many durations decide which invocation is late.
-_DURATIONS_KEPT = 200
-
-
-@dataclass(eq=False)
-class _Flight:
-    """A unit under way, in one attempt or, when it was late, in two at once.
-
-    Attributes:
-        racers: How many attempts are under way.
-        is_over: Whether one of them has brought the outcome; the others no longer count.
-        began: When its attempt was sent; None while none is out.
-        has_backup: Whether it was given a second attempt; a third never comes.
-    """
-
-    unit: Unit
-    history: AttemptHistory
-    racers: int = 1
-    is_over: bool = False
-    began: float | None = None
-    has_backup: bool = False
-    racing: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class JobRun:
@@ -94,23 +70,19 @@ class JobRun:
     ) -> None:
         self.job, self.spec = job, job.spec
         self._threads, self._jitter, self._clock = threads, jitter, clock
-        self._delivery = delivery_for(self.spec, threads, self._handed_over)
         self._ledger = Ledger(job, clock)
-        self._waiting: deque[Unit] = deque()
-        # Throttled, and not to be sent again before a moment; ties are broken by a sequence number.
-        self._resting: list[tuple[float, int, Unit]] = []
-        # Only of tasks that have failed before, or are on their way: memory does not grow with what is done.
-        self._histories: dict[tuple[int, ...], AttemptHistory] = {}
-        self._active: dict[asyncio.Task[None], _Flight] = {}
+        self._attempts = Attempts(self.spec, threads, self._ledger, clock, self._check_budget)
+        self._pending = PendingUnits(self.spec.units)
+        self._active: dict[asyncio.Task[None], Flight] = {}
         # Attempts whose outcome came from another: they are not waited for, but their cost is reported when they end.
         self._losers: set[asyncio.Task[None]] = set()
-        self._durations: dict[str, deque[float]] = {}
+        self._durations = Durations()
         self._next_backup: float | None = None
         self._concurrency = Concurrency(max(1, self.spec.max_concurrency), self.spec.function.limits)
         self._places = self.spec.places or Places(max(1, self.spec.max_concurrency))
         self._age = self._places.join()
         self._wake: Callable[[], None] = lambda: None
-        self._attempts = self.spec.attempts_before
+        self._made = self.spec.attempts_before
         self._main: asyncio.Task[None] | None = None
         self._stopped_as: JobState | None = None
         self._fatal: Exception | None = None
@@ -149,7 +121,6 @@ class JobRun:
             self._finish("done", None)
 
     async def _launch_all(self) -> None:
-        units = self.spec.units
         loop = asyncio.get_running_loop()
 
         def wake() -> None:
@@ -159,11 +130,11 @@ class JobRun:
                 pass  # the engine was closed: there are no waiters any more
 
         self._wake = wake
-        units.on_more(wake)
+        self.spec.units.on_more(wake)
         while self._stopped_as is None and self._fatal is None:
             self._changed.clear()
             self._launch()
-            if units.is_dry and not (self._active or self._waiting or self._resting):
+            if self._pending.is_over and not self._active:
                 return
             alarm_s = self._alarm_s()
             alarm = None if alarm_s is None else loop.call_later(alarm_s, self._changed.set)
@@ -177,68 +148,47 @@ class JobRun:
         if self._fatal is not None:
             return
         now, concurrency = self._clock.monotonic(), self._concurrency
-        rested: list[Unit] = []
-        while self._resting and self._resting[0][0] <= now:
-            rested.append(heapq.heappop(self._resting)[2])
-        self._waiting.extendleft(reversed(rested))
+        self._pending.wake(now)
         self._next_backup = None
         for left in range(concurrency.room(self._under_way, now), 0, -1):
             if not self._places.take(self._age, self._wake):
                 return
-            # What was refused is not overtaken by what is newer: that would be refused as well, or hold its place.
-            unit = None if self._resting and not self._waiting else self._next_unit(concurrency.reachable(now))
+            unit = self._pending.take(concurrency.reachable(now))
             if unit is None:
                 self._places.give(was_used=False)
-                if self.spec.backups and not self._resting:
+                if self.spec.backups and self._pending.rests_until is None:
                     self._back_up(left, now)
                 return
-            history = self._histories.pop(unit.tasks, None) or AttemptHistory()
-            self._start(_Flight(unit, history), now)
+            self._start(Flight(unit, self._pending.history_of(unit)), now)
 
     @property
     def _under_way(self) -> int:
         return len(self._active) + len(self._losers)
 
-    def _start(self, flight: _Flight, now: float) -> None:
+    def _start(self, flight: Flight, now: float) -> None:
         task = asyncio.get_running_loop().create_task(self._carry(flight))
         self._active[task] = flight
         flight.racing.add(task)
         self._concurrency.started(self._under_way, now)
         task.add_done_callback(self._one_ended)
 
-    def _next_unit(self, slots: int) -> Unit | None:
-        while unit := self._waiting.popleft() if self._waiting else self.spec.units.take(slots):
-            if unit.begin is None or unit.begin():
-                return unit
-        return None
-
     def _back_up(self, room: int, now: float) -> None:
         """Nothing is left to send: send again what is late, in addition to its first attempt."""
-        usual = {program: usual_s(seconds) for program, seconds in self._durations.items()}
-        alone = {flight for flight in self._active.values() if not flight.has_backup}
-        for flight in sorted(alone, key=lambda each: each.began or now):
-            late = None
-            if flight.began is not None and not flight.is_over:
-                late = late_at(flight.began, len(flight.unit.tasks), usual.get(flight.unit.program_id))
-            if flight.began is None or late is None:
-                continue
-            if late > now:
-                self._next_backup = late if self._next_backup is None else min(late, self._next_backup)
-            elif room > 0:
-                if not self._places.take(self._age, self._wake):
-                    return
-                room -= 1
-                flight.racers, flight.has_backup = flight.racers + 1, True
-                self._ledger.backed_up(flight.unit, now - flight.began)
-                self._start(flight, now)
+        late, self._next_backup = late_flights(self._active.values(), self._durations, now)
+        for flight in late[:room]:
+            if not self._places.take(self._age, self._wake):
+                return
+            flight.racers, flight.has_backup = flight.racers + 1, True
+            assert flight.began is not None  # it is late
+            self._ledger.backed_up(flight.unit, now - flight.began)
+            self._start(flight, now)
 
     def _alarm_s(self) -> float | None:
         """Return when to look again though nothing has happened."""
         now = self._clock.monotonic()
-        alarms = [self._resting[0][0] - now] if self._resting else []
-        if self._next_backup is not None:
-            alarms.append(self._next_backup - now)
-        if self._waiting or not self.spec.units.is_dry:
+        moments = [self._pending.rests_until, self._next_backup]
+        alarms = [moment - now for moment in moments if moment is not None]
+        if self._pending.may_have_more:
             room_s = self._concurrency.look_again_s(self._under_way, now)
             alarms += [] if room_s is None else [room_s]
         return min(alarms, default=None)
@@ -264,13 +214,15 @@ class JobRun:
                 return  # the engine is being closed
             future.add_done_callback(lambda done: done.exception())  # the store being gone too changes nothing
 
-    async def _carry(self, flight: _Flight) -> None:
+    async def _carry(self, flight: Flight) -> None:
         """Bring one unit to its end, in as many attempts as the policy allows."""
         while True:
-            self._attempts += 1
-            attempt_id = attempt_name(self._attempts, flight.unit.tasks)
+            self._made += 1
+            attempt_id = attempt_name(self._made, flight.unit.tasks)
+            if flight.racers == 1:
+                flight.began = self._clock.monotonic()
             try:
-                arrival = await self._attempt(flight, attempt_id)
+                arrival = await self._attempts.make(flight.unit, attempt_id)
             except LambdaMagicError as error:
                 if flight.is_over:
                     return
@@ -289,6 +241,8 @@ class JobRun:
                 flight.began = None
                 await asyncio.sleep(wait_s)
                 continue
+            if arrival.response is not None and arrival.response.status == "cancelled":
+                self.stop("cancelled")  # another process has left the sign to stop: `lambdamagic cancel`
             self._last_success = self._clock.monotonic()
             self._concurrency.succeeded(self._last_success)
             if flight.is_over:
@@ -297,46 +251,7 @@ class JobRun:
             if self._settle(arrival, attempt_id, flight.history):
                 return
 
-    async def _attempt(self, flight: _Flight, attempt_id: str) -> Arrival:
-        unit, began = flight.unit, self._clock.monotonic()
-        self._ledger.started(unit, attempt_id)
-        if flight.racers == 1:
-            flight.began = began
-        try:
-            arrival, tail = await self._delivery.attempt(unit, attempt_id)
-        except asyncio.CancelledError:
-            self._ledger.left(unit, self._clock.monotonic() - began)
-            raise
-        except LambdaMagicError as error:
-            self._failed(unit, attempt_id, error, began)
-            raise
-        except Exception as error:
-            # Whatever it is, it is this attempt's: the other tasks have nothing to do with it.
-            lost = InvocationLostError(
-                f"an attempt failed unexpectedly ({type(error).__name__}: {error}); whether its code ran is unknown"
-            )
-            self._failed(unit, attempt_id, lost, began)
-            raise lost from error
-        arrival = replace(arrival, elapsed_s=self._clock.monotonic() - began)
-        self._ledger.ended(arrival, attempt_id, tail)
-        self._ledger.requests_made()
-        self._check_budget()
-        response = arrival.response
-        if response is not None and response.status == "cancelled":
-            self.stop("cancelled")  # another process has left the sign to stop: `lambdamagic cancel`
-        if response is not None and response.status == "timed_out" and not response.tasks:
-            raise timed_out(response, self.spec.function, request_id=arrival.request_id)
-        return arrival
-
-    def _failed(self, unit: Unit, attempt_id: str, error: LambdaMagicError, began: float) -> None:
-        elapsed_s = self._clock.monotonic() - began
-        if isinstance(error, InvocationLostError) and self.spec.mode == "sync":
-            error.silent_s = elapsed_s
-        self._ledger.died(unit, attempt_id, error, elapsed_s=elapsed_s)
-        self._ledger.requests_made()
-        self._check_budget()
-
-    def _won(self, flight: _Flight) -> _Flight:
+    def _won(self, flight: Flight) -> Flight:
         """Let an attempt's outcome be the one that counts; return what continues if the unit has to be run again."""
         winner = asyncio.current_task()
         assert winner is not None
@@ -344,13 +259,8 @@ class JobRun:
         for task in flight.racing:
             if task is not winner and self._active.pop(task, None) is not None:
                 self._losers.add(task)
-        self._active[winner] = following = _Flight(flight.unit, flight.history, racing={winner})
+        self._active[winner] = following = Flight(flight.unit, flight.history, racing={winner})
         return following
-
-    def _handed_over(self, events: int, report: Report) -> None:
-        """Account for a batch of events that went through an invoker."""
-        self._ledger.handed_over(events, report)
-        self._check_budget()
 
     def _check_budget(self) -> None:
         if self.spec.budget is None or self._fatal is not None:
@@ -361,7 +271,7 @@ class JobRun:
             self._fatal = error
             self._changed.set()
 
-    def _rest(self, flight: _Flight, attempt_id: str, error: ThrottledError) -> bool:
+    def _rest(self, flight: Flight, attempt_id: str, error: ThrottledError) -> bool:
         """Give a refused unit's place back and let it rest; False if it has rested long enough."""
         now, unit, history = self._clock.monotonic(), flight.unit, flight.history
         note(history, error, now)
@@ -373,8 +283,7 @@ class JobRun:
             self._ledger.throttled((), attempt_id, pause_s)
             return True
         if bears_throttling(self.spec.policy, history, now=now, last_success=self._last_success):
-            self._histories[unit.tasks] = history
-            heapq.heappush(self._resting, (now + wait_s, self._attempts, replace(unit, begin=None)))
+            self._pending.rest(unit, history, now + wait_s)
             self._ledger.throttled(unit.tasks, attempt_id, max(wait_s, pause_s))
             return True
         return False
@@ -396,7 +305,7 @@ class JobRun:
         self._ledger.retried(unit.tasks, reason, attempt_id=attempt_id, memory_mb=function.memory_mb)
         return replace(unit, function=function, begin=None)
 
-    def _judge(self, flight: _Flight, attempt_id: str, error: LambdaMagicError) -> float | None:
+    def _judge(self, flight: Flight, attempt_id: str, error: LambdaMagicError) -> float | None:
         """Decide what follows a failed attempt: a wait, or the end of the unit or the job."""
         unit, now = flight.unit, self._clock.monotonic()
         note(flight.history, error, now)
@@ -468,16 +377,13 @@ class JobRun:
     def _again(self, unit: Unit, tasks: tuple[int, ...], reason: str, history: AttemptHistory | None = None) -> None:
         """Queue a part of a unit."""
         assert unit.part is not None
-        self._waiting.append(unit.part(tasks))
-        if history is not None:
-            self._histories[tasks] = replace(history)
+        self._pending.again(unit.part(tasks), history)
         self._ledger.retried(tasks, reason)
 
     def _deliver(self, arrival: Arrival) -> None:
         self.spec.units.learn(arrival)
         if self.spec.backups and arrival.response is not None and arrival.response.tasks:
-            known = self._durations.setdefault(arrival.unit.program_id, deque(maxlen=_DURATIONS_KEPT))
-            known.append(arrival.elapsed_s / len(arrival.response.tasks))
+            self._durations.learn(arrival.unit.program_id, arrival.elapsed_s / len(arrival.response.tasks))
         self._ledger.delivered(arrival)
         self.job.arrived(arrival)
 

@@ -8,13 +8,14 @@ guide). Part of the worker: the standard library only.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from typing import Unpack
 
-from lambdamagic.aws.connections import Connections, NotSentError
+from lambdamagic.aws.connections import Connections, Content, NotSentError
 
 #: boto3's operations whose HTTP method does not decide the price.
 _WRITES = frozenset({"ListObjectsV2", "CreateMultipartUpload", "CompleteMultipartUpload", "PutObject"})
@@ -149,19 +150,12 @@ class MeteredConnections:
         self.forget_idle, self.close = connections.forget_idle, connections.close
 
     @contextmanager
-    def exchange(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: Sequence[memoryview] | None = None,
-    ) -> Iterator[HTTPResponse]:
+    def exchange(self, method: str, url: str, **content: Unpack[Content]) -> Iterator[HTTPResponse]:
         """See `Connections.exchange`. What was sent and lost its answer counts: S3 may have carried it out."""
         status = 0
         try:
-            sent = _payer.get().sent if body else None
-            with self._connections.exchange(method, url, headers=headers, body=body, sent=sent) as response:
+            sent = _payer.get().sent if content.get("body") else None
+            with self._connections.exchange(method, url, sent=sent, **content) as response:
                 status = response.status
                 yield response
         except NotSentError:

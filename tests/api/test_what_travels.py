@@ -32,9 +32,10 @@ def test_code_that_an_instance_of_a_library_holds(results, folder, expected, how
     assert results("travel.py", how, cwd=folder) == expected
 
 
-def test_values_of_many_classes_that_hold_code(results):
+@pytest.mark.parametrize("program", ["holders.py", "library_holders.py"])
+def test_values_of_many_classes_that_hold_code(results, program):
     """Containers, dataclasses, enums, descriptors, arrays, estimators: each brings what it holds."""
-    on_lambda, here = results("-W", "ignore", "holders.py", cwd=_PROGRAMS)
+    on_lambda, here = results("-W", "ignore", program, cwd=_PROGRAMS)
     assert on_lambda == here
 
 

@@ -9,22 +9,24 @@ from typing import Any
 
 from lambdamagic.codec.each import iter_items
 from lambdamagic.codec.encode import Encoder
-from lambdamagic.codec.failures import describe
+from lambdamagic.codec.failures import describe, reassemble
 from lambdamagic.codec.home import Home
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import FunctionRef, Job, JobSpec, UnitSource
-from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.jobs.outcomes import Failure, encode_items, outcomes
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Request, Response, TaskSummary
 from lambdamagic.protocol.payload import Payload, inline_payload
 from lambdamagic.runs.sources import ChunkedItems, Sizing
-from lambdamagic.transports.fake import FakeTransport
+from lambdamagic.transports.fake import FakeTransport, failed
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
 HOME = Home({"__name__": "__main__", "__builtins__": builtins})
+
+DIED = failed("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: exit status 1")
 
 
 def items_of(invocation: InvokeCall) -> list[Any]:
@@ -97,3 +99,20 @@ def start(
         **more,
     )
     return engine.start(spec, listeners or Listeners())
+
+
+def collect(job: Job) -> tuple[dict[int, Any], Exception | None]:
+    """Return task to value or error, and the job's own error."""
+    found, error = {}, None
+    try:
+        for arrival in job.arrivals():
+            for task, outcome in outcomes(arrival, HOME):
+                assert task not in found, "a task has one outcome"
+                found[task] = outcome
+    except Exception as raised:
+        error = raised
+    values = {
+        task: (outcome.error or reassemble(outcome.records)) if isinstance(outcome, Failure) else outcome
+        for task, outcome in found.items()
+    }
+    return values, error

@@ -26,8 +26,7 @@ from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.storage.object_store import ObjectInfo
 from lambdamagic.transports.fake import FakeTransport
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
-from tests.jobs.functions import answering, start
-from tests.jobs.test_engine import collect
+from tests.jobs.functions import answering, collect, start
 
 
 class _WithIntruder(MemoryObjectStore):

@@ -11,7 +11,6 @@ from lambdamagic import events
 from lambdamagic.errors import ConfigError, CostLimitError, EnvironmentDiedError, OutOfMemoryError, ThrottledError
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.budget import Budget
-from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import FunctionRef, Unit
 from lambdamagic.jobs.outcomes import encode_items, outcomes
 from lambdamagic.jobs.policy import RetryPolicy, larger_memory_mb, wants_retry
@@ -20,15 +19,7 @@ from lambdamagic.protocol.report import Report
 from lambdamagic.runs.sources import Units
 from lambdamagic.transports.fake import FakeTransport, failed
 from lambdamagic.transports.transport import InvocationReply
-from tests.jobs.functions import HOME, answering, items_of, start
-from tests.jobs.test_engine import DIED, collect
-
-
-@pytest.fixture
-def engine():
-    found = Engine(jitter=lambda: 0.0)
-    yield found
-    found.close()
+from tests.jobs.functions import DIED, HOME, answering, collect, items_of, start
 
 
 def _heard():
