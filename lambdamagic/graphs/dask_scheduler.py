@@ -24,8 +24,9 @@ from lambdamagic.graphs.fusing import fused
 from lambdamagic.graphs.graph import Graph, Key
 from lambdamagic.graphs.graph_plan import GraphPlan, plan_of
 from lambdamagic.graphs.graph_run import GraphRun
-from lambdamagic.graphs.ready import Paces, kind_of
+from lambdamagic.graphs.paces import Paces, kind_of
 from lambdamagic.graphs.walked import start_walks
+from lambdamagic.jobs.outcomes import WITHIN
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.runs.spec import fitting_function
 from lambdamagic.walks.choice import better
@@ -181,7 +182,7 @@ class DaskScheduler:
             return run.run()
         except BaseException:
             with self._lock:
-                self._unfinished = run.values
+                self._unfinished = {key: value for key, value in run.values.items() if value is not WITHIN}
             raise
         finally:
             with self._lock:

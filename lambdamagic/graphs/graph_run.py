@@ -16,19 +16,23 @@ from lambdamagic.errors import JobCancelledError
 from lambdamagic.graphs.fusing import named
 from lambdamagic.graphs.graph import Graph, Key, Node
 from lambdamagic.graphs.node_tasks import run_node
-from lambdamagic.graphs.ready import Paces, ReadyNodes
+from lambdamagic.graphs.paces import Paces
+from lambdamagic.graphs.ready import ReadyNodes
 from lambdamagic.jobs.job import Arrival
 from lambdamagic.jobs.outcomes import Failure, read_outcomes
 from lambdamagic.runs.handle import Run
 from lambdamagic.runs.sources import Sizing
 from lambdamagic.runs.spec import RunRequest
 from lambdamagic.runs.tasks import exception_of
+from lambdamagic.worker.within import Earlier
 
 _SMALL = frozenset({int, float, complex, bool, str, bytes, type(None), slice, type(...)})
 #: So many nodes are looked into for what their code imports; the others are when they are sent.
 _LOOKED_INTO = 200
 #: A larger constant is read once in each environment, and is read-only: a copy for each task would fill its memory.
 _COPIED_MAX_BYTES = 64 << 20
+#: How much of a function's memory the values may take that tasks of one invocation pass to each other.
+_HELD_FRACTION = 0.25
 
 
 class _Constant(Shared):
@@ -68,7 +72,8 @@ class GraphRun:
         watch: Follows the nodes; None where no caller does.
 
     Attributes:
-        values: Values of nodes that have run and are still needed, or asked for.
+        values: Values of nodes that have run and are still needed, or asked for; `WITHIN` for what never left its
+            environment.
     """
 
     def __init__(
@@ -85,16 +90,25 @@ class GraphRun:
         self._watch = watch
         self._nodes: list[Node] = list(graph.nodes.values())
         self._number_of = {node.key: number for number, node in enumerate(self._nodes)}
-        self._dependents = [[self._number_of[key] for key in dependents] for dependents in graph.dependents().values()]
         self._kept = graph.kept
         self.values: dict[Key, Any] = {}
         self._constants: dict[Key, Any] = {}
         self._left = len(self._nodes)
-        self._waits_for = [sum(key in self._number_of for key in node.needs) for node in self._nodes]
-        self._needed_by = [len(each) for each in self._dependents]
         self._has_run = bytearray(len(self._nodes))
         self._error: BaseException | None = None
-        self._source = ReadyNodes(self._nodes, self._encode, Sizing.of(launcher.settings), paces or Paces())
+        needs = [[self._number_of[key] for key in node.needs if key in self._number_of] for node in self._nodes]
+        settings = launcher.settings
+        self._source = ReadyNodes(
+            self._nodes,
+            needs,
+            self._encode,
+            Sizing.of(settings),
+            paces or Paces(),
+            # A task that is retried goes alone, and finds in the bucket what it needs.
+            held_most_bytes=0 if settings.retries else settings.memory_mb * (1 << 20) * _HELD_FRACTION,
+        )
+        self._dependents = self._source.dependents
+        self._needed_by = [len(each) for each in self._dependents]
         self._program: Any = None
         self._known = known or {}
         self._run: Run | None = None
@@ -134,8 +148,6 @@ class GraphRun:
         place = launcher.place()
         run = launcher.run(place, request)
         self._check = place.check
-        known = frozenset(cached)
-        self._source.add([number for number, count in enumerate(self._waits_for) if not count and number not in known])
         for number in cached:
             self._settle(number, self._known[self._nodes[number].key])
         self._run = run
@@ -152,14 +164,19 @@ class GraphRun:
         nodes = [self._nodes[number] for number in numbers]
         if self._watch is not None:
             self._watch.sent([node.key for node in nodes])
-        items = [
-            (node.run, {key: self._value(key) for key in node.needs}, node.key not in self._kept) for node in nodes
-        ]
+        places = {number: place for place, number in enumerate(numbers)}
+        items = []
+        for number, node in zip(numbers, nodes, strict=True):
+            uses = sum(dependent in places for dependent in self._dependents[number])
+            goes = "nowhere" if uses == len(self._dependents[number]) else "bucket"
+            values = {key: self._value(key, places) for key in node.needs}
+            items.append((node.run, values, "answer" if node.key in self._kept else goes, uses))
         return self._launcher.encode_items(items, numbers[0], program=self._program)
 
-    def _value(self, key: Key) -> Any:
-        if key in self._number_of:
-            return self.values[key]
+    def _value(self, key: Key, places: Mapping[int, int]) -> Any:
+        number = self._number_of.get(key)
+        if number is not None:
+            return Earlier(places[number]) if number in places else self.values[key]
         value = self._graph.constants[key]
         if type(value) in _SMALL:
             return value
@@ -195,12 +212,7 @@ class GraphRun:
                 self._needed_by[needed] -= 1
                 if not self._needed_by[needed] and key not in self._kept:
                     self.values.pop(key, None)
-        ready = []
-        for dependent in self._dependents[number]:
-            self._waits_for[dependent] -= 1
-            if not self._waits_for[dependent]:
-                ready.append(dependent)
         if self._error is None:
-            self._source.add(ready)
+            self._source.settle(number)
             if not self._left:
                 self._source.close()

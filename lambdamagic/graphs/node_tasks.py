@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambdamagic.graphs.graph import Key, Run
-from lambdamagic.worker.stays import Stays
+from lambdamagic.worker.stays import Goes, Stays
+from lambdamagic.worker.within import resolved
 
 
-def run_node(run: Run, values: Mapping[Key, Any], stays: bool) -> Any:
-    """Return a node's value, which stays in the bucket if it is to and is worth it."""
-    value = run(values)
-    return Stays(value) if stays else value
+def run_node(run: Run, values: Mapping[Key, Any], goes: Goes, uses: int) -> Any:
+    """Return a node's value, and where it goes; see `Stays`."""
+    return Stays(run(resolved(values)), goes, uses)
 
 
 def run_cubed(function: Callable[..., Any], config: Any, block: Any) -> Any:

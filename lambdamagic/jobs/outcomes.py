@@ -85,6 +85,16 @@ def _refusal(home: Home, item: Any, name: str, kind: str, *, is_explained: bool)
     return None
 
 
+class Within:
+    """Stands for a value that only tasks of the same invocation took: it was in that environment's memory."""
+
+    def __repr__(self) -> str:
+        return "<was taken where it was made>"
+
+
+WITHIN = Within()
+
+
 class Failure:
     """A task's failure.
 
@@ -131,5 +141,7 @@ def outcomes(arrival: Arrival, home: Home) -> Iterator[tuple[int, Any | Failure]
                 yield task, Failure(outcome["error"], None)
             elif "stayed" in outcome:
                 yield task, arrival.stayed[outcome["stayed"]]
+            elif "within" in outcome:
+                yield task, WITHIN
             else:
                 yield task, outcome["value"]

@@ -26,6 +26,7 @@ from lambdamagic.worker.memory import Memory
 from lambdamagic.worker.program import LoadedProgram, collection_paused
 from lambdamagic.worker.stays import Leaving, StayedFrames, Stays
 from lambdamagic.worker.watchdog import Interrupted
+from lambdamagic.worker.within import Held, holding
 
 
 def failed_summary(seconds: float, records: list[ErrorRecord], request: Request) -> TaskSummary:
@@ -38,7 +39,8 @@ class Chunk:
     """The tasks of one invocation and their outcomes.
 
     Attributes:
-        outcomes: For each finished task, in order: `{"value": ...}` or `{"error": [ErrorRecord, ...]}`, with
+        outcomes: For each finished task, in order: `{"value": ...}`, `{"stayed": place}` for a value in the bucket,
+            `{"within": True}` for one that only tasks of this invocation took, or `{"error": [ErrorRecord, ...]}`; with
             `seconds` that it took.
         interrupted: The reason why the rest did not run, or None.
     """
@@ -54,8 +56,10 @@ class Chunk:
     ) -> None:
         self._request, self._program, self._environment, self._memory = request, program, environment, memory
         self._leaving = None
+        kinds = KINDS[request.options.get("serializer", "auto")]
         if request.stay is not None:
-            self._leaving = Leaving(program.home, KINDS[request.options.get("serializer", "auto")], stayed)
+            self._leaving = Leaving(program.home, kinds, stayed)
+        self._held = Held(program.home, kinds)
         self.outcomes: list[dict[str, Any]] = []
         self.interrupted: Interrupted | None = None
         self._cache = cache
@@ -68,7 +72,7 @@ class Chunk:
             program.extend(sent, self._cache)
         call = self._call()
         fetch = self._request.options.get("fetch", ())
-        with self._environment.active(), contextlib.closing(self._items(sent)) as items:
+        with self._environment.active(), holding(self._held), contextlib.closing(self._items(sent)) as items:
             if (broken := self._environment.set_up()) is not None:
                 self.outcomes += [{"error": broken, "seconds": 0.0} for _ in items]
                 return
@@ -82,29 +86,44 @@ class Chunk:
                     if type(item) is Unreadable:
                         raise item.error
                     value = call(item)
-                    stays = type(value) is Stays
-                    if stays:
-                        value = value.value
+                    marked = value if type(value) is Stays else None
+                    if marked is not None:
+                        value = marked.value
                     if type(value) is CoroutineType:
                         import asyncio
 
                         value = asyncio.run(value)
                     seconds = time.perf_counter() - began
-                    outcome = {"value": value}
-                    if stays and self._leaving is not None and self._leaving.take(number, value):
-                        outcome = {"stayed": number}
+                    outcome = {"value": value} if marked is None else self._placed(number, value, marked)
+                    self._held.ran()
                 except Interrupted as interrupted:
                     self.interrupted = interrupted
-                    return
+                    break
                 except BaseException as error:  # noqa: BLE001  # SystemExit of one task must not take its siblings
                     seconds = time.perf_counter() - began
                     outcome = {"error": self._environment.failure(error)}
+                    self._held.failed(number, error)
                 outcome["seconds"] = seconds
                 self.outcomes.append(outcome)
-                value = item = None
+                value = item = marked = None
                 if watched is not None:
                     self._environment.outputs.add_files(watched.entries(fetch, task=number))
-                self._memory.settle_after(outcome["seconds"])
+                if not self._held.left():  # else memory has grown for a reason
+                    self._memory.settle_after(outcome["seconds"])
+            for number, value in self._held.left().items():
+                if self.outcomes[number].pop("within", False):
+                    self.outcomes[number].update(self._placed(number, value, Stays(value)))
+
+    def _placed(self, number: int, value: Any, marked: Stays) -> dict[str, Any]:
+        """Return where a task's value is found; what later tasks take is held for them."""
+        outcome: dict[str, Any] = {"value": value}
+        if marked.goes == "nowhere":
+            outcome = {"within": True}
+        elif marked.goes == "bucket" and self._leaving is not None and self._leaving.take(number, value):
+            outcome = {"stayed": number}
+        if marked.uses:
+            self._held.hold(number, value, marked.uses, is_written_later="value" in outcome)
+        return outcome
 
     def _items(self, sent: Payload) -> Generator[Any, None, None]:
         """Yield the items: one by one where they hold values that stay, which may be large together."""

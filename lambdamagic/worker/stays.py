@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.frames import Frames, digest_of
@@ -23,13 +23,23 @@ _MB = 1 << 20
 _PLAIN = frozenset({int, float, complex, bool, type(None)})
 
 
+#: Where the value of a task goes.
+Goes = Literal["bucket", "answer", "nowhere"]
+
+
 class Stays:
-    """What a callable returns so that its value stays in the bucket, if that is worth it."""
+    """What a callable returns so that its value stays in the bucket, if that is worth it, or in memory.
 
-    __slots__ = ("value",)
+    Args:
+        value: The value.
+        goes: Where it goes: to the `bucket` if it is large, with the `answer`, or `nowhere`.
+        uses: How many later tasks of the same invocation take it.
+    """
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    __slots__ = ("goes", "uses", "value")
+
+    def __init__(self, value: Any, goes: Goes = "bucket", uses: int = 0) -> None:
+        self.value, self.goes, self.uses = value, goes, uses
 
 
 class Staying:

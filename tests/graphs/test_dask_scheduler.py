@@ -33,6 +33,17 @@ def fails_once(path: str, number: int) -> int:
     return number
 
 
+def doubled(block: np.ndarray) -> np.ndarray:
+    block *= 2
+    return block
+
+
+def fails_at_9(total: int, most: int) -> int:
+    if most == 9:
+        raise LookupError("nine")
+    return total
+
+
 def test_it_is_known_by_its_name(dask_scheduler: DaskScheduler) -> None:
     x = da.ones((30, 30), chunks=10).sum()
     assert x.compute(scheduler="lambdamagic") == 900.0
@@ -96,6 +107,39 @@ def test_large_values_stay_and_only_what_is_asked_for_comes() -> None:
     with Sizes():
         assert ((x @ x) + 1).sum().compute(scheduler=DaskScheduler(max_workers=2)) == 801.0 * 800 * 800
     assert max(came) < 100_000
+
+
+def test_values_that_one_invocation_makes_and_takes_never_leave_it() -> None:
+    """Once it is known how long tasks take, what passes between those of one invocation needs no request."""
+    scheduler, heard = DaskScheduler(max_workers=2), list[Any]()
+    tiles = da.random.default_rng(1).random((600, 600), chunks=300)
+    made = (tiles.map_blocks(doubled) + tiles.T).max()
+    expected = made.compute(scheduler="threads")
+    for _ in range(2):
+        assert made.compute(scheduler=scheduler) == expected
+    scheduler.add_listener(heard.append)
+    assert made.compute(scheduler=scheduler) == expected
+    ended = [event for event in heard if isinstance(event, InvocationFinished)]
+    assert sum(event.s3_requests for event in ended) == 0
+    assert max(len(event.tasks) for event in ended) > 4
+
+
+def test_a_failure_among_tasks_of_one_invocation_is_that_of_the_first(tmp_path: Path) -> None:
+    """Those that need its value do not run; what was made for it is kept."""
+    scheduler, notes = DaskScheduler(max_workers=1), str(tmp_path / "notes")
+
+    def made(number: int) -> Any:
+        parts = [delayed(noted, name="noted")(notes, number + each) for each in range(4)]
+        last = delayed(fails_at_9, name="fails_at_9")(delayed(sum, name="sum")(parts), delayed(max, name="max")(parts))
+        return delayed(operator.add, name="add")(last, delayed(len, name="len")(parts))
+
+    for number in range(2):
+        assert made(number).compute(scheduler=scheduler) == 10 + 4 * number
+    Path(notes).unlink()
+    with pytest.raises(LookupError, match="nine") as caught:
+        made(6).compute(scheduler=scheduler)
+    assert ["fails_at_9" in note for note in caught.value.__notes__] == [True]
+    assert sorted(Path(notes).read_text().split()) == ["6", "7", "8", "9"]
 
 
 def test_callbacks_hear_of_it_as_from_dasks_own_schedulers(dask_scheduler: DaskScheduler) -> None:

@@ -1,0 +1,70 @@
+"""How long nodes take and how large their values are, by the operations that they belong to."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from threading import Lock
+
+from lambdamagic.graphs.graph import Key
+from lambdamagic.jobs.chunks import Pace
+
+_KINDS_KEPT = 1_000
+#: What Dask and others put behind a name so that it occurs once.
+_UNIQUE = re.compile(r"-[0-9a-f]{8,}.*$|-[0-9a-f]{8}-[0-9a-f-]{27}$", re.DOTALL)
+
+
+def kind_of(key: Key) -> str:
+    """Return what the tasks of one operation have in common in their keys: they take about as long as each other."""
+    while isinstance(key, tuple) and key:
+        key = key[0]
+    return _UNIQUE.sub("", key) if isinstance(key, str) else type(key).__name__
+
+
+class Paces:
+    """How long nodes take, by their kinds; known from graph to graph. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._by_kind: OrderedDict[str, Pace] = OrderedDict()
+        self._stayed_bytes: dict[str, int] = {}
+        self.overhead_s = 0.0
+
+    def of(self, kind: str) -> Pace | None:
+        """Return what is known of a kind; None before one of it has ended."""
+        found = self._by_kind.get(kind)
+        return found if found is not None and found.seconds is not None else None
+
+    def stayed_bytes(self, kind: str) -> int:
+        """Return how large the values of a kind are where they stay in the bucket; 0 where they come back."""
+        return self._stayed_bytes.get(kind, 0)
+
+    def learn(self, kind: str, seconds: float) -> None:
+        """Take in how long a node took."""
+        self._pace(kind).learn(tasks=1, seconds=seconds, result_bytes=0)
+
+    def learn_bytes(self, kind: str, *, item_bytes: float = 0.0, result_bytes: float = 0.0) -> None:
+        """Take in how large a node is when it is sent, or its value."""
+        pace = self._pace(kind)
+        if item_bytes:
+            pace.learn_items(tasks=1, item_bytes=int(item_bytes))
+        if result_bytes:
+            pace.result_bytes = result_bytes if not pace.result_bytes else (pace.result_bytes + result_bytes) / 2
+
+    def learn_stayed(self, kind: str, size_bytes: int) -> None:
+        """Take in how large a value is that stayed in the bucket."""
+        self._stayed_bytes[kind] = size_bytes
+
+    def learn_overhead(self, seconds: float) -> None:
+        """Take in what a warm invocation took in addition to its nodes."""
+        self.overhead_s = seconds if not self.overhead_s else 0.9 * self.overhead_s + 0.1 * seconds
+
+    def _pace(self, kind: str) -> Pace:
+        with self._lock:
+            found = self._by_kind.get(kind)
+            if found is None:
+                found = self._by_kind[kind] = Pace()
+                if len(self._by_kind) > _KINDS_KEPT:
+                    oldest, _ = self._by_kind.popitem(last=False)
+                    self._stayed_bytes.pop(oldest, None)
+            return found
