@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambdamagic.api import process
-from lambdamagic.api.graph_job import MODE, GraphJob, attach_graph
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.map_job import MapJob
 from lambdamagic.api.options import read_options
@@ -17,6 +16,7 @@ from lambdamagic.jobs.history import History, JobNote
 from lambdamagic.runs.stored import StoredWork, find_note
 
 if TYPE_CHECKING:
+    from lambdamagic.api.graph_job import GraphJob
     from lambdamagic.codec.home import Home
 
 
@@ -113,7 +113,7 @@ def attach(job_id: str, **options: Any) -> MapJob | GraphJob:
         IntegrityError: What the bucket holds does not carry the job's signature.
         TargetError: The target is not usable.
     """
-    if find_note(job_id).mode == MODE:
+    if find_note(job_id).is_graph:
         return _attach_graph(job_id, options)
     launcher, work = attachable(job_id, process.home(), options)
     if not work.is_map:
@@ -130,6 +130,8 @@ def attach(job_id: str, **options: Any) -> MapJob | GraphJob:
 
 
 def _attach_graph(job_id: str, options: Mapping[str, Any]) -> GraphJob:
+    from lambdamagic.api.graph_job import attach_graph
+
     lock = History().lock(job_id)
     try:
         note = _unowned(job_id)
@@ -164,7 +166,7 @@ def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None
     Raises:
         JobMissingError, IntegrityError, TargetError: As for `attach`.
     """
-    if find_note(job_id).mode == MODE:
+    if find_note(job_id).is_graph:
         raise JobMissingError(
             f"job {job_id} is a graph: it binds no names",
             hint=f"Its result is that of lambdamagic.attach({job_id!r}).result()",
@@ -187,4 +189,4 @@ def _options_of(note: JobNote) -> dict[str, Any]:
             f"job {note.job_id} ran on an embedded Lambda that ended with its client, and its bucket with it",
             hint="Jobs on AWS outlive their client: target aws, mode event",
         )
-    return {**where, "mode": "event" if note.mode == MODE else note.mode}
+    return {**where, "mode": "event" if note.is_graph else note.mode}

@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from lambdamagic.api import process
-from lambdamagic.api.graph_job import MODE
 from lambdamagic.api.options import read_options
 from lambdamagic.errors import JobMissingError
 from lambdamagic.jobs.history import History
@@ -64,7 +63,7 @@ def cancel_job(job_id: str, **options: Any) -> Cancelling:
     given = {**where, **{key: value for key, value in options.items() if value is not None}}
     read = read_options(given)
     stager = process.target(read.resolved.settings, read.access).stager
-    if note is not None and note.mode == MODE:
+    if note is not None and note.is_graph:
         stager.required().put(names.graph_prefix(job_id) + names.CANCEL, [b"cancelled"])
     else:
         stager.tell_cancelled(job_id)

@@ -17,12 +17,13 @@ from lambdamagic.api.labelled import CallFuture
 from lambdamagic.api.launcher import Launcher, Share, name_of
 from lambdamagic.api.map_job import MapJob, start_map
 from lambdamagic.api.options import read_options
-from lambdamagic.api.pulled_map import LOOK_AHEAD, PulledMap, snapshot
+from lambdamagic.api.pulled_map import PulledMap, snapshot
 from lambdamagic.api.reference import held
 from lambdamagic.api.task_output import Printing, TaskOutput
 from lambdamagic.codec.failures import let_go
 from lambdamagic.errors import ConfigError, UnsendableItemsError
 from lambdamagic.events import Listener
+from lambdamagic.runs.sources import LOOK_AHEAD
 from lambdamagic.runs.tasks import Failed, TaskStream
 from lambdamagic.worker.stays import Staying
 

@@ -11,15 +11,12 @@ from lambdamagic.api.launcher import Launcher
 from lambdamagic.appearance import html_line
 from lambdamagic.errors import ConfigError, JobCancelledError
 from lambdamagic.events import JobState, Listeners
-from lambdamagic.jobs.history import History, JobNote
+from lambdamagic.jobs.history import GRAPH_MODE, History, JobNote
 from lambdamagic.jobs.job import new_job_id
 from lambdamagic.runs.spec import budget_of
 from lambdamagic.runs.variables import names_of, values_of
 from lambdamagic.runs.walks_run import WalksRun
 from lambdamagic.runs.walks_work import GraphCode, WalksWork, Writer, new_work, read_work
-
-#: The mode by which the history knows a graph that runs in walks.
-MODE = "walks"
 
 
 class GraphJob:
@@ -43,7 +40,9 @@ class GraphJob:
         launcher, work, place = self._launcher, self._work, self._launcher.place()
         target = place.target
         target.prepare_events(work.function.name)
-        note = JobNote(work.job_id, work.label, MODE, self._where, len(work.structure.needs), work.started_at, work.key)
+        note = JobNote(
+            work.job_id, work.label, GRAPH_MODE, self._where, len(work.structure.needs), work.started_at, work.key
+        )
         listeners = Listeners()
         for each in launcher.listeners:
             listeners.add(each)

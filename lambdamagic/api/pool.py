@@ -11,9 +11,10 @@ from typing import Any, Literal, NoReturn, TypeVar
 from lambdamagic.api.async_results import AsyncResult, MapResult, ResultIterator
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.api.launcher import CallStyle, name_of
-from lambdamagic.api.pulled_map import LOOK_AHEAD, PulledMap, snapshot
+from lambdamagic.api.pulled_map import PulledMap, snapshot
 from lambdamagic.codec.failures import RemoteCodeError
 from lambdamagic.errors import InvocationError
+from lambdamagic.runs.sources import LOOK_AHEAD
 from lambdamagic.runs.tasks import Outcomes, TaskStream
 
 _T = TypeVar("_T")

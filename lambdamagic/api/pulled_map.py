@@ -16,15 +16,12 @@ from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival
 from lambdamagic.jobs.outcomes import Failure
 from lambdamagic.runs.handle import Run
-from lambdamagic.runs.sources import ChunkedItems, Sizing
+from lambdamagic.runs.sources import LOOK_AHEAD, ChunkedItems, Sizing
 from lambdamagic.runs.spec import RunRequest
 from lambdamagic.runs.tasks import Outcomes, exception_of
 from lambdamagic.worker.stays import Staying
 
 _O = TypeVar("_O", bound=Outcomes)
-
-#: How many items of an iterable without a length are sent ahead of the results that were taken.
-LOOK_AHEAD = 10_000
 
 
 class PulledMap(Generic[_O]):

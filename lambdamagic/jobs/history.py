@@ -36,6 +36,8 @@ _LABEL_MAX = 200  # characters, in a line
 
 #: The mode of what was billed outside of jobs.
 NO_JOB = "none"
+#: The mode by which the history knows a graph that runs in walks.
+GRAPH_MODE = "walks"
 
 
 @dataclass
@@ -45,7 +47,7 @@ class JobNote:
     Attributes:
         job_id: Its id.
         label: A short name of the job, for a person.
-        mode: `sync`, `event` or `trigger`.
+        mode: `sync`, `event`, `trigger`, or GRAPH_MODE.
         where: The settings that find it again (target, function, its size, bucket, region, ...). No secret.
         task_count: How many tasks there were; None when that was not known.
         started_at: Seconds since the epoch.
@@ -66,6 +68,11 @@ class JobNote:
     sent: list[str] = field(default_factory=list)
     ended: dict[str, Any] = field(default_factory=dict)
     client_pid: int = 0
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether it is a graph that runs in Lambda without its client."""
+        return self.mode == GRAPH_MODE
 
     @property
     def state(self) -> str:

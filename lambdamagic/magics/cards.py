@@ -9,11 +9,10 @@ from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdamagic.appearance import AS_TEXT
 from lambdamagic.clock import Clock
-from lambdamagic.deploy.function_logs import FunctionLogs
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.events import JobQueued
 from lambdamagic.jobs.job import Arrival, JobSpec
@@ -37,6 +36,9 @@ from lambdamagic.widgets.actions import Actions
 from lambdamagic.widgets.notebook import CardView, DisplayPlace, HeadlessView, WidgetView
 from lambdamagic.widgets.progress import Progress, ProgressListener
 from lambdamagic.widgets.showing import DELAY_S, Front, Gate, NoView, Showing, View, choose_view, front_of
+
+if TYPE_CHECKING:
+    from lambdamagic.deploy.function_logs import FunctionLogs
 
 #: What a job waits for that is the first of its kernel.
 STARTING = "starting the embedded Lambda …"

@@ -10,7 +10,6 @@ from IPython.core.error import UsageError
 
 from lambdamagic.appearance import SIGNS
 from lambdamagic.config import SPECS
-from lambdamagic.magics.job_history import history_table
 from lambdamagic.magics.record import JobRecord
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.tables import Table
@@ -104,6 +103,8 @@ class Lines:
         if words not in ([], ["--all"]):
             raise UsageError(f"%lambda jobs takes only --all, not {' '.join(words)!r}")
         if words:
+            from lambdamagic.magics.job_history import history_table
+
             return history_table(self._session)
         now = time.time()
         rows = [_row(record, now) for record in self._session.history]

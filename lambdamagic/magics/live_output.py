@@ -11,12 +11,15 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lambdamagic.clock import SystemClock
-from lambdamagic.deploy.function_logs import FunctionLogs, LogLine
 from lambdamagic.errors import FunctionMissingError
 from lambdamagic.protocol.joblog import DISPLAYS_BEGIN, DISPLAYS_END, JOB_LINE
 from lambdamagic.widgets.actions import OutputLog
+
+if TYPE_CHECKING:
+    from lambdamagic.deploy.function_logs import FunctionLogs, LogLine
 
 #: A job that brings answers needs no log.
 QUIET_S = 2.0

@@ -11,7 +11,6 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from lambdamagic.api.pulled_map import LOOK_AHEAD
 from lambdamagic.capture import CallablePlan, plan_callable
 from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.config import ResolvedSettings
@@ -35,7 +34,7 @@ from lambdamagic.magics.setup_cell import setup_note, with_setup
 from lambdamagic.runs.files_along import found, saved
 from lambdamagic.runs.map_work import MapWork, Repeatable
 from lambdamagic.runs.opened import Place
-from lambdamagic.runs.sources import ChunkedItems, Encode, Sizing
+from lambdamagic.runs.sources import LOOK_AHEAD, ChunkedItems, Encode, Sizing
 from lambdamagic.runs.spec import RunRequest
 from lambdamagic.runs.stored import StoredWork
 from lambdamagic.runs.tasks import TaskTable, memo_of

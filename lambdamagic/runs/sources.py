@@ -19,6 +19,8 @@ from lambdamagic.jobs.chunks import Pace, chunk_size
 from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.protocol.manifest import BLOCK_TASKS
 
+#: How many items of an iterable without a length are sent ahead of the results that were taken.
+LOOK_AHEAD = 10_000
 #: Encodes some items, the first of which has the given number; runs in the invoking thread.
 Encode = Callable[[Sequence[Any], int], Frames]
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
-from lambdamagic.deploy.function_logs import FunctionLogs
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol.holdings import Holdings
 from lambdamagic.transports.transport import Transport
+
+if TYPE_CHECKING:
+    from lambdamagic.deploy.function_logs import FunctionLogs
 
 
 @dataclass(frozen=True)
