@@ -8,7 +8,6 @@ read. Every index is signed with a secret of this user's: who can only write to 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import sys
 import threading
@@ -62,13 +61,15 @@ def _versions(modules: frozenset[str]) -> dict[str, str]:
             continue
         told = getattr(sys.modules.get(name), "__version__", None)
         if not isinstance(told, str):
-            told = next((_version(each) for each in importlib.metadata.packages_distributions().get(name, ())), "")
+            told = _version_by_metadata(name)
         found[name] = told
     return found
 
 
-def _version(distribution: str) -> str:
-    return importlib.metadata.version(distribution)
+def _version_by_metadata(package: str) -> str:
+    from importlib import metadata
+
+    return next((metadata.version(each) for each in metadata.packages_distributions().get(package, ())), "")
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lambdamagic.config import ResolvedSettings
-from lambdamagic.deploy.installed import distributions_of
-from lambdamagic.deploy.parity import Strictness, check_parity
 from lambdamagic.errors import ConfigError, ParityError
 from lambdamagic.jobs.budget import Budget
 from lambdamagic.jobs.delivery import answer_bound_s
@@ -28,6 +26,9 @@ from lambdamagic.runs.durable import Keep, make_durable
 from lambdamagic.runs.variables import names_of, values_of
 from lambdamagic.storage.requests import PROCESS, RequestMeter, paid_by, payer
 from lambdamagic.targets.target import FunctionWish, Target
+
+if TYPE_CHECKING:
+    from lambdamagic.deploy.parity import Strictness
 from lambdamagic.transports.open_files import room_for
 
 _MAP_LOSSES = 4
@@ -80,6 +81,9 @@ def fitting_function(resolved: ResolvedSettings, target: Target, program: Progra
 
 
 def _check_parity(function: FunctionRef, target: Target, program: Program, strictness: Strictness) -> None:
+    from lambdamagic.deploy.installed import distributions_of  # reads the packages' metadata: `%load_ext` need not
+    from lambdamagic.deploy.parity import check_parity
+
     holdings = function.holdings
     if holdings is None and distributions_of(program.imports):
         holdings = target.ask_holdings(function)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import reprlib
 import threading
@@ -220,6 +219,8 @@ class TaskTable(Outcomes):
             states: How far each task is, in words.
             seconds: How long each ran.
         """
+        import csv
+
         written = io.StringIO()
         writer = csv.writer(written)
         writer.writerow(("task", "state", "seconds", "argument", "result", "error"))
