@@ -18,11 +18,9 @@ from traitlets import Any as AnyTrait
 from lambdamagic.config import DEFAULTS, SPECS
 from lambdamagic.config.fields import Spec, Value
 from lambdamagic.errors import CaptureError
-from lambdamagic.magics.cell import CellRun
 from lambdamagic.magics.completion import matcher
 from lambdamagic.magics.lab import LabLink
 from lambdamagic.magics.lines import Lines
-from lambdamagic.magics.mapping import MapRun
 from lambdamagic.magics.parse.arguments import (
     PrintHelp,
     choice,
@@ -35,7 +33,6 @@ from lambdamagic.magics.parse.arguments import (
 from lambdamagic.magics.refusal import WaitingCells
 from lambdamagic.magics.remote_errors import shown_short
 from lambdamagic.magics.session import Session
-from lambdamagic.magics.setup_cell import define
 
 
 def _tokens(line: str) -> list[str]:
@@ -124,6 +121,8 @@ class LambdaMagics(_Settings):
             print(help_text)  # noqa: T201  # help is what was asked for
             return None
         with shown_short(self.shell):
+            from lambdamagic.magics.cell import CellRun  # with all that a cell needs, at the first one
+
             run = CellRun(self.session, self.session.settings(overrides(arguments)), arguments)
             return run.run(f"%%lambda {line}".rstrip(), cell)
 
@@ -161,6 +160,8 @@ class LambdaMagics(_Settings):
             print(help_text)  # noqa: T201  # help is what was asked for
             return None
         with shown_short(self.shell):
+            from lambdamagic.magics.mapping import MapRun
+
             run = MapRun(self.session, self.session.settings(overrides(arguments)), arguments)
             if cell is None:
                 results = run.over_callable(text.rstrip("; "))
@@ -188,6 +189,8 @@ class LambdaMagics(_Settings):
         """
         __tracebackhide__ = True
         with shown_short(self.shell):
+            from lambdamagic.magics.setup_cell import define
+
             define(self.session, line, cell)
 
     def close(self) -> None:
