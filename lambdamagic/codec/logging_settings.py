@@ -33,9 +33,14 @@ def take(logging: Any) -> dict[str, Any]:
 
 
 def _loggers(logging: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the root and those of which something was set: few of hundreds, and each cell looks at them all."""
     yield "", logging.root
+    made = logging.Logger
     for name, logger in list(logging.root.manager.loggerDict.items()):
-        if isinstance(logger, logging.Logger) and name.partition(".")[0] not in _TOOLS:
+        is_set = isinstance(logger, made) and (
+            logger.level or logger.handlers or logger.disabled or not logger.propagate
+        )
+        if is_set and name.partition(".")[0] not in _TOOLS:
             yield name, logger
 
 

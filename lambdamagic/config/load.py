@@ -159,8 +159,8 @@ def covalent_section(*, cwd: Path | None = None, environ: Mapping[str, str] | No
 
 def _environment_layer(environ: Mapping[str, str]) -> _Layer:
     values = {}
-    for name, value in environ.items():
-        if not name.startswith(ENV_PREFIX) or not value:
+    for name in environ:
+        if not name.startswith(ENV_PREFIX) or not (value := environ[name]):
             continue
         setting = name.removeprefix(ENV_PREFIX).lower()
         if setting in SPECS or did_you_mean(setting, [*SPECS], cutoff=0.8):

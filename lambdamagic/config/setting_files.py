@@ -36,8 +36,7 @@ def project_file(cwd: Path) -> tuple[Path, dict[str, Any]] | None:
     Raises:
         ConfigError: a pyproject.toml on the way is broken.
     """
-    for folder in (cwd, *cwd.parents):
-        path = folder / "pyproject.toml"
+    for path in _candidates(cwd):
         content = read_toml(path)
         tool = content.get("tool") if content else None
         if isinstance(tool, dict) and "lambdamagic" in tool:
@@ -46,6 +45,11 @@ def project_file(cwd: Path) -> tuple[Path, dict[str, Any]] | None:
                 raise ConfigError(f"{path}: tool.lambdamagic must be a table: write [tool.lambdamagic]")
             return path, table
     return None
+
+
+@functools.lru_cache(maxsize=4)  # each cell looks through all of them
+def _candidates(cwd: Path) -> tuple[Path, ...]:
+    return tuple(folder / "pyproject.toml" for folder in (cwd, *cwd.parents))
 
 
 def read_toml(path: Path) -> dict[str, Any] | None:

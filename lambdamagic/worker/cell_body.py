@@ -17,6 +17,7 @@ from lambdamagic.worker import written_files
 from lambdamagic.worker.displays import mime_bundle
 from lambdamagic.worker.execution import CellSurroundings, run_code
 from lambdamagic.worker.program import OWN_NAMES, LoadedProgram
+from lambdamagic.worker.this_environment import raw_environment
 from lambdamagic.worker.watchdog import Interrupted
 
 #: No code relies on the earlier values of these.
@@ -59,7 +60,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         process_settings.give(sent)
         before = {**own, **sent}
         live = environment.show_live()
-        environ, path, scope = dict(os.environ), list(sys.path), dict(vars(builtins))
+        environ, path, scope = raw_environment().copy(), list(sys.path), dict(vars(builtins))
         try:
             if error is None:
                 try:
@@ -78,8 +79,10 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         changed = process_settings.changed(before, uses)
         changed = process_settings.those_that_can(changed, lambda value: can_travel(program.home, value))
         of_cells = header.get("settings", {}).get("environment", {})
-        if environ != os.environ and (variables := process_settings.environment_changes(environ, of_cells)):
-            changed["environment"] = variables
+        if environ != raw_environment():
+            decoded = {os.fsdecode(name): os.fsdecode(value) for name, value in environ.items()}
+            if variables := process_settings.environment_changes(decoded, of_cells):
+                changed["environment"] = variables
         if path != sys.path and (entries := process_settings.path_changes(path)):
             changed["path"] = entries
         program.own.note_builtins(scope)

@@ -27,6 +27,7 @@ from lambdamagic.worker.program import LoadedProgram, builtins_of_a_cell
 from lambdamagic.worker.recorder import CapturedStreams, Outputs
 from lambdamagic.worker.setup_code import SetupCode
 from lambdamagic.worker.shell import RemoteShell
+from lambdamagic.worker.this_environment import raw_environment
 
 #: Frames of these files at the top of a traceback are ours.
 INTERNAL = (
@@ -72,12 +73,6 @@ def _interpreter_kept() -> Iterator[None]:
             sys.setrecursionlimit(depth)
 
 
-def _environ() -> dict[bytes, bytes]:
-    """Return the process's variables as they are kept; decoding them takes longer than a trivial task."""
-    kept: dict[bytes, bytes] = os.environb._data  # type: ignore[attr-defined]  # in all Pythons so far
-    return kept
-
-
 def _restore_environ(before: dict[bytes, bytes]) -> None:
     os.environb.clear()
     os.environb.update(before)
@@ -118,7 +113,7 @@ class CellSurroundings:
         root = logging.getLogger()
         # The runtime's own handler writes to the function's log; a notebook shows warnings in the cell.
         handlers, root.handlers, level = root.handlers, [], root.level
-        environ, path = _environ().copy(), list(sys.path)
+        environ, path = raw_environment().copy(), list(sys.path)
         try:
             with (
                 self._program.current(),
@@ -140,7 +135,7 @@ class CellSurroundings:
             root.setLevel(level)
             os.chdir("/")  # no file of the job is held; the next one enters its own folder
             sys.path[:] = path
-            if _environ() != environ:
+            if raw_environment() != environ:
                 _restore_environ(environ)
 
     def set_up(self) -> list[ErrorRecord] | None:
