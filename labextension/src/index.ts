@@ -11,7 +11,7 @@ import { drawBadges } from './badges';
 import { lambdaIcon } from './icon';
 import { hasOtherMagic, runsOnLambda, toggled } from './magicline';
 import { Notebooks } from './notebooks';
-import { askForMissed, drawButtons, drawLoading } from './outputs';
+import { askForMissed, drawButtons, drawLoading, makePlaces } from './outputs';
 import { JobsPanel } from './panel';
 import { readSettings } from './settings';
 import { StatusItem } from './status';
@@ -77,6 +77,7 @@ function activate(
         for (const [notebook, connection] of notebooks.all) {
           drawBadges(notebook, connection.model, settings.showBadges);
           drawButtons(notebook, connection);
+          makePlaces(notebook, connection);
           drawLoading(notebook, connection);
           askForMissed(notebook, connection);
         }

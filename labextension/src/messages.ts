@@ -1,5 +1,7 @@
 /** The messages between kernel and page. Examples that both are tested against: tests/fixtures/comm. */
 
+import { IOutput } from '@jupyterlab/nbformat';
+
 /** The comm's target, and the version of the messages that this page understands. */
 export const TARGET = 'lambdamagic.jobs';
 export const VERSION = 1;
@@ -45,6 +47,8 @@ export interface IJob {
   canAttach: boolean;
   /** The id of the widget's model that shows it; empty when none does. */
   view: string;
+  /** Whether its cell has ended, and the kernel keeps what followed the widget there. */
+  hasOutputs?: boolean;
 }
 
 /** All that this kernel ran since lambdamagic was loaded. */
@@ -96,6 +100,8 @@ export interface IResultMessage {
   kind: 'result';
   job: string;
   view: string;
+  /** What followed the widget in its cell; null where the kernel does not know. */
+  outputs?: IOutput[] | null;
   data: { [mimeType: string]: string };
 }
 

@@ -19,8 +19,8 @@ export interface IAsked {
   isRetried: boolean;
   /** Whether this page, and not another, asked for the table of its tasks. */
   isTableAsked: boolean;
-  /** Whether it was looked after whether the page has the job's result. */
-  isResultKept: boolean;
+  /** Whether it was looked after whether the page has the job's result: after the job's end, and after its cell's. */
+  looked: 'no' | 'job' | 'cell';
 }
 
 const NOTHING_ASKED: Readonly<IAsked> = {
@@ -30,7 +30,7 @@ const NOTHING_ASKED: Readonly<IAsked> = {
   note: '',
   isRetried: false,
   isTableAsked: false,
-  isResultKept: false
+  looked: 'no'
 };
 const NO_SESSION: ISession = { jobs: 0, costUsd: 0, isBilled: false, isAtLeast: false };
 
@@ -129,6 +129,11 @@ export class JobsModel {
     return job.hasTable && job.done + job.failed > 0 && !this.asked(job.id).isTableAsked;
   }
 
+  /** Whether a job ran already when this page came: what the kernel sent before is not there. */
+  isJoined(job: IJob): boolean {
+    return this._joined.has(job.id);
+  }
+
   job(id: string): IJob | undefined {
     return this._jobs.get(id);
   }
@@ -185,6 +190,8 @@ export class JobsModel {
   clear(): void {
     this._jobs.clear();
     this._asked.clear();
+    this._joined.clear();
+    this._isGreeted = false;
     this._session = NO_SESSION;
     this._clockDifference = null;
     this._isConnected = false;
@@ -204,6 +211,10 @@ export class JobsModel {
     if (whole) {
       this._jobs.clear();
     }
+    if (!this._isGreeted) {
+      jobs.filter(job => !isOver(job)).forEach(job => this._joined.add(job.id));
+      this._isGreeted = whole;
+    }
     for (const job of jobs) {
       this._jobs.set(job.id, job);
       const asked = this._asked.get(job.id);
@@ -219,6 +230,9 @@ export class JobsModel {
 
   private _jobs = new Map<string, IJob>();
   private _asked = new Map<string, IAsked>();
+  private _joined = new Set<string>();
+  /** Whether the kernel has sent all that it has. */
+  private _isGreeted = false;
   private _session = NO_SESSION;
   private _isConnected = false;
   private _problem = '';

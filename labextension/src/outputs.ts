@@ -1,6 +1,7 @@
 /** What the extension does in a notebook's outputs: a result's buttons, results that a page missed, jobs without a kernel. */
 
-import { Cell, ICodeCellModel } from '@jupyterlab/cells';
+import { Cell, CodeCell, ICodeCellModel } from '@jupyterlab/cells';
+import { IOutput } from '@jupyterlab/nbformat';
 import { NotebookPanel } from '@jupyterlab/notebook';
 
 import { JobsConnection } from './connection';
@@ -57,14 +58,16 @@ function button(text: string, act: () => void): HTMLButtonElement {
 export function askForMissed(panel: NotebookPanel, connection: JobsConnection): void {
   const model = connection.model;
   for (const job of model.jobs) {
-    if (isOver(job) && job.view && !model.asked(job.id).isResultKept) {
-      model.note(job.id, { isResultKept: true });
+    const looked = job.hasOutputs ? 'cell' : 'job';
+    const before = model.asked(job.id).looked;
+    if (isOver(job) && job.view && before !== 'cell' && before !== looked) {
+      model.note(job.id, { looked });
       askFor(panel, connection, job, MISSED_AFTER_MS);
     }
   }
 }
 
-/** The kernel has no result before the cell has read all that came, and answers nothing until then: so again, later. */
+/** The kernel has no result before the cell has ended, and answers nothing until then: so again, later. */
 function askFor(panel: NotebookPanel, connection: JobsConnection, job: IJob, afterMs: number): void {
   setTimeout(() => {
     if (!panel.isDisposed && widgets(panel, job.view).length > 0) {
@@ -77,12 +80,31 @@ function askFor(panel: NotebookPanel, connection: JobsConnection, job: IJob, aft
 }
 
 /**
+ * Make a place for the widgets of jobs that a page joined, and whose cells do not show them: the notebook was not
+ * saved before the page was reloaded.
+ */
+export function makePlaces(panel: NotebookPanel, { model }: JobsConnection): void {
+  for (const job of model.jobs) {
+    const cell = panel.content.widgets.find(each => each.model.id === job.cell);
+    if (isOver(job) || !job.view || !model.isJoined(job) || !(cell instanceof CodeCell)) {
+      continue;
+    }
+    // A cell that this page runs itself has a future.
+    if (!cell.outputArea.future && places(cell, job.view).length === 0) {
+      const data = { [WIDGET]: { version_major: 2, version_minor: 0, model_id: job.view }, 'text/plain': LOADING };
+      cell.model.trusted = true; // as of a cell that a page runs: nothing else is left in it
+      cell.model.outputs.fromJSON([{ output_type: 'display_data', data, metadata: {} }]);
+    }
+  }
+}
+
+/**
  * Say how far jobs are whose widgets a page that was reloaded cannot load: a busy kernel does not list its
  * widgets, but continues to send its jobs.
  */
 export function drawLoading(panel: NotebookPanel, { model }: JobsConnection): void {
   for (const job of model.jobs) {
-    if (isOver(job) || !job.view) {
+    if (!job.view) {
       continue;
     }
     for (const cell of showing(panel, job.view)) {
@@ -99,10 +121,19 @@ export function drawLoading(panel: NotebookPanel, { model }: JobsConnection): vo
   }
 }
 
-/** Put a result that has come into the place of its job's widget. */
-export function putResult(panel: NotebookPanel, { view, data }: IResultMessage): void {
-  for (const [outputs, place] of widgets(panel, view)) {
-    outputs.set(place, { output_type: 'display_data', data, metadata: {} });
+/** Put a result that has come into the place of its job's widget, and what followed that below it. */
+export function putResult(panel: NotebookPanel, { view, data, outputs: after }: IResultMessage): void {
+  const shown: IOutput = { output_type: 'display_data', data, metadata: {} };
+  for (const cell of showing(panel, view)) {
+    const model = cell.model as ICodeCellModel;
+    const [outputs, place] = places(cell, view)[0]!;
+    if (!after) {
+      outputs.set(place, shown);
+      continue;
+    }
+    outputs.fromJSON([...outputs.toJSON().slice(0, place), shown, ...after]);
+    const count = after.map(each => each.execution_count as number | undefined).find(each => each);
+    model.executionCount = count ?? model.executionCount;
   }
 }
 

@@ -49,6 +49,17 @@ test('every example of a kernel message is one', () => {
   assert.ok(!isFromKernel(null));
 });
 
+test('a page has joined the jobs that run when it comes, not those that begin later', () => {
+  const model = new JobsModel();
+  model.take({ ...running(), whole: false }, 0);
+  model.take(running(), 0);
+  assert.ok(model.isJoined(model.jobs[0]!));
+  model.clear();
+  model.take({ ...running(), jobs: [] }, 0);
+  model.take({ ...running(), whole: false }, 0);
+  assert.ok(!model.isJoined(model.jobs[0]!));
+});
+
 test('every kind of message that a page sends has an example', () => {
   const kinds: ToKernel['kind'][] = ['hello', 'logs', 'cancel', 'retry', 'table', 'result'];
   assert.deepEqual(

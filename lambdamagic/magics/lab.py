@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdamagic.events import EVERY_JOB
 from lambdamagic.jobs.engine import find_job
+from lambdamagic.magics.cell_outputs import CellOutputs
 from lambdamagic.widgets.panel import TARGET, JobsPanel
 from lambdamagic.widgets.showing import front_of
 
@@ -25,6 +26,8 @@ class LabLink:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._panel: JobsPanel | None = None
+        self._outputs = CellOutputs(session.shell)
+        self._is_in_cell = False
 
     def open(self) -> None:
         """Open the comm and follow all jobs from now on."""
@@ -35,20 +38,37 @@ class LabLink:
 
         self._panel = panel = JobsPanel(self)
         self._stop_listening = EVERY_JOB.add(panel)
-        self._session.shelf.on_opened = panel.touch
+        self._session.shelf.on_opened = self._view_opened
         shell.events.register("pre_run_cell", self._cell_begins)
+        shell.events.register("post_run_cell", self._cell_ended)
         panel.connect(comm.create_comm(target_name=TARGET))
 
     def close(self) -> None:
         """Undo `open`. Idempotent."""
         panel, self._panel = self._panel, None
         if panel is not None:
+            self._session.shelf.on_opened = lambda job_id, is_blocking: None
             self._session.shell.events.unregister("pre_run_cell", self._cell_begins)
+            self._session.shell.events.unregister("post_run_cell", self._cell_ended)
+            self._outputs.end(None)
             self._stop_listening()
             panel.close()
 
     def _cell_begins(self, info: Any) -> None:
         self._session.cell = getattr(info, "cell_id", None) or ""
+        self._is_in_cell = True
+
+    def _view_opened(self, job_id: str, is_blocking: bool) -> None:
+        if is_blocking and self._is_in_cell:
+            self._outputs.begin(job_id)
+        if self._panel is not None:
+            self._panel.touch(job_id)
+
+    def _cell_ended(self, result: Any) -> None:
+        self._is_in_cell = False
+        for job_id in self._outputs.end(result.error_before_exec or result.error_in_exec):
+            if self._panel is not None:
+                self._panel.touch(job_id)
 
     def cell_of(self, job_id: str) -> str:
         """Return the id of the cell that a job belongs to; a program's jobs belong to the one that runs."""
@@ -109,8 +129,12 @@ class LabLink:
         return self._session.shelf.model_of(job_id)
 
     def result_of(self, job_id: str) -> dict[str, str] | None:
-        """Return the MIME bundle that took a job's widget's place, if it is kept."""
-        return self._session.shelf.result_of(job_id)
+        """Return the MIME bundle that took a job's widget's place, if it is kept; None while its cell runs."""
+        return None if self._outputs.is_recording(job_id) else self._session.shelf.result_of(job_id)
+
+    def outputs_of(self, job_id: str) -> list[dict[str, Any]] | None:
+        """Return what followed a job's widget in its cell; None while that runs, or where it is not known."""
+        return self._outputs.of(job_id)
 
     def _map_of(self, job_id: str) -> RanMap | None:
         kept = self._kept(job_id)

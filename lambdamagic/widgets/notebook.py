@@ -50,23 +50,23 @@ class Shelf:
     there for JupyterLab's extension, which puts them in its place. Thread-safe.
 
     Attributes:
-        on_opened: Called with the id of each job whose widget has been opened.
+        on_opened: Called with the id of each job whose widget has been opened, and whether a cell waits for it.
     """
 
     def __init__(self) -> None:
-        self.on_opened: Callable[[str], None] = lambda job_id: None
+        self.on_opened: Callable[[str, bool], None] = lambda job_id, is_blocking: None
         self._lock = threading.Lock()
         self._widget: JobWidget | None = None
         self._models: OrderedDict[str, str] = OrderedDict()
         self._results: dict[str, dict[str, str]] = {}
 
-    def opened(self, job_id: str, model_id: str) -> None:
+    def opened(self, job_id: str, model_id: str, *, is_blocking: bool = False) -> None:
         """Note which widget shows a job."""
         with self._lock:
             self._models[job_id] = model_id
             while len(self._models) > _RESULTS:
                 self._results.pop(self._models.popitem(last=False)[0], None)
-        self.on_opened(job_id)
+        self.on_opened(job_id, is_blocking)
 
     def ended(self, job_id: str, widget: JobWidget | None, bundle: dict[str, str]) -> None:
         """Keep a job's result, and its widget, for which the one before is closed."""
@@ -179,7 +179,7 @@ class WidgetView:
                 "text/plain": text.line(progress, now),
             }
             self._place.show(bundle)
-            self._shelf.opened(progress.job_id, self._widget.model_id)
+            self._shelf.opened(progress.job_id, self._widget.model_id, is_blocking=self._actions.is_blocking)
         self._widget.update(progress, now)
 
     def close(self, progress: Progress, now: float) -> None:

@@ -85,7 +85,10 @@ class Jobs(Protocol):
         """Return the id of the widget that shows it; empty when none does."""
 
     def result_of(self, job_id: str) -> dict[str, str] | None:
-        """Return the MIME bundle that took its widget's place, if it is kept."""
+        """Return the MIME bundle that took its widget's place, if it is kept; None while its cell runs."""
+
+    def outputs_of(self, job_id: str) -> list[dict[str, Any]] | None:
+        """Return what followed its widget in its cell, in nbformat; None while the cell runs, or if not known."""
 
 
 @dataclass
@@ -236,7 +239,8 @@ class JobsPanel:
             case "result":
                 bundle = self._jobs.result_of(job_id)
                 if bundle is not None:
-                    self._send({"kind": "result", "job": job_id, "view": self._jobs.view_of(job_id), "data": bundle})
+                    place = {"view": self._jobs.view_of(job_id), "outputs": self._jobs.outputs_of(job_id)}
+                    self._send({"kind": "result", "job": job_id, **place, "data": bundle})
 
     def _refuse(self, what: str, job_id: str, reason: str) -> None:
         self._send({"kind": "refused", "to": what, "job": job_id, "reason": reason})
@@ -301,6 +305,7 @@ class JobsPanel:
             "hasTable": jobs.has_table(job_id),
             "canAttach": jobs.can_attach(job_id),
             "view": jobs.view_of(job_id),
+            "hasOutputs": jobs.outputs_of(job_id) is not None,
         }
 
     def _send(self, message: dict[str, Any]) -> None:

@@ -225,6 +225,45 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
     keep(page, "cancelled")
 
 
+@pytest.mark.skipif(not is_installed(), reason="the extension is not built")
+def test_a_page_that_is_reloaded_shows_all_that_the_cell_shows_at_its_end(
+    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """What Lambda printed and displayed, what follows a job in its cell, value and error; saved before or not."""
+    gate = Gate()
+    body = f"print('first epoch')\n{gate.code}\ndisplay({{'loss': 0.5}})\nprint('last epoch')\n6 * 7"
+    mapped = "xs = %lambda_map --chunksize 1 held range(2)\nprint('got', xs)\nxs[1] / 0"
+    held = f"def held(n):\n    if n:\n        {gate.code}\n    return n"
+    path = jupyterlab.write("reloaded.ipynb", f"%load_ext lambdamagic\n{held}", f"%%lambda\n{body}", mapped)
+    page = open_page(strict=False)
+    notebook = jupyterlab.open(page, path.name)
+    try:
+        notebook.run(0)
+        for cell, is_saved in ((1, False), (2, True)):
+            notebook.start(cell)
+            gate.reached()
+            page.locator(".lm-widget:has(.lm-state-running)").wait_for()
+            if is_saved:
+                notebook.save()
+            page.reload()
+            notebook.wait_until_known()
+            notebook.output(cell).get_by_text("The page was reloaded").wait_for()
+            gate.open()
+            notebook.wait_until_ready()
+            notebook.output(cell).locator(".lmr", has_text="done").wait_for()
+            notebook.save()
+        keep(page, "reloaded-outputs")
+    finally:
+        gate.close()
+    kinds = [output["output_type"] for output in _outputs(path, 1)]
+    assert kinds == ["display_data", "stream", "display_data", "stream", "execute_result"]
+    told = json.dumps(_outputs(path, 1))
+    assert all(text in told for text in ("first epoch", "{'loss': 0.5}", "last epoch", '"42"'))
+    after = _outputs(path, 2)
+    assert [output["output_type"] for output in after] == ["display_data", "stream", "error"]
+    assert (after[1]["text"], after[2]["ename"]) == (["got [0, 1]\n"], "ZeroDivisionError")
+
+
 def test_a_cell_waits_for_one_in_the_background(
     jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
