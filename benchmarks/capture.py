@@ -1,4 +1,4 @@
-"""What a cell costs before it is sent: planning and encoding, against their limits in milliseconds."""
+"""What a cell costs before it is sent: planning and encoding, as ratios to their limits in milliseconds."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def main() -> list[Limited]:
     ]
     for line in found:
         limit = LIMITS_MS[line.label]
-        sys.stdout.write(f"plan and encode, {line.label}: {line.taken_ms:.2f} ms of at most {limit:.1f}\n")
+        ratio = f"{line.taken_ms / limit:.2f} of the limit ({line.taken_ms:.2f} of {limit:.1f} ms)"
+        sys.stdout.write(f"plan and encode, {line.label}: {ratio}\n")
     return found
 
 

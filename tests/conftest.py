@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import locale
 import logging
 import os
@@ -48,13 +49,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _ByFolder(config, log)
 
 
+#: What a shell that a test starts puts there stays as long as the shell.
+_OF_IPYTHON = {"display", "get_ipython", "__IPYTHON__", "_"}
 _LOCALE = locale.setlocale(locale.LC_ALL)
 
 
 @pytest.fixture(autouse=True)
 def process_as_it_was() -> Iterator[None]:
-    """This process, which is also a notebook's, keeps no locale and no handler or level of logging of a test."""
+    """This process, which is also a notebook's, keeps no locale, logging or name in builtins of a test."""
+    scope = vars(builtins)
+    before = scope.copy()
     yield
+    for name in scope.keys() - before.keys() - _OF_IPYTHON:
+        del scope[name]
+    scope.update({name: value for name, value in before.items() if name not in _OF_IPYTHON})
     locale.setlocale(locale.LC_ALL, _LOCALE)
     root = logging.getLogger()
     root.handlers = [each for each in root.handlers if type(each).__module__.startswith("_pytest.")]

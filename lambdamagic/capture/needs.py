@@ -10,12 +10,11 @@ import builtins
 import difflib
 import linecache
 import sys
-from collections import ChainMap
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from importlib.util import resolve_name
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any, NamedTuple, cast
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
 
 from lambdamagic.capture import named_in_text
 from lambdamagic.capture.cell_code import Cell
@@ -27,6 +26,7 @@ from lambdamagic.capture.name_events import Define, Delete, Import, Read, StarIm
 from lambdamagic.capture.plan import CallablePlan, CapturedName
 from lambdamagic.capture.star import StarNames, star_names
 from lambdamagic.capture.summary import Summary, Transform, nested_summaries, summarize
+from lambdamagic.capture.user_builtins import with_builtins_of_the_user
 from lambdamagic.capture.withs import lines_that_do_not_swallow
 from lambdamagic.errors import CaptureError
 
@@ -36,32 +36,6 @@ MODULE_NAMES = frozenset(
     | {"__annotations__", "__path__", "__cached__", "__dict__", "__session__", "get_ipython"}
     | {"_exit_code"}  # bound by `!cmd`
 )
-
-
-def with_builtins_of_the_user(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the notebook's names, and those that the user has put into `builtins`."""
-    extra = {
-        name: value for name, value in vars(builtins).items() if name not in _BUILTINS and not _is_of_a_tool(value)
-    }
-    return ChainMap(cast("dict[str, Any]", namespace), extra) if extra else namespace
-
-
-#: Names of `builtins` that Python, `site` and IPython have put there.
-_BUILTINS = frozenset(
-    {name for name, value in vars(builtins).items() if isinstance(value, type | BuiltinFunctionType)}
-    | {"None", "True", "False", "Ellipsis", "NotImplemented", "__debug__", "_", "copyright", "credits", "license"}
-    | {"exit", "quit", "help", "open", "display", "get_ipython", "__IPYTHON__", "__pybind11_internals_v4__"}
-    | {"__doc__", "__loader__", "__name__", "__package__", "__spec__", "__build_class__", "runfile", "debugfile"}
-)
-
-
-def _is_of_a_tool(value: object) -> bool:
-    """Whether a debugger or IPython put it there for itself."""
-    module = getattr(value, "__module__", None) or type(value).__module__
-    return isinstance(module, str) and module.partition(".")[0] in _TOOLS
-
-
-_TOOLS = frozenset({"_pydev_bundle", "_pydevd_bundle", "pydevd", "debugpy", "IPython", "ipykernel"})
 
 
 class _Use(NamedTuple):
@@ -103,7 +77,7 @@ class Needs:
         transform: Transform,
         star: Callable[[StarImport, Path | None], StarNames] = star_names,
     ) -> None:
-        self._namespace = with_builtins_of_the_user(namespace)
+        self._globals, self._namespace = namespace, with_builtins_of_the_user(namespace)
         self._exclude = frozenset(exclude)
         self._hidden = hidden
         self._cell_dir = cell_dir
@@ -174,6 +148,8 @@ class Needs:
                         self._need(use, state)
         self._add_imports(self.totals, "imported by the cell")
         self._add_named_in_text(cell)
+        if self._namespace is not self._globals:
+            self._add_from_builtins(cell)
 
     def _add_named_in_text(self, cell: Cell) -> None:
         """Take what the cell may look up by text, as far as it is small: see `named_in_text`."""
@@ -197,6 +173,13 @@ class Needs:
                 self._need(_Use(name, why or "named in a text", False, 0), State(0, 0))
             else:
                 self._too_large.add(name)
+
+    def _add_from_builtins(self, cell: Cell) -> None:
+        """Take the user's names in `builtins` that the cell mentions as attributes: `builtins.name`."""
+        for name in named_in_text.names_used(cell.code) - self._globals.keys():
+            if name in self._namespace and name not in self._captured and name not in self.totals.stores:
+                self._optional.add(name)
+                self._need(_Use(name, "it is in builtins", False, 0), State(0, 0))
 
     def _can_bind_anything(self, cell: Cell) -> bool:
         """Whether something in the cell may bind names that no analysis sees."""
@@ -275,6 +258,8 @@ class Needs:
         name = use.name
         if name not in self._namespace or name in self._exclude or name in self._hidden or name in MODULE_NAMES:
             return False
+        if use.deleting and name not in self._globals:
+            return False  # it is in builtins, which `del` does not look at
         old = self._captured.get(name)
         if old is None or (old.deleting and not use.deleting):
             line = use.line if old is None else min(old.line, use.line)

@@ -22,7 +22,7 @@ from lambdamagic.codec.frames import Frames, Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_places import Place
 from lambdamagic.codec.module_places import label as label_of_place
-from lambdamagic.codec.module_state import OwnChanges, Received, bring_back, silenced
+from lambdamagic.codec.module_state import OwnChanges, Received, bring_back, name_in_builtins, silenced
 from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, first_that_can
 from lambdamagic.codec.placeholder import Placeholder, stand_in
 from lambdamagic.codec.reducers import as_reference
@@ -138,7 +138,7 @@ def write_answer(
         writer.add("own", label_of_place(place), (place, now))
     writer.lost += [Lost(what, kind, reason, "", "kept") for what, kind, reason in modules.kept]
     given: dict[str, Any] = {"settings": dict(settings)} if settings else {}
-    if modules.imported:
+    if modules.imported or modules.unset:
         given |= {"imported": modules.imported, "unset": modules.unset if mutations else []}
     frames = writer.write(
         {**given, "deleted": deleted, "unreturned": [_label(item, captured) for item in dirty + replaced]}
@@ -299,6 +299,14 @@ class Effects:
     unset: list[Place]
     _updates: list[Any]
     _home: Home
+
+    def take_builtins(self) -> tuple[dict[str, Any], list[str]]:
+        """Return what the cell put into `builtins`, and took away there; it is not applied then."""
+        put = {name: value for place, value in self.own if (name := name_in_builtins(place))}
+        gone = [name for place in self.unset if (name := name_in_builtins(place))]
+        self.own = [each for each in self.own if not name_in_builtins(each[0])]
+        self.unset = [place for place in self.unset if not name_in_builtins(place)]
+        return put, gone
 
     def apply_in_place(self) -> list[str]:
         """Change the notebook's objects as the cell changed them; return what could not be changed, as sentences."""

@@ -128,7 +128,8 @@ class Received:
         self._home = home
         self._kept: list[tuple[Place, str, str]] = []
         self._before: dict[str, dict[Place, tuple[Any, bytes]]] = {}
-        self._builtins: list[tuple[Place, Any]] = []
+        self._builtins = OwnChanges()
+        self._same_builtins: list[tuple[Place, Any]] = []
         self.values: list[Any] = []
 
     def expect(self, loaded: Iterable[str]) -> None:
@@ -177,13 +178,19 @@ class Received:
             if name in sys.modules:
                 self._before[name] = self._pictures(sys.modules[name], known)
 
-    def note_builtins(self, before: Mapping[str, Any]) -> None:
-        """Take note of names that the cell has put into `builtins`, while they are there."""
-        self._builtins = [
-            (("builtins", ("attribute", name)), value)
-            for name, value in vars(builtins).items()
-            if name != "_" and name not in before  # another `len` breaks whatever process it is in
-        ]
+    def note_builtins(self, before: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+        """Take note of what the cell did to `builtins`, while that is there.
+
+        Args:
+            before: What the cell found there.
+            sent: Those of it that are the user's. Another `len` would break whatever process it is in.
+        """
+        now = {name: value for name, value in vars(builtins).items() if name in sent or name not in before}
+        for name, value in now.items():
+            is_same = name in sent and sent[name] is value
+            if name != "_" and name[:2] != "__":
+                (self._same_builtins if is_same else self._builtins.entries).append((_in_builtins(name), value))
+        self._builtins.unset = [_in_builtins(name) for name in sent if name not in now]
 
     def _pictures(self, module: types.ModuleType, known: Collection[int]) -> dict[Place, tuple[Any, bytes]]:
         return {
@@ -211,7 +218,8 @@ class Received:
         Args:
             gone: The `id` of objects that travel back under a new identity.
         """
-        found = OwnChanges(imported=sorted(self._before), entries=[*self._builtins])
+        entries = [*self._builtins.entries, *(each for each in self._same_builtins if id(each[1]) in gone)]
+        found = OwnChanges(entries, [*self._builtins.unset], sorted(self._before))
         for name, before in self._before.items():
             module = sys.modules.get(name)
             now = dict(places(module)) if type(module) is types.ModuleType else {}
@@ -234,6 +242,15 @@ class Received:
 
 class _Nothing:
     """What stood at a place that is new."""
+
+
+def _in_builtins(name: str) -> Place:
+    return "builtins", ("attribute", name)
+
+
+def name_in_builtins(place: Place) -> str:
+    """Return the name of a place in `builtins`; empty for any other place."""
+    return str(place[1][1]) if place[0] == "builtins" else ""
 
 
 def _exists(place: Place) -> bool:

@@ -214,7 +214,7 @@ class _Attempt:
         self.encoder.dump(header)
         if not self.primed:  # what is read before has them as they were, and changes them
             self._dump_modules(own)
-        values = [self.home.namespace[name] for name in plan.captured if name in self.home.namespace]
+        values = [self._value(name) for name in plan.captured]
         self.encoder.keep_shared_memory(values)
         self.encoder.refer_to_modules(values)
         scopes = self.encoder.refer_to_scopes(values)
@@ -286,7 +286,8 @@ class _Attempt:
 
     def _dump_name(self, name: str, value: Any, reason: str) -> None:
         self.encoder.dump(("next", name))  # for who has to say what could not be read
-        size = self._dump(name, value, ("names", {name: as_reference(value)}))
+        kind = "names" if name in self.home.namespace else "builtins"
+        size = self._dump(name, value, (kind, {name: as_reference(value)}))
         self.values[name] = value
         self.names.append(ShippedName(name, type(value).__name__, size, reason))
 
@@ -310,7 +311,7 @@ class _Attempt:
             added.append(more)
             for name, captured in more.captured.items():
                 if name not in self.values:
-                    self._dump_name(name, self.home.namespace[name], f"{captured.reason}, found inside a value")
+                    self._dump_name(name, self._value(name), f"{captured.reason}, found inside a value")
         sources = {file: text for each in added for file, text in each.sources.items()}
         submodules = sorted({name for each in added for name in each.submodules})
         if sources or submodules:

@@ -38,6 +38,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
     tracker = Tracker(
         [
             *(value for name, value in program.captured.items() if name not in header["deleted_only"]),
+            *program.builtins.values(),
             *program.own.values,
             *logging_settings.handlers_in(header.get("settings", {}).get("logging", {})),
         ],
@@ -61,12 +62,13 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         before = {**own, **sent}
         live = environment.show_live()
         environ, path, scope = raw_environment().copy(), list(sys.path), dict(vars(builtins))
+        kept = {name: value for name, value in scope.items() if name not in program.builtins}
         try:
             if error is None:
                 try:
                     run_code(header["code"], namespace)
                 finally:  # what follows needs the builtins that the cell found; it looks none up before it has them
-                    builtins.__dict__.update(scope)
+                    builtins.__dict__.update(kept)
             if error is None and header["value_name"]:
                 value = namespace.pop(header["value_name"], NO_VALUE)
         except Interrupted:
@@ -85,7 +87,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
                 changed["environment"] = variables
         if path != sys.path and (entries := process_settings.path_changes(path)):
             changed["path"] = entries
-        program.own.note_builtins(scope)
+        program.own.note_builtins(scope, program.builtins)
         environment.outputs.add_files(watched.entries(options.get("fetch", ())))
         process_settings.give({name: state for name, state in own.items() if name not in _STREAMS})
     with program.current():

@@ -119,7 +119,7 @@ class CellSurroundings:
                 self._program.current(),
                 CapturedStreams(self.outputs),
                 self._ipython,
-                builtins_of_a_cell(lambda: self._ipython.shell, self._display),
+                builtins_of_a_cell(lambda: self._ipython.shell, self._display, self._program.builtins),
                 warnings.catch_warnings(),
             ):
                 warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")

@@ -10,7 +10,7 @@ import linecache
 import sys
 import types
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lambdamagic.codec import module_state
@@ -58,6 +58,7 @@ class LoadedProgram:
     Attributes:
         header: What the client says of the code; see `capture`.
         captured: The captured names with the values that they arrived with.
+        builtins: Names that the user has put into `builtins`; they are there while code of the job runs.
         fn: The callable of a map; None for a cell.
         aliases: Shipped module files here, and where they are on the user's machine.
         tasks: How many tasks it has run here.
@@ -77,6 +78,7 @@ class LoadedProgram:
         self._stack = contextlib.ExitStack()
         self._sources: list[str] = []
         self.captured: dict[str, Any] = {}
+        self.builtins: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
         self.fn: Callable[..., Any] | None = None
         self.tasks = 0
@@ -146,6 +148,9 @@ class LoadedProgram:
                 self.temporary += [known[number] for number in part if number in known]
             elif kind == "kept":
                 self.own.note_kept(part)
+            elif kind == "builtins":
+                self.builtins.update({name: value for name, value in part.items() if name not in self.builtins})
+                part.clear()  # as below
             else:
                 new = {name: value for name, value in part.items() if not (adds and name in self.captured)}
                 self.captured.update(new)
@@ -178,6 +183,10 @@ class LoadedProgram:
         body = bytearray().join(cache.read(part) for part in before.answer_parts)
         frames = split_frames([FrameRef(size) for size in before.answer_sizes], memoryview(body))
         effects = read_answer(self.home, WithEarlier(InOrder(objects), answers), unpack_numbers(before.numbers), frames)
+        put, gone = effects.take_builtins()  # they are in force while code runs
+        self.builtins |= put
+        for name in gone:
+            self.builtins.pop(name, None)
         effects.apply_in_place()
         for name in effects.deleted:
             self._drop(name)
@@ -209,6 +218,7 @@ class LoadedProgram:
         end_threads_in(namespace)
         namespace.clear()
         self.captured.clear()
+        self.builtins.clear()
         self.header, self.fn, self.memo, self.pristine = {}, None, dict, {}
         self.shared.forget()
 
@@ -260,19 +270,20 @@ def _address(buffer: bytearray) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def builtins_of_a_cell(get_ipython: Callable[[], Any], display: Callable[..., None]) -> Iterator[None]:
-    """Offer `get_ipython` and `display` as builtins, as IPython does, so that the namespace stays the user's own."""
-    names: dict[str, Any] = {"get_ipython": get_ipython, "display": display, "__IPYTHON__": True}
-    before = {name: vars(builtins).get(name) for name in names}
-    vars(builtins).update(names)
+def builtins_of_a_cell(
+    get_ipython: Callable[[], Any], display: Callable[..., None], names: Mapping[str, Any]
+) -> Iterator[None]:
+    """Offer `get_ipython` and `display` as builtins, as IPython does, and the user's own, as the notebook does."""
+    scope = vars(builtins)
+    added = {**names, "get_ipython": get_ipython, "display": display, "__IPYTHON__": True}
+    before = {name: scope[name] for name in added if name in scope}
+    scope.update(added)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                vars(builtins).pop(name, None)
-            else:
-                vars(builtins)[name] = value
+        for name in added:
+            scope.pop(name, None)
+        scope.update(before)
 
 
 @contextlib.contextmanager

@@ -118,6 +118,52 @@ builtins.handy = lambda x: x + 1
 handy(2)
 ---
 del __import__('builtins').handy
+= names put into builtins are no globals
+import builtins
+builtins.handy = 5
+---
+sorted(k for k in globals() if k == 'handy'), sorted(k for k in dir() if k == 'handy'), handy, builtins.handy
+---
+del __import__('builtins').handy
+= names of builtins that the cell binds, replaces, changes and deletes
+import builtins
+builtins.one, builtins.two, builtins.three, builtins.four = 1, [2], 3, {4}
+---
+one = one + 10
+two.append(5)
+builtins.three = 'three'
+del builtins.four
+one, builtins.one, two, three
+---
+found = one, builtins.one, two, three, hasattr(builtins, 'four')
+del builtins.one, builtins.two, builtins.three
+found
+= a name of builtins cannot be deleted as a global
+import builtins
+builtins.handy = 5
+---
+try:
+    del handy
+except NameError as error:
+    what = str(error)
+what, handy
+---
+del builtins.handy
+= a name of builtins that a function deep inside data reads
+import builtins
+builtins.rate = 3
+class Deep:
+    def __init__(self, v): self.v = v
+    def __reduce__(self): return Deep, (self.v,)
+def times(x): return rate * x
+found = Deep([Deep([Deep([Deep([Deep([Deep([Deep([Deep([times])])])])])])])])
+del times
+---
+each = found
+while isinstance(each, Deep): each = each.v[0]
+each(2)
+---
+del builtins.rate
 = frames
 import sys
 def put(name, value): sys._getframe(1).f_globals[name] = value
@@ -252,6 +298,24 @@ def test_names_bound_at_run_time(notebook, title):
 def test_names_in_texts(notebook, title):
     """What is looked up by its name in a text is there."""
     agrees(notebook, IN_TEXT[title])
+
+
+def test_names_of_builtins_end_with_the_job(notebook):
+    """A later cell in the same environment has the builtins that the notebook has then; so has a map."""
+    notebook.ok("import builtins\nbuiltins.rate = 3\ndef times(x): return rate * x")
+    assert notebook.remote("rate").value == 3
+    assert notebook.ok("%lambda_map times [1, 2]").value == [3, 6]
+    notebook.ok("del builtins.rate")
+    assert notebook.remote("'rate' in vars(__import__('builtins'))").value is False
+
+
+def test_names_of_builtins_in_the_background(notebook):
+    """A cell that is queued behind another has what that put there; the process keeps none of it."""
+    notebook.ok("%%lambda --bg\nimport builtins, time\nbuiltins.put_there = [1]\nx = 1")
+    notebook.ok("%%lambda --bg\ny = x + put_there[0] + len(vars(__import__('builtins')))*0")
+    assert notebook.ok("y, put_there").value == (2, [1])
+    notebook.ok("import builtins; del builtins.put_there")
+    assert notebook.remote("'put_there' in vars(__import__('builtins'))").value is False
 
 
 def test_a_large_value_that_a_text_names_is_offered(notebook):
