@@ -179,7 +179,7 @@ class Received:
                 self._before[name] = self._pictures(sys.modules[name], known)
 
     def note_builtins(self, before: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
-        """Take note of what the cell did to `builtins`, while that is there.
+        """Take note of what the cell did to `builtins`, before it is taken away again.
 
         Args:
             before: What the cell found there.

@@ -310,7 +310,7 @@ def test_names_of_builtins_end_with_the_job(notebook):
 
 
 def test_names_of_builtins_in_the_background(notebook):
-    """A cell that is queued behind another has what that put there; the process keeps none of it."""
+    """A cell that is queued behind another has what that one put there; the process keeps no name of it."""
     notebook.ok("%%lambda --bg\nimport builtins, time\nbuiltins.put_there = [1]\nx = 1")
     notebook.ok("%%lambda --bg\ny = x + put_there[0] + len(vars(__import__('builtins')))*0")
     assert notebook.ok("y, put_there").value == (2, [1])
