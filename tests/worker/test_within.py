@@ -9,6 +9,13 @@ from lambdamagic.codec.home import Home
 from lambdamagic.worker.within import Earlier, Held, holding, resolved
 
 
+class Stuck:
+    """Refuses to be pickled."""
+
+    def __reduce__(self) -> str:
+        raise TypeError("it cannot be moved")
+
+
 @pytest.fixture
 def held() -> Held:
     return Held(Home({}), ("c",))
@@ -53,6 +60,6 @@ def test_what_needs_a_task_that_failed_raises_what_that_raised(held: Held) -> No
 
 def test_what_no_pickler_can_copy_is_the_error_of_the_task_that_takes_it(held: Held) -> None:
     """As it is where the value would go to another environment."""
-    held.hold(0, (number for number in range(3)), 2, is_written_later=False)
-    with holding(held), pytest.raises(TypeError, match="pickle"):
-        resolved({"numbers": Earlier(0)})
+    held.hold(0, Stuck(), 2, is_written_later=False)
+    with holding(held), pytest.raises(TypeError, match="cannot be moved"):
+        resolved({"stuck": Earlier(0)})
