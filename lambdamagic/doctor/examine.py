@@ -22,6 +22,7 @@ from lambdamagic.doctor.account_checks import (
     client_maker,
 )
 from lambdamagic.doctor.findings import Finding
+from lambdamagic.doctor.graph_checks import check_graphs
 from lambdamagic.doctor.invoker_checks import check_invoker
 from lambdamagic.doctor.machine_checks import check_packages, check_python, check_settings
 from lambdamagic.doctor.probe import ProbeResult, run_cell
@@ -103,6 +104,8 @@ def _account(
             yield from check_parity(function, _fetch(client, settings.bucket), modules, ask=ask)
             if function.invoker:
                 yield check_invoker(access, function, may_invoke=may_invoke)
+            if function.runs_graphs:
+                yield check_graphs(client, function, settings.bucket)
         yield check_concurrency(client, function, wanted=settings.max_concurrency)
     if region.state == "failed":
         yield Finding("clock", "skipped", "needs a region")

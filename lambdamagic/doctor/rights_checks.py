@@ -64,7 +64,8 @@ def check_rights(
         bucket=bucket or "no-bucket",
     )
     try:
-        denied = list(_simulated(client, who, policy, has_bucket=bucket is not None))
+        statements = [each for each in policy["Statement"] if bucket is not None or not _of_bucket(each)]
+        denied = list(simulated(client, who.principal_arn, statements))
         how = "simulated by IAM"
     except Exception as error:  # noqa: BLE001  # whatever keeps it from being simulated: it is tried then
         reason = getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
@@ -79,16 +80,26 @@ def check_rights(
     return Finding("rights", "ok", f"everything that jobs need ({how})", facts=facts)
 
 
-def _simulated(client: Callable[[str], Any], who: Who, policy: dict[str, Any], *, has_bucket: bool) -> Iterator[str]:
+def _of_bucket(statement: dict[str, Any]) -> bool:
+    return _actions(statement)[0].startswith("s3:")
+
+
+def _actions(statement: dict[str, Any]) -> list[str]:
+    return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+
+def simulated(client: Callable[[str], Any], principal_arn: str, statements: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the actions of some statements that IAM's simulation denies to a user or role.
+
+    Raises:
+        ClientError: The simulation is not allowed.
+    """
     with closing(client("iam")) as iam:
-        for statement in policy["Statement"]:
-            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-            if not has_bucket and actions[0].startswith("s3:"):
-                continue
+        for statement in statements:
             resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
             told = iam.simulate_principal_policy(
-                PolicySourceArn=who.principal_arn,
-                ActionNames=actions,
+                PolicySourceArn=principal_arn,
+                ActionNames=_actions(statement),
                 ResourceArns=[resource.replace("*", "doctor") for resource in resources],
                 ContextEntries=_context(statement),
             )

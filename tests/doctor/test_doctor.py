@@ -18,7 +18,7 @@ import pytest
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import ResolvedSettings, Settings
 from lambdamagic.deploy.installed import distributions_of
-from lambdamagic.deploy.model import HANDLER
+from lambdamagic.deploy.model import GRAPHS_VARIABLE, HANDLER
 from lambdamagic.doctor.examine import examine
 from lambdamagic.doctor.findings import Finding
 from lambdamagic.doctor.reach import check_clock, check_reach, reach
@@ -64,11 +64,12 @@ class Account:
             role = client.get_function_configuration(FunctionName="good")["Role"]
             return make_image_function(client, ecr, name, role=role, handler=handler, files=files, folder=folder / name)
 
-    def function(self, name: str, holdings: Holdings | None = None, **changes: Any) -> str:
+    def function(self, name: str, holdings: Holdings | None = None, *, has_graphs: bool = False, **changes: Any) -> str:
         """Make a function."""
         from tests.local.conftest import package
 
         variables = {} if holdings is None else {VARIABLE: pack(holdings)[0]}
+        variables |= {GRAPHS_VARIABLE: "1"} if has_graphs else {}
         with closing(self.access().client("lambda")) as client, closing(self.access().client("iam")) as iam:
             try:
                 role = iam.get_role(RoleName="doctor")["Role"]["Arn"]
@@ -183,6 +184,28 @@ def test_rights_by_simulation(account: Account, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("AWS_ENDPOINT_URL_IAM", url)
         found = account.look(AwsAccess())
         assert found["rights"].state == "warning" and "logs:FilterLogEvents" in found["rights"].text
+
+
+def test_rights_of_a_function_in_which_graphs_run(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of its own role: to invoke itself, and to use one prefix; without the variable nothing is asked."""
+    name = account.function("walks", has_graphs=True)
+    assert "graphs" not in account.look()
+    assert account.look(function=name)["graphs"].state == "skipped"
+    assert account.look(function=name, bucket=None)["graphs"].state == "failed"
+    for variable, value in account.server.connection.environment().items():
+        monkeypatch.setenv(variable, value)
+    with iam_that_denies() as (url, asked):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IAM", url)
+        assert account.look(AwsAccess(), function=name)["graphs"].state == "ok"
+    of_role = [form for form in asked if form["PolicySourceArn"][0].endswith(":role/doctor")]
+    resources = {values[0] for form in of_role for key, values in form.items() if key.startswith("ResourceArns")}
+    arn = f"arn:aws:lambda:{account.server.connection.region}:123456789012:function:walks"
+    assert resources == {arn, "arn:aws:s3:::doctor/lambdamagic/graphs/doctor", "arn:aws:s3:::doctor"}
+    with iam_that_denies("s3:PutObject") as (url, _):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IAM", url)
+        found = account.look(AwsAccess(), function=name)["graphs"]
+    assert (found.state, found.text) == ("failed", "the function's role may not s3:PutObject (simulated by IAM)")
+    assert "deploy --graphs" in found.fix
 
 
 def test_bucket_and_function_that_are_not_there(account: Account) -> None:
