@@ -187,7 +187,7 @@ def test_rights_by_simulation(account: Account, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_rights_of_a_function_in_which_graphs_run(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of its own role: to invoke itself, and to use one prefix; without the variable nothing is asked."""
+    """The role may invoke the function, and use one prefix; without the variable nothing is asked."""
     name = account.function("walks", has_graphs=True)
     assert "graphs" not in account.look()
     assert account.look(function=name)["graphs"].state == "skipped"
