@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -51,6 +51,7 @@ class JobStarted:
         memory_mb: The function's memory.
         is_billed: Whether AWS bills it; the embedded Lambda computes what AWS would charge.
         at: Seconds since the epoch.
+        names: The tasks' names by their numbers, for a person; empty where they have numbers only.
     """
 
     job_id: str
@@ -59,6 +60,7 @@ class JobStarted:
     memory_mb: int
     is_billed: bool
     at: float
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

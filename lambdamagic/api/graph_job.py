@@ -47,6 +47,13 @@ class GraphJob:
         for each in launcher.listeners:
             listeners.add(each)
         listeners.add(History().begin(note))
+        bar = None
+        if launcher.shows_progress:
+            from lambdamagic.api.progress_bars import ProgressBar  # with it come the views and what draws them
+
+            bar = ProgressBar(place.settings, work.job_id, work.label, len(work.structure.needs), self.cancel)
+            listeners.add(bar.listener)
+            bar.open()
         run = WalksRun(
             work,
             target,
@@ -55,6 +62,7 @@ class GraphJob:
             budget=budget_of(place.resolved, target),
             check=place.check,
             environment=values_of(names_of(place.settings.send_env), mode="event"),
+            view=bar,
         )
         run.start()
         process.finish_before_exit(self)

@@ -68,6 +68,7 @@ class Launcher:
         listeners: Called with the events of jobs that are started from now on.
         printed: Shows what tasks print.
         broken: What the initializer has raised; None if it has not.
+        shows_progress: Whether jobs are shown while they run.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Launcher:
         shows_progress: bool = False,
     ) -> None:
         self.printed = printed or TaskOutput()
-        self._options, self._shows_progress = options, shows_progress
+        self._options, self.shows_progress = options, shows_progress
         self._initialized = None if initializer is None else Initialized(initializer, tuple(initargs))
         self._token, self._max_tasks = os.urandom(8).hex(), max_tasks
         self._base: Program | None = None
@@ -230,12 +231,12 @@ class Launcher:
         for each in [*self.listeners, *([] if listener is None else [listener])]:
             listeners.add(each)
         bounded = replace(request, budget=self._budget, places=self._shared_places(place))
-        if not self._shows_progress:
+        if not self.shows_progress:
             return Run(place, bounded, listeners=listeners)
         from lambdamagic.api.progress_bars import ProgressBar  # with it come the views and what draws them
 
         bounded = replace(bounded, job_id=bounded.job_id or new_job_id())
-        bar = ProgressBar(place.settings, bounded, lambda: run.cancel())
+        bar = ProgressBar(place.settings, bounded.job_id, bounded.label, bounded.task_count, lambda: run.cancel())
         listeners.add(bar.listener)
         run = Run(place, bounded, listeners=listeners, follower=bar)
         return run

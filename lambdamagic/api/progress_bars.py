@@ -18,7 +18,6 @@ from lambdamagic.widgets.showing import Front, Gate, Showing, Terminal, View, ch
 if TYPE_CHECKING:
     from lambdamagic.config import Settings
     from lambdamagic.jobs.job import Arrival, JobSpec
-    from lambdamagic.runs.spec import RunRequest
 
 #: All bars of a process share its terminal.
 _TERMINAL, _SHELF = Terminal(), Shelf()
@@ -32,7 +31,9 @@ class ProgressBar:
 
     Args:
         settings: The settings in force: `quiet` shows nothing, `view` says what is shown in a notebook.
-        request: What is to be run.
+        job_id: The job.
+        label: A short name of it, for a person.
+        task_count: How many tasks it has, if that is known.
         cancel: Stops the job.
 
     Attributes:
@@ -40,9 +41,11 @@ class ProgressBar:
         transfers: Counts what goes to the bucket and comes from there.
     """
 
-    def __init__(self, settings: Settings, request: RunRequest, cancel: Callable[[], object]) -> None:
+    def __init__(
+        self, settings: Settings, job_id: str, label: str, task_count: int | None, cancel: Callable[[], object]
+    ) -> None:
         self.listener, self.transfers = ProgressListener(), RequestMeter()
-        self.listener(JobQueued(request.job_id, request.label, request.task_count, False, "", time.time()))
+        self.listener(JobQueued(job_id, label, task_count, False, "", time.time()))
         get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
         front: Front = "nobody" if settings.quiet else front_of(None if get_ipython is None else get_ipython())
         is_page = front in ("notebook", "headless") and settings.view != "text"
@@ -59,6 +62,10 @@ class ProgressBar:
         self._showing = Showing(self._gate, self.listener, delay_s=0.0)
 
     def prepared(self, spec: JobSpec) -> None:
+        """Show it: see `open`."""
+        self.open()
+
+    def open(self) -> None:
         """Show it, in the thread and the cell that start the job."""
         with _unseen():
             self._gate.open(self.listener.snapshot(), time.time())

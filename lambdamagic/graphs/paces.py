@@ -10,6 +10,8 @@ from lambdamagic.graphs.graph import Key
 from lambdamagic.jobs.chunks import Pace
 
 _KINDS_KEPT = 1_000
+#: A dash and so many digits distinguish calls of one function in a view.
+_UNIQUE_SHOWN = 7
 #: What Dask and others put behind a name so that it occurs once.
 _UNIQUE = re.compile(r"-[0-9a-f]{8,}.*$|-[0-9a-f]{8}-[0-9a-f-]{27}$", re.DOTALL)
 
@@ -19,6 +21,21 @@ def kind_of(key: Key) -> str:
     while isinstance(key, tuple) and key:
         key = key[0]
     return _UNIQUE.sub("", key) if isinstance(key, str) else type(key).__name__
+
+
+def name_of(key: Key, members: int = 1) -> str:
+    """Return a task's name, for a person: the operation with as much of the key as distinguishes it.
+
+    Args:
+        key: The task's key, such as `("sum-3f2a...", 0, 1)`.
+        members: How many tasks it stands for.
+    """
+    first, *places = key if isinstance(key, tuple) and key else (key,)
+    kind = kind_of(first)
+    unique = str(first)[len(kind) : len(kind) + _UNIQUE_SHOWN] if isinstance(first, str) and not places else ""
+    shown = f"{kind}{unique}" if isinstance(first, str) else repr(first)
+    where = f" ({', '.join(map(str, places))})" if places else ""
+    return f"{shown}{where}" + (f" and {members - 1} before it" if members > 1 else "")
 
 
 class Paces:

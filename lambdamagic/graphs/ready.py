@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from lambdamagic.codec.frames import Frames
 from lambdamagic.graphs.graph import Node
-from lambdamagic.graphs.paces import Paces, kind_of
+from lambdamagic.graphs.paces import Paces, kind_of, name_of
 from lambdamagic.jobs.chunks import MAX_TASKS, PRICES_IN_A_CHUNK, TARGET_S, TIMEOUT_FRACTION
 from lambdamagic.jobs.job import Arrival, Unit
 from lambdamagic.runs.sources import Sizing, Units
@@ -93,6 +93,7 @@ class ReadyNodes(Units):
         self._encode, self._sizing, self._paces = encode, sizing, paces
         self._held_most_bytes = held_most_bytes if sizing.chunksize is None else 0.0
         self._kinds = ["+".join(map(kind_of, node.members)) for node in nodes]
+        self.names = [name_of(node.key, len(node.members)) for node in nodes]
         self._needs = needs
         self.dependents: list[list[int]] = [[] for _ in nodes]
         for number, each in enumerate(needs):

@@ -8,6 +8,7 @@ from typing import Any
 from lambdamagic.api.graph_job import GraphJob, start_graph
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.graphs.graph import Graph, Key
+from lambdamagic.graphs.paces import name_of
 from lambdamagic.graphs.walk_nodes import Finish, WalkNode
 from lambdamagic.runs.walks_work import GraphCode
 from lambdamagic.walks.structure import structure_of
@@ -44,7 +45,9 @@ def code_of(graph: Graph, keys: Any) -> GraphCode:
         {key: graph.constants[source] for key, source in sources.items() if source not in numbers},
     )
     structure = structure_of(needs, {numbers[key] for key in graph.kept})
-    return GraphCode(structure, calls, {number: graph.constants[key] for key, number in stored.items()}, finish)
+    constants = {number: graph.constants[key] for key, number in stored.items()}
+    names = [name_of(node.key, len(node.members)) for node in graph.nodes.values()]
+    return GraphCode(structure, calls, constants, finish, names)
 
 
 def start_walks(launcher: Launcher, graph: Graph, keys: Any, *, label: str) -> GraphJob:

@@ -6,7 +6,7 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -212,7 +212,15 @@ class Arrival:
 
 
 class UnitSource(Protocol):
-    """Gives units to the engine, which calls from its own thread."""
+    """Gives units to the engine, which calls from its own thread.
+
+    `names` has the tasks' names, for a person; it is empty where they have numbers only.
+    """
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The tasks' names, by their numbers."""
+        ...
 
     def take(self, slots: int) -> Unit | None:
         """Return the next unit, or None when there is none now.

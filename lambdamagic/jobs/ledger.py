@@ -32,8 +32,8 @@ class Ledger:
     def job_started(self) -> None:
         """Report that it began."""
         spec, job = self._spec, self._job
-        memory_mb = spec.function.memory_mb
-        self._tell(events.JobStarted(self._id, spec.label, spec.task_count, memory_mb, spec.is_billed, job.started_at))
+        about = spec.label, spec.task_count, spec.function.memory_mb, spec.is_billed
+        self._tell(events.JobStarted(self._id, *about, job.started_at, spec.units.names))
         for task in spec.cached:
             self._tell(events.TaskFinished(self._id, task, False, "", 0.0, job.started_at, True))
 

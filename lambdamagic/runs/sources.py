@@ -42,9 +42,13 @@ class Units:
     Args:
         units: Those that are known beforehand.
         is_open: Whether more can come.
+
+    Attributes:
+        names: The tasks' names, for a person; empty where they have numbers only.
     """
 
     def __init__(self, units: Iterable[Unit] = (), *, is_open: bool = False) -> None:
+        self.names: Sequence[str] = ()
         self._lock = Lock()
         self._units = deque(units)
         self._is_closed = not is_open

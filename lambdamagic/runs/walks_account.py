@@ -40,12 +40,14 @@ class WalksAccount:
         self.writes = self.reads = self.invocations = 0
         self.cost_usd = 0.0
         self.finished: set[int] = set()
+        self._sent: set[str] = set()
 
     def started(self, *, is_billed: bool) -> None:
         """Report that the graph was accepted."""
         work = self._work
         count, memory_mb = len(work.structure.needs), work.function.memory_mb
-        self.emit(events.JobStarted(work.job_id, work.label, count, memory_mb, is_billed, self._clock.time()))
+        now = self._clock.time()
+        self.emit(events.JobStarted(work.job_id, work.label, count, memory_mb, is_billed, now, work.names))
 
     def ended(self, state: events.JobState, error: BaseException | None) -> None:
         """Report the end."""
@@ -54,6 +56,7 @@ class WalksAccount:
 
     def sent(self, walk: str, attempt: int, nodes: tuple[int, ...]) -> None:
         """Report that a walk was sent."""
+        self._sent.add(f"{walk}.{attempt}")
         self.emit(events.InvocationStarted(self._work.job_id, f"{walk}.{attempt}", nodes, self._clock.time()))
 
     def begun_again(self, walk: str, attempt: int, nodes: tuple[int, ...], reason: str) -> None:
@@ -73,10 +76,15 @@ class WalksAccount:
         cost_usd = self._prices.invocation_usd(
             billed_ms=usage.billed_ms, memory_mb=self._work.function.memory_mb, s3_writes=writes, s3_reads=reads
         )
+        # Its own clock, but no later than now: the record was stored before it was found.
+        ended = min(self._clock.time(), reading.number(record["ended_at"]))
+        nodes = tuple(node for node, _, _ in ran)
+        if f"{walk}.{attempt}" not in self._sent:  # another walk has sent it
+            began = ended - usage.duration_ms / 1000
+            self.emit(events.InvocationStarted(self._work.job_id, f"{walk}.{attempt}", nodes, began))
         self.invocations += 1
         self.writes += writes
         self.reads += reads
-        nodes, now = tuple(node for node, _, _ in ran), self._clock.time()
         self.emit(
             events.InvocationFinished(
                 self._work.job_id,
@@ -88,14 +96,14 @@ class WalksAccount:
                 writes + reads,
                 cost_usd,
                 usage.duration_ms,
-                now,
+                ended,
             )
         )
         for node, seconds, error in ran:
             if node not in self.finished:
                 if not error:
                     self.finished.add(node)
-                self.emit(events.TaskFinished(self._work.job_id, node, bool(error), error, seconds, now))
+                self.emit(events.TaskFinished(self._work.job_id, node, bool(error), error, seconds, ended))
         self._spend(cost_usd)
 
     def requested(self, *, writes: int, reads: int) -> None:

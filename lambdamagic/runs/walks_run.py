@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from lambdamagic import errors, events
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
@@ -48,6 +48,7 @@ _SOONEST_S, _LATEST_S = 0.1, 3.0
 #: How often a walk is begun at most: an environment may die, and the next one too.
 _ATTEMPTS = 4
 _REQUESTS_AT_ONCE = 16
+_DRAWN_EVERY_S = 0.1
 
 
 @dataclass
@@ -75,6 +76,16 @@ class _Seen:
         return max(self.attempts, default=0)
 
 
+class View(Protocol):
+    """Shows a graph while it runs; its methods are called in the graph's thread, and must not raise."""
+
+    def tick(self) -> None:
+        """Draw it again if it is time to."""
+
+    def ended(self) -> None:
+        """Draw the end."""
+
+
 class WalksRun:
     """Watches one graph to its end, in a thread that `start` begins. Thread-safe.
 
@@ -86,6 +97,7 @@ class WalksRun:
         budget: What may be spent; None for no limit.
         check: Returns a better error if the target itself has failed.
         environment: Environment variables for tasks; they travel in events only.
+        view: Shows it while it runs; None for no view.
         clock: The time.
 
     Attributes:
@@ -104,11 +116,12 @@ class WalksRun:
         budget: Budget | None,
         check: Callable[[Exception], Exception],
         environment: Mapping[str, str] | None = None,
+        view: View | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.work = work
         self._target, self._home, self._check, self._clock = target, home, check, clock
-        self._store = target.stager.required()
+        self._store, self._view = target.stager.required(), view
         self._walks: dict[str, _Seen] = {}
         self._ended, self._stop = threading.Event(), threading.Event()
         self._wants_cancel = False
@@ -185,6 +198,8 @@ class WalksRun:
                 self._forget()
         is_cancelled = isinstance(self.error, JobCancelledError)
         self.account.ended("cancelled" if is_cancelled else "failed" if self.error else "done", self.error)
+        if self._view is not None:
+            self._view.ended()
         self._ended.set()
 
     def _watch(self) -> None:
@@ -199,13 +214,24 @@ class WalksRun:
                 self._send(root, 1)
         wait_s = _SOONEST_S
         while not self._is_whole():
-            if self._stop.wait(wait_s):
+            if self._waited(wait_s):
                 if self._sender.error is not None:
                     raise self._sender.error
                 raise JobCancelledError(f"graph {self.work.job_id} was cancelled")
             has_news = self._look()
             self._send_again()
             wait_s = _SOONEST_S if has_news else min(_LATEST_S, wait_s * 1.5)
+
+    def _waited(self, wait_s: float) -> bool:
+        """Wait, and let the view be drawn meanwhile; return whether the graph is to be stopped."""
+        if self._view is None:
+            return self._stop.wait(wait_s)
+        until = self._clock.monotonic() + wait_s
+        while (left_s := until - self._clock.monotonic()) > 0:
+            self._view.tick()
+            if self._stop.wait(min(left_s, _DRAWN_EVERY_S)):
+                return True
+        return self._stop.is_set()
 
     def _is_whole(self) -> bool:
         return self.account.finished >= self.work.structure.kept

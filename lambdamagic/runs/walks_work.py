@@ -43,12 +43,14 @@ class GraphCode:
         calls: Each node's code: takes the values that it needs, in their order, and those of its constants by number.
         constants: Values that were there before, and that several nodes may need.
         finish: Turns the kept nodes' values into the result; travels with the manifest.
+        names: The nodes' names, for a person.
     """
 
     structure: Structure
     calls: Sequence[Any]
     constants: Mapping[int, Any]
     finish: Callable[[Mapping[int, Any]], Any]
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class WalksWork:
         versions: Of the client that wrote its code.
         started_at: Seconds since the epoch.
         writes: PUT requests that storing it took.
+        names: The nodes' names, for a person.
     """
 
     job_id: str
@@ -78,6 +81,7 @@ class WalksWork:
     versions: dict[str, Any]
     started_at: float
     writes: int = 0
+    names: tuple[str, ...] = ()
 
     @property
     def seal(self) -> dict[str, Any]:
@@ -175,6 +179,7 @@ class Writer:
             "options": work.options,
             "versions": work.versions,
             "started_at": work.started_at,
+            "names": work.names,
         }
         about, segments = self._part(self._encode([finish], 0))
         self.put(names.MANIFEST, {0: ([document, about], segments)})
@@ -219,6 +224,7 @@ def read_work(store: ObjectStore, job_id: str, key: bytes, home: Home) -> tuple[
             reading.table(document["options"]),
             reading.table(document["versions"]),
             float(document["started_at"]),
+            names=tuple(map(reading.text, reading.listed(document.get("names", [])))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"the manifest of graph {job_id} cannot be read: {error!r}") from error
@@ -246,6 +252,7 @@ def new_work(writer: Writer, code: GraphCode, program: Any, **facts: Any) -> Wal
         program.versions or versions.here(),
         time.time(),
         writes=writer.writes + 1,
+        names=tuple(code.names),
     )
     writer.write_manifest(work, code.finish)
     return work

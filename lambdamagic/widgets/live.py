@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import anywidget
@@ -28,6 +29,8 @@ _WHOLE_AT = (1, 3, 6, 12, 24, 48)
 #: At most so many rows of invocations and characters of output in one message.
 _ROWS, _CHARS = 200, 4_000
 _ERRORS = 20
+#: What all names of tasks may take in one message.
+_NAMES_CHARS = 1_000_000
 
 
 def head(progress: Progress, now: float) -> dict[str, Any]:
@@ -66,6 +69,11 @@ def _errors(progress: Progress) -> list[list[Any]]:
     ]
 
 
+def _names(names: Sequence[str]) -> list[str]:
+    """Return tasks' names for the page; none where they are too many for a message."""
+    return list(names) if sum(map(len, names)) <= _NAMES_CHARS else []
+
+
 class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is untyped
     """The live view of one job.
 
@@ -87,6 +95,7 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
         self._rows_sent = 0
         self._log_sent = 0
         self._now_sent = ""
+        self._names_sent: Sequence[str] = ()
         self._errors_sent: list[list[Any]] = []
         self._is_heard = False
         # A page is answered in a separate thread where the kernel has subshells.
@@ -125,6 +134,11 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
                 "csv": actions.results_csv is not None,
             }
             content["blocking"] = actions.is_blocking
+        if whole or self._listener.names is not self._names_sent:  # a page may have come before the job began
+            self._names_sent = self._listener.names
+            content["names"] = _names(self._names_sent)
+        if changes.scattered:
+            content["scattered"] = [[at, tasks] for at, tasks in changes.scattered.items()]
         self._log_sent, printed = self._log.since(self._log_sent, _CHARS)
         if whole or self._log.now != self._now_sent:
             content["now"] = self._now_sent = self._log.now

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 
@@ -61,8 +62,8 @@ def timeline(tasks: TaskGrid, whole_s: float) -> str:
     share = math.ceil(environments / _LINES)
     lines = [bytearray(_COLUMNS) for _ in range(math.ceil(environments / share))]
     scale = _COLUMNS / whole_s
-    for row in rows:
-        _paint(lines[int(row.environment) // share], row, tasks, scale)
+    for row, carried in rows:
+        _paint(lines[int(row.environment) // share], row, carried, tasks, scale)
     tall = 12 if len(lines) <= 8 else 9
     #: Of each kind the color, and how far down in its line it is drawn, how tall.
     kinds = {
@@ -100,7 +101,7 @@ def _strokes(lines: list[bytearray], kind: int, color: str, down: float, height:
     return f'<path stroke="{color}" stroke-width="{height}" d="{"".join(drawn)}"/>' if drawn else ""
 
 
-def _paint(line: bytearray, row: InvocationRow, tasks: TaskGrid, scale: float) -> None:
+def _paint(line: bytearray, row: InvocationRow, carried: Sequence[int], tasks: TaskGrid, scale: float) -> None:
     last = _COLUMNS - 1
 
     def column(seconds: float) -> int:
@@ -116,14 +117,12 @@ def _paint(line: bytearray, row: InvocationRow, tasks: TaskGrid, scale: float) -
     if row.init > 0:
         fill(cold, row.began, _INIT)
     fill(row.began, row.ended, _RUN)
-    first, after = int(row.first), int(row.first + row.tasks)
-    states = tasks.states[first:after]
-    if TaskState.FAILED not in states:
+    if not any(tasks.states[task] == TaskState.FAILED for task in carried):
         return
     at = row.began
-    for task, state in enumerate(states, first):
+    for task in carried:
         until = at + tasks.seconds[task]
-        if state == TaskState.FAILED:
+        if tasks.states[task] == TaskState.FAILED:
             fill(at, min(until, row.ended), _FAIL)
         at = until
 

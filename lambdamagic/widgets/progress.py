@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -202,11 +202,17 @@ class ProgressListener:
         with self._lock:
             return self._tasks.take_changes(rows_from=rows_from, full=full, most_rows=most_rows)
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The tasks' names, by their numbers; empty where they have numbers only."""
+        return self._tasks.names
+
     def tasks(self) -> TaskGrid:
         """Return the tasks of a job that is over, or a picture of them as they are now."""
         with self._lock:
             copied = TaskGrid()
             copied.states, copied.seconds = self._tasks.states[:], self._tasks.seconds[:]
             copied.invocations, copied.counts = self._tasks.invocations[:], list(self._tasks.counts)
-            copied.environments = dict(self._tasks.environments)
+            copied.environments, copied.names = dict(self._tasks.environments), self._tasks.names
+            copied.scattered = dict(self._tasks.scattered)
             return copied

@@ -8,6 +8,7 @@ in notebooks that it does not trust) the pictures stay, and the rest reads as te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from lambdamagic.appearance import AS_TEXT, SIGNS
@@ -94,7 +95,7 @@ def render(
     if is_map and len(tasks.states) > 1:
         parts.append(pictures.timeline(tasks, progress.elapsed_s(now)))
         parts.append(pictures.durations(tasks))
-    parts += _errors(progress, traceback, is_map=is_map)
+    parts += _errors(progress, tasks.names, traceback, is_map=is_map)
     parts += _printed(*printed)
     parts.append("</div>")
     return "".join(parts)
@@ -143,7 +144,7 @@ def _table(progress: Progress) -> str:
     return f'<table class="lmr-h"><thead><tr>{names}</tr></thead><tbody><tr>{values}</tr></tbody></table>'
 
 
-def _errors(progress: Progress, traceback: str, *, is_map: bool) -> list[str]:
+def _errors(progress: Progress, names: Sequence[str], traceback: str, *, is_map: bool) -> list[str]:
     if not is_map:
         return []  # a cell's own error stands below it
     lines = []
@@ -151,7 +152,7 @@ def _errors(progress: Progress, traceback: str, *, is_map: bool) -> list[str]:
         told = f'<span class="lmr-failed">✗ {count:,} ×</span> {escape(_cut(error, _MESSAGE))}'
         if place == 0 and traceback:
             task = progress.first_failed.get(error)
-            name = f"Traceback of item {task + 1:,}" if task is not None else "Traceback"
+            name = "Traceback" if task is None else f"Traceback of {names[task] if names else f'item {task + 1:,}'}"
             trace = (
                 f'<pre class="lmr-p" tabindex="0" role="region" aria-label="{name}">{escape(_tail(traceback))}</pre>'
             )

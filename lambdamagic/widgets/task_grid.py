@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -78,6 +78,7 @@ class Changes:
         seconds: Run times of those among them that are done or failed (32-bit floats).
         invocations: Rows as in `InvocationRow` (32-bit floats).
         is_full: Whether this is everything there is, and not a difference.
+        scattered: Of rows whose tasks do not follow one another, by their place among these rows: all of them.
     """
 
     ranges: array[int]
@@ -85,6 +86,7 @@ class Changes:
     seconds: array[float]
     invocations: array[float]
     is_full: bool
+    scattered: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def size_bytes(self) -> int:
@@ -100,6 +102,8 @@ class TaskGrid:
         self.states = bytearray()
         self.seconds: array[float] = array("f")
         self.invocations: array[float] = array("f")
+        self.scattered: dict[int, tuple[int, ...]] = {}
+        self.names: Sequence[str] = ()
         self.environments: dict[str, int] = {}
         self.counts = [0] * _STATES
         self._started_at = 0.0
@@ -110,7 +114,7 @@ class TaskGrid:
 
     def started(self, event: events.JobStarted) -> None:
         """Make room for the tasks."""
-        self._started_at = event.at
+        self._started_at, self.names = event.at, event.names
         self.reach(event.task_count or 0)
 
     def sent(self, event: events.InvocationStarted) -> None:
@@ -185,19 +189,27 @@ class TaskGrid:
                 seconds.extend(self.seconds[first + at] for at, state in enumerate(part) if state in _OVER)
         start = 0 if full else rows_from * WIDTH
         stop = start + most_rows * WIDTH if most_rows and not full else len(self.invocations)
-        return Changes(ranges, bytes(states), seconds, self.invocations[start:stop], full)
+        first, after = start // WIDTH, stop // WIDTH
+        scattered = {at - first: tasks for at, tasks in self.scattered.items() if first <= at < after}
+        return Changes(ranges, bytes(states), seconds, self.invocations[start:stop], full, scattered)
 
-    def rows(self) -> list[InvocationRow]:
-        """Return the invocations that were answered."""
-        flat = self.invocations
-        rows = (InvocationRow(*flat[start : start + WIDTH]) for start in range(0, len(flat), WIDTH))
-        return [row for row in rows if row.environment >= 0]
+    def rows(self) -> list[tuple[InvocationRow, Sequence[int]]]:
+        """Return the invocations that were answered, with their tasks."""
+        flat, found = self.invocations, list[tuple[InvocationRow, Sequence[int]]]()
+        for at, start in enumerate(range(0, len(flat), WIDTH)):
+            row = InvocationRow(*flat[start : start + WIDTH])
+            if row.environment >= 0:
+                tasks = self.scattered.get(at) or range(int(row.first), int(row.first + row.tasks))
+                found.append((row, tasks))
+        return found
 
     def _row(
         self, attempt_id: str, tasks: Sequence[int], where: float, sent: float, began: float, ended: float, init: float
     ) -> None:
         if len(self.invocations) >= _ROWS_KEPT * WIDTH:
             return
+        if tasks and tasks[-1] - tasks[0] + 1 != len(tasks):
+            self.scattered[len(self.invocations) // WIDTH] = tuple(tasks)
         attempt = float(attempt_id) if attempt_id.isdigit() else 0.0
         self.invocations.extend((attempt, tasks[0] if tasks else 0, len(tasks), where, sent, began, ended, init))
 

@@ -58,7 +58,7 @@ def test_a_page_puts_differences_together_as_the_kernel_knows_them(open_widget: 
     assert bytes(widget.page.evaluate("[...widget._store.states]")) == bytes(kernel.states)
     assert widget.page.evaluate("[...widget._store.seconds]") == list(kernel.seconds)
     rows = widget.page.evaluate("widget._store.invocations.map((row) => [row.first, row.count, row.environment])")
-    assert rows == [[row.first, row.tasks, row.environment] for row in kernel.rows()]
+    assert rows == [[row.first, row.tasks, row.environment] for row, _ in kernel.rows()]
 
 
 @pytest.mark.parametrize("light", [True, False])
@@ -349,3 +349,26 @@ def test_a_cell_has_a_head_and_no_grid(open_widget: Any) -> None:
     assert not page.locator(".lm-bar").is_visible()
     assert "cold starts" not in page.locator(".lm-facts").text_content()
     assert "failed" not in page.locator(".lm-facts").text_content()
+
+
+def test_tasks_with_names_are_shown_by_them(open_widget: Any) -> None:
+    """The grid, a task's details, the errors, and the bars of the timeline, also where tasks are apart."""
+    widget = open_widget(actions=Actions(describe=lambda task: TaskDetail()))
+    widget.happens(started(6, names=["load (0)", "load (1)", "sum", "load (2)", "max", "mean"]))
+    widget.happens(sent("1", 0, 1, 3), ended("1", 0, 1, 3), *map(outcome, (0, 1)), outcome(3, "KeyError: 'x'"))
+    widget.update()
+    grid = widget.page.get_by_role("slider", name="Task")
+    grid.focus()
+    widget.page.keyboard.press("ArrowRight")
+    assert grid.get_attribute("aria-valuetext") == "load (1): ✓ done, 500 ms"
+    widget.page.keyboard.press("Enter")
+    detail = widget.page.get_by_role("region", name="load (1), done")
+    assert "with 2 other tasks" in detail.text_content()
+    widget.page.get_by_role("tab", name="Errors").click()
+    assert widget.page.get_by_role("button", name="Show load (2)").is_visible()
+    widget.page.get_by_role("tab", name="Timeline").click()
+    bars = widget.page.evaluate("widget._timeline._bars.map((bar) => [bar.task, bar.from, bar.to, bar.y])")
+    assert [bar[0] for bar in bars] == [0, 1, 3]
+    left, right, top = bars[2][1:]
+    widget.page.locator("canvas[aria-label^=Timeline]").hover(position={"x": (left + right) / 2, "y": top + 2})
+    assert widget.page.locator("canvas[aria-label^=Timeline]").get_attribute("title") == "load (2), 500 ms"

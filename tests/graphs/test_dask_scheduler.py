@@ -91,6 +91,7 @@ def test_events_tell_of_each_task_and_what_it_needed(dask_scheduler: DaskSchedul
     assert total.compute(scheduler=scheduler) == -190
     (started,) = [event for event in told if isinstance(event, JobStarted)]
     assert (started.task_count, started.label) == (21, "sum")
+    assert sorted({name.split("-")[0] for name in started.names}) == ["neg", "sum"]
     assert sorted(event.task for event in told if isinstance(event, TaskFinished)) == list(range(21))
     assert [event.state for event in told if isinstance(event, JobFinished)] == ["done"]
     assert sum(event.s3_requests for event in told if isinstance(event, InvocationFinished)) == 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lambdamagic.codec.frames import Frames
 from lambdamagic.graphs.graph import Node
-from lambdamagic.graphs.paces import Paces
+from lambdamagic.graphs.paces import Paces, name_of
 from lambdamagic.graphs.ready import ReadyNodes
 from lambdamagic.runs.sources import Sizing
 
@@ -113,3 +113,12 @@ def test_what_is_known_is_not_taken() -> None:
     assert taken(ready) == (2,)
     ready.drop()
     assert ready.is_dry and taken(ready) == ()
+
+
+def test_names_of_tasks() -> None:
+    """The operation, and what distinguishes the task: its place, or a part of its key."""
+    assert name_of(("sum-partial-3f2a91c0aa2233445566778899aabbcc", 0, 1)) == "sum-partial (0, 1)"
+    assert name_of("neg-3f2a91c0-aaaa-bbbb-cccc-001122334455") == "neg-3f2a91"
+    assert name_of("share-7") == "share-7"
+    assert name_of(7) == "7"
+    assert name_of(("load", 3), members=3) == "load (3) and 2 before it"

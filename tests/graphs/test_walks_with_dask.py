@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import lambdamagic
 from lambdamagic.api import process
+from lambdamagic.events import InvocationFinished, InvocationStarted, JobStarted
 from lambdamagic.graphs.dask_scheduler import DaskScheduler
 from tests.graphs.workloads import WORKLOADS, same
 
@@ -33,6 +35,21 @@ def test_a_graph_that_is_not_waited_for(walks: DaskScheduler) -> None:
     job = walks.start(made)
     assert same(job.result(timeout=60), expected)
     assert same(lambdamagic.attach(job.job_id).result(timeout=60), expected)
+
+
+def test_a_graph_in_walks_is_shown_while_it_runs(capfd: pytest.CaptureFixture[str]) -> None:
+    """As the jobs of an executor are, with the tasks' names and each walk's own time, whichever walk has sent it."""
+    heard: list[Any] = []
+    shown = DaskScheduler(target="local", mode="event", timeout_s=30, memory_mb=512, max_concurrency=4, progress=True)
+    shown.add_listener(heard.append)
+    assert WORKLOADS["delayed tree"]().compute(scheduler=shown) == 528
+    lines = capfd.readouterr().err.splitlines()
+    assert "_add" in lines[0] and "done" in lines[-1] and "63/63 tasks" in lines[-1]
+    (started,) = [event for event in heard if isinstance(event, JobStarted)]
+    assert len(started.names) == 63 and started.names[0].startswith("_inc-")
+    sent = {event.attempt_id: event.at for event in heard if isinstance(event, InvocationStarted)}
+    ended = [event for event in heard if isinstance(event, InvocationFinished)]
+    assert ended and all(sent[event.attempt_id] <= event.at for event in ended)
 
 
 def test_what_a_graph_takes(walks: DaskScheduler) -> None:

@@ -14,7 +14,7 @@ START = 1_000.0
 
 def started(task_count: int | None = 10, label: str = "evaluate × 10", **more: Any) -> events.JobStarted:
     """A job of 512 MB that begins at `START`."""
-    return events.JobStarted(JOB, label, task_count, 512, more.pop("is_billed", True), START)
+    return events.JobStarted(JOB, label, task_count, 512, more.pop("is_billed", True), START, **more)
 
 
 def sent(attempt: str, *tasks: int) -> events.InvocationStarted:

@@ -96,7 +96,8 @@ def test_an_invocation_is_placed_in_time() -> None:
     table.sent(sent("000001", 0, 1))
     assert table.invocations[3] == UNDER_WAY
     table.answered(ended("000001", 0, 1, is_cold=True))
-    (row,) = table.rows()
+    ((row, tasks),) = table.rows()
+    assert list(tasks) == [0, 1]
     assert (row.attempt, row.first, row.tasks, row.environment) == (1, 0, 2, 0)
     assert (row.sent, row.ended) == (1, 3)
     assert row.began == pytest.approx(1.6)
@@ -132,3 +133,13 @@ def test_messages_without_number_are_counted_by_type() -> None:
     assert len(errors) <= 501
     assert sum(errors.values()) == 10_000
     assert errors["ValueError: (other messages)"] == 9_500
+
+
+def test_tasks_of_an_invocation_need_not_follow_one_another() -> None:
+    """A view knows all of them, whichever part of the rows it asks for."""
+    listener = ProgressListener()
+    for event in (started(9), sent("1", 0, 1), ended("1", 0, 1), sent("2", 2, 5, 8), ended("2", 2, 5, 8)):
+        listener(event)
+    assert [list(tasks) for _, tasks in listener.tasks().rows()] == [[0, 1], [2, 5, 8]]
+    assert listener.take_changes(full=True).scattered == {2: (2, 5, 8), 3: (2, 5, 8)}
+    assert listener.take_changes(rows_from=3).scattered == {0: (2, 5, 8)}

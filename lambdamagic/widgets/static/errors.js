@@ -35,13 +35,13 @@ export class Errors {
     if (!group) {
       const [type, message] = split(error);
       const many = element("b", { class: "lm-many" });
-      const trace = element("pre", { class: "lm-trace", tabindex: "0", "aria-label": `Traceback of ${item(first, this._store.head)}` });
+      const trace = element("pre", { class: "lm-trace", tabindex: "0", "aria-label": `Traceback of ${item(first, this._store)}` });
       group = element(
         "details",
         {},
         element("summary", {}, many, element("code", { text: type }), element("span", { text: message })),
         trace,
-        element("button", { type: "button", class: "lm-button", text: `Show ${item(first, this._store.head)}`, click: () => this._open(first) }),
+        element("button", { type: "button", class: "lm-button", text: `Show ${item(first, this._store)}`, click: () => this._open(first) }),
       );
       group.many = many;
       group.trace = trace;

@@ -287,7 +287,7 @@ export class Grid {
     }
     const state = states[task];
     const took = state === DONE || state === FAILED ? `, ${duration(seconds[task])}` : "";
-    return `${item(task, this._store.head)}: ${STATES[state].sign} ${STATES[state].word}${took}`;
+    return `${item(task, this._store)}: ${STATES[state].sign} ${STATES[state].word}${took}`;
   }
 }
 

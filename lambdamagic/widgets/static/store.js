@@ -7,7 +7,8 @@ const LINES = 5000;
 
 /**
  * @typedef {{attempt: number, first: number, count: number, environment: number,
- *            sent: number, began: number, ended: number, init: number}} Invocation
+ *            sent: number, began: number, ended: number, init: number, tasks: number[] | null}} Invocation `tasks` where
+ *            they do not follow one another
  */
 
 /** @param {any} buffer a DataView, as widgets get them */
@@ -26,6 +27,7 @@ export class Store {
     /** @type {Invocation[]} */ this.invocations = [];
     /** @type {Map<number, Invocation>} */ this.underWay = new Map();
     this.environments = 0;
+    /** @type {string[]} the tasks' names; empty where they have numbers only */ this.names = [];
     /** @type {[string, number, number][]} */ this.errors = [];
     /** @type {{first: number, count: number, stream: string, text: string}[]} */ this.printed = [];
     this.printedCount = 0;
@@ -77,6 +79,7 @@ export class Store {
       this.printed = [];
       this.printedCount = 0;
     }
+    if (content.names) this.names = content.names;
     if (content.errors) this.errors = content.errors;
     if (content.now !== undefined) this.now = content.now;
     for (const [first, count, stream, text] of content.printed ?? []) this._print(first, count, stream, text);
@@ -85,7 +88,7 @@ export class Store {
     const seconds = new Float32Array(bytesOf(buffers[2]).buffer);
     const rows = new Float32Array(bytesOf(buffers[3]).buffer);
     const grew = this._tasks(ranges, states, seconds, content.whole);
-    this._rows(rows);
+    this._rows(rows, new Map(content.scattered));
     if (ranges.length || rows.length) this.version += 1;
     if (content.whole || grew) return null;
     const changed = [];
@@ -103,10 +106,10 @@ export class Store {
    * @param {number} task
    */
   invocationOf(task) {
-    for (const row of this.underWay.values()) if (row.first <= task && task < row.first + row.count) return row;
+    const carries = (row) => (row.tasks ? row.tasks.includes(task) : row.first <= task && task < row.first + row.count);
+    for (const row of this.underWay.values()) if (carries(row)) return row;
     for (let at = this.invocations.length - 1; at >= 0; at -= 1) {
-      const row = this.invocations[at];
-      if (row.first <= task && task < row.first + row.count) return row;
+      if (carries(this.invocations[at])) return this.invocations[at];
     }
     return null;
   }
@@ -139,10 +142,11 @@ export class Store {
     return grew;
   }
 
-  _rows(rows) {
+  _rows(rows, scattered) {
     for (let at = 0; at < rows.length; at += WIDTH) {
       const [attempt, first, count, environment, sent, began, ended, init] = rows.subarray(at, at + WIDTH);
-      const row = { attempt, first, count, environment, sent, began, ended, init };
+      const tasks = scattered.get(at / WIDTH) ?? null;
+      const row = { attempt, first, count, environment, sent, began, ended, init, tasks };
       if (environment === -1) {
         this.underWay.set(first, row);
         continue;

@@ -1,5 +1,5 @@
 // The timeline: a line for each execution environment, and on it what it waited for, its cold start and its tasks.
-import { count, DONE, duration, element, FAILED, WORDS } from "./words.js";
+import { count, DONE, duration, element, FAILED, item, WORDS } from "./words.js";
 
 const TALLEST = 240;
 const AXIS = 18;
@@ -7,6 +7,8 @@ const AXIS = 18;
 const OPEN_LINES = 24;
 /** The pixels that a bar needs to be visible by itself. */
 const NARROWEST = 0.75;
+/** So many bars are named below the pointer. */
+const NAMED = 20_000;
 
 export class Timeline {
   /** @param {import("./store.js").Store} store */
@@ -25,7 +27,15 @@ export class Timeline {
       sample("open", WORDS.underWay),
     );
     this.root = element("div", {}, this.canvas, legend, this._note);
-    this._drawn = -1;
+    /** @type {{task: number, y: number, height: number, from: number, to: number}[]} */ this._bars = [];
+    this.canvas.addEventListener("pointermove", (event) => this._name(event.offsetX, event.offsetY));
+  }
+
+  /** Names the task below the pointer. */
+  _name(x, y) {
+    const bar = this._bars.find((each) => each.from <= x && x <= each.to && each.y <= y && y < each.y + each.height);
+    const text = bar ? `${item(bar.task, this._store)}, ${duration(this._store.seconds[bar.task])}` : "";
+    if (this.canvas.title !== text) this.canvas.title = text;
   }
 
   draw() {
@@ -54,6 +64,7 @@ export class Timeline {
     const colors = { done: color("done"), failed: color("failed"), running: color("running"), queue: color("waiting"), init: color("init"), text: color("quiet"), line: color("track") };
     const whole = Math.max(store.head.elapsed, 0.001);
     const x = (seconds) => (seconds / whole) * width;
+    this._bars = [];
     this._axis(context, width, tall - AXIS, whole, colors);
     for (const row of store.invocations) this._bar(context, row, Math.floor(row.environment / share) * height, height, x, colors);
     context.fillStyle = colors.running;
@@ -109,8 +120,10 @@ export class Timeline {
       [from, failed] = [to, false];
     };
     const end = x(row.ended);
-    for (let task = row.first; task < row.first + row.count; task += 1) {
+    for (let place = 0; place < row.count; place += 1) {
+      const task = row.tasks ? row.tasks[place] : row.first + place;
       if (states[task] !== DONE && states[task] !== FAILED) continue;
+      if (this._bars.length < NAMED) this._bars.push({ task, y, height, from: x(at), to: Math.max(x(at) + 2, x(at + seconds[task])) });
       at += seconds[task];
       failed ||= states[task] === FAILED;
       const to = Math.min(end, x(at));

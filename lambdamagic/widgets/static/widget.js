@@ -397,12 +397,15 @@ class Widget {
       facts.push([WORDS.environment, `no. ${count(row.environment + 1)}${row.init ? `, cold start ${duration(row.init)}` : ", warm"}`]);
       facts.push(["sent, ran", `at ${duration(row.sent)}, from ${duration(row.began)} to ${duration(row.ended)}`]);
     }
-    if (row && row.count > 1) facts.push(["invocation", `no. ${count(row.attempt)}, with items ${count(row.first + 1)} to ${count(row.first + row.count)}`]);
+    if (row && row.count > 1) {
+      const together = row.tasks || store.names.length ? `with ${count(row.count - 1)} other tasks` : `with items ${count(row.first + 1)} to ${count(row.first + row.count)}`;
+      facts.push(["invocation", row.attempt ? `no. ${count(row.attempt)}, ${together}` : together]);
+    }
     for (const [name, value] of [["argument", detail?.argument], ["result", detail?.result], [WORDS.requestId, detail?.request_id], ["report", detail?.report]]) {
       if (value) facts.push([name, value]);
     }
-    say(this._title, item(task, store.head));
-    this._detail.setAttribute("aria-label", `${item(task, store.head)}, ${state.word}`);
+    say(this._title, item(task, store));
+    this._detail.setAttribute("aria-label", `${item(task, store)}, ${state.word}`);
     this._before.disabled = task === 0;
     this._after.disabled = task >= store.taskCount - 1;
     this._failing.hidden = this._nextFailed() < 0;

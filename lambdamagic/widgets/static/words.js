@@ -86,12 +86,12 @@ export function count(number) {
 }
 
 /**
- * Names a task as a person counts.
+ * Names a task: by its own name where it has one, else as a person counts.
  * @param {number} task from 0
- * @param {{count: number | null}} head
+ * @param {{head: {count: number | null}, names: string[]}} store
  */
-export function item(task, head) {
-  return `Item ${count(task + 1)}${head?.count ? ` of ${count(head.count)}` : ""}`;
+export function item(task, { head, names }) {
+  return names[task] ?? `Item ${count(task + 1)}${head?.count ? ` of ${count(head.count)}` : ""}`;
 }
 
 /**
