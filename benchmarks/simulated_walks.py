@@ -21,7 +21,8 @@ from lambdamagic.walks.choice import Latencies
 from lambdamagic.walks.fan_in import begin
 from lambdamagic.walks.sharing import Sharing
 from lambdamagic.walks.structure import Structure
-from lambdamagic.walks.walker import NodeFailure, Walker, WalkEvent
+from lambdamagic.walks.walk_event import WalkEvent
+from lambdamagic.walks.walker import NodeFailure, Walker
 
 #: Requests at once in one walk, as in `worker.graph_bucket`.
 _AT_ONCE = 32

@@ -62,8 +62,8 @@ class GraphJob:
             budget=budget_of(place.resolved, target),
             check=place.check,
             environment=values_of(names_of(place.settings.send_env), mode="event"),
-            view=bar,
         )
+        run.view = bar
         run.start()
         process.finish_before_exit(self)
         return run

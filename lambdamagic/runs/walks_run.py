@@ -37,11 +37,11 @@ from lambdamagic.protocol.seal import unseal
 from lambdamagic.runs.walks_account import WalksAccount
 from lambdamagic.runs.walks_sender import WalksSender
 from lambdamagic.runs.walks_work import WalksWork
-from lambdamagic.storage.object_store import ObjectInfo
+from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
 from lambdamagic.targets.target import Target
 from lambdamagic.walks import names
 from lambdamagic.walks.sealed import open_parts
-from lambdamagic.walks.walker import WalkEvent
+from lambdamagic.walks.walk_event import WalkEvent
 
 #: Waits between two LISTs, in seconds.
 _SOONEST_S, _LATEST_S = 0.1, 3.0
@@ -97,10 +97,10 @@ class WalksRun:
         budget: What may be spent; None for no limit.
         check: Returns a better error if the target itself has failed.
         environment: Environment variables for tasks; they travel in events only.
-        view: Shows it while it runs; None for no view.
         clock: The time.
 
     Attributes:
+        view: Shows it while it runs, if it is set before the start; None for no view.
         account: Its requests to S3, and its cost.
         error: What ended it; None when it was computed, or runs.
         failed_node: The node whose code raised; None if none did.
@@ -116,12 +116,11 @@ class WalksRun:
         budget: Budget | None,
         check: Callable[[Exception], Exception],
         environment: Mapping[str, str] | None = None,
-        view: View | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.work = work
         self._target, self._home, self._check, self._clock = target, home, check, clock
-        self._store, self._view = target.stager.required(), view
+        self.view: View | None = None
         self._walks: dict[str, _Seen] = {}
         self._ended, self._stop = threading.Event(), threading.Event()
         self._wants_cancel = False
@@ -133,6 +132,10 @@ class WalksRun:
         self.account = WalksAccount(work, prices, budget, listeners, clock)
         self.error: BaseException | None = None
         self.failed_node: int | None = None
+
+    @property
+    def _store(self) -> ObjectStore:
+        return self._target.stager.required()
 
     @property
     def _silent_s(self) -> float:
@@ -198,8 +201,8 @@ class WalksRun:
                 self._forget()
         is_cancelled = isinstance(self.error, JobCancelledError)
         self.account.ended("cancelled" if is_cancelled else "failed" if self.error else "done", self.error)
-        if self._view is not None:
-            self._view.ended()
+        if self.view is not None:
+            self.view.ended()
         self._ended.set()
 
     def _watch(self) -> None:
@@ -224,11 +227,11 @@ class WalksRun:
 
     def _waited(self, wait_s: float) -> bool:
         """Wait, and let the view be drawn meanwhile; return whether the graph is to be stopped."""
-        if self._view is None:
+        if self.view is None:
             return self._stop.wait(wait_s)
         until = self._clock.monotonic() + wait_s
         while (left_s := until - self._clock.monotonic()) > 0:
-            self._view.tick()
+            self.view.tick()
             if self._stop.wait(min(left_s, _DRAWN_EVERY_S)):
                 return True
         return self._stop.is_set()

@@ -15,7 +15,7 @@ from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.protocol.envelope import MARK
 from lambdamagic.runs.walks_work import WalksWork
 from lambdamagic.transports.transport import InvokeCall, Transport
-from lambdamagic.walks.walker import WalkEvent
+from lambdamagic.walks.walk_event import WalkEvent
 
 #: Waits before an event is sent again; the last one is repeated for as long as Lambda takes nothing.
 _SEND_AGAIN_S = (0.1, 0.4, 1.6, 5.0)

@@ -21,7 +21,7 @@ from lambdamagic.walks import names
 from lambdamagic.walks.sealed import open_parts, part_of, payload_of, seal_parts
 from lambdamagic.walks.sharing import Allowance
 from lambdamagic.walks.structure import Structure
-from lambdamagic.walks.walker import WalkEvent
+from lambdamagic.walks.walk_event import WalkEvent
 
 #: Of the manifest's form.
 VERSION = 1

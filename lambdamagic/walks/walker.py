@@ -6,18 +6,16 @@ requests depend on nothing but its event and the answers that it gets, apart fro
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from lambdamagic.errors import ProtocolError
-from lambdamagic.protocol import reading
 from lambdamagic.walks import names
 from lambdamagic.walks.fan_in import Arrived, Body, Bucket, Coming, arrive
 from lambdamagic.walks.sharing import Allowance, Sharing
 from lambdamagic.walks.structure import Structure, evenly
+from lambdamagic.walks.walk_event import WalkEvent
 
 
 class NodeFailure:
@@ -61,66 +59,6 @@ class Spawner(Protocol):
     def spawn(self, events: Sequence[WalkEvent]) -> None:
         """Store the events, so that they can be sent again by others, and send them."""
         ...
-
-
-@dataclass(frozen=True)
-class WalkEvent:
-    """What a walk begins with.
-
-    Attributes:
-        walk: Its name.
-        groups: The nodes with which it and the walks that it hands some of them to begin; each group is one walk's.
-        edges: Names of the objects that hold values which its nodes need.
-        inline: Values which its nodes need, packed under the walk's name; empty for none.
-        stored: Nodes whose values are stored under their own names.
-        allowance: How much may still be invoked.
-        kin: Walks whose claims are its own too: second attempts that handed it over what the first may have claimed.
-    """
-
-    walk: str
-    groups: tuple[tuple[int, ...], ...]
-    edges: tuple[str, ...] = ()
-    inline: bytes = field(default=b"", repr=False)
-    stored: tuple[int, ...] = ()
-    allowance: Allowance = field(default_factory=Allowance)
-    kin: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the event's form."""
-        return {
-            "name": self.walk,
-            "groups": self.groups,
-            "edges": self.edges,
-            "inline": base64.b64encode(self.inline).decode("ascii"),
-            "stored": self.stored,
-            "allowance": [self.allowance.invocations, self.allowance.depth],
-            "kin": self.kin,
-        }
-
-    @classmethod
-    def from_json(cls, document: Any) -> WalkEvent:
-        """Read the event's form.
-
-        Raises:
-            ProtocolError: It is none.
-        """
-        try:
-            fields = reading.table(document)
-            groups = tuple(tuple(map(reading.count, reading.listed(each))) for each in reading.listed(fields["groups"]))
-            if not groups or not all(groups):
-                raise ValueError("it begins with no node")
-            invocations, depth = map(reading.count, reading.listed(fields["allowance"]))
-            return cls(
-                reading.text(fields["name"]),
-                groups,
-                tuple(map(reading.text, reading.listed(fields["edges"]))),
-                base64.b64decode(reading.text(fields["inline"])),
-                tuple(map(reading.count, reading.listed(fields["stored"]))),
-                Allowance(invocations, depth),
-                tuple(map(reading.text, reading.listed(fields["kin"]))),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(f"this is no walk's event: {error!r}") from error
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from lambdamagic.walks.fan_in import begin
 from lambdamagic.walks.sealed import open_parts, payload_of
 from lambdamagic.walks.sharing import Sharing
 from lambdamagic.walks.structure import Structure
-from lambdamagic.walks.walker import Walker, WalkEvent
+from lambdamagic.walks.walk_event import WalkEvent
+from lambdamagic.walks.walker import Walker
 from lambdamagic.worker.blobs import BlobCache
 from lambdamagic.worker.execution import CellSurroundings
 from lambdamagic.worker.graph_bucket import GraphBucket, in_parallel

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing.pool import Pool
@@ -21,6 +20,7 @@ from lambdamagic.api import process
 from lambdamagic.api.options import Access
 from lambdamagic.config import load_settings
 from lambdamagic.local.testing.faults import Faults
+from tests.ending import end_apis
 
 _SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with threads is deprecated
 
@@ -29,11 +29,7 @@ _SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with thread
 def one_process_of_apis(own_home: Path) -> Iterator[None]:
     """After all tests no part of the APIs still runs."""
     yield
-    process.close()
-    for thread in threading.enumerate():
-        if thread.name.startswith("lambdamagic-collector"):
-            thread.join(10)
-            assert not thread.is_alive(), f"{thread.name} still runs"
+    end_apis()
 
 
 @pytest.fixture

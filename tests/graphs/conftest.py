@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lambdamagic.api import process
 from lambdamagic.graphs.dask_scheduler import DaskScheduler
+from tests.ending import end_apis
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_process_of_graphs(own_home: Path) -> Iterator[None]:
     """After all tests no part of the executors still runs."""
     yield
-    process.close()
-    for thread in threading.enumerate():
-        if thread.name.startswith("lambdamagic-collector"):
-            thread.join(10)
-            assert not thread.is_alive(), f"{thread.name} still runs"
+    end_apis()
 
 
 @pytest.fixture(scope="session")

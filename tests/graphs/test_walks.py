@@ -22,7 +22,7 @@ from lambdamagic.graphs.walked import start_walks
 from lambdamagic.runs.walks_work import roots_of
 from lambdamagic.walks.sharing import DEPTH_MOST, Allowance
 from lambdamagic.walks.structure import Structure
-from lambdamagic.walks.walker import WalkEvent
+from lambdamagic.walks.walk_event import WalkEvent
 
 _CODE = """
 def leaf(number):

@@ -13,7 +13,8 @@ from lambdamagic.walks import names
 from lambdamagic.walks.fan_in import begin
 from lambdamagic.walks.sharing import Allowance, Sharing
 from lambdamagic.walks.structure import Structure, structure_of
-from lambdamagic.walks.walker import NodeFailure, Walker, WalkEvent
+from lambdamagic.walks.walk_event import WalkEvent
+from lambdamagic.walks.walker import NodeFailure, Walker
 
 
 class _Died(Exception):

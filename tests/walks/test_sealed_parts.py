@@ -9,7 +9,7 @@ import pytest
 from lambdamagic.errors import IntegrityError, ProtocolError
 from lambdamagic.walks.sealed import open_parts, seal_parts
 from lambdamagic.walks.structure import Structure, structure_of
-from lambdamagic.walks.walker import WalkEvent
+from lambdamagic.walks.walk_event import WalkEvent
 
 _SEAL: dict[str, Any] = {"key": b"k" * 32, "job_id": "job"}
 
