@@ -22,16 +22,27 @@ _seen: dict[str, tuple[ModuleSpec | None, tuple[int, int]]] = {}
 
 def loaded(plan: CallablePlan) -> dict[str, types.ModuleType]:
     """Return the modules among those that travel, by full name."""
+    return {name: module for name, module, file in _of(plan) if _is_as_loaded(name, module, file)}
+
+
+def edited(plan: CallablePlan) -> dict[str, int]:
+    """Return those whose files were edited since the notebook imported them: full names, and when, in nanoseconds."""
+    found = {name: file for name, module, file in _of(plan) if file.exists() and not _is_as_loaded(name, module, file)}
+    return {name: file.stat().st_mtime_ns for name, file in found.items()}
+
+
+def _of(plan: CallablePlan) -> list[tuple[str, types.ModuleType, Path]]:
+    """Return the notebook's modules among those that travel, with their names and files."""
     if not plan.own_modules:
-        return {}
+        return []
     files = {os.path.realpath(path) for module in plan.own_modules for _, path in module.files}
     tops = {module.name for module in plan.own_modules}
-    found = {}
+    found = []
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in tops and type(module) is types.ModuleType:
             file = os.path.realpath(str(vars(module).get("__file__")))
-            if file in files and _is_as_loaded(name, module, Path(file)):
-                found[name] = module
+            if file in files:
+                found.append((name, module, Path(file)))
     return found
 
 

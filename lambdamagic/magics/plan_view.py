@@ -9,7 +9,9 @@ from lambdamagic.capture import CallablePlan, CapturePlan
 from lambdamagic.capture.source_files import packed
 from lambdamagic.config import Settings
 from lambdamagic.jobs.encoding import Program
+from lambdamagic.jobs.loaded_modules import edited
 from lambdamagic.jobs.staging import Stager
+from lambdamagic.magics.planning import edited_note
 from lambdamagic.magics.tables import Table
 from lambdamagic.runs.files_along import mentioned
 from lambdamagic.runs.variables import names_of
@@ -69,6 +71,7 @@ def plan_table(
     named = mentioned(plan.code) if isinstance(plan, CapturePlan) else []
     for name in [each for each in named if each not in dict(files)]:
         notes.append(f"The cell names the local file {name}: add --file {name} to send it.")
+    notes += map(edited_note, edited(plan))
     if plan.imports:
         notes.append("Modules used by reference: " + ", ".join(sorted(plan.imports)))
     return Table("What would be sent to Lambda", ("name", "type", "size>", "where", "why~"), rows, notes)

@@ -10,6 +10,7 @@ from lambdamagic.capture import CapturePlan, plan_cell, touched_names
 from lambdamagic.config import ResolvedSettings, Settings
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.jobs.loaded_modules import edited
 from lambdamagic.magics.front import tell
 from lambdamagic.magics.parse.source import FUTURES, CellText
 from lambdamagic.magics.remote_errors import shown_in_a_line
@@ -95,12 +96,23 @@ def ready(
     Called in the cell's own thread, since it may ask. Where jobs run here, the function is looked for later: the
     embedded Lambda may have to be started first.
     """
+    for edit in edited(program.plan).items() - session.noted:
+        session.noted.add(edit)
+        tell(edited_note(edit[0]), quiet=resolved.settings.quiet)
     if resolved.settings.resolved_target() != "aws":
         return resolved, None
     from lambdamagic.magics import first_use
 
     _warn_of_upload(resolved.settings, program)
     return first_use.ready(session, resolved, program)
+
+
+def edited_note(name: str) -> str:
+    """Return what is said of a module of the user's own whose file is newer than what the notebook imported."""
+    return (
+        f"{name} was edited after the notebook imported it: Lambda runs the new file, the notebook the old code, "
+        f"until importlib.reload({name})"
+    )
 
 
 def _warn_of_upload(settings: Settings, program: Program) -> None:

@@ -43,6 +43,7 @@ class Session:
         background: Its background jobs.
         opened: Its engine and targets.
         declined: What the user has said no to, so that it is asked once.
+        noted: The edits of modules that the user knows of: a name, and when.
         setup: The set-up cell, which runs first in each environment, and its file name; None without one.
         cell: The id of the cell that runs, or ran last; empty if the front end sends none.
     """
@@ -56,6 +57,7 @@ class Session:
         self.setup: tuple[CellText, str] | None = None
         self.history: deque[JobRecord] = deque(maxlen=_HISTORY)
         self.declined: set[tuple[str, ...]] = set()
+        self.noted: set[tuple[str, int]] = set()
         self.opened = Opened()
         self._given = given
         self.background = Background(shell, lambda: self.settings().settings.quiet)

@@ -60,6 +60,23 @@ def test_an_edited_module_is_sent_anew(notebook, tmp_path):
     assert notebook.remote("import helpers\nhelpers.V").value == 2222
 
 
+def test_a_module_that_was_edited_after_its_import_is_distinguished(notebook, tmp_path, monkeypatch):
+    """Lambda runs the file, the notebook what it imported: the plan says so, and the first cell, until a reload."""
+    monkeypatch.setenv("LAMBDAMAGIC_QUIET", "0")
+    path = tmp_path / "helpers.py"
+    path.write_text("V = 1\n")
+    notebook.ok("import helpers")
+    path.write_text("V = 2222\n")
+    note = "helpers was edited after the notebook imported it: Lambda runs the new file, the notebook the old code"
+    assert any(note in each for each in notebook.remote("helpers.V", "--plan").value.notes)
+    ran = notebook.remote("helpers.V")
+    assert (ran.value, notebook.ok("helpers.V").value) == (2222, 1)
+    assert ran.stderr.count(note) == 1 and "importlib.reload(helpers)" in ran.stderr
+    assert note not in notebook.remote("helpers.V").stderr, "once is enough"
+    notebook.ok("import importlib\nimportlib.reload(helpers)")
+    assert not any("edited" in each for each in notebook.remote("helpers.V", "--plan").value.notes)
+
+
 def test_an_editable_install(notebook, tmp_path, monkeypatch):
     """A package that is on the path from elsewhere, as an editable install is, goes by value."""
     source = tmp_path / "elsewhere" / "src"
