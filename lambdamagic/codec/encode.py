@@ -40,12 +40,21 @@ class Encoder:
         kind: Which pickler writes: `c`, `dill`, `dill-forced` or `cloudpickle`.
         primed: Objects that the reader already has, in the reader's order.
         most_bytes: `dump` raises when more than these are written; None for no bound.
+        wrote: Called with how much there is, for every 64 kB.
     """
 
     def __init__(
-        self, home: Home, *, kind: Any = "c", primed: Sequence[Any] = (), most_bytes: int | None = None
+        self,
+        home: Home,
+        *,
+        kind: Any = "c",
+        primed: Sequence[Any] = (),
+        most_bytes: int | None = None,
+        wrote: Callable[[int], None] | None = None,
     ) -> None:
         self._file = io.BytesIO() if most_bytes is None else _Bounded(most_bytes)
+        if wrote is not None:
+            self._file = _Watched(wrote)
         self._buffers: list[memoryview] = []
         self._reducers, self._is_deep = Reducers(home), kind in ("deep", "dill")
         self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, _taker(self._buffers, most_bytes))
@@ -176,6 +185,24 @@ class _Bounded(io.BytesIO):
         if self.tell() > self._most_bytes:
             raise _too_large(self._most_bytes)
         return written
+
+
+class _Watched(io.BytesIO):
+    """Reports what large values add to it; a pickler writes a frame of 64 kB at a time."""
+
+    def __init__(self, wrote: Callable[[int], None]) -> None:
+        super().__init__()
+        self._wrote = wrote
+
+    def write(self, data: Any, /) -> int:
+        written = super().write(data)
+        if written >= _FRAME_BYTES:
+            self._wrote(self.tell())
+        return written
+
+
+#: pickle ends a frame when it has so many bytes (`pickle._Framer._FRAME_SIZE_TARGET`).
+_FRAME_BYTES = 64 * 1024
 
 
 def _too_large(most_bytes: int) -> ValueError:

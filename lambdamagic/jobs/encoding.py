@@ -89,6 +89,7 @@ def encode_program(
     files: Sequence[tuple[str, Path]] = (),
     with_modules: bool = False,
     setup: Setup | None = None,
+    wrote: Callable[[str, Any, int], None] | None = None,
 ) -> Program:
     """Encode what a plan asks for.
 
@@ -104,6 +105,7 @@ def encode_program(
         files: What goes into the working directory: relative paths, and where the files are here.
         with_modules: Whether the user's own modules are sent as they are here now; otherwise they are imported again.
         setup: Code that runs first in each environment; the plan has what it needs.
+        wrote: Called for every 64 kB with the name that is written, its value, and the bytes that there are.
 
     Raises:
         EncodeError: A value cannot be pickled; names it, the path to the offending part, and what to do.
@@ -112,7 +114,7 @@ def encode_program(
     while True:
         try:
             attempted = functools.partial(
-                _attempted, home, plan, exclude, hidden, primed, fn, loop_code, contents, with_modules, setup
+                _attempted, home, plan, exclude, hidden, primed, fn, loop_code, contents, with_modules, setup, wrote
             )
             found = first_that_can(serializer, attempted)
         except _NameFailed as failed:
@@ -133,11 +135,13 @@ def _attempted(
     contents: Sequence[tuple[str, bytes]],
     with_modules: bool,
     setup: Setup | None,
+    wrote: Callable[[str, Any, int], None] | None,
     kind: str,
 ) -> Program | CallablePlan:
     """Return the program, or the plan with which it can be encoded."""
     try:
-        return _Attempt(home, plan, kind, exclude, hidden, primed).run(fn, loop_code, contents, with_modules, setup)
+        attempt = _Attempt(home, plan, kind, exclude, hidden, primed, wrote)
+        return attempt.run(fn, loop_code, contents, with_modules, setup)
     except _FilesMissing as missing:
         return missing.plan
 
@@ -172,10 +176,13 @@ class _Attempt:
         exclude: frozenset[str],
         hidden: Any,
         primed: Sequence[Any],
+        wrote: Callable[[str, Any, int], None] | None,
     ) -> None:
         self.home, self.plan, self.kind = home, plan, kind
         self.exclude, self.hidden, self.primed = exclude, hidden, primed
-        self.encoder = Encoder(home, kind=kind, primed=primed)
+        self._now: tuple[str, Any] = ("", None)  # what is written
+        heard = None if wrote is None else lambda written: wrote(*self._now, written)
+        self.encoder = Encoder(home, kind=kind, primed=primed, wrote=heard)
         self.names: list[ShippedName] = []
         self.values: dict[str, Any] = {}
         self._held: dict[str, Any] = {}
@@ -292,6 +299,7 @@ class _Attempt:
         self.names.append(ShippedName(name, type(value).__name__, size, reason))
 
     def _dump(self, name: str, value: Any, part: Any) -> int:
+        self._now = name, value
         try:
             return self.encoder.dump(part)
         except PICKLING_ERRORS as error:

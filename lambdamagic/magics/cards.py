@@ -101,7 +101,8 @@ class Card:
         busy = None if is_background else BusySign(session.shell)
         self._way = OnItsWay(self.run, listener, busy, is_quiet=place.settings.quiet)
         self.gate = Gate(view) if is_background and not isinstance(view, NoView) else None
-        self.showing = Showing(self.gate or view, listener, delay_s=0.0 if is_background else DELAY_S)
+        is_shown = is_background or self.spot.is_taken
+        self.showing = Showing(self.gate or view, listener, delay_s=0.0 if is_shown else DELAY_S)
         note = STARTING if self.opens_slowly else ""
         self.run.listeners.emit(JobQueued(self.run.job_id, request.label, request.task_count, False, note, time.time()))
 
@@ -210,8 +211,9 @@ class Card:
         self._live.stop()
         if self.run.state == "cancelled" and self.run.job is not None:
             self.left_behind = self._live.left_behind()
-        if self.prints is not None and self.prints.is_much and not self._is_background:
-            self.showing.show()  # also a quick map's card: it has what the cell does not show
+        has_prints = self.prints is not None and self.prints.is_much
+        if (has_prints or self.spot.is_taken) and not self._is_background:
+            self.showing.show()  # also a quick job's card: it has what the cell does not show, or was begun
         if self.spot.live and self.spot.has_below:
             self.spot.show_below(NOTHING)
         self.showing.close()

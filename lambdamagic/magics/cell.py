@@ -19,6 +19,7 @@ from lambdamagic.magics.cards import Card
 from lambdamagic.magics.front import replay
 from lambdamagic.magics.parse.arguments import split_names, variables
 from lambdamagic.magics.parse.source import FUTURES, CellText
+from lambdamagic.magics.pickling import PicklingSign
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready
 from lambdamagic.magics.queueing import Line, staged
@@ -62,17 +63,22 @@ class CellRun:
         plan = plan_body(session, text, include=include, exclude=self._exclude, bound_before=queued)
         files = found(arguments.file or ())
         plan, setup = with_setup(session, plan)
-        program = encode_program(
-            session.home,
-            plan,
-            serializer=settings.serializer,
-            exclude=frozenset(self._exclude) | queued,
-            hidden=session.hidden,
-            primed=line.primed if line else (),
-            files=files,
-            with_modules=True,
-            setup=setup,
-        )
+        sign = PicklingSign(session, arguments.name or _label(body), is_quiet=settings.quiet)
+        with sign:
+            program = encode_program(
+                session.home,
+                plan,
+                serializer=settings.serializer,
+                exclude=frozenset(self._exclude) | queued,
+                hidden=session.hidden,
+                primed=line.primed if line else (),
+                files=files,
+                with_modules=True,
+                setup=setup,
+                wrote=sign.wrote,
+            )
+        if arguments.plan or arguments.bg:
+            sign.clear()
         if arguments.plan:
             prices = Prices.of(settings.region or "")
             cost = cell_estimate(prices, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s)
@@ -111,7 +117,7 @@ class CellRun:
         place, table = session.place(resolved), table_of_cell(session)
         names = _pending_names(session, plan, self._out)
         if not arguments.bg:
-            Card(session, place, request, table).carry(work.take, binds=names)
+            Card(session, place, request, table, spot=sign.place).carry(work.take, binds=names)
             assert work.answer is not None, "a job that ends without error has had an arrival"
             replay(work.answer.outputs)
             return work.conclude()

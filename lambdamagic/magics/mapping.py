@@ -26,6 +26,7 @@ from lambdamagic.magics.front import replay, show_files, tell
 from lambdamagic.magics.parse.arguments import split_names, variables
 from lambdamagic.magics.parse.map_syntax import split_call, split_loop, split_name
 from lambdamagic.magics.parse.source import CellText
+from lambdamagic.magics.pickling import PicklingSign
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready, wait_for_names
 from lambdamagic.magics.remote_errors import local_exception, shown_from
@@ -110,17 +111,22 @@ class MapRun:
 
     def _encoded(self, plan: CallablePlan, **more: Any) -> Program:
         plan, setup = with_setup(self._session, plan)
-        return encode_program(
-            self._session.home,
-            plan,
-            serializer=self._resolved.settings.serializer,
-            exclude=frozenset(self._asked[1]),
-            hidden=self._session.hidden,
-            files=found(self._arguments.file or ()),
-            with_modules=True,
-            setup=setup,
-            **more,
-        )
+        settings = self._resolved.settings
+        with PicklingSign(self._session, self._arguments.name or "map", is_quiet=settings.quiet) as sign:
+            program = encode_program(
+                self._session.home,
+                plan,
+                serializer=settings.serializer,
+                exclude=frozenset(self._asked[1]),
+                hidden=self._session.hidden,
+                files=found(self._arguments.file or ()),
+                with_modules=True,
+                setup=setup,
+                wrote=sign.wrote,
+                **more,
+            )
+        sign.clear()
+        return program
 
     def _evaluate(self, text: str) -> Any:
         try:

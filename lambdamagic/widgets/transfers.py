@@ -21,20 +21,28 @@ class TransferNote:
     Args:
         verb: What is done with the bytes, such as `sending`.
         monotonic: The clock.
+        is_estimate: Whether the bytes in all are a guess.
     """
 
-    def __init__(self, verb: str, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._verb, self._monotonic = verb, monotonic
+    def __init__(
+        self, verb: str, monotonic: Callable[[], float] = time.monotonic, *, is_estimate: bool = False
+    ) -> None:
+        self._verb, self._monotonic, self._about = verb, monotonic, "about " if is_estimate else ""
         self._looks: list[tuple[float, int]] = []
         self._began: float | None = None
         self._noted = float("-inf")
+
+    def is_due(self) -> bool:
+        """Whether it is time for a line."""
+        now = self._monotonic()
+        return self._began is not None and now - self._began >= _QUIET_S and now - self._noted >= _EVERY_S
 
     def note(self, done: int, total: int) -> str:
         """Return a line on how far it is; empty while it is too early for one, or too early for the next.
 
         Args:
             done: Bytes that have gone.
-            total: Bytes in all.
+            total: Bytes in all; 0 where that is not known.
         """
         now = self._monotonic()
         if self._began is None:
@@ -45,5 +53,9 @@ class TransferNote:
         self._noted = now
         since, before = self._looks[0]
         rate = f" · {size((done - before) / (now - since))}/s" if now > since and done > before else ""
-        percent = min(100, round(100 * done / total)) if total else 100
-        return f"{self._verb} {size(min(done, total))} of {size(total)} · {percent}%{rate}"
+        if not total:
+            return f"{self._verb} {size(done)}{rate}"
+        if self._about:
+            total = max(total, round(done / 0.99))  # more than was guessed is not all yet
+        percent = min(100, round(100 * done / total))
+        return f"{self._verb} {size(min(done, total))} of {self._about}{size(total)} · {percent}%{rate}"
