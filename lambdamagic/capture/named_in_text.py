@@ -1,14 +1,16 @@
 """Names that code may look up by text: in a query, a formula, SQL, `eval`, or in all that `globals()` gives.
 
-Which names a text means is known only when it is used. So words in the cell's texts that are names of the notebook are
-taken along where the cell uses something that looks names up, if they are small; large ones are named in the plan.
+Which names a text means is known only when it is used. So words in the code's texts that are names of the notebook are
+taken along where the code uses something that looks names up, if they are small; large ones are named in the plan.
 """
 
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Iterable
 from types import CodeType, FunctionType
 from typing import Any
@@ -58,6 +60,8 @@ SMALL_BYTES = 1 << 20
 def names_used(code: CodeType) -> set[str]:
     """Return all names and attributes that code mentions, nested code included."""
     found = set(code.co_names)
+    if "modules" in found and ("__name__" in found or "__main__" in code.co_consts):
+        found.add("__main__")  # sys.modules["__main__"]
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             found |= names_used(constant)
@@ -98,17 +102,37 @@ def _computes_text(code: CodeType) -> bool:
     return calls > known or any(isinstance(each, CodeType) and _computes_text(each) for each in code.co_consts)
 
 
-def looks_at_all(tree: ast.Module, used: set[str]) -> bool:
-    """Whether a cell may look at any name of the notebook."""
+def looks_at_all(cells: Iterable[ast.Module], functions: Iterable[FunctionType], used: set[str]) -> bool:
+    """Whether cells and functions of the notebook may look at any name of it.
+
+    Args:
+        cells: The cells.
+        functions: The functions.
+        used: All names and attributes that they mention.
+    """
     if used & _LOOKS_AT_ALL or ({"unittest", "main"} <= used):
         return True
-    return bool(used & _NAMESPACES) and _Namespaces().found_in(tree)
+    if used & _NAMESPACES and any(_Namespaces(_NAMESPACES).found_in(tree) for tree in cells):
+        return True
+    # Within a function the others mean its own variables.
+    return "globals" in used and any(_lists_globals(function) for function in functions)
+
+
+def _lists_globals(function: FunctionType) -> bool:
+    if "globals" not in names_used(function.__code__):
+        return False
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError, TypeError):
+        return True  # it was made without a source; what is small does no harm
+    return _Namespaces(frozenset({"globals"})).found_in(tree)
 
 
 class _Namespaces(ast.NodeVisitor):
     """Finds `globals()` and the like where more is done with it than to look up what some text names."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
         self._found = False
         self._parents: list[ast.AST] = []
 
@@ -118,22 +142,29 @@ class _Namespaces(ast.NodeVisitor):
 
     def visit(self, node: ast.AST) -> None:
         if isinstance(node, ast.Call) and not node.args and not node.keywords:
-            parent = self._parents[-1]
-            if isinstance(node.func, ast.Name) and node.func.id in _NAMESPACES and not _names_texts(parent):
-                self._found = True
+            is_all = isinstance(node.func, ast.Name) and node.func.id in self._names
+            self._found |= is_all and not _names_texts(self._parents)
         self._parents.append(node)
         self.generic_visit(node)
         self._parents.pop()
 
 
-def _names_texts(parent: ast.AST) -> bool:
+def _names_texts(parents: list[ast.AST]) -> bool:
     """Whether what stands around `globals()` takes names from a text: a key, `**`, `%`, a template, `in`."""
-    if isinstance(parent, ast.Subscript | ast.keyword | ast.Compare):
+    parent = parents[-1]
+    if isinstance(parent, ast.Subscript):
+        return isinstance(parent.slice, ast.Constant) or not isinstance(parent.ctx, ast.Load)
+    if isinstance(parent, ast.Compare):
+        return isinstance(parent.left, ast.Constant)
+    if isinstance(parent, ast.keyword):
         return True
     if isinstance(parent, ast.BinOp):
         return isinstance(parent.op, ast.Mod)
     if isinstance(parent, ast.Attribute):
-        return parent.attr in ("get", "pop", "setdefault", "update", "__getitem__", "__setitem__")
+        call = parents[-2]
+        key = call.args[0] if isinstance(call, ast.Call) and call.args else None
+        is_read = parent.attr in ("get", "pop", "setdefault", "__getitem__")
+        return parent.attr in ("update", "__setitem__") or (is_read and isinstance(key, ast.Constant))
     if isinstance(parent, ast.Call):
         name = parent.func.attr if isinstance(parent.func, ast.Attribute) else getattr(parent.func, "id", "")
         return name in ("eval", "exec", "substitute", "safe_substitute", "format_map", "timeit", "Timer", "query")

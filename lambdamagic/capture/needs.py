@@ -94,6 +94,7 @@ class Needs:
         self._modules: dict[str, str] = {}
         self._members: dict[str, str] = {}  # of `from` statements: names, or modules that are not loaded
         self._flow: Flow | None = None
+        self._cell: Cell | None = None
         self._optional: set[str] = set()
         self._too_large: set[str] = set()
         self._done: dict[tuple[str, bool], list[State]] = {}
@@ -147,17 +148,18 @@ class Needs:
                     for use in _uses(summary, "on", line):
                         self._need(use, state)
         self._add_imports(self.totals, "imported by the cell")
-        self._add_named_in_text(cell)
         if self._namespace is not self._globals:
             self._add_from_builtins(cell)
+        self._cell = cell
 
-    def _add_named_in_text(self, cell: Cell) -> None:
-        """Take what the cell may look up by text, as far as it is small: see `named_in_text`."""
-        codes = [cell.code, *(fn.__code__ for fn in self._functions.values())]
+    def _add_named_in_text(self) -> None:
+        """Take what the code may look up by text, as far as it is small: see `named_in_text`."""
+        cells, functions = [self._cell] if self._cell is not None else [], self._functions.values()
+        codes = [*(cell.code for cell in cells), *(fn.__code__ for fn in functions)]
         used = set().union(*map(named_in_text.names_used, codes))
         if not any(named_in_text.looks_up(code, used) for code in codes):
             return
-        if named_in_text.looks_at_all(cell.tree, used):
+        if named_in_text.looks_at_all([cell.tree for cell in cells], functions, used):
             words = {name for name, value in self._namespace.items() if not isinstance(value, ModuleType)}
             why = "it may be looked up"
         else:
@@ -352,6 +354,7 @@ class Needs:
 
     def finish(self) -> CallablePlan:
         """Return all that was found; to be called once, at the end."""
+        self._add_named_in_text()
         deleted = {**self._captured_deletes, **self.totals.deleted}
         for name, line in deleted.items():
             # Also where the cell deletes what it bound itself: unless something of the name was there before, its
