@@ -12,7 +12,7 @@ DEMO := $(VENV)/.demo
 
 CHECK := $(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 
-.PHONY: demo test docs test-oldest lint mutants bench fidelity setup image-tools lab browser covalent clean help
+.PHONY: demo test ready docs test-oldest lint style types types-of-users imports mutants bench fidelity setup image-tools lab browser covalent clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
@@ -25,12 +25,14 @@ help:
 
 setup: $(STAMP)
 
-# Dependency groups need pip 25.1, which a fresh venv may not have.
+# uv installs and compiles on all cores. Where it finds no index (pip's configuration is not read by it), pip does it:
+# dependency groups need pip 25.1, which a fresh venv may not have.
 $(STAMP): pyproject.toml
 	@$(CHECK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet "pip>=25.1" "uv>=0.9"
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable . --group dev \
+	  || $(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@ $(DEMO)
 
 $(DEMO): pyproject.toml
@@ -41,10 +43,15 @@ $(DEMO): pyproject.toml
 demo: $(DEMO)
 	@$(BIN)/python -m notebooks.run_quickstart
 
+# What the tests need, and lint: all at once, since most of it waits for the network or has one core.
+PARTS := style types types-of-users imports image-tools lab browser covalent
+ready:
+	@$(MAKE) --no-print-directory --jobs=4 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
+	@$(BIN)/python -m compileall -q lambdamagic tests
+
 # In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
 # Hundreds of processes load the package: it is compiled once, also where the environment says not to (as images do).
-test: lint image-tools lab browser covalent
-	@$(BIN)/python -m compileall -q lambdamagic tests
+test: ready
 	env -u PYTHONDONTWRITEBYTECODE REQUIRE_BROWSER=$(CI) $(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 
 # What a notebook shows and how it waits, with the oldest Jupyter that is supported; `make test` has the newest.
@@ -72,22 +79,31 @@ covalent: $(STAMP)
 
 # What the tests of images need: installed and prepared where that is possible (root on Debian), else those tests are
 # skipped and say so. The base is made once (some 90 s) and kept in the cache folder.
-image-tools: $(STAMP)
+image-tools:
+	@$(CHECK)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ "$$(uname -m)" = x86_64 ]; then \
 	  command -v buildah >/dev/null && command -v debootstrap >/dev/null && command -v docker-registry >/dev/null \
 	  || { apt-get update -q && apt-get install -qy --no-install-recommends buildah debootstrap docker-registry; } \
-	  && $(BIN)/python -m tests.images.base \
+	  && $(PYTHON) -m tests.images.base \
 	  || echo "the tools for images are not available: their tests are skipped, and fail in CI"; \
 	else echo "no root or no apt: the tests of images are skipped"; fi
 
-lint: $(STAMP)
+lint: style types types-of-users imports
+
+style: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/vulture
-	$(BIN)/mypy
-	$(BIN)/pyright
-	$(BIN)/lint-imports
 	$(BIN)/python -m tests.prose
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+types-of-users: $(STAMP)
+	$(BIN)/pyright
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
 
 # The documentation site, in site/. A warning is an error; the variable hides an advertisement of the theme.
 docs: $(STAMP)

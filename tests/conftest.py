@@ -12,11 +12,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+# jsonschema, which reads notebooks, would build a grammar for IRIs in each worker, for two seconds.
+sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
 
 _FOREIGN_PREFIXES = ("AWS_", "LAMBDAMAGIC_", "JUPYTER_", "IPYTHON", "MPL")
 

@@ -13,7 +13,8 @@ from tests.prose.texts import texts_of
 # Bytes and text that the rules do not apply to: data, and the list itself.
 _EXEMPT = ("tests/data/", "tests/fixtures/", "tests/prose/", "labextension/node_modules/")
 _WORDS = tomllib.loads((Path(__file__).parent / "words.toml").read_text())["word"]
-_ANY = re.compile("|".join(f"(?P<w{n}>\\b(?:{word['find']})\\b)" for n, word in enumerate(_WORDS)), re.IGNORECASE)
+_EACH = "|".join(f"(?P<w{n}>(?:{word['find']})\\b)" for n, word in enumerate(_WORDS))
+_ANY = re.compile(rf"\b(?=\w)(?:{_EACH})", re.IGNORECASE)
 
 
 def findings(path: Path) -> Iterator[str]:

@@ -71,10 +71,10 @@ def _python(source: str, *, strings: bool) -> Iterator[Text]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT and not token.string.startswith(("# noqa", "# type:", "# pragma")):
             yield Text(token.start[0], token.string)
-    tree = ast.parse(source)
-    docstrings = {id(first) for node in ast.walk(tree) if (first := _docstring(node))}
-    in_format = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(ast.parse(source)))
+    docstrings = {id(first) for node in nodes if (first := _docstring(node))}
+    in_format = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
         if isinstance(node, ast.JoinedStr) and strings:
             # What is filled in is code: a comma stands for it.
             parts = [str(part.value) if isinstance(part, ast.Constant) else "`" for part in node.values]

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextvars
 import copy
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 from lambdamagic.local.stacks.stack_order import in_order, references
 from lambdamagic.local.stacks.stack_steps import LOCK, Refuse, change, make, take_away
@@ -29,6 +31,9 @@ def install(refuse: Refuse) -> None:
         refuse: Called with a resource's logical id and `CREATE`, `UPDATE` or `DELETE` before that is done; returns why
             it must fail, or None.
     """
+    # jsonschema, which moto imports for an API that no stack here has, would build a grammar for IRIs: half of the time
+    # that the first stack waits for. It does without where that module is missing.
+    sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
     from moto.cloudformation import models
     from moto.cloudformation.responses import CloudFormationResponse
     from moto.core.responses import ActionResult
