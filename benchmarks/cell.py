@@ -140,7 +140,7 @@ def hundred_megabytes(book: Notebook) -> Comparison:
 def s3_requests(book: Notebook) -> list[str]:
     """Count, at the server, the S3 requests that jobs make."""
     faults = Faults(book.connection)
-    told = []
+    shown = []
     book.shell.user_ns["small"] = list(range(1000))
     book.shell.user_ns["large"] = bytes(20_000_000)
     for label, cell in (
@@ -153,8 +153,8 @@ def s3_requests(book: Notebook) -> list[str]:
         book.run(cell)
         requests = faults.stats()["requests"].get("s3", {})
         total = sum(requests.values()) if isinstance(requests, dict) else requests
-        told.append(f"S3 requests of {label}: {total} {json.dumps(requests) if requests else ''}")
-    return told
+        shown.append(f"S3 requests of {label}: {total} {json.dumps(requests) if requests else ''}")
+    return shown
 
 
 def main() -> list[Comparison]:

@@ -145,8 +145,8 @@ def _measure(name: str, url: str) -> dict[str, float]:
     from urllib.request import ProxyHandler, build_opener
 
     command = [sys.executable, "-m", "benchmarks.concurrency", name, url]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    found: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    found: dict[str, Any] = json.loads(shown.stdout.splitlines()[-1])
     with build_opener(ProxyHandler({})).open(f"{url}/stats", timeout=30) as answer:
         stats = json.load(answer)
     return {

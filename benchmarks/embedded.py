@@ -88,8 +88,8 @@ def main() -> list[Comparison]:
     goal = Comparison(
         "goal of 1,000 a second over best", "invokes/s", _GOAL_PER_SECOND, best, _GOAL_PER_SECOND / best, 1.0, "/s"
     )
-    told = ", ".join(f"{connections} connections: {rate:,.0f}/s" for connections, rate in rates.items())
-    show("The embedded Lambda: warm synchronous invokes of an echo", [goal, latency], [told])
+    shown = ", ".join(f"{connections} connections: {rate:,.0f}/s" for connections, rate in rates.items())
+    show("The embedded Lambda: warm synchronous invokes of an echo", [goal, latency], [shown])
     return [goal, latency]
 
 

@@ -128,7 +128,7 @@ def _hand_over(
     return (time.perf_counter() - began) * 1000
 
 
-def _told(heard: list[tuple[int, Report]]) -> str:
+def _shown(heard: list[tuple[int, Report]]) -> str:
     thousands = sum(events for events, _ in heard) / _EVENTS
     billed_s = sum(report.billed_ms for _, report in heard) / 1000 / thousands
     cost_usd = sum(
@@ -165,7 +165,7 @@ def main() -> list[Comparison]:
                         warm_up=0,
                     )
                 )
-    show(f"{_EVENTS:,} events with a program of {_PROGRAM_BYTES // 1000} kB, handed over", lines, [_told(heard)])
+    show(f"{_EVENTS:,} events with a program of {_PROGRAM_BYTES // 1000} kB, handed over", lines, [_shown(heard)])
     return lines
 
 

@@ -80,13 +80,13 @@ def _run(storage: str, bound_s: float, counts: list[int], **variables: str) -> l
             text=True,
         )
         try:
-            out, told = process.communicate(timeout=bound_s)
+            out, shown = process.communicate(timeout=bound_s)
         except subprocess.TimeoutExpired:
             _stop(process)
-            out, told = process.communicate(timeout=30)
+            out, shown = process.communicate(timeout=30)
         else:
             if process.returncode != 0:
-                raise RuntimeError(f"Lithops could not run: {' '.join(told.strip().splitlines()[-1:])}")
+                raise RuntimeError(f"Lithops could not run: {' '.join(shown.strip().splitlines()[-1:])}")
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 

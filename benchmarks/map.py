@@ -112,7 +112,7 @@ def main() -> list[Comparison]:
                 rounds=3,
             ),
         ]
-        with_lithops, told = _lithops(book)
+        with_lithops, shown = _lithops(book)
         lines += with_lithops
         faults = Faults(book.connection)
         faults.stats(reset=True)
@@ -139,7 +139,7 @@ def main() -> list[Comparison]:
         f"a boto3 invoke per task: 0 S3 requests, {_TASKS:,} invocations; at list price at least {price} "
         "(1 ms of 512 MB each)",
         "ProcessPoolExecutor: no requests, no price",
-        *told,
+        *shown,
         f"memory of the kernel after {4 * 110_000:,} more tasks: {grown / 1e6:+.1f} MB",
     ]
     show("Maps", lines, notes)

@@ -77,8 +77,8 @@ def compare(
 
 def _once(call: Callable[[], float | None]) -> float:
     began = time.perf_counter()
-    told = call()
-    return (time.perf_counter() - began) * 1000 if told is None else told
+    measured = call()
+    return (time.perf_counter() - began) * 1000 if measured is None else measured
 
 
 def show(title: str, comparisons: list[Comparison], notes: list[str] | None = None) -> None:

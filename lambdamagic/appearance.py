@@ -61,10 +61,10 @@ def html_state(state: str, word: str = "") -> str:
     return f'<span style="{style}">{SIGNS.get(state, "?")} {escape(word or state)}</span>'
 
 
-def html_line(label: str, state: str, told: str) -> str:
+def html_line(label: str, state: str, detail: str) -> str:
     """Return a line that a notebook shows: what it is, its state in sign, word and color, and what else is known."""
     color = COLORS.get(state, COLORS["running"])
-    more = f' <span style="opacity:.75">{escape(told)}</span>' if told else ""
+    more = f' <span style="opacity:.75">{escape(detail)}</span>' if detail else ""
     named = f'<span style="{MONO};font-weight:600">λ {escape(label)}</span>'
     return f'<div class="{AS_TEXT}" style="{LINE.format(color=color)}">{named} {html_state(state)}{more}</div>'
 

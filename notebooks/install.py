@@ -39,7 +39,7 @@ class Installing:
         elif found := re.match(r"\s*(Collecting|Downloading|Using cached) ([\w.-]+)", line):
             self._what = f"collecting {found[2].split('-')[0]}"
 
-    def told(self) -> str:
+    def reported(self) -> str:
         """Return how far it is."""
         done = min(self._count, len(self._installed()) - self._before)
         what = f"{done} of {self._count} packages" if self._count else self._what
@@ -73,9 +73,12 @@ def _show(installing: Installing, over: threading.Event) -> None:
     """Say how far it is: in one line that changes where there is a terminal, else now and then."""
     is_terminal = sys.stdout.isatty()
     while not over.wait(0.25 if is_terminal else _LINE_EVERY_S):
-        print(f"\r\033[K{installing.told()}" if is_terminal else installing.told(), end="" if is_terminal else "\n")
+        print(
+            f"\r\033[K{installing.reported()}" if is_terminal else installing.reported(),
+            end="" if is_terminal else "\n",
+        )
         sys.stdout.flush()
-    print(f"\r\033[K{installing.told()}" if is_terminal else installing.told(), flush=True)
+    print(f"\r\033[K{installing.reported()}" if is_terminal else installing.reported(), flush=True)
 
 
 if __name__ == "__main__":

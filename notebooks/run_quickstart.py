@@ -124,7 +124,7 @@ class Run:
         self._others = set(psutil.Process().children())
         self._started: set[psutil.Process] = set()
         self.cells_run = 0
-        self._told = 0
+        self._reported = 0
 
     async def execute(self, timeout_s: float) -> None:
         """Execute all cells.
@@ -154,10 +154,10 @@ class Run:
                 raise
 
     def _begin(self, *, cell: Any, cell_index: int) -> None:
-        for before in self.notebook.cells[self._told : cell_index]:
+        for before in self.notebook.cells[self._reported : cell_index]:
             if before.cell_type == "markdown":
                 self.narrator.heading(before.source)
-        self._told = cell_index + 1
+        self._reported = cell_index + 1
         self.cells_run += 1
         self.narrator.begin(cell, self.cells_run)
 

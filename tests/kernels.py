@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_client.manager import KernelManager
 
-_PATIENCE_S = 150.0
+_DEADLINE_S = 150.0
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Kernel:
         self._manager.start_kernel()
         self._client = self._manager.client()
         self._client.start_channels()
-        self._client.wait_for_ready(timeout=_PATIENCE_S)
+        self._client.wait_for_ready(timeout=_DEADLINE_S)
         self._updates: list[dict[str, Any]] = []
 
     @property
@@ -77,13 +77,13 @@ class Kernel:
         message = self._client.execute(textwrap.dedent(code).lstrip("\n"), allow_stdin=answer is not None)
         question = ""
         if answer is not None:
-            question = self._client.get_stdin_msg(timeout=_PATIENCE_S)["content"]["prompt"]
+            question = self._client.get_stdin_msg(timeout=_DEADLINE_S)["content"]["prompt"]
             self._client.input(answer)
         return self.finish(message), question
 
     def wait_for_text(self, message: str, text: str) -> None:
         """Wait until the cell has printed or shown a text."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _DEADLINE_S
         while True:
             found = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
             if found["parent_header"].get("msg_id") == message and text in str(found["content"]):
@@ -97,7 +97,7 @@ class Kernel:
         for bundle in self._updates:
             if text in str(bundle):
                 return bundle
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _DEADLINE_S
         while True:
             found = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
             if found["msg_type"] == "update_display_data" and text in str(found["content"]["data"]):
@@ -111,7 +111,7 @@ class Kernel:
     def finish(self, message: str) -> Replied:
         """Take everything of a cell until the kernel is idle again."""
         replied, began = Replied(), time.monotonic()
-        deadline = began + _PATIENCE_S
+        deadline = began + _DEADLINE_S
         while True:
             found = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
             content = found["content"]
@@ -123,7 +123,7 @@ class Kernel:
                 break
             replied.messages.append((found["msg_type"], content))
         while True:
-            reply = self._client.get_shell_msg(timeout=_PATIENCE_S)
+            reply = self._client.get_shell_msg(timeout=_DEADLINE_S)
             if reply["parent_header"].get("msg_id") == message:
                 replied.status = reply["content"]["status"]
                 break
@@ -136,7 +136,7 @@ class Kernel:
 
     def completed(self, code: str) -> list[str]:
         """Return what Tab offers at the end of some code."""
-        reply = self._client.complete(code, len(code), reply=True, timeout=_PATIENCE_S)
+        reply = self._client.complete(code, len(code), reply=True, timeout=_DEADLINE_S)
         return reply["content"]["matches"]
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
-from lambdamagic.api.labelled import Labelled, call_back, outcome_told
+from lambdamagic.api.labelled import Labelled, call_back, outcome_text
 from lambdamagic.api.pulled_map import PulledMap
 from lambdamagic.errors import JobCancelledError
 from lambdamagic.runs.tasks import Failed, TaskStream, TaskTable
@@ -71,7 +71,7 @@ class AsyncResult(Labelled, Generic[_T]):
             return "running", ""
         if isinstance(self._error, JobCancelledError):
             return "cancelled", ""
-        return ("done" if self._error is None else "failed"), outcome_told(self._value, self._error)
+        return ("done" if self._error is None else "failed"), outcome_text(self._value, self._error)
 
     def _settle(self, value: Any, error: BaseException | None) -> None:
         self._value, self._error = value, error

@@ -66,5 +66,5 @@ def cancel_job(job_id: str, **options: Any) -> Cancelling:
     if note is not None and note.is_graph:
         stager.required().put(names.graph_prefix(job_id) + names.CANCEL, [b"cancelled"])
     else:
-        stager.tell_cancelled(job_id)
+        stager.mark_cancelled(job_id)
     return Cancelling("unknown" if note is None else note.state, read.resolved.settings.bucket or "", like)

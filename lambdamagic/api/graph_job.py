@@ -146,15 +146,15 @@ class GraphJob:
         """Wait for the end: the interpreter does so before it ends."""
         self.wait()
 
-    def _told(self) -> str:
+    def _counts(self) -> str:
         writes, reads = self.requests
         return f"{self.task_count:,} tasks, {self.invocations:,} walks, S3: {writes:,} writes, {reads:,} reads"
 
     def __repr__(self) -> str:
-        return f"<GraphJob {self.job_id}: {self.label}, {self.state}, {self._told()}>"
+        return f"<GraphJob {self.job_id}: {self.label}, {self.state}, {self._counts()}>"
 
     def _repr_html_(self) -> str:
-        return html_line(self.label, self.state, f"{self._told()} · job {self.job_id}")
+        return html_line(self.label, self.state, f"{self._counts()} · job {self.job_id}")
 
 
 def start_graph(

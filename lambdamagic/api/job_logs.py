@@ -31,9 +31,9 @@ def logs_of_job(job: str, *, now: float, function: str | None = None, **where: A
         raise JobMissingError(f"job {note.job_id} ran on an embedded Lambda, whose logs ended with it")
     if note is None and function is None:
         raise JobMissingError(f"there is no job {job!r}", hint="`%lambda jobs --all` lists those that are known")
-    told = {**where, **(note.where if note is not None else {})}
-    name = str(told.get("function") or function)
-    access = AwsAccess(**{key: told.get(key) for key in ("region", "profile", "endpoint_url")})
+    place = {**where, **(note.where if note is not None else {})}
+    name = str(place.get("function") or function)
+    access = AwsAccess(**{key: place.get(key) for key in ("region", "profile", "endpoint_url")})
     since_s = now - note.started_at + _BEFORE_S if note is not None else 7 * 86_400.0
     return FunctionLogs.of(access, name).read(since_s=since_s, job=note.job_id if note is not None else job)
 

@@ -16,7 +16,7 @@ _A = TypeVar("_A")
 _LOGGER = logging.getLogger("concurrent.futures")  # where the standard library's futures log this
 
 
-def outcome_told(value: object, error: BaseException | None) -> str:
+def outcome_text(value: object, error: BaseException | None) -> str:
     """Return the kind of an outcome in words; values themselves may be of any size."""
     return f"raised {type(error).__name__}" if error is not None else f"returned {type(value).__name__}"
 
@@ -36,8 +36,8 @@ class Labelled:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        state, told = self._seen()
-        return f"<{self._kind or type(self).__name__} of {self.label}: {state}{f', {told}' if told else ''}>"
+        state, detail = self._seen()
+        return f"<{self._kind or type(self).__name__} of {self.label}: {state}{f', {detail}' if detail else ''}>"
 
     def _repr_html_(self) -> str:
         return html_line(self.label, *self._seen())
@@ -77,4 +77,4 @@ class CallFuture(Labelled, Future[_T]):
         if self.cancelled():
             return "cancelled", ""
         error = self.exception()
-        return ("done" if error is None else "failed"), outcome_told(None if error else self.result(), error)
+        return ("done" if error is None else "failed"), outcome_text(None if error else self.result(), error)

@@ -176,16 +176,16 @@ class MapJob:
         """Wait for the end: the interpreter does so before it ends."""
         self.wait()
 
-    def _told(self) -> str:
+    def _counts(self) -> str:
         failed, missing = len(self.table.failures), len(self.missing)
-        told = f"{self.task_count - missing:,}/{self.task_count:,} tasks"
-        return told + (f", {failed:,} failed" if failed else "")
+        counts = f"{self.task_count - missing:,}/{self.task_count:,} tasks"
+        return counts + (f", {failed:,} failed" if failed else "")
 
     def __repr__(self) -> str:
-        return f"<MapJob {self.job_id}: {self.label}, {self.state}, {self._told()}>"
+        return f"<MapJob {self.job_id}: {self.label}, {self.state}, {self._counts()}>"
 
     def _repr_html_(self) -> str:
-        return html_line(self.label, self.state, f"{self._told()} · job {self.job_id}")
+        return html_line(self.label, self.state, f"{self._counts()} · job {self.job_id}")
 
 
 def start_map(

@@ -47,7 +47,7 @@ class ProgressBar:
         self.listener, self.transfers = ProgressListener(), RequestMeter()
         self.listener(JobQueued(job_id, label, task_count, False, "", time.time()))
         get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
-        front: Front = "nobody" if settings.quiet else front_of(None if get_ipython is None else get_ipython())
+        front: Front = "none" if settings.quiet else front_of(None if get_ipython is None else get_ipython())
         is_page = front in ("notebook", "headless") and settings.view != "text"
         view: View = choose_view(
             # Only what is updated in place reaches the cell from the job's own thread.

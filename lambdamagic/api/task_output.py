@@ -42,8 +42,8 @@ class TaskOutput:
             number = entry.get("task")
             task = tasks[number] if number is not None and number < len(tasks) else tasks[0]
             if callable(self._how):
-                told = task, stream, text
-                call_back(lambda told: self._how(*told), told)  # type: ignore[operator]  # it is callable
+                printed = task, stream, text
+                call_back(lambda printed: self._how(*printed), printed)  # type: ignore[operator]  # it is callable
                 continue
             to = sys.stdout if stream == "stdout" else sys.stderr
             if to is None:  # a program without a terminal

@@ -168,11 +168,11 @@ def _found(engine: str | None, options: tuple[str, ...]) -> ContainerTool:
 
 
 def _steps(app: App) -> Callable[[str], None]:
-    def tell(line: str) -> None:
+    def write_line(line: str) -> None:
         if line.upper().startswith("STEP ") or line.startswith(("#", "Collecting ")):
             app.out.note(f"  {line[:110]}")
 
-    return tell
+    return write_line
 
 
 def _show(app: App, built: Image) -> None:

@@ -12,7 +12,7 @@ from lambdamagic.codec import containers, kinds, lru_caches, opened_files
 from lambdamagic.codec.class_parts import ABC_REGISTRY, MEMBER_MACHINERY
 from lambdamagic.codec.placeholder import Placeholder
 from lambdamagic.codec.reduce_code import FunctionGlobals
-from lambdamagic.codec.reducers import Anew, reduced
+from lambdamagic.codec.reducers import Rewritten, reduced
 from lambdamagic.codec.tracking import Deleted, Tracked
 from lambdamagic.codec.transplant import transplant_for
 from lambdamagic.codec.unbegun import progress
@@ -41,7 +41,7 @@ def state_to_send(item: Tracked) -> Any:
     if kind == kinds.FILE:
         return opened_files.position(value)
     if kind == kinds.OPAQUE:
-        return Anew(value)
+        return Rewritten(value)
     state = kinds.state_of(value, kind)
     if kind == kinds.MEMBER:
         return state[1]

@@ -75,7 +75,7 @@ class Reducers(Writing):
         self.met(module)
         return _attribute(module), (module, name)
 
-    def _anew(self, value: Anew) -> Any:
+    def _rewritten(self, value: Rewritten) -> Any:
         self.given[id(value.value)] = value.value  # not by its name in a module
         found = self.reduce(value.value)
         if found is NotImplemented:
@@ -94,7 +94,7 @@ def reduced(value: Any) -> Any:
     return reduce(value) if reduce is not None else value.__reduce_ex__(4 if isinstance(value, type) else 5)
 
 
-class Anew:
+class Rewritten:
     """Stands for an object that is to be written again, where a number would be written for the object itself."""
 
     __slots__ = ("value",)
@@ -125,6 +125,6 @@ def as_reference(value: Any) -> Any:
 _RULES: dict[type, Rule] = {
     **reduce_code.RULES,
     **reduce_values.RULES,
-    Anew: Reducers._anew,  # type: ignore[dict-item]  # there is no other Writing
+    Rewritten: Reducers._rewritten,  # type: ignore[dict-item]  # there is no other Writing
     ModuleReference: lambda _, value: (_attribute(value.module), (value.module, value.name)),
 }

@@ -28,9 +28,9 @@ What an image holds is kept on the machine that pushed it
     (`pushed.py`). A file in the user's cache folder needs no rights and no bucket.
 
 A function that publishes nothing is asked
-    One small invocation lists its distributions and modules (`told.py`). The answer is kept under the hash of its code,
-    so neither sessions nor variants ask again. If it cannot be asked, nothing is compared: the job then meets the same
-    trouble and explains it better.
+    One small invocation lists its distributions and modules (`function_holdings.py`). The answer is kept under
+    the hash of its code, so neither sessions nor variants ask again. If it cannot be asked, nothing is compared: the
+    job then meets the same trouble and explains it better.
 
 Secrets of a build stay out of images
     A CA file and pip's configuration are mounted as secrets, which docker, podman and buildah all know.

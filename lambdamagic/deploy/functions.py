@@ -182,7 +182,7 @@ class FunctionFacts:
             state=str(configuration.get("State") or "Active"),
             held=variables.get(VARIABLE),
             handler="" if configuration.get("PackageType") == "Image" else str(configuration.get("Handler") or ""),
-            invoker=_invoker_beside(name, variables.get(INVOKER_VARIABLE, "")),
+            invoker=_invoker_next_to(name, variables.get(INVOKER_VARIABLE, "")),
             runs_graphs=variables.get(GRAPHS_VARIABLE) == "1",
             configuration=configuration,
         )
@@ -214,7 +214,7 @@ class FunctionFacts:
             )
 
 
-def _invoker_beside(name: str, invoker: str) -> str:
+def _invoker_next_to(name: str, invoker: str) -> str:
     """Return an invoker's name in the account and region of its function.
 
     An event for a version or an alias must go to just that; an invoker's right is on the function.

@@ -45,8 +45,8 @@ def image_command(engine: ContainerTool, name: str) -> Iterator[tuple[str, ...]]
         container = engine.run(["from", "--pull-never", "--ulimit", "nofile=20000:20000", name], doing=doing)
         container = container.strip().splitlines()[-1]
         try:
-            told = json.loads(engine.run(["inspect", container], doing=doing))["OCIv1"]["config"]
-            entry, handler = told.get("Entrypoint") or [], told.get("Cmd") or []
+            config = json.loads(engine.run(["inspect", container], doing=doing))["OCIv1"]["config"]
+            entry, handler = config.get("Entrypoint") or [], config.get("Cmd") or []
             yield _command([*engine.command, "run", *engine.isolation], [container, "--", *entry], handler)
         finally:
             engine.run(["rm", container], doing=f"remove the container {container}")

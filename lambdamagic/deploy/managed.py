@@ -304,19 +304,19 @@ def spec_of(found: ManagedFunction, given: Mapping[str, Any]) -> FunctionSpec:
     """
     from lambdamagic.protocol.holdings import VARIABLE
 
-    told_ = found.facts.configuration
-    variables = dict((told_.get("Environment") or {}).get("Variables", {}))
+    deployed = found.facts.configuration
+    variables = dict((deployed.get("Environment") or {}).get("Variables", {}))
     held = variables.pop(VARIABLE, None)
     own = (f"{found.facts.name}-agent-", f"{found.facts.name}-packages-")
-    layers = [layer["Arn"] for layer in told_.get("Layers") or ()]
-    network = told_.get("VpcConfig") or {}
+    layers = [layer["Arn"] for layer in deployed.get("Layers") or ()]
+    network = deployed.get("VpcConfig") or {}
     was: dict[str, Any] = {
         "name": found.facts.name,
         "python": (found.facts.runtime or "python3.12").removeprefix("python"),
         "arch": found.facts.arch,
         "memory_mb": found.facts.memory_mb,
         "timeout_s": found.facts.timeout_s,
-        "ephemeral_mb": (told_.get("EphemeralStorage") or {}).get("Size", 512),
+        "ephemeral_mb": (deployed.get("EphemeralStorage") or {}).get("Size", 512),
         "layers": tuple(arn for arn in layers if not arn.split(":")[6].startswith(own)),
         "environment": variables,
         "own_environment": {VARIABLE: held} if held else {},

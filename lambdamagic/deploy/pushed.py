@@ -2,7 +2,7 @@
 
 A registry does not show what is in an image without its layers. So `lambdamagic image push` writes it down here, and
 functions that are made from the image's URI publish it as those from a package do. A function from an image that
-another machine pushed publishes nothing, and is asked itself (`deploy/told.py`).
+another machine pushed publishes nothing, and is asked itself (`deploy/function_holdings.py`).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from lambdamagic.errors import AwsBusyError, NotOursError, StackFailedError
 
 _POLL_S = 2.0
 _LOCAL_POLL_S = 0.05
-_PATIENCE_S = 15 * 60.0
+_DEADLINE_S = 15 * 60.0
 
 
 @dataclass(frozen=True)
@@ -217,19 +217,19 @@ class Stack:
         Raises:
             AwsBusyError: It takes longer than a quarter of an hour.
         """
-        deadline = self._clock.monotonic() + _PATIENCE_S
+        deadline = self._clock.monotonic() + _DEADLINE_S
         state = self.state(stack_id)
         if state is not None and not state.is_busy and not self._seen:
             return state  # nothing was begun, and what happened long ago is no news
         while state is not None:
-            self._tell_events(state.id)
+            self._report_events(state.id)
             if state.status == "DELETE_COMPLETE":
                 return None
             if not state.is_busy:
                 return state
             if self._clock.monotonic() > deadline:
                 raise AwsBusyError(
-                    f"the stack {self.name} is still in {state.status} after {_PATIENCE_S / 60:.0f} minutes",
+                    f"the stack {self.name} is still in {state.status} after {_DEADLINE_S / 60:.0f} minutes",
                     hint="Check `lambdamagic status`, and run the command again: it continues from there",
                 )
             self._clock.sleep(self._poll_s())
@@ -276,7 +276,7 @@ class Stack:
             if not is_code(error, "ValidationError"):  # there is no such stack
                 raise
 
-    def _tell_events(self, stack_id: str) -> None:
+    def _report_events(self, stack_id: str) -> None:
         for event in self.events(stack_id):
             if event.id not in self._seen:
                 self._seen.add(event.id)

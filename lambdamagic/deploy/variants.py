@@ -176,28 +176,28 @@ def variants_of(access: AwsAccess, name: str) -> list[str]:
 
 def _configuration(base: Base, memory_mb: int, timeout_s: int) -> dict[str, Any]:
     """Return what CreateFunction takes so that a function is like the base, from what GetFunction answers."""
-    told = base.configuration
-    wanted: dict[str, Any] = {name: told[name] for name in _SAME if told.get(name)}
+    source = base.configuration
+    wanted: dict[str, Any] = {name: source[name] for name in _SAME if source.get(name)}
     wanted.update(MemorySize=memory_mb, Timeout=timeout_s)
-    wanted["Environment"] = {"Variables": (told.get("Environment") or {}).get("Variables", {})}
-    wanted["Layers"] = [layer["Arn"] for layer in told.get("Layers") or ()]
-    network = told.get("VpcConfig") or {}
+    wanted["Environment"] = {"Variables": (source.get("Environment") or {}).get("Variables", {})}
+    wanted["Layers"] = [layer["Arn"] for layer in source.get("Layers") or ()]
+    network = source.get("VpcConfig") or {}
     if network.get("SubnetIds"):
         wanted["VpcConfig"] = {name: network[name] for name in ("SubnetIds", "SecurityGroupIds") if name in network}
-    if (told.get("DeadLetterConfig") or {}).get("TargetArn"):
-        wanted["DeadLetterConfig"] = told["DeadLetterConfig"]
-    if (told.get("TracingConfig") or {}).get("Mode") == "Active":
+    if (source.get("DeadLetterConfig") or {}).get("TargetArn"):
+        wanted["DeadLetterConfig"] = source["DeadLetterConfig"]
+    if (source.get("TracingConfig") or {}).get("Mode") == "Active":
         wanted["TracingConfig"] = {"Mode": "Active"}
-    if told.get("PackageType") == "Image":
-        image = (told.get("ImageConfigResponse") or {}).get("ImageConfig")
+    if source.get("PackageType") == "Image":
+        image = (source.get("ImageConfigResponse") or {}).get("ImageConfig")
         for name in ("Runtime", "Handler", "Layers"):
             wanted.pop(name, None)
         if image:
             wanted["ImageConfig"] = image
-    group = (told.get("LoggingConfig") or {}).get("LogGroup")
+    group = (source.get("LoggingConfig") or {}).get("LogGroup")
     if group:
         # The base's own group: its retention is set, and the role may write there.
-        wanted["LoggingConfig"] = {"LogFormat": told["LoggingConfig"].get("LogFormat", "Text"), "LogGroup": group}
+        wanted["LoggingConfig"] = {"LogFormat": source["LoggingConfig"].get("LogFormat", "Text"), "LogGroup": group}
     return wanted
 
 

@@ -121,8 +121,8 @@ def install_wheels(
 
 
 def _find_tool(installer: Installer) -> _Tool:
-    beside = Path(sys.executable).parent / "uv"
-    uv = str(beside) if beside.is_file() else shutil.which("uv")
+    sibling = Path(sys.executable).parent / "uv"
+    uv = str(sibling) if sibling.is_file() else shutil.which("uv")
     if uv and installer != "pip":
         return _Tool("uv", [uv, "pip", "install"])
     return _Tool("pip", [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"])

@@ -84,12 +84,12 @@ def check_identity(client: Client) -> tuple[Finding, Who | None]:
 
     try:
         with closing(client("sts")) as sts:
-            told = sts.get_caller_identity()
+            reported = sts.get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         return _failed("identity", error_from_botocore(error, AwsContext("identify the credentials"))), None
     except LambdaMagicError as error:
         return _failed("identity", error), None
-    who = Who(str(told["Arn"]), str(told["Account"]))
+    who = Who(str(reported["Arn"]), str(reported["Account"]))
     state = "warning" if who.arn.endswith(":root") else "ok"
     fix = "Do not use the account's root user; create a role or user with the policy of `lambdamagic policy user`"
     facts = {"arn": who.arn, "account": who.account_id}
@@ -129,15 +129,17 @@ def check_function(access: AwsAccess, name: str) -> tuple[Finding, FunctionFacts
         return _failed("function", error), None
     update = str(facts.configuration.get("LastUpdateStatus") or "Successful")
     size = f"{facts.memory_mb:,} MB, {facts.timeout_s} s, {facts.runtime or 'image'}, {facts.arch}"
-    told = {"memory_mb": facts.memory_mb, "timeout_s": facts.timeout_s, "state": facts.state, "update": update}
+    reported = {"memory_mb": facts.memory_mb, "timeout_s": facts.timeout_s, "state": facts.state, "update": update}
     if facts.state in ("Failed", "Pending") or update != "Successful":
         reason = facts.configuration.get("StateReason") or facts.configuration.get("LastUpdateStatusReason") or ""
         text = f"{name} is not ready: state {facts.state}, last update {update}. {reason}".rstrip()
         fix = "Wait a minute" if "Pending" in text or "InProgress" in text else "Deploy it again"
-        return Finding("function", "failed", text, fix, told), facts
+        return Finding("function", "failed", text, fix, reported), facts
     if facts.state == "Inactive":
-        return Finding("function", "warning", f"{name} is inactive; its next start is slow", "Run a cell", told), facts
-    return Finding("function", "ok", f"{name}: {size}", facts=told), facts
+        return Finding(
+            "function", "warning", f"{name} is inactive; its next start is slow", "Run a cell", reported
+        ), facts
+    return Finding("function", "ok", f"{name}: {size}", facts=reported), facts
 
 
 def check_parity(
@@ -210,12 +212,12 @@ def _package_parity(holdings: Holdings, modules: Iterable[str], redo: str) -> Fi
     return Finding("function's packages", "ok", text, facts=facts)
 
 
-def _shared_but_different(holdings: Holdings, told: set[str]) -> list[str]:
+def _shared_but_different(holdings: Holdings, reported: set[str]) -> list[str]:
     from importlib import metadata
 
     different = []
     for name, there in holdings.packages.items():
-        if name in told or name in AGENT_DISTRIBUTIONS or name in ("pip", "setuptools", "wheel"):
+        if name in reported or name in AGENT_DISTRIBUTIONS or name in ("pip", "setuptools", "wheel"):
             continue
         try:
             here = metadata.version(name)

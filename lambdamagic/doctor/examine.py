@@ -9,8 +9,8 @@ from functools import partial
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import ResolvedSettings
+from lambdamagic.deploy.function_holdings import code_mark, query_holdings
 from lambdamagic.deploy.functions import FunctionFacts
-from lambdamagic.deploy.told import code_mark, told_holdings
 from lambdamagic.doctor.account_checks import (
     check_bucket,
     check_concurrency,
@@ -100,7 +100,7 @@ def _account(
             finding, function = check_function(access, settings.function)
             yield finding
         if function is not None:
-            ask = partial(_told_by, access, function) if may_invoke else lambda: None
+            ask = partial(_holdings_of, access, function) if may_invoke else lambda: None
             yield from check_parity(function, _fetch(client, settings.bucket), modules, ask=ask)
             if function.invoker:
                 yield check_invoker(access, function, may_invoke=may_invoke)
@@ -136,11 +136,11 @@ def _reach(access: AwsAccess) -> Iterator[tuple[Finding, Reached | None]]:
         yield check_reach(service, url, ca_file=ca_file, proxy=proxy)
 
 
-def _told_by(access: AwsAccess, function: FunctionFacts) -> Holdings | None:
+def _holdings_of(access: AwsAccess, function: FunctionFacts) -> Holdings | None:
     """Ask a function that publishes nothing what it holds, unless its code was examined before."""
     mark = code_mark(function.configuration)
     with closing(LambdaTransport(access, max_connections=1)) as transport:
-        return told_holdings(transport, function.name, mark=mark, timeout_s=function.timeout_s)
+        return query_holdings(transport, function.name, mark=mark, timeout_s=function.timeout_s)
 
 
 def _fetch(client: Callable[[str], object], bucket: str | None) -> Callable[[str], bytes]:

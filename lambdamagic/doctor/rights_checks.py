@@ -97,13 +97,13 @@ def simulated(client: Callable[[str], Any], principal_arn: str, statements: list
     with closing(client("iam")) as iam:
         for statement in statements:
             resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
-            told = iam.simulate_principal_policy(
+            answer = iam.simulate_principal_policy(
                 PolicySourceArn=principal_arn,
                 ActionNames=_actions(statement),
                 ResourceArns=[resource.replace("*", "doctor") for resource in resources],
                 ContextEntries=_context(statement),
             )
-            for result in told["EvaluationResults"]:
+            for result in answer["EvaluationResults"]:
                 if result["EvalDecision"] != "allowed":
                     yield result["EvalActionName"]
 

@@ -193,8 +193,8 @@ class EventDelivery:
 
         It may wait in Lambda's queue, or have died before it could give one. Sent twice, it runs once: see `_send`.
         """
-        patience_s = self._silent_s
-        wait_s = patience_s if is_sure else _SEND_AGAIN_S[-1]
+        quiet_s = self._silent_s
+        wait_s = quiet_s if is_sure else _SEND_AGAIN_S[-1]
         while True:
             await asyncio.wait([expected.stored], timeout=wait_s)
             if expected.sign is not None or expected.stored.done():
@@ -204,7 +204,7 @@ class EventDelivery:
             except (ThrottledError, InvocationLostError, UnreachableError):
                 is_sure = False  # the first may be in the queue all the same
             if is_sure:
-                wait_s = patience_s = 2 * patience_s
+                wait_s = quiet_s = 2 * quiet_s
             else:
                 wait_s = _SEND_AGAIN_S[-1]
 

@@ -151,7 +151,7 @@ class Handover:
             line.waiting[:0] = batch
         except LambdaMagicError as error:
             if isinstance(error, InvocationError):
-                self._tell(len(batch), parse_report(error.log_tail, error.request_id or ""))
+                self._report_batch(len(batch), parse_report(error.log_tail, error.request_id or ""))
             for each in batch:
                 _fail(each, same(error))
         except Exception as error:  # noqa: BLE001  # an engine's own failure must end the job, not hang it
@@ -162,7 +162,7 @@ class Handover:
             self._look(line)
 
     def _settle(self, line: _Line, batch: list[_Waiting], handed: Handed) -> None:
-        self._tell(len(handed.fates), handed.report)
+        self._report_batch(len(handed.fates), handed.report)
         if not handed.fates:  # the first is too large for any batch: Lambda reports it
             self._start(self._send_directly(batch.pop(0)))
         went_on = any(not is_left(fate) for fate in handed.fates)
@@ -176,7 +176,7 @@ class Handover:
                 _fail(waiting, error_of(fate, line.function, self._spec.transport))
         line.waiting[:0] = left
 
-    def _tell(self, events: int, report: Report | None) -> None:
+    def _report_batch(self, events: int, report: Report | None) -> None:
         if report is not None:
             self._on_batch(events, report)
 

@@ -202,8 +202,8 @@ class Arrival:
     @property
     def error_line(self) -> str:
         """The first exception of the user's code in one line; empty without one."""
-        told = zip(self.unit.tasks, self.response.tasks, strict=False) if self.response is not None else ()
-        return next((task.error for number, task in told if task.error and number not in self.superseded), "")
+        pairs = zip(self.unit.tasks, self.response.tasks, strict=False) if self.response is not None else ()
+        return next((task.error for number, task in pairs if task.error and number not in self.superseded), "")
 
     @property
     def has_failed(self) -> bool:

@@ -33,21 +33,21 @@ class Ledger:
         """Report that it began."""
         spec, job = self._spec, self._job
         about = spec.label, spec.task_count, spec.function.memory_mb, spec.is_billed
-        self._tell(events.JobStarted(self._id, *about, job.started_at, spec.units.names))
+        self._emit(events.JobStarted(self._id, *about, job.started_at, spec.units.names))
         for task in spec.cached:
-            self._tell(events.TaskFinished(self._id, task, False, "", 0.0, job.started_at, True))
+            self._emit(events.TaskFinished(self._id, task, False, "", 0.0, job.started_at, True))
 
     def started(self, unit: Unit, attempt_id: str) -> None:
         """Report an attempt."""
-        self._tell(events.InvocationStarted(self._id, attempt_id, unit.tasks, self._clock.time()))
+        self._emit(events.InvocationStarted(self._id, attempt_id, unit.tasks, self._clock.time()))
 
     def throttled(self, tasks: tuple[int, ...], attempt_id: str, wait_s: float) -> None:
         """Report a refusal, and which tasks now wait."""
-        self._tell(events.InvocationThrottled(self._id, attempt_id, tasks, wait_s, self._clock.time()))
+        self._emit(events.InvocationThrottled(self._id, attempt_id, tasks, wait_s, self._clock.time()))
 
     def backed_up(self, unit: Unit, after_s: float) -> None:
         """Report that a second attempt goes next to a slow one."""
-        self._tell(events.InvocationBackedUp(self._id, unit.tasks, after_s, self._clock.time()))
+        self._emit(events.InvocationBackedUp(self._id, unit.tasks, after_s, self._clock.time()))
 
     def retried(
         self,
@@ -61,8 +61,8 @@ class Ledger:
     ) -> None:
         """Report that tasks are tried again; see `events.InvocationRetried`."""
         now = self._clock.time()
-        told = events.InvocationRetried(self._id, attempt_id, tasks, reason, may_have_run, wait_s, now, memory_mb)
-        self._tell(told)
+        retry = events.InvocationRetried(self._id, attempt_id, tasks, reason, may_have_run, wait_s, now, memory_mb)
+        self._emit(retry)
 
     def ended(self, arrival: Arrival, attempt_id: str, tail: str) -> None:
         """Account for an invocation that gave an answer."""
@@ -116,7 +116,7 @@ class Ledger:
         moved = self._spec.requests.moved
         if moved != self._moved:
             self._moved = moved
-            self._tell(events.BytesMoved(self._id, *moved))
+            self._emit(events.BytesMoved(self._id, *moved))
         made = self._spec.requests.take()
         if made:
             self._charge("s3", made.writes * S3_WRITE_USD + made.reads * S3_READ_USD)
@@ -130,7 +130,7 @@ class Ledger:
     def _charge(self, what: Literal["s3", "unreported"], cost_usd: float) -> None:
         if self._spec.budget is not None:
             self._spec.budget.spend(cost_usd)
-        self._tell(events.Charged(self._id, what, cost_usd, self._clock.time()))
+        self._emit(events.Charged(self._id, what, cost_usd, self._clock.time()))
 
     def handed_over(self, invocations: int, report: Report) -> None:
         """Account for a batch of events that went through an invoker: its own run is billed next to theirs."""
@@ -138,7 +138,7 @@ class Ledger:
         cost_usd = spec.prices.invocation_usd(billed_ms=report.billed_ms, memory_mb=report.memory_mb)
         if spec.budget is not None:
             spec.budget.spend(cost_usd)
-        self._tell(events.BatchHandedOver(self._id, invocations, report, cost_usd, self._clock.time()))
+        self._emit(events.BatchHandedOver(self._id, invocations, report, cost_usd, self._clock.time()))
 
     def _account(
         self,
@@ -161,7 +161,7 @@ class Ledger:
         if spec.budget is not None:
             spec.budget.spend(cost_usd)
         now = self._clock.time()
-        self._tell(
+        self._emit(
             events.InvocationFinished(
                 self._id,
                 attempt_id,
@@ -183,18 +183,18 @@ class Ledger:
             for task, summary in zip(arrival.unit.tasks, arrival.response.tasks, strict=False):
                 if task not in arrival.superseded:
                     failed = bool(summary.error)
-                    self._tell(events.TaskFinished(self._id, task, failed, summary.error, summary.seconds, now))
+                    self._emit(events.TaskFinished(self._id, task, failed, summary.error, summary.seconds, now))
         elif arrival.error is not None:
             line = f"{type(arrival.error).__name__}: {safe_str(arrival.error)}".splitlines()[0]
             for task in arrival.unit.tasks:
-                self._tell(events.TaskFinished(self._id, task, True, line, 0.0, now))
+                self._emit(events.TaskFinished(self._id, task, True, line, 0.0, now))
 
     def job_finished(self, state: events.JobState, error: Exception | None) -> None:
         """Report the end."""
         text = "" if error is None else f"{type(error).__name__}: {error}".splitlines()[0]
-        self._tell(events.JobFinished(self._id, state, text, self._clock.time()))
+        self._emit(events.JobFinished(self._id, state, text, self._clock.time()))
 
-    def _tell(self, event: events.Event) -> None:
+    def _emit(self, event: events.Event) -> None:
         self._job.listeners.emit(event)
 
     def _keep_log(self, tail: str) -> None:

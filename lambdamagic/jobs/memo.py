@@ -59,10 +59,10 @@ def _versions(modules: frozenset[str]) -> dict[str, str]:
     for name in {module.partition(".")[0] for module in modules}:
         if name in sys.stdlib_module_names or name in ("__main__", "lambdamagic"):
             continue
-        told = getattr(sys.modules.get(name), "__version__", None)
-        if not isinstance(told, str):
-            told = _version_by_metadata(name)
-        found[name] = told
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if not isinstance(version, str):
+            version = _version_by_metadata(name)
+        found[name] = version
     return found
 
 
@@ -90,9 +90,9 @@ def _entries(pack: str, body: str) -> list[_Entry]:
     Raises:
         KeyError, ValueError: It is none of this version's.
     """
-    told = table(read_json(body))
-    sha256, size, offset, found = text(told["sha256"]), count(told["size"]), 0, []
-    for each in listed(told["entries"]):
+    index = table(read_json(body))
+    sha256, size, offset, found = text(index["sha256"]), count(index["size"]), 0, []
+    for each in listed(index["entries"]):
         tasks, sizes = listed(each)
         frames = tuple(map(count, listed(sizes)))
         names = tuple(None if task is None else text(task) for task in listed(tasks))
@@ -202,9 +202,10 @@ class Memo:
         response = arrival.response
         if arrival.error is not None or response is None or not response.tasks:
             return
-        told = zip(arrival.unit.tasks, response.tasks, strict=False)
+        summaries = zip(arrival.unit.tasks, response.tasks, strict=False)
         tasks = tuple(
-            None if summary.error or number in arrival.superseded else task_keys.get(number) for number, summary in told
+            None if summary.error or number in arrival.superseded else task_keys.get(number)
+            for number, summary in summaries
         )
         if not any(tasks):
             return

@@ -114,7 +114,7 @@ def read_outcomes(arrival: Arrival, home: Home) -> dict[int, Any]:
     """
     try:
         return dict(outcomes(arrival, home))
-    except Exception as error:  # noqa: BLE001  # an answer that is none: nobody else must wait for it
+    except Exception as error:  # noqa: BLE001  # an answer that is none: no other task may wait for it
         return dict.fromkeys(arrival.unit.tasks, Failure([], error))
 
 

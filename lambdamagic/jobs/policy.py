@@ -38,8 +38,8 @@ class RetryPolicy:
         unreachable: Further attempts where no connection can be made; within some three seconds by default.
         retry_on: Types of exceptions for which `user_errors` holds, see `wants_retry`; empty means all.
         memory_cap_mb: Up to how much memory a task that ran out of it is run again with more; 0 for never.
-        throttle_patience_s: How long throttling is borne while nothing at all is taken, in seconds.
-        ready_patience_s: How long a function that is not ready is waited for, in seconds.
+        throttle_deadline_s: How long throttling is borne while nothing at all is taken, in seconds.
+        ready_deadline_s: How long a function that is not ready is waited for, in seconds.
         base_s: First wait, doubled with each attempt.
         cap_s: Longest wait.
     """
@@ -50,8 +50,8 @@ class RetryPolicy:
     unreachable: int = 4
     retry_on: tuple[str, ...] = ()
     memory_cap_mb: int = 0
-    throttle_patience_s: float = 900.0
-    ready_patience_s: float = 180.0
+    throttle_deadline_s: float = 900.0
+    ready_deadline_s: float = 180.0
     base_s: float = 0.2
     cap_s: float = 10.0
 
@@ -95,7 +95,7 @@ def wait_before_retry(
         return backoff_s(policy, history.losses, jitter) if bears else None
     if isinstance(error, NotReadyError):
         since = history.not_ready_since if history.not_ready_since is not None else now
-        return backoff_s(policy, history.not_ready, jitter) if now - since <= policy.ready_patience_s else None
+        return backoff_s(policy, history.not_ready, jitter) if now - since <= policy.ready_deadline_s else None
     if isinstance(error, UnreachableError):
         return backoff_s(policy, history.unreachable, jitter) if history.unreachable <= policy.unreachable else None
     return None
@@ -139,7 +139,7 @@ def bears_throttling(policy: RetryPolicy, history: AttemptHistory, *, now: float
         last_success: When an invocation of the job was last taken: while some are, there is no deadline.
     """
     since = history.throttled_since if history.throttled_since is not None else now
-    return now - max(since, last_success) <= policy.throttle_patience_s
+    return now - max(since, last_success) <= policy.throttle_deadline_s
 
 
 def backoff_s(policy: RetryPolicy, attempt: int, jitter: float) -> float:

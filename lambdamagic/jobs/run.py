@@ -209,7 +209,7 @@ class JobRun:
             spec = self.spec
             spec.requests.add(writes=spec.stager.store is not None)
             try:
-                future = self._threads.submit(lambda: spec.stager.tell_cancelled(spec.job_id))
+                future = self._threads.submit(lambda: spec.stager.mark_cancelled(spec.job_id))
             except RuntimeError:
                 return  # the engine is being closed
             future.add_done_callback(lambda done: done.exception())  # the store being gone too changes nothing

@@ -315,7 +315,7 @@ class Stager:
         """Return where running tasks look for the sign to stop."""
         return "" if self.store is None else self.store.presign_get(keys.cancel_key(job_id), PRESIGN_EXPIRES_S)
 
-    def tell_cancelled(self, job_id: str) -> None:
+    def mark_cancelled(self, job_id: str) -> None:
         """Leave the sign to stop."""
         if self.store is not None:
             self.store.put(keys.cancel_key(job_id), [b"cancelled"])

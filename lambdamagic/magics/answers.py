@@ -17,7 +17,7 @@ from lambdamagic.config import Settings
 from lambdamagic.jobs import loaded_modules
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import Arrival
-from lambdamagic.magics.front import show_files, tell
+from lambdamagic.magics.front import show_files, show_note
 from lambdamagic.magics.remote_errors import local_exception
 from lambdamagic.magics.session import Session
 from lambdamagic.runs.files_along import left_there, saved
@@ -118,8 +118,8 @@ class CellWork:
         effects = read_answer(self._session.home, known, unpack_numbers(response.numbers), arrival.frames)
         self.effects = effects
         show_files(saved(arrival.outputs), quiet=self._settings.quiet)
-        for told in left_there(arrival.outputs):
-            tell(told, quiet=self._settings.quiet)
+        for remark in left_there(arrival.outputs):
+            show_note(remark, quiet=self._settings.quiet)
         self._apply(effects, claim)
         if effects.error:
             request = f", request {arrival.request_id}" if arrival.request_id else ""
@@ -143,10 +143,10 @@ class CellWork:
         if not self._mutates:
             if effects.unreturned:
                 names = ", ".join(dict.fromkeys(effects.unreturned))
-                tell(f"in-place changes stayed on Lambda (--no-mutations): {names}", quiet=self._settings.quiet)
+                show_note(f"in-place changes stayed on Lambda (--no-mutations): {names}", quiet=self._settings.quiet)
         else:
             for problem in effects.apply_in_place():
-                tell(problem)
+                show_note(problem)
         for name in effects.deleted:
             shell.user_ns.pop(name, None)
             shell.user_ns_hidden.pop(name, None)
@@ -161,16 +161,16 @@ class CellWork:
             if lost.section == "bound" and (lost.has_ended or lost.what in left):
                 continue  # its use raises what became of it, and hardly any code uses it
             if lost.section == "kept":
-                tell(f"{lost.what} ({lost.type_name}) stayed in the notebook: {lost.reason}; on Lambda it was new")
+                show_note(f"{lost.what} ({lost.type_name}) stayed in the notebook: {lost.reason}; on Lambda it was new")
                 continue
             is_change = lost.section == "update"
             stayed = "was changed on Lambda, and the change stayed there" if is_change else "stayed on Lambda"
-            tell(f"{lost.what} ({lost.type_name}) {stayed}: {lost.reason}")
+            show_note(f"{lost.what} ({lost.type_name}) {stayed}: {lost.reason}")
         for name in self._out:
             if name not in effects.bound and name not in shell.user_ns:
-                tell(f"--out {name}: the cell did not bind this name")
+                show_note(f"--out {name}: the cell did not bind this name")
         for notice in self._session.home.take_notices():
-            tell(notice)
+            show_note(notice)
 
     def watch(self) -> None:
         """Take pictures of the objects that were sent: cells behind this one are sent what is new only."""

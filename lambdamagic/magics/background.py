@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from lambdamagic.errors import JobCancelledError
-from lambdamagic.magics.front import tell
+from lambdamagic.magics.front import show_note
 from lambdamagic.magics.settle import Claims, Pending
 from lambdamagic.magics.waiting import wait_for
 from lambdamagic.widgets.showing import front_of
@@ -87,7 +87,7 @@ class Background:
 
     def _wait(self, jobs: list[Pending], names: list[str], reader: str) -> None:
         if not all(job.has_ended for job in jobs):
-            wait_for(jobs, names, reader, front="nobody" if self._is_quiet() else front_of(self._shell))
+            wait_for(jobs, names, reader, front="none" if self._is_quiet() else front_of(self._shell))
 
     def raised(self, job: Pending) -> None:
         """Note that a job's failure is raised now."""
@@ -125,7 +125,7 @@ class Background:
     def _grant(self, job: Pending, bound: dict[str, object]) -> dict[str, object]:
         granted = self.claims.grant(job, bound)
         if newer := list(job.claim.left_out):
-            tell(
+            show_note(
                 f"{', '.join(newer)} {'was' if len(newer) == 1 else 'were'} assigned while job {job.job_id} ran: the "
                 f"newer value is kept; the job's value is in its .left_out"
             )
@@ -176,8 +176,8 @@ class Background:
             act = self._due.popleft()
             try:
                 act()
-            except Exception as error:  # noqa: BLE001  # nobody calls who could take it: the user is told
-                tell(f"{type(error).__name__}: {error}")
+            except Exception as error:  # noqa: BLE001  # no caller could handle it: it is shown to the user
+                show_note(f"{type(error).__name__}: {error}")
 
     def _at_boundary(self) -> None:
         self._settle_ended()
@@ -194,7 +194,7 @@ class Background:
             if not job.needs_before or all(before not in self._jobs for before in job.before):
                 self.settle(job)
                 if job.failure is not None:
-                    tell(f"Background job {job.job_id} {_ended(job.failure)}")
+                    show_note(f"Background job {job.job_id} {_ended(job.failure)}")
 
     def _show_end(self, job: Pending) -> None:
         # What comes between two cells is dropped by nbclient: it takes what belongs to the cell that it runs.
@@ -224,7 +224,7 @@ class Background:
         """Stop what is under way, and say what is lost. Idempotent."""
         lost = [job for job in self._jobs if not job.has_ended]
         if lost:
-            tell(
+            show_note(
                 f"{len(lost)} background job{'s' if len(lost) != 1 else ''} stopped; "
                 f"results lost: {', '.join(f'{job.job_id} ({job.label})' for job in lost)}"
             )

@@ -305,7 +305,7 @@ class BackgroundJob:
             failure = f"{type(error).__name__}: {error}"
         self._outputs.show_outputs(self._arrivals, failure, self._value if is_shown else None)
 
-    def _told(self) -> str:
+    def _advice(self) -> str:
         names = self.claim.names
         shown = ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
         binds = "" if not shown else f" · binds {shown}" if self.has_ended else f" · will bind {shown}"
@@ -313,12 +313,12 @@ class BackgroundJob:
         return f"job {self.job_id}{binds}{f' · behind {behind}' if behind else ''}"
 
     def __repr__(self) -> str:
-        return f"{text.line(self._card.progress(), time.time())}\n  {self._told()}"
+        return f"{text.line(self._card.progress(), time.time())}\n  {self._advice()}"
 
     def _repr_html_(self) -> str:
         quiet = "font-size:12px;opacity:.75;margin:-2px 0 4px;padding-left:15px;overflow-wrap:anywhere"
         card = page.render(self._card.progress(), time.time())
-        return f'{card}<div class="{AS_TEXT}" style="{quiet}">{escape(self._told())}</div>'
+        return f'{card}<div class="{AS_TEXT}" style="{quiet}">{escape(self._advice())}</div>'
 
 
 def _fetched(spec: JobSpec, arrival: Arrival) -> Arrival:

@@ -116,13 +116,13 @@ class Card:
             printed=None if self.prints is None else self.prints.in_card,
             is_blocking=not self._is_background,
         )
-        front: Front = "nobody" if settings.quiet else front_of(self._session.shell)
+        front: Front = "none" if settings.quiet else front_of(self._session.shell)
         wanted = settings.view
         if self._is_background:
             # Only what is updated in place reaches the job's own cell from its thread.
             has_page = front in ("notebook", "headless") and wanted != "text"
             wanted = "html" if front == "headless" else wanted
-            front = "notebook" if has_page else "nobody"
+            front = "notebook" if has_page else "none"
         return choose_view(
             front,
             listener,
@@ -139,8 +139,8 @@ class Card:
     def progress(self) -> Progress:
         """Return how far it is; a cell that raised is a job that was done as far as the engine goes."""
         progress = self.showing.listener.snapshot()
-        is_told = self.run.job is None or (progress.state == "partly" and self.run.state == "failed")
-        return progress if is_told else replace(progress, state=self.run.state)
+        is_reported = self.run.job is None or (progress.state == "partly" and self.run.state == "failed")
+        return progress if is_reported else replace(progress, state=self.run.state)
 
     def remember(self) -> JobRecord:
         """Add it to the session's jobs before listeners are called: they may look it up at once."""

@@ -154,6 +154,6 @@ def table_of_cell(session: Session) -> TaskTable:
 def _label(body: str) -> str:
     """Return the most descriptive line of a cell, shortened: the first that is not an import."""
     lines = [line.strip() for line in body.splitlines() if line.strip() and not line.strip().startswith("#")]
-    telling = [line for line in lines if not line.startswith(("import ", "from "))]
-    first = (telling or lines or ["cell"])[0]
+    descriptive = [line for line in lines if not line.startswith(("import ", "from "))]
+    first = (descriptive or lines or ["cell"])[0]
     return first if len(first) <= 48 else first[:47] + "…"

@@ -40,7 +40,7 @@ def deploy(session: Session, words: list[str]) -> Table:
     name = words[0] if words else settings.function or DEFAULT_NAME
     needs = needs_of_session(session)
     access = access_of(settings)
-    done = provide(access, name, {"python": settings.python}, source=needs.source, on_note=_tell)
+    done = provide(access, name, {"python": settings.python}, source=needs.source, on_note=_show)
     written = write_deployed(done, access.region, settings)
     session.forget_targets()
     rows = [(package, version, "imported here") for package, version in needs.packages.items()]
@@ -95,5 +95,5 @@ def overriding_notes() -> list[str]:
     return [f"Note: {each}={os.environ[each]} overrides the file." for each in names]
 
 
-def _tell(line: str) -> None:
+def _show(line: str) -> None:
     sys.stderr.write(f"lambdamagic: {line}\n")

@@ -67,10 +67,10 @@ class JobDetails:
         error = outcome if state is TaskState.FAILED else None
         request_id = answer.request_id if answer is not None else ""
         return TaskDetail(
-            argument=self._table.argument_told(task),
+            argument=self._table.argument_text(task),
             output=self.log.of_task(task, _OUTPUT),
             traceback=self._trace(task, answer, error),
-            result=self._table.outcome_told(task) if state is TaskState.DONE else "",
+            result=self._table.outcome_text(task) if state is TaskState.DONE else "",
             request_id=request_id,
             report="" if answer is None or answer.report is None else _report(answer.report),
             log_query=self._log_query(request_id) if request_id else "",
@@ -104,8 +104,8 @@ def _errors(arrival: Arrival) -> dict[int, str]:
     tasks = arrival.unit.tasks
     if arrival.error is not None:
         return dict.fromkeys(tasks, f"{type(arrival.error).__name__}: {arrival.error}")
-    told = arrival.response.tasks if arrival.response is not None else []
-    return {number: task.error for number, task in zip(tasks, told, strict=False) if task.error}
+    parts = arrival.response.tasks if arrival.response is not None else []
+    return {number: task.error for number, task in zip(tasks, parts, strict=False) if task.error}
 
 
 def _traceback(error: BaseException) -> str:
@@ -123,8 +123,8 @@ def _named(place: re.Match[str]) -> str:
 
 
 def _report(report: Report) -> str:
-    told = [f"billed {text.duration(report.billed_ms / 1000)}"]
+    parts = [f"billed {text.duration(report.billed_ms / 1000)}"]
     if report.init_ms:
-        told.append(f"cold start {text.duration(report.init_ms / 1000)}")
-    told.append(f"peak {report.peak_memory_mb:,} of {report.memory_mb:,} MB")
-    return ", ".join(told)
+        parts.append(f"cold start {text.duration(report.init_ms / 1000)}")
+    parts.append(f"peak {report.peak_memory_mb:,} of {report.memory_mb:,} MB")
+    return ", ".join(parts)

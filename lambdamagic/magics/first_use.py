@@ -56,7 +56,7 @@ def ready(
     except FunctionMissingError as error:
         return _made(session, resolved, program, error), None
     except ParityError as error:
-        _mended(session, resolved, error)
+        _add_packages(session, resolved, error)
     return resolved, None
 
 
@@ -90,7 +90,7 @@ def _made(
     return _with(resolved, done, access.region)
 
 
-def _mended(session: Session, resolved: ResolvedSettings, error: ParityError) -> None:
+def _add_packages(session: Session, resolved: ResolvedSettings, error: ParityError) -> None:
     setting = resolved.settings.deploy
     key = ("add", error.deployment, *error.requirements)
     if setting == "never" or not error.deployment or (setting == "ask" and key in session.declined):

@@ -81,13 +81,13 @@ def replay(outputs: list[dict[str, Any]]) -> None:
             publish_display_data(entry["display"], entry.get("metadata") or {}, **options, **is_update)
 
 
-def tell(message: str, *, quiet: bool = False) -> None:
+def show_note(message: str, *, quiet: bool = False) -> None:
     """Show the user a message next to the cell's own output."""
     if not quiet:
         sys.stderr.write(f"lambdamagic: {message}\n")
 
 
-def show_files(told: Sequence[str], *, quiet: bool) -> None:
+def show_files(lines: Sequence[str], *, quiet: bool) -> None:
     """Say which files have come: that is no warning."""
     if not quiet:
-        sys.stdout.write("".join(f"{line}\n" for line in told))
+        sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -28,7 +28,7 @@ QUIET_S = 2.0
 _EVERY_S = 2.0
 #: A look that takes long is followed by a rest of so many times as long.
 _REST = 20
-_PATIENCE_S = 3.0
+_LOG_WAIT_S = 3.0
 _INVOCATIONS, _LINES, _CHARS = 8, 60, 6_000
 
 
@@ -39,7 +39,7 @@ class _Invocation:
     head: str
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
 
-    def told(self, most_chars: int) -> str:
+    def excerpt(self, most_chars: int) -> str:
         text = "\n".join(line.rstrip("\r") for line in self.lines)
         return self.head + (text if len(text) <= most_chars else "…" + text[-most_chars:])
 
@@ -75,7 +75,7 @@ class LiveOutput:
         if self._running:
             with self._lock:
                 self._running.pop(request_id, None)
-                self._log.now = self._told() if request_id else ""
+                self._log.now = self._excerpt() if request_id else ""
 
     def tick(self) -> None:
         """Begin, if there is reason to; called often."""
@@ -89,11 +89,11 @@ class LiveOutput:
             self._clock.stopped.set()
             self._log.now = ""
 
-    def left_behind(self, patience_s: float = _PATIENCE_S) -> str:
+    def left_behind(self, wait_s: float = _LOG_WAIT_S) -> str:
         """Return what those invocations have printed that brought no answer, as far as the log has it.
 
         Args:
-            patience_s: For how long the log may take: who has stopped a job waits for this.
+            wait_s: For how long the log may take: who has stopped a job waits for this.
         """
         since_s = self._clock.monotonic() - self._clock.began + _EVERY_S
         left = LiveOutput(self._job_id, OutputLog(), self._open_logs, is_single=self._is_single)
@@ -108,10 +108,10 @@ class LiveOutput:
 
         reading = threading.Thread(target=read, name="lambdamagic-output", daemon=True)
         reading.start()
-        reading.join(patience_s)
+        reading.join(wait_s)
         with left._lock:
-            told = left._told()
-        return told + "\n" if told and not told.endswith("\n") else told
+            excerpt = left._excerpt()
+        return excerpt + "\n" if excerpt and not excerpt.endswith("\n") else excerpt
 
     def _is_wanted(self) -> bool:
         return self._log.is_watched and self._clock.monotonic() - self._clock.moved_at >= QUIET_S
@@ -125,7 +125,7 @@ class LiveOutput:
                     self._read(logs)
                 except FunctionMissingError:
                     self._clock.sleep(0)  # a function that never ran has no log yet
-        except Exception as error:  # noqa: BLE001  # a view that cannot tell something says so, and the job goes on
+        except Exception as error:  # noqa: BLE001  # a view that cannot show something says so, and the job continues
             with self._lock:
                 self._log.now = "" if self._clock.stopped.is_set() else f"Cannot follow the output: {error}"
 
@@ -141,7 +141,7 @@ class LiveOutput:
     def _show(self) -> None:
         with self._lock:
             if not self._clock.stopped.is_set():
-                self._log.now = self._told()
+                self._log.now = self._excerpt()
 
     def _take(self, line: LogLine) -> None:
         if _is_end(line):
@@ -170,9 +170,9 @@ class LiveOutput:
         if self._is_single:
             self._log.displays = found
 
-    def _told(self) -> str:
+    def _excerpt(self) -> str:
         running = [each for each in self._running.values() if each.lines]
-        return "\n".join(each.told(_CHARS // len(running)) for each in running)
+        return "\n".join(each.excerpt(_CHARS // len(running)) for each in running)
 
 
 def _is_end(line: LogLine) -> bool:

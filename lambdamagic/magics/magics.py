@@ -57,8 +57,8 @@ def _traits() -> dict[str, Any]:
 
 
 def _trait(spec: Spec, default: Value) -> Any:
-    told = [spec.allowed, *([] if default is None else [f"default: {default}"])]
-    trait = _KINDS[spec.kind](None, allow_none=True, help=f"{spec.help}. Takes {'; '.join(told)}.")
+    parts = [spec.allowed, *([] if default is None else [f"default: {default}"])]
+    trait = _KINDS[spec.kind](None, allow_none=True, help=f"{spec.help}. Takes {'; '.join(parts)}.")
     return trait.tag(config=True)
 
 

@@ -65,8 +65,8 @@ class MapPrints:
             if not self.is_much:
                 return ordered
             items = f"{len(self._tasks):,} item{'s' if len(self._tasks) != 1 else ''}"
-            told = f"{self._lines:,} lines printed by {items}: see Output in the card\n"
-            return [{"stream": "stdout", "text": told}, *(each for each in ordered if "display" in each)]
+            summary = f"{self._lines:,} lines printed by {items}: see Output in the card\n"
+            return [{"stream": "stdout", "text": summary}, *(each for each in ordered if "display" in each)]
 
     def show(self) -> None:
         """Show it in the cell that runs, once."""

@@ -22,7 +22,7 @@ from lambdamagic.jobs.outcomes import Failure, encode_items
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.cards import NOTHING, Card
-from lambdamagic.magics.front import replay, show_files, tell
+from lambdamagic.magics.front import replay, show_files, show_note
 from lambdamagic.magics.parse.arguments import split_names, variables
 from lambdamagic.magics.parse.map_syntax import split_call, split_loop, split_name
 from lambdamagic.magics.parse.source import CellText
@@ -329,7 +329,7 @@ class MapRun:
 
     def _outcomes(self, claim: Callable[[dict[str, Any]], dict[str, Any]] = lambda bound: bound) -> Any:
         for notice in self._session.home.take_notices():
-            tell(notice)
+            show_note(notice)
         self._check_failures()
         return self._bound(claim)
 
@@ -351,7 +351,7 @@ class MapRun:
             target = self._session.target(self._resolved)
             return memo_of(target.stager.store, self._session.home, program, fn)
         except NoFingerprintError as error:
-            tell(f"results are not cached: {error}")
+            show_note(f"results are not cached: {error}")
             return None
 
     def _estimate(self, what: str, items: Sequence[Any] | Iterator[Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from lambdamagic.magics.front import BusySign, tell
+from lambdamagic.magics.front import BusySign, show_note
 from lambdamagic.runs.handle import Run
 from lambdamagic.storage.requests import RequestMeter
 from lambdamagic.widgets.progress import ProgressListener
@@ -25,7 +25,7 @@ class OnItsWay:
         self._run, self._listener, self._busy, self._is_quiet = run, listener, busy, is_quiet
         self.meter = RequestMeter()
         self._sent, self._received = TransferNote("sending"), TransferNote("receiving")
-        self._has_told = False
+        self._has_shown = False
         self._before = self._expected = 0
 
     def sending(self) -> str:
@@ -35,9 +35,9 @@ class OnItsWay:
         program = self._run.request.program
         note = "" if program is None else self._sent.note(self.meter.moved[0], program.frames.size_bytes)
         is_of_cell = threading.current_thread() is threading.main_thread()
-        if note and self._busy is None and is_of_cell and not self._has_told:
-            self._has_told = True  # its card comes when the cell ends
-            tell(f"{self._run.label}: {note}", quiet=self._is_quiet)
+        if note and self._busy is None and is_of_cell and not self._has_shown:
+            self._has_shown = True  # its card comes when the cell ends
+            show_note(f"{self._run.label}: {note}", quiet=self._is_quiet)
         return note
 
     def tick(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from lambdamagic.appearance import html_line
 from lambdamagic.codec.size_estimate import pickled_bytes
 from lambdamagic.magics.cards import NOTHING
-from lambdamagic.magics.front import tell
+from lambdamagic.magics.front import show_note
 from lambdamagic.magics.session import Session
 from lambdamagic.widgets.notebook import DisplayPlace
 from lambdamagic.widgets.showing import front_of
@@ -82,5 +82,5 @@ class PicklingSign:
             sys.stderr.write(f"{_CLEAR_LINE}λ {self._label}: {note}")
             sys.stderr.flush()
         elif not self._has_told:
-            tell(f"{self._label}: {note}")
+            show_note(f"{self._label}: {note}")
         self._has_told = True

@@ -11,7 +11,7 @@ from lambdamagic.config import ResolvedSettings, Settings
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.loaded_modules import edited
-from lambdamagic.magics.front import tell
+from lambdamagic.magics.front import show_note
 from lambdamagic.magics.parse.source import FUTURES, CellText
 from lambdamagic.magics.remote_errors import shown_in_a_line
 from lambdamagic.magics.session import Session
@@ -98,7 +98,7 @@ def ready(
     """
     for edit in edited(program.plan).items() - session.noted:
         session.noted.add(edit)
-        tell(edited_note(edit[0]), quiet=resolved.settings.quiet)
+        show_note(edited_note(edit[0]), quiet=resolved.settings.quiet)
     if resolved.settings.resolved_target() != "aws":
         return resolved, None
     from lambdamagic.magics import first_use
@@ -122,7 +122,7 @@ def _warn_of_upload(settings: Settings, program: Program) -> None:
         return
     largest = sorted(program.names, key=lambda each: -each.size_bytes)[:2]
     what = ", ".join(f"{each.name} {size(each.size_bytes)}" for each in largest)
-    tell(
+    show_note(
         f"this job sends {size(sent)} ({what}), except what the bucket has already. Code on Lambda reads large data "
         f"faster from S3; the setting warn_upload_mb ({settings.warn_upload_mb}) is the limit for this warning",
         quiet=settings.quiet,

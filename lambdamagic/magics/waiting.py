@@ -34,7 +34,7 @@ def wait_for(jobs: Sequence[Pending], names: Sequence[str], reader: str, *, fron
     Raises:
         KeyboardInterrupt: The user stopped it; the jobs continue.
     """
-    kind = {"nobody": _Note, "notebook": _Card}.get(front, _Line)
+    kind = {"none": _Note, "notebook": _Card}.get(front, _Line)
     note = kind(jobs, names)
     began = time.monotonic()
     try:

@@ -19,7 +19,7 @@ from lambdamagic.protocol.stayed import Stayed
 MARK = "lambdamagic"
 
 #: In an event that is no request but a question about the function: what it asks for.
-TELL = "tell"
+QUESTION = "tell"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from lambdamagic.errors import ProtocolError
 from lambdamagic.protocol import PROTOCOL_VERSION, reading, versions
-from lambdamagic.protocol.envelope import MARK, TELL
+from lambdamagic.protocol.envelope import MARK, QUESTION
 
 VARIABLE = "LAMBDAMAGIC_HOLDS"
 KEY_PREFIX = "lambdamagic/packages/"
@@ -135,15 +135,15 @@ def unpack(value: str, fetch: Callable[[str], bytes]) -> Holdings:
 
 def holdings_event() -> dict[str, Any]:
     """Return the event that asks a function what it holds."""
-    return {MARK: versions.here(), TELL: "holdings"}
+    return {MARK: versions.here(), QUESTION: "holdings"}
 
 
-def told(holdings: Holdings) -> dict[str, Any]:
+def holdings_answer(holdings: Holdings) -> dict[str, Any]:
     """Return a function's answer to the question."""
     return {MARK: versions.here(), "holdings": json.loads(holdings.to_json())}
 
 
-def read_told(answer: bytes) -> Holdings:
+def read_holdings(answer: bytes) -> Holdings:
     """Read a function's answer.
 
     Raises:

@@ -64,12 +64,12 @@ def _is_here(text: str) -> bool:
 
 def left_there(outputs: Sequence[dict[str, Any]]) -> list[str]:
     """Return a message about files that were written and not requested."""
-    told = []
+    lines = []
     for names in (entry["written"] for entry in outputs if "written" in entry):
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more files" if len(names) > 3 else "")
         end = "stays on Lambda, where it is deleted" if len(names) == 1 else "stay on Lambda, where they are deleted"
-        told.append(f"{shown} {end}; --fetch {names[0]} brings it here")
-    return told
+        lines.append(f"{shown} {end}; --fetch {names[0]} brings it here")
+    return lines
 
 
 def saved(outputs: Sequence[dict[str, Any]], tasks: Sequence[int] | None = None) -> list[str]:
@@ -81,12 +81,12 @@ def saved(outputs: Sequence[dict[str, Any]], tasks: Sequence[int] | None = None)
         outputs: The record of outputs.
         tasks: The tasks of a map that it is of: the files of each go into a folder with its number, from 1.
     """
-    told = []
+    lines = []
     for entry in outputs:
         if "file" in entry:
             folder = Path() if tasks is None else Path(str(tasks[entry["task"]] + 1))
-            told.append(_save(entry, folder))
-    return told
+            lines.append(_save(entry, folder))
+    return lines
 
 
 def _save(entry: dict[str, Any], folder: Path) -> str:

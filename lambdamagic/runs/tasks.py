@@ -225,17 +225,17 @@ class TaskTable(Outcomes):
         writer = csv.writer(written)
         writer.writerow(("task", "state", "seconds", "argument", "result", "error"))
         for task, state in enumerate(states):
-            told = self.outcome_told(task)
+            shown = self.outcome_text(task)
             ran = f"{seconds[task]:.6f}" if state in ("done", "failed") else ""
-            done, failed = (told if state == each else "" for each in ("done", "failed"))
-            writer.writerow((task, state, ran, self.argument_told(task), done, failed))
+            done, failed = (shown if state == each else "" for each in ("done", "failed"))
+            writer.writerow((task, state, ran, self.argument_text(task), done, failed))
         return written.getvalue()
 
-    def argument_told(self, task: int) -> str:
+    def argument_text(self, task: int) -> str:
         """Return what a task is called with, in short; empty where that is not kept."""
         return "" if self.items is None else short_repr(self.items[task])
 
-    def outcome_told(self, task: int) -> str:
+    def outcome_text(self, task: int) -> str:
         """Return what a task that has ended gave, in short."""
         outcome = self.outcome(task)
         return UNREAD if outcome is NOT_RUN else short_repr(outcome)

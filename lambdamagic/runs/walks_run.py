@@ -60,7 +60,7 @@ class _Attempt:
     signs: dict[str, tuple[int, float]] = field(default_factory=dict)
     seen_at: float = 0.0
     is_recorded: bool = False
-    patience_s: float = 0.0
+    allowed_s: float = 0.0
 
 
 @dataclass
@@ -310,15 +310,15 @@ class WalksRun:
                 continue
             is_anything_alive = True
             if not attempt.signs:
-                patience_s = attempt.patience_s or (0.0 if seen.was_left else self._silent_s)
+                allowed_s = attempt.allowed_s or (0.0 if seen.was_left else self._silent_s)
                 if now - attempt.since > EVENT_AGE_S + self._silent_s:
                     raise InvocationLostError(
                         f"walk {walk} of graph {self.work.job_id} gave no sign within {now - attempt.since:.0f} s: its "
                         "event was dropped each time, or the function fails before it can give one",
                         hint="Look at its log: lambdamagic logs",
                     )
-                if now - attempt.sent_at >= patience_s:
-                    attempt.patience_s = 2 * max(patience_s, self._silent_s)
+                if now - attempt.sent_at >= allowed_s:
+                    attempt.allowed_s = 2 * max(allowed_s, self._silent_s)
                     attempt.sent_at = now
                     self._send(self._event_of(walk), number)
             elif now - attempt.seen_at > self._silent_s:

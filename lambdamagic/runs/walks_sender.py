@@ -69,7 +69,7 @@ class WalksSender:
         """Hand an event over; again, under the same name, where it is unknown whether Lambda took it."""
         function = self._work.function
         call = InvokeCall(function.name, payload, kind="Event", timeout_s=function.timeout_s)
-        until, number = self._clock.monotonic() + _POLICY.throttle_patience_s, 0
+        until, number = self._clock.monotonic() + _POLICY.throttle_deadline_s, 0
         while True:
             try:
                 self._transport.invoke(call)

@@ -18,18 +18,18 @@ class TransferRetry:
         attempts: How often one request is sent at most.
         base_s: The first delay's upper bound; it doubles with every attempt.
         cap_s: No delay is longer.
-        patience_s: No new attempt starts when this much time has passed since the first failure.
+        deadline_s: No new attempt starts when this much time has passed since the first failure.
     """
 
     attempts: int = 6
     base_s: float = 0.1
     cap_s: float = 5.0
-    patience_s: float = 120.0
+    deadline_s: float = 120.0
 
     @classmethod
     def until(cls, left_s: float) -> TransferRetry:
         """Return the retry policy for storing a result that was paid for: as long as there is time."""
-        return cls(attempts=1_000_000, patience_s=max(0.0, left_s))
+        return cls(attempts=1_000_000, deadline_s=max(0.0, left_s))
 
     def delay_s(self, attempt: int, *, elapsed_s: float, jitter: float) -> float | None:
         """Return how long to wait after a failed attempt, or None to stop.
@@ -44,7 +44,7 @@ class TransferRetry:
             return None
         doublings = min(attempt - 1, 64)  # of 1,100 attempts the delay would be no float any more
         delay: float = min(self.cap_s, self.base_s * 2**doublings) * jitter
-        return None if elapsed_s + delay > self.patience_s else delay
+        return None if elapsed_s + delay > self.deadline_s else delay
 
 
 def is_transient(status: int, code: str) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import Settings
+from lambdamagic.deploy.function_holdings import code_mark, query_holdings
 from lambdamagic.deploy.functions import FunctionFacts, account_concurrency, describe_function
 from lambdamagic.deploy.parity import check_base
-from lambdamagic.deploy.told import code_mark, told_holdings
 from lambdamagic.deploy.variants import VariantMaker
 from lambdamagic.errors import ConfigError, FunctionMissingError, LambdaMagicError, VersionMismatchError
 from lambdamagic.jobs.charges import note_invocation
@@ -58,7 +58,7 @@ class AwsTarget(Account):
         self._facts: FunctionFacts | None = None
         self._functions: dict[tuple[int, int], FunctionRef] = {}
         self._marks: dict[str, str | None] = {}
-        self._told: dict[tuple[str, str | None], Holdings | None] = {}
+        self._answers: dict[tuple[str, str | None], Holdings | None] = {}
         self._bucket = settings.bucket
         self._variants = VariantMaker(self.access, settings.function, bucket=settings.bucket)
         self._making = threading.Lock()
@@ -93,7 +93,7 @@ class AwsTarget(Account):
     def _forget(self) -> None:
         self._facts = None
         self._functions.clear()
-        self._told = {key: told for key, told in self._told.items() if key[1] is not None}
+        self._answers = {key: answered for key, answered in self._answers.items() if key[1] is not None}
         self._variants = VariantMaker(self.access, self._name, bucket=self._bucket)
 
     def function_for(self, wish: FunctionWish) -> FunctionRef:
@@ -133,15 +133,15 @@ class AwsTarget(Account):
             return known
 
     def ask_holdings(self, function: FunctionRef) -> Holdings | None:
-        """Return what a function says that it holds, asked once for each version of its code; see `deploy/told.py`.
+        """Return what a function says that it holds, asked once per version of its code.
 
         Raises:
             VersionMismatchError: It runs another Python, or its lambdamagic uses another protocol.
         """
         mark = self._marks.get(function.name)
         with self._asking:
-            if (function.name, mark) not in self._told:
-                self._told[function.name, mark] = told_holdings(
+            if (function.name, mark) not in self._answers:
+                self._answers[function.name, mark] = query_holdings(
                     self.transport,
                     function.name,
                     mark=mark,
@@ -154,10 +154,10 @@ class AwsTarget(Account):
                         arch=function.arch,
                     ),
                 )
-            told = self._told[function.name, mark]
-        if told is not None:
-            check_base(told, function=function.name, python=python_here())
-        return told
+            answered = self._answers[function.name, mark]
+        if answered is not None:
+            check_base(answered, function=function.name, python=python_here())
+        return answered
 
     def _base(self, python: str) -> FunctionFacts:
         if self._facts is None:

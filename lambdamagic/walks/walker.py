@@ -144,7 +144,7 @@ class Walker:
             self._share(self._settle(node))
             if not self._todo:
                 # What a second attempt took for its own may have been claimed by another walk.
-                self._look_anew()
+                self._look_again()
                 self._take(self._settle())
         return True
 
@@ -298,7 +298,7 @@ class Walker:
                 self._gone.add(node)
                 for need in self._structure.needs[node]:
                     self._used(need, node)
-        self._look_anew()
+        self._look_again()
         self._take(self._settle())
 
     def _event_for(self, groups: Sequence[Sequence[int]], allowance: Allowance) -> WalkEvent:
@@ -329,7 +329,7 @@ class Walker:
             kin,
         )
 
-    def _look_anew(self) -> None:
+    def _look_again(self) -> None:
         """Find out what will be this walk's, after others were given some."""
         self._mine = _Mine(self._structure, self._gone)
         self._mine.add(self._done)
@@ -339,7 +339,7 @@ class Walker:
         """Leave all that is to be done to a walk with time: this invocation's is running out."""
         left, self._todo = self._todo[::-1], []
         self._gone.update(left)
-        self._look_anew()
+        self._look_again()
         left += self._settle()
         event = self._event_for([left], self._allowance.whole())
         self._spawner.spawn([event])

@@ -114,9 +114,9 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
             return
         self._updates += 1
         with self._sending:
-            self._tell_changes(progress, now, whole=not self._is_heard and self._updates in _WHOLE_AT)
+            self._send_changes(progress, now, whole=not self._is_heard and self._updates in _WHOLE_AT)
 
-    def _tell_changes(self, progress: Progress, now: float, *, whole: bool) -> None:
+    def _send_changes(self, progress: Progress, now: float, *, whole: bool) -> None:
         changes = self._listener.take_changes(rows_from=self._rows_sent, full=whole, most_rows=_ROWS)
         rows = len(changes.invocations) // 8
         self._rows_sent = rows if whole else self._rows_sent + rows
@@ -163,7 +163,7 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
 
     def _look(self) -> None:
         with self._sending:  # changes after this snapshot must not be sent before it
-            self._tell_changes(self._listener.snapshot(), time.time(), whole=True)
+            self._send_changes(self._listener.snapshot(), time.time(), whole=True)
 
     def _describe(self, task: int) -> None:
         describe = self._actions.describe
@@ -180,6 +180,6 @@ class JobWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets is unt
                 actions.retry_failed()
             elif wanted == "csv" and actions.results_csv is not None:
                 answer["csv"] = actions.results_csv()
-        except Exception as error:  # noqa: BLE001  # whatever went wrong is told to the person who pressed the button
+        except Exception as error:  # noqa: BLE001  # any failure is shown to the person who pressed the button
             answer["error"] = f"{type(error).__name__}: {error}"
         self.send(answer)

@@ -52,8 +52,8 @@ def render(progress: Progress, now: float, *, printed: str = "") -> str:
     ]
     if progress.task_count != 1:
         parts.append(_bar(progress))
-    told = _joined(details(progress))
-    parts.append(f'<div style="{_QUIET};{_ONE_LINE}" title="{told}">{told}</div>')
+    summary = _joined(details(progress))
+    parts.append(f'<div style="{_QUIET};{_ONE_LINE}" title="{summary}">{summary}</div>')
     if progress.task_count != 1:
         parts += _errors(progress)
     if last := printed.rstrip().splitlines()[-_SHOWN_LINES:]:

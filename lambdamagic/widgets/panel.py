@@ -265,9 +265,11 @@ class JobsPanel:
                     if self._is_closed:
                         return
                     changed, self._dirty = self._dirty, {}
-                    told = [job_id for job_id in changed if job_id in self._entries] if happened else self._running()
-                    message = self._message(told, whole=False)
-                if told:
+                    reported = (
+                        [job_id for job_id in changed if job_id in self._entries] if happened else self._running()
+                    )
+                    message = self._message(reported, whole=False)
+                if reported:
                     self._send(message)
             with self._changed:
                 self._changed.wait_for(lambda: self._is_closed, timeout=self._every_s)

@@ -42,15 +42,15 @@ def bar(progress: Progress) -> str:
     """Return the bar with the tasks' outcomes as segments."""
     total = max(1, progress.task_count or progress.finished_tasks)
     rest = max(0, total - progress.finished_tasks)
-    told = f"{progress.finished_tasks:,} of {total:,} tasks: {progress.done:,} done, {progress.failed:,} failed"
-    told += f", {rest:,} not run" if rest else ""
+    caption = f"{progress.finished_tasks:,} of {total:,} tasks: {progress.done:,} done, {progress.failed:,} failed"
+    caption += f", {rest:,} not run" if rest else ""
     parts, x = [f'<rect width="{_WIDTH}" height="12" {_TRACK}/>'], 0.0
     for count, paint in ((progress.done, _DONE), (progress.failed, "url(#h)")):
         width = max(2.0, _WIDTH * count / total)
         if count:
             parts.append(f'<rect x="{min(x, _WIDTH - width):.1f}" width="{width:.1f}" height="12" fill="{paint}"/>')
         x += _WIDTH * count / total
-    return _image(_HATCHED + "".join(parts), 12, told)
+    return _image(_HATCHED + "".join(parts), 12, caption)
 
 
 def timeline(tasks: TaskGrid, whole_s: float) -> str:
@@ -76,13 +76,13 @@ def timeline(tasks: TaskGrid, whole_s: float) -> str:
     bottom = len(lines) * tall
     axis = f'<rect y="{bottom + 1}" width="{_WIDTH}" height="1" fill="{_SENT}"/>'
     axis += _labels(bottom + 13, {at: "0" if not at else text.duration(at * whole_s) for at in (0, 0.25, 0.5, 0.75, 1)})
-    told = f"{len(rows):,} invocation{'s' if len(rows) != 1 else ''} on {environments:,} execution "
-    told += f"environment{'s' if environments != 1 else ''} in {text.duration(whole_s)}"
+    caption = f"{len(rows):,} invocation{'s' if len(rows) != 1 else ''} on {environments:,} execution "
+    caption += f"environment{'s' if environments != 1 else ''} in {text.duration(whole_s)}"
     shared = f", {share} to a line" if share > 1 else ""
     body = f'<g fill="none" transform="scale({_WIDTH / _COLUMNS:g} 1)">{strokes}</g>{axis}'
     return (
         _image(body, bottom + 17, f"Timeline, a line for each execution environment, 0 to {text.duration(whole_s)}")
-        + f'<div class="lmr-q">{told}{shared}: thin while sent, half height for a cold start, full for tasks</div>'
+        + f'<div class="lmr-q">{caption}{shared}: thin while sent, half height for a cold start, full for tasks</div>'
     )
 
 
@@ -153,14 +153,16 @@ def durations(tasks: TaskGrid) -> str:
     edges = {at: start + at * (stop - start) for at in (0, 0.5, 1)}
     labels = {at: text.duration(math.exp(edge) if is_log else edge) for at, edge in edges.items()}
     median, p95 = seconds[len(seconds) // 2], seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))]
-    told = f"run times: median {text.duration(median)}, 95% within {text.duration(p95)}, longest {text.duration(high)}"
+    caption = (
+        f"run times: median {text.duration(median)}, 95% within {text.duration(p95)}, longest {text.duration(high)}"
+    )
     scale = " (logarithmic axis)" if is_log else ""
     picture = _image(
         f"{_HATCHED}{bars}{_labels(_TALL + 13, labels)}",
         _TALL + 17,
         f"Histogram of run times, {labels[0]} to {labels[1]}",
     )
-    return f'{picture}<div class="lmr-q">{told}{scale}</div>'
+    return f'{picture}<div class="lmr-q">{caption}{scale}</div>'
 
 
 def _labels(y: int, labels: dict[float, str]) -> str:
@@ -173,8 +175,8 @@ def _labels(y: int, labels: dict[float, str]) -> str:
     return f'<g font-family="system-ui,sans-serif" font-size="10" fill="{_WORDS}">{words}</g>'
 
 
-def _image(body: str, height: int, told: str) -> str:
-    """Return an image that needs no style sheet; `told` is what it says to who does not see it."""
+def _image(body: str, height: int, caption: str) -> str:
+    """Return an image that needs no style sheet; `caption` is what it says to who does not see it."""
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}">'
     source = b64encode(f"{svg}{body}</svg>".encode()).decode()
-    return f'<div><img width="{_WIDTH}" alt="{escape(told)}" src="data:image/svg+xml;base64,{source}"></div>'
+    return f'<div><img width="{_WIDTH}" alt="{escape(caption)}" src="data:image/svg+xml;base64,{source}"></div>'

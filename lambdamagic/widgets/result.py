@@ -149,16 +149,16 @@ def _errors(progress: Progress, names: Sequence[str], traceback: str, *, is_map:
         return []  # a cell's own error stands below it
     lines = []
     for place, (error, count) in enumerate(progress.errors.most_common(_SHOWN_ERRORS)):
-        told = f'<span class="lmr-failed">✗ {count:,} ×</span> {escape(_cut(error, _MESSAGE))}'
+        sentence = f'<span class="lmr-failed">✗ {count:,} ×</span> {escape(_cut(error, _MESSAGE))}'
         if place == 0 and traceback:
             task = progress.first_failed.get(error)
             name = "Traceback" if task is None else f"Traceback of {names[task] if names else f'item {task + 1:,}'}"
             trace = (
                 f'<pre class="lmr-p" tabindex="0" role="region" aria-label="{name}">{escape(_tail(traceback))}</pre>'
             )
-            lines.append(f"<details open><summary>{told}</summary>{trace}</details>")
+            lines.append(f"<details open><summary>{sentence}</summary>{trace}</details>")
         else:
-            lines.append(f'<div style="margin-top:6px;overflow-wrap:anywhere">{told}</div>')
+            lines.append(f'<div style="margin-top:6px;overflow-wrap:anywhere">{sentence}</div>')
     more = len(progress.errors) - _SHOWN_ERRORS
     if more > 0:
         lines.append(f'<div class="lmr-q">and {more:,} other kind{"s" if more != 1 else ""} of error</div>')
@@ -177,10 +177,10 @@ def _printed(heading: str, text: str) -> list[str]:
     return [f"<details><summary>{escape(heading)}</summary>{box}</details>"]
 
 
-def _cut(told: str, most: int) -> str:
-    return told if len(told) <= most else told[: most - 1] + "…"
+def _cut(sentence: str, most: int) -> str:
+    return sentence if len(sentence) <= most else sentence[: most - 1] + "…"
 
 
-def _tail(told: str) -> str:
+def _tail(sentence: str) -> str:
     """Return the end of a traceback, its most useful part."""
-    return told if len(told) <= _TRACEBACK else "…" + told[-_TRACEBACK:]
+    return sentence if len(sentence) <= _TRACEBACK else "…" + sentence[-_TRACEBACK:]

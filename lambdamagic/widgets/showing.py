@@ -28,7 +28,7 @@ DELAY_S = 0.6
 #: How often a view is drawn, in seconds.
 EVERY_S = 0.15
 #: The front end: a notebook's, a notebook that runs without one, a terminal or a pipe, or none.
-Front = Literal["notebook", "headless", "terminal", "nobody"]
+Front = Literal["notebook", "headless", "terminal", "none"]
 #: More of a label would leave no room for the rest in a terminal of 80 columns.
 _LABEL_WIDTH = 28
 _STYLES = {"running": "blue", "done": "green", "failed": "red", "partly": "yellow", "cancelled": "yellow"}
@@ -237,7 +237,7 @@ def choose_view(
         place: Where an earlier job was shown that this one continues.
         terminal: Where jobs of a program are drawn together.
     """
-    if front == "nobody":
+    if front == "none":
         return NoView()
     if front == "terminal":
         return TerminalView(log, terminal) if sys.stderr.isatty() and wanted != "text" else LogView()

@@ -73,47 +73,47 @@ def at_least(progress: Progress) -> str:
 
 def pace(progress: Progress, now: float) -> list[str]:
     """Return how far it is: what changes all the time."""
-    told = []
+    parts = []
     if progress.task_count is None:
-        told.append(f"{progress.finished_tasks:,} tasks")
+        parts.append(f"{progress.finished_tasks:,} tasks")
     elif progress.task_count != 1:
-        told.append(f"{progress.finished_tasks:,}/{progress.task_count:,} tasks")
+        parts.append(f"{progress.finished_tasks:,}/{progress.task_count:,} tasks")
     if progress.started_at:
-        told.append(duration(progress.elapsed_s(now)))
+        parts.append(duration(progress.elapsed_s(now)))
     remaining = progress.remaining_s(now)
     if remaining is not None:
         # Whole seconds: an estimate with a decimal would pretend to more, and flicker.
-        told.append(f"about {duration(max(1, round(remaining))).replace('.0 s', ' s')} left")
-    return told
+        parts.append(f"about {duration(max(1, round(remaining))).replace('.0 s', ' s')} left")
+    return parts
 
 
 def details(progress: Progress) -> list[str]:
     """Return what else is worth showing, most important first; never empty, so that no line comes and goes."""
     is_map = progress.task_count != 1
-    told = [progress.note] if progress.note else []
+    parts = [progress.note] if progress.note else []
     if progress.running and is_map and not progress.is_over:
-        told.append(f"{progress.running:,} running")
+        parts.append(f"{progress.running:,} running")
     if progress.failed and is_map and progress.state != "partly":
-        told.append(f"{progress.failed:,} failed")
+        parts.append(f"{progress.failed:,} failed")
     if progress.backed_up:
-        told.append(f"{progress.backed_up:,} backed up")
+        parts.append(f"{progress.backed_up:,} backed up")
     if progress.cached:
-        told.append(f"{progress.cached:,} reused")
+        parts.append(f"{progress.cached:,} reused")
     if progress.retried:
-        told.append(f"{progress.retried:,} retried")
+        parts.append(f"{progress.retried:,} retried")
     if progress.throttled:
-        told.append(f"{progress.throttled:,} throttled")
+        parts.append(f"{progress.throttled:,} throttled")
     if progress.cold_starts:
-        told.append(f"{progress.cold_starts:,} cold start{'s' if progress.cold_starts != 1 else ''}")
+        parts.append(f"{progress.cold_starts:,} cold start{'s' if progress.cold_starts != 1 else ''}")
     if progress.billed_ms or progress.unreported:
-        told.append(f"billed {billed(progress)}")
+        parts.append(f"billed {billed(progress)}")
     if progress.cost_usd:
-        told.append(cost(progress) if progress.is_billed else f"{cost(progress)} on AWS")
+        parts.append(cost(progress) if progress.is_billed else f"{cost(progress)} on AWS")
     if progress.peak_memory_mb:
-        told.append(f"peak {progress.peak_memory_mb:,} of {progress.memory_mb:,} MB")
+        parts.append(f"peak {progress.peak_memory_mb:,} of {progress.memory_mb:,} MB")
     elif progress.memory_mb:
-        told.append(f"{progress.memory_mb:,} MB")
-    return told or ["nothing ran" if progress.is_over else "starting"]
+        parts.append(f"{progress.memory_mb:,} MB")
+    return parts or ["nothing ran" if progress.is_over else "starting"]
 
 
 def facts(progress: Progress, now: float) -> list[str]:

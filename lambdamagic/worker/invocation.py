@@ -13,7 +13,7 @@ from lambdamagic.codec.failures import safe_str
 from lambdamagic.codec.frames import Frames
 from lambdamagic.errors import LambdaMagicError, ProtocolError
 from lambdamagic.protocol import versions
-from lambdamagic.protocol.envelope import MARK, TELL, Live, Request, Response, TaskSummary
+from lambdamagic.protocol.envelope import MARK, QUESTION, Live, Request, Response, TaskSummary
 from lambdamagic.protocol.joblog import job_line
 from lambdamagic.protocol.seal import seal
 from lambdamagic.worker.blobs import BlobCache
@@ -48,10 +48,10 @@ def serve(event: Any, context: Any, state: dict[str, Any], account: Tally) -> di
         # S3 sends one for each object ("Amazon S3 Event Notifications"); of several the first would pay for all.
         answers = [serve(request, context, state, account) for request in requests_of(event)]
         return answers[-1]
-    if isinstance(event, dict) and MARK in event and event.get(TELL) == "holdings":  # whichever version asks
-        from lambdamagic.worker.list_holdings import tell
+    if isinstance(event, dict) and MARK in event and event.get(QUESTION) == "holdings":  # whichever version asks
+        from lambdamagic.worker.list_holdings import list_holdings
 
-        return tell()
+        return list_holdings()
     if isinstance(event, dict) and MARK in event and event.get("kind") == "walk":
         from lambdamagic.worker.walking import serve_walk
 

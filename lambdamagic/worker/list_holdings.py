@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic import __version__
-from lambdamagic.protocol.holdings import Holdings, normal_name, told
+from lambdamagic.protocol.holdings import Holdings, holdings_answer, normal_name
 
 
 def holdings_here() -> Holdings:
@@ -35,11 +35,11 @@ def holdings_here() -> Holdings:
     )
 
 
-def tell() -> dict[str, Any]:
+def list_holdings() -> dict[str, Any]:
     """Return the answer of this function to the question what it holds."""
     # Only AWS's own runtimes have the variable ("Defined runtime environment variables", Lambda Developer Guide).
     is_zip = os.environ.get("AWS_EXECUTION_ENV", "").startswith("AWS_Lambda_python")
-    return told(replace(holdings_here(), kind="zip" if is_zip else "image", modules=_modules_here()))
+    return holdings_answer(replace(holdings_here(), kind="zip" if is_zip else "image", modules=_modules_here()))
 
 
 def _modules_here() -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 #: More files of one invocation do not come back: they are for S3.
 FETCH_MAX_BYTES = 256 * 1024 * 1024
-_LOOKED_AT_MAX, _TOLD_MAX = 10_000, 20
+_LOOKED_AT_MAX, _LISTED_MAX = 10_000, 20
 
 
 def place(files: Iterable[tuple[str, Any]]) -> None:
@@ -55,7 +55,7 @@ class Watched:
                 entry["data"] = base64.b64encode(path.read_bytes()).decode("ascii")
             found.append(entry)
         others = [name for name in written if name not in wanted]
-        return [*found, {"written": others[:_TOLD_MAX]}] if others and not more else found
+        return [*found, {"written": others[:_LISTED_MAX]}] if others and not more else found
 
 
 def _walk(folder: str) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -73,8 +73,8 @@ def _walk(folder: str) -> Iterator[tuple[str, tuple[int, int]]]:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)
             elif entry.is_file(follow_symlinks=False):
-                told = entry.stat(follow_symlinks=False)
-                yield os.path.relpath(entry.path, folder), (told.st_mtime_ns, told.st_size)
+                status = entry.stat(follow_symlinks=False)
+                yield os.path.relpath(entry.path, folder), (status.st_mtime_ns, status.st_size)
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -161,16 +161,16 @@ def test_only_chosen_exceptions_are_retried(define, tmp_path):
 
 def test_more_memory_after_too_little(define):
     """The call that ran out of memory is run again on a larger function, and nothing else is."""
-    told = []
+    happened = []
     # Long enough in memory for the server to see it, however busy the machine is.
     wait = "__import__('time').sleep(3 if mb > 256 else 0)"
     take = define(f"def take(mb):\n    held = bytearray(b'x') * (mb << 20)\n    {wait}\n    return len(held) >> 20")
     with LambdaExecutor(max_workers=2, memory_mb=256, retry_memory=1024) as executor:
-        executor.add_listener(told.append)
+        executor.add_listener(happened.append)
         assert list(executor.map(take, [1, 400, 2], chunksize=3)) == [1, 400, 2]
-    larger = [event for event in told if isinstance(event, InvocationRetried) and event.memory_mb]
+    larger = [event for event in happened if isinstance(event, InvocationRetried) and event.memory_mb]
     assert [(event.tasks, event.memory_mb) for event in larger] == [((1,), 512)]
-    reports = [event.report for event in told if isinstance(event, InvocationFinished) and event.report]
+    reports = [event.report for event in happened if isinstance(event, InvocationFinished) and event.report]
     assert {report.memory_mb for report in reports} == {256, 512}
 
 

@@ -34,20 +34,20 @@ def test_a_failed_and_a_cancelled_future():
 
 
 @pytest.mark.parametrize(
-    ("value", "error", "told"),
+    ("value", "error", "shown"),
     [
         (3, None, "done, returned int"),
         (None, ValueError("bad"), "failed, raised ValueError"),
         (None, JobCancelledError("terminated"), "cancelled"),
     ],
 )
-def test_an_async_result(value, error, told):
+def test_an_async_result(value, error, shown):
     """As a future, under its own name."""
     result = AsyncResult[int]("evaluate")
     assert repr(result) == "<AsyncResult of evaluate: running>"
     result._settle(value, error)
-    assert repr(result) == f"<AsyncResult of evaluate: {told}>"
-    assert told.partition(",")[0] in result._repr_html_()
+    assert repr(result) == f"<AsyncResult of evaluate: {shown}>"
+    assert shown.partition(",")[0] in result._repr_html_()
 
 
 def test_what_the_apis_return(lambda_executor, lambda_pool):

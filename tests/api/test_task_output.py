@@ -31,7 +31,7 @@ def test_output_can_be_dropped_or_taken(capfd):
     taken = []
     with LambdaExecutor(1, stdout="drop") as executor:
         executor.submit(eval, _SPEAK).result()
-    with LambdaExecutor(1, stdout=lambda *told: taken.append(told)) as executor:
+    with LambdaExecutor(1, stdout=lambda *shown: taken.append(shown)) as executor:
         executor.submit(eval, _SPEAK).result()
         list(executor.map(eval, ["1", "print('one')"], chunksize=2))
     said = capfd.readouterr()

@@ -229,8 +229,8 @@ def test_a_map_tells_its_results_and_tracebacks_while_no_cell_runs(kernel):
     assert not any("-20.0" in str(shown) for shown in kernel.run("m.has_ended").bundles("update_display_data"))
     assert kernel.run(f"{_ITS_DETAILS}.describe(2).result").value == "'-60.0'"
     assert "ZeroDivisionError" in kernel.run(f"{_ITS_DETAILS}.describe(3).traceback").value
-    told = kernel.run(f"print({_ITS_DETAILS}.results_csv())").stream("stdout")
-    assert "not run" not in told and "ZeroDivisionError" in told
+    reported = kernel.run(f"print({_ITS_DETAILS}.results_csv())").stream("stdout")
+    assert "not run" not in reported and "ZeroDivisionError" in reported
 
 
 def test_a_cancelled_map_keeps_what_had_come(notebook, gate):

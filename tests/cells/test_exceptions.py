@@ -229,13 +229,13 @@ def test_in_a_real_kernel(kernel):
 def test_a_traceback_names_its_own_cell(kernel, notebook, lead):
     """In a kernel and in an IPython without one, whenever they count their cells."""
     body = f"%%lambda -q\n{lead}{'helper()' if lead else '1 / 0'}"
-    told = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run(body).error["traceback"]))
+    reported = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run(body).error["traceback"]))
     number = kernel.run("len(In) - 2").value
-    assert f"Cell In[{number}], line 2" in told
-    assert set(re.findall(r"In\[(\d+)\]", told)) == {number}
-    told = notebook.run(body).traceback
+    assert f"Cell In[{number}], line 2" in reported
+    assert set(re.findall(r"In\[(\d+)\]", reported)) == {number}
+    reported = notebook.run(body).traceback
     number = notebook.ok("len(In) - 2").value
-    assert set(re.findall(r"In\[(\d+)\]", re.sub(r"\x1b\[[0-9;]*m", "", told))) == {str(number)}
+    assert set(re.findall(r"In\[(\d+)\]", re.sub(r"\x1b\[[0-9;]*m", "", reported))) == {str(number)}
 
 
 _CAUGHT = """\
@@ -271,13 +271,13 @@ _COPIES = {
 def test_exceptions_travel_on(notebook):
     """Each that we hand out is copied and pickled as one that was raised here, and shows the remote lines then too."""
     notebook.ok(_CAUGHT)
-    told = [(type(each), each.args, str(each)) for each in notebook.names["caught"]]
+    reported = [(type(each), each.args, str(each)) for each in notebook.names["caught"]]
     kinds = [FileNotFoundError, FileNotFoundError, NameError, KeyboardInterrupt, FunctionTimedOutError]
-    assert [kind for kind, *_ in told] == kinds
+    assert [kind for kind, *_ in reported] == kinds
     for name, code in _COPIES.items():
         notebook.ok(code)
         copies = notebook.names["copies"]
-        assert [(type(each), each.args, str(each)) for each in copies] == told, name
+        assert [(type(each), each.args, str(each)) for each in copies] == reported, name
         assert [bool(each._render_traceback_()) for each in copies] == [True] * 5, name
         assert copies[0].__notes__[0].startswith("raised on Lambda by item 1 of 1")
     copied = pickle.loads(pickle.dumps(notebook.names["caught"][1]))
@@ -286,18 +286,20 @@ def test_exceptions_travel_on(notebook):
 
 def test_what_is_no_python_is_shown_as_in_a_cell(kernel):
     """The line and the place, and no frames; likewise where a map's callable or items cannot be evaluated."""
-    told = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run("%%lambda -q\nx = 1\ny = = 2").error["traceback"]))
+    reported = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run("%%lambda -q\nx = 1\ny = = 2").error["traceback"]))
     plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run("x = 1\ny = = 2").error["traceback"]))
     assert (
-        told.splitlines()[-3:] == plain.splitlines()[-3:] == ["    y = = 2", "        ^", "SyntaxError: invalid syntax"]
+        reported.splitlines()[-3:]
+        == plain.splitlines()[-3:]
+        == ["    y = = 2", "        ^", "SyntaxError: invalid syntax"]
     )
-    assert re.match(r"  Cell In\[\d+\], line 3", told) and "lambdamagic" not in told
+    assert re.match(r"  Cell In\[\d+\], line 3", reported) and "lambdamagic" not in reported
     kernel.run("def items():\n    return [1 / 0]")
     for line, shown in (("nosuch [1]", ["<lambda_map>"]), ("len items()", ["<lambda_map>", "in items()"])):
         error = kernel.run(f"%lambda_map -q {line}").error
-        told = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error["traceback"]))
-        assert "site-packages" not in told and "mapping.py" not in told
-        assert all(each in told for each in shown), told
+        reported = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error["traceback"]))
+        assert "site-packages" not in reported and "mapping.py" not in reported
+        assert all(each in reported for each in shown), reported
 
 
 def test_a_value_that_cannot_be_sent_is_one_error_in_a_script():

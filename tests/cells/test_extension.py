@@ -13,7 +13,7 @@ from tests.notebooks import Notebook
 n = Notebook()
 def ours():
     threads = [t for t in threading.enumerate() if t.name.startswith('lambdamagic')]
-    for thread in threads:  # idle ones have been told to end, and need a moment for it
+    for thread in threads:  # idle ones were asked to end, and need a moment for it
         thread.join(10)
     return [t.name for t in threads if t.is_alive()], len(psutil.Process().children(recursive=True))
 print(n.remote('x = 1\\nx').value)

@@ -11,10 +11,10 @@ def test_a_file_that_is_here_is_offered(notebook, tmp_path):
     """The error says that it is here and how it is sent; so does the plan, before anything runs."""
     (tmp_path / "data.csv").write_text("a,b\n1,2\n")
     ran = notebook.fails("open('data.csv')")
-    told = "data.csv is on this machine and was not sent to Lambda: `%%lambda --file data.csv`"
+    shown = "data.csv is on this machine and was not sent to Lambda: `%%lambda --file data.csv`"
     assert isinstance(ran.error, FileNotFoundError)
-    assert any(note.startswith(told) for note in ran.error.__notes__)
-    assert told in ran.traceback
+    assert any(note.startswith(shown) for note in ran.error.__notes__)
+    assert shown in ran.traceback
     assert "add --file data.csv" in repr(notebook.remote("open('data.csv')", "--plan").value)
     assert not [note for note in notebook.fails("open('other.csv')").error.__notes__ if "--file" in note]
 

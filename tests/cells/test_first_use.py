@@ -65,10 +65,10 @@ def test_it_is_asked_in_the_notebook_and_never_waited_for_where_nobody_is(kernel
 
     made, question = kernel.run_asked(cell, "y")
     assert made.status == "ok", made.messages
-    told = made.stream("stdout")
+    shown = made.stream("stdout")
     assert question == "Deploy lambdamagic now? [y/N] "
-    assert f"123456789012, {account.access.region}" in told and "parcel 1.4.2" in told and "storage only" in told
-    assert "✓ Function created" in told
+    assert f"123456789012, {account.access.region}" in shown and "parcel 1.4.2" in shown and "storage only" in shown
+    assert "✓ Function created" in shown
     assert made.value == "('1.4.2', 'lambdamagic')"
 
     lacking = "%%lambda\nimport parcel, weights\nparcel.VERSION + weights.VERSION"

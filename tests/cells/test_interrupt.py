@@ -52,8 +52,8 @@ def test_a_cell_that_is_stopped_keeps_what_it_has_printed(kernel, gate):
     kernel.interrupt()
     replied = kernel.finish(message)
     assert replied.stream("stdout") == "epoch 1\nloss 0.5\n"
-    (told,) = replied.error["traceback"]
-    assert re.search(r"cancelled after [\d.]+ m?s; not bound: model, scores. Tasks still running", told), told
+    (shown,) = replied.error["traceback"]
+    assert re.search(r"cancelled after [\d.]+ m?s; not bound: model, scores. Tasks still running", shown), shown
 
 
 def test_interrupting_a_map_keeps_what_is_done(kernel, mailbox):

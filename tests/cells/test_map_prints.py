@@ -37,9 +37,9 @@ def test_a_background_map_that_nothing_shows_prints_into_its_own_cell(kernel, co
     """And not into whatever cell runs next."""
     kernel.run("def loud(n):\n    print('printed', n)\n    return n")
     begun = kernel.run(f"job = %lambda_map --bg loud range({count})")
-    told = "printed 0\nprinted 1\n" if count == 2 else "100 lines printed by 100 items: see Output in the card\n"
+    reported = "printed 0\nprinted 1\n" if count == 2 else "100 lines printed by 100 items: see Output in the card\n"
     assert kernel.run("%lambda wait").stream("stdout") == ""
-    text = "'text/plain': " + repr(told)
+    text = "'text/plain': " + repr(reported)
     early = [each for each in begun.bundles("update_display_data") if text in str(each)]  # two tasks are quick
     assert early or kernel.wait_for_update(text)
     assert kernel.run("job.result()[-1]").stream("stdout") == ""

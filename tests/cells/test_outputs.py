@@ -97,9 +97,9 @@ _BELOW_PYTHON = """
 def test_output_below_python_comes_in_order_with_prints(kernel):
     """Commands, programs, C libraries and forks write to descriptors, which lead to the cell while it runs."""
     replied = kernel.run("%%lambda -q\n" + textwrap.dedent(_BELOW_PYTHON))
-    told = ["print 1", "from a command", "print 2", "from a program", "print 3", "from C", "print 4"]
-    told += ["ä from a descriptor", "from a fork", "print 5", "last, from C"]
-    assert (replied.stream("stdout").splitlines(), replied.stream("stderr")) == (told, "its error\n")
+    shown = ["print 1", "from a command", "print 2", "from a program", "print 3", "from C", "print 4"]
+    shown += ["ä from a descriptor", "from a fork", "print 5", "last, from C"]
+    assert (replied.stream("stdout").splitlines(), replied.stream("stderr")) == (shown, "its error\n")
     kinds = [content.get("name", kind) for kind, content in replied.messages if kind in ("stream", "display_data")]
     assert [kind for kind, _ in groupby(kinds)] == ["stdout", "stderr", "stdout", "display_data", "stdout"]
 

@@ -127,9 +127,9 @@ def test_a_queued_job_says_what_it_waits_for_and_is_among_the_jobs(notebook, gat
     first = notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1")).value
     gate.reached()
     job = notebook.ok(cell("%%lambda --bg", "y = x")).value
-    told = repr(job)
-    assert "y = x  … queued" in told and f"waiting for job {first.job_id[-8:]} ({first.label})" in told
-    assert "0 ms" not in told
+    reported = repr(job)
+    assert "y = x  … queued" in reported and f"waiting for job {first.job_id[-8:]} ({first.label})" in reported
+    assert "0 ms" not in reported
     assert job.job_id in _line(notebook.ok("%lambda jobs"))
     gate.open()
     assert notebook.ok("y").value == 1

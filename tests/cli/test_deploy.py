@@ -32,9 +32,9 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
     region = account.connection.region
     assert f"account    123456789012, {region}" in plan.out and "512 MB, 300 s" in plan.out
     assert "storage only" in plan.out and "lambdamagic destroy lambdamagic" in plan.out
-    told = call("deploy", "--plan", "--json").document
-    assert (told["is_new"], told["account"], told["region"]) == (True, "123456789012", region)
-    assert told["function"]["memory_mb"] == 512 and told["packages"] == [] and "storage only" in told["at_rest"]
+    shown = call("deploy", "--plan", "--json").document
+    assert (shown["is_new"], shown["account"], shown["region"]) == (True, "123456789012", region)
+    assert shown["function"]["memory_mb"] == 512 and shown["packages"] == [] and "storage only" in shown["at_rest"]
     assert account.inventory()["functions"] == []
     done = call("deploy")
     assert done.status == 0, done.err
@@ -354,8 +354,8 @@ def test_templates_are_printed_or_written(form: str, tmp_path: Path) -> None:
     assert file.read_text() == printed
     company = ("--subnet", "subnet-12345678", "--security-group", "sg-12345678", "--log-days", "30")
     company += ("--permissions-boundary", "arn:aws:iam::123456789012:policy/Edge", "--env", "MODE=x")
-    for told in ("subnet-12345678", "sg-12345678", "policy/Edge", "30", "MODE"):
-        assert told in call("template", form, *company).out
+    for shown in ("subnet-12345678", "sg-12345678", "policy/Edge", "30", "MODE"):
+        assert shown in call("template", form, *company).out
     assert call("template", form, "--subnet", "subnet-12345678").status != 0, "a group is missing"
     nowhere = call("template", form, "-o", str(tmp_path / "nowhere" / "out"))
     assert nowhere.status == 1 and "an existing folder" in nowhere.err

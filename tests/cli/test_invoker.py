@@ -91,15 +91,15 @@ def become(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Become
 
 def run(work: Any, items: Any, **options: Any) -> tuple[list[Any], Any, list[events.Event]]:
     """Run a map in mode event; return its results, the job and its events."""
-    told: list[events.Event] = []
+    happened: list[events.Event] = []
     with LambdaExecutor(64, mode="event", **options) as executor:
-        executor.add_listener(told.append)
+        executor.add_listener(happened.append)
         job = executor.start_map(work, items, chunksize=CHUNK)
-        return job.result(timeout=90), job, told
+        return job.result(timeout=90), job, happened
 
 
-def handed(told: list[events.Event]) -> list[events.BatchHandedOver]:
-    return [event for event in told if isinstance(event, events.BatchHandedOver)]
+def handed(happened: list[events.Event]) -> list[events.BatchHandedOver]:
+    return [event for event in happened if isinstance(event, events.BatchHandedOver)]
 
 
 def test_a_map_by_who_may_only_invoke_the_invoker(account: Account, become: Become) -> None:
@@ -110,14 +110,14 @@ def test_a_map_by_who_may_only_invoke_the_invoker(account: Account, become: Beco
     run_jobs["Action"].remove("lambda:InvokeFunction")
     invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": run_jobs["Resource"][-1]}
     become("user", {**policy, "Statement": [*policy["Statement"], invoke]})
-    results, job, told = run(abs, range(TASKS))
+    results, job, happened = run(abs, range(TASKS))
     assert results == list(range(TASKS))
-    batches = handed(told)
+    batches = handed(happened)
     assert sum(each.invocations for each in batches) == TASKS / CHUNK
     assert len(batches) <= 4
-    costs = [each.cost_usd for each in told if isinstance(each, events.InvocationFinished)]
+    costs = [each.cost_usd for each in happened if isinstance(each, events.InvocationFinished)]
     assert len(costs) == TASKS / CHUNK and all(each.cost_usd > 0 for each in batches)
-    charged = [each.cost_usd for each in told if isinstance(each, events.Charged)]
+    charged = [each.cost_usd for each in happened if isinstance(each, events.Charged)]
     assert job.cost_usd == pytest.approx(sum(costs) + sum(each.cost_usd for each in batches) + sum(charged))
     log = well("logs", INVOKER, "--job", job.job_id).out
     assert log.count("REPORT RequestId") == len(batches) and f"LAMBDAMAGIC job={job.job_id}" in log
@@ -141,23 +141,23 @@ def test_whatever_goes_wrong_nothing_is_lost_and_nothing_runs_twice(
     )
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(WORK, namespace)
-    results, _, told = run(functools.partial(namespace["work"], str(tmp_path)), range(TASKS))
+    results, _, happened = run(functools.partial(namespace["work"], str(tmp_path)), range(TASKS))
     account.faults.clear()
     assert results == [number * number for number in range(TASKS)]
-    assert Counter(event.task for event in told if isinstance(event, events.TaskFinished)) == Counter(range(TASKS))
+    assert Counter(event.task for event in happened if isinstance(event, events.TaskFinished)) == Counter(range(TASKS))
     assert Counter(path.read_text() for path in tmp_path.iterdir()) == {"x": TASKS}
     # Which events were throttled differs: one that was perhaps taken before only waits, and is not reported.
-    assert handed(told)
+    assert handed(happened)
 
 
 def test_a_larger_variant_is_invoked_by_the_same_invoker(account: Account) -> None:
     """It has its base's variables, and the role's right is on it too."""
     try:
-        results, _, told = run(abs, range(80), memory_mb=512, variants="always")
+        results, _, happened = run(abs, range(80), memory_mb=512, variants="always")
     finally:
         process.close()
     assert results == list(range(80))
-    assert sum(each.invocations for each in handed(told)) == 16
+    assert sum(each.invocations for each in handed(happened)) == 16
     [variant] = [each for each in account.inventory()["functions"] if "-512mb-" in each]
     log = well("logs", variant).out
     assert log.count("LAMBDAMAGIC job=") == 16
@@ -246,8 +246,8 @@ def test_it_can_be_taken_away_and_made_again(account: Account) -> None:
     found = account.ask("lambda", "get_function_configuration", FunctionName=NAME)
     assert "LAMBDAMAGIC_INVOKER" not in found["Environment"]["Variables"]
     assert "InvokerName" not in call("status", NAME, "--json").document["outputs"]
-    results, _, told = run(abs, range(80))
-    assert results == list(range(80)) and not handed(told)
+    results, _, happened = run(abs, range(80))
+    assert results == list(range(80)) and not handed(happened)
     process.close()
 
     arguments = {"Runtime": found["Runtime"], "Role": found["Role"], "Handler": "a.b", "Code": {"ZipFile": b"x"}}

@@ -79,9 +79,9 @@ def test_an_unknown_option_is_told(path: tuple[str, ...]) -> None:
     done = call(*path, "--no-such-option")
     assert done.status == 2
     assert "--no-such-option" in done.err
-    told = call(*path, "--no-such-option", "--json")
-    assert told.error["exit_status"] == 2
-    assert told.out == ""
+    shown = call(*path, "--no-such-option", "--json")
+    assert shown.error["exit_status"] == 2
+    assert shown.out == ""
 
 
 def test_a_misspelt_command_is_guessed(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def test_from_credentials_to_a_cell_and_back(tmp_path: Path) -> None:
             assert done.status == 0, done.err
             return done.out
 
-        told = command("deploy")
-        assert "then run a %%lambda cell" in told
+        shown = command("deploy")
+        assert "then run a %%lambda cell" in shown
 
         out = _ipython(tmp_path, known)
         assert "it ran on lambdamagic and n is 6 so: 42" in out, out

@@ -32,6 +32,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the counts next to each other."""
     for whose in ("control", "ours"):
-        told = ", ".join(f"{count} {outcome}" for (who, outcome), count in sorted(_counts.items()) if who == whose)
-        if told:
-            terminalreporter.write_line(f"conformance, {whose}: {told}")
+        shown = ", ".join(f"{count} {outcome}" for (who, outcome), count in sorted(_counts.items()) if who == whose)
+        if shown:
+            terminalreporter.write_line(f"conformance, {whose}: {shown}")

@@ -51,8 +51,8 @@ def test_each_line_is_told_once_and_late_ones_too(account: Account) -> None:
         [(now, "fourth"), (now - 119_999, "just in time"), (now - 121_000, "too late")],
         [],
     )
-    told = []
+    shown = []
     with pytest.raises(_Ended):
         for line in FunctionLogs(account.access, GROUP, clock=clock).follow(since_s=300):
-            told.append(line.text)
-    assert told == ["first", "second", "late", "third", "just in time", "fourth"]
+            shown.append(line.text)
+    assert shown == ["first", "second", "late", "third", "just in time", "fourth"]

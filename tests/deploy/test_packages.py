@@ -301,8 +301,8 @@ def test_a_function_from_its_layers(index: Path, tmp_path: Path, access: AwsAcce
     assert found.startswith("[42, ")
     assert found.count("/layer-") == 3 and found.count("/task-") == 1, found
     assert len(keys) == 3
-    told = unpack(configuration["Environment"]["Variables"][VARIABLE], lambda key: b"")
-    assert told == package.holdings and told.packages["answer"] == "4.2"
+    shown = unpack(configuration["Environment"]["Variables"][VARIABLE], lambda key: b"")
+    assert shown == package.holdings and shown.packages["answer"] == "4.2"
 
 
 def test_a_bucket_that_is_not_there(tmp_path: Path, access: AwsAccess) -> None:

@@ -95,7 +95,7 @@ BOUNDS = [
     ("the answer to an event", "jobs.delivery", "_MARGIN_S", "and {:g} s"),
     ("a sign of an event that was lost", "jobs.delivery", "_LATEST_S", "half of {:g} s"),
     ("a pause after refusals", "jobs.concurrency", "_LONGEST_PAUSE_S", "{:g} s (`concurrency.py`)"),
-    ("a function that is asked what it holds", "deploy.told", "_PATIENCE_S", "{:g} s at most"),
+    ("a function that is asked what it holds", "deploy.function_holdings", "_LONGEST_S", "{:g} s at most"),
     ("a place in `Concurrency`", "jobs.concurrency", "_RAMP_LOOK_S", "after {:g} s"),
     ("stopping a run after Ctrl-C", "runs.handle", "_STOP_S", "{:g} s (`handle.py`)"),
     ("background jobs when the kernel ends", "magics.background", "_CLOSE_S", "{:g} s together"),
@@ -112,10 +112,10 @@ def test_the_bound_of_a_wait_is_the_codes(row, module, name, written):
 @pytest.mark.parametrize(
     ("row", "module", "cls", "written"),
     [
-        ("throttling", "jobs.policy", "RetryPolicy", "{0.throttle_patience_s:g} s"),
+        ("throttling", "jobs.policy", "RetryPolicy", "{0.throttle_deadline_s:g} s"),
         ("between attempts", "jobs.policy", "RetryPolicy", "{0.cap_s:g} s"),
-        ("a function that is not ready yet", "jobs.policy", "RetryPolicy", "{0.ready_patience_s:g} s for a job"),
-        ("one transfer to or from S3", "storage.retry", "TransferRetry", "within {0.patience_s:g} s"),
+        ("a function that is not ready yet", "jobs.policy", "RetryPolicy", "{0.ready_deadline_s:g} s for a job"),
+        ("one transfer to or from S3", "storage.retry", "TransferRetry", "within {0.deadline_s:g} s"),
     ],
 )
 def test_the_patience_of_a_policy_is_the_codes(row, module, cls, written):

@@ -313,8 +313,8 @@ def test_the_command(account: Account) -> None:
     environment = account.server.connection.environment()
     aws = {"LAMBDAMAGIC_FUNCTION": "good", "LAMBDAMAGIC_BUCKET": "doctor", "LAMBDAMAGIC_MAX_CONCURRENCY": "4"}
     good = _command("--json", **environment, **aws)
-    told = json.loads(good.stdout)
-    assert good.returncode == 0 and told["ok"], good.stdout
+    shown = json.loads(good.stdout)
+    assert good.returncode == 0 and shown["ok"], good.stdout
     assert environment["AWS_SECRET_ACCESS_KEY"] not in good.stdout
     bad = _command(**environment, **{**aws, "LAMBDAMAGIC_FUNCTION": "nobody"})
     assert bad.returncode == 1

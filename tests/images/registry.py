@@ -15,7 +15,7 @@ from pathlib import Path
 
 USER, PASSWORD = "AWS", "secret"
 _BCRYPT = "$2b$04$qjjg.Za5/ZNY5ZQ2lM3czuzxi.XwYuy5CbgGkXcl9.uJLKjVcUccO"
-_PATIENCE_S = 20.0
+_DEADLINE_S = 20.0
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def registry(folder: Path) -> Iterator[str]:
 
 
 def _wait_until_it_answers(address: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _DEADLINE_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(f"http://{address}/v2/", timeout=5)

@@ -52,8 +52,8 @@ def test_packages_lie_in_their_own_layer(derived_image: Image, handler_image: Im
     """The derived image adds to the other's layers, so a push sends only what is new."""
     layers = {}
     for image in (handler_image, derived_image):
-        told = json.loads(engine.run(["inspect", "--type", "image", image.name], doing="look"))
-        layers[image.name] = told["OCIv1"]["rootfs"]["diff_ids"]
+        shown = json.loads(engine.run(["inspect", "--type", "image", image.name], doing="look"))
+        layers[image.name] = shown["OCIv1"]["rootfs"]["diff_ids"]
     below, whole = layers[handler_image.name], layers[derived_image.name]
     assert whole[: len(below)] == below and len(whole) > len(below) > 3
     assert derived_image.holdings.packages["numpy"].startswith("2.")
@@ -131,8 +131,8 @@ def test_the_commands(derived_image: Image, engine: ContainerTool) -> None:
     command += ["--tag", "localhost/by:command", "--python", PYTHON, "--json"]
     built = _run(*command)
     assert built.returncode == 0, built.stderr
-    told = json.loads(built.stdout)
-    assert told["image"] == "localhost/by:command" and "awslambdaric" in told["packages"]
+    shown = json.loads(built.stdout)
+    assert shown["image"] == "localhost/by:command" and "awslambdaric" in shown["packages"]
     assert "STEP" in _run(*command[:-1]).stderr
     if python_here() == PYTHON:
         tested = _run("image", "test", derived_image.name, "--engine", "buildah", *options)

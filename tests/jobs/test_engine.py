@@ -131,9 +131,9 @@ def test_cancelling(engine):
         return x
 
     transport = FakeTransport(then=answering(work))
-    told = []
+    happened = []
     listeners = Listeners()
-    listeners.add(told.append)
+    listeners.add(happened.append)
     job = start(engine, transport, range(100), max_concurrency=2, listeners=listeners)
     assert started.wait(20)
     job.cancel()
@@ -145,9 +145,9 @@ def test_cancelling(engine):
     assert type(error) is JobCancelledError
     assert job.state == "cancelled"
     assert transport.attempts <= 2
-    assert isinstance(told[0], events.JobStarted)
-    assert isinstance(told[-1], events.JobFinished)
-    assert told[-1].state == "cancelled"
+    assert isinstance(happened[0], events.JobStarted)
+    assert isinstance(happened[-1], events.JobFinished)
+    assert happened[-1].state == "cancelled"
 
 
 def test_a_thousand_tasks(engine):

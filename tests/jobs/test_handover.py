@@ -55,7 +55,7 @@ def all_are_ready_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lambdamagic.jobs.handover._LINGER_S", 20.0)
 
 
-class Told:
+class Recorder:
     """What an invoker and its function were reported."""
 
     def __init__(self, fates: Batches) -> None:
@@ -129,15 +129,15 @@ def names(first: str, count: int) -> list[str]:
 
 def test_many_go_together_and_few_directly(threads: DaemonThreads) -> None:
     """A hundred in four batches, whose cost is reported; fifteen as if there were no invoker."""
-    told, reports = Told(all_taken), list[tuple[int, Report]]()
-    assert send(threads, FakeTransport(then=told), 100, reports=reports) == [None] * 100
-    assert sorted(map(len, told.batches)) == [25] * 4
-    assert sorted(told.batched) == names("a", 100)
+    lambda_, reports = Recorder(all_taken), list[tuple[int, Report]]()
+    assert send(threads, FakeTransport(then=lambda_), 100, reports=reports) == [None] * 100
+    assert sorted(map(len, lambda_.batches)) == [25] * 4
+    assert sorted(lambda_.batched) == names("a", 100)
     assert sorted(events for events, _ in reports) == [25] * 4
     assert {report.billed_ms for _, report in reports} == {100.0}
-    told = Told(all_taken)
-    assert send(threads, FakeTransport(then=told), 15) == [None] * 15
-    assert (told.batches, len(told.directly)) == ([], 15)
+    lambda_ = Recorder(all_taken)
+    assert send(threads, FakeTransport(then=lambda_), 15) == [None] * 15
+    assert (lambda_.batches, len(lambda_.directly)) == ([], 15)
 
 
 def test_each_event_keeps_its_own_fate(threads: DaemonThreads) -> None:
@@ -150,8 +150,8 @@ def test_each_event_keeps_its_own_fate(threads: DaemonThreads) -> None:
         "a5": Fate(NO_ANSWER, NOT_SENT, "no route"),
         "a6": Fate(403, "AccessDeniedException", "User: x is not authorized to perform: lambda:InvokeFunction on y"),
     }
-    told = Told(lambda attempts: [fates.get(each, Fate(202)) for each in attempts])
-    found = send(threads, FakeTransport(then=told), 16)
+    lambda_ = Recorder(lambda attempts: [fates.get(each, Fate(202)) for each in attempts])
+    found = send(threads, FakeTransport(then=lambda_), 16)
     kinds = [ThrottledError, PayloadTooLargeError, InvocationLostError, InvocationLostError, UnreachableError]
     assert [type(each) for each in found[1:7]] == [*kinds, CredentialsError]
     assert found[0] is None and found[7:] == [None] * 9
@@ -161,10 +161,12 @@ def test_each_event_keeps_its_own_fate(threads: DaemonThreads) -> None:
 
 def test_what_there_was_no_time_for_goes_with_the_next_batch(threads: DaemonThreads) -> None:
     """An invoker stops before its own deadline; if it got nowhere at all, that is an error and no endless round."""
-    told = Told(lambda attempts: [Fate(202)] * 16 + [Fate(NO_ANSWER, NOT_SENT)] * (len(attempts) - 16))
-    assert send(threads, FakeTransport(then=told), 80) == [None] * 80
-    assert len(told.batched) + len(told.directly) > 80
-    found = send(threads, FakeTransport(then=Told(lambda attempts: [Fate(NO_ANSWER, NOT_SENT)] * len(attempts))), 20)
+    lambda_ = Recorder(lambda attempts: [Fate(202)] * 16 + [Fate(NO_ANSWER, NOT_SENT)] * (len(attempts) - 16))
+    assert send(threads, FakeTransport(then=lambda_), 80) == [None] * 80
+    assert len(lambda_.batched) + len(lambda_.directly) > 80
+    found = send(
+        threads, FakeTransport(then=Recorder(lambda attempts: [Fate(NO_ANSWER, NOT_SENT)] * len(attempts))), 20
+    )
     assert [type(each) for each in found] == [UnreachableError] * 20
 
 
@@ -174,10 +176,10 @@ def test_an_invoker_without_room_is_gone_around(threads: DaemonThreads) -> None:
     def full(attempts: list[str]) -> list[Fate]:
         raise ThrottledError("full")
 
-    told = Told(full)
-    assert send(threads, FakeTransport(then=told), 100) == [None] * 100
-    assert sorted(told.directly) == names("a", 100)
-    assert len(told.batches) <= 4
+    lambda_ = Recorder(full)
+    assert send(threads, FakeTransport(then=lambda_), 100) == [None] * 100
+    assert sorted(lambda_.directly) == names("a", 100)
+    assert len(lambda_.batches) <= 4
 
 
 @pytest.mark.parametrize(
@@ -225,25 +227,25 @@ def test_a_batch_that_fails_as_a_whole(threads: DaemonThreads, meets: Any, kind:
 
 def test_an_event_that_no_batch_takes_is_sent_by_itself(threads: DaemonThreads) -> None:
     """Lambda itself says what is too large."""
-    told = Told(all_taken)
+    lambda_ = Recorder(all_taken)
 
     def unit(number: int) -> Unit:
         size = AWS_LAMBDA.async_payload_bytes.most if number in (0, 30) else 10
         return Unit((number,), placed=lambda: Payload((), b"x" * size))
 
-    assert send(threads, FakeTransport(then=told), 40, units=unit) == [None] * 40
-    assert {"a0", "a30"} <= set(told.directly)
-    assert sorted(told.batched + told.directly) == names("a", 40)
+    assert send(threads, FakeTransport(then=lambda_), 40, units=unit) == [None] * 40
+    assert {"a0", "a30"} <= set(lambda_.directly)
+    assert sorted(lambda_.batched + lambda_.directly) == names("a", 40)
 
 
 def test_who_is_not_ready_for_long_holds_nobody_up(threads: DaemonThreads, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a moment those are sent that are ready; the other one goes when it is."""
     monkeypatch.setattr("lambdamagic.jobs.handover._LINGER_S", 0.05)
-    told, others_went = Told(all_taken), threading.Event()
+    lambda_, others_went = Recorder(all_taken), threading.Event()
 
     def answer(invocation: InvokeCall) -> InvocationReply:
         others_went.set()
-        return told(invocation)
+        return lambda_(invocation)
 
     def unit(number: int) -> Unit:
         def placed() -> Payload:
@@ -253,7 +255,7 @@ def test_who_is_not_ready_for_long_holds_nobody_up(threads: DaemonThreads, monke
         return Unit((number,), placed=placed)
 
     assert send(threads, FakeTransport(then=answer), 40, units=unit) == [None] * 40
-    assert sorted(told.batched + told.directly) == names("a", 40)
+    assert sorted(lambda_.batched + lambda_.directly) == names("a", 40)
 
 
 def test_what_is_cancelled_while_it_waits_is_not_sent(threads: DaemonThreads) -> None:
@@ -272,8 +274,8 @@ def test_what_is_cancelled_while_it_waits_is_not_sent(threads: DaemonThreads) ->
         def sent(self, attempt_id: str) -> None:
             ready.release()
 
-    told = Told(slow)
-    spec = job(FakeTransport(then=told), journal=Journal())
+    lambda_ = Recorder(slow)
+    spec = job(FakeTransport(then=lambda_), journal=Journal())
 
     async def run() -> None:
         handover = Handover(spec, threads, lambda events, report: None)
@@ -297,4 +299,4 @@ def test_what_is_cancelled_while_it_waits_is_not_sent(threads: DaemonThreads) ->
         await asyncio.gather(*early)
 
     asyncio.run(asyncio.wait_for(run(), 30))
-    assert sorted(told.batched + told.directly) == names("a", 64)
+    assert sorted(lambda_.batched + lambda_.directly) == names("a", 64)

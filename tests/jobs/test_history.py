@@ -117,13 +117,13 @@ def test_a_job_that_cannot_be_noted_runs_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.warns(
         RuntimeWarning, match="job (one|two) cannot be taken up by another process: .* cannot be written"
-    ) as told:
+    ) as shown:
         end_job(History(tmp_path / "taken"), "one", key=b"k")
         note = JobNote("two", "x", "event", {}, 1, _NOW, b"k")
         file = History(tmp_path / "taken").begin(note)
         for number in range(3):
             file.sent(f"00000{number}-0-1")
-    assert len(told) == 2, "one for each job"
+    assert len(shown) == 2, "one for each job"
 
 
 _WRITER = """

@@ -42,7 +42,7 @@ def test_waits_double_up_to_the_cap():
 
 def test_throttling_is_borne_while_something_is_taken():
     """The deadline counts from the first refusal or from the job's last success, whichever is later."""
-    policy = RetryPolicy(throttle_patience_s=10.0)
+    policy = RetryPolicy(throttle_deadline_s=10.0)
     history = AttemptHistory()
     for second in range(11):
         note(history, ThrottledError("429"), float(second))

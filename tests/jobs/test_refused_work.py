@@ -26,19 +26,19 @@ from tests.jobs.functions import HOME, answering, collect, items_of, start
 def test_throttling_is_tried_again(engine):
     """As often as it takes; nothing ran, so nothing is lost."""
     transport = FakeTransport([ThrottledError("429")] * 5, then=answering(lambda x: x))
-    told = []
+    happened = []
     listeners = Listeners()
-    listeners.add(told.append)
+    listeners.add(happened.append)
     values, error = collect(start(engine, transport, [1, 2], listeners=listeners))
     assert (values, error) == ({0: 1, 1: 2}, None)
     assert transport.attempts == 7
-    assert sum(isinstance(event, events.InvocationThrottled) for event in told) == 5
+    assert sum(isinstance(event, events.InvocationThrottled) for event in happened) == 5
 
 
 def test_throttling_beyond_patience_ends_the_job(engine):
     """With the throttling error itself."""
     transport = FakeTransport(then=ThrottledError("429"))
-    policy = RetryPolicy(base_s=0.001, cap_s=0.002, throttle_patience_s=0.02)
+    policy = RetryPolicy(base_s=0.001, cap_s=0.002, throttle_deadline_s=0.02)
     values, error = collect(start(engine, transport, [1], policy=policy))
     assert values == {}
     assert type(error) is ThrottledError
@@ -101,7 +101,7 @@ def test_refused_work_does_not_go_behind_newer_work(engine):
 def test_a_call_that_is_never_taken_fails_alone(engine):
     """Throttling beyond the deadline is that call's failure; the executor's job continues."""
     transport = FakeTransport(then=ThrottledError("429"))
-    policy = RetryPolicy(throttle_patience_s=0.02)
+    policy = RetryPolicy(throttle_deadline_s=0.02)
     submissions = Units(is_open=True)
     job = start(engine, transport, [], policy=policy, units=submissions)
     submissions.put(Unit((0,), lambda: encode_items(HOME, [1], 0, "auto"), program=lambda: Payload(())))
@@ -128,9 +128,9 @@ def test_a_function_that_wakes_is_waited_for(engine):
     """More refusals than an endpoint's are retried, each is reported with its reason, and none counts as failed."""
     policy = RetryPolicy(base_s=0.001, cap_s=0.002)
     transport = FakeTransport([NotReadyError("the function is Pending")] * 12, then=answering(lambda x: x))
-    told, listeners = [], Listeners()
-    listeners.add(told.append)
+    happened, listeners = [], Listeners()
+    listeners.add(happened.append)
     values, error = collect(start(engine, transport, [1], policy=policy, listeners=listeners))
     assert (values, error) == ({0: 1}, None)
-    reasons = [each.reason for each in told if isinstance(each, events.InvocationRetried)]
+    reasons = [each.reason for each in happened if isinstance(each, events.InvocationRetried)]
     assert reasons == ["the function is Pending"] * 12

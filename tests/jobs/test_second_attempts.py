@@ -23,9 +23,9 @@ from tests.jobs.functions import DIED, HOME, answering, collect, items_of, start
 
 
 def _heard():
-    told, listeners = [], Listeners()
-    listeners.add(told.append)
-    return told, listeners
+    happened, listeners = [], Listeners()
+    listeners.add(happened.append)
+    return happened, listeners
 
 
 class Slow:
@@ -50,14 +50,14 @@ def test_a_late_invocation_gets_a_backup_and_the_first_outcome_counts(engine, mo
     """The job ends though its slow attempt never does; that task ran twice and has one outcome."""
     monkeypatch.setattr("lambdamagic.jobs.backups.SOONEST_S", 4.0)  # a busy machine is not late before
     slow = Slow(7)
-    told, listeners = _heard()
+    happened, listeners = _heard()
     job = start(engine, FakeTransport(then=slow), range(20), backups=True, listeners=listeners)
     values, error = collect(job)
     slow.release.set()
     assert (values, error) == ({x: x for x in range(20)}, None)
     assert sorted(slow.runs) == sorted([*range(20), 7])
-    assert [event.tasks for event in told if isinstance(event, events.InvocationBackedUp)] == [(7,)]
-    assert sum(isinstance(event, events.TaskFinished) for event in told) == 20
+    assert [event.tasks for event in happened if isinstance(event, events.InvocationBackedUp)] == [(7,)]
+    assert sum(isinstance(event, events.TaskFinished) for event in happened) == 20
 
 
 def test_a_backup_that_loses_changes_nothing(engine):
@@ -97,7 +97,7 @@ def test_a_loser_that_is_throttled_slows_nothing_down(engine):
             assert refused.wait(20)
         return slow(invocation)
 
-    class Told(FakeTransport):
+    class Recording(FakeTransport):
         def invoke(self, invocation):
             try:
                 return super().invoke(invocation)
@@ -106,9 +106,9 @@ def test_a_loser_that_is_throttled_slows_nothing_down(engine):
                 raise
 
     refused = threading.Event()
-    told, listeners = _heard()
+    happened, listeners = _heard()
     submissions = Units(is_open=True)
-    job = start(engine, Told(then=lambda_), [], units=submissions, backups=True, listeners=listeners)
+    job = start(engine, Recording(then=lambda_), [], units=submissions, backups=True, listeners=listeners)
     for item in range(12):
         submissions.put(_unit(item))
     arrivals = job.arrivals()
@@ -118,7 +118,7 @@ def test_a_loser_that_is_throttled_slows_nothing_down(engine):
     submissions.close()
     values |= {task: outcome for arrival in arrivals for task, outcome in outcomes(arrival, HOME)}
     assert values == {**{item: item for item in range(12)}, 99: 99}
-    assert not [event for event in told if isinstance(event, events.InvocationThrottled | events.InvocationRetried)]
+    assert not [event for event in happened if isinstance(event, events.InvocationThrottled | events.InvocationRetried)]
 
 
 def _unit(item):
@@ -191,7 +191,7 @@ def test_the_culprit_alone_is_run_again_with_more_memory(engine):
         on.extend((item, memory_mb) for item in items_of(invocation))
         return answering(lambda x: _out_of_memory(memory_mb) if x == 2 and memory_mb < 500 else x)(invocation)
 
-    told, listeners = _heard()
+    happened, listeners = _heard()
     policy = RetryPolicy(memory_cap_mb=1024)
     job = start(
         engine,
@@ -206,11 +206,13 @@ def test_the_culprit_alone_is_run_again_with_more_memory(engine):
     assert (values, error) == ({x: x for x in range(4)}, None)
     assert [mb for item, mb in on if item == 2] == [128, 128, 128, 256, 512]
     assert {mb for item, mb in on if item != 2} == {128}
-    assert [event.memory_mb for event in told if isinstance(event, events.InvocationRetried) and event.memory_mb] == [
+    assert [
+        event.memory_mb for event in happened if isinstance(event, events.InvocationRetried) and event.memory_mb
+    ] == [
         256,
         512,
     ]
-    deaths = [event for event in told if isinstance(event, events.InvocationFinished) and event.report is not None]
+    deaths = [event for event in happened if isinstance(event, events.InvocationFinished) and event.report is not None]
     assert [event.report.memory_mb for event in deaths] == [128, 128, 128, 256]
     assert deaths[-1].cost_usd == pytest.approx(1.0 * 256 / 1024 * 0.0000166667 + 0.2e-6)
 

@@ -32,6 +32,6 @@ def test_a_documented_program_runs(number, tmp_path):
 def test_the_documented_command_has_the_documented_options():
     """Every option in the document is one that the command knows."""
     usage = re.search(r"python -m lambdamagic.local (\[.*\])", DOCUMENT.read_text())[1]
-    told = subprocess.check_output([sys.executable, "-m", "lambdamagic.local", "--help"], text=True, timeout=60)
+    shown = subprocess.check_output([sys.executable, "-m", "lambdamagic.local", "--help"], text=True, timeout=60)
     for option in re.findall(r"--[a-z-]+", usage):
-        assert option in told
+        assert option in shown

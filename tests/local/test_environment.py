@@ -19,7 +19,7 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def told(account):
+def seen(account):
     os.environ["LAMBDAMAGIC_TEST_SECRET"] = "of the user"
     try:
         name = account.deploy(DUMP, Environment={"Variables": {"MODE": "test", "TZ": "Europe/Zurich"}})
@@ -28,18 +28,18 @@ def told(account):
         del os.environ["LAMBDAMAGIC_TEST_SECRET"]
 
 
-def test_lambdas_own_variables_are_there(account, told):
+def test_lambdas_own_variables_are_there(account, seen):
     """Every variable that "Defined runtime environment variables" lists for a Python function."""
-    environ = told["environ"]
-    assert environ["AWS_LAMBDA_FUNCTION_NAME"] == told["name"]
+    environ = seen["environ"]
+    assert environ["AWS_LAMBDA_FUNCTION_NAME"] == seen["name"]
     assert environ["AWS_LAMBDA_FUNCTION_VERSION"] == "$LATEST"
     assert environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
-    assert environ["AWS_LAMBDA_LOG_GROUP_NAME"] == f"/aws/lambda/{told['name']}"
+    assert environ["AWS_LAMBDA_LOG_GROUP_NAME"] == f"/aws/lambda/{seen['name']}"
     assert "/[$LATEST]" in environ["AWS_LAMBDA_LOG_STREAM_NAME"]
     assert environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "on-demand"
     assert environ["AWS_REGION"] == environ["AWS_DEFAULT_REGION"] == "us-east-1"
     assert environ["AWS_EXECUTION_ENV"] == f"AWS_Lambda_python{python_here()}"
-    assert environ["LAMBDA_TASK_ROOT"] == told["cwd"]
+    assert environ["LAMBDA_TASK_ROOT"] == seen["cwd"]
     assert environ["_HANDLER"] == "app.handler"
     assert environ["AWS_LAMBDA_RUNTIME_API"].startswith("127.")
     assert environ["AWS_ENDPOINT_URL"] == account.connection.endpoint_url
@@ -47,27 +47,27 @@ def test_lambdas_own_variables_are_there(account, told):
     assert environ["_X_AMZN_TRACE_ID"].startswith("Root=1-")
 
 
-def test_the_functions_own_variables_are_there(told):
+def test_the_functions_own_variables_are_there(seen):
     """Environment adds to and overrides what may be overridden."""
-    assert told["environ"]["MODE"] == "test"
-    assert told["environ"]["TZ"] == "Europe/Zurich"
+    assert seen["environ"]["MODE"] == "test"
+    assert seen["environ"]["TZ"] == "Europe/Zurich"
 
 
-def test_the_users_environment_is_not(told):
+def test_the_users_environment_is_not(seen):
     """The server's and the owner's environment do not leak in."""
-    assert "LAMBDAMAGIC_TEST_SECRET" not in told["environ"]
-    assert "USER" not in told["environ"]
-    assert told["environ"]["HOME"] != str(Path.home())
+    assert "LAMBDAMAGIC_TEST_SECRET" not in seen["environ"]
+    assert "USER" not in seen["environ"]
+    assert seen["environ"]["HOME"] != str(Path.home())
 
 
-def test_the_code_is_first_on_the_path(told):
+def test_the_code_is_first_on_the_path(seen):
     """sys.path begins with the task root, as on Lambda."""
-    assert told["path"][0] == told["environ"]["LAMBDA_TASK_ROOT"]
+    assert seen["path"][0] == seen["environ"]["LAMBDA_TASK_ROOT"]
 
 
-def test_it_is_a_session_of_its_own(told):
+def test_it_is_a_session_of_its_own(seen):
     """A signal to the owner's group does not reach it."""
-    assert told["session"] == told["pid"] != os.getpid()
+    assert seen["session"] == seen["pid"] != os.getpid()
 
 
 def test_its_credentials_work_against_the_instance(account):

@@ -171,7 +171,7 @@ def _encrypted(content):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"no zip at all", "not a zip file"),
         (_encrypted(package({"app.py": "x = 1"})), "encrypted"),
@@ -179,13 +179,13 @@ def _encrypted(content):
     ],
     ids=["no zip", "encrypted", "file and folder"],
 )
-def test_a_package_that_cannot_be_unpacked_says_why(account, content, told):
+def test_a_package_that_cannot_be_unpacked_says_why(account, content, reason):
     """Invoke answers what is wrong with it, also the second time."""
     options = {"Runtime": f"python{python_here()}", "Handler": "app.handler", "Role": account.role_arn()}
-    name = "packed-" + told.replace(" ", "-")
+    name = "packed-" + reason.replace(" ", "-")
     account.functions.create_function(FunctionName=name, Code={"ZipFile": content}, **options)
     for _ in range(2):
-        with pytest.raises(account.functions.exceptions.ServiceException, match=told):
+        with pytest.raises(account.functions.exceptions.ServiceException, match=reason):
             account.invoke(name)
 
 

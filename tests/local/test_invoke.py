@@ -56,14 +56,14 @@ def test_the_context_describes_the_invocation(account):
     )
     client_context = base64.b64encode(json.dumps({"custom": {"who": "é"}}).encode()).decode()
     response = account.invoke(name, None, ClientContext=client_context)
-    told = response["Payload"]
-    assert told["id"] == response["ResponseMetadata"]["RequestId"]
-    assert told["arn"].endswith(f":function:{name}")
-    assert (told["memory"], told["name"], told["version"]) == ("256", name, "$LATEST")
-    assert 300_000 < told["left"] <= 600_000
-    assert told["group"] == f"/aws/lambda/{name}"
-    assert "/[$LATEST]" in told["stream"]
-    assert told["client"] == {"who": "é"}
+    shown = response["Payload"]
+    assert shown["id"] == response["ResponseMetadata"]["RequestId"]
+    assert shown["arn"].endswith(f":function:{name}")
+    assert (shown["memory"], shown["name"], shown["version"]) == ("256", name, "$LATEST")
+    assert 300_000 < shown["left"] <= 600_000
+    assert shown["group"] == f"/aws/lambda/{name}"
+    assert "/[$LATEST]" in shown["stream"]
+    assert shown["client"] == {"who": "é"}
 
 
 def test_an_exception_is_an_unhandled_function_error(account):

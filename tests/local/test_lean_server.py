@@ -85,9 +85,9 @@ def test_only_stacks_need_an_extra() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_STACKS], capture_output=True, text=True, timeout=120, check=True
     )
-    (told,) = done.stdout.splitlines()
-    assert told.startswith("cloudformation ")
-    assert told.endswith("pip install 'lambdamagic[stacks]'")
+    (shown,) = done.stdout.splitlines()
+    assert shown.startswith("cloudformation ")
+    assert shown.endswith("pip install 'lambdamagic[stacks]'")
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     (moto,) = [each for each in map(Requirement, project["dependencies"]) if each.name == "moto"]
     assert moto.extras == set()

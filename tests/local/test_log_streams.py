@@ -65,10 +65,10 @@ def test_init_is_billed(account):
 
 def test_a_traceback_is_one_event(account):
     """awslambdaric's error is one event of several lines."""
-    name = account.deploy("def handler(e, c):\n    raise RuntimeError('told')\n")
+    name = account.deploy("def handler(e, c):\n    raise RuntimeError('refused')\n")
     account.invoke(name)
     (error,) = [line for line in _messages(account, name) if line.startswith("[ERROR]")]
-    assert error.splitlines()[0] == "[ERROR] RuntimeError: told"
+    assert error.splitlines()[0] == "[ERROR] RuntimeError: refused"
     assert "Traceback (most recent call last):" in error.splitlines()[1]
 
 
@@ -152,6 +152,6 @@ def test_a_task_that_outlives_its_function_and_its_log_group_does_not_bring_the_
     buffer.flush()
     assert list(groups) == (["/aws/lambda/f"] if is_there else [])
     if is_there:
-        told = [event.message for event in groups["/aws/lambda/f"].streams[stream.name].events]
-        assert "after" in told
-        assert told[-1].startswith("REPORT ")
+        shown = [event.message for event in groups["/aws/lambda/f"].streams[stream.name].events]
+        assert "after" in shown
+        assert shown[-1].startswith("REPORT ")

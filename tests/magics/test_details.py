@@ -55,21 +55,21 @@ def _details() -> JobDetails:
 
 def test_a_done_task() -> None:
     """Its argument and result in short, its own output, its invocation's id and report, and where its log is."""
-    told = _details().describe(2)
-    assert told.argument == "[0, 1, 2, 3, 4, 5, 6, 7, ...]"
-    assert len(told.result) <= 200
-    assert told.output == "two\nfrom both\n"
-    assert (told.request_id, told.report) == ("id-7", "billed 1.0 s, cold start 100 ms, peak 210 of 512 MB")
-    assert "/aws/lambda/worker" in told.log_query
-    assert '@requestId = "id-7"' in told.log_query
-    assert told.traceback == ""
+    shown = _details().describe(2)
+    assert shown.argument == "[0, 1, 2, 3, 4, 5, 6, 7, ...]"
+    assert len(shown.result) <= 200
+    assert shown.output == "two\nfrom both\n"
+    assert (shown.request_id, shown.report) == ("id-7", "billed 1.0 s, cold start 100 ms, peak 210 of 512 MB")
+    assert "/aws/lambda/worker" in shown.log_query
+    assert '@requestId = "id-7"' in shown.log_query
+    assert shown.traceback == ""
 
 
 def test_a_failed_task_has_its_traceback() -> None:
     """It is rendered when it is asked for."""
-    told = _details().describe(3)
-    assert told.traceback.endswith("ValueError: bad\n")
-    assert (told.result, told.output) == ("", "three\nfrom both\n")
+    shown = _details().describe(3)
+    assert shown.traceback.endswith("ValueError: bad\n")
+    assert (shown.result, shown.output) == ("", "three\nfrom both\n")
 
 
 def test_a_task_that_has_not_run_has_its_argument() -> None:

@@ -35,7 +35,7 @@ from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys, versions
 from lambdamagic.protocol.batch import Batch, BatchAnswer, Fate
 from lambdamagic.protocol.envelope import MARK, Request, Response, TaskSummary, Upload, Usage
-from lambdamagic.protocol.holdings import Holdings, pack, read_told, told, unpack
+from lambdamagic.protocol.holdings import Holdings, holdings_answer, pack, read_holdings, unpack
 from lambdamagic.protocol.manifest import Manifest, seal_block, unseal_block
 from lambdamagic.protocol.payload import FrameRef, Part, Payload, SharedRef, inline_payload
 from lambdamagic.protocol.report import parse_report
@@ -221,8 +221,8 @@ def test_what_a_function_says_that_it_holds(data: bytes, variable: str) -> None:
     call(unpack, "1:" + variable, lambda key: data)
     call(unpack, pack(HOLDINGS)[0][:-4] + variable, lambda key: data)
     call(unpack, "s3:" + variable, lambda key: data)
-    call(read_told, data)
-    call(read_told, json.dumps({**told(HOLDINGS), "holdings": data.decode("latin-1")}).encode())
+    call(read_holdings, data)
+    call(read_holdings, json.dumps({**holdings_answer(HOLDINGS), "holdings": data.decode("latin-1")}).encode())
 
 
 @quick

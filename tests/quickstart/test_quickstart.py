@@ -30,7 +30,7 @@ class Executed:
         self.folder = folder
         text = io.StringIO()
         self.notebook = run(Console(file=text, width=120, highlight=False), folder)
-        self.told = text.getvalue()
+        self.printed = text.getvalue()
         self.after = {child.pid for child in psutil.Process().children(recursive=True)}
 
     def outputs(self, cell_id: str, kind: str | None = None) -> list[Any]:
@@ -50,7 +50,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Executed:
     """The notebook, executed once for all tests of this file."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     done = Executed(tmp_path_factory.mktemp("quickstart"))
-    assert done.notebook is not None, done.told
+    assert done.notebook is not None, done.printed
     done.after -= before
     return done
 
@@ -115,7 +115,7 @@ def test_the_jobs_are_listed(executed: Executed) -> None:
 def test_what_happened_is_told(executed: Executed) -> None:
     """Headings, cells, outputs, pictures and what next are printed, in their order."""
     marks = ["The search", "scores = %lambda_map", "30/30 tasks", "accuracy on unseen", "KeyError", "What next", "✓ 13"]
-    places = [executed.told.index(mark) for mark in marks]
+    places = [executed.printed.index(mark) for mark in marks]
     assert places == sorted(places)
 
 
@@ -162,18 +162,18 @@ def _run_other(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **o
 
 def test_an_unexpected_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run fails, names the error, and keeps the notebook as far as it came."""
-    done, told = _run_other("1 / 0", tmp_path, monkeypatch)
+    done, printed = _run_other("1 / 0", tmp_path, monkeypatch)
     assert done is None
-    assert "a cell failed that should not: ZeroDivisionError" in told
+    assert "a cell failed that should not: ZeroDivisionError" in printed
     assert (tmp_path / "out" / "other.ipynb").exists()
 
 
 def test_it_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell that never ends is abandoned, and its kernel with it."""
-    done, told = _run_other("while True: pass", tmp_path, monkeypatch, timeout_s=6)
+    done, printed = _run_other("while True: pass", tmp_path, monkeypatch, timeout_s=6)
     assert done is None
-    assert "took longer than 6 s" in told
-    assert not psutil.Process().children(recursive=True) or "stayed behind" not in told
+    assert "took longer than 6 s" in printed
+    assert not psutil.Process().children(recursive=True) or "stayed behind" not in printed
 
 
 def test_a_heading_is_told_without_its_marks() -> None:
@@ -192,10 +192,10 @@ def test_installing_shows_how_far_it_is(tmp_path: Path) -> None:
     (packages / "pip-26.dist-info").mkdir(parents=True)
     installing = Installing(tmp_path)
     installing.hear("  Using cached numpy-2.4.0-cp311-cp311-manylinux_2_27_x86_64.whl.metadata (66 kB)")
-    assert installing.told() == "Installing: collecting numpy · 0 s"
+    assert installing.reported() == "Installing: collecting numpy · 0 s"
     installing.hear("Installing collected packages: numpy, six, lambdamagic")
     (packages / "numpy-2.4.0.dist-info").mkdir()
-    assert installing.told() == "Installing: 1 of 3 packages · 0 s"
+    assert installing.reported() == "Installing: 1 of 3 packages · 0 s"
 
 
 def test_the_command_exists() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from lambdamagic.storage.retry import TransferRetry, is_transient
 
-POLICY = TransferRetry(attempts=5, base_s=1.0, cap_s=3.0, patience_s=10.0)
+POLICY = TransferRetry(attempts=5, base_s=1.0, cap_s=3.0, deadline_s=10.0)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_a_transfer_is_tried_six_times_within_two_minutes() -> None:
     assert policy.delay_s(1, elapsed_s=119.95, jitter=1.0) is None
 
 
-@pytest.mark.parametrize(("left_s", "patience_s"), [(30.0, 30.0), (0.0, 0.0), (-5.0, 0.0), (0.5, 0.5)])
-def test_what_was_paid_for_is_stored_as_long_as_there_is_time(left_s: float, patience_s: float) -> None:
+@pytest.mark.parametrize(("left_s", "deadline_s"), [(30.0, 30.0), (0.0, 0.0), (-5.0, 0.0), (0.5, 0.5)])
+def test_what_was_paid_for_is_stored_as_long_as_there_is_time(left_s: float, deadline_s: float) -> None:
     """However often that is."""
     policy = TransferRetry.until(left_s)
-    assert policy.patience_s == patience_s
+    assert policy.deadline_s == deadline_s
     assert policy.delay_s(999_999, elapsed_s=0.0, jitter=0.0) == 0.0
     assert policy.delay_s(1_000_000, elapsed_s=0.0, jitter=0.0) is None
 

@@ -115,9 +115,9 @@ def test_a_process_that_gives_expired_credentials(
     bucket: str, sign_in: Callable[[], None], tmp_path: Path, local: LocalServer
 ) -> None:
     """botocore raises a bare RuntimeError; what the user sees is ours, from the store and the transport alike."""
-    told = {"Version": 1, "AccessKeyId": "ASIAX", "SecretAccessKey": "x", "SessionToken": "t"}
+    credentials = {"Version": 1, "AccessKeyId": "ASIAX", "SecretAccessKey": "x", "SessionToken": "t"}
     script = tmp_path / "process.py"
-    script.write_text(f"print({json.dumps({**told, 'Expiration': '2020-01-01T00:00:00Z'})!r})")
+    script.write_text(f"print({json.dumps({**credentials, 'Expiration': '2020-01-01T00:00:00Z'})!r})")
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {sys.executable} {script}\n")
     access = AwsAccess(region="us-east-1", endpoint_url=local.connection.endpoint_url)
     store, transport = S3ObjectStore(bucket, access), LambdaTransport(access)

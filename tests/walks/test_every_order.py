@@ -199,12 +199,12 @@ class _Model:
             if request is None:
                 continue
 
-            def told(after: _World, answer: Any, number: int = number, delivery: _Delivery = delivery) -> _World:
+            def answered(after: _World, answer: Any, number: int = number, delivery: _Delivery = delivery) -> _World:
                 heard = _delivery(delivery.event, delivery.attempt, delivery.sign, (*delivery.heard, answer))
                 return replace(after, deliveries=(*after.deliveries[:number], heard, *after.deliveries[number + 1 :]))
 
             after, answer = _carried_out(world, request)
-            yield told(after, answer)
+            yield answered(after, answer)
             if world.losses and request.kind in ("put", "invoke"):
                 # It was carried out and its answer was lost: it is sent again. A read is read again.
                 yield replace(after, losses=world.losses - 1)

@@ -24,8 +24,8 @@ def test_waves_of_equal_tasks(at: int) -> None:
 def test_it_falls_as_time_passes() -> None:
     """Within a wave nothing ends, and yet it is reported second by second that less is left."""
     pace = RemainingTime(60.0, 10, tuple(UnderWay(60.0, 1) for _ in range(10)))
-    told = [pace.remaining_s(80, at) for at in range(61, 113)]
-    assert all(earlier - later == pytest.approx(1) for earlier, later in itertools.pairwise(told) if earlier and later)
+    shown = [pace.remaining_s(80, at) for at in range(61, 113)]
+    assert all(earlier - later == pytest.approx(1) for earlier, later in itertools.pairwise(shown) if earlier and later)
 
 
 def test_the_last_ones() -> None:

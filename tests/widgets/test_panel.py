@@ -16,7 +16,7 @@ from lambdamagic.widgets.progress import ProgressListener
 from tests.widgets.jobs import JOB, ended, outcome, over, sent, started
 
 _EXAMPLES = Path(__file__).parents[1] / "fixtures" / "comm"
-_PATIENCE_S = 60.0
+_DEADLINE_S = 60.0
 
 
 class _Comm:
@@ -44,7 +44,7 @@ class _Comm:
 
     def wait_for(self, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         with self._arrived:
-            assert self._arrived.wait_for(lambda: any(map(is_it, self.sent)), _PATIENCE_S), self.sent
+            assert self._arrived.wait_for(lambda: any(map(is_it, self.sent)), _DEADLINE_S), self.sent
             return next(message for message in self.sent if is_it(message))
 
 
@@ -269,8 +269,8 @@ def test_what_a_view_follows_is_not_followed_twice(panel: JobsPanel, comm: _Comm
     comm.say(kind="hello")
     assert comm.sent[0]["jobs"][0]["done"] == 1
     happens(ended("a", 0, cost=0.5))
-    told = comm.wait_for(lambda message: message["session"]["costUsd"] == 0.5)
-    assert [job["costUsd"] for job in told["jobs"]] == [0.5]
+    shown = comm.wait_for(lambda message: message["session"]["costUsd"] == 0.5)
+    assert [job["costUsd"] for job in shown["jobs"]] == [0.5]
     happens(over("cancelled"))
     assert comm.wait_for(lambda message: [job["state"] for job in message["jobs"]] == ["cancelled"])
 

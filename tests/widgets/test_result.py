@@ -29,7 +29,7 @@ class _Reader(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.pictures: list[str] = []
-        self.told: list[str] = []
+        self.alts: list[str] = []
         self.text = ""
         self._open: list[str] = []
         self.feed(html)
@@ -45,7 +45,7 @@ class _Reader(HTMLParser):
         assert set(found) == {"width", "alt", "src"}
         assert found["src"].startswith(_PICTURE)
         self.pictures.append(base64.b64decode(found["src"].removeprefix(_PICTURE)).decode())
-        self.told.append(found["alt"])
+        self.alts.append(found["alt"])
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
@@ -105,7 +105,7 @@ def test_it_needs_nothing_but_itself() -> None:
 def test_its_pictures_are_seen_on_every_ground_without_a_style_sheet() -> None:
     """Bar, timeline and histogram are their own images, whose colors have a contrast of 3 on light and on dark."""
     read = _Reader(_rendered(*_job(40, error=lambda task: "ValueError: x" if task == 7 else "")))
-    assert read.told == [
+    assert read.alts == [
         "40 of 40 tasks: 39 done, 1 failed",
         "Timeline, a line for each execution environment, 0 to 10.0 s",
         "Histogram of run times, 0 ms to 500 ms",

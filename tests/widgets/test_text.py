@@ -72,8 +72,8 @@ def test_there_are_always_details() -> None:
 def test_what_was_stopped_is_billed_too() -> None:
     """What was cancelled while invocations ran is billed by AWS, for an unknown time: so it is `at least`."""
     cancelled = after(started(), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.5), outcome(0), over("cancelled"))
-    told = text.details(cancelled)
-    assert "billed at least 1.5 s" in told and "at least $0.50" in told
+    shown = text.details(cancelled)
+    assert "billed at least 1.5 s" in shown and "at least $0.50" in shown
     assert "at least" not in " ".join(text.details(after(started(), sent("a", 0), ended("a", 0), over()))), (
         "all reported"
     )

@@ -148,7 +148,7 @@ def test_where_nobody_looks_lines_come_first_and_the_result_at_the_end(
         ("notebook", "text", LogView),
         ("headless", "auto", HeadlessView),
         ("terminal", "auto", LogView),
-        ("nobody", "widget", NoView),
+        ("none", "widget", NoView),
     ],
 )
 def test_the_view_fits_the_place(front: Any, wanted: str, kind: type) -> None:

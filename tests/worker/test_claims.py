@@ -120,17 +120,17 @@ def _next(world: _World) -> Iterator[_World]:
         if request is None:
             continue
 
-        def told(after: _World, answer: Any, number: int = number) -> _World:
+        def answered(after: _World, answer: Any, number: int = number) -> _World:
             heard = (*after.heard[number], answer)
             return replace(after, heard=(*after.heard[:number], heard, *after.heard[number + 1 :]))
 
-        yield told(*world.after(request))
+        yield answered(*world.after(request))
         if request.value is None:
             continue
         if world.losses:  # it is carried out, now or later, and sent again since its answer was lost
             yield replace(world, late=(*world.late, request), losses=world.losses - 1)
         if request.is_first and world.conflicts:
-            yield told(replace(world, conflicts=world.conflicts - 1), 409)
+            yield answered(replace(world, conflicts=world.conflicts - 1), 409)
     for index, request in enumerate(world.late):
         yield replace(world.after(request)[0], late=(*world.late[:index], *world.late[index + 1 :]))
     stored = dict(world.stored)

@@ -82,18 +82,18 @@ class AsyncQueue:
         await asyncio.sleep(delay_s)
         while True:
             if time.time() - event.accepted_at > event.function.max_event_age_s * self._time_factor:
-                await self._tell(event, "EventAgeExceeded", None)
+                await self._send_record(event, "EventAgeExceeded", None)
                 return
             completed = await self._attempt(event)
             if completed is None:
                 continue
             event.attempts += 1
             if not completed.result.is_error:
-                await self._tell(event, "Success", completed)
+                await self._send_record(event, "Success", completed)
                 return
             retries = min(event.function.max_retries, len(self._retry_delays_s))
             if event.attempts > retries:
-                await self._tell(event, "RetriesExhausted", completed)
+                await self._send_record(event, "RetriesExhausted", completed)
                 return
             await asyncio.sleep(self._retry_delays_s[event.attempts - 1] * self._time_factor)
 
@@ -117,7 +117,7 @@ class AsyncQueue:
         event.backoff_s = min(event.backoff_s * 2, _LONGEST_BACKOFF_S)
         return None
 
-    async def _tell(self, event: _Event, condition: str, completed: Completed | None) -> None:
+    async def _send_record(self, event: _Event, condition: str, completed: Completed | None) -> None:
         """Send the record of "Capturing records of Lambda asynchronous invocations" to its destination."""
         function = event.function
         arn = function.on_success_arn if condition == "Success" else function.on_failure_arn

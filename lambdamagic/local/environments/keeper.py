@@ -40,7 +40,7 @@ def _prctl() -> Any:
     return ctypes.CDLL(None, use_errno=True).prctl
 
 
-def _load_beside(name: str) -> Any:
+def _load_sibling(name: str) -> Any:
     """Return a module that is next to this script, which knows no packages."""
     from importlib.util import module_from_spec, spec_from_file_location
 
@@ -58,7 +58,7 @@ class Keeper:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._prctl = _prctl()
-        self._surroundings = _load_beside("surroundings")
+        self._surroundings = _load_sibling("surroundings")
         self._pids: dict[str, int] = {}
         self._ids: dict[int, str] = {}
         self._unread = b""

@@ -78,7 +78,7 @@ def acting(caller: Caller | None, place: CallPlace) -> Iterator[None]:
         _acting.reset(token)
 
 
-def is_somebody_acting() -> bool:
+def has_limited_rights() -> bool:
     """Return whether the work at hand is done on behalf of a caller with limited rights."""
     return _acting.get() is not None
 

@@ -132,7 +132,7 @@ def _create(stack: Any, refuse: Refuse) -> None:
     try:
         for name in in_order(stack.template_dict["Resources"]):
             make(stack, name, refuse)
-    except Exception:  # noqa: BLE001 - whatever moto raises for a resource is a failed resource, and told as its event
+    except Exception:  # noqa: BLE001 - whatever moto raises for a resource is a failed resource, and reported as its event
         stack._add_stack_event("ROLLBACK_IN_PROGRESS", resource_status_reason="A resource failed to create.")
         stack.status = "ROLLBACK_IN_PROGRESS"
         is_clean = _delete_resources(stack, refuse)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.local.rights.callers import is_somebody_acting, require_of_acting
+from lambdamagic.local.rights.callers import has_limited_rights, require_of_acting
 from lambdamagic.local.rights.needed_rights import CallPlace
 from lambdamagic.local.rights.stack_rights import rights_of_resource
 from lambdamagic.local.server.error_bodies import AwsError
@@ -89,7 +89,7 @@ def take_away(stack: Any, name: str, refuse: Refuse) -> bool:
 
     try:
         _step(stack, name, "DELETE", work)
-    except Exception as error:  # noqa: BLE001 - whatever moto raises is a resource that stays, and told as its event
+    except Exception as error:  # noqa: BLE001 - whatever moto raises is a resource that stays, and reported as its event
         if type(error).__name__ not in ("UnknownFunctionException", "ResourceNotFoundException", "NotFoundException"):
             return False  # what another process has deleted already is no failure
     resources._parsed_resources.pop(name, None)
@@ -126,7 +126,7 @@ def _require_rights(stack: Any, name: str, body: dict[str, Any], doing: str) -> 
 
     from lambdamagic.local.stacks.stack_resources import ResourceFailed
 
-    if not is_somebody_acting():
+    if not has_limited_rights():
         return
     resolved = parse_resource_and_generate_name(name, copy.deepcopy(body), stack.resource_map)
     if resolved is None:

@@ -56,7 +56,7 @@ def some(number):
     return [number, AtPickle(ValueError("x")), sys._getframe(), number, AtUnpickle(KeyError, 1), number][number % 6]
 
 
-def told(get):
+def outcome_of(get):
     """Return a result, or the type of what was raised."""
     try:
         return repr(get())
@@ -90,15 +90,15 @@ def raising(count, when):
 def safe_cases(executor, pool):
     """Yield what the standard library survives too."""
     for error in (ValueError("x"), pickle.PicklingError("x")):
-        yield f"argument, {error!r}", told(executor.submit(same, AtPickle(error)).result)
-    yield "argument, frame", told(executor.submit(same, sys._getframe()).result)
+        yield f"argument, {error!r}", outcome_of(executor.submit(same, AtPickle(error)).result)
+    yield "argument, frame", outcome_of(executor.submit(same, sys._getframe()).result)
     for error in (ValueError("x"), pickle.PicklingError("x"), SystemExit(3)):
-        yield f"result, {error!r}", told(executor.submit(make, AtPickle, error).result)
-    yield "result, frame", told(executor.submit(make, frame).result)
-    yield "task that exits", told(executor.submit(sys.exit, 3).result)
-    yield "task that raises CancelledError", told(executor.submit(throw, CancelledError).result)
+        yield f"result, {error!r}", outcome_of(executor.submit(make, AtPickle, error).result)
+    yield "result, frame", outcome_of(executor.submit(make, frame).result)
+    yield "task that exits", outcome_of(executor.submit(sys.exit, 3).result)
+    yield "task that raises CancelledError", outcome_of(executor.submit(throw, CancelledError).result)
     yield "map of such", each(executor.map(throw, [CancelledError]))
-    yield "pool.map of such", told(lambda: pool.map(throw, [CancelledError]))
+    yield "pool.map of such", outcome_of(lambda: pool.map(throw, [CancelledError]))
     yield "map", each(executor.map(same, [1, AtPickle(ValueError("x")), 3]))
     for name in ("imap", "imap_unordered"):
         run = getattr(pool, name)
@@ -107,12 +107,15 @@ def safe_cases(executor, pool):
             found = each(run(same, raising(count, when), chunksize))
             yield f"{name} over an iterable that raises at {when} of {count} by {chunksize}", sorted(found)
     for name in ("map", "starmap"):
-        yield f"{name} over an iterable that raises", told(lambda name=name: getattr(pool, name)(same, raising(9, 5)))
+        yield (
+            f"{name} over an iterable that raises",
+            outcome_of(lambda name=name: getattr(pool, name)(same, raising(9, 5))),
+        )
         yield (
             f"{name}_async likewise",
-            told(lambda name=name: getattr(pool, f"{name}_async")(same, raising(9, 5)).get()),
+            outcome_of(lambda name=name: getattr(pool, f"{name}_async")(same, raising(9, 5)).get()),
         )
-    yield "executor.map likewise", told(lambda: executor.map(same, raising(9, 5)))
+    yield "executor.map likewise", outcome_of(lambda: executor.map(same, raising(9, 5)))
     yield "all goes on", [executor.submit(same, 1).result(), pool.map(same, [1, 2])]
 
 
@@ -120,8 +123,8 @@ def hard_cases(executor, pool):
     """Yield what breaks the standard library's pools, or leaves them waiting for ever."""
     for kind in (ValueError, SystemExit, GeneratorExit):
         others = [executor.submit(same, number) for number in range(3)]
-        yield f"argument is not made, {kind.__name__}", told(executor.submit(same, AtUnpickle(kind)).result)
-        yield f"result is not made, {kind.__name__}", told(executor.submit(make, AtUnpickle, kind).result)
+        yield f"argument is not made, {kind.__name__}", outcome_of(executor.submit(same, AtUnpickle(kind)).result)
+        yield f"result is not made, {kind.__name__}", outcome_of(executor.submit(make, AtUnpickle, kind).result)
         yield f"others beside {kind.__name__}", [other.result() for other in others]
 
     def exits(future):

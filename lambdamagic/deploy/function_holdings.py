@@ -19,10 +19,10 @@ from typing import Any
 import platformdirs
 
 from lambdamagic.errors import LambdaMagicError, ProtocolError
-from lambdamagic.protocol.holdings import Holdings, holdings_event, read_told
+from lambdamagic.protocol.holdings import Holdings, holdings_event, read_holdings
 from lambdamagic.transports.transport import InvokeCall, Transport
 
-_PATIENCE_S = 60.0
+_LONGEST_S = 60.0
 
 
 def code_mark(configuration: Mapping[str, Any]) -> str | None:
@@ -41,7 +41,7 @@ def code_mark(configuration: Mapping[str, Any]) -> str | None:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def told_holdings(
+def query_holdings(
     transport: Transport,
     function: str,
     *,
@@ -65,13 +65,13 @@ def told_holdings(
             return Holdings.from_json(kept) if kept else None
     event = json.dumps(holdings_event()).encode()
     try:
-        reply = transport.invoke(InvokeCall(function, event, want_log_tail=True, timeout_s=min(timeout_s, _PATIENCE_S)))
+        reply = transport.invoke(InvokeCall(function, event, want_log_tail=True, timeout_s=min(timeout_s, _LONGEST_S)))
     except LambdaMagicError:
         return None  # the job meets the same error, and reports it better
     on_billed(reply.log_tail)
     holdings = None
     with contextlib.suppress(ProtocolError):
-        holdings = read_told(reply.payload)
+        holdings = read_holdings(reply.payload)
     # An older lambdamagic refuses the question, and that is an answer too; what crashed or timed out may do so once.
     if file is not None and reply.function_error is None:
         with contextlib.suppress(OSError):  # it is asked again next time
