@@ -42,6 +42,10 @@ _WHERE = {"local": "Jobs run on the embedded Lambda of this machine.", "aws": "J
 SUBCOMMANDS = ("attach", "cancel", "config", "deploy", "doctor", "help", "jobs", "last", "logs", "wait")
 
 
+#: How many words each takes at most; the others judge theirs themselves.
+_WORDS = {"config": 0, "last": 0, "doctor": 0, "help": 0, "logs": 1}
+
+
 class Lines:
     """The subcommands."""
 
@@ -52,7 +56,7 @@ class Lines:
         """Run one.
 
         Raises:
-            UsageError: There is no such subcommand.
+            UsageError: There is no such subcommand, or it does not take such words.
         """
         command, *rest = words or ["help"]
         known = {
@@ -75,6 +79,10 @@ class Lines:
             near = get_close_matches(command, known, n=1)
             suggestion = f"; did you mean `%lambda {near[0]}`?" if near else "; write code below a %%lambda line"
             raise UsageError(f"%lambda has no subcommand {command!r}{suggestion} (`%lambda help` lists them)")
+        if len(rest) > _WORDS.get(command, len(rest)):
+            takes = "only one job id" if _WORDS[command] else "no arguments"
+            how = ". For this session: %config LambdaMagics.NAME = VALUE" if command == "config" else ""
+            raise UsageError(f"%lambda {command} takes {takes}, not {' '.join(rest)!r}{how}")
         return known[command](rest)
 
     def _help(self, words: list[str]) -> None:

@@ -92,7 +92,7 @@ class MapRun:
         wait_for_names(session, read, *self._asked, reader="the map")
         fn, items = self._evaluate(fn_text), self._items(items_text)
         if not callable(fn):
-            raise UsageError(f"%lambda_map needs a callable first; {fn_text} is a {type(fn).__name__}")
+            raise UsageError(f"%lambda_map needs a callable first; {fn_text} is of type {type(fn).__name__}")
         include, exclude = self._asked
         plan = plan_callable(fn, session.shell.user_ns, include=include, exclude=exclude, hidden=session.hidden)
         return self._run(plan, self._encoded(plan, fn=fn), items, fn_text, fn)
@@ -144,7 +144,9 @@ class MapRun:
             # While a background job runs, no thread waits that could pull an iterator.
             return list(items) if isinstance(found, Sized) or self._arguments.bg else items
         except TypeError as error:
-            raise UsageError(f"%lambda_map needs items to go through; {text} is a {type(found).__name__}") from error
+            raise UsageError(
+                f"%lambda_map needs items to go through; {text} is of type {type(found).__name__}"
+            ) from error
 
     def _run(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 def test_help(notebook):
     """Alone, and by name."""
@@ -48,6 +50,14 @@ def test_the_magics_describe_themselves(notebook):
 def test_code_after_the_line_magic_is_told_where_it_belongs(notebook):
     """`%lambda` runs none."""
     assert "write code below a %%lambda line" in str(notebook.run("%lambda 1 + 1").error)
+
+
+@pytest.mark.parametrize("line", ["config memory_mb=2048", "last job", "doctor --fix", "help jobs", "logs one two"])
+def test_words_that_a_subcommand_does_not_take_are_refused(notebook, line):
+    """An argument that has no effect would be taken for one that has."""
+    error = str(notebook.run(f"%lambda {line}").error)
+    assert error.startswith(f"%lambda {line.split()[0]} takes ")
+    assert line.partition(" ")[2] in error
 
 
 def test_jobs_lists_this_sessions_jobs(notebook):

@@ -186,8 +186,8 @@ def test_a_result_that_cannot_come_back(notebook):
     [
         ("", "%lambda_map takes a callable and the items"),
         ("square", "%lambda_map takes a callable and the items"),
-        ("5 [1]", "%lambda_map needs a callable first; 5 is a int"),
-        ("square 5", "%lambda_map needs items to go through; 5 is a int"),
+        ("5 [1]", "%lambda_map needs a callable first; 5 is of type int"),
+        ("square 5", "%lambda_map needs items to go through; 5 is of type int"),
         ("--chunksize 0 square [1]", "chunksize"),
         ("--max-concurrency 0 square [1]", "max_concurrency"),
         ("--on-error ignore square [1]", "invalid choice: 'ignore'"),
