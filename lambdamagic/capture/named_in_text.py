@@ -68,6 +68,11 @@ def names_used(code: CodeType) -> set[str]:
     return found
 
 
+def is_read(tree: ast.Module, name: str) -> bool:
+    """Whether a cell's text reads a name; annotated assignments read `__annotations__` in their byte code."""
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
+
+
 def words_in(codes: Iterable[Any]) -> set[str]:
     """Return the words of all texts in code and tuples, nested code included."""
     found: set[str] = set()

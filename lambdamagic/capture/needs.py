@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from importlib.util import resolve_name
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from lambdamagic.capture import named_in_text
@@ -24,7 +24,7 @@ from lambdamagic.capture.flow import Flow, Scope, State
 from lambdamagic.capture.modules import contents, own_modules
 from lambdamagic.capture.name_events import Define, Delete, Import, Read, StarImport
 from lambdamagic.capture.plan import CallablePlan, CapturedName
-from lambdamagic.capture.star import StarNames, star_names
+from lambdamagic.capture.star import StarNames, Stars, star_names
 from lambdamagic.capture.summary import Summary, Transform, nested_summaries, summarize
 from lambdamagic.capture.user_builtins import with_builtins_of_the_user
 from lambdamagic.capture.withs import lines_that_do_not_swallow
@@ -45,19 +45,6 @@ class _Use(NamedTuple):
     reason: str
     deleting: bool
     line: int  # of the cell's statement that brings it about: the order of captured names
-
-
-class _Stars:
-    """Star imports, each resolved once."""
-
-    def __init__(self, names_of: Callable[[StarImport, Path | None], StarNames], cell_dir: Path | None) -> None:
-        self._names_of, self._cell_dir = names_of, cell_dir
-        self.known: dict[StarImport, StarNames] = {}
-
-    def names(self, star: StarImport) -> StarNames:
-        if star not in self.known:
-            self.known[star] = self._names_of(star, self._cell_dir)
-        return self.known[star]
 
 
 class Needs:
@@ -88,7 +75,7 @@ class Needs:
         self._captured_imports: list[Import] = []
         self._captured: dict[str, _Use] = {}
         self._used: dict[str, int] = {}  # the names that are read, with a line
-        self._stars = _Stars(star, cell_dir)
+        self._stars = Stars(star, cell_dir)
         self._reaches: dict[str, Reach] = {}
         self._functions: dict[int, FunctionType] = {}
         self._modules: dict[str, str] = {}
@@ -148,6 +135,7 @@ class Needs:
                     for use in _uses(summary, "on", line):
                         self._need(use, state)
         self._add_imports(self.totals, "imported by the cell")
+        self._add_unnamed(cell)
         if self._namespace is not self._globals:
             self._add_from_builtins(cell)
         self._cell = cell
@@ -165,8 +153,9 @@ class Needs:
         else:
             words, why = set(), ""
         # A text may have a separate name: `exec(code)`.
-        texts = tuple(value for name in self._captured if type(value := self._namespace.get(name)) is str)
-        words |= named_in_text.words_in([*codes, texts])
+        held = [self._namespace.get(name) for name in self._captured]
+        words |= named_in_text.words_in([*codes, tuple(value for value in held if type(value) is str)])
+        words = words.union(*(named_in_text.names_used(value) for value in held if type(value) is CodeType))
         for name in [name for name in self._namespace if name in words and not name.startswith("_")]:
             if name in self._captured or name in self.totals.stores or name in self._hidden or name in self._exclude:
                 continue
@@ -175,6 +164,17 @@ class Needs:
                 self._need(_Use(name, why or "named in a text", False, 0), State(0, 0))
             else:
                 self._too_large.add(name)
+
+    def _add_unnamed(self, cell: Cell) -> None:
+        """Take what a cell reaches without its name: subclasses of its classes, and its namespace's annotations."""
+        used = named_in_text.names_used(cell.code)
+        own = self._namespace.get("__name__")
+        for name, value in list(self._namespace.items()) if "__subclasses__" in used else ():
+            if isinstance(value, type) and name not in self._captured and value.__module__ == own:
+                self._optional.add(name)
+                self._need(_Use(name, "it may be a subclass", False, 0), State(0, 0))
+        if "__annotations__" in self._namespace and named_in_text.is_read(cell.tree, "__annotations__"):
+            self._captured["__annotations__"] = _Use("__annotations__", "read by the cell", False, 0)
 
     def _add_from_builtins(self, cell: Cell) -> None:
         """Take the user's names in `builtins` that the cell mentions as attributes: `builtins.name`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,3 +131,17 @@ def _shallow(node: ast.AST) -> Iterator[ast.AST]:
         yield child
         if not isinstance(child, ast.stmt | ast.Lambda):
             yield from _shallow(child)
+
+
+class Stars:
+    """Star imports, each resolved once."""
+
+    def __init__(self, names_of: Callable[[StarImport, Path | None], StarNames], cell_dir: Path | None) -> None:
+        self._names_of, self._cell_dir = names_of, cell_dir
+        self.known: dict[StarImport, StarNames] = {}
+
+    def names(self, star: StarImport) -> StarNames:
+        """Return what a star import binds."""
+        if star not in self.known:
+            self.known[star] = self._names_of(star, self._cell_dir)
+        return self.known[star]

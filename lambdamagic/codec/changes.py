@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import pickle
 import warnings
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import Any
 
 from lambdamagic.codec import containers, kinds, lru_caches, opened_files
 from lambdamagic.codec.class_parts import ABC_REGISTRY, MEMBER_MACHINERY
 from lambdamagic.codec.placeholder import Placeholder
+from lambdamagic.codec.rebuild_values import set_quietly
 from lambdamagic.codec.reduce_code import FunctionGlobals
 from lambdamagic.codec.reducers import Rewritten, reduced
 from lambdamagic.codec.tracking import Deleted, Tracked
@@ -40,6 +42,8 @@ def state_to_send(item: Tracked) -> Any:
         return _Ended(value)
     if kind == kinds.FILE:
         return opened_files.position(value)
+    if kind == kinds.ENDED:
+        return True
     if kind == kinds.OPAQUE:
         return Rewritten(value)
     state = kinds.state_of(value, kind)
@@ -105,8 +109,13 @@ def apply(target: Any, kind: int, state: Any) -> None:
         opened_files.move(target, state)
     elif kind == kinds.GENERATOR:
         _end(target)
+    elif kind == kinds.ENDED:
+        if type(target) is itertools.chain:
+            set_quietly(target, (iter(()),))  # its parts may be generators, which end by themselves
+        else:
+            deque(target, maxlen=0)
     elif kind == kinds.STATE:
-        target.__setstate__(state)
+        set_quietly(target, state)
     elif kind == kinds.INSTANCE:
         _apply_instance(target, *state)
     elif kind == kinds.OPAQUE:

@@ -11,6 +11,12 @@ from typing import Any
 ABC_REGISTRY = "_abc_registry"
 
 
+def module_of(cls: type) -> str:
+    """Return the name of a class's module; empty for a class that has none, such as one that code has made."""
+    found: object = cls.__module__
+    return found if isinstance(found, str) else ""
+
+
 def class_state(cls: type) -> dict[str, Any]:
     """Return the attributes of a class that belong to it and can change: the second half of how it is rebuilt."""
     return split_class(cls)[1]

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from lambdamagic.codec import opened_files, unbegun
-from lambdamagic.codec.class_parts import MEMBER_MACHINERY
+from lambdamagic.codec.class_parts import MEMBER_MACHINERY, module_of
 from lambdamagic.codec.containers import container_base, content_of, is_weak
 from lambdamagic.codec.lru_caches import remembered
 from lambdamagic.codec.reduce_code import is_made_by_code
@@ -22,6 +22,7 @@ SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOL
 OBJECTS = 14  # an array of objects
 MEMBER = 15  # of an Enum class of the notebook
 STATE = 16  # what an opaque object is given after it was made, if only that changed
+ENDED = 21  # one of Python's own iterators at its end
 FILE = 19  # open for reading
 GENERATOR = 18  # or a coroutine
 VARIABLE = 20  # a context variable
@@ -85,16 +86,17 @@ def _classify(cls: type) -> int:
         return CLASS
     if issubclass(cls, enum.Enum):
         return MEMBER if cls.__module__ == "__main__" else SKIP
-    if cls.__module__.split(".")[0] in _IMMUTABLE_MODULES and (cls.__module__, cls.__name__) not in _MUTABLE:
+    module = module_of(cls)
+    if module.split(".")[0] in _IMMUTABLE_MODULES and (module, cls.__name__) not in _MUTABLE:
         return SKIP
-    if cls.__module__.startswith("sympy.") and any(base.__name__ == "Basic" for base in cls.__mro__):
+    if (module.startswith("sympy.") or not module) and any(base.__name__ == "Basic" for base in cls.__mro__):
         return SKIP  # expressions: what changes in them are caches
-    if cls.__module__ == "numpy":
+    if module == "numpy":
         if cls.__name__ == "ndarray":
             return ARRAY
         if any(base.__name__ == "generic" for base in cls.__mro__) or cls.__name__ == "dtype":
             return SKIP
-    if cls.__module__.startswith("pandas._libs"):
+    if module.startswith("pandas._libs"):
         return SKIP  # Timestamp, Timedelta, NaT: values
     if container_base(cls) is not None:
         return CONTAINER

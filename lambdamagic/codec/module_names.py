@@ -15,6 +15,8 @@ import sys
 import types
 from typing import Any
 
+from lambdamagic.codec.class_parts import module_of
+
 _NO_IDENTITY = frozenset(
     {int, float, complex, bool, str, bytes, type(None), tuple, frozenset, range, slice, type(...), type(NotImplemented)}
     | {types.ModuleType, types.CodeType, types.GenericAlias, types.UnionType, type, types.FunctionType}
@@ -98,7 +100,7 @@ def _is_hidden(value: Any) -> bool:
 def _has_no_identity(kind: type) -> bool:
     return (
         issubclass(kind, type | enum.Enum | BaseException)
-        or kind.__module__.partition(".")[0] in _VALUES
+        or module_of(kind).partition(".")[0] in _VALUES
         or kind.__name__.endswith(("dtype", "DType"))
     )
 

@@ -278,18 +278,18 @@ def bring_back(entries: Iterable[tuple[Place, Any]], unset: Iterable[Place]) -> 
 
 
 class _Quiet(io.TextIOBase):
-    """Drops what one thread writes, and passes on what others do."""
+    """Drops what one thread writes, and passes on what others do; see `rebuild_places.stream`."""
 
     def __init__(self, stream: Any) -> None:
-        self._stream, self._thread = stream, threading.get_ident()
+        self.silenced, self._thread = stream, threading.get_ident()
 
     def write(self, text: str) -> int:
         if threading.get_ident() != self._thread:
-            self._stream.write(text)
+            self.silenced.write(text)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.silenced, name)
 
 
 @contextlib.contextmanager

@@ -62,8 +62,10 @@ class _SysStream:
 
 def stream(name: str) -> Any:
     """Return `sys.stdout` and the like; in the function the stream of a running cell is another one."""
-    home = _home.active()
-    return _SysStream(name) if home.answers else getattr(sys, name)
+    if _home.active().answers:
+        return _SysStream(name)
+    found = getattr(sys, name)
+    return getattr(found, "silenced", found)  # while an answer is read
 
 
 class Nothing:

@@ -9,6 +9,7 @@ import queue
 import threading
 import types
 import typing
+import warnings
 import weakref
 from typing import Any
 
@@ -108,6 +109,13 @@ def lock(kind: str) -> Any:
 def match(pattern: Any, method: str, string: Any, start: int, end: int) -> Any:
     """Find a match again."""
     return getattr(pattern, method)(string, start, end)
+
+
+def set_quietly(target: Any, state: Any) -> None:
+    """Give one of itertools' objects its state: since Python 3.12 that warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        target.__setstate__(state)
 
 
 def simple_queue() -> Any:

@@ -8,10 +8,12 @@ import contextvars
 import dataclasses
 import functools
 import gc
+import itertools
 import re
 import threading
 import types
 import typing
+import warnings
 import weakref
 from typing import Any
 
@@ -123,6 +125,18 @@ def _context_variable(writing: Writing, value: contextvars.ContextVar[Any]) -> A
     return rebuild.context_variable, (value.name, default, variable_content(value))
 
 
+def reduced_quietly(value: Any) -> Any:
+    """Take apart one of itertools' objects: since Python 3.12 that warns, which code that sends none need not see."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return value.__reduce_ex__(5)
+
+
+def _of_itertools(writing: Writing, value: Any) -> Any:
+    found = reduced_quietly(value)
+    return (*found[:3], None, None, rebuild.set_quietly) if found[2:3] not in ((), (None,)) else found
+
+
 def _key_wrapper(writing: Writing, value: Any) -> Any:
     compare = next((each for each in gc.get_referents(value) if callable(each) and not isinstance(each, type)), None)
     return NotImplemented if compare is None else (functools.cmp_to_key, (compare,))
@@ -152,6 +166,7 @@ RULES: dict[type, Rule] = {
     **dict.fromkeys(opened_files.KINDS, _file),
     _queue.SimpleQueue: _simple_queue,
     weakref.ref: _weak_reference,
+    **dict.fromkeys([each for each in vars(itertools).values() if isinstance(each, type)], _of_itertools),
     **dict.fromkeys(WEAK, _weak),
     functools.cached_property: _cached_property,
     type(functools.lru_cache(lambda: None)): _lru_cache,

@@ -22,6 +22,7 @@ from lambdamagic.codec.module_names import is_own, name_of_nan
 from lambdamagic.codec.reduce_arrays import numpy_rule, pandas_block, refer_to_shared
 from lambdamagic.codec.reduce_code import class_rule, module_rule
 from lambdamagic.codec.reduce_instances import exception_rule, instance_rule, needs_rule
+from lambdamagic.codec.reduce_values import reduced_quietly
 from lambdamagic.codec.shared import Shared
 from lambdamagic.codec.writing import Rule, Writing
 
@@ -90,6 +91,8 @@ class Reducers(Writing):
 
 def reduced(value: Any) -> Any:
     """Return what pickle's own way gives for an object: a reduce tuple, or the name of a global."""
+    if type(value).__module__ == "itertools":
+        return reduced_quietly(value)
     reduce: Any = copyreg.dispatch_table.get(type(value))
     return reduce(value) if reduce is not None else value.__reduce_ex__(4 if isinstance(value, type) else 5)
 

@@ -30,6 +30,7 @@ from lambdamagic.codec.kinds import (
     CLASS,
     CONTAINER,
     DICT,
+    ENDED,
     FILE,
     FUNCTION,
     GENERATOR,
@@ -50,6 +51,7 @@ from lambdamagic.codec.kinds import (
     state_of,
 )  # fmt: skip
 from lambdamagic.codec.opened_files import position
+from lambdamagic.codec.reducers import reduced
 from lambdamagic.codec.transplant import transplant_for
 from lambdamagic.codec.unbegun import progress
 
@@ -235,6 +237,9 @@ class Tracker:
         if now is not None and before is not None and now.making == before.making and takes_state(item.value):
             item.kind = STATE
             return "dirty"
+        if has_ended(item.value):
+            item.kind = ENDED
+            return "dirty"
         return "replaced"
 
     def _bytes_changed(self, value: Any, kind: int, before: Any) -> str | None:
@@ -290,8 +295,16 @@ def can_be_reshaped(array: Any, shape: tuple[int, ...], dtype: str) -> bool:
 
 
 def takes_state(value: Any) -> bool:
-    """Whether an object can be given another state as pickle does."""
-    return hasattr(value, "__setstate__")
+    """Whether an object has a state that another can be given as pickle does; an iterator at its end has none."""
+    return hasattr(value, "__setstate__") and reduced(value)[2:3] not in ((), (None,))
+
+
+def has_ended(value: Any) -> bool:
+    """Whether something is an iterator of Python's own at its end, which is no more than that."""
+    if not hasattr(value, "__next__") or type(value).__module__ not in ("builtins", "itertools"):
+        return False
+    found = reduced(value)
+    return found[0] is iter and not found[1][0] if type(value) is not chain else len(found) == 2
 
 
 def _not_skipped(values: list[Any]) -> list[Any]:

@@ -13,6 +13,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from lambdamagic.codec.class_parts import module_of
+
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
 _IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
@@ -31,13 +33,14 @@ def transplant_for(cls: type) -> Transplant | None:
         return _items
     if cls is _queue.SimpleQueue:
         return _queued
-    if cls.__module__ == "numpy" and cls.__name__ == "ndarray":
+    module = module_of(cls)
+    if module == "numpy" and cls.__name__ == "ndarray":
         return _elements
-    if cls.__module__.startswith("numpy.random"):
+    if module.startswith("numpy.random"):
         return _generator_state if cls.__name__ == "Generator" else None
-    if cls.__module__ == "decimal" and cls.__name__ == "Context":
+    if module == "decimal" and cls.__name__ == "Context":
         return _decimal_context
-    if any(base.__module__.split(".")[0] == "pandas" for base in cls.__mro__):
+    if any(module_of(base).split(".")[0] == "pandas" for base in cls.__mro__):
         if any(base.__name__ == "Index" for base in cls.__mro__):
             return _names
         return _pandas if hasattr(cls, "_update_inplace") else None

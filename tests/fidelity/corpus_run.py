@@ -83,7 +83,8 @@ def _generated(count: int, seed: int) -> Iterator[tuple[str, list[str]]]:
 def observed(kernel: Any, cells: list[str], *, remotely: bool) -> list[tuple[str, ...]]:
     """Run a notebook's cells in a kernel; return for each what a page shows of it, by kind."""
     kernel.run("%reset -f\nimport matplotlib.pyplot as _plt; _plt.close('all'); _plt.rcdefaults(); del _plt")
-    kernel.run("get_ipython().compile.reset_compiler_flags()")
+    # IPython keeps no results while builtins have `_`, which doctest leaves there.
+    kernel.run("get_ipython().compile.reset_compiler_flags(); __import__('builtins').__dict__.pop('_', None)")
     seen = []
     for cell in cells:
         is_remote = remotely and not _OF_THE_SHELL.match(cell)

@@ -210,6 +210,37 @@ child = N(N())
 child.parent.kids.append('x')
 ---
 child.parent.kids[1], child.parent.kids[0] is child
+= iterators at their end
+import itertools
+c, cy, z = itertools.count(5), itertools.cycle('ab'), zip('ab', [1, 2])
+ch, acc, isl = itertools.chain([1], [2, 3]), itertools.accumulate([1, 2, 3]), itertools.islice(range(9), 1, 8, 3)
+box = [ch]
+next(c), next(cy), next(ch), next(acc), next(isl), next(z)
+---
+next(c), next(cy), next(ch), next(acc), next(isl)
+---
+r = next(c), next(cy), list(ch), list(acc), list(isl), list(z)
+---
+r, list(ch), list(acc), list(isl), list(z), box[0] is ch, next(c)
+= iterators of containers at their end, under another name
+its = {'l': iter([1, 2]), 't': iter((1,)), 's': iter('ab'), 'r': iter(range(3)), 'd': iter({'k': 1}), 'e': iter({3})}
+l, t, s, r, d, e = its.values()
+---
+[list(each) for each in (l, t, s, r, d, e)]
+---
+[list(each) for each in its.values()], its['l'] is l, its['d'] is d
+= all that itertools makes
+import itertools as it
+made = [it.takewhile(bool, [1, 2, 0]), it.dropwhile(bool, [1, 0, 2]), it.filterfalse(bool, [0, 1, 0]),
+    it.starmap(max, [(1, 2), (3, 2)]), it.compress('abc', [1, 0, 1]), it.zip_longest('a', 'bc', fillvalue='-'),
+    it.product('ab', [1]), it.permutations('ab'), it.combinations('abc', 2), it.repeat('r', 3), it.count(0.5, 0.25),
+    it.combinations_with_replacement('ab', 2), it.accumulate([1, 2], initial=5), it.chain.from_iterable(['ab', 'c'])]
+for each in made: next(each)
+---
+first = [next(each, None) for each in made]
+first
+---
+first, [list(it.islice(each, 4)) for each in made]
 """)
 
 

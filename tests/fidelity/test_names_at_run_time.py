@@ -267,6 +267,36 @@ class TestIt(unittest.TestCase):
 import io
 suite = unittest.defaultTestLoader.loadTestsFromModule(__import__('__main__'))
 unittest.TextTestRunner(stream=io.StringIO()).run(suite).testsRun
+= a code object that was compiled before
+co = compile('base + later(1)', 'text', 'eval')
+base = 4
+def later(x): return x * 2
+---
+eval(co)
+= annotations of the namespace
+x: int = 1
+---
+y: str = 'a'
+z: float
+__annotations__
+---
+__annotations__
+= annotations that are only made
+x: int = 1
+---
+y: str = 'a'
+---
+__annotations__
+= subclasses
+class Base:
+    subs = []
+    def __init_subclass__(cls, tag='', **kw): Base.subs.append((cls.__name__, tag))
+class A(Base, tag='a'): pass
+---
+class B(Base, tag='b'): pass
+Base.subs, [c.__name__ for c in Base.__subclasses__()]
+---
+[c.__name__ for c in Base.__subclasses__()], Base.subs
 = a template
 import string
 who = 'you'
@@ -313,7 +343,7 @@ def test_names_of_builtins_in_the_background(notebook):
     """A cell that is queued behind another has what that one put there; the process keeps no name of it."""
     notebook.ok("%%lambda --bg\nimport builtins, time\nbuiltins.put_there = [1]\nx = 1")
     notebook.ok("%%lambda --bg\ny = x + put_there[0] + len(vars(__import__('builtins')))*0")
-    assert notebook.ok("y, put_there").value == (2, [1])
+    assert notebook.ok("x, y, put_there").value == (1, 2, [1])
     notebook.ok("import builtins; del builtins.put_there")
     assert notebook.remote("'put_there' in vars(__import__('builtins'))").value is False
 

@@ -251,6 +251,26 @@ first = f.readline()
 f.readline(), raw.read(3), f.name == str(path), f.mode
 ---
 f.readline(), raw.read(), f.close(), raw.close(), f.closed
+= a timer that was not started
+import threading
+said = []
+t = threading.Timer(0, said.append, ['x'])
+t.name = 'timer'
+---
+t.interval
+---
+t.args, t.is_alive()
+---
+t.start(); t.join(); said, globals().pop('t').finished.is_set()
+= a class without a module
+import sympy as sp
+x, f = sp.Symbol('x'), sp.Function('f')
+eq = sp.Eq(f(x), x)
+---
+g = sp.Function('g')(x) + eq.lhs
+eq, g, f(1)
+---
+g, eq.lhs.func is f, f == sp.Function('f')
 """)
 
 
