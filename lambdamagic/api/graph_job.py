@@ -36,7 +36,7 @@ class GraphJob:
         self.label, self.job_id = work.label, work.job_id
         self._run = self._begin()
 
-    def _begin(self) -> WalksRun:
+    def _begin(self, *, retries: bool = False) -> WalksRun:
         launcher, work, place = self._launcher, self._work, self._launcher.place()
         target = place.target
         target.prepare_events(work.function.name)
@@ -64,6 +64,8 @@ class GraphJob:
             environment=values_of(names_of(place.settings.send_env), mode="event"),
         )
         run.view = bar
+        if retries:
+            run.retry()
         run.start()
         process.finish_before_exit(self)
         return run
@@ -141,6 +143,18 @@ class GraphJob:
     def cancel(self) -> None:
         """Stop all walks; a running task is interrupted within ten seconds. Idempotent."""
         self._run.cancel()
+
+    def retry(self) -> None:
+        """Continue a graph that failed or was cancelled; returns at once, and `result()` waits for it again.
+
+        What was computed is kept: the task that failed runs again, and what has not run. Billed as any walk.
+
+        Raises:
+            RuntimeError: It runs, or is done.
+        """
+        if self.state not in ("failed", "cancelled"):
+            raise RuntimeError(f"graph {self.job_id} is {self.state}: there is nothing to retry")
+        self._run = self._begin(retries=True)
 
     def finish(self) -> None:
         """Wait for the end: the interpreter does so before it ends."""

@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from lambdamagic import errors, events
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
@@ -35,6 +34,7 @@ from lambdamagic.protocol import life, reading
 from lambdamagic.protocol.bounds import EVENT_AGE_S
 from lambdamagic.protocol.seal import unseal
 from lambdamagic.runs.walks_account import WalksAccount
+from lambdamagic.runs.walks_seen import ATTEMPTS_MOST, AttemptSeen, WalkSeen
 from lambdamagic.runs.walks_sender import WalksSender
 from lambdamagic.runs.walks_work import WalksWork
 from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
@@ -45,35 +45,8 @@ from lambdamagic.walks.walk_event import WalkEvent
 
 #: Waits between two LISTs, in seconds.
 _SOONEST_S, _LATEST_S = 0.1, 3.0
-#: How often a walk is begun at most: an environment may die, and the next one too.
-_ATTEMPTS = 4
 _REQUESTS_AT_ONCE = 16
 _DRAWN_EVERY_S = 0.1
-
-
-@dataclass
-class _Attempt:
-    """One attempt of a walk, as far as it is seen."""
-
-    sent_at: float
-    since: float
-    signs: dict[str, tuple[int, float]] = field(default_factory=dict)
-    seen_at: float = 0.0
-    is_recorded: bool = False
-    allowed_s: float = 0.0
-
-
-@dataclass
-class _Seen:
-    """One walk, as far as it is seen; `event` is None until it was read."""
-
-    event: WalkEvent | None = None
-    was_left: bool = False
-    attempts: dict[int, _Attempt] = field(default_factory=dict)
-
-    @property
-    def latest(self) -> int:
-        return max(self.attempts, default=0)
 
 
 class View(Protocol):
@@ -121,9 +94,9 @@ class WalksRun:
         self.work = work
         self._target, self._home, self._check, self._clock = target, home, check, clock
         self.view: View | None = None
-        self._walks: dict[str, _Seen] = {}
+        self._walks: dict[str, WalkSeen] = {}
         self._ended, self._stop = threading.Event(), threading.Event()
-        self._wants_cancel = False
+        self._wish: Literal["", "cancel", "retry"] = ""
         self._pool = ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="lambdamagic-walks")
         self._sender = WalksSender(
             work, self._store.bucket, target.transport, environment or {}, clock=clock, stop=self._stop
@@ -160,9 +133,13 @@ class WalksRun:
         """Send the first walks and watch, in a thread."""
         threading.Thread(target=self._go_on, name="lambdamagic-walks", daemon=True).start()
 
+    def retry(self) -> None:
+        """Continue what failed or was cancelled, where it ended: to be called before the start."""
+        self._wish = "retry"
+
     def cancel(self) -> None:
         """Stop all walks; returns at once. Idempotent."""
-        self._wants_cancel = True
+        self._wish = "cancel"
         self._stop.set()
 
     def value(self, node: int) -> Any:
@@ -210,8 +187,10 @@ class WalksRun:
         with suppress(FileNotFoundError):
             self._store.delete([self.work.name(names.CANCEL)])  # a cancelled graph may be continued
         self._look()
+        if self._wish == "retry":
+            self._wish = ""
         for root in self.work.roots:
-            seen = self._walks.setdefault(root.walk, _Seen())
+            seen = self._walks.setdefault(root.walk, WalkSeen())
             seen.event = root
             if not seen.attempts:
                 self._send(root, 1)
@@ -250,17 +229,25 @@ class WalksRun:
                 if kind == "record" and not self._walks[walk].attempts[attempt].is_recorded:
                     records.append((walk, attempt))
         self.account.requested(writes=1 + len(self._walks) * 3 // 1000, reads=len(records))
-        for (walk, attempt), document in zip(records, self._pool.map(self._read_record, records), strict=True):
-            self._take_record(walk, attempt, document)
+        found = list(zip(records, self._pool.map(self._read_record, records), strict=True))
+        for (walk, attempt), document in found:
+            self._walks[walk].attempts[attempt].is_recorded = True
+            self.account.record(walk, attempt, document)
+        for (walk, attempt), document in found:
+            if document["status"] != "done" and not self._is_superseded(walk, attempt, document):
+                if self._wish == "retry":
+                    self._continue(walk, document)
+                else:
+                    self._take_failure(walk, attempt, document)
         return bool(records)
 
     def _note(self, walk: str, attempt: int, kind: str, info: ObjectInfo) -> None:
-        seen, now = self._walks.setdefault(walk, _Seen()), self._clock.monotonic()
+        seen, now = self._walks.setdefault(walk, WalkSeen()), self._clock.monotonic()
         if kind in ("event", "left"):
             seen.was_left = seen.was_left or kind == "left"
-            seen.attempts.setdefault(1, _Attempt(now, now))
+            seen.attempts.setdefault(1, AttemptSeen(now, now))
             return
-        known = seen.attempts.setdefault(attempt, _Attempt(now, now))
+        known = seen.attempts.setdefault(attempt, AttemptSeen(now, now))
         sign = info.size_bytes, info.modified_s
         if kind != "record" and sign != known.signs.get(kind):
             known.signs[kind], known.seen_at = sign, now
@@ -271,10 +258,28 @@ class WalksRun:
         text = unseal(data, attempt_id=f"record {walk} {attempt}", **self.work.seal)
         return reading.table(reading.read_json(text))
 
-    def _take_record(self, walk: str, attempt: int, record: dict[str, Any]) -> None:
+    def _is_superseded(self, walk: str, attempt: int, record: dict[str, Any]) -> bool:
+        """Whether a retry has continued what a walk left."""
+        rest = record.get("rest")
+        name = WalkEvent.from_json(rest).walk if rest else walk
+        return name in self._walks and self._walks[name].latest > (attempt if name == walk else 0)
+
+    def _continue(self, walk: str, record: dict[str, Any]) -> None:
+        """Send what a walk left when it failed or was cancelled; where it could not say that, begin it again."""
+        if record["status"] == "failed":
+            failed = reading.listed(record["ran"])[-1][0]
+            self._store.delete([self.work.name(names.result(failed))])
+        rest = WalkEvent.from_json(record["rest"]) if record.get("rest") else None
+        seen = self._walks.setdefault(walk if rest is None else rest.walk, WalkSeen())
+        seen.attempts_most = seen.latest + ATTEMPTS_MOST
+        if rest is None:
+            self._begin_again(walk, "it is retried")
+            return
+        seen.event = rest
+        self._send(rest, seen.latest + 1)
+
+    def _take_failure(self, walk: str, attempt: int, record: dict[str, Any]) -> None:
         work, ran = self.work, reading.listed(record["ran"])
-        self._walks[walk].attempts[attempt].is_recorded = True
-        self.account.record(walk, attempt, record)
         status, detail = record["status"], record["detail"]
         if status == "failed":
             self.failed_node = ran[-1][0]
@@ -289,7 +294,7 @@ class WalksRun:
             )
             error.add_note(detail)
             raise error
-        if status == "cancelled" and not self._wants_cancel:
+        if status == "cancelled" and self._wish != "cancel":
             raise JobCancelledError(f"graph {work.job_id} was stopped by an object in its bucket")
 
     def _refused(self, walk: str, attempt: int, kind: str, detail: str) -> None:
@@ -344,7 +349,7 @@ class WalksRun:
 
     def _begin_again(self, walk: str, reason: str) -> None:
         seen = self._walks[walk]
-        if seen.latest >= _ATTEMPTS:
+        if seen.latest >= seen.attempts_most:
             raise EnvironmentDiedError(
                 f"a walk of graph {self.work.job_id} ended {seen.latest} times before it was done: {reason}",
                 hint="Look at its log: lambdamagic logs; a task may need more memory",
@@ -353,7 +358,7 @@ class WalksRun:
         now, died = self._clock.monotonic(), seen.attempts[seen.latest]
         if not died.is_recorded:
             self.account.died(max(0.0, died.seen_at - died.since))  # from its first sign to its last
-        seen.attempts[number] = _Attempt(now, now)
+        seen.attempts[number] = AttemptSeen(now, now)
         self.account.begun_again(walk, number - 1, event.groups[0], reason)
         self._send(event, number)
 
@@ -378,7 +383,7 @@ class WalksRun:
 
     def _send(self, event: WalkEvent, attempt: int) -> None:
         now = self._clock.monotonic()
-        self._walks[event.walk].attempts.setdefault(attempt, _Attempt(now, now))
+        self._walks[event.walk].attempts.setdefault(attempt, AttemptSeen(now, now))
         self.account.sent(event.walk, attempt, event.groups[0])
         self._sender.send(event, attempt)
 

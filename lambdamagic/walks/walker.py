@@ -93,6 +93,7 @@ class Walker:
     Attributes:
         ran: The nodes that ran, in order.
         spawned: The names of the walks that were invoked.
+        rest: What is left to do after a failure, so that a retry continues there; None without a failure.
     """
 
     def __init__(
@@ -123,6 +124,8 @@ class Walker:
         self._edges: dict[int, str] = {}
         self._stored = set(event.stored)
         self._inline: Mapping[int, Any] | None = None
+        self._running: int | None = None
+        self.rest: WalkEvent | None = None
         self.ran: list[Ran] = []
         self.spawned: list[str] = []
         for name in event.edges:
@@ -140,6 +143,8 @@ class Walker:
                 return True
             node = self._todo.pop()
             if not self._run(node):
+                self._todo.append(node)
+                self.rest = self._all_left()
                 return False
             self._share(self._settle(node))
             if not self._todo:
@@ -151,7 +156,9 @@ class Walker:
     def _run(self, node: int) -> bool:
         values = self._gather(node)
         began = self._clock()
+        self._running = node
         value = self._runner.run(node, values)
+        self._running = None
         failure = value if isinstance(value, NodeFailure) else None
         self.ran.append(Ran(node, self._clock() - began, failure))
         if failure is not None:
@@ -337,13 +344,23 @@ class Walker:
 
     def _stop(self) -> None:
         """Leave all that is to be done to a walk with time: this invocation's is running out."""
+        event = self._all_left()
+        self._spawner.spawn([event])
+        self.spawned.append(event.walk)
+
+    def interrupted(self) -> None:
+        """Find out what is left after a node's code was interrupted; what was interrupted elsewhere begins again."""
+        if self._running is not None:
+            self._todo.append(self._running)
+            self.rest = self._all_left()
+
+    def _all_left(self) -> WalkEvent:
+        """Return what a walk begins with that does all that this one has not done."""
         left, self._todo = self._todo[::-1], []
         self._gone.update(left)
         self._look_again()
         left += self._settle()
-        event = self._event_for([left], self._allowance.whole())
-        self._spawner.spawn([event])
-        self.spawned.append(event.walk)
+        return self._event_for([left], self._allowance.whole())
 
 
 class _Mine:

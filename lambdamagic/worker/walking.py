@@ -212,6 +212,9 @@ class _Walk:
                 record["status"] = "done" if walker.walk() else "failed"
         except Interrupted as interrupted:
             record |= {"status": interrupted.reason, "detail": run.stacks}
+            watchdog.stop(run)
+            if interrupted.reason == "cancelled":
+                walker.interrupted()
         finally:
             watchdog.stop(run)
             record["ran"] = [
@@ -219,6 +222,7 @@ class _Walk:
             ]
             record["outputs"] = surroundings.outputs.finished()
             record["spawned"] = walker.spawned
+            record["rest"] = walker.rest.to_json() if walker.rest is not None else None
 
     def _graph(self, cache: BlobCache) -> tuple[LoadedProgram, Structure, dict[int, Any], dict[int, Any]]:
         """Return what all walks of a graph have alike; those that come to this environment find it read already."""

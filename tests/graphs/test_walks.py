@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,22 @@ def nothing(values):
 def slow(values):
     import time
     time.sleep(30)
+
+def noted(path, number):
+    def run(values):
+        import io
+        with io.open(path, "a") as file:
+            file.write(f"{number} ")
+        return number
+    return run
+
+def fails_until(path):
+    def run(values):
+        import os
+        if not os.path.exists(path):
+            raise LookupError("no gate")
+        return 11
+    return run
 
 def times(values):
     return {key: value * 2 for key, value in values.items()}
@@ -127,6 +144,32 @@ def test_a_cancelled_graph_can_go_on(launcher: Launcher, code: dict[str, Any]) -
     with pytest.raises(CancelledError):
         job.result(timeout=20)
     assert (job.state, job.missing) == ("cancelled", [1])
+
+
+def test_a_graph_that_failed_is_retried_where_it_failed(
+    launcher: Launcher, code: dict[str, Any], tmp_path: Path
+) -> None:
+    """What ran does not run again, neither along the path of the task that failed nor elsewhere."""
+    notes, gate = str(tmp_path / "notes"), tmp_path / "gate"
+    nodes = [Node(number, [], code["noted"](notes, number)) for number in range(6)]
+    nodes += [Node(number, [number - 6, number - 5], code["noted"](notes, number)) for number in range(6, 11)]
+    nodes.append(Node(11, [6, 7], code["fails_until"](str(gate))))
+    nodes.append(Node(12, [8, 9, 10, 11], code["noted"](notes, 12)))
+    job = start_walks(launcher, Graph.of(nodes, [12]), 12, label="retried")
+    with pytest.raises(LookupError):
+        job.result(timeout=60)
+    with pytest.raises(LookupError):
+        lambdamagic.attach(job.job_id, target="local").result(timeout=60)
+    job.retry()
+    with pytest.raises(LookupError):
+        job.result(timeout=60)
+    gate.touch()
+    job.retry()
+    assert job.result(timeout=60) == 12
+    assert lambdamagic.attach(job.job_id, target="local").result(timeout=60) == 12
+    assert sorted(map(int, Path(notes).read_text().split())) == [*range(11), 12]
+    with pytest.raises(RuntimeError, match="nothing to retry"):
+        job.retry()
 
 
 def test_requests_to_s3_are_in_the_budget(code: dict[str, Any]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from dask import delayed
 
 import lambdamagic
 from lambdamagic.api import process
@@ -50,6 +52,28 @@ def test_a_graph_in_walks_is_shown_while_it_runs(capfd: pytest.CaptureFixture[st
     sent = {event.attempt_id: event.at for event in heard if isinstance(event, InvocationStarted)}
     ended = [event for event in heard if isinstance(event, InvocationFinished)]
     assert ended and all(sent[event.attempt_id] <= event.at for event in ended)
+
+
+def test_a_graph_in_walks_that_failed_continues_when_it_is_computed_again(walks: DaskScheduler, tmp_path: Path) -> None:
+    """As one that is scheduled from here does: what was computed is not computed again."""
+    notes, gate = tmp_path / "notes", tmp_path / "gate"
+
+    def noted(number: int) -> int:
+        with notes.open("a") as file:
+            file.write(f"{number} ")
+        return number
+
+    def last(numbers: list[int]) -> int:
+        if not gate.exists():
+            raise LookupError("no gate")
+        return sum(numbers)
+
+    made = delayed(last)([delayed(noted)(number) for number in range(5)])
+    with pytest.raises(LookupError, match="no gate"):
+        made.compute(scheduler=walks)
+    gate.touch()
+    assert made.compute(scheduler=walks) == 10
+    assert sorted(notes.read_text().split()) == ["0", "1", "2", "3", "4"]
 
 
 def test_what_a_graph_takes(walks: DaskScheduler) -> None:

@@ -1,0 +1,37 @@
+"""What the client of a graph has seen of its walks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lambdamagic.walks.walk_event import WalkEvent
+
+#: How often a walk is begun at most: an environment may die, and the next one too.
+ATTEMPTS_MOST = 4
+
+
+@dataclass
+class AttemptSeen:
+    """One attempt of a walk, as far as it is seen."""
+
+    sent_at: float
+    since: float
+    signs: dict[str, tuple[int, float]] = field(default_factory=dict)
+    seen_at: float = 0.0
+    is_recorded: bool = False
+    allowed_s: float = 0.0
+
+
+@dataclass
+class WalkSeen:
+    """One walk, as far as it is seen; `event` is None until it was read."""
+
+    event: WalkEvent | None = None
+    was_left: bool = False
+    attempts_most: int = ATTEMPTS_MOST
+    attempts: dict[int, AttemptSeen] = field(default_factory=dict)
+
+    @property
+    def latest(self) -> int:
+        """The number of its latest attempt; 0 before the first."""
+        return max(self.attempts, default=0)
