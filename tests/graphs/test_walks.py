@@ -149,7 +149,7 @@ def test_a_cancelled_graph_can_go_on(launcher: Launcher, code: dict[str, Any]) -
 def test_a_graph_that_failed_is_retried_where_it_failed(
     launcher: Launcher, code: dict[str, Any], tmp_path: Path
 ) -> None:
-    """What ran does not run again, neither along the path of the task that failed nor elsewhere."""
+    """No task that ran runs again, neither along the path of the task that failed nor elsewhere."""
     notes, gate = str(tmp_path / "notes"), tmp_path / "gate"
     nodes = [Node(number, [], code["noted"](notes, number)) for number in range(6)]
     nodes += [Node(number, [number - 6, number - 5], code["noted"](notes, number)) for number in range(6, 11)]

@@ -21,6 +21,9 @@ def test_the_notebook_shows_what_it_says(tmp_path: Path, monkeypatch: pytest.Mon
         resources={"metadata": {"path": str(tmp_path)}},
     )
     client.execute()
+    kept = nbformat.read(NOTEBOOK.with_name("dask.ipynb"), as_version=4)
+    for cell, stored in zip(notebook.cells, kept.cells, strict=True):
+        assert cell.get("outputs") == stored.get("outputs"), f"cell {cell.id}: save the notebook with today's outputs"
     cells = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
 
     def shown(name: str) -> str:
