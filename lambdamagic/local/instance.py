@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lambdamagic.local.control import control_plane, notifications, object_files
+from lambdamagic.local.control import control_plane, moto_patches, notifications, object_files
 from lambdamagic.local.control.control_plane import ACCOUNT_PATH, account_settings
 from lambdamagic.local.control.log_streams import LogBuffer
 from lambdamagic.local.control.moto_app import LIKELY_SERVICES, MotoApp
@@ -303,9 +303,7 @@ def _install_s3(folder: Path, invoke: notifications.Invoke) -> None:
 
 def _install_tokens() -> None:
     """Let session tokens be as long as AWS's: they are in each presigned URL, and events must have room for them."""
-    from moto.sts import models
-
-    models.random_session_token = lambda: "IQoJb3JpZ2luX2Vj" + secrets.token_urlsafe(1000)
+    moto_patches.put("moto.sts.models:random_session_token", lambda: "IQoJb3JpZ2luX2Vj" + secrets.token_urlsafe(1000))
 
 
 def _install_stacks(observed: Observed) -> None:

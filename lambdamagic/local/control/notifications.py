@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdamagic.local.control.moto_patches import put
 from lambdamagic.local.server.http_server import HttpRequest
 
 Invoke = Callable[[str, bytes], None]
@@ -34,19 +35,17 @@ def during(request: HttpRequest) -> Iterator[None]:
 
 def install_for_others(invoke: Invoke) -> None:
     """Make moto hand what SQS, SNS, EventBridge or the old InvokeAsync would invoke to `invoke(arn, payload)`."""
-    from moto.awslambda.models import LambdaFunction
 
     def deliver(function: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
         del request_headers, response_headers  # all of these are asynchronous
         invoke(function.function_arn, body if isinstance(body, bytes) else str(body).encode())
         return b"{}"
 
-    LambdaFunction.invoke = deliver
+    put("moto.awslambda.models:LambdaFunction.invoke", deliver)
 
 
 def install_for_s3(invoke: Invoke) -> None:
     """Make moto hand its S3 events to `invoke(function_arn, payload)`; called in moto's threads."""
-    from moto.s3 import notifications
 
     def deliver(account_id: str, event_body: dict[str, Any], fn_arn: str, region_name: str) -> None:
         del account_id, region_name  # both are in the ARN
@@ -55,7 +54,7 @@ def install_for_s3(invoke: Invoke) -> None:
             return  # moto completes an upload or copies by a separate put; the event of that kind follows
         invoke(fn_arn, json.dumps(complete_event(event_body)).encode())
 
-    notifications._invoke_awslambda = deliver
+    put("moto.s3.notifications:_invoke_awslambda", deliver)
 
 
 def complete_event(event: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
+from lambdamagic.local.control.moto_patches import put
+
 _IN_MEMORY_BYTES = 16 << 10  # signs of life, answers, indexes: a file each would cost more than the memory
 
 
@@ -74,12 +76,10 @@ def install(folder: Path) -> None:
 
     The folder exists already: this runs in a thread that may outlast the instance, and must not bring it back.
     """
-    from moto.s3 import models
-
     numbers = itertools.count()
 
     def make(max_size: int = 0) -> ObjectFile:
         del max_size  # moto's own bound for what stays in memory
         return ObjectFile(folder / str(next(numbers)))
 
-    models.tempfile = SimpleNamespace(SpooledTemporaryFile=make)
+    put("moto.s3.models:tempfile", SimpleNamespace(SpooledTemporaryFile=make))

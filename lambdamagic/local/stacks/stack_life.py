@@ -18,6 +18,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, cast
 
+from lambdamagic.local.control.moto_patches import put
 from lambdamagic.local.stacks.stack_order import in_order, references
 from lambdamagic.local.stacks.stack_steps import LOCK, Refuse, change, make, take_away
 
@@ -34,15 +35,12 @@ def install(refuse: Refuse) -> None:
     # jsonschema, which moto imports for an API that no stack here has, would build a grammar for IRIs: half of the time
     # that the first stack waits for. It does without where that module is missing.
     sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
-    from moto.cloudformation import models
-    from moto.cloudformation.responses import CloudFormationResponse
     from moto.core.responses import ActionResult
 
     from lambdamagic.local.stacks import stack_resources
 
     stack_resources.complete_moto()
-    stack, backend = models.Stack, models.CloudFormationBackend
-    parsed_outputs, made_by_moto = stack.outputs.fget, backend.create_stack
+    stack, stacks = "moto.cloudformation.models:Stack", "moto.cloudformation.models:CloudFormationBackend"
 
     def create_stack(self: Any, *args: Any, **kwargs: Any) -> Any:
         with LOCK:  # moto looks whether the name is taken, reads the template, and only then keeps the stack
@@ -78,12 +76,14 @@ def install(refuse: Refuse) -> None:
         _in_background(found, lambda: _roll_back(found, unfinished, refuse))
         return ActionResult({})
 
-    CloudFormationResponse.continue_update_rollback = continue_update_rollback
+    put("moto.cloudformation.responses:CloudFormationResponse.continue_update_rollback", continue_update_rollback)
     # While resources are being made, looking at a stack must not make them: moto's map does.
-    stack.outputs = property(lambda self: parsed_outputs(self) if self.status in _WHOLE else None)
-    stack.stack_resources = property(lambda self: [made for _, made in _made(self)])
-    stack.create_resources, stack.update = create_resources, update
-    backend.create_stack, backend.delete_stack = create_stack, delete_stack
+    parsed = put(f"{stack}.outputs", property(lambda self: parsed.fget(self) if self.status in _WHOLE else None))
+    put(f"{stack}.stack_resources", property(lambda self: [made for _, made in _made(self)]))
+    put(f"{stack}.create_resources", create_resources)
+    put(f"{stack}.update", update)
+    made_by_moto = put(f"{stacks}.create_stack", create_stack)
+    put(f"{stacks}.delete_stack", delete_stack)
 
 
 def _in_background(stack: Any, work: Callable[[], None]) -> None:

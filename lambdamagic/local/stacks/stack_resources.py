@@ -7,13 +7,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from moto.awslambda.models import EventInvokeConfig, LambdaFunction, LayerVersion
+from moto.awslambda.models import EventInvokeConfig, LambdaFunction
 from moto.awslambda.utils import get_backend
 from moto.core.common_models import CloudFormationModel
 from moto.iam.aws_managed_policies import aws_managed_policies_data
-from moto.iam.models import AWSManagedPolicy, Role, iam_backends
-from moto.logs.models import LogGroup, logs_backends
-from moto.s3.models import FakeBucket, s3_backends
+from moto.iam.models import AWSManagedPolicy, iam_backends
+from moto.s3.models import s3_backends
+
+from lambdamagic.local.control.moto_patches import put
 
 _UPDATED_BY_CODE = ("ImageUri", "S3Bucket", "S3Key", "ZipFile")
 
@@ -107,22 +108,36 @@ class BucketPolicy(_Setting, CloudFormationModel):  # type: ignore[misc]  # as a
 
 def complete_moto() -> None:
     """Make moto's functions, buckets and log groups as whole as the data plane and a client need them."""
-    LambdaFunction.create_from_cloudformation_json = classmethod(_create_function)
-    LambdaFunction.update_from_cloudformation_json = classmethod(_update_function)
-    LogGroup.create_from_cloudformation_json = classmethod(_create_log_group)
-    LogGroup.update_from_cloudformation_json = classmethod(_update_log_group)
-    FakeBucket.delete_from_cloudformation_json = classmethod(_delete_bucket)
-    LayerVersion.create_from_cloudformation_json = classmethod(_create_layer)
-    LayerVersion.update_from_cloudformation_json = classmethod(_update_layer)
-    LayerVersion.physical_resource_id = property(lambda self: self.arn)
-    LayerVersion.delete = _delete_layer
-    make_role = Role.create_from_cloudformation_json
+    models = {"function": "moto.awslambda.models:LambdaFunction", "layer": "moto.awslambda.models:LayerVersion"}
+    models |= {
+        "group": "moto.logs.models:LogGroup",
+        "bucket": "moto.s3.models:FakeBucket",
+        "role": "moto.iam.models:Role",
+    }
+
+    def make(kind: str, how: Any) -> Any:
+        return put(f"{models[kind]}.create_from_cloudformation_json", classmethod(how))
+
+    def change(kind: str, how: Any) -> Any:
+        return put(f"{models[kind]}.update_from_cloudformation_json", classmethod(how))
+
+    def take_away(kind: str, how: Any) -> Any:
+        return put(f"{models[kind]}.delete_from_cloudformation_json", classmethod(how))
+
+    make("function", _create_function)
+    change("function", _update_function)
+    change("group", _update_log_group)
+    take_away("bucket", _delete_bucket)
+    make("layer", _create_layer)
+    change("layer", _update_layer)
+    put(f"{models['layer']}.physical_resource_id", property(lambda self: self.arn))
+    put(f"{models['layer']}.delete", _delete_layer)
 
     def create_role(cls: Any, /, name: str, body: Any, account_id: str, region: str, **kwargs: Any) -> Any:
         for policy in body.get("Properties", {}).get("Policies", []):
             if not isinstance(policy["PolicyDocument"], str):  # moto would keep Python's form of it
                 policy["PolicyDocument"] = json.dumps(policy["PolicyDocument"])
-        role = make_role(name, body, account_id, region, **kwargs)
+        role = made_role(name, body, account_id, region, **kwargs)
         _attach(role, body, account_id)
         return role
 
@@ -134,28 +149,25 @@ def complete_moto() -> None:
         role.description = properties.get("Description", "")
         return role
 
-    delete = Role.delete_from_cloudformation_json
-
     def delete_role(cls: Any, /, name: str, body: Any, account_id: str, region: str) -> None:
         role = iam_backends[account_id]["aws"].get_role(name)
         for policy in list(role.managed_policies.values()):
             policy.detach_from(role)
-        delete(name, body, account_id, region)
+        deleted(name, body, account_id, region)
 
-    Role.delete_from_cloudformation_json = classmethod(delete_role)
-    Role.create_from_cloudformation_json = classmethod(create_role)
-    Role.update_from_cloudformation_json = classmethod(update_role)
-    make, change = FakeBucket.create_from_cloudformation_json, FakeBucket.update_from_cloudformation_json
+    deleted = take_away("role", delete_role)
+    made_role = make("role", create_role)
+    change("role", update_role)
 
     def create_bucket(cls: Any, /, name: str, body: Any, account_id: str, region: str, **kwargs: Any) -> Any:
-        return _with_settings(make(name, body, account_id, region, **kwargs), body, account_id)
+        return _with_settings(made_bucket(name, body, account_id, region, **kwargs), body, account_id)
 
     def update_bucket(cls: Any, /, **of: Any) -> Any:
         of["cloudformation_json"]["Properties"].setdefault("BucketName", of["original_resource"].name)
-        return _with_settings(change(**of), of["cloudformation_json"], of["account_id"])
+        return _with_settings(changed_bucket(**of), of["cloudformation_json"], of["account_id"])
 
-    FakeBucket.create_from_cloudformation_json = classmethod(create_bucket)
-    FakeBucket.update_from_cloudformation_json = classmethod(update_bucket)
+    made_bucket = make("bucket", create_bucket)
+    changed_bucket = change("bucket", update_bucket)
 
 
 def _attach(role: Any, body: Any, account_id: str) -> None:
@@ -246,12 +258,6 @@ def _update_layer(
 
 def _delete_layer(self: Any, account_id: str, region: str) -> None:
     get_backend(account_id, region).delete_layer_version(self.name, str(self.version))
-
-
-def _create_log_group(cls: Any, /, name: str, body: Any, account_id: str, region: str, **kwargs: Any) -> Any:
-    properties = dict(body.get("Properties") or {})
-    tags = {tag["Key"]: tag["Value"] for tag in properties.pop("Tags", [])}
-    return logs_backends[account_id][region].create_log_group(name, tags, **properties)
 
 
 def _update_log_group(cls: Any, /, original_resource: Any, cloudformation_json: Any, **_: Any) -> Any:
