@@ -1,10 +1,11 @@
-"""A seeded fault campaign: throttles, server errors, answers that are lost in every way, dead environments, 503 of S3.
+"""A seeded fault campaign: throttles, 5xx, answers lost in every way, dead environments, S3's 503 and 307, freezes.
 
 Used by `benchmarks/faults.py`, which prints it, and by a test, which holds its promises.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -101,6 +102,8 @@ def rules(seed: int, mode: str, *, has_holes: bool) -> list[FaultRule]:
         FaultRule("cut_head", count=None, fraction=0.02, seed=seed + 7),
         FaultRule("cut_body", count=None, fraction=0.02, seed=seed + 8),
         FaultRule("s3_error", count=None, fraction=0.05, seed=seed + 5, status=503),
+        FaultRule("s3_error", count=None, fraction=0.03, seed=seed + 14, status=307, code="TemporaryRedirect"),
+        FaultRule("frozen", count=None, delay_s=5.0),  # a shorter freeze leaves connections alive
         FaultRule("s3_drop", count=None, fraction=0.02, seed=seed + 10),
         FaultRule("s3_cut_head", count=None, fraction=0.03, seed=seed + 11),
         FaultRule("s3_cut_body", count=None, fraction=0.03, seed=seed + 12),
@@ -118,6 +121,7 @@ def run(
     inline_limit_bytes: int = 4_000_000,
     mode: str = "sync",
     has_holes: bool = False,
+    rest_s: float = 0.0,
 ) -> Campaign:
     """Run `tasks` tasks on the embedded Lambda of this process, with faults if a seed is given.
 
@@ -129,12 +133,18 @@ def run(
         inline_limit_bytes: A small one makes items and results go through S3.
         mode: How invocations are made.
         has_holes: See `rules`.
+        rest_s: Let environments that have used their connections be frozen for so long before, in which these die.
     """
     campaign = Campaign()
     # A short timeout: how long a dead environment without a waiting client goes unnoticed follows from it.
     options = {"memory_mb": 256, "timeout_s": 15, "inline_limit_bytes": inline_limit_bytes, "mode": mode}
     with warm_executor(**options) as (executor, target):
         faults = Faults(target.server.connection)
+        if rest_s:
+            (folder / "before").mkdir()
+            list(executor.map(work, range(32), [str(folder / "before")] * 32, chunksize=1))
+            shutil.rmtree(folder / "before")
+            time.sleep(rest_s)
         executor.add_listener(campaign.listen)
         if seed is not None:
             faults.add(*rules(seed, mode, has_holes=has_holes))

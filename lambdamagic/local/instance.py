@@ -26,10 +26,12 @@ from lambdamagic.local.environments.function_registry import FunctionRegistry
 from lambdamagic.local.environments.function_versions import FunctionCatalog
 from lambdamagic.local.environments.interpreters import Interpreters
 from lambdamagic.local.environments.invoke_api import INVOKE_PATH, InvokeApi, new_request_id
+from lambdamagic.local.environments.peers import is_process
 from lambdamagic.local.environments.processes import Processes
 from lambdamagic.local.server import auth_errors
 from lambdamagic.local.server.auth import Authenticator, Credential, Signer, check_body
 from lambdamagic.local.server.chunked import decode_chunked
+from lambdamagic.local.server.connection_bounds import ConnectionBounds
 from lambdamagic.local.server.error_bodies import AwsError, render
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
 from lambdamagic.local.server.observing import Observed, Observer
@@ -46,7 +48,10 @@ _LARGE_BODY_BYTES = 1 << 18
 class Server:
     """One instance. Lives in the event loop."""
 
-    def __init__(self, options: ServerOptions, folder: Path, processes: Processes, port: int) -> None:
+    def __init__(
+        self, options: ServerOptions, folder: Path, processes: Processes, port: int, *, bounds: ConnectionBounds
+    ) -> None:
+        self._bounds = bounds
         self._options = options
         self._port = port
         self._hosts = {f"{HOST}:{port}", f"localhost:{port}"}
@@ -78,6 +83,7 @@ class Server:
             concurrency=options.concurrency,
             idle_expiry_s=options.idle_expiry_s,
             init_timeout_s=options.init_timeout_s,
+            silence=self._silence,
         )
         self._registry = FunctionRegistry(
             catalog,
@@ -211,6 +217,12 @@ class Server:
         if rest == str(self._port) and bucket:
             return
         raise AwsError(421, "InvalidHost", "This host name does not belong to the embedded Lambda.")
+
+    def _silence(self, pid: int) -> None:
+        """Let the connections of an environment be dead without a word, as those are that were frozen for long."""
+        for connection in self._bounds.connections():
+            if connection.transport is not None and is_process(connection.transport, pid):
+                connection.fall_silent()
 
     def _check_region(self, signer: Signer) -> None:
         if signer.region != self._options.region:

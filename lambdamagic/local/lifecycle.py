@@ -70,8 +70,8 @@ async def serve(options: ServerOptions, *, owner_fd: int | None, announce: Annou
     processes = await Processes.start(folder, lock, on_lost=ended.set)
     port: int = listener.getsockname()[1]
     raise_descriptor_limit()
-    server = Server(options, folder, processes, port)
     bounds = ConnectionBounds(loop.time)
+    server = Server(options, folder, processes, port, bounds=bounds)
     sweeping = loop.create_task(bounds.keep_sweeping())
     http_server = await loop.create_server(
         lambda: HttpConnection(server.handle, admits_body=server.admits_body, bounds=bounds), sock=listener

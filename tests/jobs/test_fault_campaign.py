@@ -76,3 +76,21 @@ def test_an_event_that_comes_again_when_it_is_done_runs_once(mode: Literal["even
     finally:
         process.close()
     assert (tmp_path / "ran").read_text() == "x"
+
+
+def test_connections_that_died_in_a_freeze_are_not_used() -> None:
+    """They do not say so: a request on one would wait until the function's own timeout."""
+    program: dict[str, Any] = {"__name__": "__main__"}
+    each_rest_is_long = "def rest():\n    import lambdamagic.worker.handler as handler\n    handler._FROZEN_S = -1.0"
+    exec(each_rest_is_long, program)
+    with LambdaExecutor(1, target="local", memory_mb=256, timeout_s=15, inline_limit_bytes=1_000) as executor:
+        executor.submit(program["rest"]).result()
+        target = executor._launcher.target()
+        assert isinstance(target, LocalTarget)
+        faults = Faults(target.server.connection)
+        faults.silence_frozen()
+        try:
+            for _ in range(3):
+                assert executor.submit(bytes, 50_000).result() == bytes(50_000)  # the function puts it into the bucket
+        finally:
+            faults.clear()

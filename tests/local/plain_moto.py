@@ -1,6 +1,6 @@
-"""How moto behaves by itself: a program that prints for each entry of `moto_patches` whether it still is so.
+"""How moto behaves by itself: a program that prints whether each entry of `moto_patches` is still true.
 
-A process of its own, since what the embedded Lambda puts into moto stays for as long as a process lives.
+A separate process, since what the embedded Lambda puts into moto stays for as long as a process lives.
 """
 
 from __future__ import annotations

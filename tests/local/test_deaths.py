@@ -105,19 +105,21 @@ def test_the_memory_of_child_processes_counts(account):
     assert account.invoke(name)["Payload"]["errorMessage"].endswith("signal: killed")
 
 
-def test_the_memory_of_a_daemon_counts(account):
-    """A process that left its parent is part of the sandbox still."""
+@pytest.mark.parametrize("variables", [None, {}], ids=["marked", "wiped"])
+def test_the_memory_of_a_daemon_counts(account, variables):
+    """A process that left its parent is part of the sandbox still, also one that wiped its environment variables."""
     name = account.deploy(
         """
         import subprocess, sys, time
         def handler(event, context):
             code = "x = b'x' * 400_000_000; import time; time.sleep(60)"
-            subprocess.run(["setsid", "--fork", sys.executable, "-c", code], check=True)
+            command = ["/usr/bin/setsid", "--fork", sys.executable, "-c", code]
+            subprocess.run(command, check=True, env=event)
             time.sleep(15)
         """,
         MemorySize=192,
     )
-    assert account.invoke(name)["Payload"]["errorMessage"].endswith("signal: killed")
+    assert account.invoke(name, variables)["Payload"]["errorMessage"].endswith("signal: killed")
 
 
 @pytest.mark.parametrize(

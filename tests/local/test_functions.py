@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import socket
 import stat
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
 
 from lambdamagic.pythons import python_here
-from tests.local.conftest import ECHO, package
+from tests.local.conftest import ECHO, REPORT, package
 
 
 def test_a_new_function_is_pending_and_then_active(account):
@@ -74,6 +76,28 @@ def test_versions_and_aliases_are_qualifiers(account):
     assert (response["Payload"], response["ExecutedVersion"]) == (version, version)
     assert account.invoke(name, Qualifier="$LATEST")["Payload"] == "changed"
     assert account.invoke(f"{name}:live")["Payload"] == version
+
+
+def test_what_runs_outlives_the_alias_that_it_came_by(account, mailbox):
+    """The alias was the only name that the function was known by here."""
+    code = f"""{REPORT}
+def handler(event, context):
+    report(event, "runs")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        report(event, listener.getsockname()[1])
+        listener.accept()[0].close()
+    return "done"
+"""
+    name = account.deploy(code)
+    version = account.functions.publish_version(FunctionName=name)["Version"]
+    account.functions.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(account.invoke, f"{name}:live", mailbox.port)
+        assert mailbox.receive() == "runs"
+        port = mailbox.receive()
+        account.functions.delete_alias(FunctionName=name, Name="live")
+        socket.create_connection(("127.0.0.1", port)).close()
+        assert answer.result(60)["Payload"] == "done"
 
 
 @pytest.mark.parametrize(

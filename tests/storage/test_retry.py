@@ -53,7 +53,7 @@ def test_what_was_paid_for_is_stored_as_long_as_there_is_time(left_s: float, dea
 @pytest.mark.parametrize("status", [*range(400, 418), 429, *range(500, 508)])
 def test_statuses_that_may_pass(status: int) -> None:
     """Those that the S3 API reference says are to be retried, and those of stores and proxies like it."""
-    assert is_transient(status, "") is (status in (408, 429, 500, 502, 503, 504))
+    assert is_transient(status, "") is (status in (307, 408, 429, 500, 502, 503, 504))
 
 
 @pytest.mark.parametrize(

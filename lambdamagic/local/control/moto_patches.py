@@ -67,7 +67,7 @@ _TARGETS = {patch.target for patch in PATCHES}
 
 
 def put(target: str, value: Any) -> Any:
-    """Put a value into moto, and return what was there; None where nothing was.
+    """Put a value into moto, and return the one before; None where there was none.
 
     Raises:
         KeyError: The list does not have the target.

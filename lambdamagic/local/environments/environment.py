@@ -100,6 +100,7 @@ class Environment:
         logs: LogBuffer,
         init_timeout_s: float,
         on_end: Callable[[Environment], None],
+        on_thaw: Callable[[Environment, float], None] = lambda environment, frozen_s: None,
     ) -> None:
         self.function = function
         self.identity = f"{next(_ids)}-{secrets.token_hex(4)}"
@@ -112,7 +113,7 @@ class Environment:
         self._processes = processes
         self._logs = logs
         self._init_timeout_s = init_timeout_s
-        self._on_end = on_end
+        self._on_end, self._on_thaw = on_end, on_thaw
         self._api = RuntimeApi(self, self._is_runtime)
         self._stream = LogStream.create(function.name, function.version, time.time())
         self._init = _Init(0.0, asyncio.get_running_loop().create_future())
@@ -121,7 +122,7 @@ class Environment:
         self._output: OutputPipe | None = None
         self._exit: ProcessExit | None = None
         self._kill_reason = ""
-        self._is_frozen = False
+        self._frozen_at: float | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -267,7 +268,7 @@ class Environment:
             self._drain()
             self._init.ended.set_result(None)
         elif self._blueprint.freezes and self.is_alive and (self._running is None or self._running.delivered):
-            self._is_frozen = True
+            self._frozen_at = time.monotonic()
             self._processes.freeze(self.identity)
         if self._running is not None and not self._running.delivered and self.is_alive:
             self._hand_over()
@@ -305,8 +306,9 @@ class Environment:
         assert running is not None
         assert deliver is not None
         self._deliver = None
-        if self._is_frozen:
-            self._is_frozen = False
+        if self._frozen_at is not None:
+            frozen_s, self._frozen_at = time.monotonic() - self._frozen_at, None
+            self._on_thaw(self, frozen_s)
             self._processes.thaw(self.identity)
         running.log.started_at = time.time()
         running.began = time.perf_counter()

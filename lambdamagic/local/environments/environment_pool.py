@@ -58,6 +58,7 @@ class Pool:
         concurrency: int,
         idle_expiry_s: float,
         init_timeout_s: float,
+        silence: Callable[[int], None] = lambda pid: None,
     ) -> None:
         self._folder = folder
         self._processes = processes
@@ -66,6 +67,7 @@ class Pool:
         self._concurrency = concurrency
         self._idle_expiry_s = idle_expiry_s
         self._init_timeout_s = init_timeout_s
+        self._silence = silence
         self._idle: dict[tuple[str, str], list[Environment]] = defaultdict(list)
         self._alive: dict[str, Environment] = {}
         self._running_by_name: dict[str, int] = defaultdict(int)
@@ -214,6 +216,7 @@ class Pool:
             logs=self._logs,
             init_timeout_s=self._init_timeout_s if init_timeout_s is None else init_timeout_s,
             on_end=self._on_end,
+            on_thaw=self._on_thaw,
         )
         self._alive[environment.identity] = environment
         self._work.set()
@@ -250,13 +253,17 @@ class Pool:
         if idle and environment in idle:
             idle.remove(environment)
 
+    def _on_thaw(self, environment: Environment, frozen_s: float) -> None:
+        if environment.pid is not None and self._observed.observer.thawing(environment.function.name, frozen_s):
+            self._silence(environment.pid)
+
     async def _watch(self) -> None:
         """Sample the memory of busy environments, and end those that have been idle for long."""
         checked_at = 0.0
         while True:
             busy = [e for e in self._alive.values() if e.is_busy and e.pid is not None and e.is_alive]
             if busy:
-                known = {e.pid for e in self._alive.values() if e.pid is not None}
+                known = {e.pid: e.identity for e in self._alive.values() if e.pid is not None}
                 strays = strays_rss_bytes(self._processes.keeper_pid, known)
             for environment in busy:
                 assert environment.pid is not None

@@ -109,11 +109,12 @@ class FunctionRegistry:
         self._functions = current
         self._pool.reserved = await loop.run_in_executor(self._executor, self._catalog.reserved_total)
         fingerprints = {function.fingerprint for function in current.values()}
-        names = {function.name for function in current.values()}
         self._pool.retire(lambda function: function.fingerprint in fingerprints)
         for fingerprint in list(self._blueprints):
             if fingerprint not in fingerprints and self._blueprints[fingerprint].done():
                 del self._blueprints[fingerprint]
+        # Not only those that were looked up: an alias may be gone, and what it began runs on.
+        names = await loop.run_in_executor(self._executor, self._catalog.names)
         self._pool.kill_missing(names)
 
     async def _make(self, function: FunctionVersion) -> Blueprint:

@@ -158,11 +158,15 @@ class FunctionCatalog:
             ephemeral_mb=int(function.ephemeral_storage),
         )
 
-    def has(self, name: str) -> bool:
-        """Return whether there is a function of this name."""
+    def names(self) -> set[str]:
+        """Return the names of all functions."""
         from moto.awslambda.utils import get_backend
 
-        return name in get_backend(self._account_id, self._region)._lambdas._functions
+        return set(get_backend(self._account_id, self._region)._lambdas._functions)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a function of this name."""
+        return name in self.names()
 
     def role_name(self, name: str) -> str:
         """Return the name of the role that a function has now; empty if the function is gone."""

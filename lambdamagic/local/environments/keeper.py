@@ -61,6 +61,8 @@ class Keeper:
         self._surroundings = _load_sibling("surroundings")
         self._pids: dict[str, int] = {}
         self._ids: dict[int, str] = {}
+        self._places: dict[int, str] = {}
+        self._place = mount_namespace(os.getpid())
         self._unread = b""
         if self._prctl is not None:
             self._prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -119,6 +121,7 @@ class Keeper:
         if problem:
             self._send(failed=message["spawn"], reason=problem.decode(errors="replace"))
         else:
+            self._places[pid] = mount_namespace(pid)
             self._send(started=message["spawn"], pid=pid)
 
     def _become(self, message: dict[str, Any], keeper_pid: int) -> None:
@@ -169,14 +172,16 @@ class Keeper:
             self._send(exited=identity, status=status, peak_rss_kb=peak_kb)
 
     def _kill_strays(self, session: int, identity: str) -> None:
-        """Kill what the environment started and left: its group, its session, and what carries its mark."""
+        """Kill what the environment started and left: its group, session and mount namespace, and what has its mark."""
         try:
             os.killpg(session, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass  # nothing is left in the group
         mark = f"{ID_VARIABLE}={identity}".encode()
+        place = self._places.pop(session, "")
         for pid in children_of(os.getpid()):
-            if pid not in self._ids and (_session_of(pid) == session or mark in _environ_of(pid)):
+            is_in_place = place not in ("", self._place) and mount_namespace(pid) == place
+            if pid not in self._ids and (is_in_place or _session_of(pid) == session or mark in _environ_of(pid)):
                 for descendant in [pid, *descendants_of(pid)]:
                     _kill(descendant)
 
@@ -214,6 +219,14 @@ def descendants_of(pid: int) -> list[int]:
         found.append(child)
         found.extend(descendants_of(child))
     return found
+
+
+def mount_namespace(pid: int) -> str:
+    """Return what identifies the mount namespace that a process is in; empty where the system does not say so."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")  # noqa: PTH115 - it is no path
+    except OSError:
+        return ""
 
 
 def _session_of(pid: int) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Mapping
 
-from lambdamagic.local.environments.keeper import ID_VARIABLE
+from lambdamagic.local.environments.keeper import ID_VARIABLE, mount_namespace
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _MB = 1024 * 1024
@@ -29,24 +29,32 @@ def tree_rss_bytes(pid: int) -> int:
     return total
 
 
-def strays_rss_bytes(keeper_pid: int, known: Collection[int]) -> dict[str, int]:
+def strays_rss_bytes(keeper_pid: int, known: Mapping[int, str]) -> dict[str, int]:
     """Return what daemons use that left their environment's process tree, by the environment's identity.
 
-    The keeper adopted them; they still carry their environment's mark, unless they started with their own variables.
+    The keeper adopted them. They carry their environment's mark, or are in its mount namespace if they have wiped that.
+
+    Args:
+        keeper_pid: The keeper.
+        known: Environments by their processes.
     """
     found: dict[str, int] = {}
-    if not _IS_LINUX:
-        return found
-    for pid in _children(keeper_pid):
-        if pid in known:
-            continue
+    strays = [pid for pid in _children(keeper_pid) if pid not in known] if _IS_LINUX else []
+    places: dict[str, str] | None = None
+    for pid in strays:
         try:
             with open(f"/proc/{pid}/environ", "rb") as environ:
                 marks = [part for part in environ.read().split(b"\0") if part.startswith(_MARK)]
         except OSError:
             continue  # it has just ended
-        if marks:
-            identity = marks[0].removeprefix(_MARK).decode()
+        identity = marks[0].removeprefix(_MARK).decode() if marks else ""
+        if not identity:
+            if places is None:
+                own = mount_namespace(keeper_pid)
+                places = {mount_namespace(each): name for each, name in known.items()}
+                places = {place: name for place, name in places.items() if place not in ("", own)}
+            identity = places.get(mount_namespace(pid), "")
+        if identity:
             found[identity] = found.get(identity, 0) + tree_rss_bytes(pid)
     return found
 

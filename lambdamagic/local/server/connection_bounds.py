@@ -26,12 +26,18 @@ class Bounded(Protocol):
 
     Attributes:
         expires_at: When it is cut; None while it is the server's turn, or that of a caller who names a key.
+        transport: What it is; None when it has ended.
     """
 
     expires_at: float | None
+    transport: asyncio.Transport | None
 
     def abort(self) -> None:
         """Close at once."""
+        ...
+
+    def fall_silent(self) -> None:
+        """Be dead without a word."""
         ...
 
 
@@ -62,6 +68,10 @@ class ConnectionBounds:
         self._total += size_bytes - self._held.get(connection, 0)
         self._held[connection] = size_bytes
         return self._total <= self._most_bytes or not size_bytes
+
+    def connections(self) -> list[Bounded]:
+        """Return all connections."""
+        return list(self._held)
 
     def sweep(self) -> None:
         """Cut what has had its time."""

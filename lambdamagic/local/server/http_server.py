@@ -140,6 +140,7 @@ class HttpConnection(asyncio.Protocol):
         self._has_begun = False
         self._head_bytes = 0
         self._is_write_full = False
+        self._is_silent = False
 
     @property
     def is_open(self) -> bool:
@@ -171,8 +172,14 @@ class HttpConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def fall_silent(self) -> None:
+        """Be dead without a word, as a fault: what comes is not read, and nothing is answered."""
+        self._is_silent = True
+
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the `on_` methods."""
+        if self._is_silent:
+            return
         self._has_begun = False
         try:
             self._parser.feed_data(data)
@@ -304,7 +311,7 @@ class HttpConnection(asyncio.Protocol):
     def write(self, request: HttpRequest, response: HttpResponse, loss: Loss | None = None) -> None:
         """Write one answer, or what is left of it, and turn to the next request that waits."""
         transport = self.transport
-        if transport is None or transport.is_closing():
+        if transport is None or transport.is_closing() or self._is_silent:
             return
         body = response.body
         lines = [_STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} \r\n"]

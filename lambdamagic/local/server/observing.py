@@ -66,6 +66,10 @@ class Observer:
         """Say whether a session that was first seen at a moment is taken for expired before its time."""
         return False
 
+    def thawing(self, function: str, frozen_s: float) -> bool:
+        """Say whether the connections of an environment have died while it was frozen."""
+        return False
+
     def stack_step(self, logical_id: str, doing: str) -> str | None:
         """Return why CloudFormation cannot do this to a resource. Called in its threads."""
 

@@ -26,6 +26,7 @@ LOSSES = {"cut_head": "head", "cut_body": "body", "hole": "all"}
 INVOKE_KINDS = ("throttle", "error", "drop_before", "drop_after", "kill", "duplicate", *LOSSES)
 S3_KINDS = ("s3_error", "s3_delay", "s3_drop", *(f"s3_{kind}" for kind in LOSSES))
 SESSION_KINDS = ("session",)
+FREEZE_KINDS = ("frozen",)
 API_KINDS = ("api_error", "api_hold", "stack_delete_error", "stack_error")
 
 
@@ -39,9 +40,10 @@ class FaultRule:
             event is run twice), `cut_head`, `cut_body` and `hole` (it runs, and the answer breaks off within its
             head or body, or never comes while the line stays open), `s3_error` (503 SlowDown unless `status` says
             otherwise), `s3_delay`, `s3_drop`, `s3_cut_head`, `s3_cut_body`, `s3_hole`, `api_error` (any service's
-            operation answers `status` and `code`), `api_hold` (it is carried out, but its answer is held back until
-            the rules are replaced or cleared), `stack_error` (CloudFormation cannot make or change the resource
-            whose logical id is `operation`), `stack_delete_error` (nor delete it).
+            operation answers `status` and `code`), `frozen` (the connections of an environment that was frozen for
+            `delay_s` and is now used again are dead without a word), `api_hold` (it is carried out, but its answer is
+            held back until the rules are replaced or cleared), `stack_error` (CloudFormation cannot make or change
+            the resource whose logical id is `operation`), `stack_delete_error` (nor delete it).
         count: How many requests it hits; None is every one.
         fraction: Hit only this share of the requests, drawn from `seed`.
         seed: Makes the draws repeatable.
@@ -55,7 +57,7 @@ class FaultRule:
         text: The message, for the same.
         status: The HTTP status of `error` and `s3_error`.
         delay_s: For `s3_delay`: how long the answer waits; for `kill`: how long the task may run before; for
-            `duplicate` of an event: how long the second delivery waits.
+            `duplicate` of an event: how long the second delivery waits; for `frozen`: the shortest freeze.
     """
 
     kind: str
@@ -112,7 +114,7 @@ class FaultPlan:
                 rule = FaultRule(**values)
             except TypeError as error:
                 raise AwsError(400, "ValidationException", f"not a fault rule: {error}") from None
-            kinds = (*INVOKE_KINDS, *S3_KINDS, *API_KINDS, *SESSION_KINDS)
+            kinds = (*INVOKE_KINDS, *S3_KINDS, *API_KINDS, *SESSION_KINDS, *FREEZE_KINDS)
             if rule.kind not in kinds:
                 known = ", ".join(kinds)
                 raise AwsError(400, "ValidationException", f"unknown fault {rule.kind!r}; there are {known}")
@@ -180,6 +182,20 @@ class FaultPlan:
                 text = rule.text or ("Rate exceeded" if "hrottl" in code else "scripted")
                 return AwsError(rule.status, code, text)
         return None
+
+    def draw_thaw(self, function_name: str, frozen_s: float) -> bool:
+        """Say whether the connections of an environment died while it was frozen."""
+        for armed in self._armed:
+            rule = armed.rule
+            if (
+                rule.kind == "frozen"
+                and frozen_s >= rule.delay_s
+                and rule.function in (None, function_name)
+                and armed.hits()
+            ):
+                self._forget_spent()
+                return True
+        return False
 
     async def hold_back(self, service: str, operation: str) -> None:
         """Wait, if a rule holds back the answer to this request, until the rules are replaced."""
@@ -276,6 +292,10 @@ class Faults:
     def expire_sessions(self, *, after_s: float = 0.0) -> None:
         """Let the existing sessions of STS expire after a while; those that follow live on."""
         self.add(FaultRule("session", count=None, delay_s=after_s))
+
+    def silence_frozen(self, *, after_s: float = 0.0, count: int | None = None) -> None:
+        """Let the connections of environments that were frozen for that long be dead without a word."""
+        self.add(FaultRule("frozen", delay_s=after_s, count=count))
 
     def refuse_s3(self, *, count: int | None = 1, **more: Any) -> None:
         """Answer S3 requests with 503 SlowDown, or with the `status`, `code` and `text` given."""

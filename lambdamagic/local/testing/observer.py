@@ -63,6 +63,10 @@ class TestObserver(Observer):
         """Count it."""
         self.stats.results[how] += 1
 
+    def thawing(self, function: str, frozen_s: float) -> bool:
+        """Draw a fault."""
+        return self.faults.draw_thaw(function, frozen_s)
+
     def stack_step(self, logical_id: str, doing: str) -> str | None:
         """Draw a fault."""
         return self.faults.draw_stack(logical_id, doing)
