@@ -69,6 +69,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "Reattach to a job whose notebook has gone: wait for its results, and print or save them.",
         ),
         "cancel": _entry("job_commands", "cancel", "Stop the running tasks of a job, wherever its client is."),
+        "clean": _entry(
+            "clean", "clean", "Delete what jobs have left in the bucket: results, reusable values, cached results."
+        ),
         "cost": _entry("job_commands", "cost", "Show the cost of your jobs at list price, by day."),
     },
     "More functions": {

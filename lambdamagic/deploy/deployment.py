@@ -14,6 +14,7 @@ from lambdamagic.deploy.differences import Change, differences
 from lambdamagic.deploy.model import TAG, StackSpec
 from lambdamagic.deploy.stack import OnEvent, Stack, StackState
 from lambdamagic.deploy.template import template, to_text
+from lambdamagic.deploy.unused_packages import remove_unused_packages
 from lambdamagic.errors import AwsBusyError, LambdaMagicError, NotOursError
 
 _ROUNDS = 8
@@ -102,7 +103,7 @@ class Deployment:
         self._spec = spec.with_code(code.layers(), code.environment()) if code is not None else spec
         self._code = code
         self._note = on_note or (lambda line: None)
-        self._stack = Stack(access, spec.name, on_event=on_event, clock=clock)
+        self._stack, self._clock = Stack(access, spec.name, on_event=on_event, clock=clock), clock
 
     def plan(self, *, with_replacements: bool = True) -> Plan:
         """Return what `apply` would do. Nothing is changed.
@@ -181,6 +182,8 @@ class Deployment:
                     raise self._stack.failure("change", state)
             elif "FunctionName" not in state.outputs:
                 continue  # another process is creating it right now
+            if has_changed:
+                self._remove_unused_packages(state.outputs["Bucket"])
             return Deployed(
                 has_changed, is_first, state.outputs["FunctionName"], state.outputs["Bucket"], state.outputs
             )
@@ -235,6 +238,13 @@ class Deployment:
 
     def _parameters(self, bucket: str) -> dict[str, str]:
         return {} if self._code is None else {"CodeBucket": bucket, **self._code.parameters()}
+
+    def _remove_unused_packages(self, bucket: str) -> None:
+        """Delete what earlier deployments left in the stack's own bucket; without the right to it stays."""
+        if self._spec.bucket is None:
+            used = self._parameters(bucket).values()
+            with suppress(LambdaMagicError):
+                remove_unused_packages(self._access, bucket, used={*used}, now=self._clock.time())
 
     def _has_names(self) -> bool:
         """Return whether the names are free; False if another run of this deployment has taken them.

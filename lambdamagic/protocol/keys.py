@@ -14,7 +14,12 @@ _VARIANT_BASE_CHARS = 64 - 20
 
 def blob_key(sha256: str) -> str:
     """Key of a content-addressed object: its name is the proof of its content."""
-    return f"{PREFIX}/blobs/{sha256}"
+    return f"{blobs_prefix()}{sha256}"
+
+
+def blobs_prefix() -> str:
+    """Prefix of all content-addressed objects."""
+    return f"{PREFIX}/blobs/"
 
 
 def job_prefix(job_id: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lambdamagic.api.spending import spending
+from lambdamagic.cli.exits import DECLINED
 from lambdamagic.events import InvocationFinished, JobFinished, TaskFinished
 from lambdamagic.jobs.history import History, JobNote
 from tests.cli.calling import call, run
@@ -135,3 +136,24 @@ def test_cost_command() -> None:
     """A document, and an invalid age reported."""
     assert set(call("cost", "--json").document) == {"days", "jobs", "cost_usd"}
     assert call("cost", "--since", "yesterday").status == 4
+
+
+def test_what_old_jobs_left_is_deleted(deployed: Account) -> None:
+    """Only what is lambdamagic's, only what jobs left, only what is old, and only after asking."""
+    bucket = next(each for each in deployed.inventory()["buckets"] if each.startswith("lambdamagic-"))
+    kept = ["lambdamagic/packages/p", "mine"]
+    left = [f"lambdamagic/{part}/x" for part in ("jobs", "blobs", "cache", "graphs")]
+    for key in (*kept, *left):
+        deployed.ask("s3", "put_object", Bucket=bucket, Key=key, Body=b"x")
+
+    def there() -> set[str]:
+        found = deployed.ask("s3", "list_objects_v2", Bucket=bucket)["Contents"]
+        return {each["Key"] for each in found} & {*kept, *left}
+
+    words = ("clean", "--target", "aws")
+    assert "nothing of jobs is older than 1d" in call(*words, "--older-than", "1d").out
+    declined = call(*words, "--older-than", "0s", answer="n\n")
+    assert declined.status == DECLINED and f"in {bucket}?" in declined.err
+    assert there() == {*kept, *left}
+    assert call(*words, "--older-than", "0s", "--yes", "--json").document["deleted"] >= len(left)
+    assert there() == set(kept)

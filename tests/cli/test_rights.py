@@ -13,8 +13,14 @@ from botocore.exceptions import ClientError
 
 from lambdamagic import LambdaExecutor, remote
 from lambdamagic.api import process
+from lambdamagic.api.launcher import Launcher
+from lambdamagic.api.options import read_options
 from lambdamagic.aws.access import AwsAccess
+from lambdamagic.cli.commands import COMMANDS
+from lambdamagic.deploy.image_registry import ecr_login, ensure_repository, pushed_before, remove_unused
 from lambdamagic.errors import LambdaMagicError
+from lambdamagic.graphs.graph import Graph, Node
+from lambdamagic.graphs.walked import start_walks
 from lambdamagic.local.local_server import LocalServer
 from tests.cli.calling import Done, call
 from tests.deploy.accounts import Account
@@ -95,10 +101,13 @@ def test_who_deploys_and_who_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             monkeypatch.setenv(variable, value)
         before = account.inventory()
         become("deployer", call("policy", "deployer").document)
-        well("deploy", "--trigger", "--repository")
+        well("deploy", "--trigger", "--repository", "--invoker", "--graphs")
         well("deploy", "--memory", "512", "--plan")
         well("deploy", "--memory", "512")
         well("status")
+        well("template", "sam")
+        well("policy", "role")
+        _push_no_image()
         well("create", "lambdamagic-own", str(module))
         module.write_text("X = 2\n")
         well("update", "lambdamagic-own", str(module), "--memory", "256")
@@ -107,9 +116,17 @@ def test_who_deploys_and_who_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         using = well("policy", "user").document
 
         become("user", using)
-        _run_everything()
+        job_id = _run_everything()
         assert "5" in well("logs").out
-        assert well("jobs", "--bucket").status == 0
+        well("jobs", "--bucket")
+        well("attach", job_id)
+        well("cancel", job_id)
+        well("cost")
+        well("clean", "--older-than", "0s", "--yes")
+        assert well("invoke", "--code", "6 * 7").out.strip() == "42"
+        assert "permission" not in call("invoke", "--payload", "{}").err
+        well("warm", "2")
+        well("demo", "--points", "1000")
         doctor = well("doctor", "--json")
         assert not [each for each in doctor.document["checks"] if each["state"] == "failed"]
         rights = next(each for each in doctor.document["checks"] if each["check"] == "rights")
@@ -134,8 +151,28 @@ def test_who_deploys_and_who_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert account.inventory() == before
 
 
-def _run_everything() -> None:
-    """Run what jobs come in: small, staged, mapped, cached, as events, with a line for the log."""
+#: Who uses which command; those that ask AWS for nothing need no right.
+USERS = {"attach", "cancel", "clean", "cost", "demo", "doctor", "invoke", "jobs", "logs", "warm"}
+DEPLOYERS = {"create", "delete", "deploy", "destroy", "image", "list", "policy", "status", "update"}
+NEEDS_NO_RIGHT = {"completion", "config", "local", "template"}
+
+
+def test_each_command_has_its_policy() -> None:
+    """The test above runs each under exactly the printed policy; a new command is added there."""
+    assert set(COMMANDS) == USERS | DEPLOYERS | NEEDS_NO_RIGHT
+
+
+def _push_no_image() -> None:
+    """Do what `image push` asks of AWS; tests/images pushes."""
+    access = AwsAccess()
+    ensure_repository(access, "lambdamagic")
+    assert ecr_login(access).password
+    assert pushed_before(access, "lambdamagic", "none") is None
+    assert remove_unused(access, "lambdamagic") == []
+
+
+def _run_everything() -> str:
+    """Run what jobs come in, in each mode, with a line for the log; return the id of one."""
 
     factorial = remote(cache=True)(math.factorial)
     with LambdaExecutor(max_workers=2) as executor:
@@ -148,6 +185,14 @@ def _run_everything() -> None:
         assert executor.submit(len, bytes(9_000_001)).result() == 9_000_001
     with LambdaExecutor(max_workers=2, mode="trigger") as executor:
         assert list(executor.map(abs, range(4))) == [0, 1, 2, 3]
+    with LambdaExecutor(max_workers=24, mode="event") as executor:  # enough for the invoker
+        job = executor.start_map(abs, range(24), chunksize=1)
+        assert job.result(timeout=120) == list(range(24))
+    program: dict[str, Any] = {"__name__": "__main__"}
+    exec("def three(values):\n    return 3", program)
+    graph = Graph.of([Node("a", [], program["three"]), Node("b", ["a"], dict)], ["b"])
+    assert start_walks(Launcher(read_options({"mode": "event"})), graph, "b", label="graph").result(120) == {"a": 3}
+    return job.job_id
 
 
 def _a_job() -> str:

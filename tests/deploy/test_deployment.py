@@ -15,6 +15,7 @@ from lambdamagic.deploy.destroy import Demolition
 from lambdamagic.deploy.functions import forbid_event_retries
 from lambdamagic.deploy.model import HANDLER, StackSpec
 from lambdamagic.deploy.stack import StackEvent
+from lambdamagic.deploy.unused_packages import remove_unused_packages
 from lambdamagic.errors import AwsBusyError, CredentialsError, NotOursError, StackFailedError
 from lambdamagic.pythons import python_here
 from tests.deploy.accounts import Account
@@ -287,6 +288,26 @@ def test_a_bucket_that_is_there_already(account: Account, code: Any, name: str) 
     gone = Demolition(account.access, name).run(empty_bucket=True)
     assert "existed before" in gone.left[0]
     assert "ours-already" in account.inventory()["buckets"]
+
+
+def test_packages_that_no_function_is_made_of_go(account: Account, code: Any, name: str) -> None:
+    """What the stack and functions name stays, and new packages, which another process may be deploying."""
+    bucket = account.deployment(name, code, memory_mb=512).apply().bucket
+
+    def there() -> set[str]:
+        found = account.ask("s3", "list_objects_v2", Bucket=bucket, Prefix="lambdamagic/packages/")
+        return {each["Key"] for each in found["Contents"]}
+
+    in_use = there()
+    account.ask("s3", "put_object", Bucket=bucket, Key="lambdamagic/packages/old.zip", Body=b"")
+    used = {*code.parameters().values()}
+    assert remove_unused_packages(account.access, bucket, used=used, now=time.time()) == []
+    tomorrow = time.time() + 2 * 86_400
+    assert remove_unused_packages(account.access, bucket, used=used, now=tomorrow) == ["lambdamagic/packages/old.zip"]
+    assert there() == in_use
+    # The code itself is known by the function, its layers by the stack only.
+    left = {*remove_unused_packages(account.access, bucket, used=(), now=tomorrow)}
+    assert left == {*used} - {code.parameters()["CodeKey"]}
 
 
 def test_variants_go_with_it(account: Account, code: Any, name: str) -> None:
