@@ -1,4 +1,4 @@
-"""What jobs have left in a bucket that expires nothing by itself, such as one that was there before."""
+"""What jobs have left in a bucket that expires nothing by itself, such as one older than the deployment."""
 
 from __future__ import annotations
 

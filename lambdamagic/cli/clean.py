@@ -28,4 +28,4 @@ def clean(app: App, age: str, yes: bool) -> None:
     if app.out.as_json:
         app.out.document({"bucket": found.bucket, "deleted": len(found.keys), "size_bytes": found.size_bytes})
     else:
-        app.out.text(f"deleted {what}" if found.keys else f"nothing of jobs is older than {age} in {found.bucket}")
+        app.out.text(f"deleted {what}" if found.keys else f"no object of a job is older than {age} in {found.bucket}")

@@ -71,10 +71,12 @@ def invoke(app: App, name: str | None, code: str | None, file: Path | None, payl
 def _send(app: App, name: str, payload: str) -> None:
     from lambdamagic.deploy.raw_invoke import send_event
     from lambdamagic.jobs.charges import note_invocation
+    from lambdamagic.protocol.report import parse_report
 
     access = app.access()
     done = send_event(access, name, payload)
-    note_invocation(f"invoke {name}", done.log_tail, {"target": "aws"}, region=access.region, arch=done.arch)
+    report = parse_report(done.log_tail)
+    note_invocation(f"invoke {name}", report, {"target": "aws"}, region=access.region, arch=done.arch)
     if done.refusal:
         app.out.problem(
             "ProtocolError",

@@ -116,6 +116,7 @@ def cost(app: App, since: str) -> None:
     invocations. AWS's bill is what counts.
     """
     from lambdamagic.api.spending import spending
+    from lambdamagic.jobs.prices import AS_OF
 
     found = spending(since)
     if app.out.as_json:
@@ -124,4 +125,4 @@ def cost(app: App, since: str) -> None:
     rows = [(day.day, f"{day.jobs:,}", f"{day.tasks:,}", f"{day.cost_usd:.6f}") for day in found.days]
     app.out.table(("day", "jobs>", "tasks>", "USD>"), rows, empty=f"no jobs on AWS in the last {since}")
     if rows:
-        app.out.text(f"total {found.cost_usd:.6f} USD for {found.jobs:,} jobs, at list price")
+        app.out.text(f"total {found.cost_usd:.6f} USD for {found.jobs:,} jobs, at list prices of {AS_OF}")

@@ -29,6 +29,7 @@ from lambdamagic.doctor.probe import ProbeResult, run_cell
 from lambdamagic.doctor.reach import Reached, check_clock, check_reach
 from lambdamagic.doctor.rights_checks import check_rights
 from lambdamagic.errors import LambdaMagicError
+from lambdamagic.jobs.charges import note_invocation
 from lambdamagic.protocol.holdings import Holdings
 from lambdamagic.targets import open_target
 from lambdamagic.targets.target import Target
@@ -177,6 +178,9 @@ def _round_trip(resolved: ResolvedSettings, access: AwsAccess | None, target: Ta
             if found.bound.get("answer") != 42:
                 yield Finding("round trip", "failed", f"a cell gave {found.bound.get('answer')!r} instead of 42")
                 return
+            if target.is_billed:
+                where = {"target": target.name}
+                note_invocation("doctor", found.report, where, region=target.region, arch=found.arch)
             yield _timed(turn, found)
     except LambdaMagicError as error:
         yield Finding("round trip", "failed", error.message, error.hint or "", {"error": type(error).__name__})

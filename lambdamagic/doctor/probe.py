@@ -31,6 +31,8 @@ class ProbeResult:
         report: Lambda's report.
         elapsed_s: From the encoded program to the answer.
         user_ms: How long the cell itself ran.
+        function: Where.
+        arch: The function's architecture.
     """
 
     bound: dict[str, Any]
@@ -38,6 +40,7 @@ class ProbeResult:
     elapsed_s: float
     user_ms: float
     function: str = field(default="")
+    arch: str = "x86_64"
 
 
 def run_cell(target: Target, resolved: ResolvedSettings, source: str, **names: Any) -> ProbeResult:
@@ -86,4 +89,4 @@ def run_cell(target: Target, resolved: ResolvedSettings, source: str, **names: A
     if effects.error:
         raise ResultError(f"the probe raised: {effects.error}")
     user_ms = response.usage.user_ms if response.usage else 0.0
-    return ProbeResult(dict(effects.bound), arrival.report, elapsed_s, user_ms, spec.function.name)
+    return ProbeResult(dict(effects.bound), arrival.report, elapsed_s, user_ms, spec.function.name, spec.function.arch)

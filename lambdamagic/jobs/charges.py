@@ -1,4 +1,4 @@
-"""What is billed outside of jobs: an event that a user sent, a question to a function."""
+"""What is billed outside of jobs: an event that a user sent, a question to a function, a check of doctor's."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from collections.abc import Mapping
 
 from lambdamagic.jobs.history import History
 from lambdamagic.jobs.prices import Prices
-from lambdamagic.protocol.report import parse_report
+from lambdamagic.protocol.report import Report
 
 
-def note_invocation(label: str, log_tail: str, where: Mapping[str, str], *, region: str, arch: str) -> float:
+def note_invocation(label: str, report: Report | None, where: Mapping[str, str], *, region: str, arch: str) -> float:
     """Remember what an invocation cost at list price, and return it; without a report nothing is known to be billed.
 
     Args:
         label: What it was for.
-        log_tail: The end of its log.
+        report: Lambda's report of it.
         where: As `JobNote.where`.
         region: For its price.
         arch: The function's architecture.
     """
-    report = parse_report(log_tail)
     if report is None:
         return 0.0
     cost_usd = Prices.of(region, arch).invocation_usd(billed_ms=report.billed_ms, memory_mb=report.memory_mb)

@@ -191,6 +191,9 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
     names = list(dict.fromkeys([*names_of(settings.send_env), *request.options.get("env", ())]))
     with paid_by(requests):
         placed = Payload(()) if program is None else target.stager.place(program.frames, limit_bytes=limit)
+    budget = request.budget or budget_of(resolved, target)
+    if budget is not None:
+        budget.spend(target.take_asked_usd())  # the question was for this job
     spec = JobSpec(
         kind=request.kind,
         label=request.label,
@@ -227,7 +230,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         is_billed=target.is_billed,
         backups=settings.backups and is_map,
         keeps_remote=request.keeps_remote,
-        budget=request.budget or budget_of(resolved, target),
+        budget=budget,
         places=request.places,
         resize=resize if mode != "trigger" else None,
         job_id=request.job_id or new_job_id(),

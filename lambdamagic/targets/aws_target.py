@@ -16,6 +16,7 @@ from lambdamagic.errors import ConfigError, FunctionMissingError, LambdaMagicErr
 from lambdamagic.jobs.charges import note_invocation
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.protocol.holdings import Holdings, unpack
+from lambdamagic.protocol.report import parse_report
 from lambdamagic.pythons import python_here
 from lambdamagic.targets.account_target import Account
 from lambdamagic.targets.target import FunctionWish
@@ -63,7 +64,7 @@ class AwsTarget(Account):
         self._variants = VariantMaker(self.access, settings.function, bucket=settings.bucket)
         self._making = threading.Lock()
         self._asking = threading.Lock()
-        self._has_asked = False
+        self._has_asked, self._asked_usd = False, 0.0
         self._account_limit: int | None = None
 
     is_billed = True
@@ -146,18 +147,22 @@ class AwsTarget(Account):
                     function.name,
                     mark=mark,
                     timeout_s=function.timeout_s,
-                    on_billed=lambda log_tail: note_invocation(
-                        f"what {function.name} holds",
-                        log_tail,
-                        self.whereabouts(),
-                        region=self.region,
-                        arch=function.arch,
-                    ),
+                    on_billed=lambda log_tail: self._note_question(function, log_tail),
                 )
             answered = self._answers[function.name, mark]
         if answered is not None:
             check_base(answered, function=function.name, python=python_here())
         return answered
+
+    def _note_question(self, function: FunctionRef, log_tail: str) -> None:
+        label, where = f"what {function.name} holds", self.whereabouts()
+        self._asked_usd += note_invocation(label, parse_report(log_tail), where, region=self.region, arch=function.arch)
+
+    def take_asked_usd(self) -> float:
+        """Return what questions to functions have cost since the last call."""
+        with self._asking:
+            asked_usd, self._asked_usd = self._asked_usd, 0.0
+        return asked_usd
 
     def _base(self, python: str) -> FunctionFacts:
         if self._facts is None:

@@ -71,6 +71,10 @@ class LocalTarget(Account):
     def ask_holdings(self, function: FunctionRef) -> None:
         """Return None: it runs this very environment."""
 
+    def take_asked_usd(self) -> float:
+        """Return 0: nothing is asked."""
+        return 0.0
+
     def refresh(self) -> None:
         """Do nothing: the functions are this session's own."""
 

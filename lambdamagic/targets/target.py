@@ -97,6 +97,10 @@ class Target(Protocol):
         """
         ...
 
+    def take_asked_usd(self) -> float:
+        """Return what questions to functions have cost at list price since the last call."""
+        ...
+
     def refresh(self) -> None:
         """Look at the functions again at the next request."""
         ...

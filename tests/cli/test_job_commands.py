@@ -151,7 +151,7 @@ def test_what_old_jobs_left_is_deleted(deployed: Account) -> None:
         return {each["Key"] for each in found} & {*kept, *left}
 
     words = ("clean", "--target", "aws")
-    assert "nothing of jobs is older than 1d" in call(*words, "--older-than", "1d").out
+    assert "no object of a job is older than 1d" in call(*words, "--older-than", "1d").out
     declined = call(*words, "--older-than", "0s", answer="n\n")
     assert declined.status == DECLINED and f"in {bucket}?" in declined.err
     assert there() == {*kept, *left}

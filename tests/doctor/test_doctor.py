@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from lambdamagic.api.spending import spending
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import ResolvedSettings, Settings
 from lambdamagic.deploy.installed import distributions_of
@@ -99,7 +100,9 @@ def account() -> Iterator[Account]:
 
 def test_all_is_well(account: Account) -> None:
     """Every check has looked and is content, in the order in which a person would look."""
+    before = spending("1d").cost_usd
     found = account.look(modules=["numpy", "json"])
+    assert spending("1d").cost_usd > before, "`lambdamagic cost` has what doctor ran"
     assert list(found) == [
         "Python",
         "packages",

@@ -24,6 +24,7 @@ class FakeTarget:
         self.transport, self.stager = transport or FakeTransport(), Stager(MemoryObjectStore())
         self.wishes: list[FunctionWish] = []
         self.prepared: list[str] = []
+        self.asked_usd = 0.0
 
     def concurrency(self, wanted: int, *, is_explicit: bool) -> int:
         return wanted if is_explicit else 3
@@ -31,6 +32,9 @@ class FakeTarget:
     def function_for(self, wish: FunctionWish) -> FunctionRef:
         self.wishes.append(wish)
         return FunctionRef("function", wish.memory_mb, wish.timeout_s, limits=self.limits)
+
+    def take_asked_usd(self) -> float:
+        return self.asked_usd
 
     def prepare_events(self, function: str) -> None:
         self.prepared.append(function)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambdamagic.config import load_settings
-from lambdamagic.errors import ConfigError
+from lambdamagic.errors import ConfigError, CostLimitError
 from lambdamagic.jobs.concurrency import Concurrency
 from lambdamagic.limits import AWS_LAMBDA, Limit
 from lambdamagic.runs.sources import Units
@@ -77,6 +77,11 @@ def test_the_budget() -> None:
     asked = _spec("map", target, max_cost_usd=1.0).budget
     assert asked is not None
     assert asked.limit_usd == 1.0
+    target.asked_usd = 1.0  # a question to the function, which was for this job
+    spent = _spec("map", target, max_cost_usd=1.0).budget
+    assert spent is not None
+    with pytest.raises(CostLimitError):
+        spent.check()
 
 
 def test_retry_on_needs_retries() -> None:
