@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.api.launcher import Launcher
 from lambdamagic.api.options import read_options
-from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.config.ages import parse_age
 from lambdamagic.protocol import keys
 from lambdamagic.storage.object_store import ObjectStore
@@ -40,19 +40,18 @@ class Leftovers:
         self._store.delete(self.keys)
 
 
-def find_leftovers(age: str, *, clock: Clock = SYSTEM_CLOCK, **options: Any) -> Leftovers:
+def find_leftovers(age: str, **options: Any) -> Leftovers:
     """Return the objects of jobs that are older than an age; one LIST for 1,000 objects.
 
     Args:
         age: Such as `30d`.
-        clock: The time.
         **options: As for `LambdaExecutor`; they say which bucket.
 
     Raises:
         TargetError: There is no bucket, or it cannot be listed.
     """
     store = Launcher(read_options(options)).target().stager.required()
-    before = clock.time() - parse_age(age)
+    before = time.time() - parse_age(age)
     found = [
         info
         for prefix in (keys.jobs_prefix(), keys.graphs_prefix(), keys.blobs_prefix(), keys.cache_prefix())

@@ -18,6 +18,10 @@ from lambdamagic.protocol.joblog import JOB_LINE
 #: How much later than others an event may be found: environments deliver their lines in separate batches.
 _LATE_MS = 60_000
 _REQUEST = re.compile(r"RequestId: ([0-9a-f-]{36})")
+_REPORT = re.compile("(INIT_)?REPORT ")
+_FAILED = re.compile("\\bStatus: (error|timeout)")
+_FRAME = re.compile("INIT_START |START |END |(INIT_)?REPORT ")
+_SAID_CHARS = 1_000
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,23 @@ class FunctionLogs:
         with client(self._access, "logs") as logs:
             found = self._fetch(logs, self._ms_ago(since_s), {})
         return list(_of_job(found, job, task))
+
+    def failed_starts(self, *, since_s: float) -> str:
+        """Return what environments say that die before they know their job; empty unless the latest two did.
+
+        Args:
+            since_s: How far back.
+
+        Raises:
+            LambdaMagicError: The log cannot be read.
+        """
+        found = self.read(since_s=since_s)
+        reports = [line for line in found if _REPORT.match(line.text)]
+        if len(reports) < 2 or not all(_FAILED.search(line.text) and not line.job_id for line in reports[-2:]):
+            return ""
+        last = reports[-1]
+        said = [line.text for line in found if line.request_id == last.request_id and not _FRAME.match(line.text)]
+        return "\n".join(said)[-_SAID_CHARS:] or last.text
 
     def follow(
         self, *, since_s: float, job: str = "", task: int | None = None, is_over: Callable[[], bool] = lambda: False

@@ -105,10 +105,12 @@ class EventDelivery:
         self._silent_s = life.silent_s(life.every_s(spec.function.timeout_s))
         self._expected: dict[str, _Expected] = {}
         self._poller: asyncio.Task[None] | None = None
+        self._began = self._looks_at = 0.0
 
     async def attempt(self, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
         """Send the event, and wait until its answer is found."""
         name = unit.sent_as or attempt_id
+        self._began = self._began or asyncio.get_running_loop().time()
         # From now on, since it may be done before it is known that it was taken.
         expected = self._expected[name] = _Expected(asyncio.get_running_loop().create_future())
         try:
@@ -199,6 +201,7 @@ class EventDelivery:
             await asyncio.wait([expected.stored], timeout=wait_s)
             if expected.sign is not None or expected.stored.done():
                 return
+            await self._raise_if_it_cannot_start((unit.function or self._spec.function).name)
             try:
                 is_sure = await self._send(unit, attempt_id, expected)
             except (ThrottledError, InvocationLostError, UnreachableError):
@@ -207,6 +210,22 @@ class EventDelivery:
                 wait_s = quiet_s = 2 * quiet_s
             else:
                 wait_s = _SEND_AGAIN_S[-1]
+
+    async def _raise_if_it_cannot_start(self, function: str) -> None:
+        """Look into the function's log, once for all that wait: who dies in INIT gives no sign.
+
+        Raises:
+            EnvironmentDiedError: The latest environments died before they knew their job.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._spec.failed_starts is None or now < self._looks_at:
+            return
+        self._looks_at = now + self._silent_s
+        said = await self._call(partial(self._spec.failed_starts, function, now - self._began))
+        if said:
+            raise EnvironmentDiedError(
+                f"the function {function} cannot start: {said}", hint="See its log: %lambda logs, or `lambdamagic logs`"
+            )
 
     async def _call(self, call: Callable[[], _T]) -> _T:
         found: _T = await asyncio.wrap_future(self._threads.submit(call))

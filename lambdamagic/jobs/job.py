@@ -123,6 +123,7 @@ class JobSpec:
         environment: Environment variables for the code; their values are in events only, and are never stored.
         keeps_remote: Whether values that are worth it stay in the bucket; see `remote_values`.
         journal: Called with each invocation that is sent as an event, before it is sent; None to remember nothing.
+        failed_starts: Returns what environments of a function say that could not start within the last seconds; blocks.
     """
 
     kind: Literal["cell", "map"]
@@ -148,6 +149,7 @@ class JobSpec:
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     keeps_remote: bool = False
     journal: Journal | None = None
+    failed_starts: Callable[[str, float], str] | None = None
     prices: Prices = field(default_factory=lambda: Prices.of(""))
     is_billed: bool = True
     backups: bool = False

@@ -231,6 +231,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         backups=settings.backups and is_map,
         keeps_remote=request.keeps_remote,
         budget=budget,
+        failed_starts=target.failed_starts,
         places=request.places,
         resize=resize if mode != "trigger" else None,
         job_id=request.job_id or new_job_id(),

@@ -10,6 +10,7 @@ from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.deploy.function_logs import FunctionLogs
 from lambdamagic.deploy.functions import forbid_event_retries
 from lambdamagic.deploy.triggers import trigger_secret
+from lambdamagic.errors import LambdaMagicError
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.storage.s3 import S3ObjectStore
 from lambdamagic.transports.lambda_api import LambdaTransport
@@ -83,6 +84,18 @@ class Account:
     def logs(self, function: str, clock: Clock = SYSTEM_CLOCK) -> FunctionLogs:
         """Return a function's log."""
         return FunctionLogs.of(self.access, function, clock=clock)
+
+    def failed_starts(self, function: str, since_s: float) -> str:
+        """Return what environments of a function say that cannot start; empty where none, or where it may not be read.
+
+        Args:
+            function: The function.
+            since_s: How far back.
+        """
+        try:
+            return self.logs(function).failed_starts(since_s=since_s)
+        except LambdaMagicError:
+            return ""
 
     def close(self) -> None:
         """Close connections. Idempotent."""

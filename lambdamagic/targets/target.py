@@ -97,6 +97,15 @@ class Target(Protocol):
         """
         ...
 
+    def failed_starts(self, function: str, since_s: float) -> str:
+        """Return what environments of a function say that cannot start; empty where none is known.
+
+        Args:
+            function: The function.
+            since_s: How far back, in seconds.
+        """
+        ...
+
     def take_asked_usd(self) -> float:
         """Return what questions to functions have cost at list price since the last call."""
         ...

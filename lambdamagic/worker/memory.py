@@ -16,7 +16,7 @@ import threading
 from typing import Any
 
 #: Growth below this is not looked into.
-_SLACK_BYTES = 16 << 20
+_SLACK_BYTES = 8 << 20
 #: The same between two tasks of a map, whose results are kept rightly.
 _TASK_SLACK_BYTES = 64 << 20
 #: A core fills some 4 MB of new pages in a millisecond; to ask the system takes longer than a trivial task.

@@ -8,7 +8,9 @@ import pytest
 
 from lambdamagic.clock import ManualClock
 from lambdamagic.deploy.function_logs import FunctionLogs
+from lambdamagic.pythons import python_here
 from tests.deploy.accounts import Account
+from tests.local.conftest import package
 
 GROUP, STREAM = "/aws/lambda/followed", "environment"
 
@@ -56,3 +58,18 @@ def test_each_line_is_told_once_and_late_ones_too(account: Account) -> None:
         for line in FunctionLogs(account.access, GROUP, clock=clock).follow(since_s=300):
             shown.append(line.text)
     assert shown == ["first", "second", "late", "third", "just in time", "fourth"]
+
+
+def test_what_cannot_start_says_why(account: Account) -> None:
+    """The latest two environments died before they knew their job; one that ran to its end is no such."""
+    role = account.ask("iam", "create_role", RoleName="starts", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    code = {"ZipFile": package({"app.py": "def handler(event, context):\n    return 1\n"})}
+    for name, handler in (("starts", "app.handler"), ("starts-not", "nothing.handler")):
+        runtime = f"python{python_here()}"
+        account.ask(
+            "lambda", "create_function", FunctionName=name, Role=role, Runtime=runtime, Handler=handler, Code=code
+        )
+        for _ in range(2):
+            account.ask("lambda", "invoke", FunctionName=name, Payload=b"{}")
+        found = FunctionLogs.of(account.access, name).failed_starts(since_s=600)
+        assert ("No module named 'nothing'" in found) == (name == "starts-not"), found

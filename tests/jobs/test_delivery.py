@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lambdamagic.errors import AnswerNotTrustedError, IntegrityError
+from lambdamagic.errors import AnswerNotTrustedError, EnvironmentDiedError, IntegrityError
 from lambdamagic.jobs.delivery import EventDelivery
 from lambdamagic.jobs.engine import Engine
 from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
@@ -116,6 +117,21 @@ def test_answers_that_are_tampered_with_again_and_again_are_their_tasks() -> Non
     assert len(values) == 8
 
 
+_SPEC = JobSpec(
+    kind="map",
+    label="test",
+    function=FunctionRef("f", 128, 3),
+    transport=FakeTransport(then=lambda invocation: InvocationReply(202, b"")),
+    stager=Stager(MemoryObjectStore("bucket")),
+    program=inline_payload([b"program"]),
+    versions=versions.here(),
+    units=Units(()),
+    task_count=None,
+    mode="event",
+    answer_bound_s=600.0,
+)
+
+
 class _Unlisted(MemoryObjectStore):
     """A store whose listing fails with what is no error of ours."""
 
@@ -125,19 +141,7 @@ class _Unlisted(MemoryObjectStore):
 
 def test_a_failure_that_nobody_foresaw_ends_the_attempt() -> None:
     """It is raised at once; else each attempt would wait for as long as an event may take, and say something else."""
-    spec = JobSpec(
-        kind="map",
-        label="test",
-        function=FunctionRef("f", 128, 3),
-        transport=FakeTransport(then=lambda invocation: InvocationReply(202, b"")),
-        stager=Stager(_Unlisted("bucket")),
-        program=inline_payload([b"program"]),
-        versions=versions.here(),
-        units=Units(()),
-        task_count=None,
-        mode="event",
-        answer_bound_s=600.0,
-    )
+    spec = replace(_SPEC, stager=Stager(_Unlisted("bucket")))
     threads = DaemonThreads(4, "test-delivery")
 
     async def attempt() -> None:
@@ -149,3 +153,26 @@ def test_a_failure_that_nobody_foresaw_ends_the_attempt() -> None:
             asyncio.run(asyncio.wait_for(attempt(), 60))
     finally:
         threads.close()
+
+
+def test_a_function_that_cannot_start_is_reported_at_once() -> None:
+    """It gives no sign of life, and its event would be sent again for eleven minutes; its log says why."""
+    asked: list[tuple[str, float]] = []
+
+    def failed_starts(function: str, since_s: float) -> str:
+        asked.append((function, since_s))
+        return "Runtime.ImportModuleError: No module named 'x'" if len(asked) > 1 else ""
+
+    threads = DaemonThreads(4, "test-delivery")
+
+    async def attempt() -> None:
+        delivery = EventDelivery(replace(_SPEC, failed_starts=failed_starts), threads, lambda events, report: None)
+        delivery._silent_s = 0.02
+        await delivery.attempt(Unit((0,)), "a0")
+
+    try:
+        with pytest.raises(EnvironmentDiedError, match=r"function f cannot start: Runtime\.ImportModuleError"):
+            asyncio.run(asyncio.wait_for(attempt(), 60))
+    finally:
+        threads.close()
+    assert [function for function, _ in asked] == ["f", "f"] and asked[0][1] < asked[1][1]

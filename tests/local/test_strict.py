@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from .conftest import Account
 
@@ -86,3 +94,42 @@ def test_an_environment_is_frozen_between_two_invocations(own_account: Callable[
     assert began[1] > 5
     assert after[0] - began[1] < 20  # it would be 200 in a second
     assert after[1] > after[0]
+
+
+_WITHOUT_NAMESPACES = """
+import json, os, sys
+from lambdamagic.local.environments import surroundings, write_rules
+
+surroundings._unshare = lambda libc, user_id: False
+surroundings.enter(json.loads(sys.argv[1]), write_rules.forbid_writes)
+
+def tried(path):
+    try:
+        with open(path, "w") as file:
+            return file.write("x")
+    except OSError as error:
+        return type(error).__name__
+
+print(json.dumps([tried(path) for path in sys.argv[2:]]))
+"""
+
+
+def _without_namespaces(wanted: dict[str, Any], *paths: Path) -> list[Any]:
+    words = [sys.executable, "-c", _WITHOUT_NAMESPACES, json.dumps(wanted), *map(str, paths)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def test_without_namespaces_the_users_python_stays_as_it_is(tmp_path: Path) -> None:
+    """Landlock keeps a function from its folders, and from no other."""
+    if ctypes.CDLL(None).syscall(444, None, 0, 1) < 1:
+        pytest.skip("this kernel has no Landlock")
+    for name in ("venv/lib", "beside", "tmp/own"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "venv/lib/module.py").write_text("")
+    paths = [tmp_path / name for name in ("venv/lib/module.py", "venv/new", "beside/new", "tmp/own/new")]
+    wanted = {"read_only": [str(tmp_path / "venv")], "writable": []}
+    assert _without_namespaces(wanted, *paths, Path("/dev/null")) == ["PermissionError", "PermissionError", 1, 1, 1]
+    strict = {"read_only": ["/", str(tmp_path / "venv")], "writable": [str(tmp_path / "tmp")]}
+    assert _without_namespaces(strict, *paths, Path("/dev/null")) == [*["PermissionError"] * 3, 1, 1]

@@ -33,6 +33,9 @@ class FakeTarget:
         self.wishes.append(wish)
         return FunctionRef("function", wish.memory_mb, wish.timeout_s, limits=self.limits)
 
+    def failed_starts(self, function: str, since_s: float) -> str:
+        return ""
+
     def take_asked_usd(self) -> float:
         return self.asked_usd
 

@@ -58,7 +58,7 @@ class Keeper:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._prctl = _prctl()
-        self._surroundings = _load_sibling("surroundings")
+        self._surroundings, self._write_rules = _load_sibling("surroundings"), _load_sibling("write_rules")
         self._pids: dict[str, int] = {}
         self._ids: dict[int, str] = {}
         self._places: dict[int, str] = {}
@@ -127,7 +127,8 @@ class Keeper:
     def _become(self, message: dict[str, Any], keeper_pid: int) -> None:
         signal.set_wakeup_fd(-1)
         if message["surroundings"] is not None:
-            self._surroundings.enter(message["surroundings"])  # before prctl: new credentials would undo that
+            # Before prctl: new credentials would undo that.
+            self._surroundings.enter(message["surroundings"], self._write_rules.forbid_writes)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()

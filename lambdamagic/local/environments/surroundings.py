@@ -2,8 +2,7 @@
 
 Run by the keeper between fork and exec, as a plain script's part: imports no module of this package. With mount
 namespaces, which ordinary users have on most Linux systems, folders are made read-only for the process and its
-children alone. Where there are none the process starts all the same, and `Interpreters` and file modes are all that
-protects the user's Python.
+children alone. Where there are none, Landlock protects the user's Python (`write_rules.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,22 @@ _LOCKED = {os.ST_NOSUID: 2, getattr(os, "ST_NODEV", 4): 4, getattr(os, "ST_NOEXE
 DESCRIPTORS_MAX = 1024  # "Lambda quotas": file descriptors
 
 
-def enter(wanted: dict[str, Any]) -> None:
+def enter(wanted: dict[str, Any], forbid_writes: Callable[[Any, list[str], list[str]], bool]) -> None:
     """Make this process's surroundings what was asked for, as far as the system lets an ordinary user.
 
     Args:
         wanted: `read_only` and `writable`: paths, the latter win inside the former; `hidden`: folders that are not
             there on Lambda; `user_id`: whose process it seems to be, or None.
+        forbid_writes: See `write_rules.forbid_writes`.
     """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limit = DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(DESCRIPTORS_MAX, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "unshare") or not _unshare(libc, wanted.get("user_id")):
+    if not hasattr(libc, "unshare"):
+        return
+    if not _unshare(libc, wanted.get("user_id")):
+        forbid_writes(libc, list(wanted["read_only"]), list(wanted.get("writable", ())))
         return
     # What is mounted from here on is seen by this process and its children only.
     _mount(libc, "none", "/", _MS_REC | _MS_PRIVATE)
