@@ -194,3 +194,16 @@ def test_what_is_loaded_at_the_end_does_not_bring_the_folder_back(tmp_path, monk
     monkeypatch.setattr(models, "tempfile", models.tempfile)  # what `install` changes is put back
     object_files.install(tmp_path / "gone" / "objects")
     assert not (tmp_path / "gone").exists()
+
+
+def test_what_may_not_be_killed_does_not_end_the_keeper(tmp_path, monkeypatch):
+    """A function may have started a program that runs as another user; the folder goes all the same."""
+
+    def refuse(pid, number):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", refuse)
+    monkeypatch.setattr(os, "killpg", refuse)
+    keeper.Keeper.__new__(keeper.Keeper)._kill_group(os.getpid())
+    keeper._kill(os.getpid())
+    monkeypatch.undo()

@@ -154,7 +154,7 @@ class Keeper:
         try:
             os.killpg(pid, number)
         except (ProcessLookupError, PermissionError):
-            os.kill(pid, number)  # between fork and setsid there is no such group yet
+            _kill(pid, number)  # between fork and setsid there is no such group yet
 
     def _reap(self) -> None:
         while True:
@@ -245,11 +245,11 @@ def _environ_of(pid: int) -> list[bytes]:
         return []
 
 
-def _kill(pid: int) -> None:
+def _kill(pid: int, number: int = signal.SIGKILL) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it has just ended
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass  # it has just ended, or runs as another user (a set-user-ID program)
 
 
 def remove(folder: str) -> None:
