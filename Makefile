@@ -12,7 +12,7 @@ DEMO := $(VENV)/.demo
 
 CHECK := $(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 
-.PHONY: demo test ready docs test-oldest lint style types types-of-users imports mutants bench fidelity setup image-tools lab browser covalent clean help
+.PHONY: demo test ready docs test-oldest lint style types types-of-users imports mutants bench fidelity fidelity-night setup image-tools lab browser covalent clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-oldest   the notebook's tests with the oldest Jupyter that is supported"
 	@echo "make mutants   change the package in one place at a time, and list the changes that no test sees"
 	@echo "make fidelity   compare notebooks run plainly and with %%lambda"
+	@echo "make fidelity-night   compare 10,000 generated cells, and keep those that differ as tests"
 	@echo "make docs   build the documentation site into site/"
 	@echo "make bench  measure, as ratios against named baselines"
 
@@ -122,6 +123,11 @@ bench: $(STAMP)
 # Some 1,000 cells in real kernels, plainly and with %%lambda; FIDELITY="--generated 1000 --seed 7" runs more of them.
 fidelity: $(STAMP)
 	$(BIN)/python -m tests.fidelity.corpus_run $(FIDELITY)
+
+# Generated cells only; those that differ are kept in tests/fidelity/found, where they are tests from then on.
+CELLS ?= 10000
+fidelity-night: $(STAMP)
+	$(BIN)/python -m tests.fidelity.corpus_run --only-generated --generated $(CELLS) --cells $(CELLS) --seed $$(date +%Y%m%d) --keep
 
 clean:
 	rm -rf $(VENV) $(OLDEST) .mypy_cache .ruff_cache .pytest_cache dist build

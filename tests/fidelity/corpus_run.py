@@ -2,6 +2,7 @@
 
 The notebooks are those of `corpus`, the constructs of the tests here, those that installed packages ship, and generated
 ones. A cell that differs between the plain runs proves nothing and is not counted. `--few` runs a small part.
+`make fidelity-night` runs generated cells only; a notebook that differs is kept in `found`, and is a test from then on.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 
 from tests.fidelity.constructs import Construct, constructs, plain_text
 
+#: Generated notebooks that differed once.
+FOUND = Path(__file__).parent / "found"
 #: Their constructs need a folder of modules.
 _WITH_FILES = {"test_own_modules"}
 #: Cells that are the shell's: they run plainly in both.
@@ -39,6 +42,8 @@ def notebooks(generated: int, seed: int) -> Iterator[tuple[str, list[str]]]:
             for table in vars(importlib.import_module(f"tests.fidelity.{path.stem}")).values():
                 if isinstance(table, dict) and isinstance(next(iter(table.values()), None), Construct):
                     yield from _each_of(path.stem.removeprefix("test_"), table)
+    for path in sorted(FOUND.glob("*.txt")):
+        yield path.stem, cells_of(path)
     yield from notebooks_in(Path(sysconfig.get_paths()["purelib"]))
     yield from _generated(generated, seed)
 
@@ -142,6 +147,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--notebooks", type=Path, help="run those below this folder instead")
     parser.add_argument("--only-generated", action="store_true")
+    parser.add_argument("--cells", type=int, default=0, help="end after so many cells")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep generated notebooks that differ in tests/fidelity/found"
+    )
     parser.add_argument("--least", type=float, default=0.0, help="fail below so many percent")
     options = parser.parse_args()
     if options.notebooks:
@@ -160,6 +169,8 @@ def main() -> None:
         for number, (name, cells) in enumerate(found):
             if options.few and number % 10:
                 continue
+            if options.cells and counted >= options.cells:
+                break
             first, second = (observed(kernel, cells, remotely=False) for _ in range(2))
             there = observed(kernel, cells, remotely=True)
             steady = [position for position in range(len(cells)) if first[position] == second[position]]
@@ -170,6 +181,10 @@ def main() -> None:
                 kinds.update(
                     kind for kind, a, b in zip(_KINDS, first[position], there[position], strict=True) if a != b
                 )
+            if differing and options.keep and name.startswith("generated"):
+                FOUND.mkdir(exist_ok=True)
+                text = "".join(f"# %%\n{cell.strip()}\n" for cell in cells[: differing[0] + 1])
+                (FOUND / f"{name.replace(' ', '_').replace('/', '_')}.txt").write_text(text)
             if differing:
                 print(f"{name}: {len(steady) - len(differing)} of {len(steady)} cells agree")
                 for position in differing[: 1 if not options.notebooks else None]:

@@ -30,6 +30,7 @@ one, two = Base(1), Child(2)
 one.next, two.next = two, one
 @functools.lru_cache(maxsize=8)
 def square(x): return x * x
+a1 = a2 = a3 = None
 it = iter([10, 20, 30, 40, 50, 60])
 def gen(k):
     for i in range(k): yield i * n
@@ -57,6 +58,7 @@ STATEMENTS = (
     "match xs:\n    case [first, *_]: r = first\n    case _: r = None",
 )  # fmt: skip
 LOOKS = (
+    "a1, a2, a3", "a1 is a2, a2 is ys, getattr(one, 'held', None) is a3", "ys",
     "xs, alias is xs, ys, d.keys()", "counts, dict(groups), list(queue)", "put('q', 0)", "one, two, one.next, two.next",
     "Base.made, getattr(Base, 'tag', None)", "vars(one).keys(), getattr(two, 'extra', None)", "square.cache_info()",
     "next(it, None)", "n, t, sorted(map(str, s))", "pair[0] is xs, pair[1] is d", "xs.nothing", "d['nowhere']",
@@ -64,8 +66,35 @@ LOOKS = (
 )  # fmt: skip
 
 
+_NAMES = st.sampled_from(("a1", "a2", "a3"))
+_ATOMS = st.sampled_from(("n", "t", "xs", "alias", "d", "one", "two.next", "a1", "0", "1.5", "'k'", "None", "b'x'"))
+
+
+def _containers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    several = st.lists(inner, max_size=3).map(", ".join)
+    return st.one_of(
+        several.map("[{}]".format), several.map("list(({}))".format), several.map("tuple([{}])".format),
+        inner.map("{{'k': {}}}".format), st.tuples(inner, inner).map(lambda two: "({} or {})".format(*two)),
+        st.tuples(inner, inner).map(lambda two: "(lambda v={}: (v, {}))".format(*two)),
+    )  # fmt: skip
+
+
+def _statements() -> st.SearchStrategy[str]:
+    """Return statements: fixed ones, and bindings, aliases and changes of values of any depth."""
+    value = st.recursive(_ATOMS, _containers, max_leaves=6)
+    return st.one_of(
+        st.sampled_from(STATEMENTS),
+        st.tuples(_NAMES, value).map(lambda found: "{} = {}".format(*found)),
+        st.tuples(_NAMES, value).map(lambda found: "ys.append({1}); {0} = ys".format(*found)),
+        st.tuples(_NAMES, value).map(lambda found: "one.held = {1}; {0} = one.held".format(*found)),
+        st.tuples(_NAMES, _NAMES).map(lambda found: "if type({0}) is list: {0}.append({1})".format(*found)),
+        _NAMES.map("r = {0}() if callable({0}) else {0}".format),
+        _NAMES.map("del {0}; {0} = None".format),
+    )  # fmt: skip
+
+
 def cells() -> st.SearchStrategy[list[str]]:
     """Return notebooks of a few generated cells, without the set-up."""
-    body = st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=5).map("\n".join)
+    body = st.lists(_statements(), min_size=1, max_size=5).map("\n".join)
     cell = st.tuples(body, st.sampled_from((*LOOKS, ""))).map("\n".join)
     return st.lists(cell, min_size=4, max_size=10)

@@ -1,4 +1,4 @@
-"""A few of the generated cells, and notebooks of the corpus; `make fidelity` runs many."""
+"""A few of the generated cells, those that differed once, and the corpus; `make fidelity` and its night run many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.fidelity.constructs import Construct, agrees
-from tests.fidelity.corpus_run import cells_of
+from tests.fidelity.corpus_run import FOUND, cells_of
 from tests.fidelity.generated import SETUP, cells
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -25,7 +25,9 @@ def test_generated_cells(notebook, found):
 
 
 @pytest.mark.parametrize(
-    "path", sorted((Path(__file__).parent / "corpus").glob("[!c]*.txt")), ids=lambda path: path.stem
+    "path",
+    [*sorted((Path(__file__).parent / "corpus").glob("[!c]*.txt")), *sorted(FOUND.glob("*.txt"))],
+    ids=lambda path: path.stem,
 )
 def test_a_notebook_of_the_corpus(notebook, path):
     """Its cells, one after the other, show what they show in the kernel."""
