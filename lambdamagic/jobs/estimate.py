@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lambdamagic.jobs.prices import AS_OF, S3_WRITE_USD, Prices
 
 #: The number of tasks, of 1 s each, that an example cost is shown for.
@@ -41,13 +43,18 @@ def map_estimate(prices: Prices, *, memory_mb: int, tasks: int | None, billed_s_
 
 def _rate(prices: Prices, memory_mb: int) -> str:
     second = prices.invocation_usd(billed_ms=1000, memory_mb=memory_mb) - prices.request_usd
-    return f"Cost: {_usd(second)} a second of one invocation at {memory_mb:,} MB, {_usd(prices.request_usd)} a request"
+    requests = _usd(prices.request_usd * 1_000_000)
+    return f"Cost: {_usd(second)} a second of one invocation at {memory_mb:,} MB, {requests} a million requests"
 
 
 def _basis() -> str:
-    return f"List prices of {AS_OF}, without S3 requests ({_usd(S3_WRITE_USD)} a write) and the free tier."
+    writes = _usd(S3_WRITE_USD * 1_000_000)
+    return f"List prices of {AS_OF}, without S3 requests ({writes} a million writes) and the free tier."
 
 
 def _usd(amount: float) -> str:
     """Return dollars with two significant digits."""
-    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.2g}" if amount >= 1e-4 else f"${amount:.1e}"
+    if amount >= 0.1:
+        return f"${amount:,.2f}"
+    decimals = 1 - math.floor(math.log10(amount)) if amount > 0 else 2
+    return f"${amount:.{decimals}f}".rstrip("0")

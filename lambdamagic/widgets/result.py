@@ -135,8 +135,9 @@ def _table(progress: Progress) -> str:
     for name, count in counts.items():
         if count and (name not in ("failed", "cancelled or lost") or progress.task_count != 1):
             facts[name] = f"{count:,}"
-    if progress.sent_bytes:
-        facts["sent"], facts["received"] = text.size(progress.sent_bytes), text.size(progress.received_bytes)
+    for name, moved in (("sent", progress.sent_bytes), ("received", progress.received_bytes)):
+        if moved:
+            facts[name] = text.size(moved)
     if progress.peak_memory_mb:
         facts["peak memory"] = f"{progress.peak_memory_mb:,} of {progress.memory_mb:,} MB"
     names = "".join(f'<th scope="col">{name}</th>' for name in facts)

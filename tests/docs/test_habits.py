@@ -43,6 +43,8 @@ def _(notebook: Notebook) -> None:
 def _(notebook: Notebook) -> None:
     ran = notebook.remote("import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
     assert "image/png" in _kinds(ran)
+    ran = notebook.remote("fig, axis = plt.subplots()\naxis.plot([1, 2])\nplt.close(fig)\nfig")
+    assert "image/png" in _kinds(ran)
 
 
 @_row("Displays")
@@ -105,6 +107,21 @@ def _(notebook: Notebook) -> None:
 def _(notebook: Notebook) -> None:
     notebook.ok("from pathlib import Path\nPath('habit_module.py').write_text('def two():\\n    return 2\\n')")
     assert notebook.remote("import habit_module\nhabit_module.two()").value == 2
+    notebook.ok("import sys\nsys.path.insert(0, '.')\nimport habit_module\nsys.path.remove('.')")
+    notebook.ok("Path('habit_module.py').write_text('def two():\\n    return 22\\n')")
+    plan = notebook.remote("habit_module.two()", "--plan").value
+    there = notebook.remote("habit_module.two()").value
+    notebook.ok("del sys.modules['habit_module']")
+    assert there == 22 and any("habit_module was edited after" in note for note in plan.notes)
+
+
+@_row("Large values")
+def _(notebook: Notebook) -> None:
+    notebook.ok("import numpy as np\nlarge = np.random.default_rng(1).random(1_000_000)")
+    assert notebook.remote("len(large)").value == 1_000_000
+    notebook.faults.stats(reset=True)
+    assert notebook.remote("len(large) + 1").value == 1_000_001
+    assert "PutObject" not in notebook.faults.stats()["requests"].get("s3", {})
 
 
 @_row("Shell commands")
