@@ -98,6 +98,24 @@ class CellWork:
         """Keep the answer: its effects are unknown before it is put into the notebook."""
         self.answer = arrival
 
+    def outputs(self) -> Sequence[dict[str, Any]]:
+        """Return what the cell printed, displayed and wrote."""
+        return self.answer.outputs if self.answer is not None else ()
+
+    def missing_name(self) -> str:
+        """Return the name of the notebook that whose absence ended the cell; empty if none did."""
+        if self.answer is None or self.answer.error is not None:
+            return ""
+        return self._would_have_helped(self._read(self.answer))
+
+    def _read(self, arrival: Arrival) -> Effects:
+        if self.effects is None:
+            assert arrival.response is not None
+            known = self.program.encoder if self._known is None else self._known()
+            numbers = unpack_numbers(arrival.response.numbers)
+            self.effects = read_answer(self._session.home, known, numbers, arrival.frames)
+        return self.effects
+
     def conclude(self, claim: Grant = lambda bound: bound) -> Any:
         """Put what the cell did into the notebook and return what it shows.
 
@@ -112,11 +130,7 @@ class CellWork:
         assert arrival is not None, "a job that ends without error has had an arrival"
         if arrival.error is not None:
             raise arrival.error
-        response = arrival.response
-        assert response is not None
-        known = self.program.encoder if self._known is None else self._known()
-        effects = read_answer(self._session.home, known, unpack_numbers(response.numbers), arrival.frames)
-        self.effects = effects
+        effects = self._read(arrival)
         show_files(saved(arrival.outputs), quiet=self._settings.quiet)
         for remark in left_there(arrival.outputs):
             show_note(remark, quiet=self._settings.quiet)
@@ -124,19 +138,23 @@ class CellWork:
         if effects.error:
             request = f", request {arrival.request_id}" if arrival.request_id else ""
             where = f"raised on Lambda ({self._settings.resolved_target()}{request})"
-            raise local_exception(self._session.shell, effects.error, where + self._would_have_helped(effects))
+            if name := self._would_have_helped(effects):
+                where += f"\n{name} exists in the notebook: add -i {name} to send it"
+            raise local_exception(self._session.shell, effects.error, where)
         shown = effects.values[0] if effects.values else None
         draw_figures(self._session.shell, shown)
         return shown
 
     def _would_have_helped(self, effects: Effects) -> str:
-        """Return a hint where a name was missing that the notebook has and that no analysis found in the cell."""
+        """Return the name that was missing, if the notebook has it and no analysis found it in the cell."""
+        if not effects.error:
+            return ""
         first = effects.error[0]
         found = _MISSING_NAME.search(first.message) if "NameError" in str(first.kinds) else None
         name = found[1] if found else ""
         if name not in self._session.shell.user_ns or name in self.program.values or name in effects.bound:
             return ""
-        return f"\n{name} exists in the notebook: add -i {name} to send it"
+        return name
 
     def _apply(self, effects: Effects, claim: Grant) -> None:
         shell = self._session.shell

@@ -6,6 +6,8 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from IPython.core.error import UsageError
+
 from lambdamagic.capture import CapturePlan
 from lambdamagic.codec.earlier import WithEarlier
 from lambdamagic.config import ResolvedSettings
@@ -16,7 +18,7 @@ from lambdamagic.jobs.prices import Prices
 from lambdamagic.magics.answers import CellWork
 from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.cards import Card
-from lambdamagic.magics.front import replay
+from lambdamagic.magics.front import replay, show_note
 from lambdamagic.magics.parse.arguments import split_names, variables
 from lambdamagic.magics.parse.source import FUTURES, CellText
 from lambdamagic.magics.pickling import PicklingSign
@@ -54,6 +56,8 @@ class CellRun:
             LambdaMagicError: It could not be sent, or its environment died.
         """
         session, settings, arguments = self._session, self._resolved.settings, self._arguments
+        if arguments.bg and arguments.on_missing == "rerun":
+            raise UsageError("--on-missing rerun cannot be used with --bg")
         text = CellText.of(session.shell, magic_line, body)
         if body.strip() and text.has_only_comments:
             return None  # as in the kernel
@@ -94,6 +98,7 @@ class CellRun:
         resolved, function = ready(session, self._resolved, program)
         options = {"out": self._out or None, "mutations": not arguments.no_mutations}
         options |= {"fetch": arguments.fetch} if arguments.fetch else {}
+        options |= {"notes_outside": True} if arguments.on_missing == "rerun" else {}
         options |= self._variables
         request = RunRequest(
             "cell",
@@ -119,6 +124,8 @@ class CellRun:
         if not arguments.bg:
             Card(session, place, request, table, spot=sign.place).carry(work.take, binds=names)
             assert work.answer is not None, "a job that ends without error has had an arrival"
+            if arguments.on_missing == "rerun" and self._runs_again(work):
+                return self.run(magic_line, body)
             replay(work.answer.outputs)
             return work.conclude()
         work.watch()
@@ -126,6 +133,19 @@ class CellRun:
         job = BackgroundJob(session.background, card, work, names=names, before=line.jobs if line else ())
         job.start()
         return job
+
+    def _runs_again(self, work: CellWork) -> bool:
+        """Whether the cell is to run again with a name that was missing; then it is sent, and no effect is applied."""
+        name = work.missing_name()
+        if not name:
+            return False
+        outside = [each for entry in work.outputs() for each in entry.get("outside", ())]
+        if outside:
+            show_note(f"the cell was not run again with {name}: it {' and '.join(outside)}")
+            return False
+        show_note(f"{name} was missing on Lambda: the cell runs again with it", quiet=self._resolved.settings.quiet)
+        self._include.append(name)
+        return True
 
     def _line(self, text: CellText) -> Line | None:
         """Return the jobs that the cell can be queued behind; None if it waits for what it reads, or reads nothing."""

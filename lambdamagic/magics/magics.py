@@ -95,6 +95,7 @@ class LambdaMagics(_Settings):
     @line_cell_magic("lambda")
     @magic_arguments("%lambda")
     @argument("-o", "--out", action="append", metavar="NAMES", help="bring back these names only (default: all bound)")
+    @choice("--on-missing", "fail", "rerun", help="what to do where a name is missing on Lambda that the notebook has")
     @argument("--no-mutations", action="store_true", help="do not apply in-place changes to the notebook's objects")
     @common_options
     def lambda_(self, line: str, cell: str | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import sys
 from typing import Any
@@ -61,12 +62,18 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         process_settings.give(sent)
         before = {**own, **sent}
         live = environment.show_live()
+        reached: Any = contextlib.nullcontext()
+        if options.get("notes_outside"):
+            from lambdamagic.worker.outside import Outside
+
+            reached = Outside()
         environ, path, scope = raw_environment().copy(), list(sys.path), dict(vars(builtins))
         kept = {name: value for name, value in scope.items() if name not in program.builtins}
         try:
             if error is None:
                 try:
-                    run_code(header["code"], namespace)
+                    with reached:
+                        run_code(header["code"], namespace)
                 finally:  # what follows needs the builtins that the cell found; it looks none up before it has them
                     builtins.__dict__.update(kept)
             if error is None and header["value_name"]:
@@ -88,6 +95,8 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         if path != sys.path and (entries := process_settings.path_changes(path)):
             changed["path"] = entries
         program.own.note_builtins(scope, program.builtins)
+        if options.get("notes_outside"):
+            environment.outputs.add_files([{"outside": sorted(reached.noted)}])
         environment.outputs.add_files(watched.entries(options.get("fetch", ())))
         process_settings.give({name: state for name, state in own.items() if name not in _STREAMS})
     with program.current():
