@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 # One more than cores on a small machine: many tests wait for an environment's end, a sign of life or a browser.
 WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The certificates of the system, as pip takes: a company's proxy has its own.
+export UV_SYSTEM_CERTS := 1
 
 # What `make demo` needs and no more; `make setup` brings it too.
 DEMO := $(VENV)/.demo

@@ -151,7 +151,8 @@ def _run(tool: _Tool, source: WheelSource, platform: LambdaPlatform, folder: Pat
     """Return what the tool said when it failed, or None."""
     command = [*tool.command, *_arguments(tool, source, platform, folder)]
     # pip warns on stderr about what it finds in the caller's environment: the target has nothing to do with it.
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
+    # uv's own certificates know no company's proxy; pip takes those of the system.
+    environment = {"UV_SYSTEM_CERTS": "1", **os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=RESOLVE_TIMEOUT_S, env=environment, check=False
