@@ -267,7 +267,7 @@ class Listeners:
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:  # noqa: BLE001  # whatever a view raises, the job goes on
+            except Exception:  # noqa: BLE001  # whatever a view raises, the job continues
                 with self._lock:
                     self._listeners = tuple(known for known in self._listeners if known is not listener)
                 traceback.print_exc(file=sys.stderr)

@@ -57,6 +57,13 @@ def list_jobs(*, bucket: bool = False, count: int = 500, **options: Any) -> list
 
     Jobs of `event` and `trigger` are there from their start, others from their end, for 90 days.
 
+    Example:
+        >>> import lambdamagic
+        >>> lambdamagic.LambdaExecutor().start_map(abs, [-1]).result(timeout=60)
+        [1]
+        >>> lambdamagic.list_jobs(count=1)[0].task_count
+        1
+
     Args:
         count: How many at most.
         bucket: Also list what the configured bucket holds of other users and machines (one LIST for 1,000 jobs).
@@ -103,6 +110,14 @@ def attach(job_id: str, **options: Any) -> MapJob | GraphJob:
     What is done is read and not run again; what was sent is waited for; what was never sent is sent now. Results may be
     taken as often as one likes until the bucket's objects expire. Only where the job was started, since its key is kept
     in the history of that user.
+
+    Example:
+        >>> import lambdamagic
+        >>> with lambdamagic.LambdaExecutor(mode="event") as executor:
+        ...     job = executor.start_map(abs, [-1, -2])
+        ...     assert job.wait(timeout=60)
+        ...     lambdamagic.attach(job.job_id).result(timeout=60)  # here; usually in another process
+        [1, 2]
 
     Args:
         job_id: The job's id, as listed by `%lambda jobs` or `list_jobs`.

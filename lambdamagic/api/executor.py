@@ -43,6 +43,14 @@ class LambdaExecutor(ProcessPoolExecutor):
     It breaks only by its initializer: an environment that dies ends its own call, and if the target itself is lost (the
     embedded Lambda was killed), all that was pending raises `LocalServerError` and the next call starts again.
 
+    Example:
+        >>> from lambdamagic import LambdaExecutor
+        >>> with LambdaExecutor(max_workers=2) as executor:
+        ...     executor.submit(pow, 2, 10).result(timeout=60)
+        ...     list(executor.map(abs, [-1, -2]))
+        1024
+        [1, 2]
+
     Args:
         max_workers: Invocations that may run at once; the setting `max_concurrency`.
         mp_context: Only None, for programs that give it.
@@ -373,6 +381,11 @@ def _ordered(run: PulledMap[TaskStream], deadline: float | None, *, pulls: bool)
 
 def cache_clear(fn: Callable[..., Any] | None = None, **options: Any) -> int:
     """Forget outcomes that were kept with `cache=True`; see `LambdaExecutor.cache_clear`.
+
+    Example:
+        >>> import lambdamagic
+        >>> lambdamagic.cache_clear(abs)
+        0
 
     Args:
         fn: The callable; None for all that the bucket holds.

@@ -164,5 +164,13 @@ class SharedArrays:
 
 
 def register() -> None:
-    """Register the backend with joblib. Idempotent."""
+    """Register the backend with joblib. Idempotent.
+
+    Example:
+        >>> import joblib, lambdamagic
+        >>> lambdamagic.register_joblib()
+        >>> with joblib.parallel_config(backend="lambdamagic", n_jobs=2):
+        ...     joblib.Parallel()(joblib.delayed(abs)(n) for n in (-1, -2))
+        [1, 2]
+    """
     register_parallel_backend(NAME, LambdaBackend)

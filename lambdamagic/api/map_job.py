@@ -25,6 +25,13 @@ from lambdamagic.worker.stays import Staying
 class MapJob:
     """The tasks of one callable over some items. Thread-safe.
 
+    Example:
+        >>> from lambdamagic import LambdaExecutor
+        >>> with LambdaExecutor(max_workers=2) as executor:
+        ...     job = executor.start_map(abs, [-1, -2])
+        ...     job.result(timeout=60), job.state, job.missing
+        ([1, 2], 'done', [])
+
     Attributes:
         label: A short name of the job, for a person.
         table: The outcomes of its tasks.

@@ -37,6 +37,12 @@ class LambdaPool:
     By place it takes what `multiprocessing.Pool` takes: `LambdaPool(4, initializer, initargs)`; and what the package
     LambdaPool takes: `LambdaPool(4, "my-function", key_id, secret, region)`.
 
+    Example:
+        >>> from lambdamagic import LambdaPool
+        >>> with LambdaPool(workers=2) as pool:
+        ...     pool.starmap(pow, [(2, 3), (3, 2)])
+        [8, 9]
+
     Args:
         workers: Invocations that may run at once.
         initializer: See `LambdaExecutor`.

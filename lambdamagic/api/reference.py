@@ -117,6 +117,13 @@ def put(obj: _T) -> Reference[_T]:
     It is taken as it is now; leave it unchanged afterwards. On Lambda its arrays are read-only, and the rest of it is
     to be treated so: what a task changes, the tasks after it in the same environment would see.
 
+    Example:
+        >>> import lambdamagic
+        >>> words = lambdamagic.put({"one": 1})
+        >>> with lambdamagic.LambdaExecutor(max_workers=2) as executor:
+        ...     list(executor.map(len, [words, words]))
+        [1, 1]
+
     Args:
         obj: Anything that can be pickled. Below 64 kB it rides along with each task, as if it had not been put.
 

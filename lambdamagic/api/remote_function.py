@@ -133,6 +133,14 @@ def remote(**options: Any) -> Callable[[Callable[_P, _T]], RemoteFunction[_P, _T
 def remote(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function run on Lambda: `@remote`, or with options `@remote(memory_mb=4096)`.
 
+    Example:
+        >>> import lambdamagic
+        >>> @lambdamagic.remote(memory_mb=512)
+        ... def square(n):
+        ...     return n * n
+        >>> square(3), square.submit(4).result(timeout=60), list(square.map(range(3))), square.local(5)
+        (9, 16, [0, 1, 4], 25)
+
     Args:
         fn: The function.
         **options: What `LambdaExecutor` takes.

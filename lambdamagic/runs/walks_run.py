@@ -169,7 +169,7 @@ class WalksRun:
         try:
             with self._pool, self._sender:
                 self._watch()
-        except BaseException as error:  # noqa: BLE001  # whatever it is, who waits for the graph must hear of it
+        except BaseException as error:  # noqa: BLE001  # the waiting caller must get any failure
             self.error = self._check(error) if isinstance(error, LambdaMagicError) else error
             with suppress(LambdaMagicError):
                 self._store.put(self.work.name(names.CANCEL), [b"cancelled"])

@@ -22,8 +22,10 @@ def _found(folder: Path, name: str, source: str, monkeypatch: pytest.MonkeyPatch
     [
         ("a.md", "One.\n\nIt is\nmended here.\n", ["a.md:4: mended"]),
         ("a.md", "`mend`, [x](mend.md)\n\n```python\nmend = 1  # mend\n```\n", []),
+        ("a.md", "```text\nto mend\n```\n\n```\nmend\n```\nmend\n", ["a.md:2: mend", "a.md:8: mend"]),
         ("a.py", '"""It mends."""\n', ["a.py:1: mends"]),
         ("a.py", "x = 1  # mend\n", ["a.py:1: mend"]),
+        ("a.py", "x = 1  # noqa: E501  # to mend\n", ["a.py:1: mend"]),
         ("a.py", 'mend = {"mend": 1}\n', []),
         ("a.py", 'print(f"{mend} of its own")\n', ["a.py:1: of its own"]),
         ("tests/a.py", '"""Mended."""\nmatch = "to mend it"\n', ["tests/a.py:1: Mended"]),

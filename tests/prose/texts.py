@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_FENCE = re.compile(r"^\s*(```|~~~)")
+_FENCE = re.compile(r"^\s*(?:```|~~~)\s*(?P<info>\w*)")
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _LINK_TARGET = re.compile(r"\]\([^)\s]*\)|<[^>\n]*>|https?://\S+")
+_FOR_TOOLS = re.compile(r"^# (noqa|type:|pragma)[\w:, \[\]-]*")
 _FILLED_IN = re.compile(r"\$\{[^}]*\}")
 _SCRIPT = re.compile(
     r"/\*(?P<block>.*?)\*/|//(?P<line>[^\n]*)"
@@ -52,11 +53,13 @@ def _without_code(text: str) -> str:
 
 
 def _markdown(source: str) -> Iterator[Text]:
-    fenced, start, paragraph = False, 1, list[str]()
+    # A block of `text` is what a user sees; other blocks are code.
+    fence, start, paragraph = "", 1, list[str]()
     for number, line in enumerate([*source.splitlines(), ""], 1):
-        if fence := _FENCE.match(line):
-            fenced = not fenced
-        if fence or fenced or not line.strip():
+        marked = _FENCE.match(line)
+        if marked:
+            fence = "" if fence else marked["info"] or "code"
+        if marked or fence not in ("", "text") or not line.strip():
             # The table of the house style itself names what it replaces.
             if paragraph and not paragraph[0].startswith("| Not |"):
                 yield Text(start, "\n".join(paragraph))
@@ -69,8 +72,8 @@ def _markdown(source: str) -> Iterator[Text]:
 
 def _python(source: str, *, strings: bool) -> Iterator[Text]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT and not token.string.startswith(("# noqa", "# type:", "# pragma")):
-            yield Text(token.start[0], token.string)
+        if token.type == tokenize.COMMENT:
+            yield Text(token.start[0], _FOR_TOOLS.sub("", token.string))  # the reason behind it is read
     nodes = list(ast.walk(ast.parse(source)))
     docstrings = {id(first) for node in nodes if (first := _docstring(node))}
     in_format = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
