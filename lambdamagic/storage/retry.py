@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TEMPORARY_REDIRECT = 307
+
 # "Error responses", S3 API reference: 500 InternalError, 503 SlowDown and ServiceUnavailable are to be retried; 429 and
 # 408 come from S3-like stores and proxies; 502 and 504 from load balancers. "Making requests using redirects", S3 user
 # guide: 307 lasts until DNS knows a new bucket. A signed URL cannot follow it, and is right a moment later.
-_TRANSIENT_STATUSES = frozenset({307, 408, 429, 500, 502, 503, 504})
+_TRANSIENT_STATUSES = frozenset({TEMPORARY_REDIRECT, 408, 429, 500, 502, 503, 504})
 _TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "OperationAborted"})
 
 

@@ -121,3 +121,15 @@ def test_a_redirect_says_where_the_bucket_is(
         assert isinstance(caught.value, BucketMissingError)
         assert "`region`" in str(caught.value) and region in str(caught.value)
     transfer.close()
+
+
+def test_a_redirect_that_ends_is_borne(s3_store: Callable[..., S3ObjectStore], faults: Faults) -> None:
+    """It lasts until DNS knows a new bucket: bodies, lists and deletions are tried again."""
+    store = s3_store()
+    for name in ("PutObject", "GetObject", "ListObjectsV2", "DeleteObjects"):
+        faults.refuse_s3(count=2, operation=name, status=307, code="TemporaryRedirect")
+    store.put("borne/k", [b"x"])
+    assert store.get("borne/k") == b"x"
+    assert [info.key for info in store.list("borne/")] == ["borne/k"]
+    store.delete(["borne/k"])
+    assert not store.exists("borne/k")

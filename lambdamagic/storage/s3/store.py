@@ -7,6 +7,7 @@ deletes and joins the parts of large objects.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from lambdamagic.errors import CredentialsError, TargetError
 from lambdamagic.storage.object_store import OCTETS, Hasher, ObjectInfo, Segment, byte_views, object_missing
 from lambdamagic.storage.presigned import Transfer, Tuning
 from lambdamagic.storage.requests import count_operation
+from lambdamagic.storage.retry import TEMPORARY_REDIRECT, TransferRetry
 from lambdamagic.storage.s3.multipart import put_in_parts
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _OWN_URLS_EXPIRE_S = 3600  # the store's own URLs are used at once; a retry near its deadline still fits
+_ATTEMPTS = 5
 _DELETE_BATCH = 1000  # "DeleteObjects", S3 API reference
 
 
@@ -254,7 +257,7 @@ class S3ObjectStore:
             "s3",
             signature_version="s3v4",
             s3={"addressing_style": addressing_style, "us_east_1_regional_endpoint": "regional"},
-            retries={"mode": "standard", "total_max_attempts": 5},
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
             max_pool_connections=self._tuning.parallel,
             # Objects are named by their sha256 or signed: botocore's CRC32 would be a second pass for nothing.
             request_checksum_calculation="when_required",
@@ -262,6 +265,7 @@ class S3ObjectStore:
         )
         # For each attempt, in the thread that asks.
         client.meta.events.register("before-send.s3", _count)
+        client.meta.events.register("needs-retry.s3", _delay_s)  # type: ignore[arg-type]  # its answer counts
         return client
 
     def _explain(self, key: str, refused: TargetError) -> bool:
@@ -306,6 +310,13 @@ class S3ObjectStore:
 
 def _count(event_name: str, **_: Any) -> None:
     count_operation(event_name.rpartition(".")[2])
+
+
+def _delay_s(response: tuple[Any, Any] | None = None, attempts: int = 0, **_: Any) -> float | None:
+    """Return how long to wait before a request that was redirected for now is sent again; see `storage.retry`."""
+    if response is None or response[0].status_code != TEMPORARY_REDIRECT or attempts >= _ATTEMPTS:
+        return None
+    return TransferRetry().delay_s(attempts, elapsed_s=0.0, jitter=random.random())
 
 
 def _batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
