@@ -49,7 +49,10 @@ class TaskOutput:
             if to is None:  # a program without a terminal
                 continue
             if prefixed:
-                text = "".join(f"[task {task}] {line}" for line in text.splitlines(keepends=True))
+                from lambdamagic.widgets.text import as_seen  # with it comes what a program without prints never needs
+
+                # A progress bar is its last state: its lines replace each other.
+                text = "".join(f"[task {task}] {line}" for line in as_seen(text).splitlines(keepends=True))
             with contextlib.suppress(OSError, ValueError):  # it was closed, or has no reader any more
                 to.write(text)
                 to.flush()

@@ -75,6 +75,7 @@ class Outputs:
     ) -> None:
         """Add something displayed, as a MIME bundle, or put it in the place of what was displayed under its id."""
         self.below.drain()
+        bar = self._bar_of(data[_WIDGET]) if _WIDGET in data else None
         # A widget of this process has no page that it could be shown on.
         data = {mime: _text(content) for mime, content in data.items() if mime != _WIDGET or len(data) == 1}
         name = (transient or {}).get("display_id")
@@ -84,18 +85,27 @@ class Outputs:
                 known = [entry for entry in self.entries if entry.get("transient", {}).get("display_id") == name]
                 for entry in known:
                     entry.update(display=data, metadata=metadata)
+                    entry.pop("bar", None)
             if not (update and name is not None and known):
-                entry = {"display": data, "metadata": metadata}
+                entry = {"display": data, "metadata": metadata} | ({} if bar is None else {"bar": bar})
                 if transient:
                     entry["transient"] = transient
                 self.entries.append({**entry, "update": True} if update else entry)
         if self.on_display is not None:
             self.on_display()
 
+    def _bar_of(self, view: Any) -> Any:
+        from lambdamagic.worker.progress_widgets import ProgressWidget  # few cells have widgets
+
+        bar = ProgressWidget.of(view)
+        if bar is not None and self.on_display is not None:
+            bar.follow(self.on_display)
+        return bar
+
     def displayed(self) -> list[dict[str, Any]]:
         """Return the MIME bundles of what is displayed now, in order."""
         with self._lock:
-            return [entry["display"] for entry in self.entries if "display" in entry]
+            return [_as_now(entry)["display"] for entry in self.entries if "display" in entry]
 
     def clear(self, *, wait: bool) -> None:
         """Forget what the cell, or the task that runs, has shown so far; with `wait` as soon as it shows something."""
@@ -118,7 +128,7 @@ class Outputs:
 
     def finished(self) -> list[dict[str, Any]]:
         """Return the record for the envelope."""
-        entries = [_joined(entry) if "stream" in entry else entry for entry in self.entries]
+        entries = [_joined(entry) if "stream" in entry else _as_now(entry) for entry in self.entries]
         if self._dropped:
             note = f"\n[lambdamagic: {self._dropped:,} more characters of output were left out]\n"
             entries.append({"stream": "stderr", "text": note})
@@ -127,6 +137,14 @@ class Outputs:
 
 def _text(content: Any) -> Any:
     return base64.b64encode(content).decode("ascii") if isinstance(content, bytes) else content
+
+
+def _as_now(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a display with the present state of a progress bar that is a widget."""
+    if "bar" not in entry:
+        return entry
+    rest = {key: value for key, value in entry.items() if key != "bar"}
+    return {**rest, "display": {"text/plain": entry["bar"].text()}}
 
 
 def _joined(entry: dict[str, Any]) -> dict[str, Any]:

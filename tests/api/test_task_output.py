@@ -21,6 +21,9 @@ def test_output_comes_to_the_programs_own_streams(capfd):
     with LambdaExecutor(1) as executor:
         list(executor.map(eval, ["print('one')", "print('a') or print('b')"], chunksize=2))
     assert capfd.readouterr().out == "[task 0] one\n[task 1] a\n[task 1] b\n"
+    with LambdaExecutor(1) as executor:
+        list(executor.map(eval, ["print('begin') or print('10%\\r 20%\\r100%')"]))
+    assert capfd.readouterr().out == "[task 0] begin\n[task 0] 100%\n"
     with LambdaPool(1) as pool:
         pool.map(eval, ["print('pooled')"])
     assert capfd.readouterr().out == "[task 0] pooled\n"

@@ -79,6 +79,21 @@ def test_a_progress_bar_is_its_latest_line(notebook, gate):
     assert notebook.ok("total").value == 50
 
 
+def test_a_bar_that_is_a_widget_is_live(kernel, gate):
+    """`tqdm.notebook` updates widgets, which have no page there: their state is shown as text, and its end stays."""
+    message = kernel.send(f"""%%lambda
+from tqdm.notebook import tqdm
+for n in tqdm(range(4), mininterval=0, desc='fit'):
+    if n == 2:
+        {gate.code}
+""")
+    gate.reached()
+    kernel.wait_for_text(message, "fit:  50%|█████     | 2/4 [")
+    gate.open()
+    replied = kernel.finish(message)
+    assert "fit: 100%|██████████| 4/4 [" in replied.bundles("display_data")[-1]["text/plain"]
+
+
 def test_displays_are_seen_while_the_cell_runs(kernel, gate):
     """As they are now: what was updated is new, what was cleared is gone; at the end all of it is the cell's."""
     message = kernel.send(f"""%%lambda

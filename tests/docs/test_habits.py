@@ -37,6 +37,8 @@ def _kinds(ran: Any) -> list[str]:
 def _(notebook: Notebook) -> None:
     ran = notebook.remote("from tqdm.auto import tqdm\nsum(tqdm(range(3)))")
     assert ran.value == 3 and "3/3" in ran.stderr
+    ran = notebook.remote("from tqdm.notebook import tqdm as bars\nsum(bars(range(3)))")
+    assert ran.value == 3 and "100%|██████████| 3/3 [" in str(ran.displays)
 
 
 @_row("Plots")
