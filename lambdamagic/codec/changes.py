@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import operator
 import pickle
 import warnings
 from collections import defaultdict, deque
@@ -43,7 +44,7 @@ def state_to_send(item: Tracked) -> Any:
     if kind == kinds.FILE:
         return opened_files.position(value)
     if kind == kinds.ENDED:
-        return True
+        return operator.length_hint(value)
     if kind == kinds.OPAQUE:
         return Rewritten(value)
     state = kinds.state_of(value, kind)
@@ -113,7 +114,7 @@ def apply(target: Any, kind: int, state: Any) -> None:
         if type(target) is itertools.chain:
             set_quietly(target, (iter(()),))  # its parts may be generators, which end by themselves
         else:
-            deque(target, maxlen=0)
+            deque(itertools.islice(target, operator.length_hint(target) - state) if state else target, maxlen=0)
     elif kind == kinds.STATE:
         set_quietly(target, state)
     elif kind == kinds.INSTANCE:

@@ -22,7 +22,7 @@ SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOL
 OBJECTS = 14  # an array of objects
 MEMBER = 15  # of an Enum class of the notebook
 STATE = 16  # what an opaque object is given after it was made, if only that changed
-ENDED = 21  # one of Python's own iterators at its end
+ENDED = 21  # one of Python's own iterators of which less is left
 FILE = 19  # open for reading
 GENERATOR = 18  # or a coroutine
 VARIABLE = 20  # a context variable

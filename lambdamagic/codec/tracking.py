@@ -237,7 +237,7 @@ class Tracker:
         if now is not None and before is not None and now.making == before.making and takes_state(item.value):
             item.kind = STATE
             return "dirty"
-        if has_ended(item.value):
+        if only_moves(item.value):
             item.kind = ENDED
             return "dirty"
         return "replaced"
@@ -299,12 +299,17 @@ def takes_state(value: Any) -> bool:
     return hasattr(value, "__setstate__") and reduced(value)[2:3] not in ((), (None,))
 
 
-def has_ended(value: Any) -> bool:
-    """Whether something is an iterator of Python's own at its end, which is no more than that."""
+def only_moves(value: Any) -> bool:
+    """Whether an iterator of Python's own is known by what is left of it: at its end, or over a range."""
     if not hasattr(value, "__next__") or type(value).__module__ not in ("builtins", "itertools"):
         return False
+    if isinstance(value, _OF_RANGES):
+        return True  # since Python 3.12 it is pickled as one over the rest
     found = reduced(value)
     return found[0] is iter and not found[1][0] if type(value) is not chain else len(found) == 2
+
+
+_OF_RANGES = (type(iter(range(0))), type(iter(range(1 << 70))))
 
 
 def _not_skipped(values: list[Any]) -> list[Any]:

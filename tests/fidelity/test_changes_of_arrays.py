@@ -6,6 +6,8 @@ import pytest
 
 from tests.fidelity.constructs import agrees, constructs
 
+pytestmark = pytest.mark.filterwarnings("default")
+
 ARRAYS = constructs("""
 = a view of a captured array
 import numpy as np

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 
@@ -12,6 +14,7 @@ import pytest
         ("import threading\ng = threading.Lock(); _ = g.acquire()", "g"),
         ("import socket\ng = socket.socket()", "g"),
         ("import sqlite3\ng = sqlite3.connect(':memory:')", "g"),
+        ("import hashlib\ng = hashlib.sha256(b'a')", "g"),
         ("import ipywidgets\ng = ipywidgets.IntSlider()", "g"),
     ],
 )
@@ -99,6 +102,20 @@ def test_what_getstate_leaves_out(notebook):
     )
     notebook.remote("g.a += 1; g.new = 5")
     assert notebook.ok("g.a, g.kept, hasattr(g, 'new')").value == (2, [0], False)
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 12), reason="other Pythons do not bound calls in C so")
+def test_a_long_linked_list_on_python_3_12(notebook):
+    """It is named before anything is sent."""
+    notebook.ok("head = None\nclass N: pass\nfor _ in range(3000): n = N(); n.next = head; head = n")
+    assert type(notebook.fails("head is None").error).__name__ == "EncodeError"
+
+
+def test_other_magics(notebook):
+    """They are refused with their line, before anything of the cell runs."""
+    ran = notebook.fails("print('first')\n%precision 3")
+    assert "line 3: %precision cannot run on Lambda" in str(ran.error)
+    assert ran.stdout == ""
 
 
 def test_a_name_that_exists_nowhere(notebook):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.fidelity.constructs import agrees, constructs
@@ -278,4 +280,6 @@ g, eq.lhs.func is f, f == sp.Function('f')
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
 def test_a_value_travels(notebook, title):
     """It does there, and afterwards, what it does in the kernel."""
+    if sys.version_info[:2] == (3, 12) and ("linked" in title):
+        pytest.skip("Python 3.12 bounds nested calls in C: see test_differences")
     agrees(notebook, TRAVELLING[title])
