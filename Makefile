@@ -14,12 +14,13 @@ DEMO := $(VENV)/.demo
 
 CHECK := $(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 
-.PHONY: demo test ready docs test-oldest lint style types types-of-users imports mutants bench fidelity fidelity-night setup image-tools lab browser covalent clean help
+.PHONY: demo test ready docs test-oldest test-oldest-dask lint style types types-of-users imports mutants bench fidelity fidelity-night setup image-tools lab browser covalent clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
 	@echo "make lint   ruff, vulture, mypy, pyright, import-linter, words"
 	@echo "make test-oldest   the notebook's tests with the oldest Jupyter that is supported"
+	@echo "make test-oldest-dask   graphs with the oldest Dask that is supported"
 	@echo "make mutants   change the package in one place at a time, and list the changes that no test sees"
 	@echo "make fidelity   compare notebooks run plainly and with %%lambda"
 	@echo "make fidelity-night   compare 10,000 generated cells, and keep those that differ as tests"
@@ -67,6 +68,15 @@ test-oldest: browser
 	$(OLDEST)/bin/python hatch_build.py
 	$(OLDEST)/bin/python -m pytest tests/browser tests/cells/test_background.py tests/cells/test_interrupt.py \
 	  tests/cells/test_run_all.py tests/cells/test_exceptions.py
+
+# Graphs with the oldest Dask that is supported, whose own warnings of today's numpy are none of ours.
+OLDEST_DASK := .venv-oldest-dask
+test-oldest-dask:
+	test -x $(OLDEST_DASK)/bin/python || $(PYTHON) -m venv $(OLDEST_DASK)
+	$(OLDEST_DASK)/bin/python -m pip install --quiet --editable ".[dask]" pytest pytest-xdist pytest-timeout hypothesis \
+	  "dask[array,dataframe]==2025.1.0"
+	$(OLDEST_DASK)/bin/python -m pytest -n0 -o filterwarnings= tests/graphs/test_dask_graph.py tests/graphs/test_workloads.py \
+	  -k "dask_graph or scheduler"
 
 # The JupyterLab extension, built if it is older than its sources, and linked into .venv.
 lab: $(STAMP)
@@ -132,4 +142,4 @@ fidelity-night: $(STAMP)
 	$(BIN)/python -m tests.fidelity.corpus_run --only-generated --generated $(CELLS) --cells $(CELLS) --seed $$(date +%Y%m%d) --keep
 
 clean:
-	rm -rf $(VENV) $(OLDEST) .mypy_cache .ruff_cache .pytest_cache dist build
+	rm -rf $(VENV) $(OLDEST) $(OLDEST_DASK) .mypy_cache .ruff_cache .pytest_cache dist build
