@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -234,9 +235,20 @@ def is_notebook() -> bool:
 
 def label_of(graph: Graph) -> str:
     """Return what a graph computes, for a person: the operations of what is asked for."""
-    kinds = sorted({kind_of(key) for key in graph.wanted})
+    kinds = sorted({_operation(graph, key) for key in graph.wanted})
     more = "" if len(kinds) <= _LABEL_KINDS else ", ..."
     return ", ".join(kinds[:_LABEL_KINDS]) + more
+
+
+#: Dask's own last step, which puts a collection's parts together.
+_LAST_STEP = re.compile(r"-?finalize-.*$")
+
+
+def _operation(graph: Graph, key: Key) -> str:
+    """Return the operation that makes a value, without Dask's own last step."""
+    node = graph.nodes.get(graph.aliases.get(key, key))
+    keys = [key] if node is None else [node.key, *sorted(node.needs, key=repr)]
+    return next((kind for each in keys if (kind := _LAST_STEP.sub("", kind_of(each)))), kind_of(key))
 
 
 #: By the settings' values, so that a change of settings counts and what was learned is kept.

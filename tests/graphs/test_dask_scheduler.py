@@ -97,6 +97,16 @@ def test_events_tell_of_each_task_and_what_it_needed(dask_scheduler: DaskSchedul
     assert sum(event.s3_requests for event in told if isinstance(event, InvocationFinished)) == 0
 
 
+def test_a_graph_is_called_by_what_it_computes() -> None:
+    """By the operation of the result, not by Dask's own last step."""
+    heard: list[Any] = []
+    scheduler = DaskScheduler(max_workers=2)
+    scheduler.add_listener(heard.append)
+    assert da.ones((30, 30), chunks=10).sum().compute(scheduler=scheduler) == 900.0
+    (started,) = [event for event in heard if isinstance(event, JobStarted)]
+    assert started.label == "sum-aggregate"
+
+
 def test_large_values_stay_and_only_what_is_asked_for_comes() -> None:
     came: list[int] = []
 
