@@ -198,6 +198,20 @@ def test_a_graph_can_be_cancelled_from_another_thread(tmp_path: Path) -> None:
     assert len(raised) == 1
 
 
+def test_estimators_of_scikit_learn_take_dasks_arrays(dask_scheduler: DaskScheduler) -> None:
+    """They ask the arrays for their values, which the scheduler in force computes."""
+    from sklearn.linear_model import LinearRegression
+
+    heard: list[Any] = []
+    dask_scheduler.add_listener(lambda event: heard.append(event) if isinstance(event, JobStarted) else None)
+    x = da.random.default_rng(2).random((200, 3), chunks=(50, 3))
+    y = x @ np.array([1.0, -2.0, 0.5])
+    with dask.config.set(scheduler=dask_scheduler):
+        fitted = LinearRegression().fit(x, y)
+    assert heard
+    np.testing.assert_allclose(fitted.coef_, [1.0, -2.0, 0.5])
+
+
 def test_constants_that_many_tasks_need_travel_once(dask_scheduler: DaskScheduler) -> None:
     data = np.arange(300_000.0)
     x = da.from_array(data, chunks=30_000)
