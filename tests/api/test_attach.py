@@ -137,7 +137,7 @@ def test_a_finished_job_is_read_again(deployed: Any, tmp_path: Path) -> None:
     assert _ran(tmp_path) == {**dict.fromkeys(range(12), 1), 3: 2}
 
 
-def test_nobody_who_writes_to_the_bucket_can_plant_a_result(deployed: Any, tmp_path: Path) -> None:
+def test_a_writer_to_the_bucket_cannot_plant_a_result(deployed: Any, tmp_path: Path) -> None:
     """A manifest or an answer of another's is refused before anything is unpickled."""
     (tmp_path / "go").touch()
     client, job_id = _start(tmp_path, mode="event", gated=100)

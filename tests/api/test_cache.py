@@ -134,7 +134,7 @@ def test_clearing(square, log, store, define):
     assert not list(store.list(keys.cache_prefix()))
 
 
-def test_nobody_can_plant_an_outcome(square, log, store):
+def test_a_planted_outcome_is_not_read(square, log, store):
     """An index that is not signed with this user's secret is passed over, and a pack that was changed is not read."""
     mapped(square, [1])
     log()
@@ -154,7 +154,7 @@ def test_nobody_can_plant_an_outcome(square, log, store):
     assert secret_file().stat().st_mode & 0o777 == 0o600
 
 
-def test_what_cannot_be_told_apart_runs(define, log, store):
+def test_tasks_that_cannot_be_distinguished_run(define, log, store):
     """An argument without a fingerprint is a miss; a callable that reads one is reported by a warning."""
     define("class Odd:\n    def __reduce__(self):\n        raise RuntimeError\nODD = Odd()")
     odd = define("def odd(x):\n    open(LOG, 'a').write('x')\n    return x()")

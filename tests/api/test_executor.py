@@ -247,7 +247,7 @@ def test_finished_futures_are_not_kept(lambda_executor):
     assert gone() is None
 
 
-def test_an_executor_that_nobody_holds(define):
+def test_an_executor_without_references_is_closed(define):
     """Its calls still end, and then its thread does."""
     executor = LambdaExecutor(max_workers=1)
     future = executor.submit(abs, -1)

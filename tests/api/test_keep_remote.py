@@ -73,7 +73,7 @@ def test_references_show_what_they_stand_for(lambda_executor: LambdaExecutor) ->
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)), tile(1))
 
 
-def test_what_nobody_refers_to_is_deleted(lambda_executor: LambdaExecutor) -> None:
+def test_values_without_references_are_deleted(lambda_executor: LambdaExecutor) -> None:
     found: Any = list(lambda_executor.map(tile, range(3), keep="remote", chunksize=1))
     assert len(objects(lambda_executor)) >= 3
     kept = found.pop()

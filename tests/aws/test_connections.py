@@ -170,7 +170,7 @@ def test_a_dead_connection_is_seen_before_a_post(pool: Connections) -> None:
         assert (server.connections, len(server.requests)) == (2, 2)
 
 
-def test_nobody_listens(pool: Connections, unused_port: int) -> None:
+def test_a_port_without_a_listener_is_unreachable(pool: Connections, unused_port: int) -> None:
     """A connection that cannot be made is distinguished from one that broke."""
     with pytest.raises(NotSentError, match="refused"):
         post(pool, f"http://127.0.0.1:{unused_port}/")

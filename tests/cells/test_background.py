@@ -68,7 +68,7 @@ def test_a_cell_that_reads_what_failed_is_rejected(notebook):
     assert notebook.ok("broken").value == 3
 
 
-def test_an_older_value_is_there_again_when_the_failure_was_told(notebook):
+def test_an_older_value_is_back_after_the_failure_was_shown(notebook):
     """As after a cell that failed: the name still has what it had."""
     notebook.ok("x = 'old'")
     notebook.ok(cell("%%lambda --bg", "x = 1 / 0"))

@@ -105,7 +105,7 @@ def test_a_function_that_does_not_know_the_question_is_not_compared(silent):
         silent.ok("%config LambdaMagics.parity = None")
 
 
-def test_another_python_is_told_before_anything_is_sent(silent):
+def test_another_python_is_reported_before_anything_is_sent(silent):
     """As from an image that another machine pushed, whose Python Lambda does not report."""
     silent.make("image", {"other.py": _OTHER}, "other.handler")
     for asked in (1, 0):

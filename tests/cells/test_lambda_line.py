@@ -24,7 +24,7 @@ def test_config_shows_values_and_origins(notebook, monkeypatch):
     assert rows["retries"] == ("0", "default")
 
 
-def test_config_tells_where_jobs_run(notebook):
+def test_config_shows_where_jobs_run(notebook):
     """In text and as HTML, with what is not set marked as such."""
     table = notebook.ok("%lambda config").value
     for shown in (repr(table), table._repr_html_()):

@@ -238,7 +238,7 @@ def test_throttling_is_waited_out(square):
     assert square.session.history[-1].progress.throttled == 3
 
 
-def test_progress_is_told(square, monkeypatch):
+def test_progress_is_shown(square, monkeypatch):
     """Lines on stderr where there is no notebook front end."""
     monkeypatch.setenv("LAMBDAMAGIC_QUIET", "0")
     square.ok("import time\ndef slow(x):\n    time.sleep(0.5)\n    return x")

@@ -39,7 +39,7 @@ def test_what_runs_is_shown_before_it_answers(notebook, gate):
     assert job.result() == [0, 1]
 
 
-def test_a_log_that_cannot_be_read_is_told(notebook):
+def test_a_log_that_cannot_be_read_is_reported(notebook):
     """In the place of the lines; the job is none the worse for it."""
 
     def refused(clock):

@@ -141,7 +141,7 @@ def test_output_before_an_error_appears(notebook):
     assert isinstance(ran.error, ZeroDivisionError)
 
 
-def test_very_much_output_is_cut_and_told(notebook):
+def test_very_much_output_is_cut_with_a_note(notebook):
     """Two million characters are kept, and the rest is counted."""
     ran = notebook.remote("for i in range(30):\n    print('x' * 99_999)")
     assert len(ran.stdout) == 2_000_000

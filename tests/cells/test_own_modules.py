@@ -51,7 +51,7 @@ def test_a_package_with_submodules_and_data(notebook, tmp_path):
     assert notebook.remote("import mypkg.sub.deep as d\nd.NAME").value == "mypkg.sub.deep"
 
 
-def test_an_edited_module_is_sent_anew(notebook, tmp_path):
+def test_an_edited_module_is_sent_again(notebook, tmp_path):
     """The warm environment does not keep the version before."""
     path = tmp_path / "helpers.py"
     path.write_text("V = 1\n")

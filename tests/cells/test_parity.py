@@ -154,7 +154,7 @@ def test_another_minor_version(deployed):
         deployed.ok("%config LambdaMagics.parity = None")
 
 
-def test_a_map_is_told_too(deployed):
+def test_a_map_is_reported_too(deployed):
     """Before its first task."""
     deployed.ok("def f(x):\n    import sklearn\n    return x")
     before = _sent(deployed)
@@ -162,7 +162,7 @@ def test_a_map_is_told_too(deployed):
     assert type(ran.error).__name__ == "ParityError" and _sent(deployed) == before
 
 
-def test_an_executor_is_told_too(deployed):
+def test_an_executor_is_reported_too(deployed):
     """`submit` raises, as it does for what cannot be pickled."""
     from lambdamagic import LambdaExecutor
     from lambdamagic.api import process

@@ -47,7 +47,7 @@ def test_own_modules_are_listed(notebook, tmp_path):
     assert ("planned_helper", "own module", "14 B", "inline", "imported by the cell") in ran.value.rows
 
 
-def test_the_plan_tells_the_cost(notebook):
+def test_the_plan_shows_the_cost(notebook):
     """A cell's at most; a map's for an example, and after it has run from what was billed."""
     notes = notebook.remote("1", "--plan --memory 1024 --timeout 60").value.notes
     assert any("at 1,024 MB" in note and "at most $0.001" in note for note in notes)
@@ -66,7 +66,7 @@ def test_the_plan_of_a_map(notebook):
     assert {row[0] for row in notebook.ok("%%lambda_map --plan x in range(3)\nf(x)").value.rows} == {"f", "k"}
 
 
-def test_an_unpicklable_name_is_told_by_the_plan(notebook):
+def test_the_plan_shows_an_unpicklable_name(notebook):
     """The error is the same as without --plan."""
     notebook.ok("lock = memoryview(b'x')")
     assert str(notebook.fails("lock", "--plan").error).startswith("lock cannot be sent to Lambda: ")

@@ -44,7 +44,7 @@ def test_a_new_job_finds_an_empty_folder(notebook: Any) -> None:
     assert ran.value == ([], True)
 
 
-def test_a_job_that_deletes_its_folder_harms_nobody(notebook: Any) -> None:
+def test_a_job_that_deletes_its_folder_does_not_harm_later_jobs(notebook: Any) -> None:
     """The working directory is there again for the next job, whatever was done to it."""
     notebook.remote("import os, shutil\nshutil.rmtree(os.getcwd())")
     assert notebook.remote("open('x', 'w').close()\n'written'").value == "written"

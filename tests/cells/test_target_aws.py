@@ -78,7 +78,7 @@ def test_no_credentials_at_all(deployed, monkeypatch):
     assert type(deployed.fails("1").error).__name__ == "CredentialsError"
 
 
-def test_an_endpoint_where_nobody_is(deployed, monkeypatch):
+def test_an_endpoint_without_a_server_is_an_error(deployed, monkeypatch):
     """A TargetError that names it, soon."""
     import socket
 

@@ -61,7 +61,7 @@ def test_config_names_origins(tmp_path: Path) -> None:
     ("arguments", "said"),
     [(("local", "start", "--port", "70000"), "70000"), (("lokal",), "No such command"), (("local", "begin"), "begin")],
 )
-def test_mistakes_are_told(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_mistakes_are_reported(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     """A mistaken command line ends with status 2 and names the mistake."""
     done = run(tmp_path, *arguments)
     assert done.status == 2

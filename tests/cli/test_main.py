@@ -74,7 +74,7 @@ def test_every_option_is_described(path: tuple[str, ...], command: click.Command
 
 
 @pytest.mark.parametrize("path", [path for path, _ in ALL], ids=" ".join)
-def test_an_unknown_option_is_told(path: tuple[str, ...]) -> None:
+def test_an_unknown_option_is_reported(path: tuple[str, ...]) -> None:
     """Status 2, the option named; with --json as a document."""
     done = call(*path, "--no-such-option")
     assert done.status == 2

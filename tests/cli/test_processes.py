@@ -146,7 +146,7 @@ def test_what_they_are_for(person: tuple[Path, dict[str, str]]) -> None:
         assert expected in done.out + done.err, (words, done)
 
 
-def test_a_pushed_images_uri_is_told_whatever_follows(person: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+def test_a_pushed_images_uri_is_printed_in_any_case(person: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     """A cache folder that cannot be written to is said, and takes nothing from the push."""
     home, known = person
     (tmp_path / "file").touch()

@@ -100,7 +100,7 @@ def test_deleted_names():
     assert talk.answer("del a").deleted == ["a"]
 
 
-def test_what_no_pickler_carries_is_left_and_told():
+def test_values_that_no_pickler_takes_are_left_out_and_reported():
     """The rest of the answer is as if it were not there."""
     talk = Conversation("box = {}")
     talk.ask()

@@ -56,7 +56,7 @@ def test_own_modules_travel_by_themselves_and_what_they_import_counts(tmp_path: 
     assert set(needs.packages) == {"pandas", "numpy"}
 
 
-def test_another_python_is_told(tmp_path: Path) -> None:
+def test_another_python_is_reported(tmp_path: Path) -> None:
     """The notebook was run with one Python and the command with another: their packages differ."""
     assert needs_of_notebooks([_notebook(tmp_path / "a.ipynb", "1", python="3.99.1")]).python == "3.99"
     here = ".".join(map(str, sys.version_info[:3]))

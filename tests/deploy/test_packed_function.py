@@ -155,7 +155,7 @@ def test_defaults_ask_for_nothing(account: Settings, function: str) -> None:
         target.close()
 
 
-def test_another_python_is_told(account: Settings, function: str) -> None:
+def test_another_python_is_reported(account: Settings, function: str) -> None:
     """A function for another Python minor is refused before anything is sent."""
     target = AwsTarget(_settings(account, function=function, bucket="by-hand"))
     try:

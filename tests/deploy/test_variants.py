@@ -135,7 +135,9 @@ def test_the_question_is_asked_once(open_target: Any) -> None:
 
 
 @pytest.mark.parametrize("answer", [False, None])
-def test_no_and_nobody_to_ask_are_one_clear_error(open_target: Any, access: AwsAccess, answer: bool | None) -> None:
+def test_a_no_and_a_missing_prompt_are_one_clear_error(
+    open_target: Any, access: AwsAccess, answer: bool | None
+) -> None:
     """It names the setting; nothing is made, and a no is not asked again."""
     asked: list[str] = []
     target = open_target(ask=lambda text: asked.append(text) or answer)
@@ -148,7 +150,7 @@ def test_no_and_nobody_to_ask_are_one_clear_error(open_target: Any, access: AwsA
         client.get_function(FunctionName=variant_name("base", 5000, 60, HERE))
 
 
-def test_another_thread_asks_nobody(open_target: Any) -> None:
+def test_another_thread_does_not_prompt(open_target: Any) -> None:
     """The engine's threads may want a larger function too: they never wait for a keyboard."""
     caught: list[BaseException] = []
     target = open_target(ask=lambda text: pytest.fail("asked"))
@@ -236,7 +238,7 @@ def test_an_image_is_taken_over(open_target: Any, access: AwsAccess) -> None:
     assert made["Code"]["ImageUri"] == kept["Code"]["ResolvedImageUri"]  # the digest: a tag may have moved on
 
 
-def test_other_protocol_and_python_are_told_before_a_job(open_target: Any, access: AwsAccess) -> None:
+def test_other_protocol_and_python_are_reported_before_a_job(open_target: Any, access: AwsAccess) -> None:
     """What an image's function publishes is compared too, since it has no runtime of Lambda's to look at."""
     with closing(access.client("lambda")) as client:
         before = client.get_function_configuration(FunctionName="base")

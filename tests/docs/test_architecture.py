@@ -118,7 +118,7 @@ def test_the_bound_of_a_wait_is_the_codes(row, module, name, written):
         ("one transfer to or from S3", "storage.retry", "TransferRetry", "within {0.deadline_s:g} s"),
     ],
 )
-def test_the_patience_of_a_policy_is_the_codes(row, module, cls, written):
+def test_the_deadlines_of_a_policy_are_the_codes(row, module, cls, written):
     """The number in the table is the policy's default."""
     [text] = [each[1] for each in _rows("The bound of each wait") if each[0].startswith(row)]
     assert written.format(getattr(importlib.import_module(f"lambdamagic.{module}"), cls)()) in text

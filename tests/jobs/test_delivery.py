@@ -139,7 +139,7 @@ class _Unlisted(MemoryObjectStore):
         raise OSError(f"{prefix} cannot be listed")
 
 
-def test_a_failure_that_nobody_foresaw_ends_the_attempt() -> None:
+def test_an_unexpected_failure_ends_the_attempt() -> None:
     """It is raised at once; else each attempt would wait for as long as an event may take, and say something else."""
     spec = replace(_SPEC, stager=Stager(_Unlisted("bucket")))
     threads = DaemonThreads(4, "test-delivery")

@@ -238,7 +238,9 @@ def test_an_event_that_no_batch_takes_is_sent_by_itself(threads: DaemonThreads) 
     assert sorted(lambda_.batched + lambda_.directly) == names("a", 40)
 
 
-def test_who_is_not_ready_for_long_holds_nobody_up(threads: DaemonThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_that_is_not_ready_does_not_delay_others(
+    threads: DaemonThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a moment those are sent that are ready; the other one goes when it is."""
     monkeypatch.setattr("lambdamagic.jobs.handover._LINGER_S", 0.05)
     lambda_, others_went = Recorder(all_taken), threading.Event()

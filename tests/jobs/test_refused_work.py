@@ -35,7 +35,7 @@ def test_throttling_is_tried_again(engine):
     assert sum(isinstance(event, events.InvocationThrottled) for event in happened) == 5
 
 
-def test_throttling_beyond_patience_ends_the_job(engine):
+def test_throttling_beyond_the_deadline_ends_the_job(engine):
     """With the throttling error itself."""
     transport = FakeTransport(then=ThrottledError("429"))
     policy = RetryPolicy(base_s=0.001, cap_s=0.002, throttle_deadline_s=0.02)

@@ -184,7 +184,7 @@ def test_a_scripted_kill_comes_while_its_task_runs(rig):
     run(work)
 
 
-def test_an_environment_that_nobody_can_use_any_more_is_killed(rig):
+def test_an_environment_that_cannot_be_used_any_more_is_killed(rig):
     """Made by an invocation that had read the function before its update, it must not stay in the way."""
 
     async def work():

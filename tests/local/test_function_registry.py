@@ -135,7 +135,7 @@ def test_functions_asked_for_at_once_are_read_once(parts):
     asyncio.run(work())
 
 
-def test_a_function_that_is_missing_holds_up_nobody(parts):
+def test_a_missing_function_does_not_delay_others(parts):
     """Its caller gets the error, and the next one is served."""
     registry, catalog, _ = parts
 

@@ -113,7 +113,7 @@ def test_headers_of_the_usual_size_are_read(channel):
     assert _read(channel, 1).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_answers_that_nobody_reads_hold_the_sender_up(channel):
+def test_unread_answers_slow_the_sender_down(channel):
     """Who sends requests and reads nothing is not read from any more, and gets all answers when it reads."""
     channel.settimeout(1)
     request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -84,7 +84,7 @@ def test_a_server_that_dies_says_how(tmp_path):
     server.stop()
 
 
-def test_an_instance_nobody_holds_ends(tmp_path):
+def test_an_instance_without_users_ends(tmp_path):
     """An instance that was forgotten without stop() is ended when its object goes."""
     server = LocalServer.start(folder=tmp_path)
     process = Processes([server.connection.pid])

@@ -51,7 +51,7 @@ def test_an_error_ends_it_early() -> None:
     assert not set(threading.enumerate()) - threads
 
 
-def test_nobody_to_tell_costs_nothing() -> None:
+def test_hashing_without_a_listener_costs_nothing() -> None:
     """Without a hasher and an expected digest no thread is made."""
     threads = set(threading.enumerate())
     with HashBehind(CheckedDigest(None, None, "k").wanted) as behind:

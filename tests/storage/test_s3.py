@@ -107,7 +107,7 @@ def test_what_was_paid_for_is_stored_until_there_is_no_time_left(s3_store: Make,
     patient.close()
 
 
-def test_patience_ends(s3_store: Make, faults: Faults) -> None:
+def test_transfers_fail_after_the_deadline(s3_store: Make, faults: Faults) -> None:
     """When S3 refuses to the end, the error says how often it was asked and with what answer."""
     clock = ManualClock()
     hasty = Transfer(clock=clock, retry=TransferRetry(attempts=3))
@@ -243,7 +243,7 @@ def test_no_credentials_at_all(bucket: str, monkeypatch: pytest.MonkeyPatch, tmp
     store.close()
 
 
-def test_nobody_answers(unused_port: int) -> None:
+def test_an_endpoint_without_a_server_is_unreachable(unused_port: int) -> None:
     """A store that cannot be reached is a TargetError with the address, after a few attempts."""
     endpoint = f"http://127.0.0.1:{unused_port}"
     access = AwsAccess(region="us-east-1", endpoint_url=endpoint, access_key_id="a", secret_access_key="b")

@@ -110,7 +110,7 @@ def test_a_broken_read_goes_on_where_it_broke(transfer: Transfer, known: bool) -
     small.close()
 
 
-def test_progress_renews_the_patience(clock: ManualClock) -> None:
+def test_progress_renews_the_deadline(clock: ManualClock) -> None:
     """A read that breaks over and over but gets further is never abandoned."""
     steps = [Step(200, BODY, drop_after=1000)]
     for done in range(1000, 9000, 1000):

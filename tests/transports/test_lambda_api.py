@@ -245,7 +245,7 @@ def test_a_session_token_is_signed_too() -> None:
         assert "x-amz-security-token" in server.requests[0].headers["authorization"]
 
 
-def test_nobody_answers(transport_to: To) -> None:
+def test_an_endpoint_without_a_server_is_unreachable(transport_to: To) -> None:
     """A connection that cannot be made is a separate error: nothing ran, so the engine may try again."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))

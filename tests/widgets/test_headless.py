@@ -58,7 +58,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("runner", ["papermill", "nbclient"])
-def test_a_notebook_that_nobody_looks_at(runner: str, written: Path) -> None:
+def test_a_notebook_without_a_viewer(runner: str, written: Path) -> None:
     """Lines while it runs, the result at the end, no widget; as an HTML page it shows what happened."""
     ran = written.with_name(f"{runner}.ipynb")
     if runner == "papermill":
@@ -81,7 +81,7 @@ def test_a_notebook_that_nobody_looks_at(runner: str, written: Path) -> None:
     assert "ZeroDivisionError: division by zero" in page
 
 
-def test_background_jobs_in_a_notebook_that_nobody_looks_at(tmp_path: Path) -> None:
+def test_background_jobs_in_a_notebook_without_a_viewer(tmp_path: Path) -> None:
     """Each cell shows how its job ended, also between two cells; one that runs at the notebook's end is stopped."""
     written, ran = _write(tmp_path / "background.ipynb", _BACKGROUND.values()), tmp_path / "ran.ipynb"
     log = _call("papermill", "--log-output", "--no-progress-bar", str(written), str(ran), status=1)

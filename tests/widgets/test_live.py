@@ -94,7 +94,7 @@ def test_a_page_that_listens_gets_everything_once(page: _Page) -> None:
     assert not any(page.update()[0]["whole"] for _ in range(60))  # type: ignore[index]
 
 
-def test_a_view_that_nobody_sees_costs_nothing(page: _Page) -> None:
+def test_a_hidden_view_costs_nothing(page: _Page) -> None:
     """Nothing is sent while it is hidden; when it is seen again it gets all that it missed."""
     page.happens(started(100))
     page.says(kind="ready")

@@ -124,7 +124,7 @@ def test_without_widgets_a_notebook_has_html_and_text_in_one_place(notebook: Any
     assert "10 of 10 tasks: 10 done" in bundle["text/html"]
 
 
-def test_where_nobody_looks_lines_come_first_and_the_result_at_the_end(
+def test_without_a_viewer_lines_come_first_and_the_result_at_the_end(
     notebook: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """nbclient and papermill get a log that reads well, and a notebook that shows what happened."""
