@@ -14,7 +14,7 @@ DEMO := $(VENV)/.demo
 
 CHECK := $(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 
-.PHONY: demo test ready docs test-oldest test-oldest-dask lint style types types-of-users imports mutants bench fidelity fidelity-night setup image-tools lab browser covalent clean help
+.PHONY: demo test ready system docs test-oldest test-oldest-dask lint style types types-of-users imports mutants bench fidelity fidelity-night setup image-tools lab browser covalent clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
@@ -48,7 +48,7 @@ demo: $(DEMO)
 	@$(BIN)/python -m notebooks.run_quickstart
 
 # What the tests need, and lint: all at once, since most of it waits for the network or has one core.
-PARTS := style types types-of-users imports image-tools lab browser covalent
+PARTS := style types types-of-users imports system lab covalent
 ready:
 	@$(MAKE) --no-print-directory --jobs=4 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
 	@$(BIN)/python -m compileall -q lambdamagic tests
@@ -89,6 +89,11 @@ browser: $(STAMP)
 # The environment of the tests with Covalent (370 MB, some 10 s), kept in the cache folder.
 covalent: $(STAMP)
 	@$(BIN)/python -m tests.covalent.environment
+
+# One after the other: apt lets only one process in.
+system: $(STAMP)
+	@$(MAKE) --no-print-directory image-tools
+	@$(MAKE) --no-print-directory browser
 
 # What the tests of images need: installed and prepared where that is possible (root on Debian), else those tests are
 # skipped and say so. The base is made once (some 90 s) and kept in the cache folder.

@@ -49,7 +49,7 @@ _REQUESTS_AT_ONCE = 16
 _DRAWN_EVERY_S = 0.1
 
 
-class View(Protocol):
+class GraphView(Protocol):
     """Shows a graph while it runs; its methods are called in the graph's thread, and must not raise."""
 
     def tick(self) -> None:
@@ -93,7 +93,7 @@ class WalksRun:
     ) -> None:
         self.work = work
         self._target, self._home, self._check, self._clock = target, home, check, clock
-        self.view: View | None = None
+        self.view: GraphView | None = None
         self._walks: dict[str, WalkSeen] = {}
         self._ended, self._stop = threading.Event(), threading.Event()
         self._wish: Literal["", "cancel", "retry"] = ""
