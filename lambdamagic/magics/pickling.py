@@ -33,13 +33,13 @@ class PicklingSign:
         self._note = TransferNote("pickling", is_estimate=True)
         self._note.note(0, 0)
         self._place = DisplayPlace(session.cell)
-        self._name, self._before, self._total, self._has_told = "", 0, 0, False
+        self._name, self._before, self._total, self._has_shown = "", 0, 0, False
 
     def __enter__(self) -> PicklingSign:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._has_told and self._front == "terminal" and sys.stderr.isatty():
+        if self._has_shown and self._front == "terminal" and sys.stderr.isatty():
             sys.stderr.write(_CLEAR_LINE)
             sys.stderr.flush()
         if error is not None:
@@ -81,6 +81,6 @@ class PicklingSign:
         elif self._front == "terminal" and sys.stderr.isatty():
             sys.stderr.write(f"{_CLEAR_LINE}λ {self._label}: {note}")
             sys.stderr.flush()
-        elif not self._has_told:
+        elif not self._has_shown:
             show_note(f"{self._label}: {note}")
-        self._has_told = True
+        self._has_shown = True

@@ -61,7 +61,7 @@ def _is_bar(widget: Any) -> bool:
 
 def _text(widget: Any) -> str:
     if not _is_bar(widget):
-        told = html.unescape(re.sub(r"<[^>]*>", "", str(getattr(widget, "value", ""))))
-        return told.replace(_FIGURE_SPACE, " ")
+        text = html.unescape(re.sub(r"<[^>]*>", "", str(getattr(widget, "value", ""))))
+        return text.replace(_FIGURE_SPACE, " ")
     share = (widget.value - widget.min) / ((widget.max - widget.min) or 1)
     return f"|{'█' * round(_WIDTH * share):{_WIDTH}}|"
