@@ -29,7 +29,7 @@ class PicklingSign:
     """
 
     def __init__(self, session: Session, label: str, *, is_quiet: bool) -> None:
-        self._label, self._front = label, "nobody" if is_quiet else front_of(session.shell)
+        self._label, self._front = label, "none" if is_quiet else front_of(session.shell)
         self._note = TransferNote("pickling", is_estimate=True)
         self._note.note(0, 0)
         self._place = DisplayPlace(session.cell)
@@ -63,7 +63,7 @@ class PicklingSign:
             value: Its value.
             written_bytes: How much there is of all variables.
         """
-        if self._front == "nobody" or threading.current_thread() is not threading.main_thread():
+        if self._front == "none" or threading.current_thread() is not threading.main_thread():
             return
         if name != self._name:
             self._name, self._before, self._total = name, written_bytes, 0
