@@ -12,7 +12,8 @@ name, so a process must import this module once.
 """
 
 from lambdamagic.graphs.dask_scheduler import DaskScheduler, get, register, scheduler
+from lambdamagic.graphs.signing import presigned
 
-__all__ = ["DaskScheduler", "get", "scheduler"]
+__all__ = ["DaskScheduler", "get", "presigned", "scheduler"]
 
 register()

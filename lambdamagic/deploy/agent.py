@@ -19,8 +19,8 @@ from lambdamagic.pythons import find_python
 PARTS = (
     *("__init__.py", "errors.py", "clock.py", "limits.py", "protocol", "codec", "aws", "storage", "walks", "worker"),
     *(
-        f"graphs/{name}.py" for name in ("__init__", "graph", "fusing", "node_tasks", "walk_nodes")
-    ),  # what nodes of graphs are
+        f"graphs/{name}.py" for name in ("__init__", "graph", "fusing", "node_tasks", "presigned_files", "walk_nodes")
+    ),  # what nodes of graphs are, and what they read by
 )
 _LEFT_OUT = ("storage/s3", "aws/access")  # boto3 and its side of S3; the handler has presigned URLs
 

@@ -49,6 +49,10 @@ class Account:
         """Keeps bytes in the bucket."""
         return self._stager
 
+    def store_of(self, bucket: str) -> S3ObjectStore:
+        """Return another bucket of the user's, with the user's rights; nothing is asked yet. The caller closes it."""
+        return S3ObjectStore(bucket, self.access)
+
     @property
     def region(self) -> str:
         """The region."""

@@ -13,6 +13,7 @@ from lambdamagic.transports.transport import Transport
 
 if TYPE_CHECKING:
     from lambdamagic.deploy.function_logs import FunctionLogs
+    from lambdamagic.storage.object_store import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class Target(Protocol):
     @property
     def stager(self) -> Stager:
         """Keeps bytes."""
+        ...
+
+    def store_of(self, bucket: str) -> ObjectStore:
+        """Return another bucket of the user's, with the user's rights; nothing is asked yet. The caller closes it."""
         ...
 
     @property

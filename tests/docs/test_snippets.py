@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from lambdamagic.local.local_server import LocalServer
@@ -77,6 +79,8 @@ def test_a_program_runs(block: Block, tmp_path: Path, request: pytest.FixtureReq
     text, account = block.text, {}
     if "lambdamagic" in text and block.page not in _OF_THE_EMBEDDED_LAMBDA:
         account = request.getfixturevalue("programs_environment")
+    if "s3://my-data/events" in text:
+        _store_events(account)
     if text.startswith("# ipython_config.py"):
         text = "from traitlets.config import Config\nc = Config()\n" + text
     own = {"LAMBDAMAGIC_VARIANTS": "always", "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
@@ -85,6 +89,15 @@ def test_a_program_runs(block: Block, tmp_path: Path, request: pytest.FixtureReq
         [sys.executable, "-c", text], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, f"{block}\n{done.stderr}"
+
+
+def _store_events(account: dict[str, str]) -> None:
+    """Put the data that a page takes for granted into the account."""
+    keys = {name.lower(): account[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    with closing(boto3.client("s3", endpoint_url=account["AWS_ENDPOINT_URL"], region_name="us-east-1", **keys)) as s3:
+        s3.create_bucket(Bucket="my-data")
+        for day, amounts in {"monday": "10\n20\n", "tuesday": "30\n"}.items():
+            s3.put_object(Bucket="my-data", Key=f"events/{day}.csv", Body=f"amount\n{amounts}".encode())
 
 
 @pytest.fixture(scope="module")
