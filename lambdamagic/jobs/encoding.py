@@ -180,8 +180,9 @@ class _Attempt:
     ) -> None:
         self.home, self.plan, self.kind = home, plan, kind
         self.exclude, self.hidden, self.primed = exclude, hidden, primed
-        self._now: tuple[str, Any] = ("", None)  # what is written
-        heard = None if wrote is None else lambda written: wrote(*self._now, written)
+        now = self._now = [("", None)]  # what is written
+        # Without `self`: a ring of references would keep the values until the garbage collector comes.
+        heard = None if wrote is None else lambda written: wrote(*now[-1], written)
         self.encoder = Encoder(home, kind=kind, primed=primed, wrote=heard)
         self.names: list[ShippedName] = []
         self.values: dict[str, Any] = {}
@@ -299,11 +300,13 @@ class _Attempt:
         self.names.append(ShippedName(name, type(value).__name__, size, reason))
 
     def _dump(self, name: str, value: Any, part: Any) -> int:
-        self._now = name, value
+        self._now[:] = [(name, value)]
         try:
             return self.encoder.dump(part)
         except PICKLING_ERRORS as error:
             raise _NameFailed(name, value, error) from error
+        finally:
+            self._now[:] = [("", None)]
 
     def _add_what_was_met(self) -> None:
         """Ship what code reads that the plan could not see, deep inside data.
