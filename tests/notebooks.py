@@ -97,6 +97,7 @@ class Notebook:
         RecordingShell.clear_instance()
         InteractiveShell.clear_instance()  # whatever shell an earlier test of this process left
         self.shell: Any = RecordingShell.instance(config=config)
+        self._streams = io.StringIO(), io.StringIO()  # the same for all cells, as in a kernel
         assert self.run("%load_ext lambdamagic").error is None
         self._fresh = dict(self.shell.user_ns)
         self._fresh_hidden = dict(self.shell.user_ns_hidden)
@@ -125,7 +126,10 @@ class Notebook:
         """Run one cell as the notebook's user does."""
         code = textwrap.dedent(code).lstrip("\n")
         self.shell.ran = ran = Ran()
-        out, err = io.StringIO(), io.StringIO()
+        out, err = self._streams
+        for stream in self._streams:
+            stream.seek(0)
+            stream.truncate()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             result = self.shell.run_cell(code, store_history=True)
         ran.value, ran.stdout, ran.stderr = result.result, out.getvalue(), err.getvalue()

@@ -17,9 +17,9 @@ def test_memory_and_timeout_choose_the_function(notebook):
 
 
 def test_input_sends_names_that_are_not_seen(notebook):
-    """Names reached by text only; several, by commas or repeated."""
-    notebook.ok("a, b, c = 1, 2, 3")
-    body = "[globals().get(name) for name in 'abc']"
+    """Large names reached by text only; several, by commas or repeated."""
+    notebook.ok("a, b, c = ([n] * 50_000 for n in (1, 2, 3))")
+    body = "[globals()[name][0] if name in globals() else None for name in 'abc']"
     assert notebook.remote(body).value == [None, None, None]
     assert notebook.remote(body, "-i a").value == [1, None, None]
     assert notebook.remote(body, "--input a,b -i c").value == [1, 2, 3]
