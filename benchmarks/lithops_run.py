@@ -1,4 +1,4 @@
-"""Lithops next to our own map: its time in its local mode, and what it asks of S3 on the embedded Lambda's endpoint."""
+"""Lithops next to our own maps and graphs: its time in its local mode, and the requests that it sends to S3."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lambdamagic.local.testing.faults import Faults
 _BOUND_S = 300.0
 _COUNTING_BOUND_S = 90.0
 _COUNTED_TASKS = 20
+_GRAPH_BOUND_S = 90.0
 
 
 def is_installed() -> bool:
@@ -35,7 +37,7 @@ def timed(wanted: int) -> tuple[int, float] | None:
     Returns:
         The number of tasks and the milliseconds that they took; None if not even the tenth ended.
     """
-    ended = [line for line in _run("localhost", _BOUND_S, [wanted // 10, wanted]) if "tasks" in line]
+    ended = [line for line in _mapped("localhost", _BOUND_S, [wanted // 10, wanted]) if "tasks" in line]
     return (ended[-1]["tasks"], ended[-1]["milliseconds"]) if ended else None
 
 
@@ -62,18 +64,32 @@ def s3_requests(connection: Any, s3: Any) -> tuple[int, dict[str, int]] | None:
         "AWS_DEFAULT_REGION": connection.region,
         "LITHOPS_BUCKET": bucket,
     }
-    lines = _run("s3", _COUNTING_BOUND_S, [_COUNTED_TASKS], **access)
+    lines = _mapped("s3", _COUNTING_BOUND_S, [_COUNTED_TASKS], **access)
     if not any("tasks" in line for line in lines):
         return None
     return _COUNTED_TASKS + 2, faults.stats()["requests"].get("s3", {})
 
 
-def _run(storage: str, bound_s: float, counts: list[int], **variables: str) -> list[dict[str, Any]]:
+def timed_tree(leaves: int) -> float | None:
+    """Compute a tree by Dask through its executor, within 90 s.
+
+    Returns:
+        The milliseconds that it took; None if it did not end in time.
+    """
+    ended = _run("benchmarks.lithops_graph", [leaves], _GRAPH_BOUND_S)
+    return float(ended[-1]["milliseconds"]) if ended else None
+
+
+def _mapped(storage: str, bound_s: float, counts: list[int], **variables: str) -> list[dict[str, Any]]:
+    return _run("benchmarks.lithops_map", [storage, bound_s, *counts], bound_s, **variables)
+
+
+def _run(module: str, arguments: Sequence[object], bound_s: float, **variables: str) -> list[dict[str, Any]]:
     """Run it in a process and a separate home; return what it printed until it ended or was stopped."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # it starts `python`
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.lithops_map", storage, str(bound_s), *map(str, counts)],
+            [sys.executable, "-m", module, *map(str, arguments)],
             env={**os.environ, "PATH": path, "HOME": home, "TMPDIR": home, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
