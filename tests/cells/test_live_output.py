@@ -27,7 +27,7 @@ def test_what_runs_is_shown_before_it_answers(notebook, gate):
     job = notebook.ok("job = %lambda_map --bg --chunksize 1 step range(2)\njob").value
     gate.reached()
     session = notebook.session
-    (target,) = session.opened.targets.values()
+    target = session.target(session.settings())
     log = OutputLog()
     live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock))
     live.tick()
@@ -69,7 +69,7 @@ def test_a_progress_bar_is_its_latest_line(notebook, gate):
     job = notebook.ok("job = %lambda last\njob").value
     gate.reached()
     session = notebook.session
-    (target,) = session.opened.targets.values()
+    target = session.target(session.settings())
     log = OutputLog()
     live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock), is_single=True)
     _watch(live, log, lambda: "begin" in log.now and "%|" in log.now)
