@@ -47,6 +47,8 @@ from lambdamagic.walks.walk_event import WalkEvent
 _SOONEST_S, _LATEST_S = 0.1, 3.0
 _REQUESTS_AT_ONCE = 16
 _DRAWN_EVERY_S = 0.1
+#: So long the records of walks that handed over are waited for when the result is there: they say what was billed.
+_RECORDS_WITHIN_S = 2.0
 
 
 class GraphView(Protocol):
@@ -203,6 +205,15 @@ class WalksRun:
             has_news = self._look()
             self._send_again()
             wait_s = _SOONEST_S if has_news else min(_LATEST_S, wait_s * 1.5)
+        self._see_out()
+
+    def _see_out(self) -> None:
+        """Read the records that come a moment after the result."""
+        until = self._clock.monotonic() + _RECORDS_WITHIN_S
+        while any(seen.attempts and not seen.attempts[seen.latest].is_recorded for seen in self._walks.values()):
+            if self._clock.monotonic() >= until or self._waited(_SOONEST_S):
+                return
+            self._look(is_over=True)
 
     def _waited(self, wait_s: float) -> bool:
         """Wait, and let the view be drawn meanwhile; return whether the graph is to be stopped."""
@@ -218,8 +229,8 @@ class WalksRun:
     def _is_whole(self) -> bool:
         return self.account.finished >= self.work.structure.kept
 
-    def _look(self) -> bool:
-        """Read one listing; return whether a walk has ended."""
+    def _look(self, *, is_over: bool = False) -> bool:
+        """Read one listing; return whether a walk has ended. A failure counts until all results are there."""
         prefix = self.work.name("")
         records = []
         for info in self._store.list(prefix + names.WALKS):
@@ -234,7 +245,7 @@ class WalksRun:
             self._walks[walk].attempts[attempt].is_recorded = True
             self.account.record(walk, attempt, document)
         for (walk, attempt), document in found:
-            if document["status"] != "done" and not self._is_superseded(walk, attempt, document):
+            if document["status"] != "done" and not is_over and not self._is_superseded(walk, attempt, document):
                 if self._wish == "retry":
                     self._continue(walk, document)
                 else:
