@@ -31,6 +31,7 @@ _BOOKKEEPING = frozenset(
     | {"__spec__", "__annotations__", "__warningregistry__", "__all__"}
 )
 _NOT_THE_USERS = ("lambdamagic", "IPython", "ipykernel", "traitlets", "_pytest", "pytest", "debugpy", "tests")
+_STREAMS = ("stdout", "stderr", "stdin")
 
 
 class ModuleNames:
@@ -48,7 +49,9 @@ class ModuleNames:
             return None
         known = self._found.get(id(value))
         if known is None:
-            return None
+            # They may be replaced at any time, and `sys` is looked through once.
+            streams = () if value is None else _STREAMS
+            return next((("sys", name) for name in streams if value is getattr(sys, name, None)), None)
         module, name = known
         if vars(sys.modules.get(module, types)).get(name) is not value:
             del self._found[id(value)]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 import pytest
 
+from lambdamagic.codec.module_names import ModuleNames
 from tests.fidelity.constructs import agrees, constructs
 
 NAMES = constructs("""
@@ -200,3 +204,12 @@ def test_what_somebody_put_into_a_library_is_theirs(notebook):
         assert notebook.remote("mine['a']").value == 1
     finally:
         notebook.ok("del json.mine_of_the_notebook")
+
+
+def test_a_stream_that_was_replaced_is_that_of_sys():
+    """Modules are looked through once, and a program may replace a stream at any time."""
+    names = ModuleNames()
+    names.refresh()
+    with contextlib.redirect_stdout(io.StringIO()) as new:
+        assert names.of(new) == ("sys", "stdout")
+    assert names.of(new) is None
