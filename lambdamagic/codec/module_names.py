@@ -47,11 +47,13 @@ class ModuleNames:
         """Return the module that an object belongs to and its name there, or None."""
         if type(value) is types.BuiltinMethodType and isinstance(value.__self__, types.ModuleType | None):
             return None
+        # Streams may be replaced at any time, `sys` is looked through once, and other modules may hold them too.
+        for name in _STREAMS:
+            if value is not None and value is getattr(sys, name, None):
+                return "sys", name
         known = self._found.get(id(value))
         if known is None:
-            # They may be replaced at any time, and `sys` is looked through once.
-            streams = () if value is None else _STREAMS
-            return next((("sys", name) for name in streams if value is getattr(sys, name, None)), None)
+            return None
         module, name = known
         if vars(sys.modules.get(module, types)).get(name) is not value:
             del self._found[id(value)]

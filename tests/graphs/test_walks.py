@@ -101,7 +101,8 @@ def test_a_tree(launcher: Launcher, code: dict[str, Any]) -> None:
     assert job.result(timeout=60) == sum(range(16))
     assert job.state == "done"
     store = launcher.target().stager.required()
-    left = {info.key.rpartition(job.job_id)[2].split("/")[1] for info in store.list("lambdamagic/graphs/")}
+    keys = [info.key for info in store.list("lambdamagic/graphs/") if job.job_id in info.key]
+    left = {each.rpartition(job.job_id)[2].split("/")[1] for each in keys}
     assert left == {"manifest", "program", "structure", "results", "walks"}
     key = base64.b64encode(job._work.key)
     stored = [store.get(info.key) for info in store.list("lambdamagic/graphs/") if job.job_id in info.key]
