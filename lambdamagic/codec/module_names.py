@@ -31,7 +31,6 @@ _BOOKKEEPING = frozenset(
     | {"__spec__", "__annotations__", "__warningregistry__", "__all__"}
 )
 _NOT_THE_USERS = ("lambdamagic", "IPython", "ipykernel", "traitlets", "_pytest", "pytest", "debugpy", "tests")
-_STREAMS = ("stdout", "stderr", "stdin")
 
 
 class ModuleNames:
@@ -48,9 +47,8 @@ class ModuleNames:
         if type(value) is types.BuiltinMethodType and isinstance(value.__self__, types.ModuleType | None):
             return None
         # Streams may be replaced at any time, `sys` is looked through once, and other modules may hold them too.
-        for name in _STREAMS:
-            if value is not None and value is getattr(sys, name, None):
-                return "sys", name
+        if value is not None and (value is sys.stdout or value is sys.stderr or value is sys.stdin):
+            return "sys", "stdout" if value is sys.stdout else "stderr" if value is sys.stderr else "stdin"
         known = self._found.get(id(value))
         if known is None:
             return None

@@ -210,7 +210,7 @@ class WalksRun:
     def _see_out(self) -> None:
         """Read the records that come a moment after the result."""
         until = self._clock.monotonic() + _RECORDS_WITHIN_S
-        while any(seen.attempts and not seen.attempts[seen.latest].is_recorded for seen in self._walks.values()):
+        while any(seen.has_record_to_come for seen in self._walks.values()):
             if self._clock.monotonic() >= until or self._waited(_SOONEST_S):
                 return
             self._look(is_over=True)
@@ -320,11 +320,10 @@ class WalksRun:
         """Send what was left, what gave no sign, and what gives no more."""
         now, is_anything_alive = self._clock.monotonic(), False
         for walk, seen in list(self._walks.items()):
-            number = seen.latest
-            attempt = seen.attempts.get(number)
-            if attempt is None or attempt.is_recorded:
+            if not seen.has_record_to_come:
                 continue
-            is_anything_alive = True
+            number, is_anything_alive = seen.latest, True
+            attempt = seen.attempts[number]
             if not attempt.signs:
                 allowed_s = attempt.allowed_s or (0.0 if seen.was_left else self._silent_s)
                 if now - attempt.since > EVENT_AGE_S + self._silent_s:

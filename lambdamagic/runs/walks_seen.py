@@ -35,3 +35,8 @@ class WalkSeen:
     def latest(self) -> int:
         """The number of its latest attempt; 0 before the first."""
         return max(self.attempts, default=0)
+
+    @property
+    def has_record_to_come(self) -> bool:
+        """Whether its latest attempt has not left its record yet."""
+        return bool(self.attempts) and not self.attempts[self.latest].is_recorded
