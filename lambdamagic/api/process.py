@@ -105,8 +105,8 @@ def target(settings: Settings, access: Access) -> Target:
 
 
 def is_open(endpoint_url: str) -> bool:
-    """Return whether an open target of this process is at an endpoint: an embedded Lambda that still runs."""
-    targets = list(_shared().opened.targets.values())
+    """Return whether an embedded Lambda that this process opened still runs at an endpoint."""
+    targets = [each for each in list(_shared().opened.targets.values()) if each.name == "local"]
     return any(each.is_alive() and each.whereabouts().get("endpoint_url") == endpoint_url for each in targets)
 
 

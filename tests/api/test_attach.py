@@ -203,6 +203,19 @@ def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path
         lambdamagic.attach(job_id)
 
 
+def test_an_account_without_a_region_is_not_asked_for_an_embedded_lambda(local_server: Any) -> None:
+    """Another target of the process cannot make an attach fail; only an embedded Lambda's job is looked for here."""
+    process.target(
+        load_settings(overrides={"target": "aws", "function": "f", "bucket": "example-bucket"}).settings, Access()
+    )
+    process.target(load_settings(overrides={"target": "local"}).settings, Access())
+    try:
+        assert process.is_open(local_server.connection.endpoint_url)
+        assert not process.is_open("http://127.0.0.1:9")
+    finally:
+        process.close()
+
+
 def test_synchronous_jobs_say_how_to_outlive_a_kernel(deployed: Any) -> None:
     """Their results went to their own client."""
     with lambdamagic.LambdaExecutor() as executor:
