@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lambdamagic.errors import BeforeFailedError, JobCancelledError, LambdaMagicError
 from lambdamagic.events import EVERY_JOB, JobFinished, JobQueued, JobState, Listeners, TaskFinished
+from lambdamagic.jobs.engine import find_job
 from lambdamagic.jobs.job import Arrival, Job, JobSpec, new_job_id
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.spec import RunRequest, fitting_function, job_spec
@@ -238,6 +239,7 @@ class Run:
             self._follow(take, between)
         except BaseException as raised:
             error = raised
+            self._leave(raised)
             raise
         finally:
             try:
@@ -269,18 +271,22 @@ class Run:
                 take(arrival)
                 del arrival  # nothing is kept while the next is waited for
                 tick()
-        except KeyboardInterrupt:
-            self.cancel()
-            job.wait(_STOP_S)
-            raise
         except JobCancelledError:
             raise
         except LambdaMagicError as error:
             raise self.place.check(error) from error.__cause__
-        finally:
-            if job.state == "running":
-                job.give_up()  # what was received could not be used, or was an exception to raise
-                job.wait(_STOP_S)
+
+    def _leave(self, error: BaseException) -> None:
+        """End a job that is not followed to its end; it may have begun just before `begin` could take note of it."""
+        begun = find_job(self.job_id) if self.job is None else self.job
+        if begun is None or begun.state != "running":
+            return
+        self.job = begun
+        if isinstance(error, KeyboardInterrupt):
+            self.cancel()
+        else:
+            begun.give_up()  # what was received could not be used, or was an exception to raise
+        begun.wait(_STOP_S)
 
     def _wait_for_before(self) -> None:
         for run in self.before:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import threading
 import time
 
 import pytest
 
 from lambdamagic.errors import JobCancelledError
+from lambdamagic.jobs.engine import find_job
 from lambdamagic.magics.session import Session
 from lambdamagic.runs.handle import Run
 from tests.local.conftest import REPORT
@@ -104,3 +106,23 @@ def test_a_button_is_heard_at_any_moment_before_the_job_begins(moment, notebook,
     stopped = notebook.run("%%lambda\nimport time\ntime.sleep(60)")
     assert isinstance(stopped.error, JobCancelledError)
     assert notebook.session.history[-1].progress.state == "cancelled"
+
+
+@pytest.mark.parametrize(("where", "name"), [(Session, "start"), (Run, "begin")])
+def test_an_interrupt_is_heard_at_any_moment_after_the_job_has_begun(where, name, notebook, gate, monkeypatch):
+    """Also where the cell's code is reached before the notebook has taken note of the job."""
+    begins = getattr(where, name)
+
+    def begin_and_interrupt(*args):
+        job = begins(*args)
+        gate.reached()
+        signal.raise_signal(signal.SIGINT)
+        return job
+
+    monkeypatch.setattr(where, name, begin_and_interrupt)
+    stopped = notebook.run(f"%%lambda\nprint('epoch 1')\n{gate.code}\nmodel = 1")
+    assert isinstance(stopped.error, KeyboardInterrupt) and stopped.stdout == "epoch 1\n"
+    record = notebook.session.history[-1]
+    assert record.progress.state == "cancelled"
+    job = find_job(record.job_id)
+    assert job is None or job.state == "cancelled"
