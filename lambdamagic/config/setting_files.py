@@ -18,7 +18,11 @@ def user_file(environ: Mapping[str, str]) -> Path:
     `$XDG_CONFIG_HOME/lambdamagic/config.toml`, by default `~/.config/lambdamagic/config.toml`; on Windows the folder
     that the system names.
     """
-    home = environ.get("XDG_CONFIG_HOME", "")
+    return _user_file(environ.get("XDG_CONFIG_HOME", ""), environ.get("HOME", ""))
+
+
+@functools.lru_cache(maxsize=4)  # each cell asks
+def _user_file(home: str, user: str) -> Path:
     if Path(home).is_absolute():  # "XDG Base Directory Specification": a relative path is to be ignored
         folder = Path(home) / "lambdamagic"
     elif sys.platform == "win32":
@@ -26,7 +30,7 @@ def user_file(environ: Mapping[str, str]) -> Path:
 
         folder = platformdirs.user_config_path("lambdamagic", appauthor=False)
     else:
-        folder = Path(environ.get("HOME") or Path.home()) / ".config" / "lambdamagic"
+        folder = Path(user or Path.home()) / ".config" / "lambdamagic"
     return folder / "config.toml"
 
 
@@ -59,7 +63,8 @@ def read_toml(path: Path) -> dict[str, Any] | None:
         ConfigError: it cannot be read, or is broken; one line that names file, line and column.
     """
     try:
-        raw = path.read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123  # each cell looks for several that are mostly missing
+            raw = file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
+import functools
 import itertools
 import json
 import os
@@ -213,6 +214,13 @@ class JobLock:
         self.release()
 
 
+@functools.lru_cache(maxsize=4)  # each job asks; what it depends on is in the key
+def _own_folder(*_variables: str | None) -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_state_path("lambdamagic")) / "jobs"
+
+
 class History:
     """The files of all jobs.
 
@@ -221,12 +229,8 @@ class History:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        if folder is None:
-            import platformdirs
-
-            folder = Path(platformdirs.user_state_path("lambdamagic")) / "jobs"
-        self.folder = folder
-        self.diary = Diary(folder / "days")
+        self.folder = folder or _own_folder(os.environ.get("XDG_STATE_HOME"), os.environ.get("HOME"))
+        self.diary = Diary(self.folder / "days")
 
     def charge(self, label: str, where: Mapping[str, str], *, cost_usd: float, at: float) -> None:
         """Remember what was billed outside of jobs: it is part of `spending`, and no job.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 
 #: For everything else that a process has open: a kernel's sockets, files, S3.
 _OTHERS = 256
@@ -36,6 +36,6 @@ def room_for(connections: int) -> int:
 
 def _open_now() -> int:
     try:
-        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # a third of what Path.iterdir costs, for each job
     except OSError:
         return 0

@@ -142,12 +142,15 @@ def read_frames(payload: Payload, cache: BlobCache) -> list[bytearray]:
     return [cache.read(frame) if segment is None else segment for frame, segment in zip(own, inline, strict=True)]
 
 
-def deliver(segments: Sequence[Any], request: Request, *, left_s: float = 120.0) -> tuple[Payload, str]:
+def deliver(
+    segments: Sequence[Any], request: Request, *, inline_bytes: int, left_s: float = 120.0
+) -> tuple[Payload, str]:
     """Put a result inline, or stage it in parallel parts where it is too large for the answer.
 
     Args:
         segments: The result.
         request: What it answers.
+        inline_bytes: Up to which size it goes inline.
         left_s: For how long S3 may refuse: the code that made it was paid for.
 
     Returns:
@@ -155,7 +158,7 @@ def deliver(segments: Sequence[Any], request: Request, *, left_s: float = 120.0)
     """
     views = [memoryview(segment).cast("B") for segment in segments]
     total = sum(len(view) for view in views)
-    if total <= request.inline_limit_bytes or not request.uploads:
+    if total <= inline_bytes or not request.uploads:
         return inline_payload(views), ""
     count = min(len(request.uploads), max(1, total // PARALLEL_MIN_BYTES))
     parts: list[Part | None] = [None] * count

@@ -47,7 +47,12 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         home=program.home,
         pristine=program.pristine,
         temporary=program.temporary,
-        shared=[*program.shared.found.values(), *program.home.of_modules],
+        # The header and its containers are none of the notebook's.
+        shared=[
+            *program.shared.found.values(),
+            *program.home.of_modules,
+            *(part for part in (header, *header.values()) if isinstance(part, dict | list)),
+        ],
     )
     program.own.look(tracker.tracked.keys())
     error: list[ErrorRecord] | None = None

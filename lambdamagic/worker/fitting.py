@@ -47,10 +47,12 @@ def fit_answer(response: Response, frames: Frames | None, request: Request, *, l
     inline_bytes = request.inline_limit_bytes
     if not request.answer_url:
         most = AWS_LAMBDA.sync_payload_bytes.most - _RESERVE_BYTES - _FRAME_BYTES * len(segments)
-        if _size_of(response) > most // 2:
+        rest_bytes = _size_of(response)
+        if rest_bytes > most // 2:
             tasks = [replace(task, error=task.error[:_ERROR_CHARS]) for task in response.tasks]
             response = replace(response, tasks=tasks)
-        room_bytes = (most - _size_of(response)) * 3 // 4
+            rest_bytes = _size_of(response)
+        room_bytes = (most - rest_bytes) * 3 // 4
         size_bytes = sum(memoryview(segment).nbytes for segment in segments)
         if size_bytes > room_bytes and not can_stage:
             if not response.outputs:
@@ -65,7 +67,7 @@ def fit_answer(response: Response, frames: Frames | None, request: Request, *, l
         inline_bytes = min(inline_bytes, room_bytes) if can_stage else room_bytes
     if not segments:
         return response
-    payload, signature = deliver(segments, replace(request, inline_limit_bytes=inline_bytes), left_s=left_s)
+    payload, signature = deliver(segments, request, inline_bytes=inline_bytes, left_s=left_s)
     return replace(response, payload=payload, signature=signature)
 
 

@@ -79,11 +79,9 @@ class Scratch:
         if self._links is None:
             self._links = _data_files(os.environ.get("LAMBDA_TASK_ROOT", ""))
         self._work.mkdir(parents=True, exist_ok=True)
-        _empty(self._work, keep=self._links)
-        for name, path in self._links.items():
-            link = self._work / name
-            if not os.path.lexists(link):
-                link.symlink_to(path)
+        there = _empty(self._work, keep=self._links)
+        for name in self._links.keys() - there:
+            (self._work / name).symlink_to(self._links[name])
 
 
 def _is_writable(folder: str) -> bool:
@@ -105,18 +103,20 @@ def _data_files(task_root: str) -> dict[str, str]:
     return found if len(found) <= _LINKED_MAX else {}
 
 
-def _empty(folder: Path, keep: dict[str, str] | None = None) -> None:
-    """Delete what is in a folder, but for links that are wanted there."""
+def _empty(folder: Path, keep: dict[str, str] | None = None) -> set[str]:
+    """Delete what is in a folder but for links that are wanted there; return the names of those."""
+    kept: set[str] = set()
     try:
         entries = [*os.scandir(folder)]
     except OSError:
-        return
+        return kept
     for entry in entries:
         if keep and entry.is_symlink() and keep.get(entry.name) == os.readlink(entry.path):  # noqa: PTH115
-            continue
-        if entry.is_dir(follow_symlinks=False):
+            kept.add(entry.name)
+        elif entry.is_dir(follow_symlinks=False):
             import shutil
 
             shutil.rmtree(entry.path, ignore_errors=True)
         else:
             Path(entry.path).unlink(missing_ok=True)
+    return kept
