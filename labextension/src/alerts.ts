@@ -11,15 +11,15 @@ export function tellOfEnd(job: IJob, notebook: string, open: () => void): void {
     return;
   }
   const seconds = (job.finishedAt ?? job.startedAt) - job.startedAt;
-  const told = [pace(job), duration(seconds), cost(job), ...facts(job)].filter(Boolean).join(' · ');
+  const text = [pace(job), duration(seconds), cost(job), ...facts(job)].filter(Boolean).join(' · ');
   const headline = `${SIGNS[job.state]} ${job.label} ${word(job)}`;
   const type = job.state === 'failed' ? 'error' : job.state === 'cancelled' || job.state === 'partly' ? 'warning' : 'success';
-  Toast.emit(`${headline}: ${told}`, type, {
+  Toast.emit(`${headline}: ${text}`, type, {
     autoClose: false,
     actions: [{ label: WORDS.showJobs, callback: open }]
   });
   if ('Notification' in window && Notification.permission === 'granted') {
-    const shown = new Notification(`${notebook}: ${headline}`, { body: told, tag: job.id });
+    const shown = new Notification(`${notebook}: ${headline}`, { body: text, tag: job.id });
     shown.onclick = () => {
       window.focus();
       open();

@@ -24,8 +24,8 @@ export function drawBadges(panel: NotebookPanel, model: JobsModel, isShown: bool
     }
     badge.dataset.state = job.state;
     write(badge, `λ ${SIGNS[job.state] ?? '?'}`);
-    const told = [`${word(job)} on Lambda`, job.finishedAt ? duration(model.elapsed(job, 0)) : '', cost(job)];
-    badge.title = told.filter(Boolean).join(' · ');
+    const parts = [`${word(job)} on Lambda`, job.finishedAt ? duration(model.elapsed(job, 0)) : '', cost(job)];
+    badge.title = parts.filter(Boolean).join(' · ');
     badge.setAttribute('role', 'img');
     badge.setAttribute('aria-label', badge.title);
   }

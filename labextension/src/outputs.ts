@@ -35,15 +35,15 @@ export function drawButtons(panel: NotebookPanel, connection: JobsConnection): v
       const again = button('', () => connection.retry(job.id));
       const table = button('CSV', () => connection.askForTable(job.id));
       table.title = WORDS.saveTable;
-      const told = element('span', 'lm-again-note');
-      told.setAttribute('role', 'status');
-      place.append(again, table, told);
+      const status = element('span', 'lm-again-note');
+      status.setAttribute('role', 'status');
+      place.append(again, table, status);
     }
-    const [again, table, told] = [...place.children] as HTMLElement[];
+    const [again, table, status] = [...place.children] as HTMLElement[];
     again!.hidden = !model.canRetry(job);
     write(again!, retry(job));
     table!.hidden = !model.canSave(job);
-    write(told!, note);
+    write(status!, note);
   }
 }
 

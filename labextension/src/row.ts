@@ -69,11 +69,11 @@ export class JobRow {
     this._label.title = `${job.label}\njob ${job.id}`;
     write(this._state, asked.isCancelling ? 'cancelling…' : word(job));
     this._drawBar(job);
-    const told = [timeOfDay(job.startedAt, nowMs), pace(job), duration(model.elapsed(job, nowMs)), cost(job)];
+    const parts = [timeOfDay(job.startedAt, nowMs), pace(job), duration(model.elapsed(job, nowMs)), cost(job)];
     if (job.leftS !== null && !isOver(job)) {
-      told.splice(3, 0, `about ${duration(job.leftS).replace('.0 s', ' s')} left`);
+      parts.splice(3, 0, `about ${duration(job.leftS).replace('.0 s', ' s')} left`);
     }
-    write(this._pace, told.filter(Boolean).join(' · '));
+    write(this._pace, parts.filter(Boolean).join(' · '));
     write(this._facts, facts(job).join(' · '));
     show(this._error, job.error);
     show(this._note, asked.note || job.note);

@@ -132,24 +132,24 @@ export function lost(job: IJob): string[] {
 
 /** What else is worth showing, most important first. */
 export function facts(job: IJob): string[] {
-  const told: string[] = [];
+  const parts: string[] = [];
   if (job.failed && job.tasks !== 1 && job.state !== 'partly') {
-    told.push(`${count(job.failed)} failed`);
+    parts.push(`${count(job.failed)} failed`);
   }
   if (job.retried) {
-    told.push(`${count(job.retried)} retried`);
+    parts.push(`${count(job.retried)} retried`);
   }
   if (job.throttled) {
-    told.push(`${count(job.throttled)} throttled`);
+    parts.push(`${count(job.throttled)} throttled`);
   }
   if (job.coldStarts) {
-    told.push(count(job.coldStarts, 'cold start'));
+    parts.push(count(job.coldStarts, 'cold start'));
   }
   const memory = `${count(job.memoryMb)} MB`;
   if (job.memoryMb) {
-    told.push(job.peakMemoryMb ? `peak ${count(job.peakMemoryMb)} of ${memory}` : memory); // not known before it begins
+    parts.push(job.peakMemoryMb ? `peak ${count(job.peakMemoryMb)} of ${memory}` : memory); // not known before it begins
   }
-  return told;
+  return parts;
 }
 
 /** The cost of a job or a session as far as reported; `on AWS` marks a cost that is not billed. */
@@ -158,8 +158,8 @@ export function cost(of: { costUsd: number; isBilled: boolean; isAtLeast: boolea
     return '';
   }
   // "at least less than" would say nothing.
-  const told = !of.isAtLeast ? money(of.costUsd) : `at least ${of.costUsd < LEAST_USD ? '$0' : money(of.costUsd)}`;
-  return of.isBilled ? told : `${told} on AWS`;
+  const amount = !of.isAtLeast ? money(of.costUsd) : `at least ${of.costUsd < LEAST_USD ? '$0' : money(of.costUsd)}`;
+  return of.isBilled ? amount : `${amount} on AWS`;
 }
 
 /** What of a notebook runs, in few words: its tasks, or its jobs while they have none, or what waits to begin. */

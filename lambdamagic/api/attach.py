@@ -164,7 +164,7 @@ def _unowned(job_id: str) -> JobNote:
     note = find_note(job_id)
     if note.state == "running":
         raise JobMissingError(
-            f"job {job_id} still belongs to the process {note.client_pid}, which runs",
+            f"job {job_id} is still owned by the running process {note.client_pid}",
             hint="Wait for it there, or end that process first",
         )
     return note
@@ -184,7 +184,7 @@ def attachable(job_id: str, home: Home, options: Mapping[str, Any] | None = None
     if find_note(job_id).is_graph:
         raise JobMissingError(
             f"job {job_id} is a graph: it binds no names",
-            hint=f"Its result is that of lambdamagic.attach({job_id!r}).result()",
+            hint=f"Get its result with `lambdamagic.attach({job_id!r}).result()`",
         )
     lock = History().lock(job_id)
     try:
@@ -202,6 +202,6 @@ def _options_of(note: JobNote) -> dict[str, Any]:
         # Its server is gone with the client; what is left of it is only the note.
         raise JobMissingError(
             f"job {note.job_id} ran on an embedded Lambda that ended with its client, and its bucket with it",
-            hint="Jobs on AWS outlive their client: target aws, mode event",
+            hint="Use target aws and mode event for jobs that must outlive their client",
         )
     return {**where, "mode": "event" if note.is_graph else note.mode}

@@ -50,9 +50,9 @@ def cancel_job(job_id: str, **options: Any) -> Cancelling:
         like = next(iter(get_close_matches(job_id, [each.job_id for each in history.all()], n=1, cutoff=0.8)), "")
         if not options.get("bucket"):
             raise JobMissingError(
-                f"the history of this user on this machine does not know job {job_id!r}",
+                f"the job history on this machine has no job {job_id!r}",
                 hint=(f"Did you mean {like}? " if like else "")
-                + "`lambdamagic jobs` lists those that it knows; for others set the settings `function` and `bucket`",
+                + "`lambdamagic jobs` lists your jobs; for others set `function` and `bucket`",
             )
     where = dict(note.where) if note is not None else {}
     if where.get("target") == "local":

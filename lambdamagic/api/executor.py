@@ -87,9 +87,7 @@ class LambdaExecutor(ProcessPoolExecutor):
     ) -> None:
         # Not the base's: that makes queues and threads for processes.
         if mp_context is not None:
-            raise ConfigError(
-                "Lambda has no processes that a context of multiprocessing could start: leave mp_context out"
-            )
+            raise ConfigError("mp_context has no effect on Lambda: leave it out")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
         if max_tasks_per_child is not None and not isinstance(max_tasks_per_child, int):
@@ -299,7 +297,7 @@ class LambdaExecutor(ProcessPoolExecutor):
             raise ValueError(f'keep is "remote" or None, not {keep!r}')
         if self._launcher.settings.cache:
             raise ConfigError(
-                'keep="remote" and cache=True exclude each other: values that stay are not kept for later'
+                'keep="remote" and cache=True cannot be combined: values that stay in the bucket are not cached'
             )
         return Staying(fn), functools.partial(TaskStream, held_as=held)
 

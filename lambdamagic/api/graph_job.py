@@ -115,7 +115,7 @@ class GraphJob:
             BaseException: What a task raised first, or what ended the graph as a whole.
         """
         if not self.wait(timeout):
-            raise TimeoutError(f"graph {self.job_id} still runs after {timeout} s")
+            raise TimeoutError(f"graph {self.job_id} is still running after {timeout} s")
         error = self._run.error
         if isinstance(error, JobCancelledError):
             raise CancelledError(f"graph {self.job_id} was cancelled")
@@ -192,7 +192,7 @@ def start_graph(
     target = place.target
     store = target.stager.store
     if store is None:
-        raise ConfigError("a graph runs in walks through a bucket, and there is none", hint="Set LAMBDAMAGIC_BUCKET")
+        raise ConfigError("running a graph in walks needs a bucket, and none is set", hint="Set LAMBDAMAGIC_BUCKET")
     fitted = launcher.fitted(run, list(code.calls[:_LOOKED_INTO]))
     if not fitted.function.runs_graphs:
         raise ConfigError(

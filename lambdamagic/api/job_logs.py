@@ -28,9 +28,9 @@ def logs_of_job(job: str, *, now: float, function: str | None = None, **where: A
     """
     note = find_job(job)
     if note is not None and note.where.get("target") == "local":
-        raise JobMissingError(f"job {note.job_id} ran on an embedded Lambda, whose logs ended with it")
+        raise JobMissingError(f"job {note.job_id} ran on an embedded Lambda, whose logs were deleted when it ended")
     if note is None and function is None:
-        raise JobMissingError(f"there is no job {job!r}", hint="`%lambda jobs --all` lists those that are known")
+        raise JobMissingError(f"no job {job!r}", hint="`%lambda jobs --all` lists your jobs")
     place = {**where, **(note.where if note is not None else {})}
     name = str(place.get("function") or function)
     access = AwsAccess(**{key: place.get(key) for key in ("region", "profile", "endpoint_url")})

@@ -183,7 +183,7 @@ class Launcher:
         try:
             memo = memo_of(self.target().stager.store, process.home(), program, fn)
         except NoFingerprintError as error:
-            warnings.warn(f"the results of {name_of(fn)} are not kept: {error}", RuntimeWarning, stacklevel=4)
+            warnings.warn(f"the results of {name_of(fn)} are not cached: {error}", RuntimeWarning, stacklevel=4)
             return None
         with self._lock:
             known = self._memos.pop(memo.key, None)

@@ -94,7 +94,9 @@ class MapJob:
             ValueError: Its values have come here.
         """
         if not self._keeps_remote:
-            raise ValueError('the values of this job have come here: start it with keep="remote"')
+            raise ValueError(
+                'the values of this job are already here; to keep them in the bucket, start it with keep="remote"'
+            )
         return self.results()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -113,7 +115,7 @@ class MapJob:
             BaseException: What the first task that failed raised, or what ended the job as a whole.
         """
         if not self.wait(timeout):
-            raise TimeoutError(f"job {self.job_id} still runs after {timeout} s")
+            raise TimeoutError(f"job {self.job_id} is still running after {timeout} s")
         for error in self.failures.values():
             raise error
         if self._run is not None and self._run.error is not None:
@@ -151,7 +153,7 @@ class MapJob:
     def _again(self, *, failed: bool) -> MapJob:
         with self._lock:
             if self.state == "running":
-                raise RuntimeError(f"job {self.job_id} still runs; wait for it, or cancel it first")
+                raise RuntimeError(f"job {self.job_id} is still running; wait for it, or cancel it first")
             tasks = self.table.unfinished(failed=failed)
             if not tasks:
                 return self

@@ -125,8 +125,8 @@ def _from_section(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in section:
         if name not in _COVALENT_NAMES:
             raise ConfigError(
-                f"there is no option {name!r} in [executors.awslambda]",
-                hint=did_you_mean(name, _COVALENT_NAMES).strip() or f"there are {', '.join(_COVALENT_NAMES)}",
+                f"unknown option {name!r} in [executors.awslambda]",
+                hint=did_you_mean(name, _COVALENT_NAMES).strip() or f"Use one of {', '.join(_COVALENT_NAMES)}",
             )
     return what_only_says(section, given)
 

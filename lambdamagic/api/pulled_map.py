@@ -197,8 +197,8 @@ class PulledMap(Generic[_O]):
         if self.was_taken_from:
             return  # a loop over it was left: as intended
         warnings.warn(
-            f"the results of a map over an iterable without a length were thrown away: {self.outcomes.count:,} of its "
-            "items were pulled, those that had not begun are not run; take the results, or give a list",
+            f"the results of a map over an iterable without a length were not used: {self.outcomes.count:,} of its "
+            "items were read, and those not yet started do not run; iterate over the results, or pass a list",
             RuntimeWarning,
             stacklevel=2,
         )

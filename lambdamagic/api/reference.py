@@ -88,7 +88,11 @@ def _as_html(kind: str, note: str) -> str:
 
 
 def _where(reference: Reference[Any]) -> str:
-    return "put once, shared by tasks" if reference.size_bytes >= SHARED_MIN_BYTES else "put, small: rides along"
+    return (
+        "put once, shared by tasks"
+        if reference.size_bytes >= SHARED_MIN_BYTES
+        else "put, small: sent with each invocation"
+    )
 
 
 def _kind(reference: Reference[Any]) -> str:
@@ -138,6 +142,6 @@ def put(obj: _T) -> Reference[_T]:
     except PICKLING_ERRORS as error:
         path, reason = explain_unpicklable("the object", obj, home)
         raise EncodeError(
-            f"what was put cannot be sent to Lambda because of {path}: {reason}",
-            hint="Put what it is made from, and make it inside of the function",
+            f"the object given to put() cannot be sent to Lambda because of {path}: {reason}",
+            hint="Put the data that it is made from, and create it inside the function",
         ) from error

@@ -161,7 +161,7 @@ class Needs:
                 continue
             if named_in_text.is_small(self._namespace[name]):
                 self._optional.add(name)
-                self._need(_Use(name, why or "named in a text", False, 0), State(0, 0))
+                self._need(_Use(name, why or "named in a string", False, 0), State(0, 0))
             else:
                 self._too_large.add(name)
 
@@ -344,7 +344,7 @@ class Needs:
             elif name not in self.totals.stores and hasattr(builtins, name):
                 reasons[name] = "builtin"
         for name in self._too_large:
-            reasons.setdefault(name, f"named in a text, and large: take it along with -i {name} if it is meant")
+            reasons.setdefault(name, f"named in a string, and large: send it with -i {name} if the cell uses it")
         return reasons
 
     def _sources(self) -> dict[str, str]:

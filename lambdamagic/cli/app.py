@@ -100,6 +100,11 @@ _COMMON = (
 )
 
 
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: command lines to copy, each on its own line."""
+    return "\n".join(["\b", "Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
+
+
 def with_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the common options, and the `App` as its first argument.
 

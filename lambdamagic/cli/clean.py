@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 from lambdamagic.cli.exits import DECLINED
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic clean --older-than 7d"))
 @click.option("--older-than", "age", metavar="AGE", default="30d", help="Such as 12h, 7d or 4w (30d).")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_common_options

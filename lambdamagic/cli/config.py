@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic config"))
 @with_common_options
 def config(app: App) -> None:
     """Show the current settings and the origin of each."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 from lambdamagic.cli.exits import DECLINED
 from lambdamagic.cli.package_options import package_options, wheel_source
 from lambdamagic.cli.stack_options import stack_options, wanted_of
@@ -22,7 +22,9 @@ _DOES = {"add": "adds", "modify": "modifies", "remove": "removes"}
 _FUNCTION_KEYS = ("name", "python", "arch", "memory_mb", "timeout_s", "ephemeral_mb", "image")
 
 
-@click.command()
+@click.command(
+    epilog=examples("lambdamagic deploy --plan", "lambdamagic deploy --memory 4096 --from-notebook analysis.ipynb")
+)
 @click.argument("name", default=DEFAULT_NAME)
 @click.option("--plan", "plan_only", is_flag=True, help="Show the changes without making them.")
 @package_options
@@ -208,7 +210,7 @@ def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]
     )
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic destroy", "lambdamagic destroy ml-team --yes"))
 @click.argument("name", default=DEFAULT_NAME)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--empty-bucket", is_flag=True, help="Also delete objects in the bucket that are not lambdamagic's.")
@@ -252,7 +254,7 @@ def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
         app.out.text(f"deleted its variants: {', '.join(demolition.variants)}")
     app.out.text(f"deleted {name} and {done.deleted_objects:,} objects of its bucket")
     for left in done.left:
-        app.out.text(f"left: {left}")
+        app.out.text(f"kept: {left}")
     if forgotten:
         app.out.text(f"Removed from your settings: {', '.join(forgotten)}. Cells run on the embedded Lambda again.")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 from lambdamagic.cli.exits import FAILED
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic doctor", "lambdamagic doctor --no-invoke --json"))
 @click.option("--no-invoke", is_flag=True, help="Skip the two short invocations of the function, which are billed.")
 @with_common_options
 def doctor(app: App, no_invoke: bool) -> None:

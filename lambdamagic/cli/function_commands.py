@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 from lambdamagic.cli.exits import DECLINED
 from lambdamagic.cli.package_options import package_options, wheel_source
 from lambdamagic.cli.params import size_option, variables
@@ -63,7 +63,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic create experiment mymodule.py --memory 512 --timeout 60"))
 @click.argument("name")
 @click.argument("paths", nargs=-1, type=_PATH)
 @_size_options
@@ -140,7 +140,7 @@ def _package(app: App, spec: FunctionSpec, paths: tuple[Path, ...], source: Whee
     )
 
 
-@click.command("list")
+@click.command("list", epilog=examples("lambdamagic list"))
 @with_common_options
 def list_functions(app: App) -> None:
     """List the functions that lambdamagic created."""
@@ -183,7 +183,7 @@ def _document(function: ManagedFunction) -> dict[str, Any]:
     }
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic update experiment --memory 1024"))
 @click.argument("name")
 @click.argument("paths", nargs=-1, type=_PATH)
 @_size_options
@@ -227,7 +227,7 @@ def update(
         app.out.text(f"{name}: {' and '.join(changed)} updated" if changed else f"{name} is up to date")
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic delete experiment"))
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_common_options
@@ -246,7 +246,7 @@ def delete(app: App, name: str, yes: bool) -> None:
         app.out.text(f"deleted: {', '.join(deleted)}")
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic status", "lambdamagic status ml-team --region eu-west-1"))
 @click.argument("name", required=False)
 @with_common_options
 def status(app: App, name: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 from lambdamagic.cli.package_options import package_options, wheel_source
 from lambdamagic.errors import LambdaMagicError
 
@@ -35,7 +35,7 @@ def image() -> None:
     """The function as a container image: build it, push it to ECR, test it here."""
 
 
-@image.command()
+@image.command(epilog=examples("lambdamagic image build --tag analysis --with torch"))
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--tag", "name", metavar="NAME", help="The image's name; by default lambdamagic:py3.X[-packages].")
 @click.option("--base", metavar="IMAGE", help="The base image; by default AWS's public Python image.")
@@ -84,7 +84,7 @@ def build(
     app.out.note(f"test it: lambdamagic image test {built.name}; push it: lambdamagic image push {built.name}")
 
 
-@image.command()
+@image.command(epilog=examples("lambdamagic image push analysis"))
 @click.argument("name")
 @click.option("--repository", default="lambdamagic", show_default=True, help="The ECR repository; created if missing.")
 @click.option("--as", "tag", metavar="TAG", help="The tag in ECR; by default the image's own and its content's digest.")
@@ -140,7 +140,7 @@ def push(
         app.out.text(pushed)
 
 
-@image.command("test")
+@image.command("test", epilog=examples("lambdamagic image test analysis"))
 @click.argument("name")
 @_engine
 @_storage

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 from lambdamagic.cli.exits import RAN_AND_FAILED
 
 
@@ -29,7 +29,12 @@ def _executor_options(app: App, function: str | None) -> dict[str, Any]:
     return options
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        'lambdamagic invoke --code "import platform; platform.machine()"',
+        "lambdamagic invoke my-function --payload '{\"a\": 1}'",
+    )
+)
 @click.argument("name", required=False)
 @click.option("-c", "--code", metavar="PYTHON", help="Python code to run; the last expression's value is printed.")
 @click.option("--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file of Python to run.")
@@ -95,7 +100,7 @@ def _send(app: App, name: str, payload: str) -> None:
         raise click.exceptions.Exit(RAN_AND_FAILED)
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic warm 20"))
 @click.argument("count", type=click.IntRange(1, 1000), metavar="N")
 @click.option("--function", metavar="NAME", help="The function; by default the one in the settings.")
 @with_common_options
@@ -118,7 +123,7 @@ def warm(app: App, count: int, function: str | None) -> None:
         app.out.text(f"{done.environments} {are} warm, {done.cold} of them new ({seconds:.1f} s)")
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic demo --target local --points 20000"))
 @click.option("--points", type=click.IntRange(1_000, 100_000_000), default=400_000, help="Points for each of 16 tasks.")
 @with_common_options
 def demo(app: App, points: int) -> None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lambdamagic.appearance import state_word
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 from lambdamagic.cli.exits import RAN_AND_FAILED
 
 if TYPE_CHECKING:
     from lambdamagic.api.attach import JobInfo
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic jobs -n 50"))
 @click.option("--bucket", is_flag=True, help="Also list other users' jobs in the configured bucket.")
 @click.option("-n", "count", type=click.IntRange(min=1), default=20, metavar="N", help="Show the latest N (20).")
 @with_common_options
@@ -44,7 +44,7 @@ def _row(job: JobInfo) -> tuple[str, ...]:
     return job.job_id, job.label, state, tasks, cost, began, job.mode, where
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic attach 20261121-093012-1f0c77ab -o results.pkl"))
 @click.argument("job")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the results to a file, with cloudpickle.")
 @with_common_options
@@ -81,7 +81,7 @@ def _result(number: int, value: Any, *, is_failure: bool) -> dict[str, Any]:
     return {"task": number, "error" if is_failure else "value": repr(value)}
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic cancel 20261121-093012-1f0c77ab"))
 @click.argument("job")
 @with_common_options
 def cancel(app: App, job: str) -> None:
@@ -106,7 +106,7 @@ def cancel(app: App, job: str) -> None:
         app.out.text(f"Stopping {job}: its running tasks stop within about 1 s")
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic cost --since 7d"))
 @click.option("--since", metavar="AGE", default="30d", help="How far back, such as 90s, 10m, 2h, 3d or 1w (30d).")
 @with_common_options
 def cost(app: App, since: str) -> None:

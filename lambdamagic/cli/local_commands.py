@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 from lambdamagic.cli.exits import MISSING
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _show(app: App, connection: LocalConnection, used: MachineUsage | None = Non
         app.out.text(f"export {name}={value}")
 
 
-@local.command()
+@local.command(epilog=examples('eval "$(lambdamagic local start)"'))
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; 0 is any free port.")
 @click.option("--concurrency", type=click.IntRange(1, 10_000), help="The maximum number of concurrent invocations.")
 @click.option("--strict", is_flag=True, default=None, help="AWS's restrictions: only /tmp is writable, and more.")
@@ -51,7 +51,7 @@ def start(app: App, port: int, concurrency: int | None, strict: bool | None) -> 
     _show(app, started.connection)
 
 
-@local.command()
+@local.command(epilog=examples("lambdamagic local stop"))
 @with_common_options
 def stop(app: App) -> None:
     """Stop it."""
@@ -64,7 +64,7 @@ def stop(app: App) -> None:
         app.out.text("stopped" if was_running else "it was not running")
 
 
-@local.command()
+@local.command(epilog=examples("lambdamagic local status"))
 @with_common_options
 def status(app: App) -> None:
     """Say whether it runs, and what it uses of this machine; exit status 3 when it does not run."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 
 if TYPE_CHECKING:
     from lambdamagic.deploy.function_logs import LogLine
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic logs --since 2h", "lambdamagic logs -f --job 1f0c77ab"))
 @click.argument("function", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new lines until Ctrl-C.")
 @click.option("--job", default="", metavar="ID", help="Only this job's lines: its id, or the beginning or end of it.")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 from lambdamagic.cli.stack_options import stack_options, wanted_of
 
 if TYPE_CHECKING:
     from lambdamagic.aws.access import AwsAccess
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic policy user", "lambdamagic policy deployer ml-team"))
 @click.argument("who", type=click.Choice(["user", "role", "invoker", "deployer"]))
 @click.argument("name", default="lambdamagic")
 @click.option("--account", metavar="ID", help="The account; by default that of the credentials.")
@@ -100,7 +100,7 @@ def _deployed(access: AwsAccess, name: str) -> tuple[dict[str, Any], str]:
         return {}, ""
 
 
-@click.command()
+@click.command(epilog=examples("lambdamagic template terraform -o main.tf"))
 @click.argument("form", type=click.Choice(["cloudformation", "sam", "terraform"]))
 @click.argument("name", default="lambdamagic")
 @stack_options

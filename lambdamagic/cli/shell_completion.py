@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from lambdamagic.cli.app import App, with_common_options
+from lambdamagic.cli.app import App, examples, with_common_options
 
 _HOW = {
     "bash": "lambdamagic completion bash > ~/.local/share/bash-completion/completions/lambdamagic",
-    "zsh": "lambdamagic completion zsh > ~/.zfunc/_lambdamagic   (a folder of $fpath)",
+    "zsh": "lambdamagic completion zsh > ~/.zfunc/_lambdamagic",
     "fish": "lambdamagic completion fish > ~/.config/fish/completions/lambdamagic.fish",
 }
 
 
-@click.command(epilog="\b\n" + "\n".join(_HOW.values()))
+@click.command(epilog=examples(*_HOW.values()))
 @click.argument("shell", type=click.Choice([*_HOW]))
 @with_common_options
 def completion(app: App, shell: str) -> None:

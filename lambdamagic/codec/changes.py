@@ -153,7 +153,7 @@ class _Ended:
 
     def __reduce__(self) -> Any:
         if progress(self._generator) != "closed":
-            raise TypeError(f"a {type(self._generator).__name__} that has begun cannot travel")
+            raise TypeError(f"a {type(self._generator).__name__} that has begun cannot be sent")
         return bool, ()
 
 

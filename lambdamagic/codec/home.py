@@ -145,7 +145,7 @@ class Home:
                 if cls is not None:
                     notice = (
                         f"class {qualname} was redefined in the notebook while the job ran: "
-                        f"what came back uses the new definition"
+                        f"returned objects use the new definition"
                     )
                     if notice not in self.notices:
                         self.notices.append(notice)

@@ -29,7 +29,7 @@ class Placeholder:
         state = self.__dict__
         raise ResultError(
             f"{state['_name']} is a {state['_type_name']} that could not come back from Lambda ({state['_reason']}); "
-            f"there it was {state['_text']}",
+            f"on Lambda it was {state['_text']}",
             hint="Bind what you need of it in the same cell (for example list(...) of a generator, "
             ".read() of a file), or use it there before the cell ends",
         )

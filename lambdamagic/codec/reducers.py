@@ -61,7 +61,7 @@ class Reducers(Writing):
             return rebuild.shell, ()
         widgets = sys.modules.get("ipywidgets")
         if widgets is not None and isinstance(value, widgets.Widget):
-            raise pickle.PicklingError("a widget lives by the connection of its process to a page")
+            raise pickle.PicklingError("a widget needs its process's connection to a page")
         if self.home.is_own_name(module) or needs_rule(type(value)):
             found = instance_rule(self, value)
             self.has_own_pickling = self.has_own_pickling or found is NotImplemented

@@ -89,4 +89,4 @@ def search_of(match: re.Match[str]) -> tuple[str, int]:
         found = getattr(match.re, name)(match.string, start, match.endpos)
         if found is not None and found.regs == match.regs:
             return name, start
-    raise TypeError("cannot pickle 're.Match' object: it is not found again")
+    raise TypeError("cannot pickle 're.Match' object: its match cannot be repeated")

@@ -323,7 +323,7 @@ def _plain(name: str, value: Any) -> Any:
     """Return an option as JSON can carry it."""
     if name in _SECRETS:
         raise ConfigError(
-            f"{name} cannot be given to an executor of Covalent's: it would be kept in Covalent's database and shown",
+            f"{name} cannot be passed to a Covalent executor: Covalent would store and show it",
             hint="Name a profile or a credentials_file",
         )
     if name == "retry_on":

@@ -146,7 +146,7 @@ def find(name: str) -> ElectronJob:
                     return each
     raise JobMissingError(
         f"this process has started no electron {name!r}",
-        hint="`submit_task` returns the id to ask with; `lambdamagic jobs` lists those of other processes",
+        hint="`submit_task` returns the id to pass here; `lambdamagic jobs` lists the jobs of other processes",
     )
 
 

@@ -41,21 +41,21 @@ def check_requirements(requirements: Sequence[str], packages: Mapping[str, str] 
             requirement = Requirement(text)
         except InvalidRequirement as error:
             raise ParityError(
-                f"the electron asks for {text!r}, which cannot be compared with the function's packages "
+                f"the electron requires {text!r}, which cannot be compared with the function's packages "
                 "(nothing was sent)",
-                hint="Name a package, as in 'numpy>=2'; put other things into the function by `lambdamagic deploy -r`",
+                hint="Name a package, as in 'numpy>=2'; add anything else to the function with `lambdamagic deploy -r`",
             ) from error
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
         there = packages.get(normal_name(requirement.name))
         if there is not None and requirement.specifier.contains(there, prereleases=True):
             continue
-        lacking.append(f"{text} is missing" if there is None else f"{text} is wanted and {there} is there")
+        lacking.append(f"{text} is missing" if there is None else f"{text} is required, the function has {there}")
         wanted.append(text)
     if lacking:
         raise ParityError(
-            f"the function does not have what the electron asks for: {'; '.join(lacking)} (nothing was sent)",
-            hint="put it into the function: `lambdamagic deploy " + " ".join(f"--add '{each}'" for each in wanted) + "`"
+            f"the function lacks packages that the electron requires: {'; '.join(lacking)} (nothing was sent)",
+            hint="Add them to the function: `lambdamagic deploy " + " ".join(f"--add '{each}'" for each in wanted) + "`"
             "; on the embedded Lambda, into the environment of Covalent's server",
             requirements=tuple(wanted),
         )

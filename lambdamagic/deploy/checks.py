@@ -60,7 +60,7 @@ def check_function_name(name: str) -> None:
     most = AWS_LAMBDA.function_name_chars.most
     if len(name) > most:
         raise ConfigError(
-            f"the function's name has {len(name)} characters, Lambda takes {most}",
+            f"the function's name has {len(name)} characters, Lambda allows {most}",
             hint=f"Shorten it, for example to {name[:most]!r}",
         )
 
@@ -153,7 +153,10 @@ def check_data_bucket(data_bucket: str) -> None:
     name, colon, right = data_bucket.partition(":")
     check_bucket(name)
     if colon and right != "write":
-        raise ConfigError(f"{data_bucket!r} is no bucket of data", hint=f"Say {name} to read it, {name}:write to write")
+        raise ConfigError(
+            f"{data_bucket!r} is not a valid bucket for data",
+            hint=f"Give {name} to read it, {name}:write to write to it as well",
+        )
 
 
 def check_image(uri: str) -> None:

@@ -119,7 +119,7 @@ class Demolition:
             if not (now and now.objects and empty_bucket):  # else a job wrote something meanwhile
                 raise self._stack.failure("delete", left_state)
         raise AwsBusyError(
-            f"the bucket of {self._stack.name} is filled as fast as it is emptied",
+            f"the bucket of {self._stack.name} keeps filling while it is emptied",
             hint="Stop the jobs that write to it",
         )
 

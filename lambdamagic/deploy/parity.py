@@ -105,7 +105,7 @@ def check_base(holdings: Holdings, *, function: str, python: str) -> None:
         raise VersionMismatchError(
             f"the function {function} has lambdamagic {holdings.lambdamagic} (protocol {holdings.protocol}); "
             f"this lambdamagic uses protocol {PROTOCOL_VERSION}",
-            hint=f"Bring the function up to date: {again}",
+            hint=f"Update the function: {again}",
         )
 
 

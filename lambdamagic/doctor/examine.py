@@ -176,7 +176,7 @@ def _round_trip(resolved: ResolvedSettings, access: AwsAccess | None, target: Ta
         for turn in ("first", "second"):
             found = run_cell(target, plain, "answer = question * 2", question=21)
             if found.bound.get("answer") != 42:
-                yield Finding("round trip", "failed", f"a cell gave {found.bound.get('answer')!r} instead of 42")
+                yield Finding("round trip", "failed", f"a cell returned {found.bound.get('answer')!r} instead of 42")
                 return
             if target.is_billed:
                 where = {"target": target.name}

@@ -22,7 +22,7 @@ def check_graphs(client: Callable[[str], Any], function: FunctionFacts, bucket: 
         bucket: The bucket's name.
     """
     if bucket is None:
-        return Finding("graphs", "failed", "graphs meet in a bucket, and none is set", "Set LAMBDAMAGIC_BUCKET")
+        return Finding("graphs", "failed", "graphs run through a bucket, and none is set", "Set LAMBDAMAGIC_BUCKET")
     role, arn = function.configuration["Role"], function.configuration["FunctionArn"]
     bucket_arn = f"arn:{arn.split(':')[1]}:s3:::{bucket}"
     statements = graph_statements(functions=[arn], bucket=bucket_arn, objects=lambda prefix: f"{bucket_arn}/{prefix}*")

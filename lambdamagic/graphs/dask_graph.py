@@ -47,7 +47,7 @@ def _aliases(tasks: Mapping[Key, Any]) -> dict[Key, Key]:
         while isinstance(task, Alias):
             target = task.target
             if target in seen:
-                raise ValueError(f"the graph has a circle: {key!r} is another name of itself")
+                raise ValueError(f"the graph has a cycle: {key!r} is an alias of itself")
             seen.add(target)
             task = tasks.get(target)
         if target != key:

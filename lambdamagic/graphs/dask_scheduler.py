@@ -167,7 +167,7 @@ class DaskScheduler:
         dsk, keys = captured(collection)
         if not isinstance(keys, list) or len(keys) != 1 or isinstance(keys[0], list):
             raise ConfigError(
-                "this Dask makes a collection's result after its graph, which another process could not do",
+                "this version of Dask finalizes a collection outside its graph, which mode event cannot do",
                 hint="Install dask 2025.4 or newer",
             )
         graph = fused(graph_from_dask(dsk, keys[0]))
@@ -224,7 +224,7 @@ def captured(collection: Any) -> tuple[Any, Any]:
         collection.compute(scheduler=get)
     except _Captured as found:
         return found.dsk, found.keys
-    raise ConfigError(f"{type(collection).__name__} is no collection of Dask's: it computes without a scheduler")
+    raise ConfigError(f"{type(collection).__name__} is not a Dask collection: its compute() uses no scheduler")
 
 
 def is_notebook() -> bool:

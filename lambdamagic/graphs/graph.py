@@ -103,10 +103,10 @@ def _in_order(by_key: Mapping[Key, Node], wanted: Iterable[Key], known: Mapping[
                 if next_key in open_keys:
                     circle = [key for key, _ in path]
                     shown = " -> ".join(map(repr, [*circle[circle.index(next_key) :], next_key]))
-                    raise ValueError(f"the graph has a circle, so nothing in it can be first: {shown}")
+                    raise ValueError(f"the graph has a cycle: {shown}")
                 node = by_key.get(next_key)
                 if node is None:
-                    needed_by = f", which {path[-1][0]!r} needs" if path else ", which was asked for"
+                    needed_by = f", which {path[-1][0]!r} needs" if path else ", which was requested"
                     raise ValueError(f"the graph has no task {next_key!r}{needed_by}")
                 open_keys.add(next_key)
                 path.append((next_key, iter(node.needs)))

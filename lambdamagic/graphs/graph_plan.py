@@ -36,16 +36,16 @@ class GraphPlan:
     usd: dict[Way, float]
 
     def __str__(self) -> str:
-        lines = [f"{self.tasks:,} tasks, {self.nodes:,} when chains are one each, {self.joins:,} joins"]
+        lines = [f"{self.tasks:,} tasks ({self.nodes:,} after joining chains), {self.joins:,} joins"]
         for way, what in (("client", "scheduled from here"), ("walks", "in walks, without this process (mode event)")):
             found: Estimate = self.ways[way]  # type: ignore[index]  # the two ways
             mark = "*" if way == self.way else " "
             lines.append(
                 f"{mark} {what}: about {found.seconds:,.1f} s, {found.invocations:,} invocations, S3: {found.writes:,} "
-                f"writes and {found.reads:,} reads, ${self.usd[way]:.2g} without the time that code runs"  # type: ignore[index]
+                f"writes and {found.reads:,} reads, ${self.usd[way]:.2g} without compute time"  # type: ignore[index]
             )
         lines.append(
-            f"Estimates, at {EXPECTED_S:g} s a task where none has run yet. List prices of {AS_OF}: "
+            f"Estimates; a task that has not run yet counts as {EXPECTED_S:g} s. List prices of {AS_OF}: "
             f"${S3_WRITE_USD * 1000:g} for 1,000 writes, ${S3_READ_USD * 1000:g} for 1,000 reads."
         )
         return "\n".join(lines)

@@ -20,7 +20,7 @@ from lambdamagic.storage.object_store import TransferError
 from lambdamagic.storage.presigned import default_transfer
 
 PROTOCOL = "presigned"
-_EXPIRED = "Make the files again (lambdamagic.dask.presigned), with a longer expires_s if your credentials last longer"
+_EXPIRED = "Sign the files again (lambdamagic.dask.presigned), with a longer expires_s if your credentials last longer"
 
 
 class SignedFile(NamedTuple):
@@ -89,7 +89,7 @@ class PresignedFiles(AbstractFileSystem):  # type: ignore[misc,unused-ignore]  #
         entries = [self.info(path)] if path in self._files else None
         if entries is None:
             if path not in self._folders:
-                raise FileNotFoundError(f"there was no s3://{path} when the files were signed")
+                raise FileNotFoundError(f"s3://{path} did not exist when the files were signed")
             entries = list(self._folders[path].values())
         return entries if detail else [entry["name"] for entry in entries]
 
@@ -110,7 +110,7 @@ class PresignedFiles(AbstractFileSystem):  # type: ignore[misc,unused-ignore]  #
         try:
             return self._files[path]
         except KeyError:
-            raise FileNotFoundError(f"there was no s3://{path} when the files were signed") from None
+            raise FileNotFoundError(f"s3://{path} did not exist when the files were signed") from None
 
     def _open(
         self, path: str, mode: str = "rb", block_size: int | None = None, cache_options: Any = None, **kwargs: Any

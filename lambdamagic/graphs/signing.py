@@ -28,13 +28,13 @@ def presigned(url: str, *, expires_s: int = PRESIGN_EXPIRES_S, **options: Any) -
         **options: Any setting of docs/configuration.md that says where the bucket is: `target`, `profile`, `region`.
 
     Raises:
-        ConfigError: It is no URL of S3, or `expires_s` is out of its limits.
+        ConfigError: It is not an S3 URL, or `expires_s` is out of its limits.
         FileNotFoundError: There is no such file or folder.
         CredentialsError, TargetError: You may not list or read it, or the bucket is in another region.
     """
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc:
-        raise ConfigError(f"{url!r} is no URL of S3", hint="It starts with s3:// and the bucket's name")
+        raise ConfigError(f"{url!r} is not an S3 URL", hint="Write it as s3://BUCKET/KEY")
     prefix = url.removeprefix(f"s3://{parts.netloc}").strip("/")
     with closing(Launcher(read_options(options)).target().store_of(parts.netloc)) as store:
         try:
@@ -46,7 +46,7 @@ def presigned(url: str, *, expires_s: int = PRESIGN_EXPIRES_S, **options: Any) -
         except ValueError as error:
             raise ConfigError(str(error)) from error
     if not files:
-        raise FileNotFoundError(f"nothing is stored at {url}")
+        raise FileNotFoundError(f"no object at {url}")
     made = PresignedFiles(table=PresignedFiles.packed(files))
     made.cat_file(max(files, key=lambda file: file.size > 0).path, 0, 1)
     return made

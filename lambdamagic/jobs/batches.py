@@ -84,8 +84,8 @@ def _deliver(transport: Transport, function: FunctionRef, batch: Batch) -> Hande
         reply = transport.invoke(InvokeCall(function.invoker, payload, want_log_tail=True, timeout_s=TIMEOUT_S))
     except FunctionMissingError as error:
         raise FunctionMissingError(
-            f"{function.name} says that it has the invoker {function.invoker}, which cannot be used: {error.message}",
-            hint=f"{_FIX}; if it was deleted on purpose, a new session (kernel, program) sends events directly",
+            f"the invoker {function.invoker} of {function.name} cannot be used: {error.message}",
+            hint=f"{_FIX}; if it was deleted on purpose, restart the kernel or program: it then sends events directly",
         ) from error
     return Handed(_read(reply, function, count=len(batch.own)), parse_report(reply.log_tail, reply.request_id))
 
@@ -94,15 +94,14 @@ def _read(reply: InvocationReply, function: FunctionRef, *, count: int) -> tuple
     try:
         document = read_json(reply.payload)
     except ValueError as error:
-        raise ProtocolError(f"the answer of {function.invoker} is no JSON: {reply.payload[:200]!r}") from error
+        raise ProtocolError(f"the answer of {function.invoker} is not JSON: {reply.payload[:200]!r}") from error
     if reply.function_error is not None:
         death = death_of(document, reply, None, FunctionRef(function.invoker, 0, TIMEOUT_S))
         if not isinstance(death, InvocationError):  # its handler cannot start: so it will be the next time
             death.hint = _FIX
             raise death
         raise InvocationLostError(
-            f"the invoker {function.invoker} did not come to its end ({death.message}); whether Lambda took its events "
-            "is unknown",
+            f"the invoker {function.invoker} failed ({death.message}); whether Lambda accepted its events is unknown",
             request_id=reply.request_id,
             log_tail=reply.log_tail,
         )
@@ -127,18 +126,18 @@ def error_of(fate: Fate, function: FunctionRef, transport: Transport) -> LambdaM
     """
     if fate.status == NO_ANSWER and fate.code == LOST:
         return InvocationLostError(
-            f"whether Lambda took the event is unknown: {function.invoker} lost it ({fate.message})"
+            f"whether Lambda accepted the event is unknown: {function.invoker} lost it ({fate.message})"
         )
     if fate.status == NO_ANSWER:
         return UnreachableError(
-            f"{function.invoker} could not reach Lambda: {fate.message or 'it had no time for the event'}", hint=_FIX
+            f"{function.invoker} could not reach Lambda: {fate.message or 'it ran out of time'}", hint=_FIX
         )
     error = transport.refused(
         function.name, status=fate.status, code=fate.code, message=fate.message, retry_after_s=fate.retry_after_s
     )
     if isinstance(error, CredentialsError):
         error.message = f"{function.invoker}: {error.message}"
-        error.hint = f"it is the invoker's role that lacks them, not you: {_FIX}"
+        error.hint = f"The invoker's role lacks the permissions, not your credentials. {_FIX}"
     return error
 
 

@@ -32,6 +32,6 @@ class Budget:
         """
         if self._spent_usd >= self.limit_usd:
             raise CostLimitError(
-                f"{self._spent_usd:.2f} dollars were spent at list price, of the {self.limit_usd:.2f} that may be",
+                f"the cost limit is reached: ${self._spent_usd:.2f} of ${self.limit_usd:.2f} at list price",
                 hint="Raise it with --max-cost or the setting max_cost_usd (0 is no limit); completed results are kept",
             )

@@ -184,7 +184,7 @@ class EventDelivery:
                 await expected.stored
         except TimeoutError:
             lost = InvocationLostError(
-                f"an event gave no answer within {bound_s:.0f} s: it was dropped, or Lambda had no room for it",
+                f"an event was not answered within {bound_s:.0f} s: Lambda dropped it, or had no free capacity",
                 hint="See its log: %lambda logs",
             )
             lost.billed_s = expected.seen_at - expected.began_at
@@ -282,13 +282,13 @@ class EventDelivery:
         expected = self._expected.get(attempt_id)
         if expected is not None and not expected.stored.done():
             error: InvocationError = EnvironmentDiedError(
-                f"the function gave no sign of life for {self._silent_s:.0f} s: its environment died",
+                f"the function sent no heartbeat for {self._silent_s:.0f} s: its environment died",
                 hint="See its log: %lambda logs. A synchronous run (--mode sync) says how an environment died",
             )
             if asyncio.get_running_loop().time() > expected.ends_at:
                 error = AnswerLostError(
-                    "the AWS credentials expired while the function ran, and with them the links for storing its "
-                    "answer: it may have run to its end, and is not run again",
+                    "the AWS credentials expired while the function ran, and with them the presigned URLs for its "
+                    "answer: it may have finished, and is not run again",
                     hint="Sign in for longer than the function's timeout, or use --mode sync",
                 )
             error.billed_s = expected.seen_at - expected.began_at

@@ -156,7 +156,7 @@ def _explained(failure: _NameFailed, home: Home) -> EncodeError:
     return EncodeError(
         f"{where}: {reason}",
         hint=f"Make it inside the cell or function, leave it out (--exclude {failure.name} in a cell), or give its "
-        f"class a __getstate__ that drops what cannot travel",
+        f"class a __getstate__ that drops what cannot be pickled",
     )
 
 
@@ -233,7 +233,7 @@ class _Attempt:
                 self._dump_name(name, value, captured.reason)
         for scope in scopes:
             content = {key: held for key, held in scope.items() if key != "__builtins__"}
-            self._dump("a dictionary in which code was run", scope, ("state", (scope, kinds.DICT, content)))
+            self._dump("a namespace of executed code", scope, ("state", (scope, kinds.DICT, content)))
         if fn is not None:
             self.encoder.dump(("next", "the callable"))
             self._dump("the callable", fn, ("callable", fn))

@@ -19,7 +19,7 @@ def cell_estimate(prices: Prices, *, memory_mb: int, timeout_s: int) -> str:
         timeout_s: The function's timeout: the cell is ended then.
     """
     most = _usd(prices.invocation_usd(billed_ms=timeout_s * 1000, memory_mb=memory_mb))
-    return f"{_rate(prices, memory_mb)}; at most {most}, if it takes all of its {timeout_s} s. {_basis()}"
+    return f"{_rate(prices, memory_mb)}; at most {most}, if it runs for all of its {timeout_s} s. {_basis()}"
 
 
 def map_estimate(prices: Prices, *, memory_mb: int, tasks: int | None, billed_s_each: float | None) -> str:

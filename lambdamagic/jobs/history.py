@@ -158,7 +158,7 @@ class JobFile:
         except OSError as error:
             self._is_lost = True
             warnings.warn(
-                f"job {self._head['job']} cannot be taken up by another process: {self.path} cannot be written "
+                f"job {self._head['job']} cannot be resumed by another process: {self.path} cannot be written "
                 f"({error.strerror or error})",
                 RuntimeWarning,
                 stacklevel=3,

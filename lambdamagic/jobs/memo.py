@@ -49,7 +49,7 @@ def callable_key(home: Home, program: Program, fn: Callable[..., Any] | None) ->
         try:
             values.append((name, fingerprint(value, home)))
         except NoFingerprintError as error:
-            raise NoFingerprintError(f"{name} cannot be distinguished from another: {error}") from error
+            raise NoFingerprintError(f"{name} cannot be cached: {error}") from error
     return hashlib.sha256(json.dumps([environment, code, values]).encode()).hexdigest()
 
 
@@ -228,7 +228,7 @@ class Memo:
         try:
             self._write(waiting)
         except LambdaMagicError as error:
-            warnings.warn(f"results could not be kept for a next time: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"results could not be cached: {error}", RuntimeWarning, stacklevel=2)
 
     def _write(self, waiting: list[tuple[tuple[str | None, ...], list[bytes]]]) -> None:
         name = f"{self._prefix}{new_job_id()}"

@@ -128,7 +128,7 @@ def outcomes(arrival: Arrival, home: Home) -> Iterator[tuple[int, Any | Failure]
     response = arrival.response
     assert response is not None
     parts = read_each(arrival.frames, home, missing=stand_in)
-    error: BaseException = ResultError("the answer holds fewer outcomes than it says")
+    error: BaseException = ResultError("the answer has fewer outcomes than it declares")
     for task in tasks[: len(response.tasks)]:
         outcome: Any = next(parts, None) or Unreadable(error)
         if type(outcome) is Unreadable:

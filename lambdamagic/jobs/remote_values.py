@@ -68,7 +68,7 @@ class RemoteValue(Shared):
         except FileNotFoundError as error:
             raise TargetError(
                 f"{self} is no longer in the bucket: such values expire with their job",
-                hint="Run the job again that made it",
+                hint="Run the job that made it again",
             ) from error
         frames = split_frames([FrameRef(size) for size in self._at.frame_sizes], memoryview(data))
         return Decoder([bytearray(frame) for frame in frames], home).load()
@@ -105,7 +105,7 @@ def remote_values(
     if stayed is None or store is None:
         return {}
     if stayed.key != expected_key:
-        raise IntegrityError("an answer names an object as its own that is not; it was not read")
+        raise IntegrityError("an answer refers to an object that is not its own; it was not read")
     held = _HeldObject(store, stayed.key, stayed.size_bytes, is_freed=is_freed)
     return {value.task: RemoteValue(held, value) for value in stayed.values}
 

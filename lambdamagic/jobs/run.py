@@ -299,9 +299,9 @@ class JobRun:
             function = await asyncio.wrap_future(self._threads.submit(lambda: resize(wanted_mb)))
         except Exception as refused:  # noqa: BLE001  # it is the unit's that the function could not be made
             why = refused.message if isinstance(refused, LambdaMagicError) else repr(refused)
-            error.hint = f"it was to be run again with {wanted_mb:,} MB, but {why}"
+            error.hint = f"Not retried with {wanted_mb:,} MB: {why}"
             return None
-        reason = f"out of memory at {now_mb:,} MB; again with {function.memory_mb:,} MB"
+        reason = f"out of memory at {now_mb:,} MB; retrying with {function.memory_mb:,} MB"
         self._ledger.retried(unit.tasks, reason, attempt_id=attempt_id, memory_mb=function.memory_mb)
         return replace(unit, function=function, begin=None)
 
@@ -369,9 +369,9 @@ class JobRun:
         unfinished = unit.tasks[len(response.tasks) :]
         if unfinished:
             # The deadline came in the middle: the task that ran then goes alone, the others together.
-            self._again(unit, unfinished[:1], "the deadline came while it ran")
+            self._again(unit, unfinished[:1], "the deadline passed while it ran")
             if unfinished[1:]:
-                self._again(unit, unfinished[1:], "the deadline came before it ran")
+                self._again(unit, unfinished[1:], "the deadline passed before it started")
         return True
 
     def _again(self, unit: Unit, tasks: tuple[int, ...], reason: str, history: AttemptHistory | None = None) -> None:

@@ -191,7 +191,7 @@ class Stager:
             return
         if was_put and sha256_of([segment]) != sha256:
             raise EncodeError(
-                "an object that was put has been changed since, before it was first sent",
+                "an object was changed after put() and before it was first sent",
                 hint="Put it again after the change: lambdamagic.put takes it as it is at that moment",
             )
         key = keys.blob_key(sha256)
@@ -237,8 +237,8 @@ class Stager:
         if lasts_s < timeout_s and not self._has_warned:
             self._has_warned = True
             warnings.warn(
-                f"the AWS credentials end in {lasts_s / 60:.0f} minutes, and with them the links by which a function "
-                f"stores its answer: one that runs longer (up to {timeout_s:.0f} s) is lost. Sign in again for longer",
+                f"the AWS credentials expire in {lasts_s / 60:.0f} minutes, and with them the presigned URLs for the "
+                f"answers: invocations that take longer (up to {timeout_s:.0f} s) lose their answer. Sign in again",
                 stacklevel=2,
             )
         return lasts_s
@@ -307,7 +307,8 @@ class Stager:
             data = store.get(name)
         except FileNotFoundError as error:
             raise InvocationLostError(
-                "an invocation is shown as done and its answer is not in the bucket; whether its code ran is unknown"
+                "an invocation is recorded as done, but its answer is not in the bucket; "
+                "whether its code ran is unknown"
             ) from error
         return unseal(data, key=key, job_id=job_id, attempt_id=attempt_id)
 

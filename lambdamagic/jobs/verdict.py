@@ -48,7 +48,7 @@ def read_reply(reply: InvocationReply, *, client: dict[str, Any], function: Func
     try:
         document = read_json(reply.payload)
     except ValueError as error:
-        raise ProtocolError(f"the function's answer is no JSON: {reply.payload[:200]!r}") from error
+        raise ProtocolError(f"the function's answer is not JSON: {reply.payload[:200]!r}") from error
     report = parse_report(reply.log_tail, reply.request_id)
     if reply.function_error is not None:
         raise death_of(document, reply, report, function)
@@ -62,7 +62,7 @@ def read_reply(reply: InvocationReply, *, client: dict[str, Any], function: Func
 def timed_out(response: Response, function: FunctionRef, *, request_id: str = "") -> FunctionTimedOutError:
     """Return the error of a run that our watchdog ended."""
     return FunctionTimedOutError(
-        f"the code was still running when the function's timeout of {function.timeout_s:g} s was about to pass",
+        f"the code was still running at the end of the function's timeout of {function.timeout_s:g} s",
         hint=_more_time(function),
         stacks=response.detail,
         outputs=response.outputs,
@@ -78,7 +78,7 @@ def death_of(document: Any, reply: InvocationReply, report: Report | None, funct
     peak, memory_mb = report.peak_memory_mb if report is not None else None, function.memory_mb
     if kind == "Sandbox.Timedout" or "Task timed out after" in message:
         return FunctionTimedOutError(
-            f"the function's timeout of {function.timeout_s:g} s passed",
+            f"the function exceeded its timeout of {function.timeout_s:g} s",
             hint=_more_time(function),
             stacks=_stacks_of(reply.log_tail),
             **details,
@@ -89,7 +89,7 @@ def death_of(document: Any, reply: InvocationReply, report: Report | None, funct
         used = "it used all" if peak is None else f"it used {peak:,} MB"
         return OutOfMemoryError(
             f"the function ran out of memory: {used} of its {memory_mb:,} MB",
-            hint=f"Ask for more with --memory (now {memory_mb}, up to {function.limits.memory_mb.most})",
+            hint=f"Raise --memory (now {memory_mb}, up to {function.limits.memory_mb.most})",
             peak_memory_mb=peak,
             memory_mb=memory_mb,
             **details,
@@ -108,7 +108,7 @@ def death_of(document: Any, reply: InvocationReply, report: Report | None, funct
     if kind.startswith("Runtime.") and ("Import" in kind or "Handler" in kind):
         return TargetError(
             f"the function cannot start lambdamagic's handler: {message}",
-            hint="Bring the function up to this lambdamagic: `lambdamagic deploy` (or `lambdamagic update NAME`)",
+            hint="Update the function: `lambdamagic deploy` (or `lambdamagic update NAME`)",
         )
     return EnvironmentDiedError(f"the function failed outside of the user's code: {kind}: {message}", **details)
 

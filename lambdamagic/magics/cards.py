@@ -281,7 +281,7 @@ class Card:
             while not wait([opening], _TICK_S).done:
                 self.showing.tick()
                 if self.run.is_cancelled:
-                    raise JobCancelledError(f"job {self.run.job_id} was cancelled before it began")
+                    raise JobCancelledError(f"job {self.run.job_id} was cancelled before it started")
             return opening.result()
         except KeyboardInterrupt:
             raise interrupted(f"λ {self.run.label}: cancelled before anything was sent") from None

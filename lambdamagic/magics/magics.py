@@ -95,7 +95,7 @@ class LambdaMagics(_Settings):
     @line_cell_magic("lambda")
     @magic_arguments("%lambda")
     @argument("-o", "--out", action="append", metavar="NAMES", help="bring back these names only (default: all bound)")
-    @choice("--on-missing", "fail", "rerun", help="what to do where a name is missing on Lambda that the notebook has")
+    @choice("--on-missing", "fail", "rerun", help="what to do if a name of the notebook is missing on Lambda")
     @argument("--no-mutations", action="store_true", help="do not apply in-place changes to the notebook's objects")
     @common_options
     def lambda_(self, line: str, cell: str | None = None) -> Any:
@@ -179,7 +179,7 @@ class LambdaMagics(_Settings):
 
         For what a process needs before any cell runs: options of libraries, logging, downloads, `!pip install`. Its
         prints are shown here only; names that it binds travel as others do, when a cell reads them. A new set-up cell
-        replaces the one before; `%lambda_setup` shows it, `%lambda_setup off` forgets it.
+        replaces the one before; `%lambda_setup` shows it, `%lambda_setup off` removes it.
 
         Example::
 

@@ -47,7 +47,7 @@ def define(session: Session, line: str, body: str | None) -> None:
     """
     if body is None:
         if line.strip() not in ("", "off"):
-            raise UsageError("%lambda_setup shows the set-up cell, and `%lambda_setup off` forgets it")
+            raise UsageError("%lambda_setup shows the set-up cell, and `%lambda_setup off` removes it")
         if line.strip() == "off":
             session.setup = None
         shown = "No set-up cell." if session.setup is None else session.setup[0].body

@@ -143,7 +143,7 @@ class Batch:
                 raise ValueError(f"it is cut off, or longer than {BATCH_MAX_BYTES:,} bytes")
             shared, own = reading.listed(reading.read_json(text))
             if len(own) > BATCH_MAX_EVENTS:
-                raise ValueError(f"it has {len(own)} events, {BATCH_MAX_EVENTS} are the most")
+                raise ValueError(f"it has {len(own)} events; the maximum is {BATCH_MAX_EVENTS}")
             first, last = reading.listed(document["tasks"])
             return cls(
                 reading.table(document[MARK]),
@@ -154,7 +154,7 @@ class Batch:
                 tuple(map(reading.table, own)),
             )
         except (AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:
-            raise ProtocolError(f"this is no batch of events: {error!r}") from error
+            raise ProtocolError(f"this is not a batch of events: {error!r}") from error
 
     def payload(self, number: int) -> bytes:
         """Return one event as it is sent."""

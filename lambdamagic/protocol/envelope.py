@@ -191,7 +191,7 @@ class Request:
                 stay=Upload(*map(text, listed(event["stay"]))) if "stay" in event else None,
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(f"this event is no lambdamagic request: {error!r}") from error
+            raise ProtocolError(f"this event is not a lambdamagic request: {error!r}") from error
 
 
 @dataclass(frozen=True)
@@ -342,7 +342,7 @@ class Response:
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(
                 f"the function's answer is not lambdamagic's: {_shape(document)}",
-                hint="Name a function that lambdamagic made (`lambdamagic list` shows them), or one whose handler is "
+                hint="Use a function from `lambdamagic list`, or one whose handler is "
                 "lambdamagic.worker.handler.handler",
             ) from error
 

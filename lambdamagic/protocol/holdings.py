@@ -85,7 +85,7 @@ class Holdings:
             reading.count(known.get("protocol", PROTOCOL_VERSION))
             holdings = cls(**known)
         except (ValueError, TypeError) as error:
-            raise ProtocolError(f"what the function holds cannot be read: {error}") from error
+            raise ProtocolError(f"the function's package list cannot be read: {error}") from error
         return holdings
 
 
@@ -121,15 +121,15 @@ def unpack(value: str, fetch: Callable[[str], bytes]) -> Holdings:
     if key is not None:
         document = fetch(key)
         if hashlib.sha256(document).hexdigest() != value.removeprefix(_STORED):
-            raise ProtocolError(f"what the function holds was changed in the bucket: {key}")
+            raise ProtocolError(f"the function's package list was changed in the bucket: {key}")
         return Holdings.from_json(document)
     if not value.startswith(_PACKED):
-        raise ProtocolError("what the function holds was written by a newer lambdamagic")
+        raise ProtocolError("the function's package list was written by a newer lambdamagic")
     try:
         unzip = zlib.decompressobj()
         document = unzip.decompress(base64.urlsafe_b64decode(value.removeprefix(_PACKED)), _UNPACKED_MAX_BYTES)
     except (ValueError, zlib.error) as error:
-        raise ProtocolError(f"what the function holds cannot be read: {error}") from error
+        raise ProtocolError(f"the function's package list cannot be read: {error}") from error
     return Holdings.from_json(document)
 
 

@@ -53,7 +53,7 @@ def text(value: Any) -> str:
         ValueError: It is none.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{value!r:.50} is no text")
+        raise ValueError(f"{value!r:.50} is not text")
     return value
 
 
@@ -64,7 +64,7 @@ def table(value: Any) -> dict[str, Any]:
         ValueError: It is none.
     """
     if not isinstance(value, dict):
-        raise ValueError(f"{value!r:.50} is no object")
+        raise ValueError(f"{value!r:.50} is not an object")
     return value
 
 
@@ -75,12 +75,12 @@ def listed(value: Any) -> list[Any]:
         ValueError: It is none.
     """
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{value!r:.50} is no list")
+        raise ValueError(f"{value!r:.50} is not a list")
     return list(value)
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _finite(digits: str) -> float:

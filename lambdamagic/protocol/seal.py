@@ -30,7 +30,7 @@ def unseal(data: bytes | bytearray, *, key: bytes, job_id: str, attempt_id: str)
         envelope = reading.table(reading.read_json(data))
         text, signature = reading.text(envelope["answer"]), envelope["signature"]
     except (ValueError, KeyError) as error:
-        raise IntegrityError("an object in the place of an answer is none; it was not read") from error
+        raise IntegrityError("an object stored as an answer is not one; it was not read") from error
     if not is_signed(key, signature, "answer", job_id, attempt_id, text):
         raise IntegrityError("a stored answer does not carry this job's signature; it was not read")
     return text.encode("utf-8", "surrogatepass")

@@ -20,21 +20,23 @@ def found(patterns: Iterable[str]) -> list[tuple[str, Path]]:
     """Return the files that names, folders and globs mean: how they are called on Lambda, and where they are here.
 
     Raises:
-        CaptureError: There is no such file, or it is not below the present folder.
+        CaptureError: There is no such file, or it is not below the current folder.
     """
     here = Path.cwd()
     files: dict[str, Path] = {}
     for pattern in patterns:
         paths = [Path(name) for name in sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))]  # noqa: PTH207
         if not paths:
-            raise CaptureError(f"--file {pattern}: no such file in {here}", hint="Nothing was sent")
+            raise CaptureError(
+                f"--file {pattern}: no such file in {here}", hint="Correct the path or pattern; nothing was sent"
+            )
         for path in paths:
             for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
                 relative = os.path.relpath(file, here)
                 if relative.startswith(".."):
                     raise CaptureError(
-                        f"--file {pattern}: {file} is not below the present folder, {here}",
-                        hint="Its place on Lambda is its place here: copy or link it into this folder",
+                        f"--file {pattern}: {file} is not below the current folder, {here}",
+                        hint="Files keep their relative paths on Lambda: copy or link it into this folder",
                     )
                 files[Path(relative).as_posix()] = file
     return list(files.items())
@@ -92,7 +94,7 @@ def saved(outputs: Sequence[dict[str, Any]], tasks: Sequence[int] | None = None)
 def _save(entry: dict[str, Any], folder: Path) -> str:
     target = folder / Path(entry["file"])
     if target.is_absolute() or ".." in target.parts:
-        return f"{target} was not written: it is outside of the present folder"
+        return f"{target} was not written: it is outside the current folder"
     if "data" not in entry:
         return f"{target} ({entry['size'] / 1e6:,.0f} MB) is too large to be brought here: write it to S3"
     content = base64.b64decode(entry["data"])
@@ -102,5 +104,5 @@ def _save(entry: dict[str, Any], folder: Path) -> str:
         number += 1
         free = target.with_name(f"{target.stem}-{number}{target.suffix}")
     free.write_bytes(content)
-    kept = f"; {target} was here already and stays" if free != target else ""
+    kept = f"; {target} already existed and was kept" if free != target else ""
     return f"{free} came back from Lambda ({len(content):,} bytes){kept}"

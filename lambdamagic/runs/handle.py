@@ -187,7 +187,7 @@ class Run:
 
     def _check_cancelled(self) -> None:
         if self.is_cancelled:
-            raise JobCancelledError(f"job {self.job_id} was cancelled before it began")
+            raise JobCancelledError(f"job {self.job_id} was cancelled before it started")
 
     def start(
         self, take: Callable[[Arrival], None], ended: Callable[[BaseException | None], None] = lambda error: None

@@ -44,7 +44,7 @@ def concurrency(resolved: ResolvedSettings, target: Target) -> int:
     room = room_for(wanted)
     if room < wanted:
         warnings.warn(
-            f"this process may open too few files for {wanted:,} connections (ulimit -Hn): max_concurrency is {room:,}",
+            f"the limit of open files (ulimit -Hn) is too low for {wanted:,} connections: max_concurrency is {room:,}",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -82,13 +82,13 @@ def find_note(job_id: str) -> JobNote:
     note = History().read(job_id)
     if note is None:
         raise JobMissingError(
-            f"the history of this user on this machine does not know job {job_id!r}",
-            hint="A job is attached where it was started, since only there its key is kept; list them with "
+            f"the job history on this machine has no job {job_id!r}",
+            hint="Attach a job on the machine that started it, which alone has its key. List jobs with "
             "`lambdamagic jobs`, `%lambda jobs --all` or lambdamagic.list_jobs()",
         )
     if not note.key and note.mode != "sync":
         raise JobMissingError(
-            f"job {job_id} has no key on this machine, or no longer",
+            f"job {job_id} has no key on this machine (any longer)",
             hint=f"Its key is kept while it is among the latest {KEPT} jobs of the modes event and trigger; a call of "
             "executor.submit has none: use start_map",
         )

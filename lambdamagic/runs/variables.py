@@ -38,12 +38,12 @@ def values_of(names: Iterable[str], *, mode: str = "sync", environ: Mapping[str,
             )
         if name not in environ:
             raise ConfigError(
-                f"the environment variable {name} is to go along, and it is not set here",
+                f"the environment variable {name} is to be sent, but is not set here",
                 hint=f"Set os.environ[{name!r}] first, or leave {name} out",
             )
     if names and mode == "trigger":
         raise ConfigError(
-            f"{', '.join(names)} cannot go along in mode trigger, which stores each request in the bucket",
+            f"{', '.join(names)} cannot be sent in mode trigger, which stores each request in the bucket",
             hint="Use mode sync or event for jobs that need secrets",
         )
     return {name: environ[name] for name in names}

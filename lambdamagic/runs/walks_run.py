@@ -295,7 +295,9 @@ class WalksRun:
         if status == "failed":
             self.failed_node = ran[-1][0]
             self.value(self.failed_node)  # raises what its code raised
-            raise ProtocolError(f"walk {walk} says that node {self.failed_node} failed, and the bucket has its value")
+            raise ProtocolError(
+                f"walk {walk} reports that node {self.failed_node} failed, but the bucket has its value"
+            )
         if status == "refused":
             self._refused(walk, attempt, record["error_kind"], detail)
         if status == "timed_out":
@@ -328,16 +330,16 @@ class WalksRun:
                 allowed_s = attempt.allowed_s or (0.0 if seen.was_left else self._silent_s)
                 if now - attempt.since > EVENT_AGE_S + self._silent_s:
                     raise InvocationLostError(
-                        f"walk {walk} of graph {self.work.job_id} gave no sign within {now - attempt.since:.0f} s: its "
-                        "event was dropped each time, or the function fails before it can give one",
-                        hint="Look at its log: lambdamagic logs",
+                        f"walk {walk} of graph {self.work.job_id} sent no heartbeat in {now - attempt.since:.0f} s: "
+                        "its event was dropped each time, or the function fails at once",
+                        hint="See its log: `lambdamagic logs`",
                     )
                 if now - attempt.sent_at >= allowed_s:
                     attempt.allowed_s = 2 * max(allowed_s, self._silent_s)
                     attempt.sent_at = now
                     self._send(self._event_of(walk), number)
             elif now - attempt.seen_at > self._silent_s:
-                self._begin_again(walk, f"it gave no sign of life for {self._silent_s:.0f} s: its environment died")
+                self._begin_again(walk, f"it sent no heartbeat for {self._silent_s:.0f} s: its environment died")
         if not is_anything_alive and not self._is_whole():
             self._revive()
 
@@ -349,11 +351,11 @@ class WalksRun:
             if any(each.signs and not each.is_recorded for each in seen.attempts.values())
         ]
         for walk in doubtful:
-            self._begin_again(walk, "it died after it had been taken for dead")
+            self._begin_again(walk, "it died after it was considered lost")
         if not doubtful:
             missing = len(self.work.structure.kept - self.account.finished)
             raise LambdaMagicError(
-                f"graph {self.work.job_id} came to a halt with {missing:,} results missing, though all its walks ended",
+                f"graph {self.work.job_id} stopped with {missing:,} results missing, though all its walks ended",
                 hint="Its objects may have been deleted by others; compute it again",
             )
 
@@ -362,7 +364,7 @@ class WalksRun:
         if seen.latest >= seen.attempts_most:
             raise EnvironmentDiedError(
                 f"a walk of graph {self.work.job_id} ended {seen.latest} times before it was done: {reason}",
-                hint="Look at its log: lambdamagic logs; a task may need more memory",
+                hint="See its log: `lambdamagic logs`; a task may need more memory",
             )
         event, number = self._event_of(walk), seen.latest + 1
         now, died = self._clock.monotonic(), seen.attempts[seen.latest]
@@ -388,7 +390,7 @@ class WalksRun:
                     text = unseal(data, attempt_id=f"event {walk}", **self.work.seal)
                     seen.event = WalkEvent.from_json(reading.read_json(text))
         if seen.event is None:
-            raise IntegrityError(f"the bucket no longer holds what walk {walk} of graph {self.work.job_id} begins with")
+            raise IntegrityError(f"the input of walk {walk} of graph {self.work.job_id} is no longer in the bucket")
         return seen.event
 
     def _send(self, event: WalkEvent, attempt: int) -> None:

@@ -73,7 +73,7 @@ class Transport(Protocol):
             FunctionMissingError: there is no such function, or it is not ready. Nothing ran.
             CredentialsError: there are no credentials, or they were refused. Nothing ran.
             TargetError: the endpoint cannot be reached or refuses for another reason. Nothing ran.
-            ProtocolError: the payload is no JSON. Nothing ran.
+            ProtocolError: the payload is not JSON. Nothing ran.
             InvocationLostError: the request was sent and no reply came. Whether the code ran is unknown.
         """
         ...

@@ -58,7 +58,7 @@ def open_parts(
         text, signature = reading.listed(reading.read_json(bytes(view[_LENGTH_BYTES : _LENGTH_BYTES + length])))
         is_ours = is_signed(key, signature, "walk", job_id, name, reading.text(text), sha256(body).hexdigest())
     except (TypeError, ValueError) as error:
-        raise IntegrityError(f"the object {name!r} of graph {job_id} is none of ours; it was not read") from error
+        raise IntegrityError(f"the object {name!r} of graph {job_id} is not lambdamagic's; it was not read") from error
     if not is_ours:
         raise IntegrityError(f"the object {name!r} of graph {job_id} does not carry its signature; it was not read")
     found: dict[int, tuple[Any, list[memoryview]]] = {}

@@ -69,7 +69,7 @@ class BlobCache:
         except FileNotFoundError as error:
             raise TargetError(
                 "a staged payload is no longer in the bucket",
-                hint="Run it again to send it again. Objects expire, and the embedded Lambda keeps 2 GB",
+                hint="Run it again, which uploads it again. Objects expire, and the embedded Lambda keeps 2 GB",
             ) from error
         self.fetched_bytes += frame.size_bytes
         self._keep(frame.sha256, data)

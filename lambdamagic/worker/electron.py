@@ -222,7 +222,7 @@ class _Reader(pickle.Unpickler):
         except ModuleNotFoundError as error:
             missing = error.name or module
             error.add_note(
-                f"The function lacks the module {missing!r}. Put its package into it (`lambdamagic deploy --add ...`), "
+                f"The function lacks the module {missing!r}. Add its package (`lambdamagic deploy --add ...`), "
                 "or let Covalent send your own module along: @ct.electron(deps_module=...)."
             )
             raise

@@ -64,7 +64,7 @@ def serve(event: Any, context: Any, state: dict[str, Any], account: Tally) -> di
 
     beacon = Beacon(Live.from_json(event["live"])) if event.get("live") else None
     if beacon is not None and not beacon.begin():
-        reason = "another delivery of this event has begun or is done, or the bucket refuses its sign of life"
+        reason = "another delivery of this event has begun or is done, or its heartbeat cannot be written"
         return {MARK: versions.here(), "stored": False, "reason": reason}
     account.claimed()
     document = _answer(event, context, state, account)
@@ -88,7 +88,7 @@ def _answer(event: Any, context: Any, state: dict[str, Any], account: Tally) -> 
 def _run_event(event: Any, context: Any, state: dict[str, Any], account: Tally) -> Response:
     """Run one event and return the answer."""
     if not isinstance(event, dict) or MARK not in event:
-        return _refused(account, ProtocolError(f"this function takes lambdamagic's events, not {str(event)[:100]!r}"))
+        return _refused(account, ProtocolError(f"this function accepts lambdamagic's events, not {str(event)[:100]!r}"))
     here = versions.here()
     try:
         here = versions.here(importable_serializers(event[MARK].get("serializers", {})))

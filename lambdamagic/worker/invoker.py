@@ -58,7 +58,7 @@ def _batch_of(event: Any) -> Batch:
     own = os.environ.get(INVOKES_VARIABLE, "")
     if not isinstance(event, dict) or not isinstance(event.get(MARK), dict):
         raise ProtocolError(
-            "this function is an invoker: it takes batches of events, and runs no code itself",
+            "this function is an invoker: it accepts batches of events, and runs no code itself",
             hint=f"Name the function that it invokes: {own}",
         )
     versions.check({**event[MARK], "serializers": {}}, versions.here())

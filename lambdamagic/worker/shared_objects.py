@@ -112,7 +112,7 @@ class SharedReader:
         except FileNotFoundError as error:
             raise TargetError(
                 "a value that stayed in the bucket is no longer there: such values expire with their job",
-                hint="Run the job again that made it",
+                hint="Run the job that made it again",
             ) from error
 
     def _load(self, shared: SharedRef, pieces: tuple[FrameRef, ...], inline: list[bytearray | None]) -> Any:

@@ -176,7 +176,7 @@ def test_two_processes_do_not_take_up_a_job_at_once(deployed: Any, tmp_path: Pat
         lambdamagic.attach(job_id)
     lock.release()
     job = lambdamagic.attach(job_id)
-    with pytest.raises(JobMissingError, match=f"belongs to the process {os.getpid()}"):
+    with pytest.raises(JobMissingError, match=f"owned by the running process {os.getpid()}"):
         lambdamagic.attach(job_id)
     (tmp_path / "go").touch()
     assert job.wait(90)
@@ -186,7 +186,7 @@ def test_two_processes_do_not_take_up_a_job_at_once(deployed: Any, tmp_path: Pat
 
 def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path) -> None:
     """The error says why, and where it could be."""
-    with pytest.raises(JobMissingError, match="does not know job 'nothing'"):
+    with pytest.raises(JobMissingError, match="has no job 'nothing'"):
         lambdamagic.attach("nothing")
     (tmp_path / "go").touch()
     client, job_id = _start(tmp_path, mode="event", gated=100)

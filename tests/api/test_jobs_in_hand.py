@@ -57,7 +57,7 @@ def test_a_job_that_was_cancelled(lambda_executor, define, tmp_path):
     while sum(_runs(tmp_path)) < 2:
         assert time.monotonic() < until
         threading.Event().wait(0.01)
-    with pytest.raises(TimeoutError, match="still runs"):
+    with pytest.raises(TimeoutError, match="is still running"):
         job.result(0.01)
     job.cancel()
     assert job.wait(60)

@@ -79,7 +79,8 @@ def test_a_class_redefined_while_the_job_ran(notebook):
     assert names["found"][0].v == 2
     assert names["found"][0].x == 7
     assert ran.stderr == (
-        "lambdamagic: class A was redefined in the notebook while the job ran: what came back uses the new definition\n"
+        "lambdamagic: class A was redefined in the notebook while the job ran: "
+        "returned objects use the new definition\n"
     )
 
 

@@ -35,7 +35,7 @@ def test_files_go_along_under_their_relative_paths(notebook, tmp_path):
     assert read == ["", "one"]
     error = notebook.fails("1", "--file nowhere.csv").error
     assert str(error).startswith("--file nowhere.csv: no such file")
-    assert "is not below the present folder" in str(notebook.fails("1", "--file /etc/hostname").error)
+    assert "is not below the current folder" in str(notebook.fails("1", "--file /etc/hostname").error)
     assert notebook.remote("Path('two.txt').exists()").value is False
 
 
@@ -58,7 +58,7 @@ def test_what_a_cell_writes_comes_back_or_is_named(notebook, tmp_path, monkeypat
     (tmp_path / "out.csv").write_text("mine")
     ran = notebook.remote(write, "--fetch")
     assert ((tmp_path / "out.csv").read_text(), (tmp_path / "out-1.csv").read_text()) == ("mine", "out.csv")
-    assert "out-1.csv came back from Lambda (7 bytes); out.csv was here already and stays" in ran.stdout
+    assert "out-1.csv came back from Lambda (7 bytes); out.csv already existed and was kept" in ran.stdout
 
 
 def test_each_task_of_a_map_has_a_folder(notebook, tmp_path):

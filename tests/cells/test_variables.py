@@ -57,8 +57,7 @@ def test_what_cannot_go_along_is_an_error_before_anything_is_sent(notebook, toke
     """A variable that is not set, a value in the cell, which is not repeated, and a mode that stores requests."""
     before = notebook.invocations()
     assert (
-        "LM_TEST_MISSING is to go along, and it is not set here"
-        in notebook.fails("1", "--env LM_TEST_MISSING").traceback
+        "LM_TEST_MISSING is to be sent, but is not set here" in notebook.fails("1", "--env LM_TEST_MISSING").traceback
     )
     shown = notebook.fails("1", "--env LM_TEST_TOKEN=abcdef").traceback
     assert "takes the names of environment variables, not values" in shown and "abcdef" not in shown

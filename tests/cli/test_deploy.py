@@ -180,7 +180,7 @@ def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
     assert raw.status == 8
     after = call("cost", "--json").document  # it was no job, and is billed
     assert (after["jobs"], after["cost_usd"] > before["cost_usd"]) == (before["jobs"], True)
-    assert "takes lambdamagic's events" in raw.error["message"]
+    assert "accepts lambdamagic's events" in raw.error["message"]
     assert "--code" in raw.error["hint"]
 
     assert call("update", "own").out == "own is up to date\n"

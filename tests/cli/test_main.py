@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,28 @@ def test_every_command_has_help(path: tuple[str, ...]) -> None:
     assert done.status == 0
     assert done.out.startswith("Usage: lambdamagic " + " ".join(path))
     assert call(*path, "-h").out == done.out
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [(path, command) for path, command in ALL if not isinstance(command, click.Group)],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_help_of_each_command_ends_with_examples(
+    path: tuple[str, ...], command: click.Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--help` ends with command lines of this command, and each has only options and arguments that it takes."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("analysis.ipynb", "mymodule.py"):
+        Path(name).touch()
+    _, _, shown = call(*path, "--help").out.rpartition("\n  Example")
+    lines = [line.strip() for line in shown.splitlines()[1:]]
+    assert lines, path
+    for line in lines:
+        evaluated = line[len('eval "$(') : -len(')"')] if line.startswith("eval ") else line.partition(" > ")[0]
+        words = shlex.split(evaluated)
+        assert words[: len(path) + 1] == ["lambdamagic", *path]
+        command.make_context(path[-1], words[len(path) + 1 :])  # raises for an unknown option or a wrong value
 
 
 @pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])

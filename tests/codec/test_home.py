@@ -33,7 +33,7 @@ def test_a_class_that_was_redefined_here():
     assert talk.home.resolve(token, "A") is made
     assert talk.home.resolve(token, "A") is made
     assert talk.home.take_notices() == [
-        "class A was redefined in the notebook while the job ran: what came back uses the new definition"
+        "class A was redefined in the notebook while the job ran: returned objects use the new definition"
     ]
     assert talk.home.take_notices() == []
 

@@ -25,7 +25,7 @@ def test_what_is_there(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("numpy<2", "numpy<2 is wanted and 2.1.3 is there"),
+        ("numpy<2", "numpy<2 is required, the function has 2.1.3"),
         ("pandas", "pandas is missing"),
         ("git+https://example.org/x.git", "cannot be compared"),
     ],

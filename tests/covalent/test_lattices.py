@@ -298,7 +298,7 @@ answer = found.result, nodes(found)["fine"], open(mark).read(), nodes(failed), s
 """)
     result, fine, mark, failed, sent = answer
     assert (result, mark, fine["stdout"]) == (42, "after", "from bash\n")
-    assert "boto3<1 is wanted and" in failed["lacks"]["stderr"]
+    assert "boto3<1 is required, the function has" in failed["lacks"]["stderr"]
     assert "no-such-package is missing" in failed["lacks"]["stderr"]
     assert "lambdamagic deploy --add 'boto3<1' --add 'no-such-package'" in failed["lacks"]["stderr"]
     assert "'apt-get'" in failed["installs"]["stderr"]

@@ -93,7 +93,7 @@ answer["time limit"] = seen(AWSLambdaExecutor(time_limit=7))
     [
         ("AWSLambdaExecutor(memori_mb=512)", "unknown setting 'memori_mb'"),
         ("LambdaMagicExecutor(timeout=-1)", "timeout"),
-        ("LambdaMagicExecutor(aws_secret_access_key='x')", "aws_secret_access_key cannot be given"),
+        ("LambdaMagicExecutor(aws_secret_access_key='x')", "aws_secret_access_key cannot be passed"),
         ("_executor_manager.get_executor('lambdamagic')", "[executors.lambdamagic] of Covalent's configuration file"),
     ],
 )

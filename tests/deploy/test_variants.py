@@ -113,7 +113,7 @@ def test_a_variant_is_made_from_the_same_code_and_runs(open_target: Any, access:
     with closing(access.client("lambda")) as client:
         made, kept = client.get_function(FunctionName=ref.name), client.get_function(FunctionName="base")
         answer = client.invoke(FunctionName=ref.name, Payload=b"{}")
-        assert b"this function takes lambdamagic's events" in answer["Payload"].read()
+        assert b"this function accepts lambdamagic's events" in answer["Payload"].read()
     same = ("CodeSha256", "Role", "Handler", "Runtime", "Environment")
     assert {name: made["Configuration"][name] for name in same} == {name: kept["Configuration"][name] for name in same}
     assert [x["Arn"] for x in made["Configuration"]["Layers"]] == [x["Arn"] for x in kept["Configuration"]["Layers"]]

@@ -132,7 +132,7 @@ def test_one_file(data: Any) -> None:
 @pytest.mark.parametrize(
     ("url", "options", "error", "match"),
     [
-        (f"s3://{BUCKET}/al", {}, FileNotFoundError, "nothing is stored"),
+        (f"s3://{BUCKET}/al", {}, FileNotFoundError, "no object at"),
         ("s3://no-such-bucket-of-a-user/x", {}, TargetError, "no-such-bucket"),
         ("https://example.com/x", {}, ConfigError, "no URL of S3"),
         (f"s3://{BUCKET}/all", {"expires_s": 604_801}, ConfigError, "604800 seconds"),

@@ -79,5 +79,5 @@ def test_a_graph_in_walks_that_failed_continues_when_it_is_computed_again(walks:
 def test_what_a_graph_takes(walks: DaskScheduler) -> None:
     """Before anything is sent: tasks, both ways, requests to S3 and their price."""
     text = str(walks.plan(WORKLOADS["delayed tree"]()))
-    assert text.startswith("63 tasks, 63 when chains are one each, 31 joins")
+    assert text.startswith("63 tasks (63 after joining chains), 31 joins")
     assert "in walks" in text and "writes" in text and "$" in text

@@ -67,7 +67,7 @@ def test_what_died_without_a_log_is_billed_at_least() -> None:
     account = Account()
     with LambdaExecutor(target="local", mode="event", memory_mb=256, timeout_s=15, max_workers=1) as executor:
         executor.add_listener(account)
-        with pytest.raises(Exception, match="no sign of life"):
+        with pytest.raises(Exception, match="no heartbeat"):
             executor.submit(dies, 3).result()
     assert account.unreported_usd() > 0
 

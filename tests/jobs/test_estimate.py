@@ -12,7 +12,7 @@ def test_a_cell_costs_at_most_its_timeout():
     """300 s at 2 GB are 600 GB-seconds: a cent."""
     line = cell_estimate(PRICES, memory_mb=2048, timeout_s=300)
     assert "$0.000033 a second of one invocation at 2,048 MB" in line
-    assert "at most $0.01, if it takes all of its 300 s" in line
+    assert "at most $0.01, if it runs for all of its 300 s" in line
     assert "October 2025" in line
 
 

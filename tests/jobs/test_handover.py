@@ -156,7 +156,7 @@ def test_each_event_keeps_its_own_fate(threads: DaemonThreads) -> None:
     assert [type(each) for each in found[1:7]] == [*kinds, CredentialsError]
     assert found[0] is None and found[7:] == [None] * 9
     assert isinstance(found[1], ThrottledError) and found[1].retry_after_s == 3.0
-    assert "the invoker's role that lacks them" in str(found[6]) and "--invoker" in str(found[6])
+    assert "The invoker's role lacks the permissions" in str(found[6]) and "--invoker" in str(found[6])
 
 
 def test_what_there_was_no_time_for_goes_with_the_next_batch(threads: DaemonThreads) -> None:
@@ -190,7 +190,7 @@ def test_an_invoker_without_room_is_gone_around(threads: DaemonThreads) -> None:
         (
             InvocationReply(200, b'{"errorType": "Sandbox.Timedout", "errorMessage": "x"}', function_error="Unhandled"),
             InvocationLostError,
-            "whether Lambda took its events",
+            "whether Lambda accepted its events",
         ),
         (
             InvocationReply(

@@ -116,7 +116,7 @@ def test_a_job_that_cannot_be_noted_runs_and_says_so(tmp_path: Path) -> None:
     """A read-only or full home costs the way back to the job, and one warning; not the job."""
     (tmp_path / "taken").write_text("")
     with pytest.warns(
-        RuntimeWarning, match="job (one|two) cannot be taken up by another process: .* cannot be written"
+        RuntimeWarning, match="job (one|two) cannot be resumed by another process: .* cannot be written"
     ) as shown:
         end_job(History(tmp_path / "taken"), "one", key=b"k")
         note = JobNote("two", "x", "event", {}, 1, _NOW, b"k")

@@ -258,7 +258,7 @@ def test_a_budget_is_shared(engine):
     launched = transport.attempts
     assert type(collect(start(engine, transport, range(10), budget=budget))[1]) is CostLimitError
     assert transport.attempts == launched
-    with pytest.raises(CostLimitError, match=f"^{launched * 0.15:.2f} dollars were spent"):
+    with pytest.raises(CostLimitError, match=rf"^the cost limit is reached: \${launched * 0.15:.2f} of "):
         budget.check()
 
 

@@ -48,7 +48,7 @@ def test_a_response_round_trip():
 @pytest.mark.parametrize("document", [None, [], {}, {MARK: {}}, {MARK: {}, "kind": "cell", "program": 5}, "text"])
 def test_what_is_no_request(document):
     """Refused as such, whatever it is."""
-    with pytest.raises(ProtocolError, match="this event is no lambdamagic request"):
+    with pytest.raises(ProtocolError, match="this event is not a lambdamagic request"):
         Request.from_json(document)
 
 

@@ -112,7 +112,7 @@ def test_too_large_a_payload(transport: LambdaTransport, kind: str, size: int) -
 
 
 def test_no_json(transport: LambdaTransport) -> None:
-    """An event that is no JSON is the client's own mistake."""
+    """An event that is not JSON is the client's own mistake."""
     with pytest.raises(ProtocolError, match="JSON"):
         transport.invoke(InvokeCall("f", b"{"))
 

@@ -40,7 +40,7 @@ def decide(documents: Iterable[str], action: str, resource: str, context: Contex
         context: Condition keys, in any case, and their values.
 
     Raises:
-        ValueError: A document is no JSON.
+        ValueError: A document is not JSON.
     """
     known = {key.lower(): value for key, value in context.items()}
     is_allowed = False

@@ -21,7 +21,7 @@ _INPUT = "also send these names, which the code does not mention: -i a,b"
 
 _FILE = "also send this file, folder or glob, under its relative path. Repeatable"
 _FETCH = "bring back this file, folder or glob if it was written; without a value: all written files"
-_ENV = "have this environment variable there as it is here, a token for example; its value is neither shown nor stored"
+_ENV = "send this environment variable, for example a token; its value is neither shown nor stored"
 
 
 class PrintHelp(Exception):

@@ -73,9 +73,9 @@ export class Durations {
     parts.push(label(0, 9, `${count(highest)} tasks`, "start"));
     this._picture.replaceChildren(...parts);
     const scale = found.isLog ? WORDS.logarithmic : "";
-    const told = `${count(found.count)} tasks: median ${duration(found.median)}, 95% within ${duration(found.p95)}, longest ${duration(found.longest)}.${scale}`;
-    this._picture.setAttribute("aria-label", `Histogram of run times of ${told}`);
-    this._note.textContent = told;
+    const summary = `${count(found.count)} tasks: median ${duration(found.median)}, 95% within ${duration(found.p95)}, longest ${duration(found.longest)}.${scale}`;
+    this._picture.setAttribute("aria-label", `Histogram of run times of ${summary}`);
+    this._note.textContent = summary;
   }
 }
 
@@ -87,9 +87,9 @@ function svg(tag, attributes) {
 
 function bar(x, y, width, height, kind, title) {
   const made = svg("rect", { x, y, width, height, rx: 1.5, class: `lm-bar-${kind}` });
-  const told = svg("title", {});
-  told.textContent = title;
-  made.append(told);
+  const tooltip = svg("title", {});
+  tooltip.textContent = title;
+  made.append(tooltip);
   return made;
 }
 

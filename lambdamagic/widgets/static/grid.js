@@ -254,7 +254,7 @@ export class Grid {
     const cell = Math.floor(task / this._block);
     const x = (cell % this._columns) * this._side;
     const y = Math.floor(cell / this._columns) * this._side;
-    const said = this.told(task);
+    const said = this.description(task);
     Object.assign(this._cursor.style, { left: `${x - 1}px`, top: `${y - 1}px`, width: `${this._side + 1}px`, height: `${this._side + 1}px` });
     this._cursor.hidden = false;
     this._tip.textContent = said;
@@ -275,7 +275,7 @@ export class Grid {
   }
 
   /** @param {number} task */
-  told(task) {
+  description(task) {
     const { states, seconds } = this._store;
     if (this._block > 1) {
       const start = Math.floor(task / this._block) * this._block;

@@ -76,9 +76,9 @@ export class Timeline {
     });
     const hidden = running.length > open.length ? ` ${count(running.length - open.length)} more are running.` : "";
     const shared = share > 1 ? ` ${share} environments share a line.` : "";
-    const told = `${count(store.invocations.length)} invocations on ${count(store.environments)} execution environments in ${duration(whole)}.${shared}${hidden}`;
-    canvas.setAttribute("aria-label", `Timeline: ${told}`);
-    this._note.textContent = store.invocations.length ? told : WORDS.noBars;
+    const summary = `${count(store.invocations.length)} invocations on ${count(store.environments)} execution environments in ${duration(whole)}.${shared}${hidden}`;
+    canvas.setAttribute("aria-label", `Timeline: ${summary}`);
+    this._note.textContent = store.invocations.length ? summary : WORDS.noBars;
   }
 
   _axis(context, width, y, whole, colors) {

@@ -129,13 +129,13 @@ class Widget {
     this._before = button("Previous", step(-1));
     this._after = button("Next", step(1));
     this._failing = button(WORDS.nextFailed, () => this._openTask(this._nextFailed(), false));
-    this._told = element("div");
+    this._body = element("div");
     const buttons = element("span", { class: "lm-buttons" }, this._before, this._after, this._failing, button("Close", () => this._closeTask()));
     this._detail = element(
       "section",
       { class: "lm-detail", "aria-label": "Task", tabindex: "-1", hidden: "", keydown: (event) => this._detailKey(event) },
       element("header", {}, this._title, buttons),
-      this._told,
+      this._body,
     );
   }
 
@@ -272,10 +272,10 @@ class Widget {
       this._facts.replaceChildren(...facts.map(([name]) => element("div", {}, element("dt", { text: name }), element("dd"))));
     }
     facts.forEach(([name, value, tone], at) => {
-      const [term, told] = this._facts.children[at].children;
+      const [term, definition] = this._facts.children[at].children;
       say(term, name);
-      say(told, value);
-      told.className = tone ? `lm-tone-${tone}` : "";
+      say(definition, value);
+      definition.className = tone ? `lm-tone-${tone}` : "";
     });
   }
 
@@ -418,7 +418,7 @@ class Widget {
     if (detail?.log_query) {
       parts.push(element("button", { type: "button", class: "lm-button", text: WORDS.copyQuery, title: detail.log_query, click: () => this._clip(detail.log_query, WORDS.logQuery) }));
     }
-    this._told.replaceChildren(...parts);
+    this._body.replaceChildren(...parts);
   }
 
   async _clip(text, what) {
