@@ -101,7 +101,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take the magics away again: what `%unload_ext lambdamagic` calls."""
+    """Unregister the magics: what `%unload_ext lambdamagic` calls."""
     from lambdamagic.magics import unload
 
     unload(shell)

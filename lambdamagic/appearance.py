@@ -1,4 +1,4 @@
-"""How a state looks: its sign, its colors, and a line that a notebook shows. Views and faces share it."""
+"""The sign and colors of each state, and the status line of notebooks. Shared by all views."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def state_at_end(state: str, *, done: int, failed: int) -> str:
 
 
 def state_word(state: str, *, failed: int, count: int | None) -> str:
-    """Return the word for a state; what is partly done says how much of it is not."""
+    """Return the word for a state; a partly done job says how many tasks failed."""
     if state != "partly":
         return state
     return f"{failed:,} of {count:,} failed" if count is not None else f"{failed:,} failed"
@@ -74,7 +74,7 @@ _CONTROLS = re.compile(r"\x1b\[[0-9;:]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def printable(text: str) -> str:
-    """Return a text that others wrote so that a terminal shows it and does nothing else, say with its title."""
+    """Return foreign text without control sequences that would act on a terminal, such as set its title."""
     shown = _CONTROLS.sub(lambda found: found[0] if found[0].startswith("\x1b[") else _name(found[0]), text)
     return f"{shown}\x1b[0m" if "\x1b[" in shown and not shown.endswith("\x1b[0m") else shown
 

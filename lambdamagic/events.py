@@ -1,4 +1,4 @@
-"""What happens to a job, as data. Views listen to these and to nothing else.
+"""Events of a job, as data. Views listen to these and to nothing else.
 
 Events are emitted in order by one thread (the engine's; before a job is given to it, its owner's); a listener must be
 quick and must not raise.
@@ -162,7 +162,7 @@ class BatchHandedOver:
 
 @dataclass(frozen=True)
 class Charged:
-    """Something is billed in addition to the invocations with a report.
+    """A cost in addition to the invocations with a report.
 
     Attributes:
         what: `s3` for requests of this side, `unreported` for an invocation that ended without a report; then the
@@ -198,7 +198,7 @@ class TaskFinished:
 
 @dataclass(frozen=True)
 class BytesMoved:
-    """What has gone to Lambda and the bucket and come back so far: bodies, as they are on the line.
+    """Bytes of bodies that were sent and received so far.
 
     Attributes:
         sent: Bytes that went.
@@ -212,7 +212,7 @@ class BytesMoved:
 
 @dataclass(frozen=True)
 class JobFinished:
-    """Nothing more happens to the job.
+    """The job has ended.
 
     Attributes:
         state: `done`, `failed` or `cancelled`.

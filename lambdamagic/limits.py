@@ -1,4 +1,4 @@
-"""What a provider's compute takes, as data: each limit with the page that states it.
+"""Limits of a provider's compute as data, each with the page that states it.
 
 Settings, checks before a deployment, verdicts, hints, the docs and the embedded Lambda read their numbers here. What a
 job may use comes with the function that runs it (`FunctionRef.limits`), so another provider or another kind of compute
@@ -22,12 +22,12 @@ ENVELOPE_ALLOWANCE_BYTES = 64 * 1024
 
 
 class LimitWarning(UserWarning):
-    """A number is above what the provider is known to take."""
+    """A value is above the provider's documented maximum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a provider takes of something.
+    """The range of values that a provider accepts.
 
     Attributes:
         least: The lowest number.

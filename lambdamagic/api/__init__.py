@@ -1,1 +1,1 @@
-"""For programs: `LambdaExecutor` and what stands on it. Import from `lambdamagic` itself."""
+"""For programs: `LambdaExecutor` and the interfaces built on it. Import from `lambdamagic` itself."""

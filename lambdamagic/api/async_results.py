@@ -1,4 +1,4 @@
-"""What `LambdaPool` returns before results are there, as in `multiprocessing.pool`."""
+"""Results of `LambdaPool` that may still be pending, as in `multiprocessing.pool`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Callback = Callable[[Any], object] | None
 
 
 class AsyncResult(Labelled, Generic[_T]):
-    """A result that will come. Thread-safe; callbacks run in a thread of lambdamagic's, before `get` returns.
+    """The pending result of one call. Thread-safe; callbacks run in a thread of lambdamagic's, before `get` returns.
 
     Args:
         label: The callable's name, for a person.
@@ -84,7 +84,7 @@ class AsyncResult(Labelled, Generic[_T]):
             self._event.set()
 
     def follow(self, future: Future[Any]) -> None:
-        """Settle with a future."""
+        """Take the result of a future when it is done."""
 
         def ended(done: Future[Any]) -> None:
             error = _cancelled() if done.cancelled() else done.exception()
@@ -94,13 +94,13 @@ class AsyncResult(Labelled, Generic[_T]):
 
 
 class MapResult(AsyncResult[list[_T]]):
-    """The results of a map that will come, all at once.
+    """The pending results of a map, available all at once.
 
     As in `multiprocessing`, all tasks are run even if one fails, and the failure that came first is raised.
     """
 
     def table(self, *args: Any, **more: Any) -> TaskTable:
-        """Return what keeps the outcomes, and settles this at the end."""
+        """Return the table that collects the outcomes and settles this result at the end."""
         return _SettlingTable(self, *args, **more)
 
     def settle(self, table: TaskTable, error: BaseException | None) -> None:

@@ -62,7 +62,7 @@ class Calls:
         holding: Any = (),
         share: Share | None = None,
     ) -> bool:
-        """Send a call; False if this job has come to its end and cannot take it.
+        """Send a call; return False if this job has ended and cannot accept it.
 
         Raises:
             CaptureError: Callable or arguments cannot be sent.
@@ -114,11 +114,11 @@ class Calls:
 
     @property
     def is_over(self) -> bool:
-        """Whether its job has ended, so that another must take what comes next."""
+        """Whether its job has ended, so that the next call needs a new job."""
         return self._is_over
 
     def _break(self, error: BaseException) -> None:
-        """Fail all that was not sent yet."""
+        """Fail all calls that were not sent yet."""
         for unit in self._submissions.drop_waiting():
             with self._lock:
                 futures = [found for number in unit.tasks if (found := self._futures.pop(number, None)) is not None]
@@ -127,7 +127,7 @@ class Calls:
                     future.set_exception(error)
 
     def drop_waiting(self) -> None:
-        """Cancel all that was not sent yet."""
+        """Cancel all calls that were not sent yet."""
         for unit in self._submissions.drop_waiting():
             with self._lock:
                 # None left where the job has failed meanwhile: all waiters have been notified.
@@ -137,11 +137,11 @@ class Calls:
                 future.set_running_or_notify_cancel()  # wakes its waiters
 
     def close(self) -> None:
-        """Take no more; the job ends when all is done. Idempotent."""
+        """Accept no more calls; the job ends when all are done. Idempotent."""
         self._submissions.close()
 
     def cancel(self) -> None:
-        """Stop launching, drop what waits, and ask running calls to stop; their futures raise JobCancelledError."""
+        """Stop launching, drop waiting calls, and ask running ones to stop; their futures raise JobCancelledError."""
         self.drop_waiting()
         self._run.cancel()
 
@@ -150,7 +150,7 @@ class Calls:
         self._run.wait()
 
     def finish(self) -> None:
-        """Take no more and wait for what there is."""
+        """Accept no more work and wait for the existing."""
         self.close()
         self.join()
 

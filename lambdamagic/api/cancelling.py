@@ -1,4 +1,4 @@
-"""Cancels jobs of other processes."""
+"""Cancel jobs of other processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Cancelling:
 
 
 def cancel_job(job_id: str, **options: Any) -> Cancelling:
-    """Leave the sign for a job's running tasks to stop, wherever its client is.
+    """Create the object that makes a job's running tasks stop, wherever its client is.
 
     Tasks look for the sign about every second, and those that its client still sends stop when they see it.
 

@@ -1,4 +1,4 @@
-"""A small computation that shows that everything works: pi, by throwing darts in parallel."""
+"""A small computation that shows that everything works: pi, estimated from random points in parallel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DARTS = (
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What came out, and what it took.
+    """The estimate, and what it took to compute it.
 
     Attributes:
         pi: The estimate.

@@ -116,7 +116,7 @@ class LambdaExecutor(ProcessPoolExecutor):
 
     @property
     def _max_workers(self) -> int:
-        """How many calls run at once; by this name others look for it, as the standard library's executors have it."""
+        """How many calls run at once. Libraries read this attribute of the standard library's executors."""
         return self._workers if self._workers is not None else self._launcher.concurrency()
 
     def add_listener(self, listener: Listener) -> None:
@@ -228,7 +228,7 @@ class LambdaExecutor(ProcessPoolExecutor):
         return results
 
     def cache_clear(self, fn: Callable[..., Any] | None = None) -> int:
-        """Forget outcomes that were kept with `cache=True`, of one callable as it is now, or of all.
+        """Delete outcomes that were cached with `cache=True`, of one callable as it is now, or of all.
 
         Args:
             fn: The callable; None for all that the bucket holds.
@@ -290,7 +290,7 @@ class LambdaExecutor(ProcessPoolExecutor):
     def _keeping(
         self, fn: Callable[..., Any], keep: Literal["remote"] | None
     ) -> tuple[Callable[..., Any], Callable[..., TaskStream]]:
-        """Return what is called so that values stay, if they are to, and what takes its outcomes."""
+        """Return the callable that leaves values in the bucket where asked, and the reader of its outcomes."""
         if keep is None:
             return fn, TaskStream
         if keep != "remote":
@@ -302,7 +302,7 @@ class LambdaExecutor(ProcessPoolExecutor):
         return Staying(fn), functools.partial(TaskStream, held_as=held)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more work; see `Executor.shutdown`. Idempotent.
+        """Accept no more work; see `Executor.shutdown`. Idempotent.
 
         Args:
             wait: Whether to return only when all work has ended. In any case the interpreter does not end before.
@@ -378,7 +378,7 @@ def _ordered(run: PulledMap[TaskStream], deadline: float | None, *, pulls: bool)
 
 
 def cache_clear(fn: Callable[..., Any] | None = None, **options: Any) -> int:
-    """Forget outcomes that were kept with `cache=True`; see `LambdaExecutor.cache_clear`.
+    """Delete outcomes that were cached with `cache=True`; see `LambdaExecutor.cache_clear`.
 
     Example:
         >>> import lambdamagic

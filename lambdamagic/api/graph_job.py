@@ -104,7 +104,7 @@ class GraphJob:
         return self._run.wait(timeout)
 
     def result(self, timeout: float | None = None) -> Any:
-        """Wait for the end and return what was asked for.
+        """Wait for the end and return the requested results.
 
         Args:
             timeout: Seconds to wait; None for as long as it takes.
@@ -125,17 +125,17 @@ class GraphJob:
 
     @property
     def missing(self) -> list[int]:
-        """Numbers of the results that were asked for and are not known yet."""
+        """Numbers of the requested results that are not known yet."""
         return self._run.missing
 
     @property
     def failures(self) -> dict[int, BaseException]:
-        """What the task raised that ended the graph, by its number."""
+        """The exception of the task that ended the graph, by its number."""
         failed, error = self._run.failed_node, self._run.error
         return {} if failed is None or error is None else {failed: error}
 
     def results(self) -> list[Any]:
-        """Return a list with what was asked for, or with what ended the graph; empty while it runs."""
+        """Return a list of the requested results, or of the exception that ended the graph; empty while it runs."""
         if not self._run.has_ended:
             return []
         return [self._run.error if self._run.error is not None else self.result()]

@@ -39,7 +39,7 @@ def logs_of_job(job: str, *, now: float, function: str | None = None, **where: A
 
 
 def find_job(job: str) -> JobNote | None:
-    """Return what this user's history has of a job; the latest that fits, or None.
+    """Return the job history's note of a job: the latest that matches, or None.
 
     Args:
         job: Its id, or the beginning or end of one.

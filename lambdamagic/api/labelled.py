@@ -1,4 +1,4 @@
-"""How futures and results that will come show themselves at the end of a cell: plain, and as HTML."""
+"""How futures and pending results are displayed at the end of a cell: as text and as HTML."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def outcome_text(value: object, error: BaseException | None) -> str:
 
 
 class Labelled:
-    """What shows itself as its callable's name and how it stands.
+    """A mixin whose repr is the callable's name and its state.
 
     Attributes:
         label: The callable's name, for a person.
@@ -32,7 +32,7 @@ class Labelled:
     _kind = ""
 
     def _seen(self) -> tuple[str, str]:
-        """Return the state, and what else is known."""
+        """Return the state, and details if there are any."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -54,7 +54,7 @@ def call_back(fn: Callable[[_A], object], argument: _A) -> None:
 
 
 class CallFuture(Labelled, Future[_T]):
-    """The future of one call: a `concurrent.futures.Future` that shows what it stands for.
+    """The future of one call: a `concurrent.futures.Future` whose repr names the call.
 
     Args:
         label: The callable's name, for a person.

@@ -1,4 +1,4 @@
-"""From a program's options to runs: settings, target, what a callable needs."""
+"""Turn a program's options into runs: settings, target, and what a callable needs."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Launcher:
     def arranged(
         self, fn: Callable[..., Any], style: CallStyle
     ) -> tuple[Callable[..., Any], CallStyle, Arrange | None]:
-        """Return what is called for a callable and how, and what makes the item for an item; None to leave it."""
+        """Return the callable to run, how to call it, and a function that converts items (None if none is needed)."""
         if self._initialized is None:
             return fn, style, None
         if style == "call":
@@ -134,13 +134,13 @@ class Launcher:
         return options
 
     def checked(self, error: BaseException) -> BaseException:
-        """Return what a task has raised; if it was the initializer, nothing more is taken."""
+        """Return a task's exception; after a failed initializer no more work is accepted."""
         if isinstance(error, InitializerError):
             self.broken = error
         return error
 
     def packages(self) -> dict[str, str] | None:
-        """Return what the function holds; see `LambdaExecutor.packages`."""
+        """Return the function's packages; see `LambdaExecutor.packages`."""
         target = self.target()
         function = fitting_function(self._options.resolved, target, None)
         holdings = function.holdings or target.ask_holdings(function)
@@ -149,7 +149,7 @@ class Launcher:
         return None if holdings is None else dict(holdings.packages)
 
     def fitted(self, fn: Callable[..., Any], holding: Any = ()) -> Fitted:
-        """Encode a callable with all that it reads, and find the function that has what it imports.
+        """Encode a callable with all that it reads, and find the function that has its imports.
 
         Args:
             fn: The callable.
@@ -175,11 +175,11 @@ class Launcher:
         return Fitted(program, fitting_function(self._options.resolved, self.target(), program))
 
     def memo(self, fn: Callable[..., Any], program: Program) -> Memo | None:
-        """Return what is known of a callable; None without the setting `cache`, or where it cannot be kept."""
+        """Return the cache of a callable; None without the setting `cache`, or if its outcomes cannot be cached."""
         return self.memo_of(fn, program) if self.settings.cache else None
 
     def memo_of(self, fn: Callable[..., Any], program: Program) -> Memo | None:
-        """Return what is known of a callable; None, and a warning, where it cannot be kept."""
+        """Return the cache of a callable; None, with a warning, if its outcomes cannot be cached."""
         try:
             memo = memo_of(self.target().stager.store, process.home(), program, fn)
         except NoFingerprintError as error:
@@ -195,7 +195,7 @@ class Launcher:
         return memo
 
     def cache_clear(self, fn: Callable[..., Any] | None) -> int:
-        """Forget the outcomes of one callable, or of all; return how many objects of the bucket were deleted."""
+        """Delete the cached outcomes of one callable, or of all; return how many objects were deleted."""
         memo = None if fn is None else self.memo_of(fn, self.fitted(fn).program)
         with self._lock:
             self._memos.clear()
@@ -250,5 +250,5 @@ class Launcher:
 
 
 def name_of(fn: Callable[..., Any]) -> str:
-    """Return a callable's name, for a person."""
+    """Return a callable's name for display."""
     return str(getattr(fn, "__qualname__", type(fn).__name__))

@@ -1,4 +1,4 @@
-"""What jobs have left in a bucket that expires nothing by itself, such as one older than the deployment."""
+"""Objects of old jobs in a bucket without expiry rules, such as one older than the deployment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lambdamagic.storage.object_store import ObjectStore
 
 @dataclass(frozen=True)
 class Leftovers:
-    """Objects that can go.
+    """Objects that can be deleted.
 
     Attributes:
         keys: Their keys.

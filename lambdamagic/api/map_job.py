@@ -1,4 +1,4 @@
-"""A map as a job that one holds: look at it while it runs, cancel it, run again what failed or is missing."""
+"""The `MapJob` object: a map that can be inspected while it runs, cancelled, resumed and retried."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class MapJob:
 
     @property
     def failures(self) -> dict[int, BaseException]:
-        """What tasks raised, by their numbers."""
+        """Exceptions of failed tasks, by task number."""
         return dict(sorted(self.table.failures.items()))
 
     @property
@@ -84,11 +84,11 @@ class MapJob:
         return self.table.missing
 
     def results(self) -> list[Any]:
-        """Return what there is, in the items' order: values, exceptions of tasks that failed, NOT_RUN for the rest."""
+        """Return the outcomes so far, in the items' order: values, exceptions, NOT_RUN for tasks without one."""
         return list(self.table.results)
 
     def references(self) -> list[Any]:
-        """Return what `results` does, of a job that was started with `keep="remote"`: references in place of values.
+        """Return like `results`, for a job started with `keep="remote"`: references in place of values.
 
         Raises:
             ValueError: Its values have come here.

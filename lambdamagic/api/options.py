@@ -77,7 +77,7 @@ def names_of_exceptions(given: Any) -> str:
 
 
 def read_options(given: Mapping[str, Any], *, stacklevel: int = 3) -> Options:
-    """Return what a program's options mean.
+    """Convert a program's options to settings, credentials and files.
 
     One warning names the options of Covalent's that have no effect here.
 
@@ -120,7 +120,7 @@ def setting_of(name: str) -> str:
 
 
 def _from_section(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `[executors.awslambda]` says and nothing else does: it is the lowest layer above the defaults."""
+    """Return the values of `[executors.awslambda]` that no other layer sets: it is just above the defaults."""
     section = covalent_section()
     for name in section:
         if name not in _COVALENT_NAMES:

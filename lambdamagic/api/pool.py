@@ -95,12 +95,12 @@ class LambdaPool:
 
     @property
     def _processes(self) -> int:
-        """How many workers there are; by this name others look for it, as in the standard library."""
+        """How many workers there are. Libraries read this attribute of the standard library's pool."""
         return self._executor._max_workers
 
     @property
     def _pool(self) -> range:
-        """Stands for the workers: others ask how many there are."""
+        """The workers, of which libraries take the length."""
         return range(self._processes)
 
     def apply(self, func: Callable[..., _T], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> _T:
@@ -177,7 +177,7 @@ class LambdaPool:
         return self._imap(func, iterable, chunksize, in_order=False)
 
     def close(self) -> None:
-        """Take no more work; what was given is done. Idempotent."""
+        """Accept no more work; submitted work is completed. Idempotent."""
         with self._lock:
             if self._state == "running":
                 self._state = "closed"

@@ -29,7 +29,7 @@ class Unfinished(Protocol):
     """Work that is under way."""
 
     def finish(self) -> None:
-        """Take no more work and wait for what there is."""
+        """Accept no more work and wait for the existing."""
         ...
 
 
@@ -146,7 +146,7 @@ def _finish_all() -> None:
 
 
 def is_shutting_down() -> bool:
-    """Whether the interpreter has begun to end, and waits for the work that there is."""
+    """Whether the interpreter is shutting down and waits for the existing work."""
     return _shared().is_shutting_down
 
 

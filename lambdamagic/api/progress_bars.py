@@ -76,7 +76,7 @@ class ProgressBar:
             self._showing.tick()
 
     def sending(self) -> None:
-        """Say nothing: there is no bar before the job begins."""
+        """Show nothing: there is no bar before the job begins."""
 
     def took(self, arrival: Arrival) -> None:
         """Handle an arrival: its events have been processed."""

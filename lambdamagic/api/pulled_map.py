@@ -1,4 +1,4 @@
-"""A map under way: items in from the program's threads, outcomes out as they come."""
+"""A running map: items come in from the program's threads, outcomes go out as they arrive."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class PulledMap(Generic[_O]):
             self.close()
 
     def _put(self, items: list[Any]) -> tuple[int, ...]:
-        """Send items, but for those whose outcomes are known; return the tasks of these."""
+        """Send items whose outcomes are not cached; return the tasks whose outcomes are."""
         start = self.outcomes.count
         runs, known = self.outcomes.add(items)
         self._feed.put_items([items[task - start] for run in runs for task in run] if known else items, runs)
@@ -170,12 +170,12 @@ class PulledMap(Generic[_O]):
             self.pull(LOOK_AHEAD)
 
     def refuse_more(self) -> None:
-        """Let the job end with what was sent; a further pull raises."""
+        """End the job with the items sent so far; a further pull raises."""
         self._may_pull = False
         self._feed.close()
 
     def close(self) -> None:
-        """Let the job end with what was sent."""
+        """End the job with the items sent so far."""
         self._let_items_go()
         self._feed.close()
 

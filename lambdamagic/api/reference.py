@@ -1,4 +1,4 @@
-"""`put`: an object that many tasks use travels once."""
+"""`put`: an object that many tasks use is uploaded once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RemoteReference(Reference[_T]):
         self._remote, self.size_bytes = remote, remote.size_bytes
 
     def written(self, home: Home) -> Written:
-        """Return what stands for the bytes in the bucket."""
+        """Return a reference to the bytes in the bucket."""
         return self._remote.written(home)
 
     @property
@@ -79,7 +79,7 @@ class RemoteReference(Reference[_T]):
 
 
 def held(value: Any) -> Reference[Any]:
-    """Return the reference to what a task with `keep="remote"` gave: small values are here, and ride along."""
+    """Return the reference to a result of `keep="remote"`; small values are held here and sent inline."""
     return RemoteReference(value) if isinstance(value, RemoteValue) else put(value)
 
 
@@ -112,7 +112,7 @@ def _size(size_bytes: int) -> str:
 
 
 def put(obj: _T) -> Reference[_T]:
-    """Make an object one that travels once, however many tasks of however many jobs use it.
+    """Return a reference to an object that is uploaded once, however many tasks of however many jobs use it.
 
     The reference is passed instead of the object: as an argument, an item, inside of containers, or as a name that a
     function or cell reads. On Lambda the object itself replaces it. It is uploaded with the first job that

@@ -70,7 +70,7 @@ class RemoteFunction(Generic[_P, _T]):
         )
 
     def cache_clear(self) -> int:
-        """Forget what was kept of it with `cache=True`; see `LambdaExecutor.cache_clear`."""
+        """Delete its outcomes that were cached with `cache=True`; see `LambdaExecutor.cache_clear`."""
         return self._executor.cache_clear(self.__wrapped__)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""A text of Python, run on a function as a cell without a notebook."""
+"""Run Python source on a function as a cell, without a notebook."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CALL = "exec(body, scope) or (scope['printed'].getvalue(), scope['shown'])"
 
 @dataclass(frozen=True)
 class Snippet:
-    """What a text of Python did.
+    """The outcome of a snippet.
 
     Attributes:
         output: What it printed.
@@ -45,7 +45,7 @@ class Snippet:
 
 
 def run_snippet(source: str, **options: Any) -> Snippet:
-    """Run a text of Python in one invocation, which is billed.
+    """Run Python source in one invocation, which is billed.
 
     Args:
         source: The text.

@@ -1,4 +1,4 @@
-"""What a user's jobs cost, from the history on this machine."""
+"""The cost of a user's jobs, from the history on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Spending:
-    """What all jobs of a time cost.
+    """The cost of all jobs of a period.
 
     Attributes:
         days: Day by day, the earliest first.

@@ -1,4 +1,4 @@
-"""What tasks print and log, shown where the program runs."""
+"""Show output and logs of tasks where the program runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Printing = Literal["inherit", "drop"] | Callable[[int, str, str], object]
 
 
 class TaskOutput:
-    """Shows what tasks have printed when their invocation has ended.
+    """Shows the output of tasks when their invocation has ended.
 
     Args:
         how: See `Printing`.

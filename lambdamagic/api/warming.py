@@ -1,4 +1,4 @@
-"""Execution environments made ready before they are needed."""
+"""Start execution environments before they are needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HOLD_S = 1.0
 
 @dataclass(frozen=True)
 class Warmth:
-    """What is warm now.
+    """The warm environments after `warm_up`.
 
     Attributes:
         environments: How many execution environments ran something.

@@ -1,4 +1,4 @@
-"""The way into an AWS account (or its local stand-in): one boto3 session, made when it is first needed.
+"""Access to an AWS account or the embedded Lambda: one boto3 session, created when first needed.
 
 Profile, region, credentials and endpoint are looked up by boto3's own rules; what is given here goes before them.
 """
@@ -40,7 +40,7 @@ class _Files:
             self._stamp = self._now()
 
     def have_changed(self) -> bool:
-        """Say whether they were written since, looked at once a second at most."""
+        """Return whether they were written since; checked once a second at most."""
         now_s = time.monotonic()
         if not self._paths or now_s - self._looked_at < _LOOK_EVERY_S:
             return False

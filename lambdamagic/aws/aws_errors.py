@@ -1,4 +1,4 @@
-"""What AWS says went wrong, in our words: one table for S3's and Lambda's error codes and botocore's exceptions.
+"""Convert AWS errors to ours: one table for the error codes of S3 and Lambda and for botocore's exceptions.
 
 Used by the object store, the presigned transfers and the transports. It is imported in Lambda, so it knows botocore's
 exceptions by their names only.
@@ -26,7 +26,7 @@ from lambdamagic.errors import (
 
 @dataclass(frozen=True, slots=True)
 class AwsContext:
-    """What was being done, for the message.
+    """The operation that failed, for the message.
 
     Attributes:
         doing: A phrase that continues "could not", such as "write 'a/b'".

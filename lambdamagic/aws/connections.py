@@ -32,11 +32,11 @@ Origin = tuple[str, str]
 
 
 class NotSentError(OSError):
-    """There is no connection, or it broke before the whole request was handed over: nothing can have happened."""
+    """The connection failed or broke before the whole request was sent: the server cannot have acted on it."""
 
 
 class Content(TypedDict, total=False):
-    """What a request carries.
+    """Headers and body of a request.
 
     Attributes:
         headers: In addition to Host and Content-Length.

@@ -1,4 +1,4 @@
-"""A refused `Invoke`: what Lambda said, read from its answer, kept as data, turned into our errors.
+"""A refused `Invoke`: Lambda's error response as data, and its conversion to our errors.
 
 The client reads it where it invokes by itself; the invoker in Lambda reads it and hands it back as it is.
 """
@@ -15,7 +15,7 @@ from lambdamagic.errors import LambdaMagicError, ThrottledError
 
 @dataclass(frozen=True, slots=True)
 class InvokeRefusal:
-    """What Lambda said.
+    """Lambda's error response.
 
     Attributes:
         status: The HTTP status.

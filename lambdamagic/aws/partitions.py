@@ -1,4 +1,4 @@
-"""AWS's partitions, and the hosts of its services in them.
+"""AWS's partitions, and the hosts of their services.
 
 The function has no botocore, so this is botocore's `partitions.json` in a few lines; a test compares the two.
 It knows names only and makes no requests.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One of AWS's separate worlds.
+    """One AWS partition, such as `aws` or `aws-cn`.
 
     Attributes:
         name: As written in ARNs.
@@ -44,7 +44,7 @@ PARTITIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Which hosts of a region's services are asked for.
+    """Which endpoints of a region are used: FIPS, dual stack.
 
     Attributes:
         region: The region.
@@ -58,7 +58,7 @@ class Endpoints:
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> Endpoints:
-        """Return what the SDKs' environment variables say ("AWS SDKs and Tools Reference Guide", settings)."""
+        """Return the endpoints that the SDKs' environment variables select ("AWS SDKs and Tools Reference Guide")."""
         return cls(
             environ.get("AWS_REGION", "us-east-1"),
             fips=environ.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true",
@@ -91,6 +91,6 @@ def partition_of(region: str) -> Partition:
 
 
 def is_aws_host(host: str) -> bool:
-    """Say whether a host is AWS's, by its name."""
+    """Return whether a host name is AWS's."""
     suffixes = (suffix for partition in PARTITIONS for suffix in (partition.dns_suffix, partition.dual_stack_suffix))
     return host.endswith(tuple(f".{suffix}" for suffix in suffixes))

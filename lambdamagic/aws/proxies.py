@@ -1,4 +1,4 @@
-"""Which proxy a request goes through, by the usual environment variables."""
+"""The proxy of a request, from the usual environment variables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether a URL leads to this very machine."""
+    """Return whether a URL points to this machine."""
     return urlsplit(url).hostname in LOOPBACK
 
 

@@ -1,4 +1,4 @@
-"""TCP and TLS sockets as this product needs them: through the proxy, kept alive, known to be dropped."""
+"""TCP and TLS sockets: through a proxy if configured, with keep-alive, with detection of dropped connections."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Dialer:
 
 
 def is_dropped(sock: socket.socket) -> bool:
-    """Say whether an idle socket has become readable: the server has closed it (or broken the protocol)."""
+    """Return whether an idle socket is readable: the server has closed it, or broken the protocol."""
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(sock, select.POLLIN)
@@ -84,7 +84,7 @@ def is_dropped(sock: socket.socket) -> bool:
 
 
 def _keep_alive(sock: socket.socket) -> None:
-    """Let the kernel ask after a silent connection once a minute.
+    """Let the kernel probe a silent connection once a minute.
 
     An invocation may be silent for 15 minutes, and a NAT gateway forgets a connection after 350 seconds ("NAT gateway
     troubleshooting", VPC user guide). SO_KEEPALIVE alone would wait for Linux's default of two hours.

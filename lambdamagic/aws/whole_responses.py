@@ -1,4 +1,4 @@
-"""boto3's responses, refused when they were cut off.
+"""Reject boto3 responses that were cut off.
 
 `http.client`, on which boto3 stands, takes the end of a broken connection for the end of a response's head, and urllib3
 does not see that a body lacks all of its bytes. botocore then reads an empty body: as a listing without objects, say.

@@ -1,4 +1,4 @@
-"""Cell analysis: text and a namespace in, a plan out. No kernel, no I/O but reading the user's own modules."""
+"""Cell analysis: source and a namespace in, a plan out. No kernel, and no I/O except reading the user's modules."""
 
 from lambdamagic.capture.analyse import plan_callable, plan_cell, plan_met
 from lambdamagic.capture.ipython_calls import SUPPORTED_CELL_MAGICS, SUPPORTED_LINE_MAGICS

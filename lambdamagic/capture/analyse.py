@@ -32,7 +32,7 @@ def plan_cell(
     transform: Transform = _unchanged,
     flags: int = 0,
 ) -> CapturePlan:
-    """Plan what a cell needs to run elsewhere. Nothing is run, imported or changed.
+    """Plan what a cell needs to run elsewhere. Runs, imports and changes nothing.
 
     Args:
         source: The cell's Python, with IPython's syntax already transformed.
@@ -84,7 +84,7 @@ def plan_callable(
     cell_dir: Path | None = None,
     transform: Transform = _unchanged,
 ) -> CallablePlan:
-    """Plan what must travel with a callable that is given as a value, such as the fn of `%lambda_map fn xs`.
+    """Plan what must be sent with a callable that is given as a value, such as the fn of `%lambda_map fn xs`.
 
     The arguments are those of `plan_cell`.
 
@@ -107,7 +107,7 @@ def plan_met(
     cell_dir: Path | None = None,
     transform: Transform = _unchanged,
 ) -> CallablePlan:
-    """Plan what must travel with code that was met while something was written; the other arguments as in `plan_cell`.
+    """Plan what must be sent with code that was found while pickling a value; the other arguments as in `plan_cell`.
 
     Args:
         functions: The notebook's functions that were written by value.

@@ -1,4 +1,4 @@
-"""Names that a cell evaluates whatever happens, so that an undefined one is reported before anything is sent."""
+"""Names that a cell evaluates on every path, so that an undefined one is reported before anything is sent."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ _CLASS_BOOKKEEPING = frozenset({"__annotations__", "__module__", "__doc__", "__d
 
 
 class Reach(NamedTuple):
-    """What can be reached from a value.
+    """The functions and modules reachable from a value.
 
     Attributes:
         functions: Functions whose globals are the notebook's.
@@ -67,7 +67,7 @@ _NOTHING = Reach((), {})
 
 
 def reach(value: object, namespace: Mapping[str, Any]) -> Reach:
-    """Return the notebook's functions and the modules that the value holds on to.
+    """Return the notebook's functions and the modules that are reachable from the value.
 
     Args:
         value: Any value of the notebook; it is not changed, and none of its methods is called.

@@ -35,7 +35,7 @@ from lambdamagic.capture.opcodes import (
 
 
 class Scope(enum.Enum):
-    """Where a code object's *_NAME opcodes look."""
+    """The scope in which a code object's *_NAME opcodes look names up."""
 
     MODULE = "module"  # the globals
     CLASS = "class"  # a separate dictionary, then the globals
@@ -43,14 +43,14 @@ class Scope(enum.Enum):
 
 
 class State(NamedTuple):
-    """What is known at one point, as bits."""
+    """The analysis result at one point of the code, as bit sets."""
 
     gone: int  # names, on every path
     defined: int  # definitions, on some path
 
 
 class _Step(NamedTuple):
-    """What one event does to the state. A step without event marks that the code here may raise."""
+    """The effect of one event on the state. A step without an event marks that the code here may raise."""
 
     event: Event | None
     gone: int = 0

@@ -1,4 +1,4 @@
-"""Names of a notebook that are not the user's."""
+"""Names in a notebook's namespace that IPython put there."""
 
 from __future__ import annotations
 

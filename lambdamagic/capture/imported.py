@@ -1,4 +1,4 @@
-"""What a source file imports: read from its text, with nothing imported."""
+"""The imports of a source file, read from its text without importing anything."""
 
 from __future__ import annotations
 

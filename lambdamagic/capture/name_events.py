@@ -1,4 +1,4 @@
-"""What a code object's instructions do to names: reads, stores, deletes, definitions, imports, embedded code.
+"""Events of a code object on names: reads, stores, deletes, definitions, imports, embedded code.
 
 Looks at one code object and not into nested ones, and decides nothing about scope or order: `flow` does.
 """
@@ -39,7 +39,7 @@ class Delete(NamedTuple):
 
 
 class Define(NamedTuple):
-    """A function is made and bound at once to a name, with no decorator in between."""
+    """A function is created and bound to a name, without a decorator."""
 
     name: str
     line: int
@@ -128,7 +128,7 @@ def events_of(code: CodeType) -> CodeEvents:
 
 
 def lines_of(code: CodeType) -> tuple[Any, ...]:
-    """Return what distinguishes code from equal code on other lines: until Python 3.12, comparing ignores lines."""
+    """Return a key that distinguishes equal code on other lines: until Python 3.12, comparison ignores lines."""
     return (code.co_linetable, *(lines_of(nested) for nested in code.co_consts if isinstance(nested, CodeType)))
 
 

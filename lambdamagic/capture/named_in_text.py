@@ -182,7 +182,7 @@ def binds_by_frames(value: Any) -> bool:
 
 
 def is_small(value: Any) -> bool:
-    """Whether a value can be taken along on suspicion."""
+    """Whether a value is small enough to send although the code may not use it."""
     sizes = [getattr(type(value), name, None) is not None for name in ("nbytes", "memory_usage")]
     try:
         if sizes[0]:

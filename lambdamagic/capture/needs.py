@@ -87,7 +87,7 @@ class Needs:
         self._done: dict[tuple[str, bool], list[State]] = {}
 
     def add_included(self, names: Iterable[str]) -> None:
-        """Take names that the user asked for.
+        """Add names that the user requested.
 
         Raises:
             CaptureError: One does not exist.
@@ -102,7 +102,7 @@ class Needs:
             self._need(_Use(name, "asked for with --input", False, 0), State(0, 0))
 
     def add_cell(self, cell: Cell, gone: Sequence[str]) -> None:
-        """Take what a cell needs; gone are the names that are bound again before it begins."""
+        """Add what a cell needs; `gone` are names that are rebound before it begins."""
         strict_withs: frozenset[int] = frozenset()
         if "with" in cell.source:
             strict_withs = lines_that_do_not_swallow(cell.tree, self._namespace, gone, self._hidden)
@@ -141,7 +141,7 @@ class Needs:
         self._cell = cell
 
     def _add_named_in_text(self) -> None:
-        """Take what the code may look up by text, as far as it is small: see `named_in_text`."""
+        """Add small values that the code may look up by a string: see `named_in_text`."""
         cells, functions = [self._cell] if self._cell is not None else [], self._functions.values()
         codes = [*(cell.code for cell in cells), *(fn.__code__ for fn in functions)]
         used = set().union(*map(named_in_text.names_used, codes))
@@ -166,7 +166,7 @@ class Needs:
                 self._too_large.add(name)
 
     def _add_unnamed(self, cell: Cell) -> None:
-        """Take what a cell reaches without its name: subclasses of its classes, and its namespace's annotations."""
+        """Add what a cell reaches without naming it: subclasses of its classes, annotations of its namespace."""
         used = named_in_text.names_used(cell.code)
         own = self._namespace.get("__name__")
         for name, value in list(self._namespace.items()) if "__subclasses__" in used else ():
@@ -177,7 +177,7 @@ class Needs:
             self._captured["__annotations__"] = _Use("__annotations__", "read by the cell", False, 0)
 
     def _add_from_builtins(self, cell: Cell) -> None:
-        """Take the user's names in `builtins` that the cell mentions as attributes: `builtins.name`."""
+        """Add the user's names in `builtins` that the cell mentions as attributes: `builtins.name`."""
         for name in named_in_text.names_used(cell.code) - self._globals.keys():
             if name in self._namespace and name not in self._captured and name not in self.totals.stores:
                 self._optional.add(name)
@@ -215,11 +215,11 @@ class Needs:
         return frozenset(self._captured)
 
     def add_value(self, value: object) -> None:
-        """Take what a value of the notebook needs to be used elsewhere."""
+        """Add what a value of the notebook needs to be used elsewhere."""
         self.add_reached([value], {})
 
     def add_reached(self, values: Iterable[object], modules: Mapping[str, str]) -> None:
-        """Take what values need to be used elsewhere, and modules with what needs them."""
+        """Add what values need to be used elsewhere, and modules with the reason for each."""
         for value in values:
             self._add_reach(reach(value, self._namespace))
         self._add_reach(Reach((), dict(modules)))
@@ -229,7 +229,7 @@ class Needs:
                 self._need(use, State(0, 0))
 
     def _need(self, first: _Use, state: State) -> None:
-        """Take what a use at a point needs: the name, and what the code behind it reads in turn."""
+        """Add what a use at a point needs: the name, and what the code behind it reads in turn."""
         seen: set[tuple[str, bool]] = set()
         waiting = [first]
         while waiting:

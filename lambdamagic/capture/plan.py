@@ -1,4 +1,4 @@
-"""The plan of a cell: which names travel, which come back, which modules go along, and why."""
+"""The plan of a cell: which names are sent, which come back, which modules are included, and why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lambdamagic.capture.modules import OwnModule
 
 @dataclass(frozen=True)
 class CapturedName:
-    """A name whose value travels, and why; an optional one is left out if it cannot."""
+    """A name whose value is sent, and why; an optional one is left out if it cannot be pickled."""
 
     name: str
     reason: str
@@ -21,7 +21,7 @@ class CapturedName:
 
 @dataclass(frozen=True)
 class CallablePlan:
-    """What must travel with a callable of the notebook. The fields mean what they mean in `CapturePlan`."""
+    """What must be sent with a callable of the notebook. The fields mean what they mean in `CapturePlan`."""
 
     captured: dict[str, CapturedName]
     bound: frozenset[str]
@@ -36,7 +36,7 @@ class CallablePlan:
     cell_dir: Path | None
 
     def with_more(self, more: CallablePlan) -> Self:
-        """Return this plan with what must travel by another one."""
+        """Return this plan, extended by what another plan needs."""
         known = {module.name for module in self.own_modules}
         return replace(
             self,
@@ -51,7 +51,7 @@ class CallablePlan:
 
 @dataclass(frozen=True)
 class CapturePlan(CallablePlan):
-    """What a cell is, needs and does.
+    """The code of a cell, the names and modules that it needs, and the names that it binds.
 
     Attributes:
         captured: Names to ship, in the order of their first use.

@@ -1,4 +1,4 @@
-"""What the user's own modules import in turn, as far as the code that travels reaches them."""
+"""Modules that the user's own modules import in turn, as far as the sent code reaches them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cell that runs here does to certain names: asked before it runs, while their values are still on their way."""
+"""Effects of a local cell on certain names, determined before it runs, while their values are pending."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OWN_MAGICS = frozenset({"lambda", "lambda_map"})
 
 
 class Touched(NamedTuple):
-    """What a cell does to the names that were asked about.
+    """A cell's effects on the requested names.
 
     Attributes:
         read: Those whose value from before it can see or delete, also by way of the notebook's functions.

@@ -28,7 +28,7 @@ _BUILTINS = frozenset(
 
 
 def _is_of_a_tool(value: object) -> bool:
-    """Whether a debugger or IPython put it there for itself."""
+    """Whether a debugger or IPython put it there."""
     module = getattr(value, "__module__", None) or type(value).__module__
     return isinstance(module, str) and module.partition(".")[0] in _TOOLS
 

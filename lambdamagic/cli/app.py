@@ -1,4 +1,4 @@
-"""What every command has: the common options, the settings and the account that follow from them, and its output."""
+"""State of one command line: the common options, the settings and account that result, and the output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class App:
         self._options: dict[str, str] = {}
 
     def take(self, name: str, value: Any) -> None:
-        """Note a common option; one after the command overrides the same one before it."""
+        """Store a common option; one after the command overrides the same one before it."""
         if name == "as_json":
             self.out.as_json = self.out.as_json or bool(value)
         elif value is not None:

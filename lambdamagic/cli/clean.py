@@ -1,4 +1,4 @@
-"""`lambdamagic clean`: what jobs have left in a bucket."""
+"""`lambdamagic clean`: delete the objects of old jobs in a bucket."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _show_plan(app: App, deployment: Deployment, spec: StackSpec) -> None:
 
 
 def _foretell(app: App, deployment: Deployment, spec: StackSpec) -> None:
-    """Say in one line what is about to be changed."""
+    """Print one line about the changes before they are made."""
     from lambdamagic.deploy.outline import size_of
     from lambdamagic.errors import LambdaMagicError
 
@@ -131,7 +131,7 @@ def _foretell(app: App, deployment: Deployment, spec: StackSpec) -> None:
 
 
 def _write_settings(app: App, done: Deployed, region: str) -> dict[str, Any]:
-    """Write function, bucket and region into the user's settings, and what leads to the account."""
+    """Write function, bucket, region and the account's profile or endpoint into the user's settings."""
     from lambdamagic.config.setting_files import user_file
     from lambdamagic.config.write import write_settings
 
@@ -260,7 +260,7 @@ def destroy(app: App, name: str, yes: bool, empty_bucket: bool) -> None:
 
 
 def _forget_settings(name: str, bucket: str | None) -> list[str]:
-    """Take function and bucket out of the user's settings, if they are those that were deleted."""
+    """Remove function and bucket from the user's settings, if they are those that were deleted."""
     from lambdamagic.config.setting_files import read_toml, user_file
     from lambdamagic.config.write import write_settings
 

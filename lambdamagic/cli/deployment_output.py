@@ -1,4 +1,4 @@
-"""How plans and the work of CloudFormation look."""
+"""Print plans and CloudFormation's events."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def changes_document(changes: Sequence[Change]) -> list[dict[str, Any]]:
 
 
 class EventLines:
-    """Prints a line for each thing that CloudFormation has done.
+    """Prints a line for each resource that CloudFormation has finished.
 
     Args:
         out: Where to.

@@ -1,4 +1,4 @@
-"""`lambdamagic doctor`: what keeps jobs from running, and how to fix it."""
+"""`lambdamagic doctor`: find out why jobs do not run, and how to fix it."""
 
 from __future__ import annotations
 

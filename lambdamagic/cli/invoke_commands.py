@@ -13,7 +13,7 @@ from lambdamagic.cli.exits import RAN_AND_FAILED
 
 
 def _executor_options(app: App, function: str | None) -> dict[str, Any]:
-    """Return what leads `LambdaExecutor` to the account and function that this command line names."""
+    """Return the options of `LambdaExecutor` for the account and function that this command line names."""
     options: dict[str, Any] = dict(app.options)
     if function is not None:
         options |= {"function": function, "target": "aws"}

@@ -107,7 +107,7 @@ def _show_warning(app: App, message: Warning | str, category: type[Warning], *wh
 
 
 def _closed_pipe() -> int:
-    """Print nothing more: the reader of our output has gone, as with `head`."""
+    """Print nothing more: the reader of our output has closed the pipe, as `head` does."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

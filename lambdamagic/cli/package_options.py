@@ -46,7 +46,7 @@ def package_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def wheel_source(
     app: App, *, notebooks: tuple[Path, ...], files: tuple[Path, ...], packages: tuple[str, ...]
 ) -> WheelSource:
-    """Return what the options ask for; says what of a notebook is left out and why.
+    """Return the packages that the options ask for; print which imports of a notebook are left out and why.
 
     Raises:
         ConfigError: A notebook cannot be read, or a requirements file is not there.

@@ -43,7 +43,7 @@ def pairs(values: Iterable[str], option: str) -> dict[str, str]:
 
 
 def variables(values: Iterable[str]) -> dict[str, str]:
-    """Return what `--env` gave.
+    """Return the variables given by `--env`.
 
     Raises:
         click.BadParameter: One is not of the form NAME=VALUE.

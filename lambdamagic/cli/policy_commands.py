@@ -86,7 +86,7 @@ def policy(
 
 
 def _deployed(access: AwsAccess, name: str) -> tuple[dict[str, Any], str]:
-    """Return what a deployment was made from, and its bucket; nothing where there is none, or none may be looked at."""
+    """Return the stored spec of a deployment and its bucket; empty if it does not exist or may not be read."""
     from lambdamagic.deploy.stack import Stack
     from lambdamagic.errors import LambdaMagicError
 

@@ -65,7 +65,7 @@ def stack_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wanted_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was given, as a `StackSpec` takes it.
+    """Return the given options as arguments of `StackSpec`.
 
     Raises:
         click.BadParameter: An environment variable is not of the form NAME=VALUE.

@@ -1,4 +1,4 @@
-"""What a cell did to the namespace, written remotely and applied in the notebook.
+"""Changes that a cell made to the namespace: written on Lambda, applied in the notebook.
 
 The answer has three parts over one memo: changes in place, names bound and deleted, and the shown value or the error.
 Nothing is applied until all of it has been read.
@@ -50,7 +50,7 @@ class Lost:
 
 @dataclass
 class Answer:
-    """The effects of a cell, ready to travel.
+    """The effects of a cell, ready to be sent.
 
     Attributes:
         frames: The bytes.
@@ -150,7 +150,7 @@ def write_answer(
 
 
 def _with_holders(tracker: Tracker | None, dirty: list[Tracked], replaced: list[Tracked]) -> list[Tracked]:
-    """With changes in place unwanted, everything that leads to a changed object must travel as a copy."""
+    """Without in-place changes, everything that leads to a changed object must be sent as a copy."""
     if tracker is None:
         return replaced
     changed = {id(item.value): item for item in (*dirty, *replaced) if item.kind != kinds.CLASS}
@@ -251,7 +251,7 @@ class _Writer:
 
 
 def _has_ended(value: Any) -> bool:
-    """Whether an object was used up: a closed file or socket, an executor that was shut down, a thread that ended."""
+    """Whether an object can no longer be used: a closed file, an executor that was shut down, an ended thread."""
     try:
         if isinstance(value, threading.Thread):
             return value.ident is not None and not value.is_alive()
@@ -361,7 +361,7 @@ def _read(home: Home, primed: Sequence[Any], frames: Sequence[Segment]) -> Effec
 
 
 def _not_made(bound: Mapping[str, Any], broken: Sequence[Placeholder]) -> list[Lost]:
-    """Name what could not be made here, by the name that is bound to it where there is one."""
+    """Describe an object that could not be rebuilt here, by the name bound to it if there is one."""
     names = {id(value): name for name, value in bound.items()}
     found = []
     for each in broken:

@@ -1,4 +1,4 @@
-"""Arrays that share memory: found before a payload is written, so that they share it on the other side too.
+"""Find arrays that share memory before a payload is written, so that they share it on the other side too.
 
 numpy pickles every view as a copy. `train = X[:800]` would part from `X`, and what a cell writes into one would not be
 seen in the other.
@@ -111,7 +111,7 @@ def _overlapping(arrays: list[Any], numpy: Any) -> list[Any]:
 
 
 def reduced(array: Any, owner: Any) -> tuple[Any, ...]:
-    """Return what `rebuild.array_view` takes."""
+    """Return the arguments of `rebuild.array_view`."""
     start = owner.__array_interface__["data"][0]
     offset = array.__array_interface__["data"][0] - start
     return owner, array.dtype, array.shape, array.strides, offset, array.flags.writeable

@@ -1,4 +1,4 @@
-"""Changes in place: what is sent of an object that changed, and how another is given it."""
+"""In-place changes: the state that is sent of a changed object, and how it is applied to another."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _apply_instance(target: Any, cls: type, attributes: dict[str, Any], slots: d
 
 
 class _Ended:
-    """What is sent of a generator that ended; pickling it says so where it has only begun."""
+    """The state of a generator that ended; one that has only begun cannot be pickled."""
 
     def __init__(self, generator: Any) -> None:
         self._generator = generator

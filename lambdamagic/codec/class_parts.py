@@ -1,4 +1,4 @@
-"""What of a class is its author's, what of that can change, and what Python puts there by itself."""
+"""Which attributes of a class its author wrote, which of them can change, and which Python adds."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def is_written_by_user(value: Any) -> bool:
 
 
 class _ProbeEnum(enum.Enum):
-    """What any Enum class holds, whatever the Python version calls it."""
+    """An Enum whose attributes are those that any Enum class has in this Python version."""
 
     MEMBER = 1
 

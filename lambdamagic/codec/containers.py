@@ -1,4 +1,4 @@
-"""Containers that are more than list, dict and set: read and filled past what their classes made of the methods."""
+"""Subclasses of list, dict, set and deque: read and filled without calling their overridden methods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PICKLING_HOOKS = frozenset(
 
 
 def container_base(cls: type) -> type | None:
-    """Return the list, dictionary, set or deque that a class is made from, if it adds attributes at most."""
+    """Return the built-in container type that a class derives from, if the class adds attributes at most."""
     for base in cls.__mro__:
         if base in _BASES:
             others = [other for other in cls.__mro__ if other not in base.__mro__]
@@ -26,12 +26,12 @@ def container_base(cls: type) -> type | None:
 
 
 def is_weak(cls: type) -> bool:
-    """Whether a container holds what is in it only as long as something else does."""
+    """Whether a container holds weak references."""
     return issubclass(cls, WEAK)
 
 
 def content_of(value: Any) -> tuple[tuple[Any, ...], ...]:
-    """Return what a container holds: a dictionary's keys and values, or the items of another."""
+    """Return a container's content: a dictionary's keys and values, or the items of another."""
     base: Any = container_base(type(value))
     if is_weak(base) and hasattr(base, "items"):
         pairs = list(base.items(value))
@@ -42,7 +42,7 @@ def content_of(value: Any) -> tuple[tuple[Any, ...], ...]:
 
 
 def fill(target: Any, content: tuple[Any, ...]) -> None:
-    """Give a container other content."""
+    """Replace a container's content."""
     base: Any = container_base(type(target))
     base.clear(target)
     if hasattr(base, "items"):

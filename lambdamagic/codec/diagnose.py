@@ -1,4 +1,4 @@
-"""Which part of a value is it that cannot be pickled?"""
+"""Find the part of a value that cannot be pickled."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _is_default_class(cls: type) -> bool:
 
 
 def _state(value: Any) -> dict[str, Any]:
-    """Return what pickle would take for the object's state, where that is a dictionary of attributes."""
+    """Return the state that pickle would use, if it is a dictionary of attributes."""
     try:
         state = value.__getstate__()
     except Exception:  # noqa: BLE001  # the user's __getstate__ may raise anything

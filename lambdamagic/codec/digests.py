@@ -20,7 +20,7 @@ from lambdamagic.codec.reducers import Reducers, reduced
 
 
 class Digest(NamedTuple):
-    """What an object was like.
+    """The digest of an object at one moment.
 
     Attributes:
         making: Digest of what it is made from, by which it stays itself.
@@ -33,7 +33,7 @@ class Digest(NamedTuple):
     refers_to: tuple[Any, ...] = ()
 
     def is_like(self, other: Digest | None) -> bool:
-        """Whether nothing changed."""
+        """Whether two digests are of equal content."""
         return other is not None and self[:2] == other[:2]
 
 

@@ -1,4 +1,4 @@
-"""The parts of a payload one by one, each of which may fail by itself: items of tasks, and their outcomes."""
+"""Parts of a payload that can each fail alone: items of tasks, and their outcomes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 
 
 class Unreadable:
-    """Stands for a part whose objects could not be made.
+    """Placeholder of a part whose objects could not be rebuilt.
 
     Attributes:
         error: What their code raised, or what reading them did.
@@ -28,7 +28,7 @@ class Unreadable:
 
 
 def write_items(encoder: Encoder, items: Sequence[Any]) -> None:
-    """Write items so that each can fail by itself where it is read; plain data cannot, and is written at once.
+    """Write items so that reading each can fail alone; plain data cannot fail, and is written in one part.
 
     Raises:
         BaseException: What the code of an item's class raises.
@@ -46,12 +46,12 @@ def write_items(encoder: Encoder, items: Sequence[Any]) -> None:
 
 
 def read_items(frames: Sequence[Segment], home: Home) -> list[Any]:
-    """Return what `write_items` wrote, with `Unreadable` for items that could not be made."""
+    """Return the items that `write_items` wrote, with `Unreadable` for those that could not be rebuilt."""
     return list(iter_items(frames, home))
 
 
 def iter_items(frames: Sequence[Segment], home: Home) -> Iterator[Any]:
-    """Yield what `write_items` wrote, each when it is asked for, with `Unreadable` for what could not be made."""
+    """Yield the items that `write_items` wrote, lazily, with `Unreadable` for those that could not be rebuilt."""
     parts = read_each(frames, home)
     if next(parts) is True:
         yield from next(parts)

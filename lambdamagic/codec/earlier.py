@@ -1,4 +1,4 @@
-"""Objects of answers that came before, which a later answer can refer to.
+"""Objects of earlier answers, to which a later answer can refer.
 
 A cell that runs behind another on Lambda begins with the other's program and answer. What it gives back may hold
 objects of that answer; these have their own numbers, above all that the cell's program has.

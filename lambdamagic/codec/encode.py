@@ -174,7 +174,7 @@ class Encoder:
 
 
 class _Bounded(io.BytesIO):
-    """Refuses to grow beyond a size."""
+    """A buffer with a maximum size; it raises when more is written."""
 
     def __init__(self, most_bytes: int) -> None:
         super().__init__()
@@ -210,7 +210,7 @@ def _too_large(most_bytes: int) -> ValueError:
 
 
 def can_travel(home: Home, value: Any, kind: Any = "c") -> bool:
-    """Whether a value can be written."""
+    """Whether a value can be pickled."""
     try:
         Encoder(home, kind=kind).dump(value)
     except PICKLING_ERRORS:
@@ -219,7 +219,7 @@ def can_travel(home: Home, value: Any, kind: Any = "c") -> bool:
 
 
 def _taker(buffers: list[memoryview], most_bytes: int | None) -> Callable[[pickle.PickleBuffer], bool]:
-    """Return what takes large buffers out of the stream.
+    """Return the callback that takes large buffers out of the stream.
 
     No method of the encoder: its pickler would keep it alive, and with it all that it wrote, until the garbage
     collector comes by.
@@ -291,25 +291,25 @@ class Decoder:
             yield self.load()
 
     def take_failure(self) -> BaseException | None:
-        """Return what came in the way of the parts read since the last call, where it salvages; None for nothing."""
+        """Return the first error of the parts read since the last call, when salvaging; None if there was none."""
         failure: BaseException | None = self._unpickler.failure
         self._unpickler.failure = None
         return failure
 
     @property
     def broken(self) -> list[Any]:
-        """The placeholders that stand for what could not be made."""
+        """The placeholders of objects that could not be rebuilt."""
         found: list[Any] = getattr(self._unpickler, "broken", [])
         return found
 
     def memo(self) -> dict[int, Any]:
-        """Return number to object for all that was read."""
+        """Return the objects that were read, by memo number."""
         copied: dict[int, Any] = self._unpickler.memo.copy()
         return copied
 
 
 class _Unseen:
-    """Writes something of which only the number matters."""
+    """An object that is written only to get a memo number."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -319,7 +319,7 @@ class _Unseen:
 
 
 class Called:
-    """Stands for what a function without parameters returns where it is read."""
+    """Is read as the result of calling a function without arguments."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function
@@ -376,14 +376,14 @@ def pack_numbers(numbers: Sequence[int]) -> str:
 
 
 def unpack_numbers(text: str) -> list[int]:
-    """Read what `pack_numbers` wrote."""
+    """Read the text that `pack_numbers` wrote."""
     numbers = array.array("Q")
     numbers.frombytes(zlib.decompress(base64.b64decode(text)))
     return numbers.tolist()
 
 
 def writer(serializer: Serializer = "auto") -> Callable[[Any, Home], Written]:
-    """Return what writes shared objects, by the first of a setting's picklers that can; see `Shared`."""
+    """Return the function that writes shared objects, by the first of a setting's picklers that can; see `Shared`."""
 
     def write(value: Any, home: Home) -> Written:
         def attempt(kind: str) -> Written:

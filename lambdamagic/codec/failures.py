@@ -1,4 +1,4 @@
-"""A remote exception, taken apart and put together so that it looks local.
+"""Take a remote exception apart, and rebuild it so that it looks local.
 
 The exception keeps its own type and its chain of causes. Its traceback is carried as file names, lines and function
 names; on the client real traceback objects are made from them, which the notebook shows with the cell's own lines,
@@ -249,7 +249,7 @@ def _one_line_table(units: int, delta: int) -> bytes:
 
 
 def _remember_line(record: FrameRecord) -> None:
-    """Let viewers show a line of a file that exists only remotely."""
+    """Put a line of a remote file into `linecache`, so that tracebacks show it."""
     _, _, known, _ = linecache.cache.get(record.filename, (0, None, [], record.filename))  # type: ignore[misc]
     lines = list(known)
     lines += ["\n"] * (record.lineno - len(lines))

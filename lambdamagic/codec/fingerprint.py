@@ -1,4 +1,4 @@
-"""What an object is, as a digest: equal for equal content, in whatever session it was made.
+"""Digests of objects: equal for equal content, whatever session created it.
 
 A pickle is not fit for that: two equal strings are written apart or as one by their identities, sets by the order of
 their hashes, classes under names that are drawn at random, code with the line where it stood. Here the walk is over

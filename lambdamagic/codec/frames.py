@@ -48,7 +48,7 @@ class Frames:
 
 @dataclass(frozen=True)
 class StoredAt:
-    """Where bytes are in the bucket.
+    """The place of bytes in the bucket.
 
     Attributes:
         key: The object.
@@ -114,7 +114,7 @@ class Written:
 
     @classmethod
     def at(cls, stored: StoredAt, frame_sizes: tuple[int, ...], sha256: str, *, is_of_home: bool) -> Written:
-        """Return a stand-in for bytes that are in the bucket."""
+        """Return a reference to bytes in the bucket."""
         found = cls.__new__(cls)
         found.pieces, found.sha256, found.frame_sizes, found.size_bytes = (), (sha256,), frame_sizes, sum(frame_sizes)
         found.digest = digest_of((sha256,), frame_sizes)
@@ -125,7 +125,7 @@ class Written:
 
 
 def digest_of(sha256: tuple[str, ...], frame_sizes: tuple[int, ...]) -> str:
-    """Return what names a content: its pieces, and how they are cut into frames."""
+    """Return the digest that names content: of its bytes, and of how they are cut into frames."""
     return hashlib.sha256(repr((sha256, frame_sizes)).encode()).hexdigest()
 
 

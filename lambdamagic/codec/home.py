@@ -62,11 +62,11 @@ class Home:
         self.notices: list[str] = []
 
     def is_own_name(self, module_name: object) -> bool:
-        """Whether a module of this name is the one that the home's code was defined in."""
+        """Whether a module name is that of the module in which the home's code was defined."""
         return module_name == self.module_name or (self.module_name in MAIN_NAMES and module_name in MAIN_NAMES)
 
     def sent_name(self, module_name: str) -> str:
-        """Return what a module is called on the other side."""
+        """Return the name of a module on the other side."""
         return self.module_name if self.is_own_name(module_name) else module_name
 
     def token_of(self, cls: type) -> str:
@@ -96,7 +96,7 @@ class Home:
         self._classes[token] = reference
 
     def known(self, token: str) -> type | None:
-        """Return the living class with this token, or None."""
+        """Return the class with this token if it still exists, or None."""
         reference = self._classes.get(token)
         return None if reference is None else reference()
 
@@ -109,7 +109,7 @@ class Home:
         return self.defined.get(name)
 
     def classes(self) -> list[tuple[str, type]]:
-        """List the living classes that came from the other side, with their tokens."""
+        """List the existing classes that came from the other side, with their tokens."""
         found = ((token, self.known(token)) for token in self.foreign)
         return [(token, cls) for token, cls in found if cls is not None]
 
@@ -119,7 +119,7 @@ class Home:
             self._by_name[token] = cls.__qualname__
 
     def current(self, qualname: str) -> Any:
-        """Return what the namespace holds under a qualified name today, or None."""
+        """Return the object that the namespace now has under a qualified name, or None."""
         if "<locals>" in qualname:
             return None
         first, *rest = qualname.split(".")
@@ -174,7 +174,7 @@ class Home:
         return id(array) in self._detached
 
     def take_notices(self) -> list[str]:
-        """Return what should be reported and forget it."""
+        """Return the pending messages and clear them."""
         notices, self.notices = self.notices, []
         return notices
 

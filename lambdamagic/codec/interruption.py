@@ -1,4 +1,4 @@
-"""What comes from outside while objects are made or written, and so is no failure of theirs."""
+"""Interruptions from outside while objects are pickled or rebuilt; they are not failures of the objects."""
 
 from __future__ import annotations
 

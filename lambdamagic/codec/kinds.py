@@ -1,4 +1,4 @@
-"""How an object of the payload is looked at: of what kind it is, what it refers to, and which state it has."""
+"""How an object of the payload is tracked: its kind, its references, and its state."""
 
 from __future__ import annotations
 

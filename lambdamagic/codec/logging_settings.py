@@ -1,4 +1,4 @@
-"""Levels, switches and handlers of loggers: what a notebook has set is in force in a cell, and the other way round."""
+"""Levels, switches and handlers of loggers: the notebook's are used in a cell, and the cell's in the notebook."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _default(name: str) -> tuple[int, bool, bool, list[Any]]:
 
 
 def those_that_can(found: dict[str, Any], can_travel: Callable[[Any], bool]) -> dict[str, Any]:
-    """Return the same without handlers that cannot travel, such as those that write to a file or a package's own."""
+    """Return the same without handlers that cannot be sent, such as those that write to a file or a package's own."""
     loggers = {}
     for name, (level, propagate, disabled, handlers) in found.get("loggers", {}).items():
         able = [each for each in handlers if _is_plain(each) and can_travel(each)]

@@ -1,4 +1,4 @@
-"""What a function of `functools.lru_cache` remembers: read and given, as far as it is small and plain.
+"""Read and restore the content of a `functools.lru_cache`, as far as it is small and plain.
 
 The cache cannot be reached from Python, but the garbage collector shows what it holds, and it is filled by calling the
 function while the code below it returns what is to be remembered. What is large, or more than numbers, strings and
@@ -21,7 +21,7 @@ _MAX_HITS = 1_000_000
 
 
 class Remembered(NamedTuple):
-    """What a cache holds, oldest first, and what it has counted."""
+    """The entries of a cache, oldest first, and its counters."""
 
     calls: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = ()
     results: tuple[Any, ...] = ()
@@ -30,7 +30,7 @@ class Remembered(NamedTuple):
 
 
 def remembered(wrapper: Any) -> Remembered:
-    """Return what a function remembers; nothing if some of it cannot travel."""
+    """Return a function's cache; empty if some of it cannot be sent."""
     info = wrapper.cache_info()
     if not info.misses or info.currsize > _MAX_ENTRIES:
         return Remembered()
@@ -93,7 +93,7 @@ def _call(key: Any, mark: Any, *, typed: bool) -> tuple[tuple[Any, ...], dict[st
 
 
 def give(wrapper: Any, what: Remembered) -> None:
-    """Let a function remember what another one did."""
+    """Fill a function's cache with the content of another's."""
     wrapper.cache_clear()
     function = wrapper.__wrapped__
     if type(function) is not types.FunctionType or not what.misses:

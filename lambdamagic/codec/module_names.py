@@ -1,4 +1,4 @@
-"""Whose is an object: found by identity in the modules that are loaded, before anything of it is pickled.
+"""Find the module that owns an object, by identity in the loaded modules, before the object is pickled.
 
 `from random import random`, `from os import environ`, a registry, a singleton: what a module holds is the module's, on
 either side, and a copy would be another object. Only what has a separate identity is looked for: a number, a string
@@ -116,7 +116,7 @@ def _rank(module: str, value: Any) -> tuple[bool, bool, int, int]:
 
 
 def name_of_nan(value: float) -> tuple[str, str] | None:
-    """Return whose a NaN is: it is equal to nothing, so whoever looks for one in a list looks for the very object."""
+    """Return the module that owns a NaN: a NaN is found in a list by identity only."""
     if value == value:  # only NaN is not
         return None
     for module in ("numpy", "math"):

@@ -1,4 +1,4 @@
-"""Where a module of the user's own holds what may change, and how it is found, put and taken away there.
+"""Places in the user's own modules that hold mutable values, and how they are read, set and deleted.
 
 A place is a module's name, an attribute of one of its classes or functions, a default of a function, or a cell of its
 closure. It is written as the module's full name and the steps from there, so that both sides can find it.
@@ -35,7 +35,7 @@ def is_plain(value: Any) -> bool:
 
 
 def places(module: types.ModuleType) -> Iterator[tuple[Place, Any]]:
-    """Yield each place of a module and what it holds now; the module's own functions and classes are no content."""
+    """Yield each place of a module with its value; the module's own functions and classes are left out."""
     for name, value in list(vars(module).items()):
         if name[:2] == "__" or type(value) is types.ModuleType:
             continue
@@ -106,7 +106,7 @@ def _is_installed(value: Any) -> bool:
 
 
 class PlaceReference:
-    """Stands for what a place holds where it is read; see `own_place`."""
+    """Is read as the value of a place; see `own_place`."""
 
     def __init__(self, place: Place, cls: type | None) -> None:
         self._place, self._cls = place, cls
@@ -139,7 +139,7 @@ def _nothing_to_remember() -> None:
 
 
 def label(place: Place) -> str:
-    """Return what a place is called for a person."""
+    """Return the name of a place for display."""
     module, *steps = place
     words: dict[str, str] = {
         _ATTRIBUTE: ".{}",
@@ -151,7 +151,7 @@ def label(place: Place) -> str:
 
 
 def held(place: Place) -> Any:
-    """Return what a place holds.
+    """Return the value of a place.
 
     Raises:
         LookupError, ImportError: There is no such place.
@@ -171,7 +171,7 @@ def held(place: Place) -> Any:
 
 
 def put(place: Place, value: Any) -> None:
-    """Let a place hold a value.
+    """Set the value of a place.
 
     Raises:
         LookupError, ImportError: There is no such place.
@@ -192,7 +192,7 @@ def put(place: Place, value: Any) -> None:
 
 
 def drop(place: Place) -> None:
-    """Take an attribute away; what is not there is no error."""
+    """Delete an attribute; a missing one is not an error."""
     *owner, (kind, name) = place
     target = held(tuple(owner))
     if kind == _ATTRIBUTE and name in vars(target):

@@ -1,4 +1,4 @@
-"""What the user's own modules hold: sent as differences from a fresh import, and brought back likewise.
+"""State of the user's own modules: sent as differences from a fresh import, and brought back in the same way.
 
 The function imports the modules again. What the notebook's hold is put into theirs before the cell runs: lists,
 dictionaries, sets and instances are filled in place, so that what the modules themselves keep of them stays true, and
@@ -40,7 +40,7 @@ _AS_GOOD = (Lock, RLock, types.ModuleType)
 
 @dataclass
 class Sent:
-    """What was written of one module.
+    """The state of one module that was sent.
 
     Attributes:
         names: The places that were filled, for a person.
@@ -55,7 +55,7 @@ class Sent:
 
 
 def send(encoder: Encoder, home: Home, kind: str, module: types.ModuleType) -> Sent:
-    """Write what a module holds; `Received.read` reads it."""
+    """Write the state of a module; `Received.read` reads it."""
     sent = Sent()
     plain: list[tuple[Place, Any]] = []
     filled: list[tuple[Place, Any, int, Any]] = []
@@ -106,7 +106,7 @@ def _type_name(value: Any) -> str:
 
 @dataclass
 class OwnChanges:
-    """What a cell changed in the user's own modules.
+    """Changes that a cell made to the user's own modules.
 
     Attributes:
         entries: Places with what they hold now.
@@ -139,16 +139,16 @@ class Received:
                 __import__(name)
 
     def note_kept(self, kept: Iterable[tuple[Place, str, str]]) -> None:
-        """Take note of what stayed in the notebook."""
+        """Record a value that stayed in the notebook."""
         self._kept += kept
 
     def note_unreadable(self, content: Iterable[tuple[Place, Any]], error: BaseException) -> None:
-        """Take note of what came and cannot be made here: the module has what its import gave it."""
+        """Record a value that cannot be rebuilt here: the module keeps the value of its import."""
         reason = f"reading it on Lambda raised {type(error).__name__}: {safe_str(error)}"
         self._kept += [(place, "an object", reason) for place, _ in content]
 
     def set(self, content: Iterable[tuple[Place, Any]]) -> None:
-        """Put what came to its places."""
+        """Set the received values at their places."""
         for place, value in content:
             with contextlib.suppress(Exception):  # the module did not load, or has another shape now
                 if not is_plain(value):
@@ -158,18 +158,18 @@ class Received:
                 put(place, value)
 
     def fill(self, target: Any, how: int, content: Any) -> None:
-        """Give what stands at a place the content that came."""
+        """Fill the object at a place with the received content."""
         self.values.append(target)
         with contextlib.suppress(Exception):  # a class whose own methods refuse: it stays as the import made it
             apply(target, how, content)
 
     def loaded(self, module: types.ModuleType) -> None:
-        """Look at a module that code imports, right after that."""
+        """Track a module right after code has imported it."""
         if module.__name__ not in self._before:
             self._before[module.__name__] = self._pictures(module, ())
 
     def look(self, known: Collection[int]) -> None:
-        """Look at all that is loaded.
+        """Track all loaded modules.
 
         Args:
             known: The `id` of objects whose changes in place are seen by others.
@@ -179,7 +179,7 @@ class Received:
                 self._before[name] = self._pictures(sys.modules[name], known)
 
     def note_builtins(self, before: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
-        """Take note of what the cell did to `builtins`, before it is taken away again.
+        """Record the cell's changes to `builtins`, before they are undone.
 
         Args:
             before: What the cell found there.
@@ -241,7 +241,7 @@ class Received:
 
 
 class _Nothing:
-    """What stood at a place that is new."""
+    """The previous value of a place that is new."""
 
 
 def _in_builtins(name: str) -> Place:
@@ -266,7 +266,7 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def bring_back(entries: Iterable[tuple[Place, Any]], unset: Iterable[Place]) -> Iterator[str]:
-    """Put what a cell changed into the modules here; yield what could not be, as sentences."""
+    """Apply a cell's changes to the modules here; yield those that failed, as sentences."""
     for place, value in entries:
         try:
             put(place, value)
@@ -294,6 +294,6 @@ class _Quiet(io.TextIOBase):
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Hide what modules print when they are imported here: they were imported, and printed it, there."""
+    """Hide output of modules that are imported here: they printed it when the other side imported them."""
     with contextlib.redirect_stdout(_Quiet(sys.stdout)), contextlib.redirect_stderr(_Quiet(sys.stderr)):
         yield

@@ -1,4 +1,4 @@
-"""Files opened for reading: they travel with their content and where they are in it."""
+"""Files opened for reading: sent with their content and position."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KINDS = (io.TextIOWrapper, io.BufferedReader)
 
 
 class _Content(io.BytesIO):
-    """The bytes of a file that is elsewhere."""
+    """The bytes of a file on the other side."""
 
     mode = "rb"
 
@@ -22,7 +22,7 @@ class _Content(io.BytesIO):
 
 
 def taken(file: Any) -> tuple[Any, ...]:
-    """Return what `opened` takes for a file.
+    """Return the arguments of `opened` for a file.
 
     Raises:
         TypeError: It is not a regular file that is open for reading and of moderate size.
@@ -55,7 +55,7 @@ def opened(content: bytes, name: Any, mode: str, encoding: str, errors: str, whe
 
 
 def position(file: Any) -> int:
-    """Return where a file stands; -1 if it is closed, -2 if it cannot say so while it is iterated over."""
+    """Return a file's position; -1 if it is closed, -2 if it is unknown because the file is being iterated over."""
     try:
         return -1 if file.closed else int(file.tell())
     except OSError:
@@ -63,7 +63,7 @@ def position(file: Any) -> int:
 
 
 def move(file: Any, where: int) -> None:
-    """Let a file stand elsewhere, or close it."""
+    """Move a file to a position, or close it."""
     if where == -1:
         file.close()
     elif where >= 0:

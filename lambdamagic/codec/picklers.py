@@ -28,7 +28,7 @@ _LEFT_TO_PICKLE = frozenset({int, float, bool, str, bytes, type(None), list, dic
 
 
 class AnyPickler(Protocol):
-    """What the encoder needs of a pickler."""
+    """The interface of a pickler that the encoder uses."""
 
     memo: Any
 

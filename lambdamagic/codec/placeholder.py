@@ -1,4 +1,4 @@
-"""What stands for a value that could not come back."""
+"""Placeholders of values that could not come back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Placeholder:
         self.__dict__.update(_name=name, _type_name=type_name, _reason=reason, _text=text)
 
     def described(self) -> tuple[str, str, str]:
-        """Return of which type the value is, why it is not here, and what it was."""
+        """Return the value's type, the reason why it is not here, and its repr."""
         state = self.__dict__
         return state["_type_name"], state["_reason"], state["_text"]
 
@@ -48,7 +48,7 @@ class Placeholder:
 
 
 def stand_in(module_name: str, global_name: str, error: Exception) -> Any:
-    """Return what is used for a module or class that the notebook does not have.
+    """Return a stand-in for a module or class that the notebook does not have.
 
     A missing module gives a placeholder; a missing class gives a class whose instances are placeholders, so that the
     rest of an answer is read all the same.

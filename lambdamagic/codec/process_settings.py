@@ -1,4 +1,4 @@
-"""Settings of a process that cells make and rely on: they go there with a cell and come back from it.
+"""Process-wide settings on which cells rely: they are sent with a cell and come back from it.
 
 Random number streams continue from the kernel's; filters of warnings, the decimal context, and options of NumPy,
 pandas and matplotlib travel as far as they differ from their defaults. Only modules that are loaded are asked.

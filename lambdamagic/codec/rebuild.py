@@ -1,4 +1,4 @@
-"""What the bytes call when they are read: the names in this module are part of the protocol.
+"""Functions that payloads call when they are unpickled: the names in this module are part of the protocol.
 
 A payload written by an older client names these functions by path, so none may be renamed or change its arguments
 without a new protocol version; golden files in tests/data hold that.

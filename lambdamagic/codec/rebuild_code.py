@@ -1,4 +1,4 @@
-"""Functions, classes and enumerations of the notebook, made from their parts."""
+"""Rebuild functions, classes and enumerations of the notebook from their parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instances of the notebook's classes, containers and exceptions: made first, given their state afterwards."""
+"""Rebuild instances of the notebook's classes, containers and exceptions: created first, filled afterwards."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def keyed(cls: type, known: dict[str, Any]) -> Any:
 
 
 class Itself:
-    """Stands for the state of an object that is its own dictionary of attributes."""
+    """The state of an object that is its own dictionary of attributes."""
 
 
 def container(cls: type) -> Any:

@@ -34,7 +34,7 @@ def module(name: str) -> types.ModuleType:
 
 
 def attribute(module_name: str, name: str) -> Any:
-    """Return what an installed module holds under a name: the very object of this side, whose changes stay here."""
+    """Return an attribute of an installed module: the very object of this side, whose changes stay here."""
     found = getattr(importlib.import_module(module_name), name)
     home = _home.active()
     if home.answers:
@@ -43,7 +43,7 @@ def attribute(module_name: str, name: str) -> Any:
 
 
 def own_attribute(module_name: str, name: str) -> Any:
-    """Return what a module of the user's own holds under a name."""
+    """Return an attribute of a module of the user's own."""
     return getattr(importlib.import_module(module_name), name)
 
 
@@ -69,7 +69,7 @@ def stream(name: str) -> Any:
 
 
 class Nothing:
-    """What is read of a part that only gives a number to something."""
+    """The value of a part that only assigns a memo number."""
 
 
 def nothing(_: Any) -> type[Nothing]:
@@ -83,7 +83,7 @@ def made_module(name: str) -> types.ModuleType:
 
 
 def set_module(target: types.ModuleType, state: dict[str, Any]) -> None:
-    """Give it its names."""
+    """Set the module's names."""
     vars(target).update(state)
 
 
@@ -93,17 +93,17 @@ def globals_of(made: types.ModuleType) -> dict[str, Any]:
 
 
 def itself(value: Any) -> Any:
-    """Return what is given."""
+    """Return the argument."""
     return value
 
 
 def empty_scope() -> dict[str, Any]:
-    """Return a dictionary in which code was run, without what it holds: that may lead back to it."""
+    """Return an empty namespace of executed code; it is filled later, since its content may refer to it."""
     return {"__builtins__": vars(builtins)}
 
 
 def scope_of_builtins() -> dict[str, Any]:
-    """Return what stands as `__builtins__` in a dictionary in which code was run."""
+    """Return the `__builtins__` of a namespace of executed code."""
     return vars(builtins)
 
 

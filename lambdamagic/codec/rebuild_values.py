@@ -1,4 +1,4 @@
-"""Objects of the standard library, made from their parts."""
+"""Rebuild objects of the standard library from their parts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def set_weak(target: Any, content: tuple[Any, ...]) -> None:
 
 
 class _Gone:
-    """What a weak reference led to whose object was gone when it was written."""
+    """The referent of a weak reference that was dead when it was written."""
 
 
 def weak_reference(target: Any) -> weakref.ref[Any]:
@@ -57,7 +57,7 @@ def lru_cache(wrapped: Any, parameters: dict[str, Any], attributes: dict[str, An
 
 
 def set_lru_cache(target: Any, held: tuple[Any, ...]) -> None:
-    """Let a cached function remember what it did."""
+    """Fill the cache of a cached function."""
     lru_caches.give(target, lru_caches.Remembered(*held))
 
 

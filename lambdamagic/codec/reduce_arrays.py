@@ -1,4 +1,4 @@
-"""How arrays, and what holds them, are taken apart: memory that is shared here is shared where they are read."""
+"""How arrays and their containers are pickled: memory shared here is shared where they are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lambdamagic.codec.writing import Writing
 
 
 def numpy_rule(writing: Writing, value: Any) -> Any:
-    """Take apart what numpy's own pickling would copy, or cannot do."""
+    """Reduce numpy objects that numpy's own pickling would copy, or cannot pickle."""
     if writing.share is not None and (shared := writing.share(value)) is not None:
         return refer_to_shared(writing, shared)
     if type(value).__name__ in ("finfo", "iinfo"):

@@ -1,4 +1,4 @@
-"""How functions, classes and modules, and what they are made of, are taken apart."""
+"""How functions, classes and modules, and their parts, are pickled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How instances of the notebook's classes, and exceptions, are taken apart."""
+"""How instances of the notebook's classes, and exceptions, are pickled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How objects of the standard library are taken apart that stand for something: locks, matches, caches, files."""
+"""How locks, matches, caches, files and other objects of the standard library are pickled."""
 
 from __future__ import annotations
 

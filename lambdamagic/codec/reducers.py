@@ -1,4 +1,4 @@
-"""How what pickle does not do as a notebook needs it is taken apart.
+"""Pickling rules for objects that pickle does not handle as a notebook needs it.
 
 Plain pickle refers to functions and classes by module and name, which is right for installed code and useless for a
 notebook's. Here notebook code is taken apart by value, with one twist that neither dill nor cloudpickle has: all
@@ -90,7 +90,7 @@ class Reducers(Writing):
 
 
 def reduced(value: Any) -> Any:
-    """Return what pickle's own way gives for an object: a reduce tuple, or the name of a global."""
+    """Return pickle's default reduction of an object: a reduce tuple, or the name of a global."""
     if type(value).__module__ == "itertools":
         return reduced_quietly(value)
     reduce: Any = copyreg.dispatch_table.get(type(value))
@@ -98,7 +98,7 @@ def reduced(value: Any) -> Any:
 
 
 class Rewritten:
-    """Stands for an object that is to be written again, where a number would be written for the object itself."""
+    """Wraps an object that must be written again instead of by its memo number."""
 
     __slots__ = ("value",)
 
@@ -107,7 +107,7 @@ class Rewritten:
 
 
 class ModuleReference:
-    """Stands for what belongs to a module, where pickle would write a list, dictionary or set without asking us."""
+    """Refers to a module's list, dictionary or set, which pickle would otherwise write by value."""
 
     __slots__ = ("module", "name")
 

@@ -1,4 +1,4 @@
-"""Reading a payload of which some part raises: the rest is read all the same.
+"""Read a payload of which some part raises: the other parts are still read.
 
 The C unpickler cannot continue after an exception of a user's `__setstate__` or `__new__`. This one, in Python and
 slow, is only used when it has met one: a placeholder takes the place of what could not be made.
@@ -37,7 +37,7 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
         self._failures: dict[int, BaseException] = {}
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        """Import a global, or return what is in for it."""
+        """Import a global, or return its stand-in."""
         try:
             return super().find_class(module_name, global_name)
         except (ImportError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""An object that travels by its content's name: written once, sent once to a bucket, read once in each environment.
+"""An object sent by its content's digest: pickled once, uploaded once, read once in each environment.
 
 In a payload stands only its digest. The frames go along next to the payload's own, and the reader asks for them only if
 it does not have the object already.

@@ -1,4 +1,4 @@
-"""How large a value is going to be when it is pickled: a guess from a sample, for a progress display."""
+"""Estimate the pickled size of a value from a sample, for progress displays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Containers that an object's own pickling has made: nothing in the notebook holds them, so no change can go there.
+"""Temporary containers created by an object's own pickling: no object of the notebook receives their changes.
 
 `def __getstate__(self): return {"items": list(self.items)}` writes a dictionary and a list that are gone afterwards.
 What code on the other side does to its list is a change of the object.
@@ -16,7 +16,7 @@ _CONTAINERS = frozenset({list, dict, set, tuple})
 
 
 def held_by_nothing(pickler: Any) -> list[int]:
-    """Return the numbers of lists, dictionaries and sets that only a memo holds, or others that it holds so."""
+    """Return the numbers of lists, dictionaries and sets that only the memo, or such a container, refers to."""
     kind: Any = type(pickler)
     others = _held(pickler, _references(kind))
     waiting = [key for key, (_, _, more) in others.items() if more <= 0]

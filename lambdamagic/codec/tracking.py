@@ -1,4 +1,4 @@
-"""What did the cell change in place?
+"""Find in-place changes of a cell.
 
 After a payload is read, its mutable objects are found, from the names and in the payload itself, whatever holds them,
 and a cheap shallow picture of each is kept: which objects a list, dictionary, set, instance or closure cell refers to
@@ -67,7 +67,7 @@ _UNREACHABLE = 5
 
 
 class Tracked:
-    """One object of the payload and the picture of it."""
+    """One object of the payload and its snapshot."""
 
     __slots__ = ("before", "index", "kind", "refers_to", "value")
 
@@ -190,7 +190,7 @@ class Tracker:
         return shape, kept if kept is not None else _bytes_digest(value)
 
     def changes(self) -> tuple[list[Tracked], list[Tracked]]:
-        """Compare with the pictures.
+        """Compare the objects with their snapshots.
 
         Returns:
             What changed in place, and what must travel back whole under a new identity (objects with their own
@@ -263,7 +263,7 @@ class Tracker:
         return None
 
     def _spread(self, dirty: dict[int, Tracked], replaced: dict[int, Tracked]) -> None:
-        """Whoever refers to a replaced object changes with it: mutable ones in place, immutable ones as a whole."""
+        """Mark objects that refer to a replaced object as changed: mutable ones in place, immutable ones as a whole."""
         grew = bool(replaced)
         while grew:
             grew = False
@@ -348,7 +348,7 @@ _IGNORED = frozenset({ABC_REGISTRY, "__static_attributes__", "__firstlineno__"})
 
 
 class Deleted:
-    """Stands for an attribute that was deleted."""
+    """Marks a deleted attribute."""
 
 
 def _same_mapping(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:

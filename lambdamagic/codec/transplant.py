@@ -1,4 +1,4 @@
-"""Giving an object with a separate pickling another's content, so that every name for it stays true.
+"""Move new content into an existing object with its own pickling, so that all names for it stay valid.
 
 A DataFrame or an estimator that a cell changed comes back as a new object. Where its kind is known, the notebook's
 object receives the new object's content; otherwise the names are bound to the new object.
@@ -23,7 +23,7 @@ Transplant = Callable[[Any, Any], None]
 
 
 def transplant_for(cls: type) -> Transplant | None:
-    """Return what moves the content of one object of a class into another; None where that is not known to work.
+    """Return the function that moves content between objects of a class; None where that is not known to work.
 
     Both sides ask, and must come to the same answer: it depends on the class alone.
     """

@@ -1,4 +1,4 @@
-"""What the by-value rules know of the payload that is being written, and note about it."""
+"""State of the payload that is being written, shared by the pickling rules."""
 
 from __future__ import annotations
 

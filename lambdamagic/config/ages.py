@@ -1,4 +1,4 @@
-"""How long ago, as people write it."""
+"""Parse ages such as `2h` or `3d`."""
 
 from __future__ import annotations
 

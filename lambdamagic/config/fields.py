@@ -1,4 +1,4 @@
-"""What one setting is: its kind, its limits and where AWS states them, its help; and how a value is read and checked.
+"""The description of one setting (kind, limits and their source, help), and how a value is read and checked.
 
 Pure: values in, values or a ConfigError out.
 """
@@ -152,7 +152,7 @@ class Spec:
 
 
 def set_by(origin: str) -> str:
-    """Return where a value comes from, as a message ends; "" for the caller's own options."""
+    """Return the end of a message that names a value's origin; "" for the caller's own options."""
     return "" if origin == OPTIONS else f"; set by {origin}"
 
 

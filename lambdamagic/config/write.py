@@ -1,4 +1,4 @@
-"""Writing the user's own file of settings: what it says otherwise, and how it says it, stays."""
+"""Write the user's settings file; other settings, comments and formatting are kept."""
 
 from __future__ import annotations
 

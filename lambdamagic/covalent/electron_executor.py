@@ -1,4 +1,4 @@
-"""What both executors for Covalent are made of."""
+"""The base class of both executors for Covalent."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
         kwargs: Mapping[str, Any] | None = None,
         task_metadata: Mapping[str, Any] | None = None,
     ) -> str:
-        """Do as `submit_task_sync` does, without blocking the event loop."""
+        """Like `submit_task_sync`, without blocking the event loop."""
         return await _in_thread(self.submit_task_sync, function, args, kwargs, task_metadata)
 
     def get_status_sync(self, job: str) -> bool:
@@ -249,7 +249,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
         return electron_jobs.find(job).is_over
 
     async def get_status(self, job: str) -> bool:
-        """Do as `get_status_sync` does."""
+        """Like `get_status_sync`."""
         return self.get_status_sync(job)
 
     def query_result_sync(self, *job: str) -> Any:
@@ -270,7 +270,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
         return cloudpickle.loads(returned.pickled)
 
     async def query_result(self, *job: str) -> Any:
-        """Do as `query_result_sync` does, without blocking the event loop."""
+        """Like `query_result_sync`, without blocking the event loop."""
         return await _in_thread(self.query_result_sync, *job)
 
     def query_task_exception_sync(self, *job: str) -> str | None:
@@ -288,7 +288,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
         return None
 
     async def query_task_exception(self, *job: str) -> str | None:
-        """Do as `query_task_exception_sync` does, without blocking the event loop."""
+        """Like `query_task_exception_sync`, without blocking the event loop."""
         return await _in_thread(self.query_task_exception_sync, *job)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Electrons as jobs. All is kept by the module: Covalent makes an executor again for each electron."""
+"""Electrons as jobs. State is kept in the module: Covalent recreates the executor for each electron."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What electrons ask to be installed (`DepsPip`, `DepsBash`), compared with what the function holds."""
+"""Packages that electrons require (`DepsPip`, `DepsBash`), compared with the function's packages."""
 
 from __future__ import annotations
 

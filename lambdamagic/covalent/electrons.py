@@ -69,7 +69,7 @@ class Electron:
 def electron_of(
     function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], task_metadata: Mapping[str, Any] | None = None
 ) -> Electron:
-    """Take what `run` is given apart.
+    """Convert the arguments of `run` to an electron.
 
     Args:
         function: What Covalent's dispatcher has assembled (a partial of a wrapper, the callable and what is to be done
@@ -134,7 +134,7 @@ def _name_and_python(function: Any) -> tuple[str, str]:
 
 
 class _Hooks:
-    """What is to be done before and after an electron.
+    """The steps before and after an electron.
 
     What Covalent has for packages, commands and local files are their own functions: they are recognized, and done
     without Covalent.
@@ -172,7 +172,7 @@ class _Hooks:
 
 
 class _Plain(pickle.Unpickler):
-    """Reads lists and strings; nothing can be called by them."""
+    """An unpickler that reads lists and strings and refuses everything else."""
 
     def __init__(self, pickled: bytes) -> None:
         super().__init__(io.BytesIO(pickled))

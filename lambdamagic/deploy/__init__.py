@@ -1,4 +1,4 @@
-"""Functions, buckets and what they need, made through AWS's own APIs.
+"""Create and change functions, buckets and their other resources through AWS's own APIs.
 
 Decisions
 ---------

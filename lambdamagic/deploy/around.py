@@ -1,4 +1,4 @@
-"""What single functions are made in: role, bucket and log group of a deployment, or those that are given."""
+"""Role, bucket and log group of a single function: a deployment's, or those given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a person asks for to a spec and a package: what was deployed before is kept where nothing is said."""
+"""Build spec and package from the user's options; options that are not given keep their deployed values."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _with_image_holdings(spec: StackSpec, name: str) -> StackSpec:
 
 
 def _with_trigger_key(spec: StackSpec, remembered: Mapping[str, Any]) -> StackSpec:
-    """Give a function that uploads start the secret that seals them; the one that it has stays.
+    """Give a function with a trigger the secret that seals requests; an existing secret is kept.
 
     It is in the stack's template as it is in the function's configuration: whoever may read those may start it.
     """

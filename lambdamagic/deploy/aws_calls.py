@@ -1,4 +1,4 @@
-"""Calls of AWS's control plane: clients that are patient, and errors in our words."""
+"""Calls of AWS's control plane: clients that retry, and conversion of errors to ours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ASK_FOR_RIGHTS = (
 
 @contextmanager
 def client(access: AwsAccess, service: str) -> Iterator[Any]:
-    """Yield a client that tries again for up to half a minute when it is throttled, closed at the end."""
+    """Yield a client that retries throttled requests for up to half a minute, and close it at the end."""
     with closing(access.client(service, retries={"mode": "standard", "total_max_attempts": _ATTEMPTS})) as made:
         yield made
 
@@ -38,7 +38,7 @@ def client(access: AwsAccess, service: str) -> Iterator[Any]:
 def explained(
     doing: str, *, function: str = "", bucket: str = "", when_denied: str = _ASK_FOR_RIGHTS
 ) -> Iterator[None]:
-    """Turn boto3's exceptions into ours.
+    """Convert boto3's exceptions to ours.
 
     Args:
         doing: A phrase that continues "could not".

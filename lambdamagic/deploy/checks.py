@@ -1,4 +1,4 @@
-"""Values that AWS would refuse, refused before AWS is called, each with its fix. Pure."""
+"""Reject values that AWS would reject, before AWS is called, each with its fix. Pure."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def check_environment(variables: Mapping[str, str]) -> None:
 
 
 def check_retention(days: int) -> None:
-    """Check after how many days log events are deleted."""
+    """Check the number of days that log events are kept."""
     if days not in _RETENTION_DAYS and days != _RETENTION_MAX_DAYS:
         near = min((*_RETENTION_DAYS, _RETENTION_MAX_DAYS), key=lambda known: abs(known - days))
         raise ConfigError(
@@ -198,7 +198,7 @@ def check_retention(days: int) -> None:
 
 
 def _check_size(what: str, value: int, limit: Limit) -> None:
-    """Refuse what no compute has; warn of more than Lambda is known to take, which AWS judges better."""
+    """Reject impossible sizes; warn above the known maximum of Lambda, which AWS may have raised."""
     if value < limit.least:
         raise ConfigError(
             f"{what} of {value:,} {limit.unit} is out of range ({limit}; {limit.source})",

@@ -10,7 +10,7 @@ from lambdamagic.protocol.holdings import VARIABLE, pack, stored_key
 
 
 class PackagedCode:
-    """What `build_package` put together, for a `Deployment`.
+    """The result of `build_package`, for a `Deployment`.
 
     Args:
         package: The zip files; their folder must be there as long as this is used.
@@ -22,7 +22,7 @@ class PackagedCode:
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """What it holds, as `name==version`."""
+        """Its packages, as `name==version`."""
         return tuple(f"{name}=={version}" for name, version in sorted(self.package.holdings.packages.items()))
 
     def parameters(self) -> dict[str, str]:
@@ -39,7 +39,7 @@ class PackagedCode:
         return tuple(layer.kind for layer in self.package.layers)
 
     def upload(self, access: AwsAccess, bucket: str) -> None:
-        """Put into the bucket what is not there yet.
+        """Upload the objects that the bucket does not have yet.
 
         Raises:
             TargetError: It cannot be put there.

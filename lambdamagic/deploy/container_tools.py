@@ -20,7 +20,7 @@ COMMAND_TIMEOUT_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class ContainerTool:
-    """One tool, as it is called.
+    """One container tool and its command line.
 
     Attributes:
         name: Which one.

@@ -22,7 +22,7 @@ _UNUSABLE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN
 
 
 class Code(Protocol):
-    """What the function is made of, ready to be put into the bucket."""
+    """The function's code, ready to be uploaded."""
 
     def parameters(self) -> dict[str, str]:
         """Return the template's parameters that say where it is, but for the bucket."""
@@ -37,13 +37,13 @@ class Code(Protocol):
         ...
 
     def upload(self, access: AwsAccess, bucket: str) -> None:
-        """Put into the bucket what is not there yet."""
+        """Upload the objects that the bucket does not have yet."""
         ...
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a deployment would do.
+    """The changes that a deployment would make.
 
     Attributes:
         changes: To resources; empty if all is as wanted.
@@ -106,7 +106,7 @@ class Deployment:
         self._stack, self._clock = Stack(access, spec.name, on_event=on_event, clock=clock), clock
 
     def plan(self, *, with_replacements: bool = True) -> Plan:
-        """Return what `apply` would do. Nothing is changed.
+        """Return the changes that `apply` would make. Changes nothing.
 
         Args:
             with_replacements: Whether to find what is replaced, with a change set that is then deleted.
@@ -137,7 +137,7 @@ class Deployment:
 
     @staticmethod
     def remembered(access: AwsAccess, name: str) -> dict[str, Any]:
-        """Return what the last deployment of this name was made from; empty if there is none.
+        """Return the stored spec of the last deployment of this name; empty if there is none.
 
         Raises:
             NotOursError: There is a stack of this name that lambdamagic has not made.
@@ -149,7 +149,7 @@ class Deployment:
         return dict(stack.template().get("Metadata", {}).get("lambdamagic", {}))
 
     def apply(self) -> Deployed:
-        """Make it so.
+        """Reconcile the stack with the spec.
 
         Raises:
             NotOursError: A resource of this name is not lambdamagic's; nothing was changed.
@@ -240,7 +240,7 @@ class Deployment:
         return {} if self._code is None else {"CodeBucket": bucket, **self._code.parameters()}
 
     def _remove_unused_packages(self, bucket: str) -> None:
-        """Delete what earlier deployments left in the stack's own bucket; without the right to it stays."""
+        """Delete old packages in the stack's own bucket; without the permission they are kept."""
         if self._spec.bucket is None:
             used = self._parameters(bucket).values()
             with suppress(LambdaMagicError):
@@ -269,7 +269,7 @@ class Deployment:
         return True
 
     def _check_names(self) -> None:
-        """Make sure that what the stack would make is not there yet, since CloudFormation would fail half-way."""
+        """Check that the stack's resources do not exist yet, since CloudFormation would fail half-way."""
         self._check_name(self._spec.name)
         self._check_invokers_name()
 
@@ -278,7 +278,7 @@ class Deployment:
             self._check_name(self._spec.invoker_name)
 
     def _check_name(self, name: str) -> None:
-        """Make sure that there is neither a function of a name, nor a log group."""
+        """Check that neither a function nor a log group of this name exists."""
         tags = function_tags(self._access, name)
         if tags is not None:
             whose = "`lambdamagic create` created" if TAG in tags else "lambdamagic did not create"

@@ -1,4 +1,4 @@
-"""Taking a deployment away, and saying what stays."""
+"""Delete a deployment, and report what remains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROUNDS = 4
 
 @dataclass(frozen=True)
 class Inventory:
-    """What would be taken away.
+    """The resources that would be deleted.
 
     Attributes:
         name: The stack.
@@ -38,7 +38,7 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Destroyed:
-    """What was taken away, and what is left.
+    """The deleted resources, and those that remain.
 
     Attributes:
         deleted_objects: How many objects were deleted from the bucket.
@@ -50,7 +50,7 @@ class Destroyed:
 
 
 class Demolition:
-    """Takes a stack away.
+    """Deletes a stack.
 
     Args:
         access: The account.
@@ -70,7 +70,7 @@ class Demolition:
         self.variants: list[str] = []
 
     def inventory(self) -> Inventory | None:
-        """Return what there is; None if there is no such stack.
+        """Return the stack's resources; None if the stack does not exist.
 
         Raises:
             NotOursError: The stack is not lambdamagic's.

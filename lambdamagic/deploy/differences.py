@@ -1,4 +1,4 @@
-"""What differs between two templates, resource by resource and property by property. Pure."""
+"""Differences between two templates, by resource and property. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one resource.
+    """The change of one resource.
 
     Attributes:
         action: What.
@@ -40,7 +40,7 @@ class Change:
     replaces: str = ""
 
     def with_replacement(self, replaced: Mapping[str, str]) -> Change:
-        """Return the same, with what CloudFormation says about replacing it."""
+        """Return this change with CloudFormation's statement on replacement."""
         return dataclasses.replace(self, replaces=replaced.get(self.resource, self.replaces))
 
 

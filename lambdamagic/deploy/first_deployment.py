@@ -1,4 +1,4 @@
-"""What a notebook's first cell on AWS makes, in words before and in deed afterwards; and what later cells add to it."""
+"""The deployment of a notebook's first cell on AWS: explained, then created; and packages that later cells add."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FirstUse:
 
     @classmethod
     def plan(cls, access: AwsAccess, resolved: ResolvedSettings, needs: NotebookNeeds) -> FirstUse:
-        """Look at the account, and return what would be done. Nothing is changed.
+        """Read the account's state, and return the plan. Changes nothing.
 
         Args:
             access: The account.
@@ -81,7 +81,7 @@ class FirstUse:
 
     @property
     def explanation(self) -> str:
-        """What would be created, where, its idle cost and its packages, in some lines."""
+        """The resources to create, the account, the idle cost and the packages, as lines of text."""
         so_far = "none" if self.is_new else "unchanged"
         packages = [f"{name} {version}" for name, version in self.needs.packages.items()]
         rows = outline(
@@ -103,7 +103,7 @@ class FirstUse:
 
     @property
     def question(self) -> str:
-        """What is to be answered by yes or no."""
+        """The yes-or-no question."""
         name = self.spec.name
         return f"Deploy {name} now?" if self.is_new else f"Use {name}, and add the missing packages?"
 

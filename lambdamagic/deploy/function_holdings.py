@@ -1,4 +1,4 @@
-"""What a function holds that publishes nothing: asked of the function itself, once for each version of its code.
+"""Packages of a function that does not publish them: the function is asked, once for each version of its code.
 
 Functions made by Terraform or by hand, those from images that another machine pushed, and those whose list is too long
 for a variable say nothing in their configuration. One small invocation (billed, some milliseconds and perhaps a cold
@@ -26,7 +26,7 @@ _LONGEST_S = 60.0
 
 
 def code_mark(configuration: Mapping[str, Any]) -> str | None:
-    """Return what stands for all that a function can import, or None where that may change without a trace.
+    """Return a key of the function's code and layers, or None if these can change without notice.
 
     Args:
         configuration: What GetFunctionConfiguration answered. `CodeSha256` is the package's, or the image's digest
@@ -49,7 +49,7 @@ def query_holdings(
     timeout_s: float,
     on_billed: Callable[[str], object] = lambda log_tail: None,
 ) -> Holdings | None:
-    """Return what a function says that it holds; None where it does not know the question, or cannot be asked now.
+    """Return the packages that a function reports; None if it does not know the question or cannot be invoked now.
 
     Args:
         transport: The way to it.

@@ -87,7 +87,7 @@ class FunctionLogs:
         return list(_of_job(found, job, task))
 
     def failed_starts(self, *, since_s: float) -> str:
-        """Return what environments say that die before they know their job; empty unless the latest two did.
+        """Return the log of environments that fail before they receive a job; empty unless the latest two did.
 
         Args:
             since_s: How far back.

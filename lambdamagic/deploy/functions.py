@@ -1,4 +1,4 @@
-"""The function that runs jobs: found, made, or made again in another size."""
+"""Find the function that runs jobs, or create it in the requested size."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def variant_name(base: str, memory_mb: int, timeout_s: int, python: str) -> str:
 
 
 class FunctionMaker:
-    """Makes functions whose environment already holds lambdamagic, each once. Thread-safe.
+    """Creates functions whose environment already has lambdamagic, each once. Thread-safe.
 
     That is the embedded Lambda's case: its execution environments run this very Python with all that is installed.
 
@@ -193,7 +193,7 @@ class FunctionFacts:
         return AWS_MANAGED_INSTANCES if self.configuration.get("CapacityProviderConfig") else AWS_LAMBDA
 
     def check_ours(self) -> None:
-        """Refuse a function that would hand code, a job's key and presigned URLs to another handler.
+        """Reject a function whose other handler would receive code, a job's key and presigned URLs.
 
         An image's handler is unknown; such a function shows by its first answer whether it is lambdamagic's.
 
@@ -242,7 +242,7 @@ def describe_function(access: AwsAccess, name: str) -> FunctionFacts:
 
 
 def wait_until_ready(client: Any, name: str, clock: Clock = SYSTEM_CLOCK) -> FunctionFacts:
-    """Return the facts of a function that is being made or changed when it can be used; Lambda has nothing to wait on.
+    """Wait until a new or updated function can be used, and return its facts; polls, since Lambda has no other way.
 
     Raises:
         DeployError: AWS could not make or change it.
@@ -263,7 +263,7 @@ def wait_until_ready(client: Any, name: str, clock: Clock = SYSTEM_CLOCK) -> Fun
 
 
 def ensure_bucket(access: AwsAccess, name: str) -> str:
-    """Return a bucket's name, made if it is not there.
+    """Return a bucket's name; create the bucket if it does not exist.
 
     Raises:
         BucketMissingError: The name belongs to another account.

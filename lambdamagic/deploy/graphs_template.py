@@ -1,4 +1,4 @@
-"""What the role of a function needs in addition to its log when graphs run in it without their client. Pure."""
+"""Permissions that a function's role needs to run graphs without their client. Pure."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Expression(str):
-    """HCL that is written as it stands, such as `aws_iam_role.function.arn`."""
+    """HCL that is written verbatim, such as `aws_iam_role.function.arn`."""
 
     __slots__ = ()
 

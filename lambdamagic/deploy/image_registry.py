@@ -33,7 +33,7 @@ class Login:
 
 
 def ensure_repository(access: AwsAccess, name: str) -> str:
-    """Return the URI of an ECR repository, made if it is not there; Lambda of this account may pull from it.
+    """Return the URI of an ECR repository, creating it if needed; Lambda of this account may pull from it.
 
     Raises:
         TargetError: These credentials may not.

@@ -60,7 +60,7 @@ def recipe_folder() -> Path:
 
 
 def write_context(folder: Path) -> None:
-    """Put together what the function's image is built from: Dockerfile, entry point, requirements and our wheel."""
+    """Write the build context of the function's image: Dockerfile, entry point, requirements and our wheel."""
     for name in ("Dockerfile", "entrypoint.py"):
         shutil.copy(recipe_folder() / name, folder / name)
     lines = (recipe_folder() / "requirements.txt").read_text().splitlines()
@@ -163,7 +163,7 @@ def _build(
 
 
 def _let_all_read(folder: Path) -> None:
-    """Have every user read what is copied into the image: COPY keeps modes, and Lambda's user is not its owner."""
+    """Make files for the image readable for all users: COPY keeps modes, and Lambda's user is not their owner."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode
@@ -172,7 +172,7 @@ def _let_all_read(folder: Path) -> None:
 
 
 def image_id(engine: ContainerTool, name: str) -> str:
-    """Return what stands for an image's content: the digest of its configuration, as hexadecimal text.
+    """Return an image's identity: the digest of its configuration, as hexadecimal text.
 
     Raises:
         ImageError: It is not there.

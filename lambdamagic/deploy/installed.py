@@ -1,4 +1,4 @@
-"""Which installed distributions a set of modules comes from, with all that those need: the notebook's environment."""
+"""Installed distributions that provide a set of modules, with their dependencies."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def distributions_of(modules: Iterable[str]) -> dict[str, str]:
 
 
 def closure_of(names: Iterable[str]) -> dict[str, str]:
-    """Return what distributions need, and what that needs, as installed here: normal name to version.
+    """Return the transitive dependencies of distributions, as installed here: normal name to version.
 
     Extras are not followed: it is unknown which of them are in use.
     """
@@ -94,7 +94,7 @@ def _has_files(distribution: Distribution, path: str) -> bool:
 
 
 def _environment_mark() -> tuple[object, ...]:
-    """Return what differs after a package was installed or removed: the times of the folders on the path."""
+    """Return a key that changes when a package is installed or removed: the times of the folders on the path."""
     from pathlib import Path
 
     marks: list[object] = []

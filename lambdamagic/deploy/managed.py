@@ -1,4 +1,4 @@
-"""Single functions that the tool makes: made, listed, changed where they differ, deleted. Others are never touched."""
+"""Create, list, update and delete single functions. Functions of others are never changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REFERENCE = re.compile(r"[A-Za-z0-9_:$-]{1,170}")  # a name or ARN; "GetFunctio
 
 @dataclass(frozen=True)
 class ManagedFunction:
-    """A function that lambdamagic made.
+    """A function that lambdamagic created.
 
     Attributes:
         facts: Lambda's facts about it.
@@ -40,7 +40,7 @@ class ManagedFunction:
 
     @property
     def made_by(self) -> str:
-        """What made it: `deploy`, `create`, `variant of NAME`, or `invoker of NAME`."""
+        """The command that created it: `deploy`, `create`, `variant of NAME`, or `invoker of NAME`."""
         if self.tags.get(TAG) == INVOKER_TAG[TAG]:
             return f"invoker of {self.facts.name.removesuffix(INVOKER_SUFFIX)}"
         if VARIANT_TAG in self.tags:
@@ -50,7 +50,7 @@ class ManagedFunction:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What functions are made in.
+    """Role, bucket and log group of functions.
 
     Attributes:
         role: The ARN of the role that they run with.
@@ -64,7 +64,7 @@ class Surroundings:
 
 
 class Functions:
-    """The functions of an account that lambdamagic made.
+    """The functions of an account that lambdamagic created.
 
     Args:
         access: The account.
@@ -297,7 +297,7 @@ class Functions:
 
 
 def spec_of(found: ManagedFunction, given: Mapping[str, Any]) -> FunctionSpec:
-    """Return a function as it is, with what is given; for `Functions.update`.
+    """Return a function's spec with the given values replaced; for `Functions.update`.
 
     Raises:
         ConfigError: What is given is not as AWS takes it.

@@ -1,4 +1,4 @@
-"""What is deployed, as data: a function, and the stack around it. Checked when made; pure."""
+"""Specs of a deployment as data: a function, and the stack around it. Validated when created; pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOTHING: dict[str, str] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSpec:
-    """A function as it should be.
+    """The requested state of a function.
 
     Attributes:
         name: Its name.
@@ -93,7 +93,7 @@ class FunctionSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class StackSpec:
-    """All that `lambdamagic deploy` makes.
+    """The requested state of a deployment.
 
     Attributes:
         function: The function; the stack has its name.
@@ -166,13 +166,13 @@ class StackSpec:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The function's environment variables, with those that its code and its invoker bring along."""
+        """The function's environment variables, including those of its code and its invoker."""
         invoker = {INVOKER_VARIABLE: self.invoker_name} if self.has_invoker else {}
         graphs = {GRAPHS_VARIABLE: "1"} if self.has_graphs else {}
         return {**self.function.environment, **self.function.own_environment, **invoker, **graphs}
 
     def with_code(self, layers: tuple[str, ...], environment: Mapping[str, str]) -> StackSpec:
-        """Return the same with what the function's code brings along."""
+        """Return this spec with the layers and variables of the function's code."""
         function = replace(self.function, own_layers=layers, own_environment=environment)
         return replace(self, function=function)
 
@@ -186,7 +186,7 @@ class StackSpec:
 
     @classmethod
     def changed(cls, remembered: Mapping[str, Any], **given: Any) -> StackSpec:
-        """Return what was remembered with what is given now; None stands for not given.
+        """Return the stored spec with the given values replaced; None means not given.
 
         Args:
             remembered: What `remembered` returned, perhaps of another version; empty for a first deployment.

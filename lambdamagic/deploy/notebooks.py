@@ -1,4 +1,4 @@
-"""What a notebook imports, and which installed packages that takes: so that a function gets exactly those.
+"""Find the imports of a notebook and the installed packages that provide them.
 
 Nothing is run. Cells are turned into Python by IPython's own rules; the bodies of `%%lambda` and the like are read too.
 """
@@ -29,7 +29,7 @@ _NOTEBOOK_ONLY = frozenset({"ipython", "ipywidgets", "ipykernel", "jupyterlab", 
 
 @dataclass(frozen=True, slots=True)
 class NotebookNeeds:
-    """What the imports of notebooks take.
+    """The packages and modules that the imports of notebooks need.
 
     Attributes:
         source: The packages in the installed versions; what those need is held at the installed versions too.

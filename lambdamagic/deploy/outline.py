@@ -1,4 +1,4 @@
-"""A deployment in rows for people: account, function, packages, idle cost. Pure."""
+"""A deployment as rows for display: account, function, packages, idle cost. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _WIDTH = 76  # JupyterLab on a small screen
 
 
 def size_of(function: FunctionSpec) -> str:
-    """Return what a function is made of, and how large it is."""
+    """Return a function's runtime or image, and its size."""
     made_of = f"Python {function.python}" if function.image is None else f"image {function.image}"
     return f"{made_of}, {function.arch}, {function.memory_mb:,} MB, {function.timeout_s} s"
 
 
 def outline(spec: StackSpec, *, account: str, region: str, packages: str, is_new: bool) -> list[Row]:
-    """Return what is created, where and with what; for a new deployment also its idle cost and how to delete it.
+    """Return rows on a deployment's resources; for a new one also its idle cost and the command that deletes it.
 
     Args:
         spec: What there will be.

@@ -1,4 +1,4 @@
-"""What a function of package type zip is made of. The seam for the commands that make and update functions.
+"""The zip packages of a function and its layers, for the commands that create and update functions.
 
 Three zip files, so that a change sends only what changed: the function's own code (small), the packages as a layer,
 and the agent (lambdamagic with the picklers) as a layer that all functions of one Python share::
@@ -63,7 +63,7 @@ class LayerZip:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """All zip files of a function, and what they hold.
+    """All zip files of a function, and their packages.
 
     Attributes:
         platform: Where it runs.
@@ -81,7 +81,7 @@ class Package:
 
     @property
     def unzipped_bytes(self) -> int:
-        """What counts towards the most that Lambda takes of a package."""
+        """The size that counts towards Lambda's package limit."""
         return self.code.unzipped_bytes + sum(layer.zip.unzipped_bytes for layer in self.layers)
 
 
@@ -163,7 +163,7 @@ def key_of_code(code_sha256: str) -> str:
 
 
 def upload(access: AwsAccess, facts: ZipFacts, *, bucket: str) -> str:
-    """Put a zip file into the bucket if it is not there; return its key.
+    """Upload a zip file unless the bucket has it; return its key.
 
     Raises:
         BucketMissingError, CredentialsError, TargetError: It cannot be put there.
@@ -217,7 +217,7 @@ def publish_layer(access: AwsAccess, layer: LayerZip, platform: LambdaPlatform, 
 
 
 def publish_holdings(access: AwsAccess, holdings: Holdings, *, bucket: str | None) -> dict[str, str]:
-    """Return the variables that describe to clients what a function holds; a long list goes into the bucket.
+    """Return the environment variables that publish a function's packages; a long list goes into the bucket.
 
     Without a bucket a long list is left out: nothing can be compared then before a job is sent.
     """
@@ -265,7 +265,7 @@ def _collect(paths: Iterable[Path], target: Path) -> None:
 
 
 def _clean(folder: Path) -> None:
-    """Take away what is of no use in Lambda or differs from machine to machine: scripts, records, bytecode."""
+    """Delete files that Lambda does not need or that differ between machines: scripts, records, bytecode."""
     for path in list(folder.rglob("*")):
         if path.is_dir() and path.name == "__pycache__":
             shutil.rmtree(path)

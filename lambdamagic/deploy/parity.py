@@ -63,7 +63,7 @@ def differences(modules: Iterable[str], holdings: Holdings) -> list[Mismatch]:
 def check_parity(
     modules: Iterable[str], holdings: Holdings | None, *, function: str, strictness: Strictness = "versions"
 ) -> None:
-    """Refuse to send code to a function that cannot run it. Nothing has been sent when it raises.
+    """Raise if a function lacks packages that the code imports. Nothing has been sent then.
 
     Args:
         modules: Full names of the modules that the code imports.
@@ -110,7 +110,7 @@ def check_base(holdings: Holdings, *, function: str, python: str) -> None:
 
 
 def fix_of(holdings: Holdings, wanted: tuple[str, ...]) -> str:
-    """Return what puts requirements into a function, as an imperative sentence."""
+    """Return the sentence that says how to add requirements to a function."""
     if not holdings.made_by:
         return f"Put {' '.join(wanted)} into the function's package or image"
     if holdings.kind == "image":
@@ -127,7 +127,7 @@ def _fix(holdings: Holdings, wanted: tuple[str, ...], *, has_all: bool) -> str:
 
 
 def _modules_of(distribution: str, modules: Iterable[str]) -> set[str]:
-    """Return which top-level modules are of a distribution."""
+    """Return the top-level modules of a distribution."""
     return {module.partition(".")[0] for module in modules if distribution in distributions_of([module])}
 
 

@@ -1,4 +1,4 @@
-"""What Lambda runs on: which Pythons, which architectures, and which wheels fit them."""
+"""Lambda's platforms: Python versions, architectures, and the wheels that fit them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rights that each one needs, as IAM policies: who deploys, who uses, and the function itself. Pure."""
+"""IAM policies of the deployer, the user, and the function itself. Pure."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def role_policy(
     graphs_bucket: str = "",
     kms_key: str | None = None,
 ) -> Json:
-    """Return what the function's own role needs: to log, and nothing else unless graphs run in it.
+    """Return the policy of the function's own role: to log, and more only if graphs run in it.
 
     Args:
         partition: `aws`, `aws-cn` or `aws-us-gov`.

@@ -1,4 +1,4 @@
-"""What the images hold that were pushed from this machine, by the digest that the registry knows them by.
+"""Packages of the images that were pushed from this machine, by the digest in the registry.
 
 A registry does not show what is in an image without its layers. So `lambdamagic image push` writes it down here, and
 functions that are made from the image's URI publish it as those from a package do. A function from an image that
@@ -19,7 +19,7 @@ from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack
 
 
 def note_pushed(uri: str, holdings: Holdings) -> None:
-    """Write down what an image holds.
+    """Record an image's packages.
 
     Args:
         uri: Where it was pushed to, with its digest.
@@ -38,7 +38,7 @@ def note_pushed(uri: str, holdings: Holdings) -> None:
 
 
 def pushed_holdings(uri: str, *, made_by: str) -> Holdings | None:
-    """Return what an image holds, or None if it was not pushed from here, or is named by a tag, which may move.
+    """Return an image's packages, or None if it was not pushed from here, or is named by a tag, which may move.
 
     Args:
         uri: Where it was pushed to.
@@ -53,7 +53,7 @@ def pushed_holdings(uri: str, *, made_by: str) -> Holdings | None:
 
 
 def image_variables(uri: str, *, made_by: str) -> dict[str, str]:
-    """Return the variable that describes to clients what a function from an image holds; none if unknown or too long.
+    """Return the environment variable that publishes an image's packages; none if unknown or too long.
 
     Args:
         uri: See `pushed_holdings`.

@@ -1,4 +1,4 @@
-"""One event to a function, as it is."""
+"""Send one event to a function, unchanged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lambdamagic.transports.lambda_api import LambdaTransport
 
 @dataclass(frozen=True)
 class RawAnswer:
-    """What a function answered.
+    """A function's answer.
 
     Attributes:
         payload: Its answer, as text.

@@ -1,4 +1,4 @@
-"""The packages that a function holds, to be put together again: the same versions, with today's lambdamagic."""
+"""Rebuild a function's packages: the same versions, with today's lambdamagic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lambdamagic.protocol.holdings import unpack
 
 
 def same_packages(access: AwsAccess, function: ManagedFunction, *, bucket: str | None) -> WheelSource:
-    """Return what a function's packages were made from, held at the versions that it has.
+    """Return the requirements of a function's packages, pinned to their present versions.
 
     Raises:
         TargetError: The list of its packages cannot be read from the bucket.

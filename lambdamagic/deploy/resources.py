@@ -1,4 +1,4 @@
-"""Parts of templates that a function and its invoker have alike. Pure."""
+"""Template parts that a function and its invoker share. Pure."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ ECR_GB_MONTH_USD = 0.10
 
 @dataclass(frozen=True)
 class RestingCost:
-    """What a month without use costs.
+    """The cost of a month without use.
 
     Attributes:
         month_usd: In US dollars, for what is stored now.

@@ -1,4 +1,4 @@
-"""One CloudFormation stack: looked at, made, changed, deleted, and waited for."""
+"""One CloudFormation stack: read, create, update, delete, and wait."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEADLINE_S = 15 * 60.0
 
 @dataclass(frozen=True)
 class StackEvent:
-    """Something that happened to a resource of the stack.
+    """An event of a resource of the stack.
 
     Attributes:
         id: CloudFormation's id of the event.
@@ -44,7 +44,7 @@ class StackEvent:
 
     @property
     def is_failure(self) -> bool:
-        """Whether something went wrong here, and not only because something else did."""
+        """Whether this resource failed by itself, and not because another one did."""
         return self.status.endswith("_FAILED") and "cancelled" not in self.reason.lower()
 
     @property
@@ -105,7 +105,7 @@ class Stack:
         self._seen: set[str] = set()
 
     def state(self, stack_id: str | None = None) -> StackState | None:
-        """Return how it is, or None if there is none.
+        """Return its state, or None if it does not exist.
 
         Raises:
             NotOursError: There is one of this name that lambdamagic has not made.
@@ -138,7 +138,7 @@ class Stack:
         return state
 
     def template(self) -> dict[str, Any]:
-        """Return the template that it was last made from."""
+        """Return its current template."""
         with (
             explained(f"read the template of the stack {self.name}"),
             client(self._access, "cloudformation") as cloudformation,
@@ -189,7 +189,7 @@ class Stack:
             cloudformation.continue_update_rollback(StackName=self.name)
 
     def replacements(self, body: str, parameters: Mapping[str, str]) -> dict[str, str]:
-        """Return what CloudFormation would replace: logical id to `True`, `False` or `Conditional`, by a change set.
+        """Return which resources CloudFormation would replace (`True`, `False`, `Conditional`), by a change set.
 
         The change set is deleted again; nothing is changed.
         """
@@ -237,12 +237,12 @@ class Stack:
         return None
 
     def events(self, stack_id: str | None = None) -> list[StackEvent]:
-        """Return what happened, the oldest first."""
+        """Return its events, the oldest first."""
         with explained(f"look at the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
             return self._events(cloudformation, stack_id or self.name)
 
     def failure(self, doing: str, state: StackState | None) -> StackFailedError:
-        """Return the error for a stack that ended badly, with what failed first."""
+        """Return the error for a failed stack, with the resource that failed first."""
         status = state.status if state is not None else "deleted"
         failed = [event for event in self.events(state.id if state else None) if event.is_failure]
         latest = failed[-3:]

@@ -135,7 +135,7 @@ def _tags(tags: list[Json]) -> Json:
 
 
 def _named_alike(properties: Json, names: tuple[str, ...]) -> Json:
-    """Return what both call by the same words."""
+    """Return the properties that have the same names in both."""
     return {_snake(name): properties[name] for name in names}
 
 

@@ -1,4 +1,4 @@
-"""Packages in a deployment's bucket that no function is made of any more."""
+"""Packages in a deployment's bucket that no function uses any more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variants: the same code as a function, in another size, found or made, and kept in step with it."""
+"""Variants: copies of a function in another size, created on demand and kept in step with it."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class VariantMaker:
 
 
 def variants_of(access: AwsAccess, name: str) -> list[str]:
-    """Return the names of a function's variants: what goes with it when it is deleted.
+    """Return the names of a function's variants, which are deleted with it.
 
     Raises:
         TargetError: These credentials may not list functions.
@@ -175,7 +175,7 @@ def variants_of(access: AwsAccess, name: str) -> list[str]:
 
 
 def _configuration(base: Base, memory_mb: int, timeout_s: int) -> dict[str, Any]:
-    """Return what CreateFunction takes so that a function is like the base, from what GetFunction answers."""
+    """Return CreateFunction's arguments for a copy of the base, from GetFunction's response."""
     source = base.configuration
     wanted: dict[str, Any] = {name: source[name] for name in _SAME if source.get(name)}
     wanted.update(MemorySize=memory_mb, Timeout=timeout_s)

@@ -37,7 +37,7 @@ _UNKNOWN = re.compile(r"(?:Because|because) ([\w.-]+) was not found in the packa
 
 @dataclass(frozen=True, slots=True)
 class WheelSource:
-    """What to resolve.
+    """The requirements to resolve, and where from.
 
     Attributes:
         requirements: As pip takes them: `numpy==2.3.1`, a URL, or the path of a wheel.
@@ -148,7 +148,7 @@ def _arguments(tool: _Tool, source: WheelSource, platform: LambdaPlatform, folde
 
 
 def _run(tool: _Tool, source: WheelSource, platform: LambdaPlatform, folder: Path) -> str | None:
-    """Return what the tool said when it failed, or None."""
+    """Return the tool's output if it failed, or None."""
     command = [*tool.command, *_arguments(tool, source, platform, folder)]
     # pip warns on stderr about what it finds in the caller's environment: the target has nothing to do with it.
     # uv's own certificates know no company's proxy; pip takes those of the system.
@@ -178,7 +178,7 @@ def _without_wheel(output: str) -> list[str]:
 def _all_without_wheel(
     tool: _Tool, source: WheelSource, platform: LambdaPlatform, folder: Path, missing: Sequence[str]
 ) -> list[str]:
-    """Leave out what is known to be missing and look for more, since both tools stop at the first."""
+    """Find all packages without a wheel: leave out those found so far, since both tools stop at the first."""
     named = list(missing)
     scratch = folder.with_name(f"{folder.name}-probe")
     left = source

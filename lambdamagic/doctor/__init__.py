@@ -1,4 +1,4 @@
-"""Finds what keeps jobs from running, in order, each with its fix: `lambdamagic doctor`, `%lambda doctor`.
+"""Find out why jobs do not run, check by check, each with its fix: `lambdamagic doctor`, `%lambda doctor`.
 
 Decisions
 ---------

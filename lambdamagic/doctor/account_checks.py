@@ -1,4 +1,4 @@
-"""Checks of the account: credentials, region, identity, bucket, function and what it holds, concurrency."""
+"""Checks of the account: credentials, region, identity, bucket, function and its packages, concurrency."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def check_region(access: AwsAccess, settings: Settings) -> Finding:
 
 
 def check_identity(client: Client) -> tuple[Finding, Who | None]:
-    """Who these credentials are."""
+    """The identity of these credentials."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -138,7 +138,7 @@ def _reach(access: AwsAccess) -> Iterator[tuple[Finding, Reached | None]]:
 
 
 def _holdings_of(access: AwsAccess, function: FunctionFacts) -> Holdings | None:
-    """Ask a function that publishes nothing what it holds, unless its code was examined before."""
+    """Ask a function that does not publish its packages for them, unless its code was examined before."""
     mark = code_mark(function.configuration)
     with closing(LambdaTransport(access, max_connections=1)) as transport:
         return query_holdings(transport, function.name, mark=mark, timeout_s=function.timeout_s)

@@ -1,4 +1,4 @@
-"""What a check found: data, for a terminal, a notebook or a script to show."""
+"""Findings of checks as data, for a terminal, a notebook or a script."""
 
 from __future__ import annotations
 

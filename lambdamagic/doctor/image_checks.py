@@ -35,7 +35,7 @@ size = len(blob)
 
 @dataclass(frozen=True, slots=True)
 class ImageTest:
-    """What was seen in the image.
+    """The result of an image's test.
 
     Attributes:
         python: Its full Python version.

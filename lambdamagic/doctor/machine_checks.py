@@ -1,4 +1,4 @@
-"""Checks of this machine: Python, packages, settings. Nothing is asked of anybody."""
+"""Checks of this machine: Python, packages, settings. Makes no requests."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from lambdamagic.targets.target import Target
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a cell did.
+    """The outcome of a cell.
 
     Attributes:
         bound: What it bound.

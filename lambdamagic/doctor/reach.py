@@ -40,7 +40,7 @@ class Reached:
 
 
 def reach(url: str, *, ca_file: str | None) -> Reached:
-    """Connect to an endpoint and ask for nothing in particular.
+    """Connect to an endpoint with a HEAD request.
 
     Raises:
         OSError: It cannot be reached; what failed is in `strerror` or the class.

@@ -22,7 +22,7 @@ _USEFUL = {"lambda:GetFunctionEventInvokeConfig", "logs:FilterLogEvents", "s3:Ab
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Whose rights are in question.
+    """The identity whose permissions are checked.
 
     Attributes:
         arn: The identity's ARN, from STS.
@@ -109,7 +109,7 @@ def simulated(client: Callable[[str], Any], principal_arn: str, statements: list
 
 
 def _context(statement: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a request of ours carries, for the statement's condition."""
+    """Return the context keys of our requests, for the statement's condition."""
     wanted = statement.get("Condition", {}).get("StringLike", {})
     return [
         {"ContextKeyName": key, "ContextKeyType": "string", "ContextKeyValues": [str(value).replace("*", "doctor")]}
@@ -118,7 +118,7 @@ def _context(statement: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _tried(client: Callable[[str], Any], *, function: str, bucket: str | None) -> Iterator[str]:
-    """Try each right by a call that changes nothing that stays."""
+    """Test each permission by a call without lasting effect."""
     with closing(client("lambda")) as lambda_:
         yield from _refused(
             "lambda:GetFunctionConfiguration", lambda_.get_function_configuration, FunctionName=function

@@ -1,4 +1,4 @@
-"""Cubed's seam: an executor runs the operations of a plan, each of which maps a function over blocks."""
+"""The executor for Cubed: it runs the operations of a plan, each of which maps a function over blocks."""
 
 from __future__ import annotations
 

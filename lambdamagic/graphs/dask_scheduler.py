@@ -1,4 +1,4 @@
-"""Dask's seam: a scheduler is a function that takes a graph and keys."""
+"""The scheduler for Dask: a callable that takes a graph and keys."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class DaskScheduler:
             run.cancel()
 
     def __call__(self, dsk: Any, keys: Any, **kwargs: Any) -> Any:
-        """Return the values of keys, in the shape in which they are asked for.
+        """Return the values of keys, in the shape in which they were requested.
 
         Args:
             dsk: A graph of Dask's.
@@ -109,7 +109,7 @@ class DaskScheduler:
         return in_shape_of(keys, found)
 
     def _goes_in_walks(self, graph: Graph) -> bool:
-        """Choose the way: what was asked for, else the faster one where both are possible."""
+        """Choose how the graph runs: as requested, or the faster way if both are possible."""
         mode, place = self.settings.mode, self._launcher.place()
         if mode != "auto" or not graph.nodes:
             return mode == "event" and bool(graph.nodes)
@@ -174,7 +174,7 @@ class DaskScheduler:
         return start_walks(self._launcher, graph, keys[0], label=label_of(graph))
 
     def plan(self, collection: Any) -> GraphPlan:
-        """Return what a collection's graph takes, before anything is sent; its text is for a person."""
+        """Return an estimate for a collection's graph before anything is sent; print it to read it."""
         graph = graph_from_dask(*captured(collection))
         return self._plan(fused(graph), len(graph.nodes))
 
@@ -203,7 +203,7 @@ class DaskScheduler:
 
 
 class _Captured(BaseException):
-    """What Dask hands to a scheduler, which does not compute it."""
+    """The graph and keys that Dask passes to a scheduler, without computing them."""
 
     def __init__(self, dsk: Any, keys: Any) -> None:
         super().__init__()
@@ -228,13 +228,13 @@ def captured(collection: Any) -> tuple[Any, Any]:
 
 
 def is_notebook() -> bool:
-    """Whether a person looks at a notebook that this process runs."""
+    """Whether this process runs a notebook with a viewer."""
     get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
     return get_ipython is not None and front_of(get_ipython()) == "notebook"
 
 
 def label_of(graph: Graph) -> str:
-    """Return what a graph computes, for a person: the operations of what is asked for."""
+    """Return a label for a graph: the operations of the requested keys."""
     kinds = sorted({_operation(graph, key) for key in graph.wanted})
     more = "" if len(kinds) <= _LABEL_KINDS else ", ..."
     return ", ".join(kinds[:_LABEL_KINDS]) + more

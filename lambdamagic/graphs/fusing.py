@@ -1,4 +1,4 @@
-"""Linear chains become one node each. This code also runs in Lambda: standard library only."""
+"""Fuse linear chains to one node each. This code also runs in Lambda: standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph of tasks, whoever made it."""
+"""A graph of tasks, independent of the library that built it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Node:
 
 
 class Graph:
-    """Nodes in an order in which each comes after what it needs, and what is asked for. Immutable; see `Graph.of`.
+    """Nodes in topological order, and the requested results. Immutable; see `Graph.of`.
 
     Attributes:
         nodes: The nodes that run, by their keys, in order.
@@ -54,7 +54,7 @@ class Graph:
 
     @classmethod
     def of(cls, nodes: Iterable[Node], wanted: Iterable[Key], constants: Mapping[Key, Any] | None = None) -> Graph:
-        """Return the graph of what is asked for: culled, in order, complete.
+        """Return the graph of the requested results: culled, sorted, complete.
 
         Raises:
             ValueError: A node needs what is not there, or nodes need each other in a circle; names the keys.
@@ -65,7 +65,7 @@ class Graph:
 
     @property
     def kept(self) -> frozenset[Key]:
-        """The keys of nodes whose values are asked for."""
+        """The keys of nodes whose values were requested."""
         return frozenset(found for key in self.wanted if (found := self.aliases.get(key, key)) in self.nodes)
 
     def dependents(self) -> dict[Key, list[Key]]:
@@ -78,7 +78,7 @@ class Graph:
         return found
 
     def results(self, values: Mapping[Key, Any]) -> dict[Key, Any]:
-        """Return the value of each key that was asked for.
+        """Return the value of each requested key.
 
         Args:
             values: Those of the nodes in `kept`, at least.
@@ -91,7 +91,7 @@ class Graph:
 
 
 def _in_order(by_key: Mapping[Key, Node], wanted: Iterable[Key], known: Mapping[Key, Any]) -> dict[Key, Node]:
-    """Return the nodes that are needed, depth first: what belongs together comes together."""
+    """Return the needed nodes depth first, so that neighbors in the graph are neighbors in the order."""
     found: dict[Key, Node] = {}
     open_keys: set[Key] = set()
     for start in wanted:

@@ -1,4 +1,4 @@
-"""What a graph takes before it runs: invocations, requests to S3, their price, and the way that it goes."""
+"""An estimate of a graph before it runs: invocations, requests to S3, their price, and how it will run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXPECTED_S = 0.1
 
 @dataclass(frozen=True)
 class GraphPlan:
-    """What is known of a graph before it runs. Nothing was sent, and nothing is billed.
+    """An estimate of a graph before it runs. Nothing was sent, and nothing is billed.
 
     Attributes:
         tasks: How many tasks it has.
@@ -62,7 +62,7 @@ def plan_of(
     expected_s: Callable[[Key], float | None] = lambda key: None,
     are_large: bool = False,
 ) -> GraphPlan:
-    """Return what a graph takes.
+    """Return a graph's estimate.
 
     Args:
         graph: The graph, its chains fused.

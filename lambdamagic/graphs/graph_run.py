@@ -1,4 +1,4 @@
-"""A graph run from here: this process knows what is ready, and sends it."""
+"""A graph scheduled by this process, which sends nodes when they are ready."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class Watcher(Protocol):
     """Follows the nodes of a graph."""
 
     def sent(self, keys: Sequence[Key]) -> None:
-        """Take note of nodes that are about to be sent; in the thread that sends them."""
+        """Note nodes that are about to be sent; called in the thread that sends them."""
 
     def done(self, key: Key, value: Any) -> None:
-        """Take note of a node that has its value; in the thread that runs the graph."""
+        """Note a node that has its value; called in the thread that runs the graph."""
 
 
 class GraphRun:
@@ -115,7 +115,7 @@ class GraphRun:
         self._is_cancelled = False
 
     def run(self) -> dict[Key, Any]:
-        """Return the value of each key that was asked for.
+        """Return the value of each requested key.
 
         Billed as any map's invocations are. Blocks in this thread, where Ctrl-C cancels the job.
 

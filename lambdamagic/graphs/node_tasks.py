@@ -1,4 +1,4 @@
-"""What an invocation of a graph calls for each node. Runs in Lambda, so it imports little."""
+"""The callables that an invocation of a graph calls for each node. Runs in Lambda, so it imports little."""
 
 from __future__ import annotations
 

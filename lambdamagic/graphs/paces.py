@@ -1,4 +1,4 @@
-"""How long nodes take and how large their values are, by the operations that they belong to."""
+"""Durations of nodes and sizes of their values, by operation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNIQUE = re.compile(r"-[0-9a-f]{8,}.*$|-[0-9a-f]{8}-[0-9a-f-]{27}$", re.DOTALL)
 
 
 def kind_of(key: Key) -> str:
-    """Return what the tasks of one operation have in common in their keys: they take about as long as each other."""
+    """Return the operation that a task's key names: tasks of one operation take about equally long."""
     while isinstance(key, tuple) and key:
         key = key[0]
     return _UNIQUE.sub("", key) if isinstance(key, str) else type(key).__name__
@@ -57,11 +57,11 @@ class Paces:
         return self._stayed_bytes.get(kind, 0)
 
     def learn(self, kind: str, seconds: float) -> None:
-        """Take in how long a node took."""
+        """Record a node's duration."""
         self._pace(kind).learn(tasks=1, seconds=seconds, result_bytes=0)
 
     def learn_bytes(self, kind: str, *, item_bytes: float = 0.0, result_bytes: float = 0.0) -> None:
-        """Take in how large a node is when it is sent, or its value."""
+        """Record the size of a sent node, or of its value."""
         pace = self._pace(kind)
         if item_bytes:
             pace.learn_items(tasks=1, item_bytes=int(item_bytes))
@@ -69,11 +69,11 @@ class Paces:
             pace.result_bytes = result_bytes if not pace.result_bytes else (pace.result_bytes + result_bytes) / 2
 
     def learn_stayed(self, kind: str, size_bytes: int) -> None:
-        """Take in how large a value is that stayed in the bucket."""
+        """Record the size of a value that stayed in the bucket."""
         self._stayed_bytes[kind] = size_bytes
 
     def learn_overhead(self, seconds: float) -> None:
-        """Take in what a warm invocation took in addition to its nodes."""
+        """Record the overhead of a warm invocation."""
         self.overhead_s = seconds if not self.overhead_s else 0.9 * self.overhead_s + 0.1 * seconds
 
     def _pace(self, kind: str) -> Pace:

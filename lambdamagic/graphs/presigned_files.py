@@ -70,7 +70,7 @@ class PresignedFiles(AbstractFileSystem):  # type: ignore[misc,unused-ignore]  #
 
     @cached_property
     def _folders(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """What is in each folder, by path."""
+        """The content of each folder, by path."""
         found: dict[str, dict[str, dict[str, Any]]] = {"": {}}
         for file in self._files.values():
             path, entry = file.path, {"name": file.path, "size": file.size, "type": "file"}

@@ -1,4 +1,4 @@
-"""Which nodes go into the next invocation: those that are ready, and those that follow from them alone."""
+"""Choose the nodes of the next invocation: ready ones, and those that depend on them alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FOLLOWERS_MOST = 2_000
 
 @dataclass
 class _Batch:
-    """What goes into one invocation.
+    """The nodes of one invocation.
 
     Attributes:
         ready_s: What its nodes take that were ready.
@@ -45,7 +45,7 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Limits:
-    """How much one invocation takes.
+    """Bounds of one invocation.
 
     Attributes:
         fair_s: A fair share of what is ready.
@@ -178,7 +178,7 @@ class ReadyNodes(Units):
         return tuple(sorted(batch.numbers))
 
     def _follow(self, batch: _Batch, number: int, limits: _Limits, limit_bytes: float) -> None:
-        """Put what follows from a batch into it, beginning with what needs one of its nodes."""
+        """Add nodes that depend on a batch alone to it."""
         waiting, refused = deque([number]), set[int]()
         while waiting and len(batch.numbers) < _FOLLOWERS_MOST and len(refused) < _REFUSED_MOST:
             for dependent in self.dependents[waiting.popleft()]:

@@ -47,7 +47,7 @@ class WalkNode:
 
 
 class Finish:
-    """Makes what was asked for of the kept nodes' values.
+    """Builds the requested result from the kept nodes' values.
 
     Args:
         keys: What was asked for: a key, or lists of keys.
@@ -61,7 +61,7 @@ class Finish:
         self.keys, self.numbers, self.constants = keys, numbers, constants
 
     def __call__(self, values: Mapping[int, Any]) -> Any:
-        """Return it, in the shape in which it was asked for."""
+        """Return the result, in the requested shape."""
         return self._shaped(self.keys, values)
 
     def _shaped(self, keys: Any, values: Mapping[int, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""A graph handed to Lambda: cut into walks, which need no client."""
+"""Start a graph in Lambda, cut into walks, which need no client."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def code_of(graph: Graph, keys: Any) -> GraphCode:
 
 
 def start_walks(launcher: Launcher, graph: Graph, keys: Any, *, label: str) -> GraphJob:
-    """Send a graph off and return it as a job; it continues when this process ends.
+    """Start a graph and return it as a job; it continues when this process ends.
 
     Raises:
         CaptureError, EncodeError: Something cannot be sent.

@@ -30,7 +30,7 @@ One thread and one connection for each synchronous invocation
     time and 32 MB; boto3 in a thread pool took 3.1 s, 2.5 s and 56 MB, asyncio 1.1 s, 0.5 s and 7 MB
     (`benchmarks/concurrency.py`). asyncio wins too little: proxies, TLS, retries and S3's transfers would exist twice.
 
-Events are followed by signs of life
+Events are followed by heartbeats
     In the modes `event` and `trigger` the function writes one object when it begins, again while it runs, and again
     when its answer is stored. One LIST then shows all invocations by the objects' sizes and times (`delivery.py`). A
     sign that does not change means a dead environment, by the client's clock alone. The first sign is a conditional
@@ -38,7 +38,7 @@ Events are followed by signs of life
     requests to it, so `auto` is synchronous.
 
 An attempt is expected before it is sent
-    An event may be done before the client learns that it was accepted, and an unexpected sign of life is deleted.
+    An event may be done before the client learns that it was accepted, and an unexpected heartbeat is deleted.
 
 A batch changes nothing about its events
     An invoker hands many events to Lambda in one request (`handover.py`). What all events have alike is sent once, and

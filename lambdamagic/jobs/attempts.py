@@ -1,4 +1,4 @@
-"""One attempt of a unit: sent, timed, and accounted for."""
+"""One attempt of a unit: send it, time it, and record it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an invocation that takes too long is started a second time, as pure functions.
+"""When a late invocation is started a second time, as pure functions.
 
 A few environments of many are slow for their own reasons, and one of them can hold a whole job up at its end. So,
 once nothing is left to send, what has taken much longer than its siblings gets a backup attempt; the first outcome of a
@@ -49,7 +49,7 @@ class Durations:
         self._of_programs: dict[str, deque[float]] = {}
 
     def learn(self, program_id: str, task_s: float) -> None:
-        """Take in an invocation that has ended: its seconds for each task."""
+        """Record an invocation that has ended: its seconds for each task."""
         self._of_programs.setdefault(program_id, deque(maxlen=_DURATIONS_KEPT)).append(task_s)
 
     def usual_s(self, program_id: str) -> float | None:

@@ -1,4 +1,4 @@
-"""One batch of events sent through an invoker, and what became of each. Blocking; runs in a thread."""
+"""Send one batch of events through an invoker, and read the outcome of each. Blocking; runs in a thread."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FIX = "Recreate it: run `lambdamagic deploy NAME --no-invoker`, and then with `
 
 @dataclass(frozen=True)
 class Handed:
-    """What a batch came to.
+    """The outcome of a batch.
 
     Attributes:
         fates: Of the events that went, in order: of the first ones, where not all fitted in.
@@ -66,7 +66,7 @@ def hand_over(transport: Transport, function: FunctionRef, documents: Sequence[d
 
 
 def knock(transport: Transport, function: FunctionRef) -> None:
-    """Send a batch without events to a function's invoker, which says that it is there and understands us; billed.
+    """Check a function's invoker with a batch without events; billed.
 
     Raises:
         LambdaMagicError: As `hand_over` raises.

@@ -1,4 +1,4 @@
-"""What may be spent."""
+"""The cost limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lambdamagic.errors import CostLimitError
 
 
 class Budget:
-    """What may be spent, by one job or by all jobs of an executor. Thread-safe.
+    """The cost limit of one job, or of all jobs of an executor. Thread-safe.
 
     Args:
         limit_usd: US dollars at list price.

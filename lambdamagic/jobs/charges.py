@@ -1,4 +1,4 @@
-"""What is billed outside of jobs: an event that a user sent, a question to a function, a check of doctor's."""
+"""Costs outside of jobs: an event that a user sent, a question to a function, a check of doctor."""
 
 from __future__ import annotations
 

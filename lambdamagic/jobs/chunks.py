@@ -1,4 +1,4 @@
-"""How many tasks one invocation carries, as a pure function of what has been seen.
+"""How many tasks one invocation carries, as a pure function of measurements.
 
 An invocation has a fixed cost (a round trip, a fetch of the program), so many short tasks share one; a long chunk
 at the end would leave all other environments idle, so chunks shrink as the work runs out (guided self-scheduling,
@@ -21,7 +21,7 @@ MAX_TASKS = 10_000
 
 @dataclass
 class Pace:
-    """What is known of a job's tasks. Averages favor the recent, since tasks often grow or shrink along the way.
+    """Measurements of a job's tasks. Averages favor the recent, since tasks often grow or shrink along the way.
 
     Attributes:
         seconds: Run time of one task; None before the first has ended.
@@ -36,7 +36,7 @@ class Pace:
     result_bytes: float = 0.0
 
     def learn(self, *, tasks: int, seconds: float, result_bytes: int, overhead_s: float | None = None) -> None:
-        """Take in an invocation that has ended.
+        """Record an invocation that has ended.
 
         Args:
             tasks: How many tasks it finished.
@@ -54,7 +54,7 @@ class Pace:
         self.result_bytes = _mixed(self.result_bytes, result_bytes / tasks)
 
     def learn_items(self, *, tasks: int, item_bytes: int) -> None:
-        """Take in the encoded size of a chunk's items."""
+        """Record the encoded size of a chunk's items."""
         if tasks:
             self.item_bytes = _mixed(self.item_bytes, item_bytes / tasks)
 

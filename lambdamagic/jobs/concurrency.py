@@ -1,4 +1,4 @@
-"""How many invocations may be under way, as a pure function of what has been seen.
+"""How many invocations may run at once, as a pure function of throttles and successes so far.
 
 Three things bound them: the user's or the account's limit, what throttling has taught, and the provider's ramp
 (`ComputeLimits.new_environments`: so many new execution environments of a function in so many seconds, refilled
@@ -51,7 +51,7 @@ class Concurrency:
 
     @property
     def limit(self) -> int:
-        """Invocations that may be under way, the ramp aside."""
+        """Invocations that may run at once, apart from the ramp."""
         return int(self.allowed)
 
     def reachable(self, now: float) -> int:
@@ -66,7 +66,7 @@ class Concurrency:
         return max(0, min(self.limit - under_way, warm + int(self._grants(now))))
 
     def look_again_s(self, under_way: int, now: float) -> float | None:
-        """Return in how many seconds there may be room that is not there now, though nothing has ended; else None."""
+        """Return in how many seconds the ramp leaves room again, though no invocation has ended; else None."""
         if now < self._paused_until:
             return self._paused_until - now
         return None if under_way >= self.limit or self.room(under_way, now) else _RAMP_LOOK_S
@@ -78,7 +78,7 @@ class Concurrency:
             self._environments = under_way
 
     def throttled(self, under_way: int, now: float, *, jitter: float = 1.0) -> float:
-        """Come down, since Lambda said that there are too many, and return the pause in seconds.
+        """Reduce the limit after a throttle, and return the pause in seconds.
 
         Args:
             under_way: How many are still under way, the refused one not counted.

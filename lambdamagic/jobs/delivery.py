@@ -1,4 +1,4 @@
-"""How an attempt gets its answer: in the response of a synchronous call, or from the bucket after an event.
+"""How an attempt gets its answer: in a synchronous response, or from the bucket after an event.
 
 A synchronous call holds a connection for as long as the code runs. An event returns at once; all answers of a job are
 then found by one LIST, asked for more often while answers come and less often while none do.
@@ -83,7 +83,7 @@ class SyncDelivery:
 
 @dataclass
 class _Expected:
-    """An attempt whose answer is waited for."""
+    """An attempt that waits for its answer."""
 
     stored: asyncio.Future[None]
     ends_at: float = float("inf")
@@ -163,7 +163,7 @@ class EventDelivery:
         raise lost
 
     async def _has_begun(self, expected: _Expected) -> bool:
-        """Look for a sign of an attempt that was lost each time it was sent: it gets another name only without one."""
+        """Look for a heartbeat of an attempt whose sends were all lost; without one it is sent under another name."""
         self._watch()
         for _ in range(_LOOKS):
             await asyncio.wait([expected.stored], timeout=_LATEST_S / 2)
@@ -212,7 +212,7 @@ class EventDelivery:
                 wait_s = _SEND_AGAIN_S[-1]
 
     async def _raise_if_it_cannot_start(self, function: str) -> None:
-        """Look into the function's log, once for all that wait: who dies in INIT gives no sign.
+        """Read the function's log, once for all waiting attempts: an environment that dies in INIT sends no heartbeat.
 
         Raises:
             EnvironmentDiedError: The latest environments died before they knew their job.
@@ -263,7 +263,7 @@ class EventDelivery:
             expected.stored.set_result(None)
 
     def _silent(self, signs: Mapping[str, ObjectInfo]) -> list[str]:
-        """Note changed signs, and return the attempts whose sign has not changed for too long."""
+        """Record changed heartbeats, and return the attempts whose heartbeat has not changed for too long."""
         now = asyncio.get_running_loop().time()
         silent = []
         for attempt, expected in self._expected.items():

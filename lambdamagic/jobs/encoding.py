@@ -1,4 +1,4 @@
-"""From a plan and a namespace to the bytes of a program."""
+"""Encode a plan and a namespace as a program."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lambdamagic.protocol import versions
 
 @dataclass(frozen=True)
 class ShippedName:
-    """One name of the program: what `--plan` shows."""
+    """One name of the program, as `--plan` shows it."""
 
     name: str
     type_name: str
@@ -91,7 +91,7 @@ def encode_program(
     setup: Setup | None = None,
     wrote: Callable[[str, Any, int], None] | None = None,
 ) -> Program:
-    """Encode what a plan asks for.
+    """Encode the names and code of a plan.
 
     Args:
         home: The notebook's home.
@@ -262,7 +262,7 @@ class _Attempt:
         )
 
     def _dump_modules(self, own: Mapping[str, types.ModuleType]) -> None:
-        """Write what the user's own modules hold now."""
+        """Write the present state of the user's own modules."""
         kept: list[Any] = []
         for name, module in own.items():
             try:
@@ -309,7 +309,7 @@ class _Attempt:
             self._now[:] = [("", None)]
 
     def _add_what_was_met(self) -> None:
-        """Ship what code reads that the plan could not see, deep inside data.
+        """Extend the plan by what code deep inside data reads, which the plan could not see.
 
         Raises:
             _FilesMissing: It needs modules of the user's that the plan lacks.

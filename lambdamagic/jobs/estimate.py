@@ -1,4 +1,4 @@
-"""What a job would cost, as far as that is known before it runs: pure."""
+"""Estimates of a job's cost before it runs. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EXAMPLE_TASKS = 1000
 
 
 def cell_estimate(prices: Prices, *, memory_mb: int, timeout_s: int) -> str:
-    """Return a line on what a cell costs: what a second costs, and what it can cost at most.
+    """Return a line on a cell's cost: per second, and at most.
 
     Args:
         prices: Of the region.
@@ -23,7 +23,7 @@ def cell_estimate(prices: Prices, *, memory_mb: int, timeout_s: int) -> str:
 
 
 def map_estimate(prices: Prices, *, memory_mb: int, tasks: int | None, billed_s_each: float | None) -> str:
-    """Return a line on what a map costs: from what was measured before if there is anything, else for an example.
+    """Return a line on a map's cost: from earlier measurements if there are any, else for an example.
 
     Args:
         prices: Of the region.

@@ -1,4 +1,4 @@
-"""What items of a map need beyond their map's program: planned from what their encoder met, and sent with them."""
+"""Code and names that items of a map need beyond the map's program, sent with the items."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def missing_in(
     exclude: frozenset[str] = frozenset(),
     hidden: Any = (),
 ) -> CallablePlan | None:
-    """Plan what code that was met while something was written needs beyond a plan; None if that has it all.
+    """Plan what code that was found while pickling needs beyond a plan; None if the plan has it all.
 
     Args:
         plan: What there is.
@@ -64,7 +64,7 @@ def missing_in(
 
 
 class Extensions:
-    """Writes what items need that a program lacks. It grows, so that any one has all that items needed so far.
+    """Writes extensions of a program for items. Each extension includes the previous ones.
 
     Thread-safe: items are encoded by the threads that send them.
 

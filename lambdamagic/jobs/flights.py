@@ -1,4 +1,4 @@
-"""Units under way, and which of them are late."""
+"""Running units, and which of them are late."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lambdamagic.jobs.policy import AttemptHistory
 
 @dataclass(eq=False)
 class Flight:
-    """A unit under way, in one attempt or, when it was late, in two at once.
+    """A running unit, in one attempt or, when it was late, in two at once.
 
     Attributes:
         racers: How many attempts are under way.

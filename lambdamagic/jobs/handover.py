@@ -1,4 +1,4 @@
-"""Events on their way through an invoker: collected, sent together, each with a separate fate.
+"""Send events through an invoker: collected, sent together, each with its own outcome.
 
 Lives in the engine's event loop. Over a line that is far away or slow it saves a request for each event, and what all
 of them have alike. A few events go directly, as do all while the invoker finds no room: Lambda queues events also when
@@ -93,7 +93,7 @@ class Handover:
         await waiting.taken
 
     def _look(self, line: _Line) -> None:
-        """Send what can be sent now. Called for each event, so that it decides by counts where it can."""
+        """Send the events that can be sent now. Called for each event, so that it decides by counts where it can."""
         loop = asyncio.get_running_loop()
         while line.waiting:
             now, count = loop.time(), len(line.waiting)
@@ -140,7 +140,7 @@ class Handover:
             _take(waiting)
 
     async def _carry(self, line: _Line, batch: list[_Waiting]) -> None:
-        """Complete one batch, and settle each of its events."""
+        """Send one batch, and settle each of its events."""
         try:
             documents = [each.document for each in batch]
             handed = await self._call(lambda: hand_over(self._spec.transport, line.function, documents))

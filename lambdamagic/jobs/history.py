@@ -1,4 +1,4 @@
-"""What this user's jobs were, on this machine: each leaves a line at its end (`jobs/diary.py`).
+"""The history of this user's jobs on this machine: each leaves a line at its end (`jobs/diary.py`).
 
 A job that may be resumed also has a separate file, written as it runs. Its key is there, and nowhere else:
 `kill -9` of the client leaves both. Only this user may read the files.
@@ -43,7 +43,7 @@ GRAPH_MODE = "walks"
 
 @dataclass
 class JobNote:
-    """What is remembered of one job.
+    """The history's record of one job.
 
     Attributes:
         job_id: Its id.
@@ -94,7 +94,7 @@ def _is_running(pid: int, started_at: float) -> bool:
 
 
 class JobFile:
-    """What is written of a job under way; the engine's `Journal`, and a listener. Thread-safe.
+    """The file of a running job; the engine's `Journal`, and a listener. Thread-safe.
 
     Args:
         path: Where the job's own file is.
@@ -126,11 +126,11 @@ class JobFile:
             self._note()
 
     def sent(self, attempt_id: str) -> None:
-        """Note an attempt before it is sent."""
+        """Record an attempt before it is sent."""
         self._note({"sent": attempt_id})
 
     def __call__(self, event: events.Event) -> None:
-        """Take in an event; only the end is written."""
+        """Handle an event; only the end is written."""
         match event:
             case events.TaskFinished():
                 self._counts["failed" if event.failed else "done"] += 1
@@ -180,7 +180,7 @@ class JobFile:
 
 
 class JobLock:
-    """The right to take a job up, which one process has at a time; it ends with the process too.
+    """The right to resume a job, which one process has at a time; it ends with the process.
 
     Args:
         path: The file that is locked. It stays: who waited for it would lock a file that is gone.
@@ -233,7 +233,7 @@ class History:
         self.diary = Diary(self.folder / "days")
 
     def charge(self, label: str, where: Mapping[str, str], *, cost_usd: float, at: float) -> None:
-        """Remember what was billed outside of jobs: it is part of `spending`, and no job.
+        """Record a cost outside of jobs: it counts in `spending`.
 
         Args:
             label: What it was for.
@@ -253,18 +253,18 @@ class History:
         return JobFile(self._path(note.job_id), note, prepare=self._make_room, diary=self.diary)
 
     def lock(self, job_id: str) -> JobLock:
-        """Take the right to take a job up; see `JobLock`."""
+        """Acquire the right to resume a job; see `JobLock`."""
         return JobLock(self.folder / f"{job_id}.lock")
 
     def read(self, job_id: str) -> JobNote | None:
-        """Return what is remembered of a job, or None."""
+        """Return the record of a job, or None."""
         if _is_name(job_id):
             with contextlib.suppress(OSError, ValueError):  # there is no file, or none of ours
                 return _read(self._path(job_id))
         return next((note for note in self._ended() if note.job_id == job_id), None)
 
     def all(self, *, since: float = 0.0, latest: int | None = None, charges: bool = False) -> list[JobNote]:
-        """Return jobs that are remembered, the latest first.
+        """Return the recorded jobs, the latest first.
 
         Args:
             since: Jobs that ended on an earlier day than this time may be left out, in seconds since the epoch.
@@ -301,12 +301,12 @@ class History:
 
 
 def _is_name(job_id: str) -> bool:
-    """Say whether a job could have this id; what is no id of ours is no path either."""
+    """Return whether this is a valid job id, and so safe as a file name."""
     return re.fullmatch(r"[\w.-]{1,100}", job_id, re.ASCII) is not None
 
 
 def _note_of(document: dict[str, Any]) -> JobNote:
-    """Return what a line says.
+    """Parse a line.
 
     Raises:
         ValueError: It is none of ours.

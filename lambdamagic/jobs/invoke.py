@@ -38,7 +38,7 @@ def invoke(spec: JobSpec, unit: Unit, attempt_id: str) -> tuple[Arrival, str]:
 
 
 def send_event(spec: JobSpec, unit: Unit, attempt_id: str) -> None:
-    """Hand one invocation over to Lambda's queue; its answer will be stored in the bucket.
+    """Put one invocation into Lambda's queue; its answer will be stored in the bucket.
 
     Raises:
         LambdaMagicError: It was not delivered; see `Transport.invoke`.
@@ -115,7 +115,7 @@ def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationRepl
 
 
 def _not_trusted(error: IntegrityError, request_id: str = "") -> AnswerNotTrustedError:
-    """Return the error of one attempt: others wrote to the bucket, which is no matter of the other tasks."""
+    """Return the error of one attempt whose answer others changed; other tasks are not affected."""
     return AnswerNotTrustedError(error.message, hint=error.hint, request_id=request_id)
 
 

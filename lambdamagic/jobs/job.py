@@ -102,7 +102,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True)
 class JobSpec:
-    """All that the engine needs to run a job.
+    """Everything that the engine needs to run a job.
 
     Attributes whose names need an explanation:
         units: Where the work comes from.
@@ -170,7 +170,7 @@ class JobSpec:
 
 @dataclass(frozen=True)
 class Arrival:
-    """An invocation that came to its end.
+    """An invocation that has ended.
 
     Attributes:
         unit: What it carried.
@@ -238,11 +238,11 @@ class UnitSource(Protocol):
         ...
 
     def learn(self, arrival: Arrival) -> None:
-        """Hear how an invocation ended."""
+        """Learn from an invocation that ended."""
         ...
 
     def on_more(self, wake: Callable[[], None]) -> None:
-        """Call `wake`, from any thread, when there is more after there was none."""
+        """Call `wake`, from any thread, when units become available after there were none."""
         ...
 
 
@@ -309,7 +309,7 @@ class Job:
         self._cancel()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end and return whether it came."""
+        """Wait for the end and return whether the job has ended."""
         return self._finished.wait(timeout_s)
 
     def arrived(self, arrival: Arrival) -> None:

@@ -1,4 +1,4 @@
-"""What a job says of itself: its events, the ends of its logs, and what it has cost."""
+"""A job's account: its events, the ends of its logs, and its cost."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Ledger:
         self._emit(retry)
 
     def ended(self, arrival: Arrival, attempt_id: str, tail: str) -> None:
-        """Account for an invocation that gave an answer."""
+        """Record an invocation that answered."""
         response, report = arrival.response, arrival.report
         assert response is not None
         usage = response.usage
@@ -83,7 +83,7 @@ class Ledger:
         )
 
     def died(self, unit: Unit, attempt_id: str, error: LambdaMagicError, *, elapsed_s: float) -> None:
-        """Account for an invocation that gave none.
+        """Record an invocation that did not answer.
 
         Args:
             unit: What it carried.
@@ -108,7 +108,7 @@ class Ledger:
             self._unreported(unit, elapsed_s)
 
     def left(self, unit: Unit, elapsed_s: float) -> None:
-        """Account for an invocation that is no longer waited for: it runs on until it finds that it was cancelled."""
+        """Record an abandoned invocation: it runs until it notices the cancellation."""
         self._unreported(unit, elapsed_s)
 
     def requests_made(self) -> None:

@@ -47,7 +47,7 @@ def _of(plan: CallablePlan) -> list[tuple[str, types.ModuleType, Path]]:
 
 
 def note(names: Iterable[str]) -> None:
-    """Take note of how the files of modules are that were imported just now, for cells to come."""
+    """Record the file states of newly imported modules, for later cells."""
     for name in names:
         module = sys.modules.get(name)
         if module is not None:

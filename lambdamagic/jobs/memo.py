@@ -1,4 +1,4 @@
-"""Outcomes that are kept: a task whose callable, arguments and environment are as before is not run again.
+"""Cached outcomes: a task whose callable, arguments and environment are unchanged is not run again.
 
 Outcomes are in the bucket under the key of their callable, many in one object, next to an index that says whose they
 are. One LIST and the indexes say what is known of all tasks of a map; only objects that hold something wanted are
@@ -85,7 +85,7 @@ class _Entry:
 
 
 def _entries(pack: str, body: str) -> list[_Entry]:
-    """Return what a signed index says.
+    """Read a signed index.
 
     Raises:
         KeyError, ValueError: It is none of this version's.
@@ -102,7 +102,7 @@ def _entries(pack: str, body: str) -> list[_Entry]:
 
 
 class Memo:
-    """What is known of one callable. Thread-safe.
+    """The cached outcomes of one callable. Thread-safe.
 
     Args:
         store: The bucket.
@@ -132,7 +132,7 @@ class Memo:
             return None
 
     def find(self, wanted: Sequence[str | None]) -> dict[int, Any]:
-        """Return the values that are known, by their positions in `wanted`.
+        """Return the cached values, by their positions in `wanted`.
 
         The first call asks the bucket; later ones know what was found then and what was kept since.
         """
@@ -219,7 +219,7 @@ class Memo:
             self.flush()
 
     def flush(self) -> None:
-        """Write down what waits. A bucket that fails costs the memory of it, and a warning; the results are safe."""
+        """Write pending outcomes to the bucket. If that fails they are not cached, with a warning; results are safe."""
         with self._lock:
             waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
             self._written_at = self._clock.monotonic()
@@ -254,7 +254,7 @@ class Memo:
 
 
 def clear(store: ObjectStore, key: str | None = None) -> int:
-    """Delete what is kept of one callable, or of all; return how many objects that were.
+    """Delete the cached outcomes of one callable, or of all; return the number of objects.
 
     What a running job has in memory and what other sessions know may still be used until they end.
     """

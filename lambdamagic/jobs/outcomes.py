@@ -1,4 +1,4 @@
-"""Items to bytes, and outcomes back to values and exceptions: what a map sends and gets, chunk by chunk."""
+"""Encode items of a map, and decode outcomes to values and exceptions, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def encode_items(
 
 
 def _refusal(home: Home, item: Any, name: str, kind: str, *, is_explained: bool) -> BaseException | None:
-    """Return what is to be raised for an item that cannot be sent; it holds no part of the item."""
+    """Return the error for an item that cannot be sent, without a reference to the item."""
     try:
         Encoder(home, kind=kind).dump(item)
     except NEVER_THE_OBJECTS:
@@ -86,7 +86,7 @@ def _refusal(home: Home, item: Any, name: str, kind: str, *, is_explained: bool)
 
 
 class Within:
-    """Stands for a value that only tasks of the same invocation took: it was in that environment's memory."""
+    """Marks a value that only tasks of the same invocation used: it stayed in that environment's memory."""
 
     def __repr__(self) -> str:
         return "<was taken where it was made>"

@@ -1,4 +1,4 @@
-"""What a job has yet to send: units from its source, parts that are sent again, and what rests after a refusal."""
+"""Units that a job has yet to send: new ones, parts that are sent again, and throttled ones that pause."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ class PendingUnits:
 
     @property
     def may_have_more(self) -> bool:
-        """Whether a unit may be there that does not rest."""
+        """Whether there may be a unit that is not pausing."""
         return bool(self._again) or not self._source.is_dry
 
     @property
     def rests_until(self) -> float | None:
-        """When the first unit that rests is to be sent again; None if none rests."""
+        """When the first pausing unit is sent again; None if there is none."""
         return self._resting[0][0] if self._resting else None
 
     def again(self, unit: Unit, history: AttemptHistory | None = None) -> None:
-        """Queue a part of a unit, with what it has been through."""
+        """Queue a part of a unit, with its history of attempts."""
         self._again.append(unit)
         if history is not None:
             self._histories[unit.tasks] = replace(history)
 
     def rest(self, unit: Unit, history: AttemptHistory, until: float) -> None:
-        """Keep a refused unit until a moment."""
+        """Hold a throttled unit until a moment."""
         self._rests += 1
         self._histories[unit.tasks] = history
         heapq.heappush(self._resting, (until, self._rests, replace(unit, begin=None)))
 
     def wake(self, now: float) -> None:
-        """Put what has rested enough in front."""
+        """Move units whose pause is over to the front."""
         rested: list[Unit] = []
         while self._resting and self._resting[0][0] <= now:
             rested.append(heapq.heappop(self._resting)[2])
@@ -75,5 +75,5 @@ class PendingUnits:
         return None
 
     def history_of(self, unit: Unit) -> AttemptHistory:
-        """Return what a unit that was taken has been through."""
+        """Return the history of attempts of a unit that was taken."""
         return self._histories.pop(unit.tasks, None) or AttemptHistory()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Places:
-    """So many invocations may be under way together. Thread-safe: an engine may have been started again meanwhile.
+    """A shared limit of concurrent invocations. Thread-safe: an engine may have been started again meanwhile.
 
     Args:
         count: How many.

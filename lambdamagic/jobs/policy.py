@@ -1,4 +1,4 @@
-"""When to try again, as pure functions of what is known.
+"""When to retry, as pure functions.
 
 Five kinds of failure are distinguished. *Throttled*: nothing ran, so trying again is free and right. *Unreachable*:
 nothing ran either, but an endpoint that is gone stays gone, so the deadline is short. *Not ready*: an inactive function
@@ -29,7 +29,7 @@ _SAME = 0.1
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often what is tried again.
+    """How often each kind of failure is retried.
 
     Attributes:
         user_errors: Further attempts of a task whose code raised, timed out or used up its memory.
@@ -58,7 +58,7 @@ class RetryPolicy:
 
 @dataclass
 class AttemptHistory:
-    """What one piece of work has been through."""
+    """The failures of one piece of work so far."""
 
     throttled: int = 0
     throttled_since: float | None = None
@@ -111,7 +111,7 @@ def explain_cut(error: InvocationLostError) -> None:
 
 
 def wants_retry(policy: RetryPolicy, kinds: tuple[str, ...]) -> bool:
-    """Return whether an exception is one that is to be tried again.
+    """Return whether an exception is to be retried.
 
     Args:
         policy: The rules. A name in `retry_on` means a type and its subclasses, with its module or without.
@@ -123,14 +123,14 @@ def wants_retry(policy: RetryPolicy, kinds: tuple[str, ...]) -> bool:
 
 
 def larger_memory_mb(policy: RetryPolicy, error: Exception, memory_mb: int) -> int | None:
-    """Return the memory to try again with: twice what was too little, up to the cap; None if it is not to be tried."""
+    """Return the memory of the next attempt: twice as much, up to the cap; None if it is not to be retried."""
     if not isinstance(error, OutOfMemoryError) or memory_mb >= policy.memory_cap_mb:
         return None
     return min(2 * memory_mb, policy.memory_cap_mb)
 
 
 def bears_throttling(policy: RetryPolicy, history: AttemptHistory, *, now: float, last_success: float) -> bool:
-    """Return whether work that was refused is to be sent again.
+    """Return whether throttled work is to be sent again.
 
     Args:
         policy: The rules.

@@ -1,4 +1,4 @@
-"""What an invocation costs at list price.
+"""The cost of an invocation at list price.
 
 Prices in US dollars, from AWS's public pages "AWS Lambda Pricing" and "Amazon S3 pricing", as known in October 2025
 (public guides of May 2026 have the same for Lambda); without the free tier, savings plans, volume tiers, ephemeral

@@ -1,4 +1,4 @@
-"""Values of tasks that stay in the bucket, as this side holds them.
+"""Client-side references to task values that stay in the bucket.
 
 An object of the bucket is deleted when nothing here refers to a value in it any more, by a thread that lives while
 there is such a value. What is left when the process ends expires with the job's other objects.
@@ -44,7 +44,7 @@ class RemoteValue(Shared):
         self._at = Written.at(at, value.frame_sizes, value.sha256, is_of_home=value.is_of_home)
 
     def written(self, home: Home) -> Written:
-        """Return what stands for the bytes in the bucket."""
+        """Return a reference to the bytes in the bucket."""
         return self._at
 
     @property
@@ -91,7 +91,7 @@ class _HeldObject:
 def remote_values(
     stayed: Stayed | None, store: ObjectStore | None, expected_key: str, *, is_freed: bool
 ) -> Mapping[int, RemoteValue]:
-    """Return what an invocation left in the bucket, by its tasks' places in the invocation.
+    """Return the values that an invocation left in the bucket, by the tasks' places in the invocation.
 
     Args:
         stayed: What its answer says.

@@ -1,4 +1,4 @@
-"""One job under way: what is launched, retried and abandoned.
+"""One running job: launches, retries and abandons its units.
 
 Lives in the engine's event loop; nothing here blocks.
 
@@ -56,7 +56,7 @@ _OF_ITS_TASKS = (EncodeError, ResultError)
 
 
 class JobRun:
-    """Carries a job to its end.
+    """Runs a job to its end.
 
     Args:
         job: The job.
@@ -143,7 +143,7 @@ class JobRun:
                 alarm.cancel()
 
     def _launch(self) -> None:
-        """Send as much as there is room for."""
+        """Send as many units as the limits allow."""
         self._check_budget()  # another job may have spent the rest
         if self._fatal is not None:
             return
@@ -173,7 +173,7 @@ class JobRun:
         task.add_done_callback(self._one_ended)
 
     def _back_up(self, room: int, now: float) -> None:
-        """Nothing is left to send: send again what is late, in addition to its first attempt."""
+        """When nothing is left to send, start late units a second time."""
         late, self._next_backup = late_flights(self._active.values(), self._durations, now)
         for flight in late[:room]:
             if not self._places.take(self._age, self._wake):
@@ -184,7 +184,7 @@ class JobRun:
             self._start(flight, now)
 
     def _alarm_s(self) -> float | None:
-        """Return when to look again though nothing has happened."""
+        """Return the time until the next check without an event."""
         now = self._clock.monotonic()
         moments = [self._pending.rests_until, self._next_backup]
         alarms = [moment - now for moment in moments if moment is not None]
@@ -202,7 +202,7 @@ class JobRun:
         self._changed.set()
 
     async def _abandon(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Stop waiting for what is under way; ask it to stop where it runs."""
+        """Stop waiting for running invocations, and ask them to stop."""
         running = [task for task in tasks if task.cancel()]
         if running:
             await asyncio.wait(running)  # a round or two: each notes what it leaves behind
@@ -215,7 +215,7 @@ class JobRun:
             future.add_done_callback(lambda done: done.exception())  # the store being gone too changes nothing
 
     async def _carry(self, flight: Flight) -> None:
-        """Bring one unit to its end, in as many attempts as the policy allows."""
+        """Run one unit to its end, in as many attempts as the policy allows."""
         while True:
             self._made += 1
             attempt_id = attempt_name(self._made, flight.unit.tasks)
@@ -252,7 +252,7 @@ class JobRun:
                 return
 
     def _won(self, flight: Flight) -> Flight:
-        """Let an attempt's outcome be the one that counts; return what continues if the unit has to be run again."""
+        """Accept an attempt's outcome; return the attempt that continues if the unit has to run again."""
         winner = asyncio.current_task()
         assert winner is not None
         flight.is_over = True
@@ -272,7 +272,7 @@ class JobRun:
             self._changed.set()
 
     def _rest(self, flight: Flight, attempt_id: str, error: ThrottledError) -> bool:
-        """Give a refused unit's place back and let it rest; False if it has rested long enough."""
+        """Release a throttled unit's place and let it pause; False if it has paused long enough."""
         now, unit, history = self._clock.monotonic(), flight.unit, flight.history
         note(history, error, now)
         pause_s = self._concurrency.throttled(self._under_way - 1, now, jitter=self._jitter())
@@ -289,7 +289,7 @@ class JobRun:
         return False
 
     async def _larger(self, unit: Unit, attempt_id: str, error: LambdaMagicError) -> Unit | None:
-        """Return the unit for a function with more memory, if that is what it died of and more is allowed."""
+        """Return the unit for a function with more memory, if it ran out of memory and more is allowed."""
         now_mb = (unit.function or self.spec.function).memory_mb
         wanted_mb = larger_memory_mb(self.spec.policy, error, now_mb)
         resize = self.spec.resize
@@ -306,7 +306,7 @@ class JobRun:
         return replace(unit, function=function, begin=None)
 
     def _judge(self, flight: Flight, attempt_id: str, error: LambdaMagicError) -> float | None:
-        """Decide what follows a failed attempt: a wait, or the end of the unit or the job."""
+        """Decide after a failed attempt: retry after a wait, or end the unit or the job."""
         unit, now = flight.unit, self._clock.monotonic()
         note(flight.history, error, now)
         if isinstance(error, UnsendableItemsError):
@@ -346,7 +346,7 @@ class JobRun:
             self._again(unit, left, error.message)
 
     def _settle(self, arrival: Arrival, attempt_id: str, history: AttemptHistory) -> bool:
-        """Keep what is done, and send again what the policy says; return whether this unit needs no other attempt."""
+        """Keep completed tasks and queue those to retry; return whether this unit needs no other attempt."""
         unit, response = arrival.unit, arrival.response
         assert response is not None
         policy = self.spec.policy

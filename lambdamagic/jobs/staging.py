@@ -126,7 +126,7 @@ class Stager:
         return renewed
 
     def placed_once(self, frames: Frames, *, limit_bytes: int) -> Callable[[], Payload]:
-        """Return what gives the payload for each of many events: it is placed when it is first asked for."""
+        """Return a function that gives the payload for each of many events, and places it at the first call."""
         placed: list[tuple[Payload, float]] = []
         lock = threading.Lock()
 
@@ -149,13 +149,13 @@ class Stager:
         return replace(payload, frames=frames)
 
     def _link_bytes(self) -> int:
-        """Return how much of an event a staged frame takes all the same: its link, with a token of up to 2 kB."""
+        """Return the size of a staged frame's presigned URL in an event, with a token of up to 2 kB."""
         if self.store is None:
             return 0
         return len(self.store.presign_get(keys.blob_key("0" * 64), PRESIGN_EXPIRES_S)) * 3 // 4  # before Base64
 
     def frames_to_stage(self, frames: Frames, limit_bytes: int, link_bytes: int = 0) -> set[int]:
-        """Choose the frames that do not ride inline: the largest, as few as possible.
+        """Choose the frames to stage: the largest, as few as possible.
 
         Args:
             frames: The frames.
@@ -207,7 +207,7 @@ class Stager:
         return sent_at is not None and self._clock.monotonic() - sent_at < self._trust_s
 
     def doubt(self) -> None:
-        """Ask the bucket from now on for what was sent before: something of it was not there."""
+        """Check from now on that staged objects still exist: one was missing."""
         with self._lock:
             self._sent = dict.fromkeys(self._sent, float("-inf"))
 
@@ -274,12 +274,12 @@ class Stager:
         return Live(put_url, get_url, answer_url, every_s)
 
     def signs_of_life(self, job_id: str) -> dict[str, ObjectInfo]:
-        """Return the sign of each attempt that has begun and was not read yet; one LIST for up to 1,000."""
+        """Return the heartbeat of each attempt that has begun and was not read yet; one LIST for up to 1,000."""
         prefix = keys.live_prefix(job_id)
         return {info.key.removeprefix(prefix): info for info in self.required().list(prefix)}
 
     def forget_signs(self, job_id: str, attempt_ids: Sequence[str], *, triggered: str = "") -> None:
-        """Take signs away that were read, so that the next LIST is short; one request for up to 1,000.
+        """Delete heartbeats that were read, so that the next LIST is short; one request for up to 1,000.
 
         Args:
             job_id: The job.
@@ -300,7 +300,7 @@ class Stager:
 
         Raises:
             IntegrityError: It is not signed for this attempt.
-            InvocationLostError: There is none, though the last sign of life is there.
+            InvocationLostError: There is none, though the last heartbeat is there.
         """
         store, name = self.required(), keys.answer_key(job_id, attempt_id)
         try:
@@ -313,11 +313,11 @@ class Stager:
         return unseal(data, key=key, job_id=job_id, attempt_id=attempt_id)
 
     def cancel_url(self, job_id: str) -> str:
-        """Return where running tasks look for the sign to stop."""
+        """Return the URL of the cancel object that running tasks look for."""
         return "" if self.store is None else self.store.presign_get(keys.cancel_key(job_id), PRESIGN_EXPIRES_S)
 
     def mark_cancelled(self, job_id: str) -> None:
-        """Leave the sign to stop."""
+        """Create the cancel object."""
         if self.store is not None:
             self.store.put(keys.cancel_key(job_id), [b"cancelled"])
 

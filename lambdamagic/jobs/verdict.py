@@ -1,4 +1,4 @@
-"""What a reply means: an answer of ours, or the way in which the function died."""
+"""Interpret a reply: lambdamagic's answer, or the way in which the function failed."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def death_of(document: Any, reply: InvocationReply, report: Report | None, funct
 
 
 def _more_time(function: FunctionRef) -> str:
-    """Return what to do about a timeout."""
+    """Return the hint for a timeout."""
     most = function.limits.timeout_s.most
     more = f"give it more time with --timeout (up to {most} s), or " if function.timeout_s < most else ""
     return more + "do less in one task"

@@ -1,4 +1,4 @@
-"""A cell that was sent: its answer is read, and put into the notebook."""
+"""A cell that was sent: reads its answer, and applies it to the notebook."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _bound_by_with(python: str) -> frozenset[str]:
 
 
 class CellWork:
-    """What is kept of a cell until its answer is in the notebook, and no cell behind it needs it.
+    """State of a sent cell until its answer is applied and no queued cell needs it.
 
     Args:
         session: The notebook's session.
@@ -95,7 +95,7 @@ class CellWork:
         return self._program
 
     def take(self, arrival: Arrival) -> None:
-        """Keep the answer: its effects are unknown before it is put into the notebook."""
+        """Keep the answer until it is applied to the notebook."""
         self.answer = arrival
 
     def outputs(self) -> Sequence[dict[str, Any]]:
@@ -117,7 +117,7 @@ class CellWork:
         return self.effects
 
     def conclude(self, claim: Grant = lambda bound: bound) -> Any:
-        """Put what the cell did into the notebook and return what it shows.
+        """Apply the cell's effects to the notebook and return its shown value.
 
         Args:
             claim: Returns those of the bound names that may be put into the namespace.
@@ -191,7 +191,7 @@ class CellWork:
             show_note(notice)
 
     def watch(self) -> None:
-        """Take pictures of the objects that were sent: cells behind this one are sent what is new only."""
+        """Take snapshots of the sent objects: queued cells are sent only new ones."""
         self._pictures = Tracker(
             list(self.program.values.values()),
             memo=dict(enumerate(self.program.encoder.objects_in_order())),

@@ -1,4 +1,4 @@
-"""Jobs whose cell has ended: when their results come into the notebook, and the cells that wait for them.
+"""Background jobs: when their results are applied to the notebook, and the cells that wait for them.
 
 A separate thread follows each job and only gathers what arrives. Everything is read and put into the notebook by the
 main thread, between two cells or where a cell waits: so nothing changes under a cell that runs.
@@ -58,18 +58,18 @@ class Background:
         return tuple(self._jobs)
 
     def add(self, job: Pending) -> None:
-        """Take a job that was started."""
+        """Add a job that was started."""
         self._jobs.append(job)
         self._new.append(job)
         self.claims.add(job)
 
     @property
     def is_headless(self) -> bool:
-        """Whether the notebook is run by a program, as nbclient and papermill do."""
+        """Whether the notebook is executed by a program such as nbclient or papermill."""
         return front_of(self._shell) == "headless"
 
     def read(self, names: Iterable[str], *, reader: str = "this cell") -> None:
-        """Wait for names that are about to be read, and put them in place.
+        """Wait for pending names that are about to be read, and bind them.
 
         Raises:
             KeyboardInterrupt: The user stopped the waiting; the jobs continue.
@@ -106,7 +106,7 @@ class Background:
             self.settle(job)
 
     def settle(self, job: Pending) -> None:
-        """Put what a job that has ended brought into the notebook; once."""
+        """Apply the results of an ended job to the notebook, once."""
         if job not in self._jobs:
             return
         self._show_end(job)
@@ -158,7 +158,7 @@ class Background:
             self.read(sorted(touched.read))
 
     def soon(self, act: Callable[[], None]) -> None:
-        """Have something done in the main thread while no cell runs. For any thread.
+        """Run a function in the main thread while no cell runs. For any thread.
 
         Without a kernel, which has a loop between the cells, it is done at the next cell's boundary.
         """
@@ -221,7 +221,7 @@ class Background:
         return found
 
     def close(self) -> None:
-        """Stop what is under way, and say what is lost. Idempotent."""
+        """Stop running jobs, and report the lost results. Idempotent."""
         lost = [job for job in self._jobs if not job.has_ended]
         if lost:
             show_note(

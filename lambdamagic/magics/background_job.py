@@ -1,4 +1,4 @@
-"""A job whose cell has ended, as the notebook holds it."""
+"""The `BackgroundJob` object of the notebook."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHOWN_NAMES = 12
 
 
 class Work(Protocol):
-    """What is to be done with a job's arrivals, in the main thread.
+    """Handles a job's arrivals, in the main thread.
 
     Attributes:
         is_shown: Whether its value, or its failure, is shown below its card; a map's card shows both itself.
@@ -44,7 +44,7 @@ class Work(Protocol):
         """Read an arrival, maybe while the job still runs; nothing is put into the notebook."""
 
     def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-        """Put what arrived into the notebook; return the job's value.
+        """Apply the arrivals to the notebook; return the job's value.
 
         Args:
             claim: Takes the names that were bound, and returns those that may be put into the namespace.
@@ -103,7 +103,7 @@ class BackgroundJob:
         self._value: Any = None
 
     def start(self) -> None:
-        """Send it off, or have it wait for what it needs; its arrivals are gathered in a thread that is started here.
+        """Start the job, or queue it behind the jobs that it needs; a thread collects its arrivals.
 
         Raises:
             LambdaMagicError: It cannot be sent.
@@ -138,12 +138,12 @@ class BackgroundJob:
 
     @property
     def left_out(self) -> dict[str, Any]:
-        """Values that it bound and that a newer assignment kept out of the notebook."""
+        """Values that it bound but that were not applied because of a newer assignment."""
         return self.claim.left_out
 
     @property
     def spec(self) -> JobSpec | None:
-        """What was sent; None before it has begun."""
+        """The sent spec; None before it has begun."""
         return None if self.run.job is None else self.run.job.spec
 
     @property
@@ -174,7 +174,7 @@ class BackgroundJob:
             self._background.soon(self._read_on)
 
     def _read_on(self) -> None:
-        """Read what has arrived so far, for the job's views; nothing is put into the notebook."""
+        """Read the arrivals so far, for the job's views; the notebook is not changed."""
         self._is_reading_due = False
         if not self._is_left_in_bucket:
             self._read_all()
@@ -192,7 +192,7 @@ class BackgroundJob:
 
     @property
     def is_large(self) -> bool:
-        """Whether what it brought is fetched only when it is read."""
+        """Whether its results are downloaded only when they are read."""
         response = self._arrivals[0].response if len(self._arrivals) == 1 else None
         payload = None if response is None else response.payload
         return bool(
@@ -201,7 +201,7 @@ class BackgroundJob:
 
     @property
     def needs_before(self) -> bool:
-        """Whether what it brought can be read only after what the jobs before it brought."""
+        """Whether its results can be read only after those of the jobs before it."""
         response = self._arrivals[0].response if len(self._arrivals) == 1 else None
         if response is None or not response.binds_only:
             return True
@@ -252,7 +252,7 @@ class BackgroundJob:
         self.run.cancel()
 
     def settle(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Read what it brought (for `Background`)."""
+        """Read its results (for `Background`)."""
         error = self.run.error
         try:
             if self.spec is not None:

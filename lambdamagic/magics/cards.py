@@ -1,4 +1,4 @@
-"""How a run is shown where the user is, and what the session remembers of it."""
+"""Shows a run to the user, and records it in the session."""
 
 from __future__ import annotations
 
@@ -174,14 +174,14 @@ class Card:
         return self._way.meter
 
     def sending(self) -> None:
-        """Show how far a large program is on its way."""
+        """Show the upload progress of a large program."""
         note = self._way.sending()
         if note and not self._is_background:
             self.announce(note)
             self.showing.show()
 
     def tick(self) -> None:
-        """Draw what is due."""
+        """Redraw if it is time to."""
         self._way.tick()
         self.showing.tick()
         self._live.tick()
@@ -200,7 +200,7 @@ class Card:
             self.spot.make_below(bundle)
 
     def took(self, arrival: Arrival) -> None:
-        """Note what is known of an arrival."""
+        """Record the details of an arrival."""
         self.details.took(arrival)
         if self.prints is not None:
             self.prints.take(arrival)

@@ -1,4 +1,4 @@
-"""`%%lambda`: one cell there and back."""
+"""`%%lambda`: run one cell on Lambda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cell shows after its job's widget, for a page that was reloaded meanwhile: Jupyter sends it none of that.
+"""Outputs of a cell below its job's widget, for a page that was reloaded meanwhile and did not receive them.
 
 A page asks for it when it finds the widget of a job that is over (`labextension/src/outputs.ts`). It is recorded from
 the moment a blocking job opens its widget to the end of the cell, so that quick cells pay nothing for it.
@@ -68,7 +68,7 @@ class CellOutputs:
 
 
 class _Recording:
-    """What one cell shows from now on, as the kernel sends it."""
+    """Records the outputs of one cell, as the kernel sends them."""
 
     def __init__(self, shell: Any) -> None:
         self._shell, self._left, self._is_clear_due = shell, _MOST_CHARS, False

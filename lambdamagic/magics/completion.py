@@ -1,4 +1,4 @@
-"""Tab completion of the magics' lines, and of names that are still on their way."""
+"""Tab completion of the magics' lines, and of pending names."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def deploy(session: Session, words: list[str]) -> Table:
 
 
 def needs_of_session(session: Session, imports: Iterable[str] = ()) -> NotebookNeeds:
-    """Return what the session has imported so far.
+    """Return the packages and modules that the session has imported so far.
 
     Args:
         session: The session.
@@ -68,14 +68,14 @@ def needs_of_session(session: Session, imports: Iterable[str] = ()) -> NotebookN
 
 
 def access_of(settings: Settings) -> AwsAccess:
-    """Return the account that the settings lead to."""
+    """Return access to the account that the settings select."""
     from lambdamagic.aws.access import AwsAccess
 
     return AwsAccess(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url)
 
 
 def write_deployed(done: Deployed, region: str, settings: Settings) -> Path:
-    """Write what leads to a deployment into the user's settings, and return their file.
+    """Write a deployment's function, bucket and region into the user's settings, and return the file.
 
     Raises:
         ConfigError: It cannot be written.

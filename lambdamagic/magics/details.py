@@ -1,4 +1,4 @@
-"""What a job's view may ask for, task by task: kept while the job runs, sent when the user clicks.
+"""Details of tasks for a job's view: kept while the job runs, sent when the user clicks.
 
 Little is kept of each arrival and nothing is rendered beforehand, so that a job of 100,000 tasks pays for what is
 looked at only.
@@ -35,7 +35,7 @@ class _Answer:
 
 
 class JobDetails:
-    """What is known about one job's tasks in addition to their states. Written by the waiting thread, read by any.
+    """Details of one job's tasks in addition to their states. Written by the waiting thread, read by any.
 
     Args:
         listener: Knows the tasks' states and run times.
@@ -49,7 +49,7 @@ class JobDetails:
         self.function = ""
 
     def took(self, arrival: Arrival) -> None:
-        """Take note of an arrival."""
+        """Record an arrival."""
         tasks = arrival.unit.tasks
         self._answers.append(_Answer(tasks, arrival.request_id, arrival.report, _errors(arrival)))
         for entry in arrival.outputs:

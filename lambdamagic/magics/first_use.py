@@ -124,7 +124,7 @@ def _add_packages(session: Session, resolved: ResolvedSettings, error: ParityErr
 
 
 def _with(resolved: ResolvedSettings, done: Deployed, region: str) -> ResolvedSettings:
-    """Return the settings with what was deployed, whatever else they may name."""
+    """Return the settings with the deployed function, bucket and region."""
     settings = replace(resolved.settings, function=done.function, bucket=done.bucket, region=region)
     origins = {**resolved.origins, **dict.fromkeys(("function", "bucket", "region"), _MADE_HERE)}
     return ResolvedSettings(settings, MappingProxyType(origins))

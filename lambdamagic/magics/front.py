@@ -1,4 +1,4 @@
-"""The front end of a shell: what it can show, and whether it can ask."""
+"""The front end of a shell: its displays and prompts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUSY_EVERY_S = 0.5
 
 
 class BusySign:
-    """Says again and again that the kernel is busy: pages that see a subshell go idle take the kernel to be idle.
+    """Repeats the busy status: pages that see a subshell become idle consider the kernel idle.
 
     Args:
         shell: Whose cell waits.
@@ -30,7 +30,7 @@ class BusySign:
         self._monotonic, self._said_at = monotonic, 0.0
 
     def tick(self) -> None:
-        """Say it if it is time; called often by the thread of the cell."""
+        """Send the busy status if it is time to; called often by the cell's thread."""
         kernel = self._kernel
         if kernel is None or self._monotonic() - self._said_at < _BUSY_EVERY_S:
             return
@@ -88,6 +88,6 @@ def show_note(message: str, *, quiet: bool = False) -> None:
 
 
 def show_files(lines: Sequence[str], *, quiet: bool) -> None:
-    """Say which files have come: that is no warning."""
+    """Report the files that came back; not as a warning."""
     if not quiet:
         sys.stdout.write("".join(f"{line}\n" for line in lines))

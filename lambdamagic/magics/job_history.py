@@ -1,4 +1,4 @@
-"""`%lambda jobs --all`: what this user's history and the bucket know."""
+"""`%lambda jobs --all`: the jobs of this user's history and of the bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel's end of JupyterLab's panel: what it may ask for and do with jobs, and the comm between them."""
+"""The kernel's side of JupyterLab's panel: its requests and actions, and the comm."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class LabLink:
         return self._session.cell if record is None else record.cell
 
     def listener_of(self, job_id: str) -> ProgressListener | None:
-        """Return what follows a job of this notebook while it is under way."""
+        """Return the listener of a running job of this notebook."""
         record = self._session.find(job_id)
         return None if record is None else record.listener
 
@@ -99,11 +99,11 @@ class LabLink:
         return "\n".join(tails)
 
     def can_retry(self, job_id: str) -> bool:
-        """Whether what failed of a job, or did not run, can be run again."""
+        """Whether tasks of a job that failed or did not run can be run again."""
         return self._map_of(job_id) is not None
 
     def retry(self, job_id: str) -> bool:
-        """Run that again as soon as no cell runs; return whether it can be."""
+        """Run them again as soon as no cell runs; return whether that is possible."""
         ran_map = self._map_of(job_id)
         if ran_map is None:
             return False
@@ -133,7 +133,7 @@ class LabLink:
         return None if self._outputs.is_recording(job_id) else self._session.shelf.result_of(job_id)
 
     def outputs_of(self, job_id: str) -> list[dict[str, Any]] | None:
-        """Return what followed a job's widget in its cell; None while that runs, or where it is not known."""
+        """Return the outputs below a job's widget in its cell; None while the cell runs, or if they are unknown."""
         return self._outputs.of(job_id)
 
     def _map_of(self, job_id: str) -> RanMap | None:

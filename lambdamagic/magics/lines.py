@@ -1,4 +1,4 @@
-"""`%lambda config|jobs|logs|last|wait|cancel|doctor|help`: looking at things, and at jobs under way."""
+"""The subcommands of `%lambda`: config, jobs, logs, last, wait, cancel, doctor, help."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class Lines:
         print("\n".join(lines) if lines else "No log for this job.")  # noqa: T201  # what was asked for
 
     def _stored_logs(self, job: str) -> list[str]:
-        """Return what a job of another session left in CloudWatch Logs."""
+        """Return the lines of another session's job in CloudWatch Logs."""
         from lambdamagic.api.job_logs import logs_of_job
         from lambdamagic.errors import JobMissingError
 

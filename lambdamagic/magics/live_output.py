@@ -1,4 +1,4 @@
-"""What a job's invocations have printed so far, read from the function's log while they run.
+"""The output of running invocations, read from the function's log.
 
 An invocation's answer brings all that it printed, in its order; until then only the log has it. It is read for a view
 that is displayed, of a job without news for a while, and never for more than a twentieth of the time.
@@ -34,7 +34,7 @@ _INVOCATIONS, _LINES, _CHARS = 8, 60, 6_000
 
 @dataclass
 class _Invocation:
-    """One under way: which tasks it has, in words, and the latest of what it printed."""
+    """A running invocation: a label of its tasks, and its latest output."""
 
     head: str
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
@@ -90,7 +90,7 @@ class LiveOutput:
             self._log.now = ""
 
     def left_behind(self, wait_s: float = _LOG_WAIT_S) -> str:
-        """Return what those invocations have printed that brought no answer, as far as the log has it.
+        """Return the output of invocations that did not answer, as far as the log has it.
 
         Args:
             wait_s: For how long the log may take: who has stopped a job waits for this.
@@ -176,7 +176,7 @@ class LiveOutput:
 
 
 def _is_end(line: LogLine) -> bool:
-    """Whether it is Lambda's word that an invocation has ended; no program prints the id there."""
+    """Whether a line is Lambda's END or REPORT line of an invocation."""
     return line.text.startswith((f"END RequestId: {line.request_id}", f"REPORT RequestId: {line.request_id}"))
 
 

@@ -1,4 +1,4 @@
-"""The magics themselves: parsing, and nothing more."""
+"""The magics themselves: only parsing."""
 
 from __future__ import annotations
 

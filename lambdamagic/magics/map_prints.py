@@ -1,4 +1,4 @@
-"""What a map's tasks print: few lines come to the cell when it ends, many stay in the card.
+"""Output of a map's tasks: few lines are shown in the cell when it ends, many only in the card.
 
 Tasks end in any order and while the card is drawn, so their lines would stand above and below it, mixed. In a page they
 wait for the end and come in the order of the tasks. Where they are many, the card's Output tab, and later the
@@ -36,7 +36,7 @@ class MapPrints:
 
     @property
     def is_much(self) -> bool:
-        """Whether it is too much for a cell."""
+        """Whether the output is too long for a cell."""
         return not self._is_one and (self._lines > _CELL_LINES or self._chars > _CELL_CHARS)
 
     def take(self, arrival: Arrival) -> None:

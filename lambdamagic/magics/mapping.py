@@ -82,7 +82,7 @@ class MapRun:
 
     @property
     def results(self) -> list[Any]:
-        """What its tasks gave, as far as it came."""
+        """The outcomes of its tasks so far."""
         return self.table.results
 
     def over_callable(self, text: str) -> Any:
@@ -229,7 +229,7 @@ class MapRun:
         return self.results
 
     def retry(self) -> None:
-        """Have both run again in the background, as soon as the job has ended and no cell runs. For any thread."""
+        """Run both in the background, as soon as the job has ended and no cell runs. For any thread."""
         self._wants_retry = True
         self._session.background.soon(self._retry)
 

@@ -1,4 +1,4 @@
-"""What is said of a job whose bytes are on their way: how much, of how much, how fast; and that its kernel is busy."""
+"""Transfer progress of a job (bytes, percent, rate), and the kernel's busy status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lambdamagic.widgets.transfers import TransferNote
 
 
 class OnItsWay:
-    """Both ways of one run; used by the thread that waits for it.
+    """Upload and download progress of one run; used by the thread that waits for it.
 
     Args:
         run: The run.

@@ -1,4 +1,4 @@
-"""What a background job printed and showed, as one output below its card: other cells' outputs stay their own."""
+"""Output and displays of a background job, as one output below its card."""
 
 from __future__ import annotations
 

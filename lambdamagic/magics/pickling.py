@@ -1,4 +1,4 @@
-"""How far the pickling of large values is, shown where the job's card is going to be."""
+"""Progress of pickling large values, shown where the job's card will be."""
 
 from __future__ import annotations
 

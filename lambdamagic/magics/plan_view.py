@@ -1,4 +1,4 @@
-"""What `--plan` shows."""
+"""The table of `--plan`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a magic's text to what is to be sent: names are waited for, code is captured, the function is looked for."""
+"""Plan a magic's code: wait for pending names, capture the code, find the function."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def ready(
 
 
 def edited_note(name: str) -> str:
-    """Return what is said of a module of the user's own whose file is newer than what the notebook imported."""
+    """Return the warning about own modules whose files were edited after the notebook imported them."""
     return (
         f"{name} was edited after the notebook imported it: Lambda runs the new file, the notebook the old code, "
         f"until importlib.reload({name})"
@@ -116,7 +116,7 @@ def edited_note(name: str) -> str:
 
 
 def _warn_of_upload(settings: Settings, program: Program) -> None:
-    """Say what is large before much is sent over a line that may be slow."""
+    """Warn before a large upload, with the largest values."""
     limit, sent = settings.warn_upload_mb * 1_000_000, program.frames.size_bytes
     if not limit or sent <= limit:
         return

@@ -1,4 +1,4 @@
-"""Background cells behind one another: values go from one to the next in the bucket, and not through the kernel.
+"""Chains of background cells: values are passed from one to the next through the bucket, not the kernel.
 
 A cell that reads what another is still to bind is sent with the other's program and a link to its answer. The function
 repeats the other's effects from these bytes, without running anything again, and begins from there. The objects that

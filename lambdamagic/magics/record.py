@@ -1,4 +1,4 @@
-"""What a session remembers of its jobs."""
+"""The session's record of its jobs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lambdamagic.widgets.progress import Progress, ProgressListener
 
 
 class RanMap(Protocol):
-    """A map as it is kept: what its tasks gave, and the way to run some of them again."""
+    """A recorded map: its outcomes, and how to run some tasks again."""
 
     @property
     def results(self) -> list[Any]:
-        """What its tasks gave, as far as it came."""
+        """The outcomes of its tasks so far."""
 
     @property
     def can_run_again(self) -> bool:
@@ -29,7 +29,7 @@ class RanMap(Protocol):
         """Run what has no result, and what failed if it is asked for; return all results."""
 
     def retry(self) -> None:
-        """Have both run again in the background, once no cell runs. For any thread."""
+        """Run both in the background, once no cell runs. For any thread."""
 
     def to_csv(self) -> str:
         """Return the table of its tasks, as the widget's. For any thread."""

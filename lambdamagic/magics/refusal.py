@@ -1,4 +1,4 @@
-"""A cell that reads names whose values are on their way: it waits for them, or is refused."""
+"""A cell that reads pending names waits for them, or raises the failed job's error."""
 
 from __future__ import annotations
 
@@ -52,5 +52,5 @@ def _raising(error: BaseException) -> ast.Module:
 
 
 def refuse(token: str) -> None:
-    """Raise, in the place of a cell that was refused, what refused it."""
+    """Raise the error for which a cell was not run, in its place."""
     raise _refusals.pop(token)

@@ -1,4 +1,4 @@
-"""What is raised in the notebook: what was raised on Lambda, and that the user has stopped something."""
+"""Exceptions raised in the notebook: those raised on Lambda, and interrupts by the user."""
 
 from __future__ import annotations
 

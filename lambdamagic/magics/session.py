@@ -1,4 +1,4 @@
-"""What one notebook has of lambdamagic: its namespace's identity, an engine, targets, and a history."""
+"""The state of one notebook session: its namespace's identity, an engine, targets, and a history."""
 
 from __future__ import annotations
 

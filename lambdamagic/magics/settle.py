@@ -1,4 +1,4 @@
-"""Who may set which name of the notebook, and when."""
+"""Which job may bind which name of the notebook, and when."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ class Pending(Protocol):
 
     @property
     def is_large(self) -> bool:
-        """Whether what it brought is fetched only when it is read."""
+        """Whether its results are downloaded only when they are read."""
 
     @property
     def needs_before(self) -> bool:
-        """Whether what it brought can be read only after what the jobs before it brought."""
+        """Whether its results can be read only after those of the jobs before it."""
 
     def settle(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Read what it brought; `claim` returns what may be put into the namespace of what was bound."""
+        """Read its results; `claim` returns those of the bound names that may be set."""
 
     def forget(self) -> None:
         """Release what only queued successors needed."""

@@ -1,4 +1,4 @@
-"""A cell that waits for jobs: what it shows meanwhile."""
+"""The status line of a cell that waits for jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many events in one request to the invoker, and what became of each.
+"""Batches of events in one request to the invoker, and the outcome of each.
 
 What all events of a batch have alike (the program, the job's key, options) is in it once. The rest, above all
 presigned URLs, which differ in a few characters only, is packed by zlib: of an event of 30 KB some 500 bytes travel.
@@ -43,7 +43,7 @@ NOT_SENT, LOST = "NotSent", "Lost"
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one event.
+    """The outcome of one event.
 
     Attributes:
         status: 202 if Lambda took it, else its refusal's HTTP status; 0 (`NO_ANSWER`) if there was none.
@@ -185,7 +185,7 @@ def fitting(documents: Sequence[dict[str, Any]]) -> int:
 
 @dataclass(frozen=True)
 class BatchAnswer:
-    """What the invoker answers.
+    """The invoker's answer.
 
     Attributes:
         versions: Of the invoker.

@@ -1,4 +1,4 @@
-"""What lambdamagic itself chooses of times and amounts; what AWS sets is in `lambdamagic.limits`."""
+"""Bounds that lambdamagic chooses itself; AWS's limits are in `lambdamagic.limits`."""
 
 EVENT_AGE_S = 600  # how long an event may wait in Lambda's queue before it is dropped; AWS's default is 6 hours
 PRESIGN_EXPIRES_S = 3600  # outlives the longest invocation on Lambda's own compute; credentials may end it earlier

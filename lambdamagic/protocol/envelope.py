@@ -348,7 +348,7 @@ class Response:
 
 
 def _shape(document: Any) -> str:
-    """Say what came without its values: a function that echoes its event would have the job's key and URLs shown."""
+    """Describe an answer without its values: a function that echoes its event would expose the job's key and URLs."""
     if isinstance(document, dict):
         return "an object with " + (", ".join(map(repr, [*document][:5])) or "nothing in it")
     return f"a {type(document).__name__}"

@@ -1,4 +1,4 @@
-"""What a function holds: published next to it, so that a client can compare before it sends anything.
+"""The packages of a function, published so that a client can compare them before it sends anything.
 
 It is in an environment variable of the function, which `GetFunctionConfiguration` returns without running it: packed
 if it is small enough, else as the digest of a JSON document in the bucket. Where there is no such variable, the
@@ -36,7 +36,7 @@ def normal_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a function holds.
+    """The packages of a function.
 
     Attributes:
         python: Its Python, such as `3.12`.

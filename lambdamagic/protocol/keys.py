@@ -1,4 +1,4 @@
-"""Names of objects in the bucket, and the signature of what is staged under a job."""
+"""Keys of objects in the bucket, and signatures of a job's staged results."""
 
 from __future__ import annotations
 
@@ -166,12 +166,12 @@ def variant_prefix(base: str) -> str:
 
 
 def live_key(job_id: str, attempt_id: str) -> str:
-    """Key of the sign of life of an invocation without a waiting client."""
+    """Key of the heartbeat of an invocation without a waiting client."""
     return f"{live_prefix(job_id)}{attempt_id}"
 
 
 def live_prefix(job_id: str) -> str:
-    """Prefix of the signs of life: one LIST says of every invocation under way, and holds no other object."""
+    """Prefix of the heartbeats: one LIST says of every invocation under way, and holds no other object."""
     return f"{job_prefix(job_id)}live/"
 
 
@@ -196,7 +196,7 @@ def sign(key: bytes, *parts: str) -> str:
 
 
 def is_signed(key: bytes, signature: object, *parts: str) -> bool:
-    """Check a signature in constant time; whatever is no text is none."""
+    """Check a signature in constant time; a value that is not text is not a signature."""
     if not isinstance(signature, str):
         return False
     return hmac.compare_digest(sign(key, *parts).encode(), signature.encode("utf-8", "surrogatepass"))

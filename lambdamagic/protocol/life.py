@@ -1,4 +1,4 @@
-"""What is in a sign of life, so that a listing alone, with sizes and times, shows the state of an invocation.
+"""What is in a heartbeat, so that a listing alone, with sizes and times, shows the state of an invocation.
 
 A sign is written when the invocation begins, again and again while it runs, and a last time when its answer is stored.
 """

@@ -1,4 +1,4 @@
-"""A payload as the envelope shows it: what rides inline, what is staged where.
+"""A payload as the envelope describes it: inline frames, and the places of staged ones.
 
 The JSON form::
 

@@ -1,4 +1,4 @@
-"""JSON that others wrote, read with one kind of error: `ValueError`.
+"""Read untrusted JSON with one kind of error: `ValueError`.
 
 `json` alone lets nesting end in a `RecursionError`, and takes NaN and infinity, which no comparison refuses.
 """

@@ -1,4 +1,4 @@
-"""An answer that is in the bucket until the client finds it, signed with the job's key.
+"""Answers stored in the bucket, signed with the job's key.
 
 Whoever can write to the bucket can put objects there; without the key, which travels only in invoke events, none of
 them is taken for an answer.

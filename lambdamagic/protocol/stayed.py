@@ -1,4 +1,4 @@
-"""Values of tasks that stay in the bucket: what an answer says of them instead of carrying them.
+"""Task values that stay in the bucket: the references to them in answers.
 
 The JSON form of what one invocation left::
 

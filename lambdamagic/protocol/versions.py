@@ -1,4 +1,4 @@
-"""Versions that must agree before anything is unpickled, and the words when they do not."""
+"""Versions that must match before anything is unpickled, and the errors if they do not."""
 
 from __future__ import annotations
 

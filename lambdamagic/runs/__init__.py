@@ -1,4 +1,4 @@
-"""One run from request to end: what cells, maps, executors, pools and attached jobs share.
+"""Runs: the common path of cells, maps, executors, pools and attached jobs.
 
 Decisions
 ---------

@@ -1,4 +1,4 @@
-"""Jobs that outlive their client: what another process needs is in the bucket before the first task is sent.
+"""Jobs that outlive their client: their data is in the bucket before the first task is sent.
 
 Arguments of a known number of tasks are kept at the start, in blocks; those of a stream as they are sent. The job's key
 goes into the history of this user, never into the bucket.

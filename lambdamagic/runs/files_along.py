@@ -1,4 +1,4 @@
-"""Files next to a notebook or program: those that are sent with a job, and those that it returns."""
+"""Files that are sent with a job, and files that it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as its front end holds it, whatever it is: a cell, a map, calls, or a job that was resumed."""
+"""The `Run` of a cell, a map, calls, or a resumed job."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class Follower(Protocol):
         """The run's meter."""
 
     def prepared(self, spec: JobSpec) -> None:
-        """Hear that the job is about to begin."""
+        """Handle the beginning of the job."""
 
     def tick(self) -> None:
-        """Do what is due; called often."""
+        """Do periodic work; called often."""
 
     def took(self, arrival: Arrival) -> None:
         """Handle an arrival, before its consumer does."""
 
     def sending(self) -> None:
-        """Hear again and again that a large program is on its way to the bucket."""
+        """Handle progress of a large program's upload; called repeatedly."""
 
     def ended(self) -> None:
         """Handle the end, before any waiter does."""
@@ -131,7 +131,7 @@ class Run:
         EVERY_JOB.emit(event)
 
     def begin(self) -> Job:
-        """Put the job together and send it off; a large program is staged here.
+        """Build the job and start it; a large program is uploaded here.
 
         Raises:
             JobCancelledError: It was cancelled; nothing was sent.
@@ -192,7 +192,7 @@ class Run:
     def start(
         self, take: Callable[[Arrival], None], ended: Callable[[BaseException | None], None] = lambda error: None
     ) -> None:
-        """Bring it to its end in a thread that is started here; see `carry`.
+        """Run it to its end in a new thread; see `carry`.
 
         Args:
             take: Takes arrivals; what it raises ends the run.
@@ -213,7 +213,7 @@ class Run:
         threading.Thread(target=go_on, name="lambdamagic-collector", daemon=True).start()
 
     def carry(self, take: Callable[[Arrival], None], between: Callable[[], None] | None = None) -> None:
-        """Bring it to its end in this thread, and hand over what arrives.
+        """Run it to its end in this thread, and pass arrivals on.
 
         Args:
             take: Takes arrivals; what it raises ends the run.
@@ -327,7 +327,7 @@ class Run:
         return "failed" if error is not None or self._has_failed else "done"
 
     def when_ended(self, act: Callable[[], None]) -> None:
-        """Have something done, at once and in the run's own thread, when it has ended; now if it has."""
+        """Call a function in the run's thread when it ends; now if it has ended."""
         with self._lock:
             if not self._ended.is_set():
                 self._on_ended.append(act)

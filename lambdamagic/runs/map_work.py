@@ -1,4 +1,4 @@
-"""What is sent for which tasks of a map: *retry failed*, *resume* and *attach* all come this way."""
+"""Build the requests of a map's tasks; also for *retry failed*, *resume* and *attach*."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lambdamagic.runs.spec import RunRequest
 
 
 class Repeatable(Protocol):
-    """What can be run again, task by task."""
+    """Work whose tasks can be run again."""
 
     @property
     def label(self) -> str:

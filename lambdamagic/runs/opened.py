@@ -1,4 +1,4 @@
-"""What is open for the runs of one notebook or program: an engine, and targets."""
+"""The engine and open targets of one notebook or program."""
 
 from __future__ import annotations
 

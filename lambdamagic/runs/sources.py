@@ -1,4 +1,4 @@
-"""Where a run's work comes from: units that others put, and tasks in chunks that fit the work.
+"""Sources of a run's work: single units, and tasks in chunks.
 
 The engine takes from its own loop, which must never run the user's iterator: that could block, and all jobs with it. So
 items are put here by the program's own threads.
@@ -122,7 +122,7 @@ class Sizing:
 
     @classmethod
     def of(cls, settings: Settings, chunksize: int | None = None) -> Sizing:
-        """Return what the settings say; `chunksize` goes before theirs."""
+        """Return the bounds of the settings; `chunksize` overrides theirs."""
         return cls(settings.timeout_s, settings.inline_limit_bytes, chunksize or settings.chunksize)
 
 

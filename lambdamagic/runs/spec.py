@@ -1,4 +1,4 @@
-"""From settings and an open target to all that the engine needs to run a job."""
+"""Build a job's spec for the engine from settings and an open target."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def budget_of(resolved: ResolvedSettings, target: Target) -> Budget | None:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What is to be run.
+    """The work to run, and its options.
 
     Attributes:
         kind: `cell` or `map`.

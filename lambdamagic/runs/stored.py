@@ -1,4 +1,4 @@
-"""A job whose client is gone, as the bucket and the history have it: what is done, what was sent, what is left."""
+"""A job without a client, read from the bucket and the history: done, sent and remaining tasks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GAP_TASKS = 1_000_000
 
 @dataclass(frozen=True)
 class StoredJob:
-    """What is known of a job whose client is gone.
+    """The state of a job without a client.
 
     Attributes:
         note: Of this user's history.

@@ -1,4 +1,4 @@
-"""The outcomes of a run's tasks: read as they arrive, looked up where it is known, kept or handed on."""
+"""Outcomes of a run's tasks: read as they arrive or from the cache, then kept or passed on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _short.maxlist = _short.maxtuple = _short.maxdict = 8
 
 
 class _NotRun:
-    """Stands for the result of a task that has none yet."""
+    """The result of a task that has no outcome yet."""
 
     def __repr__(self) -> str:
         return "<not run>"
@@ -57,7 +57,7 @@ class Failed:
 
 
 def memo_of(store: ObjectStore | None, home: Home, program: Program, fn: Callable[..., Any] | None) -> Memo:
-    """Return what is known of a callable.
+    """Return the cache of a callable.
 
     Raises:
         NoFingerprintError: It cannot be distinguished from others, or there is no bucket.
@@ -68,7 +68,7 @@ def memo_of(store: ObjectStore | None, home: Home, program: Program, fn: Callabl
 
 
 def exception_of(failure: Failure, check: Callable[[Exception], Exception]) -> BaseException:
-    """Return what is to be raised for a failed task; `check` says whether the target itself has failed."""
+    """Return the exception for a failed task; `check` finds out whether the target itself has failed."""
     if failure.error is None:
         return reassemble(failure.records)
     return check(failure.error) if isinstance(failure.error, Exception) else failure.error
@@ -232,11 +232,11 @@ class TaskTable(Outcomes):
         return written.getvalue()
 
     def argument_text(self, task: int) -> str:
-        """Return what a task is called with, in short; empty where that is not kept."""
+        """Return a short text of a task's argument; empty if it is not kept."""
         return "" if self.items is None else short_repr(self.items[task])
 
     def outcome_text(self, task: int) -> str:
-        """Return what a task that has ended gave, in short."""
+        """Return a short text of a finished task's outcome."""
         outcome = self.outcome(task)
         return UNREAD if outcome is NOT_RUN else short_repr(outcome)
 

@@ -1,4 +1,4 @@
-"""What a graph that runs in walks reports: its events, its requests to S3, and its cost."""
+"""The account of a graph that runs in walks: its events, its requests to S3, and its cost."""
 
 from __future__ import annotations
 

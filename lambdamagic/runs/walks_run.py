@@ -319,7 +319,7 @@ class WalksRun:
         raise found(detail)
 
     def _send_again(self) -> None:
-        """Send what was left, what gave no sign, and what gives no more."""
+        """Send again walks that were left unsent, that never started, or whose heartbeat stopped."""
         now, is_anything_alive = self._clock.monotonic(), False
         for walk, seen in list(self._walks.items()):
             if not seen.has_record_to_come:

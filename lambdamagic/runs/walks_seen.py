@@ -1,4 +1,4 @@
-"""What the client of a graph has seen of its walks."""
+"""The client's view of a graph's walks."""
 
 from __future__ import annotations
 

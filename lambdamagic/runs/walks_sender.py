@@ -1,4 +1,4 @@
-"""Hands walks' events to Lambda, at the same time and again where it is unknown whether Lambda took them."""
+"""Sends events of walks in parallel, and again if it is unknown whether Lambda accepted them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class WalksSender:
 
 
 def event_document(work: WalksWork, bucket: str) -> dict[str, Any]:
-    """Return what all events of a graph's walks have alike."""
+    """Return the common part of all events of a graph's walks."""
     return {
         MARK: work.versions,
         "kind": "walk",

@@ -1,4 +1,4 @@
-"""The object-store seam: where bytes too large for an invocation are kept.
+"""The object-store interface: keeps bytes that are too large for an invocation.
 
 `ObjectStore` is the notebook's side and may do everything in one bucket. `UrlTransfer` is the worker's side: it holds
 no credentials and can do only what a presigned URL permits. Neither knows what the bytes mean.
@@ -19,7 +19,7 @@ OCTETS = "application/octet-stream"
 
 
 class Hasher(Protocol):
-    """What hashlib's and hmac's objects have in common."""
+    """The common interface of hashlib and hmac objects."""
 
     def update(self, data: memoryview, /) -> None:
         """Take in more bytes."""

@@ -1,4 +1,4 @@
-"""How many requests were made to S3, and who pays for them.
+"""Count billed S3 requests by payer.
 
 S3 bills PUT, COPY, POST and LIST at one price, GET, HEAD and all others at a lower one, and DELETE at none ("Amazon S3
 pricing"). What it answered with a 5xx is not billed; other errors are ("Billing for Amazon S3 error responses", S3 user

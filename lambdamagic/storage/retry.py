@@ -1,4 +1,4 @@
-"""When a transfer is tried again: a pure function of what is known, so that no test needs a clock."""
+"""When a transfer is retried: a pure function, so that no test needs a clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "Se
 
 @dataclass(frozen=True, slots=True)
 class TransferRetry:
-    """How patient a transfer is.
+    """Deadlines and delays of a transfer's retries.
 
     Attributes:
         attempts: How often one request is sent at most.
@@ -51,5 +51,5 @@ class TransferRetry:
 
 
 def is_transient(status: int, code: str) -> bool:
-    """Say whether a refused request may succeed when sent again unchanged."""
+    """Return whether a refused request may succeed when sent again unchanged."""
     return status in _TRANSIENT_STATUSES or code in _TRANSIENT_CODES

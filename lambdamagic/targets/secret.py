@@ -1,4 +1,4 @@
-"""The secret by which this user's own kept outcomes are known again."""
+"""The secret that signs this user's cached outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a target is: somewhere to invoke, somewhere to keep bytes, and a function of the wanted size."""
+"""The target interface: a transport, a bucket, and a function of the requested size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FunctionWish:
-    """The function that a job asks for.
+    """The function size that a job requests.
 
     Attributes:
         memory_mb: Its memory, where one is made for the job.

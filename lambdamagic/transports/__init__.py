@@ -1,4 +1,4 @@
-"""The invoke seam: `transport` (the protocol), `lambda_api` (Lambda's Invoke), `fake` (scripted, for tests)."""
+"""The transport interface: `transport` (the protocol), `lambda_api` (Lambda's Invoke), `fake` (scripted, for tests)."""
 
 from lambdamagic.transports.transport import InvocationKind, InvocationReply, InvokeCall, Transport
 

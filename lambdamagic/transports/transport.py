@@ -1,4 +1,4 @@
-"""The invoke seam: one call of one function, delivered once.
+"""The transport interface: one call of one function, delivered once.
 
 A transport delivers and reports. It never tries again, never looks into the payload and does not judge what the
 function did: retries, chunks and the meaning of a function's error are the engine's.
@@ -39,7 +39,7 @@ class InvokeCall:
 
 @dataclass(frozen=True, slots=True)
 class InvocationReply:
-    """What came back.
+    """The reply to an invocation.
 
     Attributes:
         status: 200 for `RequestResponse`, 202 for `Event`.

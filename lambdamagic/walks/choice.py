@@ -1,4 +1,4 @@
-"""Which way a graph goes, and what it takes: an estimate from its shape alone. Pure.
+"""Choose how a graph runs, by an estimate from its shape alone. Pure.
 
 Two ways: the client sends each node when it is ready, and values that stay are named in the next event; or walks, which
 meet in the bucket. The first pays a round trip for each level of the graph, and the client's own time for each node;
@@ -35,7 +35,7 @@ class Latencies:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a way takes.
+    """The estimate of one way.
 
     Attributes:
         seconds: How long, at best.

@@ -1,4 +1,4 @@
-"""Where edges meet: the walk that arrives last continues. Through the bucket alone; see the package."""
+"""Joins: the walk that arrives last continues. Through the bucket alone; see the package."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Coming:
 
 @dataclass(frozen=True)
 class Arrived:
-    """What became of an arrival.
+    """The outcome of an arrival at joins.
 
     Attributes:
         goes_on: Whether the walk runs the join.

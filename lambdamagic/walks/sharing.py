@@ -1,4 +1,4 @@
-"""When a walk hands nodes over, to how many others, and how much may be invoked in all. Pure."""
+"""When a walk hands nodes over, to how many walks, and the budget of invocations. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a walk begins with, and its form in events and in the bucket. Pure."""
+"""The start event of a walk, and its form in events and in the bucket. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lambdamagic.walks.sharing import Allowance
 
 @dataclass(frozen=True)
 class WalkEvent:
-    """What a walk begins with.
+    """The start event of a walk.
 
     Attributes:
         walk: Its name.

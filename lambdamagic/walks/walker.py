@@ -77,7 +77,7 @@ class Ran:
 
 
 class Walker:
-    """Carries one attempt of a walk out.
+    """Runs one attempt of a walk.
 
     Args:
         structure: The graph.
@@ -337,13 +337,13 @@ class Walker:
         )
 
     def _look_again(self) -> None:
-        """Find out what will be this walk's, after others were given some."""
+        """Recompute the nodes that this walk will run, after handing some over."""
         self._mine = _Mine(self._structure, self._gone)
         self._mine.add(self._done)
         self._mine.add(self._todo)
 
     def _stop(self) -> None:
-        """Leave all that is to be done to a walk with time: this invocation's is running out."""
+        """Hand all remaining work to a new walk, shortly before this invocation's deadline."""
         event = self._all_left()
         self._spawner.spawn([event])
         self.spawned.append(event.walk)

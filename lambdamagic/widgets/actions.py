@@ -1,4 +1,4 @@
-"""What a person can ask of a job, or do with it, from its view.
+"""Actions on a job that its view offers.
 
 A view knows no job: whoever shows one hands these callables over. They are called in the kernel's main thread between
 cells, or in a subshell's thread while a cell runs, must return quickly, and may be called again.
@@ -72,7 +72,7 @@ class Printed:
 
 
 class OutputLog:
-    """What a job prints, the latest of it. Thread-safe.
+    """The latest output of a job. Thread-safe.
 
     Attributes:
         now: What those of its invocations have printed so far that have not answered yet; replaced as a whole.

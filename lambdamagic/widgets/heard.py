@@ -1,4 +1,4 @@
-"""Hearing a page while a cell runs."""
+"""Receive a page's messages while a cell runs."""
 
 from __future__ import annotations
 

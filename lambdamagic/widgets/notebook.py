@@ -44,7 +44,7 @@ def final(progress: Progress, listener: ProgressListener, actions: Actions) -> d
 
 
 class Shelf:
-    """What pages may still ask for that were reloaded while a job ran, and so were sent no result.
+    """Results for pages that were reloaded while a job ran and did not receive them.
 
     Their output still asks for the widget: the last one stays open when its job is over, and the latest results are
     there for JupyterLab's extension, which puts them in its place. Thread-safe.

@@ -1,4 +1,4 @@
-"""How long the rest of a job will take, from what its invocations took so far.
+"""Estimate a job's remaining time from the durations of its invocations so far.
 
 Not from the tasks that are done and the time that has passed: between two waves of equal tasks time passes and none is
 done, and an estimate made of these would rise until the next wave ends.

@@ -45,14 +45,14 @@ class Comm(Protocol):
         """Send to all pages."""
 
     def on_msg(self, callback: Callable[[dict[str, Any]], None]) -> None:
-        """Say who hears the pages."""
+        """Set the callback for messages of the pages."""
 
     def close(self) -> None:
         """Send the pages its end."""
 
 
 class Jobs(Protocol):
-    """What the panel asks for, and does with, a job by its id; called in any thread."""
+    """The panel's requests and actions on a job, by its id; called in any thread."""
 
     def cell_of(self, job_id: str) -> str:
         """Return the id of the notebook's cell that it belongs to; empty where that is not known."""

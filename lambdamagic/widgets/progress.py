@@ -1,4 +1,4 @@
-"""What a view knows of a job, made from its events alone."""
+"""The progress of a job, computed from its events alone."""
 
 from __future__ import annotations
 

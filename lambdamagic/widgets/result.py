@@ -1,4 +1,4 @@
-"""A finished job as self-contained HTML: what stays in the saved notebook.
+"""A finished job as self-contained HTML, which stays in the saved notebook.
 
 No script, and nothing from elsewhere. It has its own surface and colors, light and dark, so that it is read on GitHub,
 in nbviewer, in an exported page and after a restart. Where a page takes style sheets out (GitHub does, and JupyterLab

@@ -1,4 +1,4 @@
-"""Every task of a job at this moment, kept so that a view can get the changes since its last request.
+"""The current states of a job's tasks, and the changes since a view's last request.
 
 A task costs five bytes and an invocation thirty-two, so that a job of 100,000 tasks is nothing. Times are seconds since
 the job's start.
@@ -17,7 +17,7 @@ from lambdamagic.widgets.pace import RemainingTime, UnderWay
 
 
 class TaskState(IntEnum):
-    """What a task does. The numbers are the page's too (`static/store.js`)."""
+    """States of a task. The page uses the same numbers (`static/store.js`)."""
 
     WAITING = 0
     RUNNING = 1

@@ -1,4 +1,4 @@
-"""What of a job is on its way: how much, of how much, and how fast."""
+"""Transfer progress of a job: bytes, total, and rate."""
 
 from __future__ import annotations
 

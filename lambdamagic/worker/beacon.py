@@ -1,6 +1,6 @@
-"""Shows that an invocation is under way, to a client that waits for no response.
+"""Heartbeats of an invocation, for a client that does not wait for a response.
 
-An environment that dies says nothing to anybody when it was invoked by an event: the client sees its sign of life stop.
+An environment that dies says nothing to anybody when it was invoked by an event: the client sees its heartbeat stop.
 The first sign is also a claim: Lambda may deliver an event twice, and the second delivery finds the sign there, or, if
 the client has read and deleted it meanwhile, the answer.
 """

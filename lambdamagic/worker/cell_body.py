@@ -1,4 +1,4 @@
-"""One cell, run in the namespace that came with it."""
+"""Run one cell in the namespace that came with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STREAMS = frozenset({"random", "numpy.random"})
 
 
 def run_cell(request: Request, program: LoadedProgram, environment: CellSurroundings) -> Answer:
-    """Run the cell and write down what it changed.
+    """Run the cell and encode its changes.
 
     Options of the request: `out` (names to return, or null for all), `mutations` (whether changes in place come
     back), `serializer`.

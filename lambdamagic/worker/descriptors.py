@@ -1,4 +1,4 @@
-"""Output below Python: what child processes and C libraries write to the descriptors 1 and 2.
+"""Capture output below Python: what child processes and C libraries write to the descriptors 1 and 2.
 
 While user code runs, both lead into pipes; a thread reads them as it comes, and who prints reads them first, so that
 all is recorded in its order. The function's log gets a copy. What a process that outlives the run writes later goes to

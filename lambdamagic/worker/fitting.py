@@ -1,4 +1,4 @@
-"""The parts of an answer where they fit: inline, in the bucket, or cut.
+"""Fit an answer into Lambda's limit: inline, staged in the bucket, or cut.
 
 A synchronous answer has one limit for everything ("Lambda quotas", Lambda Developer Guide). It was paid for, so it is
 never left to Lambda to refuse it.

@@ -1,4 +1,4 @@
-"""IPython's shell for code in the function: what libraries find that ask where they run, and how they show things.
+"""IPython's shell for code in the function, for libraries that look for one.
 
 IPython is the function's own, if it has one, and is only prepared when something imports it. The shell is made past its
 constructor, which would open a history and a terminal: it knows how objects look, publishes displays into the cell's

@@ -1,4 +1,4 @@
-"""A batch of joblib's, where it runs: code in it that names our backend continues in threads."""
+"""Run a joblib batch in the function: nested code with our backend runs in threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this environment holds: asked of a function, or, as JSON, of an image while it is built.
+"""The packages of this environment: asked of a function, or, as JSON, of an image while it is built.
 
 The latter is `python -m lambdamagic.worker.list_holdings`.
 """

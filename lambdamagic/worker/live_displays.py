@@ -1,4 +1,4 @@
-"""What a cell displays is left in the function's log while it runs, for whoever looks on.
+"""Write a running cell's displays to the function's log, for its viewers.
 
 A line has the latest displays as they are now, so that updates and clears need no order, and a reader needs the last
 line only. The answer brings all of them, whole: what is large or comes too often is left out here.

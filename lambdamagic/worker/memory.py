@@ -1,4 +1,4 @@
-"""What an execution environment holds between two jobs: no part of the first.
+"""Release a job's memory before the next job of the environment.
 
 The namespace of a job is a circle (its functions hold it, and it holds them), so that it would live until Python's
 collector comes by, which in a trivial program is seldom: the next job would run next to it. A job's own names are

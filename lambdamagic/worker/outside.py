@@ -1,4 +1,4 @@
-"""What code does that reaches beyond its execution environment, by Python's audit events.
+"""Detect effects of code outside its execution environment, by Python's audit events.
 
 A cell that wrote nothing elsewhere can run again. Connections that a library written in C makes by itself are not seen.
 """

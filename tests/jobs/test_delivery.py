@@ -156,7 +156,7 @@ def test_an_unexpected_failure_ends_the_attempt() -> None:
 
 
 def test_a_function_that_cannot_start_is_reported_at_once() -> None:
-    """It gives no sign of life, and its event would be sent again for eleven minutes; its log says why."""
+    """It gives no heartbeat, and its event would be sent again for eleven minutes; its log says why."""
     asked: list[tuple[str, float]] = []
 
     def failed_starts(function: str, since_s: float) -> str:

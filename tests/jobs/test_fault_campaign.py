@@ -56,7 +56,7 @@ def test_an_event_that_may_have_been_taken_runs_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["event", "trigger"])
 def test_an_event_that_comes_again_when_it_is_done_runs_once(mode: Literal["event", "trigger"], tmp_path: Path) -> None:
-    """Its sign of life has been read and deleted by then: the second delivery finds the answer."""
+    """Its heartbeat has been read and deleted by then: the second delivery finds the answer."""
     program: dict[str, Any] = {"__name__": "__main__"}
     exec("def work(path):\n    import io\n    with io.open(path, 'a') as file:\n        file.write('x')", program)
     try:

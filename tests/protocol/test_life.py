@@ -1,4 +1,4 @@
-"""Signs of life: what is in them, and how often they come."""
+"""Heartbeats: what is in them, and how often they come."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_an_upload_is_all_that_starts_the_work(executor: LambdaExecutor, target:
 def test_a_notification_that_comes_twice_runs_once(
     executor: LambdaExecutor, target: LocalTarget, tmp_path: Any
 ) -> None:
-    """S3 delivers at least once: the second finds the first delivery's sign of life."""
+    """S3 delivers at least once: the second finds the first delivery's heartbeat."""
     faults = Faults(target.server.connection)
     executor.submit(abs, 1).result(60)
     faults.duplicate(count=1)

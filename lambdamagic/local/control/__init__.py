@@ -1,1 +1,1 @@
-"""The control plane: moto, with what it lacks."""
+"""The control plane: moto, with corrections."""

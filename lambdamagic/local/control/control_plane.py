@@ -1,4 +1,4 @@
-"""What moto's Lambda control plane lacks: limits of values, and the states that a function goes through."""
+"""Parts of Lambda's control plane that moto lacks: limits of values, and the states of functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that is changed in moto: each entry says how moto differs from AWS, and can go when moto no longer does.
+"""All changes of moto: each entry says how moto differs from AWS, and can go when moto no longer does.
 
 `tests/local/test_moto_patches.py` asks plain moto for each entry. A test that fails there after an update of moto
 names the entry that has become superfluous.

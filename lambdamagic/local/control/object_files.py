@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from lambdamagic.local.control.moto_patches import put
 
-_IN_MEMORY_BYTES = 16 << 10  # signs of life, answers, indexes: a file each would cost more than the memory
+_IN_MEMORY_BYTES = 16 << 10  # heartbeats, answers, indexes: a file each would cost more than the memory
 
 
 class ObjectFile:

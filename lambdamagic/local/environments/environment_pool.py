@@ -1,4 +1,4 @@
-"""Which environment runs an invocation, and whether one may run at all.
+"""Choose the environment of an invocation, and enforce the concurrency quota.
 
 Lambda counts running invocations, not environments, and refuses what is over the quota at once: it never
 queues a synchronous call. So does this.

@@ -1,4 +1,4 @@
-"""What a function is at one moment, read from moto's control plane once and not at every invocation."""
+"""A snapshot of a function, read from moto's control plane once and not at every invocation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Python runs a function: the server's own for its own version, a prepared one for the others.
+"""The Python of a function: the server's own for its version, a prepared one for the others.
 
 With the server's own interpreter the function has what the notebook has installed. For another version a
 virtual environment with AWS's runtime client and the two picklers is made once and kept in the user's cache.

@@ -1,4 +1,4 @@
-"""Who is at the other end of a loopback connection.
+"""Identify the process at the other end of a loopback connection.
 
 The Runtime API cannot ask for a signature: awslambdaric sends none, and its client for errors of INIT takes
 nothing but a host and a port from `AWS_LAMBDA_RUNTIME_API`. So the kernel is asked whose socket it is. Another user

@@ -1,4 +1,4 @@
-"""What an invocation ends with, in Lambda's own words."""
+"""Results of an invocation, in Lambda's words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function's process may change of the file system, and who it is: as little as on Lambda.
+"""Restrict a function's process as Lambda does: its file system and its user.
 
 Run by the keeper between fork and exec, as a plain script's part: imports no module of this package. With mount
 namespaces, which ordinary users have on most Linux systems, folders are made read-only for the process and its

@@ -1,4 +1,4 @@
-"""Who may do what: the policies of IAM users and roles, held to at every request of theirs.
+"""Authorization: the policies of IAM users and roles, enforced on each of their requests.
 
 The owner's key is an account's root and may do everything: it does not come here. A user's key that was made by IAM
 has the rights of the user's policies and groups, a session of STS and a function those of the role. What a policy says

@@ -1,1 +1,1 @@
-"""What any server needs: HTTP, signatures, errors in AWS's words, folders, and an owner to end with."""
+"""General parts of a server: HTTP, signatures, AWS's error bodies, folders, and the owner's life."""

@@ -1,4 +1,4 @@
-"""Who may ask: every request is signed by SigV4 (or S3's older presigned form), or it is refused.
+"""Authentication: requests that are not signed with SigV4 (or S3's older presigned form) are rejected.
 
 This machine may be shared and a browser on it can reach 127.0.0.1, so knowing the port is no right to run
 code. The canonical form follows "Create a signed AWS API request" (IAM user guide) and, for S3, "Authenticating

@@ -1,4 +1,4 @@
-"""What callers that have signed nothing may hold of the server: time, bytes and connections.
+"""Bounds on unsigned callers: time, bytes and connections.
 
 Every request must be signed, but a signature is in a head, which has to be read first. So a head must come in
 time, a body of a caller that names no key of ours too, and all of these together are bounded.
@@ -37,7 +37,7 @@ class Bounded(Protocol):
         ...
 
     def fall_silent(self) -> None:
-        """Be dead without a word."""
+        """Stop responding without closing."""
         ...
 
 
@@ -74,7 +74,7 @@ class ConnectionBounds:
         return list(self._held)
 
     def sweep(self) -> None:
-        """Cut what has had its time."""
+        """Close connections past their deadline."""
         now = self.now()
         for connection in [each for each in self._held if each.expires_at is not None and each.expires_at < now]:
             connection.abort()

@@ -173,7 +173,7 @@ class HttpConnection(asyncio.Protocol):
             self.transport.abort()
 
     def fall_silent(self) -> None:
-        """Be dead without a word, as a fault: what comes is not read, and nothing is answered."""
+        """Stop responding without closing, as a fault: nothing is read or answered."""
         self._is_silent = True
 
     def data_received(self, data: bytes) -> None:

@@ -54,20 +54,20 @@ class Observer:
         """Return the fault that hits an event that a service of AWS's sends."""
 
     def started(self, *, is_cold: bool) -> None:
-        """Hear that an environment has taken an invocation, or has died of its INIT."""
+        """Record that an environment has taken an invocation, or has failed in INIT."""
 
     def billed(self, billed_ms: float, memory_mb: int) -> None:
-        """Hear what an invocation that ran or died is billed."""
+        """Record the billed duration of an invocation."""
 
     def ended(self, how: str) -> None:
-        """Hear how an invocation ended: `ok`, `function_error`, `throttled`, `refused`."""
+        """Record how an invocation ended: `ok`, `function_error`, `throttled`, `refused`."""
 
     def session_is_over(self, since: float) -> bool:
-        """Say whether a session that was first seen at a moment is taken for expired before its time."""
+        """Return whether a fault expires a session that was first seen at a moment."""
         return False
 
     def thawing(self, function: str, frozen_s: float) -> bool:
-        """Say whether the connections of an environment have died while it was frozen."""
+        """Return whether a fault drops the connections of an environment that was frozen."""
         return False
 
     def stack_step(self, logical_id: str, doing: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Whose life the server shares: it ends when its owner does, however that comes about.
+"""Watch the server's owner: the server ends when its owner ends, for whatever reason.
 
 Two signs are watched, since each misses a case. The end of standard input says at once that the owner's process
 is gone, unless the owner had forked a child that still holds the other end of the pipe. The owner's pid says

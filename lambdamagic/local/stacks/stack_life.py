@@ -26,7 +26,7 @@ _WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
 def install(refuse: Refuse) -> None:
-    """Give moto's stacks this behavior.
+    """Install this behavior in moto's stacks.
 
     Args:
         refuse: Called with a resource's logical id and `CREATE`, `UPDATE` or `DELETE` before that is done; returns why

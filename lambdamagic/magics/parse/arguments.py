@@ -150,7 +150,7 @@ def option_choices(parser: MagicArgumentParser) -> dict[str, tuple[str, ...]]:
 
 
 def split_expression(method: Callable[..., Any], tokens: list[str]) -> tuple[list[str], str]:
-    """Part the options of a line from the Python expression that stands among them."""
+    """Separate the options of a line from the Python expression."""
     known = option_strings(method.parser)  # type: ignore[attr-defined]  # as above
     options: list[str] = []
     rest: list[str] = []

@@ -1,4 +1,4 @@
-"""What stands behind `%lambda_map` and `%%lambda_map`, taken apart: a callable and items, or a loop."""
+"""Parse the arguments of `%lambda_map` and `%%lambda_map`: a callable and items, or a loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of a magic's cell: IPython's syntax made Python, known to tracebacks under the cell's own name."""
+"""The source of a magic's cell: transformed to Python, and registered for tracebacks under the cell's name."""
 
 from __future__ import annotations
 import __future__

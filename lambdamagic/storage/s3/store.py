@@ -293,7 +293,7 @@ class S3ObjectStore:
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
-        """Turn boto3's exceptions into ours."""
+        """Convert boto3's exceptions to ours."""
         self._access.session()  # the first to import botocore
         from botocore.exceptions import BotoCoreError, ClientError
 
