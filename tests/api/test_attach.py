@@ -199,7 +199,7 @@ def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path
     shutil.rmtree(History().diary.folder)
     stored = [info for info in lambdamagic.list_jobs(bucket=True) if info.job_id == job_id]
     assert [(info.state, info.is_attachable) for info in stored] == [("stored", False)]
-    with pytest.raises(JobMissingError, match="its key is kept"):
+    with pytest.raises(JobMissingError, match="which alone has its key"):
         lambdamagic.attach(job_id)
 
 
