@@ -60,26 +60,28 @@ class UrlSigner:
             raise ValueError(f"a presigned URL lives 1 to {MAX_EXPIRES_S} seconds, not {expires_s}")
         frozen = self._credentials()
         stamp = time_stamp(self._now())
-        parameters = {
-            "X-Amz-Algorithm": ALGORITHM,
-            "X-Amz-Credential": f"{frozen.access_key}/{self._sigv4.scope(stamp)}",
-            "X-Amz-Date": stamp,
-            "X-Amz-Expires": str(expires_s),
-            "X-Amz-SignedHeaders": "host",
-        }
-        if frozen.token:
-            parameters["X-Amz-Security-Token"] = frozen.token
-        if query:
-            parameters.update(query)
-        pairs = sorted((_quote(name), _quote(value)) for name, value in parameters.items())
-        canonical_query = "&".join(f"{name}={value}" for name, value in pairs)
+        credential = f"{frozen.access_key}/{self._sigv4.scope(stamp)}"
+        canonical_query = _canonical_query(credential, stamp, expires_s, frozen.token, tuple((query or {}).items()))
         path = f"{self._prefix}/{quote(key, safe='/' + _UNRESERVED)}"
         request = f"{method}\n{path}\n{canonical_query}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD"
         signature = self._sigv4.signature(request, stamp, frozen)
         return f"{self._origin}{path}?{canonical_query}&X-Amz-Signature={signature}"
 
 
-@lru_cache(maxsize=256)
-def _quote(text: str) -> str:
-    """Quote a name or value. A session token has a thousand characters, and is part of each URL of the session."""
-    return quote(text, safe=_UNRESERVED)
+@lru_cache(maxsize=256)  # the URLs of one moment differ in their keys only, and a token has a thousand characters
+def _canonical_query(
+    credential: str, stamp: str, expires_s: int, token: str | None, more: tuple[tuple[str, str], ...]
+) -> str:
+    parameters = {
+        "X-Amz-Algorithm": ALGORITHM,
+        "X-Amz-Credential": credential,
+        "X-Amz-Date": stamp,
+        "X-Amz-Expires": str(expires_s),
+        "X-Amz-SignedHeaders": "host",
+        **({"X-Amz-Security-Token": token} if token else {}),
+        **dict(more),
+    }
+    pairs = sorted(
+        (quote(name, safe=_UNRESERVED), quote(value, safe=_UNRESERVED)) for name, value in parameters.items()
+    )
+    return "&".join(f"{name}={value}" for name, value in pairs)

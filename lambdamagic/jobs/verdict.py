@@ -49,9 +49,8 @@ def read_reply(reply: InvocationReply, *, client: dict[str, Any], function: Func
         document = read_json(reply.payload)
     except ValueError as error:
         raise ProtocolError(f"the function's answer is not JSON: {reply.payload[:200]!r}") from error
-    report = parse_report(reply.log_tail, reply.request_id)
     if reply.function_error is not None:
-        raise death_of(document, reply, report, function)
+        raise death_of(document, reply, parse_report(reply.log_tail, reply.request_id), function)
     response = Response.from_json(document)
     if response.status == "refused":
         raise refusal_of(response)
