@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import re
+import sys
 import threading
 import time
 import traceback
@@ -17,7 +18,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 from urllib.parse import unquote
 
 from lambdamagic.local.control import notifications
@@ -74,6 +76,9 @@ class MotoApp:
             if service in self._routes:
                 return
             package = SERVICES[service]
+            # jsonschema, which moto imports for an API that no stack here has, would build a grammar for IRIs: most of
+            # the time that the first stack waits for. It does without where that module is missing.
+            sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
             try:
                 urls = import_module(f"moto.{package}.urls")
             except ModuleNotFoundError as error:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import contextvars
 import copy
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from lambdamagic.local.control.moto_patches import put
 from lambdamagic.local.stacks.stack_order import in_order, references
@@ -32,9 +30,6 @@ def install(refuse: Refuse) -> None:
         refuse: Called with a resource's logical id and `CREATE`, `UPDATE` or `DELETE` before that is done; returns why
             it must fail, or None.
     """
-    # jsonschema, which moto imports for an API that no stack here has, would build a grammar for IRIs: half of the time
-    # that the first stack waits for. It does without where that module is missing.
-    sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
     from moto.core.responses import ActionResult
 
     from lambdamagic.local.stacks import stack_resources
