@@ -7,7 +7,7 @@ import threading
 from lambdamagic.clock import SYSTEM_CLOCK, Clock, ManualClock
 
 
-def test_the_system_clock_goes() -> None:
+def test_the_system_clock_advances() -> None:
     """It returns the time, and waits for nothing when there is nothing to wait for."""
     clock: Clock = SYSTEM_CLOCK
     before = clock.monotonic()

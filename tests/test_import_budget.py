@@ -35,7 +35,7 @@ def test_importing_the_package_loads_nothing_heavy(statement):
     assert _loaded(statement, HEAVY) == []
 
 
-def test_what_runs_in_lambda_loads_nothing_heavy():
+def test_the_function_imports_nothing_heavy():
     """A cold start pays for every import: no boto3, no notebook, no event loop."""
     statement = "import lambdamagic.worker.handler\nimport lambdamagic.worker.invocation"
     assert _loaded(statement, (*HEAVY, "concurrent.futures", "http.client", "urllib.request", "ssl", "tempfile")) == []

@@ -57,7 +57,7 @@ def test_pythons_are_botocores(create_function):
     assert {f"python{each}" for each in AWS_LAMBDA.pythons} <= set(runtime.enum)
 
 
-def test_no_limit_stands_elsewhere():
+def test_limits_are_defined_in_one_place():
     """Not as a number, and not in a text."""
     limits = (AWS_LAMBDA, AWS_MANAGED_INSTANCES)
     numbers = {"900", *(str(each.most) for kind in limits for each in (kind.memory_mb, kind.timeout_s))}

@@ -98,7 +98,7 @@ def _until(there: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["event", "trigger"])
-def test_a_killed_clients_job_is_taken_up(deployed: Any, tmp_path: Path, mode: str) -> None:
+def test_a_killed_clients_job_is_resumed(deployed: Any, tmp_path: Path, mode: str) -> None:
     """After kill -9: what is done is not run again, running tasks are waited for, and the others are sent."""
     client, job_id = _start(tmp_path, mode=mode, gated=4, workers=3)
     store = deployed.stager.required()
@@ -165,7 +165,7 @@ def test_an_answer_that_was_changed_is_reported_and_its_tasks_run_again(deployed
     assert again.result(60) == [4, 3, 2, 1]
 
 
-def test_two_processes_do_not_take_up_a_job_at_once(deployed: Any, tmp_path: Path) -> None:
+def test_two_processes_do_not_resume_a_job_at_once(deployed: Any, tmp_path: Path) -> None:
     """Each would delete the signs that the other waits for: the second says who has it, also within one process."""
     client, job_id = _start(tmp_path, mode="event", gated=4, workers=3)
     _until(lambda: len(list(tmp_path.glob("waits-*"))) == 3)
@@ -184,7 +184,7 @@ def test_two_processes_do_not_take_up_a_job_at_once(deployed: Any, tmp_path: Pat
     assert lambdamagic.attach(job_id).wait(60)
 
 
-def test_what_is_not_known_here_cannot_be_attached(deployed: Any, tmp_path: Path) -> None:
+def test_unknown_jobs_cannot_be_attached(deployed: Any, tmp_path: Path) -> None:
     """The error says why, and where it could be."""
     with pytest.raises(JobMissingError, match="has no job 'nothing'"):
         lambdamagic.attach("nothing")
@@ -246,7 +246,7 @@ total * 2
 """
 
 
-def test_a_cell_is_taken_up_in_another_notebook(deployed: Any, tmp_path: Path) -> None:
+def test_a_cell_is_resumed_in_another_notebook(deployed: Any, tmp_path: Path) -> None:
     """Its names are bound there, what it had captured comes with its changes, and it has run once."""
     (tmp_path / "cell.ipy").write_text(_CELL.format(folder=str(tmp_path)))
     client = subprocess.Popen([sys.executable, "-m", "IPython", str(tmp_path / "cell.ipy")], stdout=subprocess.PIPE)

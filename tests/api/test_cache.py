@@ -92,7 +92,7 @@ def test_a_windowed_map(square, log):
     assert log() == 6
 
 
-def test_what_it_reads_is_part_of_it(square, log, define):
+def test_the_values_that_a_callable_reads_are_part_of_its_key(square, log, define):
     """Another global, another body: other tasks. The same again: known."""
     mapped(square, [1])
     define("SCALE = 3; OTHER = 1")

@@ -65,7 +65,7 @@ def test_map_of_nothing(executor):
     assert list(executor.map(abs, [])) == []
 
 
-def test_map_raises_where_the_failed_item_stands(executor):
+def test_map_raises_at_the_failed_items_position(executor):
     """Results before it are given; then its exception; then nothing."""
     results = executor.map(int, ["1", "2", "x", "4"])
     assert [next(results), next(results)] == [1, 2]

@@ -16,7 +16,7 @@ def test_initializers_are_those_of_the_standard_library(results):
     assert ours == control
 
 
-def test_the_number_of_workers_stands_where_others_look(executor, pool):
+def test_libraries_can_read_the_number_of_workers(executor, pool):
     """Dask, tqdm and others size themselves by it."""
     assert executor._max_workers == 2
     assert isinstance(executor, ProcessPoolExecutor)  # adaptive and pipefunc ask for the type before the name

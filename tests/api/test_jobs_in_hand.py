@@ -69,7 +69,7 @@ def test_a_job_that_was_cancelled(lambda_executor, define, tmp_path):
     assert all(1 <= runs <= 2 for runs in _runs(tmp_path))
 
 
-def test_what_an_event_costs_in_the_bucket(faults):
+def test_the_requests_of_an_event_are_counted(faults):
     """Three PUTs (claim, answer, last sign) and two GETs; a quick task gives no other sign."""
     with LambdaExecutor(1, mode="event") as executor:
         assert executor.submit(abs, -1).result(60) == 1  # what is made at first use is no part of it

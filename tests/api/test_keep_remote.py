@@ -65,7 +65,7 @@ def test_small_values_come_back_and_cost_no_request(lambda_executor: LambdaExecu
     assert sum(requests) == 0
 
 
-def test_references_show_what_they_stand_for(lambda_executor: LambdaExecutor) -> None:
+def test_references_show_their_object(lambda_executor: LambdaExecutor) -> None:
     (found,) = lambda_executor.map(tile, [1], keep="remote")
     assert repr(found) == "<stays in the bucket: ndarray (200, 200), 0.3 MB>"
     assert "ndarray (200, 200)" in found._repr_html_()
@@ -128,7 +128,7 @@ def test_an_initializer_runs_before_values_that_stay() -> None:
         assert executor.submit(total, found).result() == 40_000.0
 
 
-def test_what_excludes_each_other_is_refused(lambda_executor: LambdaExecutor) -> None:
+def test_options_that_exclude_each_other_are_refused(lambda_executor: LambdaExecutor) -> None:
     with pytest.raises(ValueError, match="remote"):
         lambda_executor.map(tile, [1], keep="here")  # type: ignore[arg-type]
     with LambdaExecutor(cache=True) as executor, pytest.raises(ConfigError, match="cache"):

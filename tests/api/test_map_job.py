@@ -75,7 +75,7 @@ def _fail(item: int) -> None:
 _fails = answering(_fail)
 
 
-def test_a_cancel_that_comes_while_it_is_sent_again_is_heard(engine: Engine) -> None:
+def test_a_cancel_during_a_resend_takes_effect(engine: Engine) -> None:
     """It meets the job that has ended, and stops the one that is about to begin."""
     release = threading.Event()
     work = _Work(release)

@@ -9,14 +9,14 @@ import pytest
 _PROGRAMS = Path(__file__).parent / "programs"
 
 
-def test_what_the_standard_library_survives(results):
+def test_failures_that_the_standard_library_survives(results):
     """Objects that raise while they are pickled, iterables that raise, tasks that exit: as in its pools."""
     assert results("trouble.py", "safe", "ours", cwd=_PROGRAMS) == results(
         "trouble.py", "safe", "control", cwd=_PROGRAMS
     )
 
 
-def test_what_breaks_its_pools(results):
+def test_failures_that_break_the_standard_librarys_pools(results):
     """Objects that raise or exit where they are made again, callbacks that exit: only theirs fails, nothing waits."""
     found = results("trouble.py", "hard", "ours", cwd=_PROGRAMS)
     for kind in ("ValueError", "SystemExit", "GeneratorExit"):

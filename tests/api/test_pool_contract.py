@@ -165,7 +165,7 @@ def test_an_item_that_cannot_be_sent(lambda_pool):
         lambda_pool.map(str, [memoryview(b"x")])
 
 
-def test_a_deployed_function_with_keys_of_its_own(local_server, define):
+def test_a_deployed_function_with_explicit_keys(local_server, define):
     """The keys that are given are used, and no bucket is needed for what is small."""
     from lambdamagic.api import process
     from lambdamagic.api.options import Access

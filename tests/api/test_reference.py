@@ -122,7 +122,7 @@ def test_one_inside_of_another(lambda_executor, define):
     assert lambda_executor.submit(size, outer).result() == 100_000
 
 
-def test_what_was_changed_before_it_was_sent_is_refused(lambda_executor):
+def test_an_object_changed_before_it_was_sent_is_refused(lambda_executor):
     """The content is that of `put`: what is no longer there cannot be sent."""
     array = numpy.random.default_rng(125).random(200_000)  # content that no other test has put into the bucket
     reference = lambdamagic.put(array)
@@ -131,7 +131,7 @@ def test_what_was_changed_before_it_was_sent_is_refused(lambda_executor):
         lambda_executor.submit(len, reference).result()
 
 
-def test_what_cannot_be_put():
+def test_objects_that_cannot_be_put():
     """The message names the part that cannot travel."""
     lock = __import__("threading").Lock()
     with lock, pytest.raises(EncodeError, match=r"\['lock'\]"):  # one that is free travels

@@ -16,7 +16,7 @@ from lambdamagic.aws.request_signer import RequestSigner
 @pytest.mark.parametrize("token", [None, "session/token+=="])
 @pytest.mark.parametrize("query", ["", "Qualifier=%24LATEST"])
 @pytest.mark.parametrize("name", ["f", "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Af"])
-def test_it_is_the_one_that_botocore_makes(token: str | None, query: str, name: str) -> None:
+def test_the_signature_is_botocores(token: str | None, query: str, name: str) -> None:
     """For the same request at the same moment, header for header."""
     url = f"https://lambda.eu-central-1.amazonaws.com/2015-03-31/functions/{name}/invocations"
     headers = {"X-Amz-Invocation-Type": "RequestResponse", "X-Amz-Log-Type": "Tail"}

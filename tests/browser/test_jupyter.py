@@ -90,7 +90,7 @@ def _outputs(path: Path, cell: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_a_notebook_that_came_from_somebody_else_shows_its_results(
+def test_an_untrusted_notebook_shows_its_results(
     jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None], theme: str
 ) -> None:
     """JupyterLab takes styles and inline SVG out of what it does not trust: pictures and sentences stay."""

@@ -239,7 +239,7 @@ def test_a_job_whose_kernel_ends_is_left_with_a_last_word(
     assert not errors
 
 
-def test_what_failed_is_run_again_by_a_button(
+def test_a_button_runs_failed_tasks_again(
     lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """In the job's result, and in the panel: live in the same place, and into the very list."""
@@ -327,7 +327,7 @@ def test_the_cell_button_adds_and_removes_the_line(
     assert page.evaluate("window.jupyterapp.commands.isEnabled('lambdamagic:toggle-cell')") is False
 
 
-def test_settings_take_effect_at_once_and_a_hidden_page_is_told_of_a_long_job(
+def test_settings_take_effect_at_once_and_a_hidden_page_is_notified_of_a_long_job(
     lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """Each setting, set in the settings editor; a short job, or one in a visible page, notifies no one."""

@@ -77,7 +77,7 @@ def test_axe_finds_nothing(open_widget: Any, light: bool) -> None:
         assert violations(widget.page, "#widget") == [], tab
 
 
-def test_the_bar_and_the_summary_tell_how_far_it_is(open_widget: Any) -> None:
+def test_the_bar_and_the_summary_show_the_progress(open_widget: Any) -> None:
     """A progressbar with its value, and one polite region that says it in words, not at every tick."""
     widget = open_widget()
     _busy(widget)
@@ -123,7 +123,7 @@ def test_tasks_are_reached_by_keys(open_widget: Any) -> None:
     assert widget.page.get_by_role("tabpanel").get_attribute("aria-labelledby").endswith("tab-1")
 
 
-def test_a_busy_kernel_is_told_of(open_widget: Any) -> None:
+def test_a_busy_kernel_is_reported(open_widget: Any) -> None:
     """A button that is not heard says what to do instead; one that is heard says what it did."""
     pressed: list[str] = []
     widget = open_widget(actions=Actions(cancel=lambda: pressed.append("cancel")), is_deaf=True)
@@ -183,7 +183,7 @@ def test_a_view_that_is_not_seen_says_so(open_widget: Any) -> None:
     assert widget.wait_until_said("visible")["value"] is False
 
 
-def test_output_is_searched_and_told_apart(open_widget: Any) -> None:
+def test_output_is_searched_and_filtered_by_item(open_widget: Any) -> None:
     """By words, and by task; stderr looks different."""
     widget = open_widget()
     _busy(widget)
@@ -324,7 +324,7 @@ def test_an_invocation_is_one_bar_in_the_timeline(open_widget: Any) -> None:
     assert green == [False, True, True, False]
 
 
-def test_a_traceback_that_a_busy_kernel_does_not_tell_is_told_of(open_widget: Any) -> None:
+def test_a_traceback_that_a_busy_kernel_cannot_send_is_announced(open_widget: Any) -> None:
     """The error is there at once, and when its traceback comes is said."""
     widget = open_widget(actions=Actions(describe=lambda task: TaskDetail(traceback="the lines")), is_deaf=True)
     _busy(widget)

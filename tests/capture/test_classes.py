@@ -35,7 +35,7 @@ def test_a_class_bodys_deleted_name_shows_the_global_again() -> None:
     check("class A:\n    x = 1\n    del x\n    z = x", given=XY, captured="x", bound="A")
 
 
-def test_methods_read_globals_where_the_class_stands() -> None:
+def test_methods_read_the_globals_of_their_class() -> None:
     """A metaclass or decorator may call them."""
     check("class A:\n    x = 1\n    def m(self): return x + y", given=XY, captured="x y", bound="A")
 

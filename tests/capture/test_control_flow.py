@@ -165,7 +165,7 @@ def test_an_unknown_context_manager_can_swallow() -> None:
         ("Mine() as fh", "class Mine:\n    def __enter__(self): pass\n    def __exit__(self, *e): print(e)", "Mine"),
     ],
 )
-def test_what_surely_does_not_swallow(manager: str, given: str, captured: str) -> None:
+def test_context_managers_that_do_not_swallow(manager: str, given: str, captured: str) -> None:
     """After `with open(...)` the body has run to its end: a stale 5 GB name is not shipped."""
     cell = f"with {manager}:\n    x = cm()\nx"
     check(cell, given=XY + "\n" + given, captured="cm " + captured, bound="x fh")
@@ -179,7 +179,7 @@ def test_what_surely_does_not_swallow(manager: str, given: str, captured: str) -
         ("open('f'), cm()", "", ""),
     ],
 )
-def test_what_may_swallow(manager: str, given: str, captured: str) -> None:
+def test_context_managers_that_may_swallow(manager: str, given: str, captured: str) -> None:
     """An __exit__ that returns something may swallow; so may an open that is not Python's own."""
     cell = f"with {manager}:\n    x = cm()\nx"
     check(cell, given=XY + "\n" + given, captured="cm x " + captured, bound="x")

@@ -203,7 +203,7 @@ SETTINGS = settings(
 
 @SETTINGS
 @given(programs())
-def test_what_is_captured_is_enough(source: str) -> None:
+def test_the_captured_names_are_enough(source: str) -> None:
     """With the captured names alone a program ends as it does with all names."""
     try:
         plan = plan_cell(source, fresh()[0])

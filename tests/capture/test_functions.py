@@ -142,7 +142,7 @@ def test_a_function_is_followed_to_its_globals() -> None:
     assert plan.captured["k"].reason == "read by function g (line 2 of its cell)"
 
 
-def test_visited_functions_and_their_sources_are_told() -> None:
+def test_visited_functions_and_their_sources_are_reported() -> None:
     """The encoder leaves the globals of these alone, and tracebacks show their lines."""
     namespace = notebook("k = 1\ndef f(): return k\n")
     plan = plan_cell("f()", namespace, filename="<cell-7>", first_line=2)
@@ -174,7 +174,7 @@ def test_functions_that_share_and_mutate_a_global() -> None:
     check("up()\nget()", given=given, captured="up get n", bound="n")
 
 
-def test_a_captured_function_may_bind_a_name_that_is_not_there_yet() -> None:
+def test_a_captured_function_may_bind_a_new_name() -> None:
     """init() makes conf: it is neither unresolved nor captured."""
     check("init()\nconf", given="def init():\n    global conf\n    conf = 1", captured="init", bound="conf")
 
@@ -275,7 +275,7 @@ def test_generic_functions_classes_and_type_aliases() -> None:
     check("type L[T] = list[T] | k\nL", given=DF, captured="k", bound="L")
 
 
-def test_builtins_of_captured_functions_are_not_told() -> None:
+def test_builtins_of_captured_functions_are_not_reported() -> None:
     """What is skipped is what the reader of the cell would ask about."""
     plan = check("f()", given="def f(): return len(str(1))", captured="f")
     assert plan.skipped == {}

@@ -10,7 +10,7 @@ import pytest
 from tests.capture.cells import check
 
 
-def test_imports_bind_and_are_told() -> None:
+def test_imports_bind_names_and_are_reported() -> None:
     """All forms of import in the cell."""
     cell = "import json, xml.dom as d, os.path\nfrom collections import abc, deque as q\nimport math as m"
     plan = check(cell, bound="json d os abc q m")
@@ -25,20 +25,20 @@ def test_a_conditional_import_may_leave_the_old_module() -> None:
     check("if y:\n    import json as j\nj", given="import json as j; y = 1", captured="j y", bound="j")
 
 
-def test_imports_in_functions_are_told_and_bind_nothing() -> None:
+def test_imports_in_functions_are_reported_and_bind_nothing() -> None:
     """A function's import is local, unless it says global."""
     plan = check("def f():\n    import json\n    return json.dumps(1)\nf()", bound="f")
     assert plan.imports == {"json"}
     check("def f():\n    global json\n    import json\nf()", bound="f json")
 
 
-def test_imports_of_captured_functions_are_told() -> None:
+def test_imports_of_captured_functions_are_reported() -> None:
     """The function must have what a helper imports."""
     plan = check("f()", given="def f():\n    from xml.dom import minidom\n    return minidom", captured="f")
     assert plan.imports >= {"xml.dom"}
 
 
-def test_captured_modules_are_told_by_their_own_name() -> None:
+def test_captured_modules_are_reported_by_their_own_name() -> None:
     """np is numpy."""
     plan = check("j.dumps(1)", given="import json as j", captured="j")
     assert plan.imports == {"json"}

@@ -25,7 +25,7 @@ def test_shell_commands_read_their_fields() -> None:
     check("a = get_ipython().getoutput('ls {x!r:>{y}}')", given=XY, captured="x y", bound="a")
 
 
-def test_shell_commands_with_braces_of_their_own() -> None:
+def test_shell_commands_with_literal_braces() -> None:
     """awk's braces are no fields, and do not sink the cell."""
     check("get_ipython().system(\"awk '{print $1}' {\")", given=XY)
     check("get_ipython().system('echo ${HOME} {} {0}')", given=XY)

@@ -135,7 +135,7 @@ def test_a_namespace_package(project: Callable[[dict[str, str]], Path]) -> None:
     assert shipped(plan_cell("own_g.part.x", namespace)) == {"own_g": ["own_g/part.py"]}
 
 
-def test_a_module_beside_the_notebook(tmp_path: Path) -> None:
+def test_a_module_next_to_the_notebook(tmp_path: Path) -> None:
     """cell_dir is looked into, though it is not on sys.path."""
     (tmp_path / "own_h.py").write_text("")
     assert shipped(plan_cell("import own_h", notebook(), cell_dir=tmp_path)) == {"own_h": ["own_h.py"]}

@@ -118,7 +118,7 @@ def test_names_that_exist_nowhere() -> None:
         "match 1:\n    case 2: nope",
     ],
 )
-def test_names_that_may_never_be_evaluated_are_not_told(cell: str) -> None:
+def test_names_that_may_never_be_evaluated_are_not_reported(cell: str) -> None:
     """Only what surely fails is refused beforehand."""
     assert plan_cell(cell, {}).unresolved == {}
 
@@ -135,7 +135,7 @@ def test_names_that_may_never_be_evaluated_are_not_told(cell: str) -> None:
         "(lambda a=nope: 1)", "x: int = nope",
     ],
 )  # fmt: skip
-def test_names_that_are_surely_evaluated_are_told(cell: str) -> None:
+def test_names_that_are_surely_evaluated_are_reported(cell: str) -> None:
     """Wherever in a statement they stand."""
     assert plan_cell(cell, {}).unresolved == {"nope": 1}
 
@@ -163,7 +163,7 @@ def test_a_trivial_plan_takes_well_under_a_millisecond() -> None:
     assert seconds < 0.001
 
 
-def test_a_cell_that_only_its_lines_tell_from_another_is_told_by_its_own() -> None:
+def test_cells_that_differ_only_in_their_lines_are_distinguished() -> None:
     """Until Python 3.12 code objects compare without their lines, and results of the analysis are kept by code."""
     for line in (2, 4, 3):
         plan = plan_cell("x = 1\n" + "\n" * (line - 2) + "y", {"y": 1})

@@ -33,7 +33,7 @@ def deployed(kernel):
     kernel.run("for name in [n for n in os.environ if n.startswith(('LAMBDAMAGIC_', 'AWS_'))]: del os.environ[name]")
 
 
-def test_it_is_asked_in_the_notebook_and_never_waited_for_where_nobody_is(deployed):
+def test_the_question_is_asked_in_a_notebook_and_never_without_a_user(deployed):
     """Executed by a script it is one error at once; a person is asked once, and yes makes the variant that runs."""
     headless, _ = deployed.run_asked(_CELL, None)
     assert headless.error["ename"] == "ConfigError"

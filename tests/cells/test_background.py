@@ -221,7 +221,7 @@ _DIVIDE = "def divide(n):\n    return 60 / (n - 3)\n"
 _ITS_DETAILS = "m._card.details"
 
 
-def test_a_map_tells_its_results_and_tracebacks_while_no_cell_runs(kernel):
+def test_a_map_sends_its_results_and_tracebacks_while_no_cell_runs(kernel):
     """No cell has to be run for it: the result that stays has the traceback, tasks have values, and so has the CSV."""
     kernel.run(_DIVIDE + "m = %lambda_map --bg --on-error return --chunksize 1 divide range(6)\nm")
     bundle = kernel.wait_for_update("return 60 / (n - 3)")
@@ -233,7 +233,7 @@ def test_a_map_tells_its_results_and_tracebacks_while_no_cell_runs(kernel):
     assert "not run" not in reported and "ZeroDivisionError" in reported
 
 
-def test_a_cancelled_map_keeps_what_had_come(notebook, gate):
+def test_a_cancelled_map_keeps_the_results_so_far(notebook, gate):
     """Its results are there for `%lambda last`, as a blocking map's are."""
     notebook.ok(f"def held(n):\n    if n == 1:\n{textwrap.indent(gate.code, '        ')}\n    return n + 10")
     job = notebook.ok("m = %lambda_map --bg --chunksize 1 --max-concurrency 1 held range(3)\nm").value

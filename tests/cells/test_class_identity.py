@@ -26,7 +26,7 @@ def test_enum_members_are_the_notebooks_own(notebook):
     assert notebook.ok("picked[0] is C.G and d[C.R] == 1").value is True
 
 
-def test_a_class_that_the_cell_defines_anew(notebook):
+def test_a_class_that_the_cell_redefines(notebook):
     """`class A` in the cell binds a new class, and its instances are of that one; old instances stay old."""
     notebook.ok("class A:\n    v = 1\nold = A()")
     notebook.remote("class A:\n    v = 2\nnew = A()")

@@ -28,14 +28,14 @@ def test_source_of_a_captured_function(notebook):
     assert ran.value == "def f():\n    # of the notebook\n    return 1\n"
 
 
-def test_a_function_that_went_there_and_back_is_the_same_object(notebook):
+def test_a_function_that_made_a_round_trip_is_the_same_object(notebook):
     """Also inside of what is returned."""
     notebook.ok("def f(): return 1")
     notebook.remote("table = {'f': f}\ng = f")
     assert notebook.names["g"] is notebook.names["f"] is notebook.names["table"]["f"]
 
 
-def test_a_closure_made_there_keeps_its_cells(notebook):
+def test_a_closure_made_on_lambda_keeps_its_cells(notebook):
     """Two functions over one variable still share it."""
     notebook.remote("""
         def counter():
@@ -58,7 +58,7 @@ def test_an_error_in_a_returned_function_shows_its_lines(notebook):
     assert "return 1 / x" in notebook.run("f(0)").traceback
 
 
-def test_a_class_made_there_is_a_class_here(notebook):
+def test_a_class_made_on_lambda_is_a_class_here(notebook):
     """Its instances too, and it can go back."""
     notebook.remote("class P:\n    def __init__(self, x): self.x = x\n    def f(self): return self.x\np = P(3)")
     names = notebook.names
@@ -83,7 +83,7 @@ def test_a_decorated_and_cached_function_comes_back(notebook):
     assert notebook.ok("f(4), f.cache_info().hits").value == (8, 0)
 
 
-def test_a_dataclass_and_an_enum_made_there(notebook):
+def test_a_dataclass_and_an_enum_made_on_lambda(notebook):
     """Both work as if they had been defined here."""
     notebook.remote("""
         import dataclasses, enum

@@ -35,7 +35,7 @@ def named(open_kernel):
         ("%lambda wait ", ["all"]),
     ],
 )
-def test_what_tab_offers(named, code, offered):
+def test_tab_completions(named, code, offered):
     """Options, their choices, names after those that take names, and subcommands."""
     assert named.completed(code) == offered
 
@@ -97,7 +97,7 @@ import comm, threading
  sum(one.name == "lambdamagic-panel" for one in threading.enumerate()))"""
 
 
-def test_the_panels_comm_is_one_and_goes_with_the_extension(kernel):
+def test_the_panel_has_one_comm_which_closes_with_the_extension(kernel):
     """In a kernel: loaded twice there is one comm; unloaded there is none, and no thread of it."""
     try:
         kernel.run("%reload_ext lambdamagic")

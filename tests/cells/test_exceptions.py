@@ -41,7 +41,7 @@ def test_empty_lines_at_the_top_count(notebook):
     assert "----> 3 1 / item" in notebook.run("%%lambda_map item in [0]\n\n1 / item").traceback
 
 
-def test_frames_of_libraries_are_there(notebook):
+def test_tracebacks_have_the_frames_of_libraries(notebook):
     """A library's frames are between."""
     text = notebook.fails("import json\njson.loads('{')").traceback
     assert "----> 3 json.loads('{')" in text
@@ -284,7 +284,7 @@ def test_exceptions_travel_on(notebook):
     assert copied._render_traceback_()[-1] == "FileNotFoundError: [Errno 2] gone 1"
 
 
-def test_what_is_no_python_is_shown_as_in_a_cell(kernel):
+def test_a_syntax_error_is_shown_as_in_a_cell(kernel):
     """The line and the place, and no frames; likewise where a map's callable or items cannot be evaluated."""
     reported = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run("%%lambda -q\nx = 1\ny = = 2").error["traceback"]))
     plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(kernel.run("x = 1\ny = = 2").error["traceback"]))

@@ -39,7 +39,7 @@ def test_files_go_along_under_their_relative_paths(notebook, tmp_path):
     assert notebook.remote("Path('two.txt').exists()").value is False
 
 
-def test_what_a_cell_writes_comes_back_or_is_named(notebook, tmp_path, monkeypatch):
+def test_written_files_come_back_or_are_named(notebook, tmp_path, monkeypatch):
     """Next to the notebook, under its path; a file that is here already stays as it is."""
     monkeypatch.setenv("LAMBDAMAGIC_QUIET", "0")
     (tmp_path / "given.txt").write_text("given")

@@ -40,7 +40,7 @@ def unused(one_kernel, tmp_path):
 
 
 @pytest.mark.parametrize("magic", ["%%lambda", "%%lambda --bg"])
-def test_it_says_that_the_embedded_lambda_is_started(unused, tmp_path, magic):
+def test_the_start_of_the_embedded_lambda_is_shown(unused, tmp_path, magic):
     """The card does so, where the cell waits for it and where it does not; a name that it binds comes all the same."""
     message = unused.send(f"{magic}\nanswer = 6 * 7")
     unused.wait_for_text(message, f"answer = 6 * 7  {_STARTING}")
@@ -54,7 +54,7 @@ def test_it_says_that_the_embedded_lambda_is_started(unused, tmp_path, magic):
     assert unused.run("answer").value == "42"
 
 
-def test_it_can_be_stopped_while_the_embedded_lambda_is_started(unused, tmp_path):
+def test_a_cell_can_be_stopped_while_the_embedded_lambda_starts(unused, tmp_path):
     """The cell ends at once with one line, its card as cancelled, and the next cell has the embedded Lambda."""
     kernel = unused
     message = kernel.send("%%lambda\nimport time\ntime.sleep(60)")

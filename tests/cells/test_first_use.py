@@ -45,7 +45,7 @@ def account(kernel, tmp_path):
         yield Account(server)
 
 
-def test_it_is_asked_in_the_notebook_and_never_waited_for_where_nobody_is(kernel, account):
+def test_the_question_is_asked_in_a_notebook_and_never_without_a_user(kernel, account):
     """No is kept for the session; yes deploys what the cell imports, which then runs; so for a package added later."""
     before = account.inventory()
     cell = f"%%lambda\n{_BODY}"

@@ -72,7 +72,7 @@ def _asked(notebook, body):
     return ran.error, notebook.invocations() - before
 
 
-def test_it_is_asked_once_for_each_version_of_its_code(silent):
+def test_a_function_is_asked_once_for_each_version_of_its_code(silent):
     """What it lacks is reported, by one small invocation; a new session asks nothing, and new code is asked again."""
     silent.make("silent", {"weights.py": "VERSION = 'of the function'\n"})
     error, invocations = _asked(silent, "import json\njson.dumps(1)")

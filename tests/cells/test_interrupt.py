@@ -85,7 +85,7 @@ def work(i):
 
 
 @pytest.mark.parametrize("moment", ["it is prepared", "it is started"])
-def test_a_button_is_heard_at_any_moment_before_the_job_begins(moment, notebook, monkeypatch):
+def test_a_button_works_at_any_moment_before_the_job_begins(moment, notebook, monkeypatch):
     """Buttons are heard in a separate thread, also while the first job's target has just been opened."""
     begin, start, runs = Run.begin, Session.start, []
 
@@ -109,7 +109,7 @@ def test_a_button_is_heard_at_any_moment_before_the_job_begins(moment, notebook,
 
 
 @pytest.mark.parametrize(("where", "name"), [(Session, "start"), (Run, "begin")])
-def test_an_interrupt_is_heard_at_any_moment_after_the_job_has_begun(where, name, notebook, gate, monkeypatch):
+def test_an_interrupt_works_at_any_moment_after_the_job_has_begun(where, name, notebook, gate, monkeypatch):
     """Also where the cell's code is reached before the notebook has taken note of the job."""
     begins = getattr(where, name)
 

@@ -47,7 +47,7 @@ def test_the_magics_describe_themselves(notebook):
     assert "Any" not in settings and "_Settings" not in settings
 
 
-def test_code_after_the_line_magic_is_told_where_it_belongs(notebook):
+def test_code_after_the_line_magic_gets_a_hint(notebook):
     """`%lambda` runs none."""
     assert "write code below a %%lambda line" in str(notebook.run("%lambda 1 + 1").error)
 

@@ -159,7 +159,7 @@ def test_a_shared_array_is_staged_once(notebook):
     assert notebook.faults.stats()["requests"]["s3"]["PutObject"] - before == 1
 
 
-def test_what_tasks_print_appears(notebook):
+def test_output_of_tasks_is_shown(notebook):
     """Every line."""
     ran = notebook.ok("%lambda_map --chunksize 2 print ['a', 'b', 'c']")
     assert sorted(ran.stdout.split()) == ["a", "b", "c"]
@@ -201,7 +201,7 @@ def test_bad_calls(square, line, message):
     assert square.invocations() == before
 
 
-def test_an_iterator_is_pulled_as_the_work_goes_on(square):
+def test_an_iterator_is_read_while_the_map_runs(square):
     """Its items are not all taken before the first is sent: later ones see what earlier tasks have done."""
     square.ok("import os, tempfile, time\nfolder = tempfile.mkdtemp()")
     square.ok("def touch(n):\n    open(os.path.join(folder, str(n)), 'w').close()\n    return n")

@@ -26,7 +26,7 @@ def f(i):
         "job = %lambda_map --bg f range(3)",
     ],
 )
-def test_what_was_captured_is_let_go_with_its_variable(job, notebook):
+def test_a_captured_value_is_released_with_its_variable(job, notebook):
     """When all is done, also of the latest maps, which are kept, and of jobs that a variable holds."""
     notebook.ok(_GIVEN % None)
     seen = weakref.ref(notebook.shell.user_ns["big"])
@@ -39,7 +39,7 @@ def test_what_was_captured_is_let_go_with_its_variable(job, notebook):
     assert seen() is None
 
 
-def test_what_failed_can_still_be_run_again(notebook):
+def test_failed_tasks_can_still_be_run_again(notebook):
     """So long what was captured stays."""
     notebook.ok(_GIVEN % 1)
     seen = weakref.ref(notebook.shell.user_ns["big"])

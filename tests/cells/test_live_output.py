@@ -20,7 +20,7 @@ def _watch(live: LiveOutput, log: OutputLog, what: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_what_runs_is_shown_before_it_answers(notebook, gate):
+def test_output_is_shown_while_a_cell_runs(notebook, gate):
     """The lines of each invocation under way, and none of Lambda's own, though they begin alike; not what has ended."""
     printing = "    print('step', n)\n    print('END of a step\\nREPORT ready')\n"
     notebook.ok(f"def step(n):\n{printing}    if n == 1:\n        {gate.code}\n    return n")

@@ -147,7 +147,7 @@ def test_swapped_contents(notebook):
     assert notebook.names["pair"][1] is a
 
 
-def test_what_did_not_change_does_not_travel(notebook):
+def test_unchanged_objects_are_not_sent(notebook):
     """An array of 8 MB that is only read does not come back."""
     notebook.ok("import numpy as np\nx = np.ones(1_000_000)")
     before = notebook.names["x"]

@@ -18,7 +18,7 @@ def fresh_modules(monkeypatch, tmp_path):
             del sys.modules[name]
 
 
-def test_a_module_beside_the_notebook(notebook, tmp_path):
+def test_a_module_next_to_the_notebook(notebook, tmp_path):
     """Imported in the notebook or in the cell, it is the user's file."""
     (tmp_path / "helpers.py").write_text("FACTOR = 3\ndef triple(x):\n    return FACTOR * x\n")
     notebook.ok("import helpers\nfrom helpers import triple")

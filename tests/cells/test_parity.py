@@ -81,7 +81,7 @@ def test_a_package_that_the_function_lacks(deployed):
     assert f"`lambdamagic update parity --add 'scikit-learn=={version}'`" in error.hint
 
 
-def test_after_the_mend_the_same_session_goes_on(deployed):
+def test_after_the_fix_the_same_session_continues(deployed):
     """The function is looked at again when it seems to lack something: no restart after `lambdamagic deploy`."""
     deployed.publish("mended")
     _refused(deployed, "import sklearn\n1")
@@ -102,7 +102,7 @@ def test_what_it_has_runs(deployed):
     assert _sent(deployed)[0] == before[0] + 1
 
 
-def test_a_function_of_the_notebook_and_a_value_tell_too(deployed):
+def test_imports_of_functions_and_values_are_compared_too(deployed):
     """Not only the cell's own imports count: those of captured functions, and the classes of captured values."""
     deployed.ok("import sklearn.linear_model as lm\ndef fit():\n    return lm.LinearRegression()\nmodel = fit()")
     assert "scikit-learn" in str(_refused(deployed, "fit()"))
@@ -125,7 +125,7 @@ def test_only_what_is_reached_in_the_users_own_package_counts(deployed, tmp_path
     assert "scikit-learn" in str(_refused(deployed, "mypackage.deep.side.X"))
 
 
-def test_a_module_of_the_users_own_tells_what_it_imports(deployed, tmp_path, monkeypatch):
+def test_imports_of_own_modules_are_compared(deployed, tmp_path, monkeypatch):
     """It travels as a file; what it has imported here must be there."""
     (tmp_path / "mymodule.py").write_text("import sklearn\n\ndef f():\n    return sklearn.__version__\n")
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -79,7 +79,7 @@ def test_three_in_a_line(notebook, gate):
     assert notebook.ok("a, a is b").value == ([1, 2, 3], True)
 
 
-def test_what_is_behind_a_failed_job_is_rejected(notebook, gate):
+def test_a_cell_queued_behind_a_failed_job_is_rejected(notebook, gate):
     """It says which job failed, with its error as the cause; it has not run."""
     notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = 1 / 0"))
     gate.reached()
@@ -91,7 +91,7 @@ def test_what_is_behind_a_failed_job_is_rejected(notebook, gate):
     assert job.state == "failed" and "ran" not in ran.stdout
 
 
-def test_what_was_changed_here_meanwhile_is_waited_for(notebook, gate):
+def test_a_cell_waits_if_shared_objects_were_changed_here(notebook, gate):
     """Then the first cell's bytes are no longer complete: the second begins from the notebook, with the value."""
     notebook.ok("log = []")
     notebook.ok(cell("%%lambda --bg", f"{gate.code}\nx = len(log)"))

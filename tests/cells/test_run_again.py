@@ -69,7 +69,7 @@ def test_an_iterator_that_is_used_up_cannot_be_resumed(tries):
 _RETRY = "get_ipython()._lambdamagic.session.history[-1].map.retry()"
 
 
-def test_a_button_runs_what_failed_again_beside_the_notebook(tries, tmp_path):
+def test_a_button_runs_failed_tasks_again_in_the_background(tries, tmp_path):
     """The very list of the cell gets the values; only what failed ran a second time."""
     found = tries.ok("r = %lambda_map --on-error return tries range(5)\nr").value
     assert type(found[2]) is ValueError
@@ -93,7 +93,7 @@ def test_a_job_in_the_background_is_retried_when_it_has_ended(tries, tmp_path):
     assert _ran(tmp_path) == {0: 1, 1: 1, 2: 2, 3: 1, 4: 1}
 
 
-def test_a_retry_goes_on_after_a_failure(tries, tmp_path):
+def test_a_retry_continues_after_a_failure(tries, tmp_path):
     """A map that stopped at its first failure is run to its end, whatever fails again; that is raised at last."""
     assert tries.run("r = %lambda_map --chunksize 1 --max-concurrency 1 tries range(5)").error.args == ("two",)
     tries.ok(_RETRY)
@@ -110,7 +110,7 @@ def test_the_latest_maps_are_kept(tries):
     assert tries.ok(kept).value == [False, True, True, True, True, True]
 
 
-def test_the_table_of_a_map_is_there_when_it_is_over(notebook, tmp_path):
+def test_the_table_of_a_finished_map_is_available(notebook, tmp_path):
     """`%lambda last` gives it, and writes it; a cell has none."""
     notebook.ok("def f(n):\n    if n == 2:\n        raise ValueError('two')\n    return n * n")
     notebook.ok("r = %lambda_map --chunksize 1 --on-error return f range(3)")

@@ -71,7 +71,7 @@ def test_it_has_what_it_reads_and_leaves_no_names(notebook, tmp_path, monkeypatc
     assert notebook.names["found"] == "mine"
 
 
-def test_what_fails_there_is_the_cells_error(notebook):
+def test_a_set_up_cell_that_fails_on_lambda_is_the_cells_error(notebook):
     """With the line of the set-up cell; no task of a map runs."""
     notebook.ok("%%lambda_setup\nimport os\nif 'AWS_LAMBDA_FUNCTION_NAME' in os.environ:\n    raise OSError('no disk')")
     ran = notebook.fails("1")
@@ -81,7 +81,7 @@ def test_what_fails_there_is_the_cells_error(notebook):
     assert "no disk" in str(ran.error)
 
 
-def test_what_fails_here_or_cannot_run_there_is_not_kept(notebook):
+def test_a_set_up_cell_that_fails_here_is_discarded(notebook):
     """The error is shown where the cell is run."""
     assert "failed here, and is not kept" in str(notebook.run("%%lambda_setup\n1 / 0").error)
     assert "%who cannot run on Lambda" in str(notebook.run("%%lambda_setup\n%who").error)

@@ -13,7 +13,7 @@ import pytest
 from tests.deploy.wheels import make_wheel
 
 
-def test_a_cell_writes_files_beside_itself_and_in_its_home(notebook: Any) -> None:
+def test_a_cell_writes_to_its_working_directory_and_home(notebook: Any) -> None:
     """Relative paths, `~` and the caches of libraries lead below the environment's /tmp, and can be written."""
     notebook.remote(
         """
@@ -51,7 +51,7 @@ def test_a_job_that_deletes_its_folder_does_not_harm_later_jobs(notebook: Any) -
 
 
 @pytest.mark.parametrize("where", ["its own code", "the packages", "the Python", "lambdamagic"])
-def test_what_a_cell_runs_on_is_read_only(notebook: Any, where: str) -> None:
+def test_the_functions_code_and_python_are_read_only(notebook: Any, where: str) -> None:
     """The task root and the user's own Python environment cannot be changed by a cell, as on Lambda."""
     import lambdamagic
 

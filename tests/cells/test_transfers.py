@@ -146,7 +146,7 @@ connections.chunks = slowly
 _FAST_LINE = "connections.chunks = whole"
 
 
-def test_what_is_sent_is_stopped_at_its_next_piece(notebook):
+def test_an_upload_is_stopped_at_its_next_piece(notebook):
     """A stopped upload leaves nothing under its digest, so that the next cell sends all of it."""
     store = notebook.session.target(notebook.session.settings({"target": "local"})).stager.store
     meter = RequestMeter()

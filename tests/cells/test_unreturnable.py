@@ -16,7 +16,7 @@ UNRETURNABLE = {
 
 @pytest.mark.parametrize("name", UNRETURNABLE)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
-def test_a_placeholder_stands_for_it(notebook, name):
+def test_an_unpicklable_value_becomes_a_placeholder(notebook, name):
     """The other names come back, stderr reports it, and using it raises what to do."""
     body, type_name = UNRETURNABLE[name]
     ran = notebook.remote(body + "\nother = 5")
@@ -42,7 +42,7 @@ def test_a_placeholder_stands_for_it(notebook, name):
     ],
 )
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_what_has_ended_is_no_red_line_until_it_is_used(notebook, body):
+def test_an_ended_object_is_reported_only_when_it_is_used(notebook, body):
     """A closed file, or what a with statement leaves bound, is reported of by its use only."""
     ran = notebook.remote(body + "\nother = 5")
     assert notebook.names["other"] == 5 and ran.stderr == ""

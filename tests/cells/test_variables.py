@@ -20,7 +20,7 @@ def _stored(notebook) -> bytes:
     return b"".join(bytes(store.get(info.key)) for store in stores if store for info in store.list(""))
 
 
-def test_a_named_variable_is_there_for_the_time_of_the_cell(notebook, token):
+def test_a_named_variable_is_set_while_the_cell_runs(notebook, token):
     """Also for the processes that it starts and for own modules that read it at import; the next cell has none."""
     body = "import os, subprocess\nos.environ['LM_TEST_TOKEN'], subprocess.getoutput('echo $LM_TEST_TOKEN')"
     assert notebook.remote(body, "--env LM_TEST_TOKEN").value == (token, token)
@@ -53,7 +53,7 @@ def test_its_value_is_neither_shown_nor_stored(notebook, token, mode):
     assert token not in notebook.ok("%lambda logs").stdout
 
 
-def test_what_cannot_go_along_is_an_error_before_anything_is_sent(notebook, token):
+def test_a_variable_that_cannot_be_sent_is_an_error_beforehand(notebook, token):
     """A variable that is not set, a value in the cell, which is not repeated, and a mode that stores requests."""
     before = notebook.invocations()
     assert (

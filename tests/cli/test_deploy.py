@@ -102,7 +102,7 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
         (("--bucket", "NO"), "valid bucket name"),
     ],
 )
-def test_what_aws_would_refuse(arguments: tuple[str, ...], said: str) -> None:
+def test_values_that_aws_would_refuse_are_refused_before(arguments: tuple[str, ...], said: str) -> None:
     """Is refused before AWS is asked (there is none here), with its fix, and status 4."""
     done = call("deploy", "--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1", *arguments)
     assert done.status == 4, done.err
@@ -143,7 +143,7 @@ def test_no_region(tmp_path: Path) -> None:
     ("code", "status", "exit_status", "said"),
     [("AccessDenied", 403, 5, "lambdamagic policy deployer"), ("ExpiredToken", 403, 5, "expired")],
 )
-def test_what_aws_refuses(account: Account, code: str, status: int, exit_status: int, said: str) -> None:
+def test_refusals_of_aws_are_explained(account: Account, code: str, status: int, exit_status: int, said: str) -> None:
     """Ends with a separate status and one message; with --json as a document."""
     account.faults.refuse_api("cloudformation", code=code, status=status, count=None)
     done = call("deploy", "--json")
@@ -200,7 +200,7 @@ def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
     assert {layer.split("-")[0] for layer in deployed.inventory()["layers"]} == {"lambdamagic"}
 
 
-def test_nothing_of_others_is_touched(deployed: Account) -> None:
+def test_resources_of_others_are_not_changed(deployed: Account) -> None:
     """Another owner's function is sent no code; neither it nor a part of a deployment is changed or deleted."""
     from tests.local.conftest import package as zipped
 
@@ -332,7 +332,7 @@ main()
     assert done.returncode == 130
 
 
-def test_policies_name_what_is_there(deployed: Account) -> None:
+def test_policies_name_the_existing_resources(deployed: Account) -> None:
     """`policy user` names the deployed bucket; each is a policy that IAM takes."""
     bucket = call("config", "--json").document["bucket"]["value"]
     user = call("policy", "user").document

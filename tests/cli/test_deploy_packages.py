@@ -85,7 +85,7 @@ def _cell(environment: dict[str, str], folder: Path, cell: str) -> str:
     return done.stdout
 
 
-def test_a_notebooks_packages_are_put_in_and_others_are_told(machine, tmp_path: Path) -> None:
+def test_a_notebooks_packages_are_included_and_missing_ones_listed(machine, tmp_path: Path) -> None:
     """What it imports is there, in the version of here; a later import is reported, and the command in the message
     fixes it."""
     environment, server = machine

@@ -133,7 +133,7 @@ job.wait()
 """
 
 
-def test_the_client_is_killed_and_another_goes_on(deployed: Account, tmp_path: Path) -> None:
+def test_a_killed_clients_graph_continues(deployed: Account, tmp_path: Path) -> None:
     """After kill -9 the graph continues; who attaches has its result, and each task ran once."""
     with subprocess.Popen([sys.executable, "-c", _PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout is not None

@@ -125,9 +125,7 @@ def test_a_map_by_who_may_only_invoke_the_invoker(account: Account, become: Beco
     assert kept["cost_usd"] == pytest.approx(job.cost_usd)
 
 
-def test_whatever_goes_wrong_nothing_is_lost_and_nothing_runs_twice(
-    account: Account, become: Become, tmp_path: Path
-) -> None:
+def test_no_fault_loses_an_event_or_runs_it_twice(account: Account, become: Become, tmp_path: Path) -> None:
     """Events throttled, refused, broken off, doubled in batches; one invoker killed, another never answering again."""
     become("user", call("policy", "user", NAME).document)
     run(abs, range(TASKS))  # environments are warm, so that the kill meets a batch and no INIT

@@ -138,7 +138,7 @@ def test_cost_command() -> None:
     assert call("cost", "--since", "yesterday").status == 4
 
 
-def test_what_old_jobs_left_is_deleted(deployed: Account) -> None:
+def test_objects_of_old_jobs_are_deleted(deployed: Account) -> None:
     """Only what is lambdamagic's, only what jobs left, only what is old, and only after asking."""
     bucket = next(each for each in deployed.inventory()["buckets"] if each.startswith("lambdamagic-"))
     kept = ["lambdamagic/packages/p", "mine"]

@@ -114,7 +114,7 @@ def test_a_misspelt_command_is_guessed(tmp_path: Path) -> None:
     assert "'config'" in done.err
 
 
-def test_common_options_stand_anywhere(tmp_path: Path) -> None:
+def test_common_options_can_be_given_anywhere(tmp_path: Path) -> None:
     """Before and behind the command; the one behind wins."""
     found = run(tmp_path, "--region", "eu-west-1", "--json", "config", "--region", "eu-central-1").document
     assert found["region"]["value"] == "eu-central-1"

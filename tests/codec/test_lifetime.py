@@ -29,7 +29,7 @@ def no_collector() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", ["c", "dill", "dill-forced", "cloudpickle"])
-def test_it_is_gone_with_the_encoder_and_not_when_the_collector_comes(kind: str, no_collector: None) -> None:
+def test_a_payload_is_released_with_its_encoder(kind: str, no_collector: None) -> None:
     """Gigabytes of a notebook would stay in memory after their job, until enough small objects were made."""
     held = Held()
     seen = weakref.ref(held.values)

@@ -12,7 +12,7 @@ from lambdamagic.codec.failures import FrameRecord, describe, reassemble, traceb
 
 
 @pytest.mark.parametrize(("first", "line"), [(1, 1), (1, 2), (6, 69), (6, 70), (1, 5000), (3, 200_000), (0, 7), (9, 7)])
-def test_a_rebuilt_frame_stands_at_its_line_and_begins_where_its_function_does(first: int, line: int) -> None:
+def test_a_rebuilt_frame_has_its_line_and_its_functions_first_line(first: int, line: int) -> None:
     """Both lines are those of the record, however far apart; an impossible beginning is the line itself."""
     rebuilt = traceback_of([FrameRecord("<nowhere>", line, "f", "x", first)])
     assert rebuilt is not None

@@ -83,7 +83,7 @@ def test_without_mutations_changed_objects_are_copies():
     assert "z" not in effects.unreturned
 
 
-def test_wanted_names_only():
+def test_only_requested_names_come_back():
     """Others do not travel, deletes included."""
     talk = Conversation("a = 1; b = 2")
     talk.ask()
@@ -165,7 +165,7 @@ def test_a_staged_array_is_looked_at_when_the_cell_is_over() -> None:
         ("d = 1\nc.append(2)", False),
     ],
 )
-def test_what_only_binds_names_says_so(body: str, binds_only: bool) -> None:
+def test_a_cell_that_only_binds_names_has_no_changes(body: str, binds_only: bool) -> None:
     """Only such an answer may wait in the bucket until a cell reads the name: a change must not come late."""
     asked = _asked("c = [0]")
     asked.answer(body)

@@ -44,7 +44,7 @@ def test_without_any_layer_all_is_default(home: Path) -> None:
     assert {origin for _, _, origin in resolved.rows()} == {"default"}
 
 
-def test_every_layer_goes_before_the_one_below(home: Path) -> None:
+def test_each_layer_overrides_the_one_below(home: Path) -> None:
     """Seven places set the memory; taking the highest away uncovers the next, with its origin."""
     config = user(home, "memory_mb = 1001")
     pyproject = project(home, "[tool.lambdamagic]\nmemory_mb = 1002")
@@ -157,7 +157,7 @@ def test_a_broken_file_is_one_line_with_its_place(home: Path, text: str | bytes,
     assert "\n" not in message
 
 
-def test_a_file_that_cannot_be_read_is_told(home: Path) -> None:
+def test_an_unreadable_file_is_reported(home: Path) -> None:
     """A folder in the file's place is a ConfigError that names it."""
     path = home / "config" / "lambdamagic" / "config.toml"
     path.mkdir()
@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_read_is_told(home: Path) -> None:
         load_settings(cwd=home, environ=environ(home))
 
 
-def test_a_table_that_is_a_value_is_told(home: Path) -> None:
+def test_a_value_in_place_of_a_table_is_reported(home: Path) -> None:
     """`tool.lambdamagic = 1` is a ConfigError, not a crash."""
     path = project(home, "[tool]\nlambdamagic = 1")
     with pytest.raises(ConfigError, match="must be a table") as caught:
@@ -224,7 +224,7 @@ def test_bad_values_name_limits_and_origin(home: Path, name: str, value: object,
     assert f"%config LambdaMagics.{name}" in str(caught.value)
 
 
-def test_toml_has_types_of_its_own(home: Path) -> None:
+def test_a_quoted_number_in_toml_is_refused(home: Path) -> None:
     """In a file a number in quotes is a mistake: TOML can say what it means."""
     user(home, 'memory_mb = "1024"')
     with pytest.raises(ConfigError, match="is not a whole number"):

@@ -28,7 +28,7 @@ def _run(kind, environment):
     return {name: what.replace("interpreter ", "") for name, what in json.loads(done.stdout).items()}
 
 
-def test_nothing_is_taken_once_the_interpreter_ends(expected, programs_environment):
+def test_no_work_is_accepted_at_interpreter_shutdown(expected, programs_environment):
     """`submit` and `map` raise RuntimeError, in threads that outlive the main one too; what was taken is done."""
     assert "cannot schedule new futures after" in expected["submit at exit"]
     assert _run("ours", programs_environment) == expected

@@ -71,7 +71,7 @@ def test_imap_unordered(pool):
     assert (sorted(found), raised) == ([1, 3], 1)
 
 
-def test_results_that_are_not_there_yet(pool):
+def test_pending_results(pool):
     """`ready`, `successful`, `wait` and `get` with a timeout."""
     result = pool.apply_async(time.sleep, (0.4,))
     with pytest.raises(multiprocessing.TimeoutError):

@@ -43,7 +43,7 @@ def test_the_documented_lattice(covalent: CovalentHome, executor: str) -> None:
     assert covalent.run(_DOCUMENTED.format(executor=executor)) == ["COMPLETED", "Hello, World!"]
 
 
-def test_what_an_electron_prints_and_where_it_runs(covalent: CovalentHome) -> None:
+def test_an_electrons_output_and_place(covalent: CovalentHome) -> None:
     """Its streams are in Covalent's result; it is in a function's process, which does not load Covalent."""
     answer = covalent.run("""
 import os

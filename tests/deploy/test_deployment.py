@@ -72,7 +72,7 @@ def test_from_nothing_to_a_cell_and_back_to_nothing(account: Account, code: Any)
     assert demolition.inventory() is None
 
 
-def test_what_is_made_is_as_it_should_be(account: Account, code: Any, name: str) -> None:
+def test_the_created_resources_match_the_spec(account: Account, code: Any, name: str) -> None:
     """Private, expiring, without retries, tagged; the role may log and nothing else."""
     done = account.deployment(name, code, environment={"MINE": "1"}, log_days=3, job_days=2).apply()
     found = account.ask("lambda", "get_function", FunctionName=name)
@@ -106,14 +106,14 @@ def test_what_is_made_is_as_it_should_be(account: Account, code: Any, name: str)
     }
 
 
-def test_who_only_uses_it_need_not_set_retries(account: Account, code: Any, name: str) -> None:
+def test_users_need_not_set_retries(account: Account, code: Any, name: str) -> None:
     """Mode event looks, and sees that the deployment has turned Lambda's retries off already."""
     account.deployment(name, code).apply()
     account.faults.refuse_api("lambda", operation="PUT", code="AccessDeniedException", status=403, count=None)
     forbid_event_retries(account.access, name)
 
 
-def test_what_is_not_given_stays(account: Account, code: Any, name: str) -> None:
+def test_options_that_are_not_given_keep_their_values(account: Account, code: Any, name: str) -> None:
     """The template remembers what it was made from."""
     account.deployment(name, code, memory_mb=777, environment={"AB": "c"}).apply()
     from lambdamagic.deploy.deployment import Deployment
@@ -164,7 +164,7 @@ def test_killed_at_any_step_it_is_finished_by_the_next_run(account: Account, cod
     assert account.deployment(name, code).plan().changes == ()
 
 
-def test_killed_before_the_package_is_there(account: Account, code: Any, name: str) -> None:
+def test_killed_before_the_package_is_uploaded(account: Account, code: Any, name: str) -> None:
     """The bucket is there, the package is not: S3 refused it. The next run puts it there."""
     account.faults.refuse_s3(operation="PutObject", count=None, status=403)
     with pytest.raises(Exception, match=r"could not put a package|put"):
@@ -204,7 +204,7 @@ def test_a_resource_that_fails(account: Account, code: Any, name: str, resource:
     assert account.stack_status(name) == "UPDATE_COMPLETE"
 
 
-def test_a_change_that_fails_leaves_what_there_was(account: Account, code: Any, name: str) -> None:
+def test_a_failed_change_is_rolled_back(account: Account, code: Any, name: str) -> None:
     """The function has its old size, and runs."""
     done = account.deployment(name, code, memory_mb=512).apply()
     account.faults.fail_resource("Function")
@@ -214,7 +214,7 @@ def test_a_change_that_fails_leaves_what_there_was(account: Account, code: Any, 
     assert run_code(account, done.function, done.bucket, abs, -1) == 1
 
 
-def test_a_function_of_somebody_else(account: Account, code: Any) -> None:
+def test_a_foreign_function_is_not_changed(account: Account, code: Any) -> None:
     """Its name is taken: reported before anything is created, and the function is not changed."""
     role = account.ask("iam", "create_role", RoleName="somebody", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     account.ask(
@@ -236,7 +236,7 @@ def test_a_function_of_somebody_else(account: Account, code: Any) -> None:
     account.ask("iam", "delete_role", RoleName="somebody")
 
 
-def test_a_stack_of_somebody_else(account: Account, code: Any) -> None:
+def test_a_foreign_stack_is_not_changed(account: Account, code: Any) -> None:
     """Neither changed nor deleted."""
     body = json.dumps({"Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}}})
     account.ask("cloudformation", "create_stack", StackName="foreign", TemplateBody=body)
@@ -249,7 +249,7 @@ def test_a_stack_of_somebody_else(account: Account, code: Any) -> None:
     account.ask("cloudformation", "delete_stack", StackName="foreign")
 
 
-def test_a_log_group_that_is_there_already(account: Account, code: Any) -> None:
+def test_an_existing_log_group_is_reported(account: Account, code: Any) -> None:
     """CloudFormation would fail half-way: reported before, with the command that fixes it."""
     account.ask("logs", "create_log_group", logGroupName="/aws/lambda/logged")
     with pytest.raises(NotOursError, match="log group /aws/lambda/logged") as raised:
@@ -279,7 +279,7 @@ def test_wrong_rights(account: Account, code: Any) -> None:
     assert "lambdamagic policy deployer" in (raised.value.hint or "")
 
 
-def test_a_bucket_that_is_there_already(account: Account, code: Any, name: str) -> None:
+def test_an_existing_bucket(account: Account, code: Any, name: str) -> None:
     """It is used, and stays when all else goes."""
     account.ask("s3", "create_bucket", Bucket="ours-already")
     done = account.deployment(name, code, bucket="ours-already").apply()

@@ -230,7 +230,7 @@ def test_an_invoker_from_an_image() -> None:
     assert _one(function["image_config"])["command"] == command
 
 
-def test_an_invoker_is_there_only_when_asked_for() -> None:
+def test_an_invoker_is_created_only_on_request() -> None:
     """Without it no resource and no variable; with it what was said stays until it is taken back."""
     plain, with_one = template(SPECS["plain"]), template(FULL)
     assert not [each for each in plain["Resources"] if "Invoker" in each]

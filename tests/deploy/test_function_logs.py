@@ -40,7 +40,7 @@ def log(account: Account, batch: list[tuple[int, str]]) -> None:
         account.ask("logs", "put_log_events", logGroupName=GROUP, logStreamName=STREAM, logEvents=events)
 
 
-def test_each_line_is_told_once_and_late_ones_too(account: Account) -> None:
+def test_each_log_line_is_yielded_once_even_if_late(account: Account) -> None:
     """What another environment hands over later than the newest is found; a reported line is not reported again."""
     now = int(time.time() * 1000)
     account.ask("logs", "create_log_group", logGroupName=GROUP)
@@ -60,7 +60,7 @@ def test_each_line_is_told_once_and_late_ones_too(account: Account) -> None:
     assert shown == ["first", "second", "late", "third", "just in time", "fourth"]
 
 
-def test_what_cannot_start_says_why(account: Account) -> None:
+def test_a_function_that_cannot_start_is_explained(account: Account) -> None:
     """The latest two environments died before they knew their job; one that ran to its end is no such."""
     role = account.ask("iam", "create_role", RoleName="starts", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     code = {"ZipFile": package({"app.py": "def handler(event, context):\n    return 1\n"})}

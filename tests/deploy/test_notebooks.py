@@ -64,7 +64,7 @@ def test_another_python_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"cells": 3}', '{"worksheets": []}'])
-def test_what_is_no_notebook(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_notebook_is_refused(tmp_path: Path, text: str) -> None:
     """One line that says so."""
     path = tmp_path / "a.ipynb"
     path.write_text(text)

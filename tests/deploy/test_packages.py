@@ -109,7 +109,7 @@ def test_wheels_are_for_lambda_whatever_this_machine_is(
 
 
 @TOOLS
-def test_what_has_no_wheel_is_named_all_of_it(index: Path, tmp_path: Path, tool: str) -> None:
+def test_all_packages_without_a_wheel_are_named(index: Path, tmp_path: Path, tool: str) -> None:
     """Both tools stop at the first; the error names each, and the command that fixes it. Nothing is built."""
     make_sdist(index, "sourceonly", "1.0")
     make_sdist(index, "another", "2.0")
@@ -146,7 +146,7 @@ def test_the_same_input_gives_the_same_bytes(index: Path, tmp_path: Path) -> Non
     assert [layer.zip.sha256 for layer in third.layers] == [layer.zip.sha256 for layer in first.layers]
 
 
-def test_the_zip_tells_nothing_of_this_machine(index: Path, tmp_path: Path) -> None:
+def test_the_zip_has_no_trace_of_this_machine(index: Path, tmp_path: Path) -> None:
     """No time, owner or path of the machine is in it, and no script or record; what it holds is reported next to it."""
     package = _build(tmp_path / "built", HERE, "pure==1.2")
     with zipfile.ZipFile(package.layers[1].zip.path) as archive:
@@ -203,7 +203,7 @@ def test_over_250_mb_names_the_largest_and_the_image(index: Path, tmp_path: Path
         _build(tmp_path / "built too", HERE, paths=[own])
 
 
-def test_paths_that_are_not_there_or_clash(index: Path, tmp_path: Path) -> None:
+def test_missing_and_clashing_paths_are_reported(index: Path, tmp_path: Path) -> None:
     """Both are named."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "m.py").touch()
@@ -222,7 +222,7 @@ def test_a_runtime_that_lambda_does_not_have() -> None:
         LambdaPlatform("3.12", "riscv")  # type: ignore[arg-type]
 
 
-def test_a_long_list_is_told_through_the_bucket() -> None:
+def test_a_long_list_is_published_through_the_bucket() -> None:
     """A variable has room for a short list; of a long one it holds the digest, and a changed document is refused."""
     short = Holdings("3.12", {"numpy": "2.3.1"}, requested=("numpy==2.3.1",))
     value, document = pack(short)
@@ -305,7 +305,7 @@ def test_a_function_from_its_layers(index: Path, tmp_path: Path, access: AwsAcce
     assert shown == package.holdings and shown.packages["answer"] == "4.2"
 
 
-def test_a_bucket_that_is_not_there(tmp_path: Path, access: AwsAccess) -> None:
+def test_a_missing_bucket(tmp_path: Path, access: AwsAccess) -> None:
     """It is named, with what to do."""
     facts = write_zip(tmp_path / "x.zip", [("a.txt", b"a")])
     with pytest.raises(BucketMissingError, match="no-such-bucket"):

@@ -136,7 +136,7 @@ def test_a_cell_runs_from_the_package(account: Settings, function: str) -> None:
     assert not str(bound["where"]).startswith(str(ROOT))
 
 
-def test_a_function_that_is_too_small_is_told(account: Settings, function: str) -> None:
+def test_a_function_that_is_too_small_is_reported(account: Settings, function: str) -> None:
     """More memory than the function has is refused before anything is sent."""
     target = AwsTarget(_settings(account, function=function, bucket="by-hand"))
     try:
@@ -165,7 +165,7 @@ def test_another_python_is_reported(account: Settings, function: str) -> None:
         target.close()
 
 
-def test_a_missing_function_is_told(account: Settings) -> None:
+def test_a_missing_function_is_reported(account: Settings) -> None:
     """A function that does not exist is named."""
     target = AwsTarget(_settings(account, function="nobody", bucket="by-hand"))
     try:
@@ -175,7 +175,7 @@ def test_a_missing_function_is_told(account: Settings) -> None:
         target.close()
 
 
-def test_a_missing_bucket_is_told(account: Settings, function: str) -> None:
+def test_a_missing_bucket_is_reported(account: Settings, function: str) -> None:
     """A bucket that does not exist is named as soon as something must be staged."""
     target = AwsTarget(_settings(account, function=function, bucket="no-such-bucket"))
     try:

@@ -197,7 +197,7 @@ def test_a_variant_follows_its_base(open_target: Any, access: AwsAccess, tmp_pat
         assert client.get_function_configuration(FunctionName=name)["LastModified"] == modified
 
 
-def test_somebody_elses_function_of_that_name_is_left_alone(open_target: Any, access: AwsAccess) -> None:
+def test_a_foreign_function_of_that_name_is_not_changed(open_target: Any, access: AwsAccess) -> None:
     """It is said so."""
     with closing(access.client("lambda")) as client:
         role = client.get_function_configuration(FunctionName="base")["Role"]
@@ -211,7 +211,7 @@ def test_somebody_elses_function_of_that_name_is_left_alone(open_target: Any, ac
         assert client.get_function_configuration(FunctionName=name)["CodeSha256"] == before["CodeSha256"]
 
 
-def test_code_that_cannot_be_had(open_target: Any, access: AwsAccess) -> None:
+def test_code_that_cannot_be_downloaded(open_target: Any, access: AwsAccess) -> None:
     """A function whose package is not in the bucket, and whose code Lambda does not give out: deploy it again."""
     with closing(access.client("lambda")) as client:
         role = client.get_function_configuration(FunctionName="base")["Role"]

@@ -40,7 +40,7 @@ def _rows(title):
     ]
 
 
-def test_the_map_of_rooms_names_what_is_there():
+def test_the_map_of_rooms_names_existing_folders():
     """Each package that has more than a file or two, and in its row only files and folders that are in it."""
     rows = {re.findall(r"`(\w+)`", row[0])[0]: row[1] for row in _rows("Rooms")}
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
@@ -52,7 +52,7 @@ def test_the_map_of_rooms_names_what_is_there():
 
 
 @pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/journey.md"])
-def test_files_that_a_page_names_are_there(page):
+def test_files_that_a_page_names_exist(page):
     """From the root, or anywhere in the package."""
     named = set(re.findall(r"`([\w./-]+\.(?:py|toml|md|ts|js))`", (ROOT / page).read_text()))
     inside = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.*")}
@@ -68,7 +68,7 @@ def test_files_that_a_page_names_are_there(page):
 
 
 @pytest.mark.parametrize("package", sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py")))
-def test_files_that_a_decision_names_are_there(package):
+def test_files_that_a_decision_names_exist(package):
     """In the package whose docstring it is in, or by their path."""
     text = importlib.import_module(f"lambdamagic.{package}").__doc__ or ""
     for name in re.findall(r"`([\w/]+\.py)`", text):
@@ -140,7 +140,7 @@ STATIONS = sorted(set(re.findall(r"`([\w/]+\.py)`\s+`([\w.]+)`", (ROOT / "docs" 
 
 
 @pytest.mark.parametrize("file", sorted({file for file, _ in STATIONS}))
-def test_the_stations_of_the_journey_are_there(file):
+def test_the_stations_of_the_journey_exist(file):
     """Each function and class is in the file that the page names."""
     named = {name for each, name in STATIONS if each == file}
     assert named - _defined(PACKAGE / file) == set()

@@ -31,7 +31,7 @@ def sentences(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", ["security.md", "jobs.md", "embedded-lambda.md"])
-def test_every_test_that_a_page_names_is_there(page: str) -> None:
+def test_every_test_that_a_page_names_exists(page: str) -> None:
     """A test that was renamed or taken away takes the promise with it."""
     named = _NAMED.findall((ROOT / "docs" / page).read_text())
     assert named
@@ -52,7 +52,7 @@ def test_every_sentence_of_a_page_is_held_by_tests(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", ["security", "jobs"])
-def test_the_tests_that_hold_sentences_are_there(page: str) -> None:
+def test_the_tests_that_hold_sentences_exist(page: str) -> None:
     """By path and name."""
     for start, holders in _PROMISES[page].items():
         for holder in [holders] if isinstance(holders, str) else holders:

@@ -109,7 +109,7 @@ def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 
 @pytest.mark.parametrize("block", _of("console"), ids=_ids)
-def test_a_command_is_one_that_there_is(block: Block, tmp_path: Path, visitor: dict[str, str]) -> None:
+def test_commands_in_docs_exist(block: Block, tmp_path: Path, visitor: dict[str, str]) -> None:
     """`make` commands are targets of the Makefile; others are run in an account, in the pages' order."""
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

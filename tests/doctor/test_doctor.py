@@ -211,7 +211,7 @@ def test_rights_of_a_function_in_which_graphs_run(account: Account, monkeypatch:
     assert "deploy --graphs" in found.fix
 
 
-def test_bucket_and_function_that_are_not_there(account: Account) -> None:
+def test_a_missing_bucket_and_function_are_reported(account: Account) -> None:
     """Each is named with its fix, and the round trip is not tried."""
     found = account.look(bucket="no-such-bucket-here", function="nobody")
     assert found["bucket"].state == "failed" and "no-such-bucket-here" in found["bucket"].text
@@ -222,7 +222,7 @@ def test_bucket_and_function_that_are_not_there(account: Account) -> None:
     assert unset["settings"].state == "failed" and "lambdamagic deploy" in unset["settings"].fix
 
 
-def test_what_the_function_holds(account: Account, tmp_path: Path) -> None:
+def test_the_functions_packages_are_checked(account: Account, tmp_path: Path) -> None:
     """Another Python, another protocol, other packages; one that only says when it is asked, and one that does not."""
     other = account.look(function=account.function("other-python", Holdings("3.99", kind="image")))
     assert other["function's Python"].state == "failed" and "3.99 there" in other["function's Python"].text
@@ -256,7 +256,7 @@ def test_a_round_trip_that_fails(account: Account, tmp_path: Path) -> None:
     assert found["round trip"].state == "failed" and "not lambdamagic's" in found["round trip"].text
 
 
-def test_a_function_of_somebody_elses(account: Account) -> None:
+def test_a_foreign_function_is_reported(account: Account) -> None:
     """Its handler is not ours: that check fails, with the fix, and it is asked nothing."""
     name = account.function("not-ours", Handler="app.handler")
     faults = Faults(account.server.connection)

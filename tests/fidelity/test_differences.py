@@ -18,7 +18,7 @@ import pytest
         ("import ipywidgets\ng = ipywidgets.IntSlider()", "g"),
     ],
 )
-def test_what_is_in_progress_stays(notebook, setup, body):
+def test_objects_in_progress_stay_on_lambda(notebook, setup, body):
     """It is named before anything is sent; made there, a placeholder comes back."""
     notebook.ok(setup)
     assert type(notebook.fails(body).error).__name__ == "EncodeError"
@@ -94,7 +94,7 @@ def test_a_pool_of_processes(notebook):
     assert isinstance(error, OSError)
 
 
-def test_what_getstate_leaves_out(notebook):
+def test_attributes_that_getstate_leaves_out(notebook):
     """It stays as it is on either side."""
     notebook.ok(
         "class G:\n    def __init__(self): self.a, self.kept = 1, [0]\n"

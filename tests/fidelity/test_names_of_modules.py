@@ -197,7 +197,7 @@ registry is ownnames.registry, store is ownnames.store, one is ownnames.one, reg
     __import__("sys").modules.pop("ownnames", None)
 
 
-def test_what_somebody_put_into_a_library_is_theirs(notebook):
+def test_an_object_put_into_a_library_belongs_to_the_user(notebook):
     """The function's library does not have it."""
     notebook.ok("import json\nmine = {'a': 1}\njson.mine_of_the_notebook = mine")
     try:

@@ -251,7 +251,7 @@ def test_state_of_an_own_module(notebook, title):
     agrees(notebook, replace(construct, setup=f"{fresh}del sys\n{construct.setup}"))
 
 
-def test_what_a_module_prints_is_shown_once(notebook):
+def test_output_of_a_modules_import_is_shown_once(notebook):
     """Where it is imported first: in the kernel, or in a cell; not again where its values come back."""
     ran = notebook.remote("import loud")
     assert (ran.stdout, ran.stderr.count("and this")) == ("loud was imported\n", 1)
@@ -262,7 +262,7 @@ def test_what_a_module_prints_is_shown_once(notebook):
     assert notebook.remote("import loud\nloud.x").stdout == ""
 
 
-def test_what_a_function_imports_prints_once(notebook):
+def test_output_of_a_functions_import_is_shown_once(notebook):
     """Also if the kernel does not import the module."""
     assert (
         notebook.remote("def f():\n    import lazyloud\n    return lazyloud.x\nf()").stdout == "lazyloud was imported\n"
@@ -270,7 +270,7 @@ def test_what_a_function_imports_prints_once(notebook):
     assert notebook.remote("f()").stdout == ""
 
 
-def test_what_cannot_travel_is_reported(notebook):
+def test_state_that_cannot_be_sent_is_reported(notebook):
     """It stays where it is; the other names of the module go and come."""
     notebook.ok("import unsent, sqlite3\nunsent.held = sqlite3.connect(':memory:')\nunsent.n = 1")
     ran = notebook.remote("unsent.n += 1\nunsent.held, type(unsent.always).__name__")
@@ -284,7 +284,7 @@ def test_what_cannot_travel_is_reported(notebook):
     assert notebook.ok("unsent.n, unsent.held").value == (7, None)
 
 
-def test_what_cannot_be_made_on_lambda_is_reported(notebook):
+def test_state_that_cannot_be_rebuilt_is_reported(notebook):
     """A value whose code raises there neither ends the cell nor keeps the rest of the module away."""
     notebook.ok(
         "import unsent\n"

@@ -92,7 +92,7 @@ def test_numpys_finfo_comes_back(notebook):
     assert notebook.ok("info.eps, whole.max").value == (ran.value, 127)
 
 
-def test_a_widget_stays_there(notebook):
+def test_a_widget_stays_on_lambda(notebook):
     """It lives by its connection to a page; the other names come back."""
     notebook.remote("import ipywidgets\nw = ipywidgets.IntSlider()\nother = 3")
     assert notebook.names["other"] == 3

@@ -63,7 +63,7 @@ def test_a_failed_task_raises_its_own_exception_with_its_key(dask_scheduler: Das
     assert any("'share-7'" in note for note in caught.value.__notes__)
 
 
-def test_what_was_computed_is_not_computed_again_after_a_failure(dask_scheduler: DaskScheduler, tmp_path: Path) -> None:
+def test_computed_tasks_do_not_run_again_after_a_failure(dask_scheduler: DaskScheduler, tmp_path: Path) -> None:
     notes = str(tmp_path / "notes")
     first = [delayed(noted)(notes, number) for number in range(4)]
     last = delayed(fails_once)(str(tmp_path / "second"), delayed(sum)(first))
@@ -83,7 +83,7 @@ def test_a_budget_ends_it() -> None:
         dask.compute(*[delayed(sum)(range(number)) for number in range(9)], scheduler=DaskScheduler(max_cost=1e-12))
 
 
-def test_events_tell_of_each_task_and_what_it_needed(dask_scheduler: DaskScheduler) -> None:
+def test_events_report_each_task_and_its_needs(dask_scheduler: DaskScheduler) -> None:
     told: list[Any] = []
     scheduler = DaskScheduler(max_workers=2)
     scheduler.add_listener(told.append)

@@ -101,7 +101,7 @@ def test_zarr(scheduler: DaskScheduler, files: PresignedFiles) -> None:
     assert by_dask == GRID.sum()
 
 
-def test_what_is_there_is_listed_without_a_request(files: PresignedFiles) -> None:
+def test_files_are_listed_without_a_request(files: PresignedFiles) -> None:
     here = f"{BUCKET}/all"
     assert files.glob(f"{here}/*.csv") == [f"{here}/1.csv", f"{here}/2.csv"]
     assert files.ls(here, detail=False) == [

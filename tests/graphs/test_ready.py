@@ -44,7 +44,7 @@ def taken(ready: ReadyNodes, slots: int = 2) -> Sequence[int]:
     return () if unit is None else unit.tasks
 
 
-def test_what_follows_from_short_nodes_goes_with_them() -> None:
+def test_successors_of_short_nodes_share_their_invocation() -> None:
     """A graph that takes no longer than an invocation is one."""
     ready = ready_nodes(_TREE, {"leaf": 1e-4, "sum": 1e-4})
     assert taken(ready) == (0, 1, 2, 3, 4, 5, 6)
@@ -69,7 +69,7 @@ def test_long_nodes_are_shared_out() -> None:
     assert taken(ready) == (5,)
 
 
-def test_what_takes_less_time_than_its_values_would_take_elsewhere_goes_along() -> None:
+def test_a_node_shares_an_invocation_if_moving_its_values_takes_longer() -> None:
     """Two tiles that two nodes need are computed where those are, though that is no fair share."""
     crossed = {"tile-0": [], "tile-1": [], "sum-2": ["tile-0", "tile-1"], "max-3": ["tile-0", "tile-1"]}
     seconds = {"tile": 0.02, "sum": 0.02, "max": 0.02}
@@ -85,7 +85,7 @@ def test_values_that_are_held_fit_into_memory() -> None:
     assert 6 not in taken(ready_nodes(_TREE, seconds, stayed_bytes=10_000, held_most_bytes=60_000))
 
 
-def test_only_what_is_ready_goes_together_where_tasks_are_retried() -> None:
+def test_only_ready_tasks_share_an_invocation_with_retries() -> None:
     """Without room for values in memory no node follows another in its invocation."""
     ready = ready_nodes(_TREE, {"leaf": 1e-4, "sum": 1e-4}, held_most_bytes=0)
     assert taken(ready) == (0, 1, 3, 4)
@@ -105,7 +105,7 @@ def test_a_part_of_a_batch_waits_for_what_the_other_part_makes() -> None:
     assert taken(ready) == (6,)
 
 
-def test_what_is_known_is_not_taken() -> None:
+def test_known_nodes_are_not_taken() -> None:
     """Values of a graph that failed before make what needs them ready."""
     ready = ready_nodes(_TREE, {})
     for number in (0, 1):

@@ -137,7 +137,7 @@ def test_a_failure_names_its_task(launcher: Launcher, code: dict[str, Any]) -> N
     assert job.state == "failed"
 
 
-def test_a_cancelled_graph_can_go_on(launcher: Launcher, code: dict[str, Any]) -> None:
+def test_a_cancelled_graph_can_continue(launcher: Launcher, code: dict[str, Any]) -> None:
     """Cancelled, it raises CancelledError at once, and its walks are asked to stop."""
     nodes = [Node("slow", [], code["slow"]), Node("b", ["slow"], code["nothing"])]
     job = start_walks(launcher, Graph.of(nodes, ["b"]), "b", label="slow")

@@ -100,7 +100,7 @@ def test_it_is_pushed_to_a_real_registry(derived_image: Image, engine: Container
     assert PASSWORD not in repr(login)
 
 
-def test_a_base_that_cannot_be_had(engine: ContainerTool) -> None:
+def test_a_base_image_that_cannot_be_pulled(engine: ContainerTool) -> None:
     """What the tool says is reported, with what to do."""
     with pytest.raises(ImageError, match=r"nowhere\.invalid/base:1") as caught:
         build_handler_image(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambdamagic.jobs.backups import late_at, usual_s
 
 
-def test_too_few_siblings_tell_nothing():
+def test_too_few_siblings_give_no_estimate():
     """Then nothing is late."""
     assert usual_s([1.0] * 4) is None
     assert late_at(0.0, 1, None) is None

@@ -15,7 +15,7 @@ def _fill(concurrency: Concurrency, under_way: int, now: float) -> int:
     return under_way
 
 
-def test_it_comes_down_and_goes_up():
+def test_the_limit_falls_after_throttles_and_rises_after_successes():
     """Never below one, never above the ceiling."""
     concurrency = Concurrency(10)
     assert concurrency.room(0, 0.0) == 10
@@ -27,7 +27,7 @@ def test_it_comes_down_and_goes_up():
     assert concurrency.limit == 10
 
 
-def test_refusals_tell_what_lambda_holds():
+def test_throttles_reveal_the_quota():
     """Of a thousand started at a quota of ten, ten are taken, and about ten is what is tried next."""
     concurrency = Concurrency(1000)
     under_way = _fill(concurrency, 0, 0.0)

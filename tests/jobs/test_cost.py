@@ -62,7 +62,7 @@ def dies(number: int) -> None:
     os._exit(number)
 
 
-def test_what_died_without_a_log_is_billed_at_least() -> None:
+def test_a_death_without_a_log_is_billed_at_least() -> None:
     """The REPORT line of an event that died is not available: its run time, as far as it was seen, is counted."""
     account = Account()
     with LambdaExecutor(target="local", mode="event", memory_mb=256, timeout_s=15, max_workers=1) as executor:
@@ -72,7 +72,7 @@ def test_what_died_without_a_log_is_billed_at_least() -> None:
     assert account.unreported_usd() > 0
 
 
-def test_what_is_left_behind_is_billed_at_least() -> None:
+def test_abandoned_invocations_are_billed_at_least() -> None:
     """A job that is cancelled leaves invocations that run on for a moment."""
     account, started = Account(), threading.Event()
     with LambdaExecutor(target="local", memory_mb=256, timeout_s=15, max_workers=1) as executor:

@@ -105,7 +105,7 @@ def test_retries_of_the_users_errors(engine):
 
 
 @pytest.mark.parametrize("bug", [RuntimeError("a bug"), OSError(5, "no disk"), KeyError("UploadId"), MemoryError()])
-def test_what_was_not_foreseen_is_one_attempts(engine, bug):
+def test_an_unexpected_error_fails_one_attempt(engine, bug):
     """It is tried again as a lost invocation is, and the other tasks continue."""
     transport = FakeTransport([bug, bug], then=answering(lambda x: x))
     values, error = collect(start(engine, transport, range(20)))
@@ -113,7 +113,7 @@ def test_what_was_not_foreseen_is_one_attempts(engine, bug):
     assert transport.attempts == 22
 
 
-def test_what_was_not_foreseen_and_does_not_pass_is_its_tasks(engine):
+def test_a_repeated_unexpected_error_fails_its_tasks(engine):
     """The task says what it was; the job and its other tasks are done."""
 
     def broken(invocation):

@@ -159,7 +159,7 @@ def test_each_event_keeps_its_own_fate(threads: DaemonThreads) -> None:
     assert "The invoker's role lacks the permissions" in str(found[6]) and "--invoker" in str(found[6])
 
 
-def test_what_there_was_no_time_for_goes_with_the_next_batch(threads: DaemonThreads) -> None:
+def test_unsent_events_go_with_the_next_batch(threads: DaemonThreads) -> None:
     """An invoker stops before its own deadline; if it got nowhere at all, that is an error and no endless round."""
     lambda_ = Recorder(lambda attempts: [Fate(202)] * 16 + [Fate(NO_ANSWER, NOT_SENT)] * (len(attempts) - 16))
     assert send(threads, FakeTransport(then=lambda_), 80) == [None] * 80
@@ -260,7 +260,7 @@ def test_a_unit_that_is_not_ready_does_not_delay_others(
     assert sorted(lambda_.batched + lambda_.directly) == names("a", 40)
 
 
-def test_what_is_cancelled_while_it_waits_is_not_sent(threads: DaemonThreads) -> None:
+def test_a_cancelled_waiting_event_is_not_sent(threads: DaemonThreads) -> None:
     """A job that is cancelled while its events wait for a batch sends them no more."""
     release, begun, ready = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
 

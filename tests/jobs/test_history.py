@@ -28,7 +28,7 @@ def end_job(
     file(JobFinished(job_id, "done", "", at))
 
 
-def test_a_short_job_is_remembered_without_a_file_of_its_own(tmp_path: Path) -> None:
+def test_a_short_job_is_recorded_without_its_own_file(tmp_path: Path) -> None:
     """Its line says all that the list needs, and is small whatever ran."""
     history = History(tmp_path / "jobs")
     end_job(history, "one")
@@ -55,7 +55,7 @@ def test_thousands_of_short_jobs_push_out_nothing(tmp_path: Path) -> None:
     assert b"secret" not in b"".join(path.read_bytes() for path in history.diary.folder.iterdir())
 
 
-def test_a_job_whose_file_had_to_go_still_counts(tmp_path: Path) -> None:
+def test_a_job_whose_file_was_deleted_still_counts(tmp_path: Path) -> None:
     """Only the latest have a file; the money was spent all the same, and is counted once where both are there."""
     history = History(tmp_path)
     end_job(history, "early", key=b"k")
@@ -93,7 +93,7 @@ def test_a_full_day_takes_only_what_costs_money(tmp_path: Path) -> None:
     assert spending("1d", history=history, now=_NOW + 1).jobs == 1
 
 
-def test_what_cannot_be_written_or_read_harms_no_job(tmp_path: Path) -> None:
+def test_an_unusable_history_does_not_harm_a_job(tmp_path: Path) -> None:
     """A folder that cannot be made loses the note; a line that was cut off, or is none of ours, is left out."""
     (tmp_path / "taken").write_text("")
     end_job(History(tmp_path / "taken"), "lost")

@@ -75,7 +75,7 @@ def test_an_environment_that_falls_silent_when_its_links_end_is_not_dead() -> No
         threads.close()
 
 
-def test_links_of_other_credentials_are_made_anew() -> None:
+def test_links_of_other_credentials_are_signed_again() -> None:
     """As soon as others sign, a program that was placed before gets new links, once."""
     store = _Ending("bucket")
     stager = Stager(store)

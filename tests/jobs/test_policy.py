@@ -94,13 +94,13 @@ def test_a_function_that_sleeps_is_waited_for_three_minutes():
     assert 20 < history.not_ready < 40
 
 
-def test_deaths_and_losses_have_counts_of_their_own():
+def test_deaths_and_losses_are_counted_separately():
     """A loss does not count against the task."""
     policy = RetryPolicy(deaths=1, losses=2)
     assert [wait is None for wait in _waits(policy, EnvironmentDiedError("d"), 2)] == [False, True]
     assert [wait is None for wait in _waits(policy, InvocationLostError("l"), 3)] == [False, False, True]
 
 
-def test_what_no_wait_mends():
+def test_failures_that_are_never_retried():
     """A missing function stays missing."""
     assert _waits(RetryPolicy(user_errors=5, deaths=5), FunctionMissingError("f"), 1) == [None]

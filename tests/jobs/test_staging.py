@@ -39,7 +39,7 @@ def test_a_job_outlives_the_permissions_of_its_program():
     assert store.requests["PUT"] == puts
 
 
-def test_what_rides_inline_needs_no_permission():
+def test_inline_frames_need_no_permission():
     """And no bucket."""
     clock = ManualClock()
     stager = Stager(None, clock)
@@ -48,7 +48,7 @@ def test_what_rides_inline_needs_no_permission():
     assert stager.fresh(payload, 0.0) == payload
 
 
-def test_what_was_sent_long_ago_is_asked_for_and_sent_again_if_it_is_gone():
+def test_an_old_blob_is_checked_and_sent_again_if_it_is_missing():
     """Objects expire, and the embedded Lambda forgets blobs: what is trusted to be there is trusted for a while."""
     clock = ManualClock()
     store = MemoryObjectStore(clock=clock)

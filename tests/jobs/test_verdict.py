@@ -105,7 +105,7 @@ def test_hints_name_the_limits_of_the_functions_compute(document, function, hint
     assert hint in caught.value.hint
 
 
-def test_nothing_beyond_the_longest_timeout_is_suggested():
+def test_no_timeout_above_the_maximum_is_suggested():
     """Who has the most already is only advised to do less."""
     with pytest.raises(FunctionTimedOutError) as caught:
         _read(TIMEOUT, function=FunctionRef("f", 128, 1800))

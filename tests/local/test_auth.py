@@ -75,7 +75,7 @@ def test_the_health_check_needs_none(server):
         ("sts", "get_caller_identity", "SignatureDoesNotMatch"),
     ],
 )
-def test_a_wrong_secret_is_told_in_the_services_words(server, service, call, code):
+def test_a_wrong_secret_is_reported_in_the_services_words(server, service, call, code):
     """Each service has its own code for a signature that does not fit."""
     client = _client(server.connection, service, secret="wrong")
     with pytest.raises(ClientError) as caught:
@@ -94,7 +94,7 @@ def test_a_wrong_secret_is_told_in_the_services_words(server, service, call, cod
         ("iam", "list_roles", "InvalidClientTokenId"),
     ],
 )
-def test_an_unknown_key_is_told_in_the_services_words(server, service, call, code):
+def test_an_unknown_key_is_reported_in_the_services_words(server, service, call, code):
     """Each service has its own code for a key that it does not know."""
     client = _client(server.connection, service, key="AKIAIOSFODNN7EXAMPLE")
     with pytest.raises(ClientError) as caught:

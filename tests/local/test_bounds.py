@@ -113,7 +113,7 @@ def test_a_silent_connection_is_cut() -> None:
     _serving(test)
 
 
-def test_who_waits_for_an_answer_is_not_cut() -> None:
+def test_a_client_that_waits_for_an_answer_is_not_cut() -> None:
     """An invocation may take 15 minutes; and who names a key may send its body slowly."""
 
     async def test(peer: _Peer) -> None:
@@ -161,7 +161,7 @@ def test_strangers_together_hold_no_more_than_a_bound() -> None:
     _serving(test, unsigned_bytes=100_000)
 
 
-def test_the_server_takes_as_many_connections_as_the_system_lets_it(server) -> None:
+def test_the_server_accepts_as_many_connections_as_the_system_allows(server) -> None:
     """Its limit of open files is raised, whatever it was started with."""
     soft, hard = psutil.Process(server.connection.pid).rlimit(psutil.RLIMIT_NOFILE)
     assert soft >= min(hard, 65_536)

@@ -52,13 +52,13 @@ def _both(app, *arguments):
         return sorted(future.result().status for future in sent)
 
 
-def test_of_two_that_write_only_what_is_not_there_one_does(app, meeting):
+def test_one_of_two_conditional_writes_succeeds(app, meeting):
     """Two deliveries of one event claim it at once, and only one may run."""
     claim = ("PUT", {"body": b"mine", "if_none_match": "*"})
     assert _both(app, claim, claim) == [200, 412]
 
 
-def test_of_two_that_write_only_what_they_have_seen_one_does(app, meeting):
+def test_one_of_two_if_match_writes_succeeds(app, meeting):
     """Whoever writes second finds another ETag than it names."""
     etag = dict(_send(app, "PUT", body=b"old").headers)["ETag"]
     meeting.reset()
@@ -68,7 +68,7 @@ def test_of_two_that_write_only_what_they_have_seen_one_does(app, meeting):
     ]
 
 
-def test_of_two_uploads_that_complete_only_what_is_not_there_one_does(app, meeting):
+def test_one_of_two_conditional_multipart_uploads_succeeds(app, meeting):
     """CompleteMultipartUpload carries the condition too, of an upload and of a simple write next to it."""
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     completions = []

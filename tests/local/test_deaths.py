@@ -41,7 +41,7 @@ def test_a_timeout_kills_and_says_after_how_long(account):
     assert account.invoke(name, "pid")["Payload"] != first
 
 
-def test_what_a_killed_function_started_dies_with_it(account, mailbox):
+def test_processes_of_a_killed_function_die_with_it(account, mailbox):
     """A child in a separate session does not survive its environment."""
     name = account.deploy(
         REPORT

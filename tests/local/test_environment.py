@@ -28,7 +28,7 @@ def seen(account):
         del os.environ["LAMBDAMAGIC_TEST_SECRET"]
 
 
-def test_lambdas_own_variables_are_there(account, seen):
+def test_lambdas_own_variables_are_set(account, seen):
     """Every variable that "Defined runtime environment variables" lists for a Python function."""
     environ = seen["environ"]
     assert environ["AWS_LAMBDA_FUNCTION_NAME"] == seen["name"]
@@ -47,7 +47,7 @@ def test_lambdas_own_variables_are_there(account, seen):
     assert environ["_X_AMZN_TRACE_ID"].startswith("Root=1-")
 
 
-def test_the_functions_own_variables_are_there(seen):
+def test_the_functions_own_variables_are_set(seen):
     """Environment adds to and overrides what may be overridden."""
     assert seen["environ"]["MODE"] == "test"
     assert seen["environ"]["TZ"] == "Europe/Zurich"
@@ -65,7 +65,7 @@ def test_the_code_is_first_on_the_path(seen):
     assert seen["path"][0] == seen["environ"]["LAMBDA_TASK_ROOT"]
 
 
-def test_it_is_a_session_of_its_own(seen):
+def test_each_environment_has_its_own_session(seen):
     """A signal to the owner's group does not reach it."""
     assert seen["session"] == seen["pid"] != os.getpid()
 

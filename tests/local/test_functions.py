@@ -78,7 +78,7 @@ def test_versions_and_aliases_are_qualifiers(account):
     assert account.invoke(f"{name}:live")["Payload"] == version
 
 
-def test_what_runs_outlives_the_alias_that_it_came_by(account, mailbox):
+def test_a_running_invocation_outlives_its_alias(account, mailbox):
     """The alias was the only name that the function was known by here."""
     code = f"""{REPORT}
 def handler(event, context):
@@ -181,7 +181,7 @@ def test_the_other_services_answer(account):
     assert account.client("sqs").receive_message(QueueUrl=url)["Messages"][0]["Body"] == "hello"
 
 
-def test_a_service_that_is_not_there_says_so(account):
+def test_an_unknown_service_is_reported(account):
     """A clear error instead of an odd one."""
     with pytest.raises(ClientError, match="has no service"):
         account.client("dynamodb").list_tables()

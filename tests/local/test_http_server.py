@@ -51,7 +51,7 @@ def test_a_request_in_small_pieces_is_whole_in_the_end(channel):
     assert _read(channel, 1).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(channel):
+def test_a_client_that_expects_100_continue_gets_it(channel):
     """Expect: 100-continue, as boto3 sends it with uploads."""
     channel.sendall(b"PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
     assert channel.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -59,7 +59,7 @@ def test_a_client_that_asks_first_is_told_to_go_on(channel):
     assert b" 421 " in channel.recv(1000).splitlines()[0]  # the host is not ours; the body was taken
 
 
-def test_a_client_that_wants_no_more_is_let_go(channel):
+def test_connection_close_closes_the_connection(channel):
     """Connection: close is answered and done."""
     channel.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     data = b""
@@ -68,7 +68,7 @@ def test_a_client_that_wants_no_more_is_let_go(channel):
     assert b"connection: close" in data
 
 
-def test_what_is_no_http_is_a_400(channel):
+def test_a_request_that_is_not_http_gets_400(channel):
     """Garbage ends the connection with an answer."""
     channel.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 this is TLS\r\n\r\n")
     assert channel.recv(1000).startswith(b"HTTP/1.1 400 Bad Request")

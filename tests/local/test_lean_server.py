@@ -54,7 +54,7 @@ with LambdaExecutor(target="local") as executor:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads another process's standard error in /proc")
-def test_what_only_tests_need_is_not_loaded(tmp_path):
+def test_modules_for_tests_are_not_loaded(tmp_path):
     """The server's process has imported moto's S3 and Lambda, and nothing that a user's jobs do not ask for."""
     environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1", "HOME": str(tmp_path)}
     done = subprocess.run(

@@ -50,7 +50,7 @@ def test_credentials_are_not_in_argv_or_environ(server):
     assert secret not in repr(server.connection)
 
 
-def test_it_listens_on_the_loopback_address_only(account, server):
+def test_the_server_listens_on_the_loopback_address_only(account, server):
     """Neither the endpoint nor any Runtime API can be reached from another machine."""
     account.invoke(account.deploy(ECHO))
     listening = [c for c in psutil.Process(server.connection.pid).net_connections() if c.status == "LISTEN"]
@@ -133,7 +133,7 @@ def test_the_foreground_command_prints_how_to_use_it(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mistaken_option_of_the_foreground_command_is_told(tmp_path):
+def test_a_wrong_option_of_the_foreground_command_is_reported(tmp_path):
     """A port that is taken ends it with one line on stderr and status 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = subprocess.run(

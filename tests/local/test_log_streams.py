@@ -90,7 +90,7 @@ def test_a_large_output_does_not_block_the_function(account):
     assert sum(event["message"] == "y" * 100 for page in pages for event in page["events"]) == 3000
 
 
-def test_what_runs_is_in_the_log_before_it_ends(account):
+def test_output_of_a_running_invocation_is_in_the_log(account):
     """Each line once: those that were there stay, the others follow, and half a line waits for its end."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         door.settimeout(60)

@@ -146,7 +146,7 @@ def test_a_keeper_that_is_killed_ends_the_instance(tmp_path):
         assert not server.connection.folder.exists()
 
 
-def test_a_folder_is_not_swept_before_its_keeper_is_there(tmp_path):
+def test_a_folder_is_not_swept_before_its_keeper_starts(tmp_path):
     """Of two that start at once each finds the lock of the other held, from the first moment to the last."""
     folder, lock = make_folder(str(tmp_path))
     sweep(tmp_path)

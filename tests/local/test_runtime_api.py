@@ -128,7 +128,7 @@ def test_a_large_body_of_a_page_is_not_read():
     assert asyncio.run(run()).startswith(b"HTTP/1.1 403 ")
 
 
-def test_a_runtime_may_speak_before_its_process_is_known():
+def test_a_runtime_may_connect_before_its_process_is_known():
     """A request that comes before the keeper has named the process waits until then."""
 
     async def run() -> tuple[int, bytes]:

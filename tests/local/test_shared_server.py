@@ -20,7 +20,7 @@ def folder(tmp_path):
     stop_shared(folder=tmp_path / "run")
 
 
-def test_it_is_started_once_and_outlives_its_starter(folder):
+def test_the_shared_server_starts_once_and_outlives_its_starter(folder):
     """A second start returns the first's connection; another process can use it."""
     code = (
         "import sys; from pathlib import Path\n"
@@ -40,7 +40,7 @@ def test_it_is_started_once_and_outlives_its_starter(folder):
     assert not again.connection.folder.exists()
 
 
-def test_status_tells_whether_it_runs(folder):
+def test_status_shows_whether_it_runs(folder):
     """Before, while and after."""
     assert shared_status(folder=folder).connection is None
     connection = start_shared(folder=folder).connection
@@ -60,7 +60,7 @@ def test_its_connection_file_is_private(folder):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_one_that_was_killed_is_started_anew(folder):
+def test_a_killed_server_is_started_again(folder):
     """A stale connection file is no obstacle."""
     first = start_shared(folder=folder).connection
     os.kill(first.pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ def test_a_broken_file_is_a_clear_error(tmp_path):
     assert "Delete" in caught.value.hint
 
 
-def test_a_process_that_never_lets_go_is_not_waited_for_without_end(folder):
+def test_the_wait_for_a_lock_is_bounded(folder):
     """The error names the file that it holds."""
     folder.mkdir()
     code = (

@@ -73,7 +73,7 @@ def _refused(*calls):
         return [error for error in (future.exception() for future in made) if error is not None]
 
 
-def test_of_two_stacks_of_one_name_one_is_made(models, backend, monkeypatch):
+def test_one_of_two_stacks_of_one_name_is_created(models, backend, monkeypatch):
     """The other is refused as on AWS, however close they come."""
     meeting, parse = Meeting(), models.Stack._parse_template
 
@@ -88,7 +88,7 @@ def test_of_two_stacks_of_one_name_one_is_made(models, backend, monkeypatch):
 
 
 @pytest.mark.parametrize("other", ["update", "delete"])
-def test_of_two_changes_of_a_stack_one_is_begun(backend, other):
+def test_one_of_two_changes_of_a_stack_is_started(backend, other):
     """The other gets the error that the stack is busy."""
     stack = backend.create_stack("s", TEMPLATE, {})
     _settle()

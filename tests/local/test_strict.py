@@ -42,7 +42,7 @@ _LOOK = """
 """
 
 
-def test_only_tmp_can_be_written_and_nobody_is_root(own_account: Callable[..., Account]) -> None:
+def test_only_tmp_is_writable_and_the_user_is_not_root(own_account: Callable[..., Account]) -> None:
     """Read-only is all but /tmp, there are no POSIX semaphores, the user is not root, 1,024 files are open at most."""
     account = own_account(strict=True)
     found = account.invoke(account.deploy(_LOOK))["Payload"]

@@ -52,7 +52,7 @@ class _Bucket:
         return {key.rpartition("/")[2] for key in self.sizes}
 
 
-def test_the_blob_that_was_not_used_for_longest_goes() -> None:
+def test_the_least_recently_used_blob_is_deleted() -> None:
     """A bound of 10 keeps what was sent or read last."""
     bucket = _Bucket(10)
     for name in "abc":
@@ -103,7 +103,7 @@ def test_the_embedded_s3_forgets_old_blobs_and_nothing_else() -> None:
     assert app.answer("s3", _request("HEAD", "/bounded/lambdamagic/jobs/x")).status == 200
 
 
-def test_a_request_is_let_go_when_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_is_released_when_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """moto's request refers to itself: a body of 3 GB stayed in memory until the garbage collector came by."""
     made = []
 

@@ -94,7 +94,7 @@ def test_reprs_are_short() -> None:
     assert len(short_repr({n: list(range(n)) for n in range(1000)})) < 1000
 
 
-def test_what_was_not_read_yet_is_told_as_such() -> None:
+def test_an_unread_outcome_is_reported_as_such() -> None:
     """A result waits for the main thread; of a failure its type and message are known, and that more will come."""
     listener = ProgressListener()
     for event in (started(2), outcome(0), outcome(1, "ValueError: bad")):

@@ -55,7 +55,7 @@ def packed(documents: list[dict[str, Any]]) -> Batch:
     return Batch.of(documents, versions=_VERSIONS, function="lambdamagic", tasks=(0, len(documents) - 1))
 
 
-def test_what_all_have_alike_stands_once_and_each_event_comes_back_whole():
+def test_the_common_part_is_sent_once_and_each_event_comes_back_whole():
     """The program once, the rest of each event its own; nothing is lost, whatever differs."""
     program = noise(20_000)
     documents = [event(number, program=program) for number in range(5)] + [event(5, program=program, live=None)]
@@ -116,7 +116,7 @@ def test_a_program_that_changes_on_the_way_is_counted_for_each():
     ],
     ids=["nothing", "empty", "another kind", "no zlib", "a bomb", "too many"],
 )
-def test_what_is_no_batch_is_refused(document: Any):
+def test_a_document_that_is_not_a_batch_is_refused(document: Any):
     """Also what would unpack to more than a batch may hold."""
     with pytest.raises(ProtocolError):
         Batch.from_json(document)

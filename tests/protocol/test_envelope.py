@@ -46,13 +46,13 @@ def test_a_response_round_trip():
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {MARK: {}}, {MARK: {}, "kind": "cell", "program": 5}, "text"])
-def test_what_is_no_request(document):
+def test_a_document_that_is_not_a_request_is_refused(document):
     """Refused as such, whatever it is."""
     with pytest.raises(ProtocolError, match="this event is not a lambdamagic request"):
         Request.from_json(document)
 
 
-def test_what_is_no_answer():
+def test_a_document_that_is_not_an_answer_is_refused():
     """Says what came instead, by its form only."""
     for document, form in (
         ({"hello": 1}, "an object with 'hello'"),

@@ -171,7 +171,7 @@ def test_a_block_of_arguments(data: bytes) -> None:
 @given(st.lists(st.one_of(any_text, st.from_regex(r"-?[0-9]{1,20}-[0-9]{1,3}(-[0-9]{1,20})?", fullmatch=True))))
 @example(["000000000012-999999999999999", "999999999999999-1"])
 @example(["1-1", "000001-0-5", "0-0-0", "1--5", "١-1-1", "999999-0-999999999999999"])
-def test_keys_that_somebody_planted_below_a_job(names: list[str]) -> None:
+def test_keys_that_others_planted_below_a_job(names: list[str]) -> None:
     """Keys that are none of ours are passed over: they name no block and no attempt."""
     store = MemoryObjectStore()
     store.put(keys.manifest_key(JOB), [MANIFEST.sealed(KEY)])
@@ -280,7 +280,7 @@ def test_the_history(tmp_path: Path, lines: list[bytes]) -> None:
 @example("../../etc/passwd")
 @example("\0")
 @example("x" * 5000)
-def test_a_job_id_that_somebody_typed(tmp_path: Path, job_id: str) -> None:
+def test_a_job_id_typed_by_the_user(tmp_path: Path, job_id: str) -> None:
     """It is known or it is not, and it never leads out of the folder."""
     assert History(tmp_path).read(job_id) is None
 

@@ -12,7 +12,7 @@ from lambdamagic.protocol.seal import seal, unseal
 _KEY = b"k" * 32
 
 
-def test_what_was_sealed_is_read() -> None:
+def test_a_sealed_answer_is_read() -> None:
     """An answer comes back as it was, for the same job and attempt."""
     sealed = seal({"status": "done", "text": "é"}, key=_KEY, job_id="job", attempt_id="000001")
     assert json.loads(unseal(sealed, key=_KEY, job_id="job", attempt_id="000001")) == {"status": "done", "text": "é"}

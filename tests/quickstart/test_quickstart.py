@@ -99,7 +99,7 @@ def test_the_error_has_its_own_type_and_the_notebooks_lines(executed: Executed) 
     assert "lambdamagic/" not in text
 
 
-def test_exceptions_can_stand_among_results(executed: Executed) -> None:
+def test_exceptions_can_be_among_the_results(executed: Executed) -> None:
     """With --on-error return the good candidate has its score and the bad one its exception."""
     assert re.fullmatch(r"\[(np\.float64\()?0\.9\d+\)?, KeyError\('gamma'\)\]", executed.plain("return"))
 
@@ -112,14 +112,14 @@ def test_the_jobs_are_listed(executed: Executed) -> None:
     assert len(re.findall(r"✓ done", jobs)) == 3
 
 
-def test_what_happened_is_told(executed: Executed) -> None:
+def test_the_run_is_printed_in_order(executed: Executed) -> None:
     """Headings, cells, outputs, pictures and what next are printed, in their order."""
     marks = ["The search", "scores = %lambda_map", "30/30 tasks", "accuracy on unseen", "KeyError", "What next", "✓ 13"]
     places = [executed.printed.index(mark) for mark in marks]
     assert places == sorted(places)
 
 
-def test_nothing_is_left(executed: Executed) -> None:
+def test_no_process_is_left(executed: Executed) -> None:
     """No process that the notebook started is alive when the run has ended."""
     assert not executed.after
 
@@ -160,7 +160,7 @@ def _run_other(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **o
     return done, text.getvalue()
 
 
-def test_an_unexpected_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run fails, names the error, and keeps the notebook as far as it came."""
     done, printed = _run_other("1 / 0", tmp_path, monkeypatch)
     assert done is None
@@ -176,7 +176,7 @@ def test_it_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert not psutil.Process().children(recursive=True) or "stayed behind" not in printed
 
 
-def test_a_heading_is_told_without_its_marks() -> None:
+def test_a_markdown_heading_is_shown_without_its_marks() -> None:
     """Markdown's number signs are not for a terminal."""
     text = io.StringIO()
     narrator = Narrator(Console(file=text, width=60), Path())

@@ -52,7 +52,7 @@ def test_scattered_tasks_share_a_chunk_where_that_is_allowed() -> None:
     assert _carried(source.take(1)) == ((6,), ["g"])
 
 
-def test_items_that_are_put_are_joined_and_let_go() -> None:
+def test_added_items_are_joined_and_released() -> None:
     """Items that come one by one share a chunk, wake the engine once, and leave the source when they are taken."""
     woken: list[int] = []
     source = _source()
@@ -91,7 +91,7 @@ def test_arguments_of_a_known_number_are_kept_at_once_those_of_a_stream_as_they_
     assert kept == [range(4), range(2)]
 
 
-def test_no_chunk_lies_in_two_blocks_of_kept_arguments() -> None:
+def test_no_chunk_spans_two_blocks_of_stored_arguments() -> None:
     """Who resumes the job points at one block for a chunk."""
     source = _source(range(BLOCK_TASKS + 10), chunksize=BLOCK_TASKS - 1)
     source.keep(lambda tasks, frames: None)

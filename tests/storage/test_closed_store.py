@@ -26,7 +26,7 @@ _ACCESS = AwsAccess(
     ],
     ids=["put", "get", "exists", "list", "delete"],
 )
-def test_it_opens_nothing_any_more(ask: Callable[[S3ObjectStore], object]) -> None:
+def test_a_closed_store_opens_no_connection(ask: Callable[[S3ObjectStore], object]) -> None:
     """A job's last words may come after its target's end; connections made for them would never be closed."""
     store = S3ObjectStore("bucket", _ACCESS)
     store.close()

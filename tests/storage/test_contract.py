@@ -19,7 +19,7 @@ LARGE_SHA256 = hashlib.sha256(LARGE).hexdigest()
 
 
 @pytest.mark.parametrize("key", ["a", "lambdamagic/blobs/0f", "with blank+plus", "ünï/cödé", "a%2Fb", "~-_.!*'()"])
-def test_what_was_put_is_got(pair: Pair, key: str) -> None:
+def test_an_object_that_was_put_can_be_read(pair: Pair, key: str) -> None:
     """An object comes back under the very key that it was stored under, whatever signs that holds."""
     pair.store.put(key, [b"he", bytearray(b"ll"), memoryview(b"o")])
     body = pair.store.get(key)
@@ -54,7 +54,7 @@ def test_an_empty_object_is_an_object(pair: Pair) -> None:
     assert pair.transfer.fetch(pair.store.presign_get("empty", 60), 0) == b""
 
 
-def test_a_large_object_goes_there_and_back(pair: Pair) -> None:
+def test_a_large_object_makes_a_round_trip(pair: Pair) -> None:
     """More than one part's worth comes back byte for byte, by every way, with its digest taken on the way."""
     pair.store.put("large", [LARGE[:1], memoryview(LARGE)[1:7_000_000], LARGE[7_000_000:]])
     seen = hashlib.sha256()
@@ -82,7 +82,7 @@ def test_putting_again_replaces(pair: Pair) -> None:
     assert pair.store.get("k") == b"second"
 
 
-def test_what_is_missing_is_said_to_be(pair: Pair) -> None:
+def test_a_missing_object_is_reported(pair: Pair) -> None:
     """Reading nothing is FileNotFoundError with the key in it; asking is False."""
     assert not pair.store.exists("gone")
     with pytest.raises(FileNotFoundError, match="gone"):

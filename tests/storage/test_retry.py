@@ -42,7 +42,7 @@ def test_a_transfer_is_tried_six_times_within_two_minutes() -> None:
 
 
 @pytest.mark.parametrize(("left_s", "deadline_s"), [(30.0, 30.0), (0.0, 0.0), (-5.0, 0.0), (0.5, 0.5)])
-def test_what_was_paid_for_is_stored_as_long_as_there_is_time(left_s: float, deadline_s: float) -> None:
+def test_a_billed_result_is_stored_as_long_as_there_is_time(left_s: float, deadline_s: float) -> None:
     """However often that is."""
     policy = TransferRetry.until(left_s)
     assert policy.deadline_s == deadline_s
@@ -66,6 +66,6 @@ def test_statuses_that_may_pass(status: int) -> None:
         (403, "AccessDenied", False),
     ],
 )
-def test_what_may_pass(status: int, code: str, transient: bool) -> None:
+def test_transient_refusals_are_retried(status: int, code: str, transient: bool) -> None:
     """Trouble on the server's side passes; refusals stay."""
     assert is_transient(status, code) is transient

@@ -92,7 +92,7 @@ def test_a_slow_down_is_waited_out(s3_store: Make, faults: Faults) -> None:
     patient.close()
 
 
-def test_what_was_paid_for_is_stored_until_there_is_no_time_left(s3_store: Make, faults: Faults) -> None:
+def test_a_billed_result_is_retried_until_the_deadline(s3_store: Make, faults: Faults) -> None:
     """An answer is offered to an S3 that slows down for as long as the deadline allows, not for six attempts."""
     clock = ManualClock()
     patient = Transfer(clock=clock, jitter=lambda: 0.999)
@@ -202,7 +202,9 @@ def test_a_missing_bucket_is_named(s3_store: Make) -> None:
         ({"secret_access_key": "wrong"}, "does not match the access key ID"),
     ],
 )
-def test_wrong_credentials_are_told_apart(local: LocalServer, bucket: str, changes: dict[str, str], what: str) -> None:
+def test_wrong_credentials_are_distinguished(
+    local: LocalServer, bucket: str, changes: dict[str, str], what: str
+) -> None:
     """Every operation with a wrong key or secret is a CredentialsError that says which of them is wrong."""
     store = S3ObjectStore(bucket, access_to(local.connection, **changes), tuning=PARTS)
     operations: list[Callable[[], object]] = [

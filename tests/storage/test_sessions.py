@@ -48,7 +48,7 @@ def sign_in(access: AwsAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         yield write
 
 
-def test_a_new_session_in_the_credentials_file_is_taken_up(
+def test_a_new_session_in_the_credentials_file_is_used(
     local: LocalServer, bucket: str, faults: Faults, sign_in: Callable[[], None]
 ) -> None:
     """The old one ends in the middle: an error says to sign in, and after that all continues the same objects."""

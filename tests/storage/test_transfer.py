@@ -87,7 +87,7 @@ def test_an_error_that_was_cut_is_asked_for_again(transfer: Transfer) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_broken_read_goes_on_where_it_broke(transfer: Transfer, known: bool) -> None:
+def test_a_broken_read_resumes_where_it_broke(transfer: Transfer, known: bool) -> None:
     """After half the body the rest alone is asked for, of the same object, and the digest is of the whole."""
     body = BODY[: 1 << 19]
     size = len(body)
@@ -139,7 +139,7 @@ def test_a_part_that_fails_ends_the_others(clock: ManualClock) -> None:
     parts.close()
 
 
-def test_a_refusal_is_heard_though_the_body_was_not_taken(transfer: Transfer) -> None:
+def test_a_refusal_is_read_although_the_body_was_not_accepted(transfer: Transfer) -> None:
     """A server that refuses an upload and closes before reading it is quoted, not called a broken connection."""
     refused = Step(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>", ignore_body=True)
     # Whether the answer or the reset arrives first is the kernel's; with a small body the answer is always heard.
@@ -161,7 +161,7 @@ def test_a_refusal_is_heard_though_the_body_was_not_taken(transfer: Transfer) ->
         (Step(400, b"<html>not S3"), TransferError, "HTTP 400: Scripted"),
     ],
 )
-def test_refusals_are_told_in_our_words(
+def test_refusals_are_converted_to_our_errors(
     transfer: Transfer, clock: ManualClock, step: Step, kind: type[Exception], says: str
 ) -> None:
     """What cannot change is not tried again, and is reported with S3's own words and ours."""

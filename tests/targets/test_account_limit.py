@@ -51,7 +51,7 @@ def target_at() -> Iterator[Callable[[int, object], tuple[AwsTarget, list[str]]]
         server.server_close()
 
 
-def test_the_account_bounds_what_is_wanted(target_at):
+def test_the_account_bounds_the_requested_concurrency(target_at):
     """Asked for once, and not for small jobs."""
     target, asked = target_at(200, {"AccountLimit": {"ConcurrentExecutions": 400}})
     assert target.concurrency(64, is_explicit=False) == 64

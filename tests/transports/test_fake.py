@@ -33,7 +33,7 @@ def test_it_can_fail_for_ever() -> None:
         assert json.loads(reply.payload)["errorType"] == "Sandbox.Timedout"
 
 
-def test_it_tells_how_many_were_inside() -> None:
+def test_it_reports_the_number_of_concurrent_calls() -> None:
     """The largest number of invocations at once is kept, which is what tests of concurrency ask for."""
     together = threading.Barrier(3)
 

@@ -285,7 +285,7 @@ _TREE = structure_of([[], [], [0, 1], [], [2, 3]], [4])
         (_TREE, _EAGER, {"kills": 1}),
     ],
 )
-def test_every_node_runs_once_and_every_result_is_there(
+def test_every_node_runs_once_and_every_result_is_stored(
     structure: Structure, sharing: Sharing, faults: dict[str, int]
 ) -> None:
     """In each order: all that was asked for is stored and right; without a death or a doubt each node ran once."""

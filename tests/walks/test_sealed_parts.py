@@ -37,7 +37,7 @@ def test_parts_come_back() -> None:
         lambda data: data.replace(b"[[3", b"[[4"),
     ],
 )
-def test_what_was_changed_is_not_read(change: Any) -> None:
+def test_a_changed_object_is_not_read(change: Any) -> None:
     """Cut, longer, another part, foreign bytes: one kind of error."""
     data = b"".join(seal_parts({3: ("value", [b"abc"])}, name="values/3", **_SEAL))
     with pytest.raises(IntegrityError):

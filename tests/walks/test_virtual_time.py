@@ -40,7 +40,7 @@ def test_the_way_that_is_chosen_is_near_the_better_one(workload: Workload) -> No
     assert chosen <= 1.2 * min(by_client, in_walks), (by_client, in_walks)
 
 
-def test_a_wide_fan_out_goes_through_walks_as_a_tree() -> None:
+def test_a_wide_fan_out_is_a_tree_of_walks() -> None:
     """1,000 followers of one node are not sent one after the other by the walk that ran it."""
     from lambdamagic.walks.structure import structure_of
 

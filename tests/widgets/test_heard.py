@@ -31,7 +31,7 @@ class _Session:
 
 @pytest.mark.skipif(not hasattr(BaseComm, _ROUTE), reason="this kernel routes messages as they are addressed")
 @pytest.mark.parametrize("is_ours", [False, True])
-def test_a_click_is_heard_also_while_the_cells_thread_sends(is_ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_click_works_while_the_cells_thread_sends(is_ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """In its subshell, not in the main shell, which the cell keeps busy; ipykernel alone sends it there."""
     session = _Session()
     monkeypatch.setattr(Kernel, "initialized", classmethod(lambda cls: True))

@@ -75,7 +75,7 @@ def test_a_tick_sends_what_changed_and_no_more(page: _Page) -> None:
     assert content["head"]["done"] == 1
 
 
-def test_until_a_page_is_heard_everything_is_sent_now_and_then(page: _Page) -> None:
+def test_everything_is_sent_periodically_until_a_page_answers(page: _Page) -> None:
     """A page drops what comes before its code runs; a blocked kernel cannot hear that it does run now."""
     page.happens(started(10))
     wholes = [page.update()[0]["whole"] for _ in range(60)]  # type: ignore[index]
@@ -145,7 +145,7 @@ def test_a_click_asks_for_one_task() -> None:
     page.widget.close()
 
 
-def test_buttons_do_what_they_say_and_tell_what_went_wrong() -> None:
+def test_buttons_act_and_report_failures() -> None:
     """Each press is answered; an error of the job is shown to the user, and breaks nothing."""
     pressed: list[str] = []
 
@@ -167,7 +167,7 @@ def test_buttons_do_what_they_say_and_tell_what_went_wrong() -> None:
     page.widget.close()
 
 
-def test_the_end_is_told(page: _Page) -> None:
+def test_the_end_is_announced(page: _Page) -> None:
     """The last update says how it ended, and that nothing runs."""
     page.happens(started(4), sent("000001", 0, 1), outcome(0), outcome(1, "E"), over("cancelled"))
     page.says(kind="ready")
@@ -175,7 +175,7 @@ def test_the_end_is_told(page: _Page) -> None:
     assert (head["state"], head["running"], head["done"], head["failed"]) == ("cancelled", 0, 1, 1)
 
 
-def test_what_runs_has_printed_is_sent_when_it_changes(page: _Page) -> None:
+def test_output_so_far_is_sent_when_it_changes(page: _Page) -> None:
     """Whole, since its beginning goes; the reader knows whether a page shows it."""
     page.says(kind="ready")
     assert page.log.is_watched and page.line.sent[-1][0]["now"] == ""

@@ -41,7 +41,7 @@ def _tree(*happened: Any, now: float = START + 4) -> _Tree:
     return _Tree(page.render(after(*happened), now))
 
 
-def test_the_bar_tells_a_screen_reader_how_far_it_is() -> None:
+def test_the_bar_has_its_value_for_screen_readers() -> None:
     """It is a progressbar with a name, limits, a value and the value in words."""
     tree = _tree(started(), *(outcome(n) for n in range(3)))
     (bar,) = tree.with_role("progressbar")

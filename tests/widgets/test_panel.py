@@ -128,7 +128,7 @@ def panel(comm: _Comm, jobs: _Jobs) -> Any:
     found.close()
 
 
-def test_what_is_sent_is_as_in_the_examples(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
+def test_sent_messages_match_the_examples(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
     """Everything to a page that says hello, then what changed."""
     for event in (started(4), sent("a", 0, 1), ended("a", 0, 1, is_cold=True, cost=0.0025), outcome(0)):
         panel(event)
@@ -150,7 +150,7 @@ def test_what_is_sent_is_as_in_the_examples(panel: JobsPanel, comm: _Comm, jobs:
     assert comm.wait_for(lambda message: message["kind"] == "refused") == _example("refused")
 
 
-def test_what_failed_is_run_again_as_long_as_it_is_known(panel: JobsPanel, comm: _Comm) -> None:
+def test_failed_tasks_run_again_as_long_as_the_job_is_known(panel: JobsPanel, comm: _Comm) -> None:
     """The page learns that it runs, and the second time why it does not; a deleted result is not mentioned."""
     comm.say(kind="retry", job=JOB)
     assert comm.sent == [_example("retrying")]
@@ -160,7 +160,7 @@ def test_what_failed_is_run_again_as_long_as_it_is_known(panel: JobsPanel, comm:
     assert len(comm.sent) == 2
 
 
-def test_what_pages_say_is_understood(comm: _Comm) -> None:
+def test_messages_of_pages_are_understood(comm: _Comm) -> None:
     """Each example of a page's message reaches what it is meant for."""
     jobs = _Jobs()
     jobs.is_running = True
@@ -200,7 +200,7 @@ def test_many_events_make_few_messages(comm: _Comm) -> None:
     assert not comm.is_open
 
 
-def test_what_runs_is_told_again_though_nothing_happens(comm: _Comm) -> None:
+def test_running_jobs_are_sent_again_without_events(comm: _Comm) -> None:
     """A page that was reloaded while the kernel is busy cannot ask; it learns of the running job, and of no other."""
     panel = JobsPanel(_Jobs(), every_s=0.01, alive_s=0.05)
     panel.connect(comm)
@@ -243,7 +243,7 @@ def test_a_table_comes_as_in_the_example(panel: JobsPanel, comm: _Comm) -> None:
     }
 
 
-def test_a_widget_that_was_opened_is_told_at_once(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
+def test_a_widget_that_was_opened_is_sent_at_once(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
     """A page knows which output shows a job before anything else happens to it: its kernel may die."""
     jobs.asked.append("submit")  # no widget yet
     panel(started(4))
@@ -256,7 +256,7 @@ def test_a_widget_that_was_opened_is_told_at_once(panel: JobsPanel, comm: _Comm,
     comm.wait_for(lambda message: [job["view"] for job in message["jobs"]] == ["model-1"])
 
 
-def test_what_a_view_follows_is_not_followed_twice(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
+def test_a_job_with_a_view_is_not_followed_twice(panel: JobsPanel, comm: _Comm, jobs: _Jobs) -> None:
     """The panel says what the view's own listener knows, and takes in no task itself, with a page or without."""
     own = jobs.listeners[JOB] = ProgressListener()
 
@@ -275,7 +275,7 @@ def test_what_a_view_follows_is_not_followed_twice(panel: JobsPanel, comm: _Comm
     assert comm.wait_for(lambda message: [job["state"] for job in message["jobs"]] == ["cancelled"])
 
 
-def test_what_was_stopped_is_not_left_out_of_the_cost_in_silence(panel: JobsPanel, comm: _Comm) -> None:
+def test_stopped_invocations_make_the_cost_a_minimum(panel: JobsPanel, comm: _Comm) -> None:
     """A job that was cancelled while something ran costs more than what was reported, and so does the session."""
     for event in (started(4), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.5), over("cancelled")):
         panel(event)
@@ -283,7 +283,7 @@ def test_what_was_stopped_is_not_left_out_of_the_cost_in_silence(panel: JobsPane
     assert comm.sent[0]["jobs"][0]["isAtLeast"] and comm.sent[0]["session"]["isAtLeast"]
 
 
-def test_a_queued_job_is_told_before_it_begins_and_counted_once(panel: JobsPanel, comm: _Comm) -> None:
+def test_a_queued_job_is_shown_before_it_begins_and_counted_once(panel: JobsPanel, comm: _Comm) -> None:
     """With what it waits for and since when; if it never begins it is reported as ended."""
     comm.say(kind="hello")
     panel(JobQueued("q", "b = sum(a)", 1, True, "waits for job 1 (a)", 1000.0))

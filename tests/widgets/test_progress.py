@@ -35,7 +35,7 @@ def test_reports_add_up() -> None:
     assert (progress.peak_memory_mb, progress.cost_usd, progress.running) == (120, 0.75, 0)
 
 
-def test_what_an_invoker_costs_is_told_and_its_run_is_none_of_the_tasks() -> None:
+def test_an_invokers_cost_is_shown_and_its_run_is_not_a_task() -> None:
     """Its price is in the sum; its billed time, memory and cold start are not those of the tasks' invocations."""
     of_invoker = Report("i", 300.0, 700.0, 1024, 40, 400.0)
     handed = events.BatchHandedOver(JOB, 2, of_invoker, 0.25, START + 2)
@@ -44,7 +44,7 @@ def test_what_an_invoker_costs_is_told_and_its_run_is_none_of_the_tasks() -> Non
     assert (progress.memory_mb, progress.peak_memory_mb, progress.running) == (512, 100, 1)
 
 
-def test_what_is_throttled_or_retried_is_not_under_way() -> None:
+def test_throttled_and_retried_tasks_are_not_running() -> None:
     """Both remove their tasks from the running ones, and are counted."""
     throttled = events.InvocationThrottled(JOB, "a", (0, 1), 0.2, START + 2)
     retried = events.InvocationRetried(JOB, "b", (2, 3), "died", True, 0.2, START + 2)
@@ -78,7 +78,7 @@ def test_the_end(end: events.JobFinished, outcomes: list[events.TaskFinished], s
     assert progress.elapsed_s(START + 99) == 10
 
 
-def test_the_rest_is_told_from_the_pace_so_far() -> None:
+def test_the_remaining_time_follows_from_the_pace_so_far() -> None:
     """Four tasks one after the other took two seconds each; nothing is reported before the first and after the end."""
     first = (started(), sent("a", 0), ended("a", 0), outcome(0))
     assert after(*first).remaining_s(START + 3) == pytest.approx(18)

@@ -92,7 +92,7 @@ def _contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_it_needs_nothing_but_itself() -> None:
+def test_the_result_is_self_contained() -> None:
     """No script, no address, no handler, in its pictures neither; every color of the page's has a fallback."""
     html = _rendered(*_job(40, error=lambda task: "ValueError: x" if task == 7 else ""), traceback="Traceback …")
     read = _Reader(html)

@@ -45,7 +45,7 @@ def test_a_map_under_way() -> None:
     assert line.endswith("billed 1.5 s · peak 100 of 512 MB")
 
 
-def test_a_cell_tells_no_tasks() -> None:
+def test_a_cell_shows_no_tasks() -> None:
     """A single task is not counted, and its failure is said once."""
     happened = (started(1, "fit(X)"), sent("a", 0), ended("a", 0), outcome(0, "ValueError: x"), over())
     assert text.line(after(*happened), START + 20) == "λ fit(X)  ✗ failed  10.0 s · billed 1.5 s · peak 100 of 512 MB"
@@ -57,19 +57,19 @@ def test_a_remaining_time_has_no_decimals() -> None:
     assert "about 1 s left" in text.pace(nearly, START + 3)
 
 
-def test_trouble_is_told() -> None:
+def test_failures_and_throttles_are_shown() -> None:
     """Failed, retried and throttled are in the line when they happened."""
     progress = after(started(), outcome(0, "ValueError: x"))
     progress.retried, progress.throttled = 3, 1200
     assert text.details(progress)[:3] == ["1 failed", "3 retried", "1,200 throttled"]
 
 
-def test_there_are_always_details() -> None:
+def test_details_are_never_empty() -> None:
     """The view keeps its second line from the first moment on, so that nothing jumps."""
     assert text.details(after(started(1))) == ["512 MB"]
 
 
-def test_what_was_stopped_is_billed_too() -> None:
+def test_stopped_invocations_are_billed_too() -> None:
     """What was cancelled while invocations ran is billed by AWS, for an unknown time: so it is `at least`."""
     cancelled = after(started(), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.5), outcome(0), over("cancelled"))
     shown = text.details(cancelled)
@@ -85,7 +85,7 @@ def test_what_was_stopped_is_billed_too() -> None:
     assert "until it stops" in html and "cancelled or lost" not in html
 
 
-def test_what_may_have_run_and_was_lost_is_billed_too() -> None:
+def test_lost_invocations_are_billed_too() -> None:
     """An invocation whose answer was lost may be billed; one that was throttled, or answered before, adds nothing."""
     lost = events.InvocationRetried(JOB, "a", (0,), "lost", True, 1.0, START + 2)
     assert after(started(), sent("a", 0), lost).unreported == 1

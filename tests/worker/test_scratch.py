@@ -44,7 +44,7 @@ def test_another_session_finds_nothing(make: Callable[..., Scratch]) -> None:
     assert Path(scratch.packages).is_dir()
 
 
-def test_what_a_function_says_itself_stays(make: Callable[..., Scratch], tmp_path: Path) -> None:
+def test_the_functions_own_variables_are_kept(make: Callable[..., Scratch], tmp_path: Path) -> None:
     """Variables of the function's own configuration and a HOME that can be written are left alone."""
     make(HOME=str(tmp_path), MPLCONFIGDIR="/opt/fonts")
     assert make.environ["HOME"] == str(tmp_path)  # type: ignore[attr-defined]

@@ -88,7 +88,7 @@ def test_a_notification_that_comes_twice_runs_once(
     assert (tmp_path / "ran").read_text() == "x"
 
 
-def test_who_can_only_write_to_the_bucket_starts_nothing(executor: LambdaExecutor, target: LocalTarget) -> None:
+def test_a_writer_to_the_bucket_starts_nothing(executor: LambdaExecutor, target: LocalTarget) -> None:
     """A request that was not sealed with the function's secret is refused before it is read."""
     executor.submit(abs, 1).result(60)
     (function,) = target._secrets

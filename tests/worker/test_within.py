@@ -37,7 +37,7 @@ def test_each_task_has_its_own_copy(held: Held) -> None:
     assert held.left() == {}
 
 
-def test_what_also_goes_into_the_answer_is_never_handed_on(held: Held) -> None:
+def test_values_that_are_part_of_the_answer_are_never_handed_on(held: Held) -> None:
     """It is written when the invocation ends."""
     array = np.zeros(10_000)
     held.hold(0, array, 1, is_written_later=True)
@@ -45,7 +45,7 @@ def test_what_also_goes_into_the_answer_is_never_handed_on(held: Held) -> None:
         assert resolved({"a": Earlier(0)})["a"] is not array
 
 
-def test_what_needs_a_task_that_failed_raises_what_that_raised(held: Held) -> None:
+def test_a_task_raises_the_error_of_a_failed_dependency(held: Held) -> None:
     """And what other tasks have made for it is left."""
     error = LookupError("no such row")
     held.hold(0, [1, 2], 1, is_written_later=False)
@@ -58,7 +58,7 @@ def test_what_needs_a_task_that_failed_raises_what_that_raised(held: Held) -> No
     assert held.left() == {0: [1, 2]}
 
 
-def test_what_no_pickler_can_copy_is_the_error_of_the_task_that_takes_it(held: Held) -> None:
+def test_a_value_that_cannot_be_copied_fails_the_task_that_takes_it(held: Held) -> None:
     """As it is where the value would go to another environment."""
     held.hold(0, Stuck(), 2, is_written_later=False)
     with holding(held), pytest.raises(TypeError, match="cannot be moved"):
