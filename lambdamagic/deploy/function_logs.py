@@ -100,7 +100,9 @@ class FunctionLogs:
         if len(reports) < 2 or not all(_FAILED.search(line.text) and not line.job_id for line in reports[-2:]):
             return ""
         last = reports[-1]
-        said = [line.text for line in found if line.request_id == last.request_id and not _FRAME.match(line.text)]
+        # INIT writes before START, where no invocation is known yet; each of its tries says the same.
+        before = [line for line in found if line.stream == last.stream and not line.job_id]
+        said = dict.fromkeys(line.text for line in before if not _FRAME.match(line.text))
         return "\n".join(said)[-_SAID_CHARS:] or last.text
 
     def follow(

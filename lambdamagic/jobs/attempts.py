@@ -67,8 +67,6 @@ class Attempts:
 
     def _failed(self, unit: Unit, attempt_id: str, error: LambdaMagicError, began: float) -> None:
         elapsed_s = self._clock.monotonic() - began
-        if isinstance(error, InvocationLostError) and self._spec.mode == "sync":
-            error.silent_s = elapsed_s
         self._ledger.died(unit, attempt_id, error, elapsed_s=elapsed_s)
         self._ledger.requests_made()
         self._on_cost()

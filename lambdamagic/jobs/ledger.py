@@ -70,11 +70,17 @@ class Ledger:
         assert response is not None
         usage = response.usage
         self._keep_log(tail)
+        billed_ms: float = usage.billed_ms
+        # Where INIT failed and ran again, REPORT has only the second; the line of the first may be cut off by prints.
+        if report is not None and (report.init_ms or report.failed_init_ms or not usage.cold):
+            billed_ms = report.billed_ms
+        elif report is not None:
+            billed_ms = max(billed_ms, report.billed_ms)
         self._account(
             arrival.unit,
             attempt_id,
             report,
-            billed_ms=report.billed_ms if report is not None else usage.billed_ms,
+            billed_ms=billed_ms,
             duration_ms=report.duration_ms if report is not None else usage.duration_ms,
             environment_id=usage.environment_id,
             is_cold=usage.cold,

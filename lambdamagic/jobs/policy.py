@@ -21,8 +21,6 @@ from lambdamagic.errors import (
     UnreachableError,
 )
 
-#: Proxies and load balancers take a connection for idle after a minute or more; half of it is beyond any accident.
-_IDLE_S = 30.0
 #: How far two times of silence may be apart, as a part of the first.
 _SAME = 0.1
 
@@ -40,6 +38,7 @@ class RetryPolicy:
         memory_cap_mb: Up to how much memory a task that ran out of it is run again with more; 0 for never.
         throttle_deadline_s: How long throttling is borne while nothing at all is taken, in seconds.
         ready_deadline_s: How long a function that is not ready is waited for, in seconds.
+        idle_s: From which silence on a connection that broke may have been cut for being idle, in seconds.
         base_s: First wait, doubled with each attempt.
         cap_s: Longest wait.
     """
@@ -52,6 +51,7 @@ class RetryPolicy:
     memory_cap_mb: int = 0
     throttle_deadline_s: float = 900.0
     ready_deadline_s: float = 180.0
+    idle_s: float = 30.0  # proxies and load balancers wait for a minute or more; half of it is beyond any accident
     base_s: float = 0.2
     cap_s: float = 10.0
 
@@ -148,7 +148,7 @@ def backoff_s(policy: RetryPolicy, attempt: int, jitter: float) -> float:
     return full * (0.5 + 0.5 * jitter)
 
 
-def note(history: AttemptHistory, error: Exception, now: float) -> None:
+def note(policy: RetryPolicy, history: AttemptHistory, error: Exception, now: float) -> None:
     """Count a failure."""
     if isinstance(error, ThrottledError):
         history.throttled += 1
@@ -163,7 +163,7 @@ def note(history: AttemptHistory, error: Exception, now: float) -> None:
         before_s, history.lost_after_s = history.lost_after_s, error.silent_s
         # The same silence twice is no accident: something on the way closes connections that it takes for idle, and
         # would do so each time.
-        history.is_cut = before_s >= _IDLE_S and abs(error.silent_s - before_s) <= _SAME * before_s
+        history.is_cut = before_s >= policy.idle_s and abs(error.silent_s - before_s) <= _SAME * before_s
     elif isinstance(error, NotReadyError):
         history.not_ready += 1
         if history.not_ready_since is None:

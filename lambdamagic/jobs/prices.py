@@ -1,8 +1,8 @@
 """The cost of an invocation at list price.
 
 Prices in US dollars, from AWS's public pages "AWS Lambda Pricing" and "Amazon S3 pricing", as known in October 2025
-(public guides of May 2026 have the same for Lambda); without the free tier, savings plans, volume tiers, ephemeral
-storage above 512 MB and data transfer. An estimate to steer by, not a bill.
+(public guides of March and May 2026 have the same for Lambda in most regions); without the free tier, savings plans,
+volume tiers, ephemeral storage above 512 MB and data transfer. An estimate to steer by, not a bill.
 """
 
 from __future__ import annotations

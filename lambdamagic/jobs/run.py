@@ -274,7 +274,7 @@ class JobRun:
     def _rest(self, flight: Flight, attempt_id: str, error: ThrottledError) -> bool:
         """Release a throttled unit's place and let it pause; False if it has paused long enough."""
         now, unit, history = self._clock.monotonic(), flight.unit, flight.history
-        note(history, error, now)
+        note(self.spec.policy, history, error, now)
         pause_s = self._concurrency.throttled(self._under_way - 1, now, jitter=self._jitter())
         # Lambda's own word is kept even when places become free before.
         wait_s = max(error.retry_after_s, 0.0)
@@ -308,7 +308,7 @@ class JobRun:
     def _judge(self, flight: Flight, attempt_id: str, error: LambdaMagicError) -> float | None:
         """Decide after a failed attempt: retry after a wait, or end the unit or the job."""
         unit, now = flight.unit, self._clock.monotonic()
-        note(flight.history, error, now)
+        note(self.spec.policy, flight.history, error, now)
         if isinstance(error, UnsendableItemsError):
             self._leave_out(unit, error)
             return None

@@ -207,7 +207,7 @@ class Usage:
         fetched_bytes: Staged bytes read from S3 (not from the environment's own cache).
         s3_requests: Requests made to S3 that are billed.
         s3_writes: How many of them were PUT or POST.
-        init_ms: How long INIT took, if it ran for this invocation.
+        init_ms: How long INIT took, if it ran for this invocation; with one before it that failed.
     """
 
     duration_ms: float = 0.0

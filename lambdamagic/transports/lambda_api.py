@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import http.client
 import threading
+import time
 from urllib.parse import quote, urlsplit
 
 from lambdamagic.aws.access import AwsAccess
@@ -75,6 +76,7 @@ class LambdaTransport:
             headers["X-Amz-Log-Type"] = "Tail"
         signed = signer.sign("POST", url, query, headers, invocation.payload)
         synchronous = invocation.kind == "RequestResponse"
+        began = time.monotonic()
         try:
             with connections.exchange(
                 "POST",
@@ -90,10 +92,13 @@ class LambdaTransport:
                 hint="Check the network, the proxy settings and the settings `endpoint_url` and `region`",
             ) from exc
         except NETWORK_ERRORS as exc:
-            raise InvocationLostError(
+            lost = InvocationLostError(
                 f"the connection to {endpoint} broke after {invocation.function!r} was invoked "
                 f"({type(exc).__name__}: {exc}); whether the code ran is unknown"
-            ) from exc
+            )
+            if synchronous:
+                lost.silent_s = time.monotonic() - began
+            raise lost from exc
 
     def refused(self, function: str, *, status: int, code: str, message: str, retry_after_s: float) -> LambdaMagicError:
         """Read a refusal that an invoker met; see `Transport.refused`."""

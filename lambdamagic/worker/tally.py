@@ -49,16 +49,6 @@ class Tally:
         )
 
 
-def since_start_ms() -> float:
-    """Return how long ago this process was started, to some 10 ms; 0 where the system does not say so."""
-    try:
-        with open("/proc/self/stat", "rb") as file:  # noqa: PTH123  # pathlib costs INIT what this saves
-            started = int(file.read().rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-        return max(0.0, (time.clock_gettime(time.CLOCK_BOOTTIME) - started) * 1000)
-    except (OSError, ValueError, IndexError, AttributeError):
-        return 0.0
-
-
 def _requests() -> tuple[int, int]:
     """Return the writes and reads of S3 that this environment has made; most make none, and load nothing for it."""
     module = sys.modules.get("lambdamagic.storage.requests")

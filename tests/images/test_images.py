@@ -6,8 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import urllib.request
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,7 @@ from lambdamagic.doctor.image_checks import try_image
 from lambdamagic.errors import ImageError, ImageMissingError
 from lambdamagic.pythons import python_here
 from tests.images.base import PYTHON
-from tests.images.registry import PASSWORD, USER, registry
+from tests.images.registry import PASSWORD, USER, ask, registry
 
 pytestmark = pytest.mark.timeout(900)  # debootstrap alone takes 90 s the first time
 
@@ -85,15 +83,7 @@ def test_it_is_pushed_to_a_real_registry(derived_image: Image, engine: Container
         uri = push_image(engine, derived_image.name, target, login=login, is_plain_http=True)
         name, _, digest = uri.partition("@")
         assert name == f"{address}/lambdamagic" and digest.startswith("sha256:")
-        request = urllib.request.Request(
-            f"http://{address}/v2/lambdamagic/manifests/{digest}",
-            headers={
-                "Accept": "application/vnd.docker.distribution.manifest.v2+json",
-                "Authorization": "Basic " + b64encode(f"{USER}:{PASSWORD}".encode()).decode(),
-            },
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            manifest = json.loads(answer.read())
+        manifest = json.loads(ask(address, f"lambdamagic/manifests/{digest}", password=PASSWORD)[1])
     # What Lambda takes: one image, not an index.
     assert manifest["mediaType"].endswith("manifest.v2+json") and len(manifest["layers"]) > 3
     engine.run(["logout", address], doing="sign out")

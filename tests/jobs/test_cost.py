@@ -6,6 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,13 @@ import pytest
 from benchmarks import cost
 from lambdamagic import LambdaExecutor, events
 from lambdamagic.api import process
+from lambdamagic.config.settings import Settings
 from lambdamagic.errors import CostLimitError
+from lambdamagic.local.local_server import LocalServer
 from lambdamagic.local.testing.faults import Faults
+from lambdamagic.pythons import python_here
+from lambdamagic.targets.local_target import LocalTarget
+from lambdamagic.targets.target import FunctionWish
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,6 +61,56 @@ def test_reported_is_counted(mode: str, size: int, inline_limit_bytes: int) -> N
     """Invocations with INIT and S3 requests of both sides, in each mode (the benchmark holds 2%)."""
     reported, counted, _ = cost.run(12, mode=mode, size=size, inline_limit_bytes=inline_limit_bytes)
     assert reported == pytest.approx(counted, rel=0.05)
+
+
+_SLOW_START = """
+import os, sys, time
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        mark = os.path.join(os.environ["TMPDIR"], "began")
+        if name == "lambdamagic.worker.invocation" and not os.path.exists(mark):
+            open(mark, "w").close()
+            time.sleep(60)
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("mode", ["sync", "event"])
+def test_an_init_that_took_too_long_is_billed(mode: str, tmp_path: Path) -> None:
+    """Lambda bills it, does it again, and no REPORT line has it: the log's end or the function itself says so."""
+    (tmp_path / "sitecustomize.py").write_text(_SLOW_START)
+    account = Account()
+    with LocalServer.start(init_timeout_s=6.0) as server, closing(LocalTarget(Settings(), server)) as target:
+        function = target.function_for(FunctionWish(256, 60, python_here()))
+        with closing(target.access.client("lambda")) as client:
+            client.update_function_configuration(
+                FunctionName=function.name, Environment={"Variables": {"PYTHONPATH": str(tmp_path)}}
+            )
+        file = tmp_path / "credentials"
+        keys = server.connection
+        file.write_text(
+            f"[default]\naws_access_key_id = {keys.access_key_id}\naws_secret_access_key = {keys.secret_access_key}\n"
+        )
+        with LambdaExecutor(
+            target="aws",
+            region=target.region,
+            endpoint_url=target.access.endpoint_url,
+            function=function.name,
+            bucket=target.stager.required().bucket,
+            credentials_file=str(file),
+            memory_mb=256,
+            timeout_s=60,
+            mode=mode,
+        ) as executor:
+            faults = Faults(keys)
+            faults.stats(reset=True)
+            executor.add_listener(account)
+            assert executor.submit(abs, -3).result() == 3
+            stats = faults.stats()
+    assert stats["billed_gb_s"] > 6 / 4
+    assert account.usd == pytest.approx(cost.counted_usd(stats), rel=0.05)  # of an event the run time is estimated
 
 
 def dies(number: int) -> None:

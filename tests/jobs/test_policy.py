@@ -28,7 +28,7 @@ def _waits(policy, error, times, now=0.0):
     history = AttemptHistory()
     waits = []
     for _ in range(times):
-        note(history, error, now)
+        note(policy, history, error, now)
         waits.append(wait_before_retry(policy, error, history, now=now, jitter=1.0))
     return waits
 
@@ -45,7 +45,7 @@ def test_throttling_is_borne_while_something_is_taken():
     policy = RetryPolicy(throttle_deadline_s=10.0)
     history = AttemptHistory()
     for second in range(11):
-        note(history, ThrottledError("429"), float(second))
+        note(policy, history, ThrottledError("429"), float(second))
         assert bears_throttling(policy, history, now=float(second), last_success=float("-inf"))
     assert not bears_throttling(policy, history, now=10.1, last_success=float("-inf"))
     assert bears_throttling(policy, history, now=15.0, last_success=5.0)
@@ -71,7 +71,7 @@ def test_a_connection_that_is_cut_after_the_same_silence_is_not_tried_again(sile
         times += 1
         error = InvocationLostError("gone")
         error.silent_s = silent_s
-        note(history, error, 0.0)
+        note(policy, history, error, 0.0)
         if wait_before_retry(policy, error, history, now=0.0, jitter=1.0) is None:
             break
     assert times == sent
@@ -85,11 +85,11 @@ def test_a_function_that_sleeps_is_waited_for_three_minutes():
     policy, history, error = RetryPolicy(), AttemptHistory(), NotReadyError("state: Pending")
     now = 0.0
     while now <= 180.0:
-        note(history, error, now)
+        note(policy, history, error, now)
         wait_s = wait_before_retry(policy, error, history, now=now, jitter=1.0)
         assert wait_s is not None and wait_s <= policy.cap_s
         now += wait_s
-    note(history, error, now)
+    note(policy, history, error, now)
     assert wait_before_retry(policy, error, history, now=now, jitter=1.0) is None
     assert 20 < history.not_ready < 40
 

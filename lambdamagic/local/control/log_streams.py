@@ -23,6 +23,44 @@ MAX_OUTPUT_BYTES = 4 * 1024 * 1024  # of one invocation; a runaway print must no
 _RECORD_OVERHEAD_BYTES = 500
 
 
+@dataclass(frozen=True, slots=True)
+class FailedInit:
+    """An INIT that failed, or that did not end in time ("Failures during the Init phase").
+
+    Attributes:
+        began_at: Unix time, s.
+        ms: How long it ran.
+        phase: `init`, which is billed next to the invocation, or `invoke`, which is part of it.
+        status: `timeout` or `error`.
+        error_type: Follows a status of `error`.
+        output: What it wrote.
+    """
+
+    began_at: float
+    ms: float
+    phase: str
+    status: str
+    error_type: str = ""
+    output: bytes = b""
+
+    @property
+    def billed_ms(self) -> int:
+        """What is billed for it that no REPORT line has."""
+        return math.ceil(self.ms) if self.phase == "init" else 0
+
+    def events(self, runtime: str) -> list[tuple[int, str]]:
+        """Return its log events; see `InvocationLog.events`."""
+        began = int(self.began_at * 1000)
+        found = [(began, line) for line in _lines(self.output)]
+        if self.phase == "init":
+            found.insert(0, (began, f"INIT_START Runtime Version: {runtime}\t\n"))
+        fields = [f"INIT_REPORT Init Duration: {self.ms:.2f} ms", f"Phase: {self.phase}", f"Status: {self.status}"]
+        if self.error_type:
+            fields.append(f"Error Type: {self.error_type}")
+        found.append((began + int(self.ms), "\t".join(fields) + "\t\n"))
+        return found
+
+
 @dataclass(slots=True)
 class InvocationLog:
     """One invocation's log, unformatted.
@@ -30,7 +68,8 @@ class InvocationLog:
     Attributes:
         started_at: Unix time of START, s.
         duration_ms: From START to END.
-        init_ms: Of the INIT that preceded it; None for a warm start.
+        init_ms: Of the INIT that preceded it; None for a warm start, and where INIT was done again as part of it.
+        failed_inits: Those that preceded it and failed.
         status: What REPORT adds: "", "timeout", or "error".
         error_type: Follows a status of "error".
         note: A line of Lambda's own between output and END, e.g. that the task timed out.
@@ -46,6 +85,7 @@ class InvocationLog:
     memory_mb: int = 128
     peak_memory_mb: int = 0
     init_ms: float | None = None
+    failed_inits: tuple[FailedInit, ...] = ()
     status: str = ""
     error_type: str = ""
     note: str = ""
@@ -70,10 +110,12 @@ class InvocationLog:
     def _begun(self, output: bytes) -> list[tuple[int, str]]:
         began = int(self.started_at * 1000)
         found: list[tuple[int, str]] = []
+        for each in self.failed_inits:
+            found += each.events(self.runtime)
+        init_began = began - int(self.init_ms or 0)
         if self.init_ms is not None:
-            init_began = began - int(self.init_ms)
             found.append((init_began, f"INIT_START Runtime Version: {self.runtime}\t\n"))
-            found.extend((init_began, line) for line in _lines(self.init_output))
+        found.extend((init_began, line) for line in _lines(self.init_output))
         found.append((began, f"START RequestId: {self.request_id} Version: {self.version}\n"))
         found.extend((began, line) for line in _lines(output))
         return found

@@ -16,7 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambdamagic.local.control.log_streams import MAX_OUTPUT_BYTES, InvocationLog, LogBuffer, LogStream, timeout_note
+from lambdamagic.local.control.log_streams import (
+    MAX_OUTPUT_BYTES,
+    FailedInit,
+    InvocationLog,
+    LogBuffer,
+    LogStream,
+)
 from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.environments.output_pipe import OutputPipe
 from lambdamagic.local.environments.peers import is_process
@@ -70,6 +76,7 @@ class _Running:
     done: asyncio.Future[Result]
     log: InvocationLog
     began: float
+    spent_s: float = 0.0
     delivered: bool = False
     timer: asyncio.TimerHandle | None = None
 
@@ -77,10 +84,12 @@ class _Running:
 @dataclass(slots=True)
 class _Init:
     began: float
+    began_at: float
     ended: asyncio.Future[Result | None]
     request_id: str = ""
     output: bytearray = field(default_factory=bytearray)
     ms: float | None = None
+    failed: FailedInit | None = None
 
 
 class NotDelivered(Exception):
@@ -88,7 +97,11 @@ class NotDelivered(Exception):
 
 
 class Environment:
-    """A process that runs one invocation at a time. Lives in the event loop."""
+    """A process that runs one invocation at a time. Lives in the event loop.
+
+    Args:
+        before: The environment whose INIT failed: this one is the same sandbox, and its INIT is part of the invocation.
+    """
 
     def __init__(
         self,
@@ -96,6 +109,7 @@ class Environment:
         blueprint: Blueprint,
         *,
         folder: Path,
+        before: Environment | None = None,
         processes: Processes,
         logs: LogBuffer,
         init_timeout_s: float,
@@ -109,14 +123,17 @@ class Environment:
         self.function_is_current = True
         self.last_used = time.monotonic()
         self._blueprint = blueprint
-        self._folder = folder / self.identity
+        self._before = before
+        self._folder: Path = before._folder if before is not None else folder / self.identity
         self._processes = processes
         self._logs = logs
         self._init_timeout_s = init_timeout_s
         self._on_end, self._on_thaw = on_end, on_thaw
         self._api = RuntimeApi(self, self._is_runtime)
-        self._stream = LogStream.create(function.name, function.version, time.time())
-        self._init = _Init(0.0, asyncio.get_running_loop().create_future())
+        self._stream: LogStream = (
+            before._stream if before is not None else LogStream.create(function.name, function.version, time.time())
+        )
+        self._init = _Init(0.0, 0.0, asyncio.get_running_loop().create_future())
         self._deliver: Callable[[Task], bool] | None = None
         self._running: _Running | None = None
         self._output: OutputPipe | None = None
@@ -134,6 +151,11 @@ class Environment:
         """Whether it has a task or is still in INIT."""
         return self._running is not None or not self._init.ended.done()
 
+    @property
+    def may_start_over(self) -> bool:
+        """Whether its INIT failed by itself: not where the function was deleted or the instance ends."""
+        return self._kill_reason in ("", "init timeout", "memory", "fault")
+
     async def start(self, request_id: str) -> Result | None:
         """Start the process and wait for the end of INIT; return why it failed, if it did.
 
@@ -145,11 +167,10 @@ class Environment:
             LocalServerError: The process could not be started.
         """
         temporary = self._folder / "tmp"
-        self._folder.mkdir()
-        temporary.mkdir()
-        self._output = OutputPipe(self._folder / "output", self._keep)
+        temporary.mkdir(parents=True, exist_ok=True)
+        self._output = OutputPipe(self._folder / f"output-{self.identity}", self._keep)
         await self._api.open()
-        self._init.began = time.perf_counter()
+        self._init.began, self._init.began_at = time.perf_counter(), time.time()
         self._init.request_id = request_id
         surroundings = self._blueprint.surroundings
         if surroundings is not None:
@@ -196,14 +217,19 @@ class Environment:
         running = _Running(invocation, loop.create_future(), log, time.perf_counter())
         self._running = running
         if self._init.ms is not None:
-            log.init_ms, self._init.ms = self._init.ms, None
+            init_ms, self._init.ms = self._init.ms, None
             log.init_output = bytes(self._init.output)
             self._init.output.clear()
+            if self._before is None:
+                log.init_ms = init_ms
+            else:
+                log.failed_inits = self._failed_before()
+                running.spent_s = init_ms / 1000
         elif self._init.output:
             # Written by a thread between two tasks; a frozen environment of AWS's would write it now.
             log.output = bytes(self._init.output)
             self._init.output.clear()
-        running.timer = loop.call_later(self.function.timeout_s, self.kill, "timeout")
+        running.timer = loop.call_later(self.function.timeout_s - running.spent_s, self.kill, "timeout")
         if self._exit is not None:
             self._finish_dead()
         elif self._deliver is not None and self.is_alive:  # else its end, which is near, says that it took nothing
@@ -215,7 +241,7 @@ class Environment:
             self._logs.end(log)
             self._running = None
             self.last_used = time.monotonic()
-        log.duration_ms = (time.perf_counter() - running.began) * 1000
+        log.duration_ms = (time.perf_counter() - running.began + running.spent_s) * 1000
         if self._kill_reason == "timeout":
             log.duration_ms = max(log.duration_ms, self.function.timeout_s * 1000.0)
         if self.pid is not None and self._exit is None:
@@ -224,19 +250,35 @@ class Environment:
         self._logs.append(self._stream, log)
         return result, log
 
+    def init_failed(self, result: Result) -> FailedInit:
+        """Note why INIT failed, and end the process where it still runs."""
+        if self._init.failed is None:
+            self._init.failed = FailedInit(
+                began_at=self._init.began_at,
+                ms=(time.perf_counter() - self._init.began) * 1000,
+                phase="init" if self._before is None else "invoke",
+                status=result.status,
+                error_type=result.error_type,
+                output=bytes(self._init.output),
+            )
+            self.kill("init failed")
+        return self._init.failed
+
     def log_failed_init(self, request_id: str, result: Result) -> InvocationLog:
-        """Record an INIT that failed as the invocation that asked for it sees it."""
+        """Record an invocation whose INIT failed the second time."""
+        failed = self.init_failed(result)
         log = InvocationLog(
             request_id=request_id,
             version=self.function.version,
             started_at=time.time(),
-            output=bytes(self._init.output),
-            duration_ms=(time.perf_counter() - self._init.began) * 1000,
+            duration_ms=failed.ms,
             memory_mb=self.function.memory_mb,
             peak_memory_mb=self.peak_memory_mb,
+            failed_inits=(*self._failed_before(), failed),
             status=result.status,
             error_type=result.error_type,
             note=result.note,
+            runtime=self._blueprint.runtime,
         )
         self._logs.append(self._stream, log)
         return log
@@ -297,6 +339,10 @@ class Environment:
 
     # Its own parts.
 
+    def _failed_before(self) -> tuple[FailedInit, ...]:
+        failed = self._before._init.failed if self._before is not None else None
+        return (failed,) if failed is not None else ()
+
     def _is_runtime(self, transport: asyncio.Transport) -> bool:
         assert self.pid is not None
         return self._blueprint.is_container or is_process(transport, self.pid)
@@ -315,7 +361,7 @@ class Environment:
         task = Task(
             request_id=running.invocation.request_id,
             invoked_arn=running.invocation.invoked_arn,
-            deadline_ms=int((running.log.started_at + self.function.timeout_s) * 1000),
+            deadline_ms=int((running.log.started_at + self.function.timeout_s - running.spent_s) * 1000),
             trace_id=running.invocation.trace_id,
             client_context=running.invocation.client_context,
             payload=running.invocation.payload,
@@ -347,7 +393,8 @@ class Environment:
             self._init.ended.set_result(exit_error(self._init.request_id, ended, self._kill_reason))
         if self._running is not None:
             self._finish_dead()
-        asyncio.get_running_loop().run_in_executor(None, shutil.rmtree, self._folder, True)
+        if self._before is not None or self._init.ended.result() is None:  # else the second INIT finds its /tmp
+            asyncio.get_running_loop().run_in_executor(None, shutil.rmtree, self._folder, True)
         self._on_end(self)
 
     def _finish_dead(self) -> None:
@@ -362,11 +409,10 @@ class Environment:
         request_id = running.invocation.request_id
         if self._kill_reason == "timeout":
             result = task_timed_out(request_id, self.function.timeout_s)
-            running.log.note = timeout_note(request_id, self.function.timeout_s, time.time())
         else:
             result = exit_error(request_id, self._exit, self._kill_reason)
-            running.log.note = result.note
-        running.log.status, running.log.error_type = result.status, result.error_type
+        log = running.log
+        log.note, log.status, log.error_type = result.note, result.status, result.error_type
         running.done.set_result(result)
 
     def _close_output(self) -> None:

@@ -138,13 +138,12 @@ class Pool:
             if environment is None:
                 environment = self._create(function, blueprint)
                 failed = await self._init(environment, invocation.request_id)
-                if failed == "timeout":
-                    # Lambda starts over, now within the function's own timeout ("Failures during the Init phase").
-                    environment = self._create(function, blueprint, init_timeout_s=float(function.timeout_s))
+                if failed is not None and environment.may_start_over:
+                    # "Failures during the Init phase": again, now as part of the invocation.
+                    environment.init_failed(failed)
+                    environment = self._create(function, blueprint, before=environment)
                     failed = await self._init(environment, invocation.request_id)
-                    if failed == "timeout":
-                        failed = task_timed_out(invocation.request_id, function.timeout_s)
-                if isinstance(failed, Result):
+                if failed is not None:
                     self._observed.observer.started(is_cold=True)
                     return self._billed(
                         Completed(failed, environment.log_failed_init(invocation.request_id, failed), True)
@@ -166,7 +165,9 @@ class Pool:
         raise LocalServerError(f"environments of {function.name} die before they take a task")
 
     def _billed(self, completed: Completed) -> Completed:
-        self._observed.observer.billed(completed.log.billed_ms, completed.log.memory_mb)
+        log = completed.log
+        unreported_ms = sum(each.billed_ms for each in log.failed_inits)
+        self._observed.observer.billed(log.billed_ms + unreported_ms, log.memory_mb)
         return completed
 
     def retire(self, keep: Callable[[FunctionVersion], bool]) -> None:
@@ -204,7 +205,7 @@ class Pool:
         return None
 
     def _create(
-        self, function: FunctionVersion, blueprint: Blueprint, *, init_timeout_s: float | None = None
+        self, function: FunctionVersion, blueprint: Blueprint, *, before: Environment | None = None
     ) -> Environment:
         if len(self._alive) >= self._concurrency:
             self._evict_one()
@@ -214,7 +215,8 @@ class Pool:
             folder=self._folder,
             processes=self._processes,
             logs=self._logs,
-            init_timeout_s=self._init_timeout_s if init_timeout_s is None else init_timeout_s,
+            before=before,
+            init_timeout_s=self._init_timeout_s if before is None else float(function.timeout_s),
             on_end=self._on_end,
             on_thaw=self._on_thaw,
         )
@@ -222,11 +224,11 @@ class Pool:
         self._work.set()
         return environment
 
-    async def _init(self, environment: Environment, request_id: str) -> Result | str | None:
+    async def _init(self, environment: Environment, request_id: str) -> Result | None:
         try:
             return await environment.start(request_id)
         except TimeoutError:
-            return "timeout"
+            return task_timed_out(request_id, environment.function.timeout_s)
         except (OSError, LocalServerError):
             self._alive.pop(environment.identity, None)
             environment.discard()

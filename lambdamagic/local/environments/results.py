@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 
 from lambdamagic.limits import AWS_LAMBDA
+from lambdamagic.local.control.log_streams import timeout_note
 from lambdamagic.local.environments.processes import ProcessExit
 
 MAX_REQUEST_BYTES = AWS_LAMBDA.sync_payload_bytes.most
@@ -41,7 +43,8 @@ def _error(error_type: str, message: str, *, status: str, report_type: str = "",
 def task_timed_out(request_id: str, timeout_s: float) -> Result:
     """The function's timeout passed and its environment was killed."""
     message = f"RequestId: {request_id} Error: Task timed out after {timeout_s:.2f} seconds"
-    return _error("Sandbox.Timedout", message, status="timeout")
+    note = timeout_note(request_id, timeout_s, time.time())
+    return _error("Sandbox.Timedout", message, status="timeout", note=note)
 
 
 def exit_error(request_id: str, ended: ProcessExit, kill_reason: str) -> Result:
