@@ -45,6 +45,7 @@ _MISSING = (
     "pip install 'lambdamagic[stacks]'"
 )
 _FORM = re.compile(r"application/x-www-form-urlencoded|multipart/form-data", re.IGNORECASE)
+_RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)")
 _Routes = list[tuple[re.Pattern[str], Callable[..., Any]]]
 
 
@@ -210,6 +211,8 @@ def moto_request(request: HttpRequest) -> Any:
     for name, value in request.headers.items():
         if name in ("content-length", "transfer-encoding", "expect"):
             continue
+        if name == "range" and not _RANGE.fullmatch(value):
+            continue  # S3 ignores it ("Range Requests", RFC 9110); moto raises, or takes any unit for bytes
         key = environ_key_for_header(name)
         if name == "content-type" and request.method == "PUT" and _FORM.match(value):
             # moto would read an uploaded object as a form and store nothing; urllib sends this type unasked.
