@@ -21,8 +21,8 @@ from lambdamagic.errors import (
     UnreachableError,
 )
 
-#: How far two times of silence may be apart, as a part of the first.
-_SAME = 0.1
+#: How far two times of silence may be apart: a part of the first, and what a busy machine may add.
+_SAME, _SAME_S = 0.1, 1.5
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def note(policy: RetryPolicy, history: AttemptHistory, error: Exception, now: fl
         before_s, history.lost_after_s = history.lost_after_s, error.silent_s
         # The same silence twice is no accident: something on the way closes connections that it takes for idle, and
         # would do so each time.
-        history.is_cut = before_s >= policy.idle_s and abs(error.silent_s - before_s) <= _SAME * before_s
+        history.is_cut = before_s >= policy.idle_s and abs(error.silent_s - before_s) <= max(_SAME * before_s, _SAME_S)
     elif isinstance(error, NotReadyError):
         history.not_ready += 1
         if history.not_ready_since is None:
