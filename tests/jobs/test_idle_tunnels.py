@@ -29,7 +29,7 @@ def test_a_long_invocation_behind_a_proxy_that_cuts_idle_tunnels(
 ) -> None:
     """The same silence twice is no accident: it is not sent again, and the error says what holds no connection.
 
-    Silences that are too short for a proxy's patience are chance, and are borne as often as the policy says.
+    Silences that are shorter than any proxy waits are chance, and are borne as often as the policy says.
     """
     with LocalServer.start() as server:
         account = Account(server)

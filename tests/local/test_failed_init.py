@@ -67,7 +67,7 @@ def test_an_init_that_never_ends_is_billed_twice(account):
 
 
 def test_an_init_that_raises_is_done_again_and_both_are_billed(account):
-    """The handler's module is imported twice before the caller hears of it."""
+    """The handler's module is imported twice before the caller receives the error."""
     code = """
         import os, tempfile
         with open(os.path.join(tempfile.gettempdir(), "tries"), "a") as file:
