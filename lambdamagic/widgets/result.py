@@ -44,10 +44,10 @@ font:600 12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}}
 .lmr .lmr-done{{color:var(--g)}}.lmr .lmr-failed{{color:var(--f)}}.lmr .lmr-partly{{color:var(--w)}}
 .lmr .lmr-cancelled{{color:var(--n)}}
 .lmr .lmr-q{{color:var(--q)}}
-.lmr .lmr-h{{border-collapse:collapse;margin:8px 0 2px;border:0;font-size:13px;color:inherit}}
-.lmr .lmr-h tr,.lmr .lmr-h thead,.lmr .lmr-h tbody tr:nth-child(odd),.lmr .lmr-h tbody tr:hover{{border:0;
-background:none}}
-.lmr .lmr-h th,.lmr .lmr-h td{{padding:0 26px 0 0;border:0;text-align:left;white-space:nowrap}}
+.lmr .lmr-h{{display:flex;width:auto;margin:6px 0 2px;border:0;font-size:13px;color:inherit}}
+.lmr .lmr-h tbody{{display:flex;flex-wrap:wrap;gap:6px 26px;min-width:0}}
+.lmr .lmr-h tr,.lmr .lmr-h tr:nth-child(odd),.lmr .lmr-h tr:hover{{display:block;border:0;background:none}}
+.lmr .lmr-h th,.lmr .lmr-h td{{display:block;max-width:none;padding:0;border:0;text-align:left;overflow-wrap:anywhere}}
 .lmr .lmr-h th{{font-size:11.5px;font-weight:400;color:var(--q)}}
 .lmr .lmr-h td{{font-size:14px;font-weight:600;color:var(--t)}}
 .lmr summary{{cursor:pointer;overflow-wrap:anywhere;color:var(--t)}}
@@ -140,9 +140,9 @@ def _table(progress: Progress) -> str:
             facts[name] = text.size(moved)
     if progress.peak_memory_mb:
         facts["peak memory"] = f"{progress.peak_memory_mb:,} of {progress.memory_mb:,} MB"
-    names = "".join(f'<th scope="col">{name}</th>' for name in facts)
-    values = "".join(f"<td>{escape(value)}</td>" for value in facts.values())
-    return f'<table class="lmr-h"><thead><tr>{names}</tr></thead><tbody><tr>{values}</tr></tbody></table>'
+    # A row for each fact: its style lets them wrap, and where that is taken away the table is as narrow as a column.
+    rows = "".join(f'<tr><th scope="row">{name}</th> <td>{escape(value)}</td></tr>' for name, value in facts.items())
+    return f'<table class="lmr-h"><tbody>{rows}</tbody></table>'
 
 
 def _errors(progress: Progress, names: Sequence[str], traceback: str, *, is_map: bool) -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lambdamagic.widgets.progress import ProgressListener
+from lambdamagic.widgets.result import render
 from tests.browser.axe import violations
 from tests.widgets.test_result import _job, _rendered
 
@@ -64,3 +67,19 @@ def test_it_is_whole_where_a_page_takes_its_style_away(
         shown = page.locator("img").evaluate_all(COLORS)
         assert len(shown) == 3
         assert all(one["green"] > 500 and one["red"] > 50 and one["width"] == 720 for one in shown)
+
+
+@pytest.mark.parametrize("width", [320, 400, 570, 900])
+def test_it_stays_within_its_edge(open_page: Callable[..., Any], width: int) -> None:
+    """All figures of a job wrap where a notebook is narrow, as two side by side in JupyterLab are."""
+    listener = ProgressListener()
+    for event in _job(300, error=lambda task: f"E{task % 3}" if task % 8 == 7 else ""):
+        listener(event)
+    moved = {"sent_bytes": 41_000_000, "received_bytes": 3_200_000, "cost_usd": 0.0123, "peak_memory_mb": 812}
+    counts = {"retried": 12, "throttled": 3, "backed_up": 2, "cached": 55}
+    progress = replace(listener.snapshot(), label="cross_val_score(model, X_train, y_train)", **moved, **counts)
+    page = open_page(viewport={"width": width, "height": 800})
+    page.set_content(f'<html lang="en"><body style="margin:0">{render(progress, listener.tasks())}</body></html>')
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    edge = "(nodes) => Math.max(...nodes.map((node) => node.getBoundingClientRect().right))"
+    assert page.locator(".lmr *").evaluate_all(edge) <= width

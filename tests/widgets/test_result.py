@@ -132,7 +132,7 @@ def test_a_cell_has_no_zeros_that_say_nothing() -> None:
     for is_cold, columns in ((False, ["billed", "peak memory"]), (True, ["billed", "cold starts", "peak memory"])):
         happened = (started(1, "fit(X)"), sent("a", 0), ended("a", 0, is_cold=is_cold), outcome(0), over())
         html = result.render(after(*happened), TaskGrid())
-        assert re.findall('scope="col">([^<]*)<', html) == columns
+        assert re.findall('scope="row">([^<]*)<', html) == columns
 
 
 def test_a_map_that_went_on_is_amber_and_says_how_many_failed() -> None:
@@ -149,8 +149,7 @@ def test_it_reads_as_text_where_a_page_takes_styles_and_pictures_out() -> None:
     assert _Reader(html).lines == [
         "λ evaluate ! 1 of 40 failed",
         "40/40 tasks · 10.0 s · job 20260101-000000-abcdef01",
-        *("billed", "cold starts", "failed", "peak memory"),
-        *("1 min 00 s", "40", "1", "100 of 512 MB"),
+        *("billed", "1 min 00 s", "cold starts", "40", "failed", "1", "peak memory", "100 of 512 MB"),
         "40 invocations on 31 execution environments in 10.0 s, 2 to a line: thin while sent, half height for a cold "
         "start, full for tasks",
         "run times: median 500 ms, 95% within 500 ms, longest 500 ms",
