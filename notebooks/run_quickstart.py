@@ -36,6 +36,8 @@ _CELL_TIMEOUT_S = 180
 _TIMEOUT_S = 600
 _GONE_TIMEOUT_S = 15
 _INDENT = (0, 0, 0, 4)
+#: Between the facts of a job.
+_BETWEEN = " · "
 
 
 class ThisPythonsKernel(AsyncKernelManager):
@@ -59,6 +61,11 @@ class Narrator:
         self._began = 0.0
         self._status: Any = None
 
+    @property
+    def width(self) -> int:
+        """What a cell's output has of the terminal's width, in characters."""
+        return self.console.width - _INDENT[3]
+
     def heading(self, markdown: str) -> None:
         """Print the headings of a text cell."""
         for found in re.findall(r"^#+ (.+)$", markdown, re.MULTILINE):
@@ -73,7 +80,9 @@ class Narrator:
         self.console.print()
         for position, line in enumerate(shown):
             prompt = f"[{number}] " if position == 0 else "    "
-            self.console.print(Text.assemble((prompt, "cyan"), (line, "bold"), (more, "dim")), no_wrap=True)
+            self.console.print(
+                Text.assemble((prompt, "cyan"), (line, "bold"), (more, "dim")), no_wrap=True, overflow="ellipsis"
+            )
         self._began = time.monotonic()
         if self.console.is_terminal:
             self._status = self.console.status("running …")
@@ -104,7 +113,23 @@ class Narrator:
             self._indented(Text(output.data["text/plain"]))
 
     def _indented(self, text: Text) -> None:
-        self.console.print(Padding(text, _INDENT, expand=False))
+        lines = [part for line in text.split() for part in folded(line, self.width)]
+        self.console.print(Padding(Text("\n").join(lines), _INDENT, expand=False))
+
+
+def folded(line: Text, width: int) -> list[Text]:
+    """Return a line of text as lines of a width; a list of facts is cut between them, and continues indented."""
+    if line.cell_len <= width or _BETWEEN not in line.plain:
+        return [line]
+    lines, start, end = [], 0, 0
+    for found in [*re.finditer(re.escape(_BETWEEN), line.plain), None]:
+        until = len(line) if found is None else found.start()
+        if end > start and line[start:until].cell_len > width - (2 if lines else 0):
+            lines.append(line[start:end])
+            start = end + len(_BETWEEN)
+        end = until
+    lines.append(line[start:])
+    return [lines[0], *(Text("  ") + each for each in lines[1:])]
 
 
 class Run:
@@ -147,7 +172,7 @@ class Run:
             )
             try:
                 async with asyncio.timeout(timeout_s) as deadline:
-                    await client.async_execute(env=_environment(folder))
+                    await client.async_execute(env=_environment(folder, self.narrator.width))
             except DeadKernelError as error:
                 if deadline.expired():  # it is dead because it was abandoned
                     raise TimeoutError from error
@@ -182,11 +207,17 @@ class Run:
         return names
 
 
-def _environment(folder: str) -> dict[str, str]:
-    """Return the kernel's environment: this process's, without what would change the demo on another machine."""
+def _environment(folder: str, width: int) -> dict[str, str]:
+    """Return the kernel's environment: this process's, without what would change the demo on another machine.
+
+    Args:
+        folder: IPython's.
+        width: How wide tables of text are, in characters.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LAMBDAMAGIC_")}
     return kept | {
         "LAMBDAMAGIC_TARGET": "local",
+        "COLUMNS": str(width),
         "IPYTHONDIR": folder,
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -241,8 +272,9 @@ def run(console: Console, folder: Path, *, timeout_s: float = _TIMEOUT_S) -> Any
     console.print(
         Text.assemble(
             ("✓ ", "bold green"),
-            f"{execution.cells_run} cells in {time.monotonic() - began:.0f} s, on the embedded Lambda of this machine; "
-            "it has ended, and no process is left.\n\n",
+            f"{execution.cells_run} cells in {time.monotonic() - began:.0f} s, "
+            "on the embedded Lambda of this machine.\n"
+            "  It has ended, and no process is left.\n\n",
             f"  Look at it    {shown_path(folder / NOTEBOOK.name)}\n",
             *(f"                {shown_path(picture)}\n" for picture in narrator.pictures),
             "  Try it        .venv/bin/ipython, then %load_ext lambdamagic, then %%lambda\n",

@@ -213,13 +213,21 @@ class Launcher:
         serializer = self.settings.serializer
         return encode_items(process.home(), items, start, serializer, share=share, extensions=program.extensions)
 
-    def run(self, place: Place, request: RunRequest, listener: Listener | None = None) -> Run:
+    def run(
+        self,
+        place: Place,
+        request: RunRequest,
+        listener: Listener | None = None,
+        *,
+        is_blocking: bool | None = None,
+    ) -> Run:
         """Return a run that has not begun.
 
         Args:
             place: Where it goes.
             request: What is to be run.
             listener: Called with this job's events, in addition to the others.
+            is_blocking: Whether the caller waits for it at once, so that an interrupt cancels it; None where it may.
 
         Raises:
             TargetError: The target is not usable.
@@ -236,7 +244,15 @@ class Launcher:
         from lambdamagic.api.progress_bars import ProgressBar  # with it come the views and what draws them
 
         bounded = replace(bounded, job_id=bounded.job_id or new_job_id())
-        bar = ProgressBar(place.settings, bounded.job_id, bounded.label, bounded.task_count, lambda: run.cancel())
+        bar = ProgressBar(
+            place.settings,
+            bounded.job_id,
+            bounded.label,
+            bounded.task_count,
+            lambda: run.cancel(),
+            open_logs=lambda function, clock: place.target.logs(function, clock),
+            is_blocking=is_blocking,
+        )
         listeners.add(bar.listener)
         run = Run(place, bounded, listeners=listeners, follower=bar)
         return run

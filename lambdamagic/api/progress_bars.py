@@ -8,15 +8,18 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lambdamagic.api.live_output import LiveOutput
 from lambdamagic.events import JobQueued
 from lambdamagic.storage.requests import RequestMeter
-from lambdamagic.widgets.actions import Actions
+from lambdamagic.widgets.actions import Actions, OutputLog
 from lambdamagic.widgets.notebook import Shelf
 from lambdamagic.widgets.progress import ProgressListener
 from lambdamagic.widgets.showing import Front, Gate, Showing, Terminal, View, choose_view, front_of
 
 if TYPE_CHECKING:
+    from lambdamagic.clock import Clock
     from lambdamagic.config import Settings
+    from lambdamagic.deploy.function_logs import FunctionLogs
     from lambdamagic.jobs.job import Arrival, JobSpec
 
 #: All bars of a process share its terminal.
@@ -35,6 +38,9 @@ class ProgressBar:
         label: A short name of it, for a person.
         task_count: How many tasks it has, if that is known.
         cancel: Stops the job.
+        open_logs: Returns the log of a function, by its name, read by the clock that is given; None where what running
+            tasks print is not shown.
+        is_blocking: Whether the caller waits for it at once, so that an interrupt cancels it; None where it may.
 
     Attributes:
         listener: Is to hear the job's events.
@@ -42,20 +48,33 @@ class ProgressBar:
     """
 
     def __init__(
-        self, settings: Settings, job_id: str, label: str, task_count: int | None, cancel: Callable[[], object]
+        self,
+        settings: Settings,
+        job_id: str,
+        label: str,
+        task_count: int | None,
+        cancel: Callable[[], object],
+        *,
+        open_logs: Callable[[str, Clock], FunctionLogs] | None = None,
+        is_blocking: bool | None = None,
     ) -> None:
         self.listener, self.transfers = ProgressListener(), RequestMeter()
         self.listener(JobQueued(job_id, label, task_count, False, "", time.time()))
         get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
         front: Front = "none" if settings.quiet else front_of(None if get_ipython is None else get_ipython())
         is_page = front in ("notebook", "headless") and settings.view != "text"
+        log, self._function = OutputLog(), ""
+        self._live = None
+        if open_logs is not None:
+            self._live = LiveOutput(job_id, log, lambda clock: open_logs(self._function, clock), is_prefixed=True)
         view: View = choose_view(
             # Only what is updated in place reaches the cell from the job's own thread.
             "notebook" if is_page else "terminal" if front in ("notebook", "headless") else front,
             self.listener,
             wanted="html" if front == "headless" else settings.view,
-            actions=Actions(cancel=cancel, is_blocking=False),
+            actions=Actions(cancel=cancel, is_blocking=is_blocking),
             shelf=_SHELF,
+            log=log,
             terminal=_TERMINAL,
         )
         self._gate = Gate(view)
@@ -63,6 +82,7 @@ class ProgressBar:
 
     def prepared(self, spec: JobSpec) -> None:
         """Show it: see `open`."""
+        self._function = spec.function.name
         self.open()
 
     def open(self) -> None:
@@ -74,15 +94,21 @@ class ProgressBar:
         """Draw it again if it is time to."""
         with _unseen():
             self._showing.tick()
+        if self._live is not None:
+            self._live.tick()
 
     def sending(self) -> None:
         """Show nothing: there is no bar before the job begins."""
 
     def took(self, arrival: Arrival) -> None:
-        """Handle an arrival: its events have been processed."""
+        """Handle an arrival: its events have been processed, and what it printed is about to be shown."""
+        if self._live is not None:
+            self._live.arrived(arrival.request_id)
 
     def ended(self) -> None:
         """Draw the end."""
+        if self._live is not None:
+            self._live.stop()
         with _unseen():
             self._showing.close()
 

@@ -146,7 +146,7 @@ class GraphRun:
             cached=tuple(cached), keeps_remote=True,
         )  # fmt: skip
         place = launcher.place()
-        run = launcher.run(place, request)
+        run = launcher.run(place, request, is_blocking=True)
         self._check = place.check
         for number in cached:
             self._settle(number, self._known[self._nodes[number].key])

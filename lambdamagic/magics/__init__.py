@@ -18,7 +18,7 @@ A cell behind another sends its bytes again, not its code
 
 Output so far comes from the log
     A synchronous invocation has no other way out before its answer, and a link for another object would cost each
-    invocation requests to S3 (`live_output.py`).
+    invocation requests to S3 (`api/live_output.py`).
 
 A retry is a background job that replaces the old job
     Messages of a page come in any thread, so `Background.soon` has the main thread do it while no cell runs. Tasks that

@@ -11,6 +11,7 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from lambdamagic.api.live_output import LiveOutput
 from lambdamagic.appearance import AS_TEXT
 from lambdamagic.clock import Clock
 from lambdamagic.errors import JobCancelledError
@@ -18,7 +19,6 @@ from lambdamagic.events import JobQueued
 from lambdamagic.jobs.job import Arrival, JobSpec
 from lambdamagic.magics.details import JobDetails
 from lambdamagic.magics.front import BusySign, replay
-from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.magics.map_prints import MapPrints
 from lambdamagic.magics.on_its_way import OnItsWay
 from lambdamagic.magics.output_bundle import outputs_bundle

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import sys
 from collections.abc import Sequence
 from html import escape
 
@@ -16,7 +19,10 @@ _TABLE = "border-collapse:collapse;font-size:12.5px;font-variant-numeric:tabular
 _CELL = "padding:3px 8px;text-align:{align};vertical-align:top;white-space:{space}"
 _HEAD = "font-weight:600;border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));background:none"
 _MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
-_TEXT_WIDTH = 120
+#: In characters; a notebook's text has no width.
+_MOST_WIDTH, _LEAST_WIDTH = 120, 60
+#: How narrow a column becomes that is wrapped, and what is between two columns where there is room.
+_WRAPPED_WIDTH, _GAP = 12, 3
 
 
 class Table:
@@ -39,13 +45,19 @@ class Table:
         from rich.console import Console
         from rich.table import Table as RichTable
 
-        table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in self.columns:
+        width = _text_width()
+        is_narrow = self._least_width() > width
+        widths = self._squeezed(width)
+        # Where there is too little room, all but the first column are wrapped between words, closer to each other.
+        table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0 if is_narrow else 1))
+        for position, column in enumerate(self.columns):
+            is_wrapped = column.endswith("~") or (is_narrow and position > 0)
             table.add_column(
                 column.rstrip(">~"),
                 justify="right" if column.endswith(">") else "left",
-                no_wrap=not column.endswith("~"),
-                overflow="fold" if column.endswith("~") else "ellipsis",
+                no_wrap=not is_wrapped,
+                overflow="fold" if is_wrapped else "ellipsis",
+                width=widths[position] if is_narrow else None,
             )
         for row in self.rows:
             table.add_row(*(_literal(cell) for cell in row))
@@ -53,7 +65,7 @@ class Table:
         # Set explicitly: in a kernel rich would show the table by itself, a second time, and write colors into it.
         console = Console(
             file=buffer,
-            width=_TEXT_WIDTH,
+            width=width,
             no_color=True,
             highlight=False,
             force_terminal=False,
@@ -66,6 +78,32 @@ class Table:
         for note in self.notes:
             console.print(_literal(note))
         return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+    def _cells(self, position: int) -> list[str]:
+        return [self.columns[position].rstrip(">~"), *(row[position] for row in self.rows)]
+
+    def _squeezed(self, width: int) -> list[int]:
+        """Return how wide each column is where they have that width together, down to its longest word."""
+        widths = [max(map(len, self._cells(position))) for position in range(len(self.columns))]
+        least = [
+            min(_WRAPPED_WIDTH, max(len(word) for cell in self._cells(position) for word in cell.split() or [""]))
+            for position in range(len(widths))
+        ]
+        over = sum(widths) + len(widths) + 1 - width
+        for _ in range(max(0, over)):
+            room, widest = max((widths[position] - least[position], position) for position in range(1, len(widths)))
+            if room <= 0:
+                break
+            widths[widest] -= 1
+        return widths
+
+    def _least_width(self) -> int:
+        """Return how wide the text is where only the columns are wrapped that may be."""
+        widths = [max(map(len, self._cells(position))) for position in range(len(self.columns))]
+        pairs = zip(widths, self.columns, strict=True)
+        return sum(min(width, _WRAPPED_WIDTH) if column.endswith("~") else width for width, column in pairs) + (
+            _GAP * len(widths)
+        )
 
     def _repr_html_(self) -> str:
         def cells(tag: str, row: Sequence[str]) -> str:
@@ -89,6 +127,13 @@ class Table:
         elif position == 0:
             style += f";{_MONO}"
         return f'<{tag} style="{style}">{escape(text)}</{tag}>'
+
+
+def _text_width() -> int:
+    """Return the width of the terminal where there is one, or what COLUMNS says."""
+    is_known = "COLUMNS" in os.environ or sys.stdout.isatty()
+    columns = shutil.get_terminal_size((_MOST_WIDTH, 0)).columns if is_known else _MOST_WIDTH
+    return max(_LEAST_WIDTH, min(_MOST_WIDTH, columns))
 
 
 def _literal(text: str) -> str:

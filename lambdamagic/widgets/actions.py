@@ -50,7 +50,8 @@ class Actions:
         describe: Returns the details of one task.
         results_csv: Returns the table of tasks and results as CSV.
         printed: Returns a heading and what tasks printed where that is too much for the cell; else two empty texts.
-        is_blocking: Whether a cell waits for the job, so that the notebook's stop button cancels it.
+        is_blocking: Whether a cell waits for the job, so that the notebook's stop button cancels it; None where a
+            program decides that, which may wait now or later.
     """
 
     cancel: Callable[[], object] | None = None
@@ -58,7 +59,7 @@ class Actions:
     describe: Callable[[int], TaskDetail] | None = None
     results_csv: Callable[[], str] | None = None
     printed: Callable[[], tuple[str, str]] | None = None
-    is_blocking: bool = True
+    is_blocking: bool | None = True
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ class WidgetView:
                 "text/plain": text.line(progress, now),
             }
             self._place.show(bundle)
-            self._shelf.opened(progress.job_id, self._widget.model_id, is_blocking=self._actions.is_blocking)
+            self._shelf.opened(progress.job_id, self._widget.model_id, is_blocking=bool(self._actions.is_blocking))
         self._widget.update(progress, now)
 
     def close(self, progress: Progress, now: float) -> None:
@@ -224,9 +224,10 @@ class HeadlessView:
         self._is_shown = False
 
     def show(self, progress: Progress, now: float) -> None:
-        """Write a line if the last is old enough."""
+        """Write a line if the last is old enough; the end has its own place."""
         self._is_shown = True
-        self._lines.show(progress, now)
+        if not progress.is_over:
+            self._lines.show(progress, now)
 
     def close(self, progress: Progress, now: float) -> None:
         """Show the result."""

@@ -31,6 +31,8 @@ EVERY_S = 0.15
 Front = Literal["notebook", "headless", "terminal", "none"]
 #: More of a label would leave no room for the rest in a terminal of 80 columns.
 _LABEL_WIDTH = 28
+#: Of what running tasks have printed, a terminal shows the latest lines above their job's bar.
+SHOWN_LINES = 6
 _STYLES = {"running": "blue", "done": "green", "failed": "red", "partly": "yellow", "cancelled": "yellow"}
 
 
@@ -94,7 +96,7 @@ class Terminal:
 
 
 class TerminalView:
-    """A bar and a line of details on stderr, and the last line that was printed.
+    """A bar and a line of details on stderr, and above them the latest lines that running tasks have printed.
 
     Args:
         log: What the job prints.
@@ -115,7 +117,10 @@ class TerminalView:
 
 
 def _drawn(progress: Progress, now: float, printed: str = "") -> RenderableType:
-    """Return two lines or three, cut where the terminal ends; `Text` takes brackets of the user's code as they are."""
+    """Return two lines below those that were printed, cut where the terminal ends.
+
+    `Text` takes brackets of the user's code as they are.
+    """
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -135,10 +140,8 @@ def _drawn(progress: Progress, now: float, printed: str = "") -> RenderableType:
         line.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
     line.add_row(*cells)
     details = Text("  " + " · ".join(text.details(progress)), style="dim", no_wrap=True, overflow="ellipsis")
-    if not printed.strip():
-        return Group(line, details)
-    last = Text(f"  {printed.rstrip().splitlines()[-1]}", no_wrap=True, overflow="ellipsis")
-    return Group(line, details, last)
+    lines = [each for each in printed.splitlines() if each.strip()][-SHOWN_LINES:]
+    return Group(*(Text(each, no_wrap=True, overflow="ellipsis") for each in lines), line, details)
 
 
 def _shortened(label: str) -> str:

@@ -8,6 +8,7 @@ the log alone.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import functools
 import os
 import select
@@ -22,8 +23,10 @@ _STREAMS = ("stdout", "stderr")
 #: Code that holds the interpreter's lock blocks when a pipe is full, as nothing can read it then: so it is as large as
 #: Linux lets everybody have one (pipe(7), `/proc/sys/fs/pipe-max-size`).
 _PIPE_BYTES = 1 << 20
-#: A bar that is drawn more often is in the log so often only.
+#: A bar that is drawn more often is in the log so often only; a line without its end is there after this time.
 _PROGRESS_EVERY_S = 0.5
+#: A longer line is not written again for its end.
+_MOST_OPEN_BYTES = 2_000
 #: fcntl's F_SETPIPE_SZ, without the import.
 _F_SETPIPE_SZ = 1031
 
@@ -44,8 +47,8 @@ def write_log(stream: str, data: bytes) -> None:
 class LogCopy:
     """A stream's copy in the function's log. Thread-safe.
 
-    The log has lines only. Of a line that replaces itself, as a progress bar does, it has now and then what it is, as
-    a line that ends in a carriage return; and its end.
+    The log has lines only. Of a line that replaces itself, as a progress bar does, or is not ended yet, it has now and
+    then what it is, as a line that ends in a carriage return; and its end.
 
     Args:
         stream: `stdout` or `stderr`.
@@ -55,17 +58,17 @@ class LogCopy:
     def __init__(self, stream: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._monotonic = stream, monotonic
         self._lock = threading.Lock()
-        self._held = b""
-        self._is_open = False
+        self._held = self._open = b""
+        self._is_open = self._is_due = False
         self._shown_at = float("-inf")
 
     def write(self, data: bytes) -> None:
         """Add bytes as they come."""
         with self._lock:
             if not self._held and b"\r" not in data:
-                self._is_open = not data.endswith(b"\n")
-                write_log(self._stream, data)
+                self._take_plain(data)
                 return
+            data, self._open = self._open + data, b""
             *lines, rest = (self._held + data).split(b"\n")
             for line in lines:
                 self._put(_last(line), b"\n")
@@ -73,6 +76,35 @@ class LogCopy:
             if self._held and self._monotonic() - self._shown_at >= _PROGRESS_EVERY_S:
                 self._shown_at = self._monotonic()
                 self._put(_last(rest), b"\r\n")
+            elif self._held:
+                self._show_later()
+
+    def _take_plain(self, data: bytes) -> None:
+        self._is_open = not data.endswith(b"\n")
+        write_log(self._stream, data)
+        if self._is_open:
+            self._open = data.rpartition(b"\n")[2] if b"\n" in data else self._open + data
+            if len(self._open) > _MOST_OPEN_BYTES:
+                self._open = b""
+            self._show_later()
+        else:
+            self._open = b""
+
+    def _show_later(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            _wake()
+
+    def show_rest(self) -> None:
+        """Have the log show a line that is not ended, or has replaced itself since it was shown."""
+        with self._lock:
+            self._is_due = False
+            if self._open:
+                self._held, self._open, self._is_open = b"\r" + self._open, b"", False
+                write_log(self._stream, b"\r\n")
+            elif last := _last(self._held):
+                self._put(last, b"\r\n")
+            self._shown_at = self._monotonic()
 
     def line(self, data: bytes) -> None:
         """Add a whole line that is not of the stream, without breaking one of it."""
@@ -84,11 +116,11 @@ class LogCopy:
         with self._lock:
             if held := _last(self._held):
                 self._put(held, b"\n")
-            self._held, self._is_open, self._shown_at = b"", False, float("-inf")
+            self._held, self._open, self._is_open, self._shown_at = b"", b"", False, float("-inf")
 
     def _put(self, line: bytes, end: bytes) -> None:
         before = b"\n" if self._is_open else b""
-        self._is_open = False
+        self._is_open, self._open = False, b""
         write_log(self._stream, before + line + end)
 
 
@@ -210,14 +242,40 @@ def _c_library() -> Any:
 
 
 @functools.cache
+def _wakes() -> tuple[int, int]:
+    """Return the ends of a pipe by which the reading thread is woken."""
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    return reads, writes
+
+
+def _wake() -> None:
+    """Have the reading thread show soon what the log does not show yet."""
+    _selector()
+    with contextlib.suppress(BlockingIOError):
+        os.write(_wakes()[1], b".")
+
+
+@functools.cache
 def _selector() -> selectors.BaseSelector:
     """Return what the reading thread waits at; one in an environment, asleep while nothing is written."""
     selector = selectors.DefaultSelector()
+    wakes = _wakes()[0]
+    selector.register(wakes, selectors.EVENT_READ, None)
 
     def read() -> None:
+        due_at: float | None = None
         while True:
-            for key, _ in selector.select():
-                key.data.drain(flushes_c=False)
+            for key, _ in selector.select(None if due_at is None else max(0.0, due_at - time.monotonic())):
+                if key.data is not None:
+                    key.data.drain(flushes_c=False)
+                else:
+                    os.read(wakes, 4096)
+                    due_at = due_at or time.monotonic() + _PROGRESS_EVERY_S
+            if due_at is not None and time.monotonic() >= due_at:
+                due_at = None
+                for copy in LOG_COPIES.values():
+                    copy.show_rest()
 
     threading.Thread(target=read, name="lambdamagic-output", daemon=True).start()
     return selector

@@ -7,6 +7,8 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -33,11 +35,19 @@ print("behind it")
 """
 
 
-def _on_a_terminal(environment: dict[str, str]) -> str:
-    """Run the program with a terminal of 100 columns as stdout and stderr; return what it wrote."""
+def _on_a_terminal(
+    environment: dict[str, str], source: str = _PROGRAM, see: Callable[[str], object] = lambda written: None
+) -> str:
+    """Run a program with a terminal of 100 columns as stdout and stderr; return what it wrote.
+
+    Args:
+        environment: Its environment.
+        source: Its code.
+        see: Called with all that it has written so far, whenever that is more.
+    """
     ours, theirs = pty.openpty()
     environment = {**environment, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
-    with subprocess.Popen([sys.executable, "-c", _PROGRAM], env=environment, stdout=theirs, stderr=theirs) as program:
+    with subprocess.Popen([sys.executable, "-c", source], env=environment, stdout=theirs, stderr=theirs) as program:
         os.close(theirs)
         written = b""
         while True:
@@ -48,21 +58,70 @@ def _on_a_terminal(environment: dict[str, str]) -> str:
             if not read:
                 break
             written += read
+            see(written.decode(errors="replace"))
         os.close(ours)
     assert program.returncode == 0, written.decode()
     return written.decode()
 
 
+def _lines(written: str) -> list[str]:
+    """Return what was written without control sequences, in lines that are not empty."""
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", written)]
+    return [line.rstrip() for line in lines if line.strip()]
+
+
 def test_bars_in_a_terminal(programs_environment):
     """Maps that run at the same time are drawn together, prints stand above, and the terminal is given back."""
     written = _on_a_terminal(programs_environment)
-    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", written)]
+    lines = _lines(written)
     for label, count in (("square", 40), ("cube", 30)):
         assert any(re.search(rf"λ {label} +✓ done .*━.* {count}/{count} tasks", line) for line in lines), lines
     assert any(re.search(r"λ submit +✓ done +1 tasks", line) for line in lines), lines
     assert "[task 3] three" in lines
-    assert [line for line in lines if line][-1] == "behind it"
+    assert lines[-1] == "behind it"
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h")  # the cursor that was hidden is shown
+
+
+_SLOW = """
+from pathlib import Path
+import sys, time
+from lambdamagic import LambdaExecutor
+
+def fit(x, gate={gate!r}):
+    print("begin")
+    for percent in (10, 40):
+        sys.stdout.write(f"\\r{{percent}}%")
+        sys.stdout.flush()
+    while not Path(gate).exists():
+        time.sleep(0.02)
+    sys.stdout.write("\\r100%\\n")
+    return x
+
+with LambdaExecutor(2, progress=True) as executor:
+    print(list(executor.map(fit, range(2))))
+"""
+
+
+def test_prints_of_running_tasks_stand_above_the_bar(programs_environment, tmp_path):
+    """They are seen while the tasks wait, a bar's line as its last state; at the end each is there once, whole."""
+    gate = tmp_path / "gate"
+    seen = ""
+
+    def see(written: str) -> None:
+        nonlocal seen
+        if not gate.exists() and all(f"[task {task}] 40%" in written for task in (0, 1)):
+            seen = written
+            gate.touch()
+
+    written = _on_a_terminal(programs_environment, _SLOW.format(gate=str(gate)), see)
+    assert "done" not in seen and "[task 0] 10%" not in seen
+    lines = _lines(written)
+    assert any(line == "[task 1] 40%" and below.startswith("λ fit  ▶ running") for line, below in pairwise(lines)), (
+        lines
+    )
+    end = _lines(written[len(seen) :])
+    assert end.count("[task 0] 100%") == end.count("[task 1] 100%") == 1
+    assert "[0, 1]" in end
 
 
 def test_lines_in_a_pipe(programs_environment):

@@ -139,6 +139,17 @@ def test_a_busy_kernel_is_reported(open_widget: Any) -> None:
     assert note.text_content().startswith("Cancelled")
 
 
+@pytest.mark.parametrize(
+    ("is_blocking", "note"), [(True, "The cell waits"), (False, "Runs in the background."), (None, "")]
+)
+def test_a_note_says_whether_the_cell_waits(open_widget: Any, is_blocking: bool | None, note: str) -> None:
+    """A program's job has no note: its caller may wait now or later."""
+    widget = open_widget(actions=Actions(is_blocking=is_blocking))
+    _busy(widget)
+    shown = widget.page.locator(".lm-note").text_content()
+    assert shown.startswith(note) if note else shown == ""
+
+
 def test_failed_tasks_are_retried_by_a_button(open_widget: Any) -> None:
     """It is there as soon as something has failed, also while the job runs, and says when they run."""
     pressed: list[str] = []

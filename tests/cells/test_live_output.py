@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
+from lambdamagic.api.live_output import LiveOutput
 from lambdamagic.errors import CredentialsError
-from lambdamagic.magics.live_output import LiveOutput
 from lambdamagic.widgets.actions import OutputLog
 
 
@@ -51,6 +53,24 @@ def test_a_log_that_cannot_be_read_is_reported(notebook):
     assert log.now == "Cannot follow the output: these credentials lack a permission"
     live.stop()
     assert log.now == ""
+
+
+@pytest.mark.parametrize(
+    "write", ["print('loading ...', end='')", "sys.stderr.write('loading ...')", "os.write(1, b'loading ...')"]
+)
+def test_a_line_without_its_end_is_seen(notebook, gate, write):
+    """It is there while the cell runs, and is replaced by the whole line once that is ended."""
+    notebook.ok(f"%%lambda --bg\nimport os, sys\nprint('begin')\n{write}\n{gate.code}\n{write}\nprint()\ndone = 1")
+    job = notebook.ok("job = %lambda last\njob").value
+    gate.reached()
+    session = notebook.session
+    target = session.target(session.settings())
+    log = OutputLog()
+    live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock), is_single=True)
+    _watch(live, log, lambda: log.now.split("\n")[:2] == ["begin", "loading ..."])
+    live.stop()
+    gate.open()
+    assert notebook.ok("done").value == 1
 
 
 def test_a_progress_bar_is_its_latest_line(notebook, gate):

@@ -25,6 +25,22 @@ def test_as_text() -> None:
     assert len(set(ends)) == 1
 
 
+@pytest.mark.parametrize("columns", [76, 100, 120])
+def test_as_text_it_is_as_wide_as_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is cut: where there is little room, words go into more lines."""
+    names = ("job", "what~", "state", "tasks>", "took>", "billed>", "peak>", "where")
+    label = "results.sort(key=lambda result: result.accuracy)"
+    rows = [
+        ("20261130-221859-cf65aa01", label, "! 1 of 2 failed", "1/2", "1 min 00 s", "at least 4.3 s", "206 MB", "local")
+    ]
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = repr(Table("Jobs of this session", names, rows))
+    assert max(map(len, text.splitlines())) <= columns
+    assert "…" not in text and rows[0][0] in text
+    for cell in rows[0][2:]:
+        assert all(word in text for word in cell.split())
+
+
 def test_as_html() -> None:
     """What the user wrote is escaped; numbers stand to the right."""
     html = _TABLE._repr_html_()

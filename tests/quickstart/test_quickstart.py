@@ -15,10 +15,11 @@ import nbformat
 import psutil
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from notebooks import run_quickstart
 from notebooks.install import Installing
-from notebooks.run_quickstart import MAY_FAIL, NOTEBOOK, Narrator, run
+from notebooks.run_quickstart import MAY_FAIL, NOTEBOOK, Narrator, folded, run
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -174,6 +175,24 @@ def test_it_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert done is None
     assert "took longer than 6 s" in printed
     assert not psutil.Process().children(recursive=True) or "stayed behind" not in printed
+
+
+def test_a_jobs_end_is_shown_once(executed: Executed) -> None:
+    """As the cell's result, not as one more line of its progress too."""
+    ends = [line for line in executed.printed.splitlines() if "✓ done  " in line and "λ" in line]
+    assert len(ends) == len(set(ends)) and ends
+    streams = [each.text for cell in executed.notebook.cells for each in cell.get("outputs", []) if "text" in each]
+    assert not any("✓ done  " in text for text in streams)
+
+
+@pytest.mark.parametrize("width", [40, 76, 116])
+def test_facts_are_folded_between_them(width: int) -> None:
+    """A job's line continues indented, and loses no fact; other text is left to the terminal."""
+    facts = ["λ evaluate × 30  ✓ done  30/30 tasks", "15.9 s", "4 cold starts", "billed 1 min 00 s", "$0.0020 on AWS"]
+    lines = [line.plain for line in folded(Text(" · ".join(facts)), width)]
+    assert all(len(line) <= width for line in lines)
+    assert " · ".join(line.strip() for line in lines) == " · ".join(facts)
+    assert folded(Text("a word " * 40), width)[0].plain == "a word " * 40
 
 
 def test_a_markdown_heading_is_shown_without_its_marks() -> None:

@@ -228,7 +228,7 @@ class Widget {
     this._csv.hidden = !can.csv || !finished;
     this._copy.hidden = !head.job;
     if (!this._noteUntil || performance.now() > this._noteUntil) {
-      say(this._note, isOver ? "" : head.note ? head.note : isBlocking ? WORDS.blocking : WORDS.background);
+      say(this._note, isOver ? "" : head.note ? head.note : isBlocking ? WORDS.blocking : isBlocking === null ? "" : WORDS.background);
     }
     const [errors, printed] = [this._store.errors.length, this._store.printed.length || this._store.now];
     say(this._tabs[3], errors ? `Errors (${count(head.failed)})` : "Errors");

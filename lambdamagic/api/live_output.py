@@ -17,6 +17,7 @@ from lambdamagic.clock import SystemClock
 from lambdamagic.errors import FunctionMissingError
 from lambdamagic.protocol.joblog import DISPLAYS_BEGIN, DISPLAYS_END, JOB_LINE
 from lambdamagic.widgets.actions import OutputLog
+from lambdamagic.widgets.showing import SHOWN_LINES
 
 if TYPE_CHECKING:
     from lambdamagic.deploy.function_logs import FunctionLogs, LogLine
@@ -37,11 +38,15 @@ class _Invocation:
     """A running invocation: a label of its tasks, and its latest output."""
 
     head: str
+    prefix: str = ""
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
 
     def excerpt(self, most_chars: int) -> str:
         text = "\n".join(line.rstrip("\r") for line in self.lines)
         return self.head + (text if len(text) <= most_chars else "…" + text[-most_chars:])
+
+    def latest(self, most: int) -> list[str]:
+        return [f"{self.prefix}{line.rstrip()}" for line in list(self.lines)[-most:]]
 
 
 class LiveOutput:
@@ -52,12 +57,21 @@ class LiveOutput:
         log: Where the output is shown.
         open_logs: Returns the function's log, read by the clock that is given; blocks.
         is_single: Whether it is one task, whose lines need no heading.
+        is_prefixed: Whether a line begins with the number of its task, as a program shows it at the task's end; the
+            latest lines of each invocation are shown then.
     """
 
     def __init__(
-        self, job_id: str, log: OutputLog, open_logs: Callable[[SystemClock], FunctionLogs], *, is_single: bool = False
+        self,
+        job_id: str,
+        log: OutputLog,
+        open_logs: Callable[[SystemClock], FunctionLogs],
+        *,
+        is_single: bool = False,
+        is_prefixed: bool = False,
     ) -> None:
         self._job_id, self._log, self._open_logs, self._is_single = job_id, log, open_logs, is_single
+        self._is_prefixed = is_prefixed
         self._clock = _Pace(self._is_wanted, self._show)
         self._lock = threading.Lock()
         self._running: OrderedDict[str, _Invocation] = OrderedDict()
@@ -151,7 +165,8 @@ class LiveOutput:
         if named:
             first, last = int(named["first"]) + 1, int(named["last"]) + 1
             head = f"── item {first:,}\n" if first == last else f"── items {first:,} to {last:,}\n"
-            self._running[line.request_id] = _Invocation("" if self._is_single else head)
+            prefix = f"[task {first - 1}] " if first == last else f"[tasks {first - 1}-{last - 1}] "
+            self._running[line.request_id] = _Invocation("" if self._is_single else head, prefix)
             while len(self._running) > _INVOCATIONS:
                 self._running.popitem(last=False)
         elif line.text.startswith(DISPLAYS_BEGIN):
@@ -172,6 +187,8 @@ class LiveOutput:
 
     def _excerpt(self) -> str:
         running = [each for each in self._running.values() if each.lines]
+        if self._is_prefixed:
+            return "\n".join(line for each in running for line in each.latest(max(1, SHOWN_LINES // len(running))))
         return "\n".join(each.excerpt(_CHARS // len(running)) for each in running)
 
 
