@@ -185,7 +185,9 @@ class Received:
             before: What the cell found there.
             sent: Those of it that are the user's. Another `len` would break whatever process it is in.
         """
-        now = {name: value for name, value in vars(builtins).items() if name in sent or name not in before}
+        scope = vars(builtins)
+        looked_at = (scope.keys() - before.keys()) | (scope.keys() & sent.keys())
+        now = {name: value for name, value in scope.items() if name in looked_at} if looked_at else {}
         for name, value in now.items():
             is_same = name in sent and sent[name] is value
             if name != "_" and name[:2] != "__":

@@ -88,6 +88,7 @@ class Tracker:
         is_deep: Whether objects with a separate pickling are looked at: they must be pickled for that.
         shared: Objects that other jobs see too: no change of them comes back.
         temporary: Containers that have none in the notebook: they are parts of whatever holds them.
+        ignored: Containers of the payload that are none of the notebook's at all.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Tracker:
         is_deep: bool = True,
         shared: Iterable[Any] = (),
         temporary: Iterable[Any] = (),
+        ignored: Iterable[Any] = (),
     ) -> None:
         self.home = home
         self._pristine = pristine
@@ -115,7 +117,8 @@ class Tracker:
             # Whatever its type: `b = a` must give one object under two names again.
             if id(root) in self._index and kind_of(type(root)) == SKIP:
                 self._add(root, SKIP)
-        self._walk([*roots, *(cls for _, cls in home.classes()), *_reachable(memo.values())])
+        classes = (cls for _, cls in home.classes())
+        self._walk([*roots, *classes, *_reachable(memo.values())], seen={id(each) for each in ignored})
         for item in self.tracked.values():
             item.before = self._picture(item)
 
@@ -126,8 +129,7 @@ class Tracker:
         if index is not None or kind in (CLASS, MEMBER):
             self.tracked[id(value)] = Tracked(value, kind, -1 if index is None else index)
 
-    def _walk(self, layer: list[Any]) -> None:
-        seen: set[int] = set()
+    def _walk(self, layer: list[Any], *, seen: set[int]) -> None:
         while layer:
             following: list[Any] = []
             for value in layer:

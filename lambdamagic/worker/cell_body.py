@@ -47,12 +47,8 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         home=program.home,
         pristine=program.pristine,
         temporary=program.temporary,
-        # The header and its containers are none of the notebook's.
-        shared=[
-            *program.shared.found.values(),
-            *program.home.of_modules,
-            *(part for part in (header, *header.values()) if isinstance(part, dict | list)),
-        ],
+        shared=[*program.shared.found.values(), *program.home.of_modules],
+        ignored=[header, *header.values()],
     )
     program.own.look(tracker.tracked.keys())
     error: list[ErrorRecord] | None = None
@@ -73,7 +69,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
 
             reached = Outside()
         environ, path, scope = raw_environment().copy(), list(sys.path), dict(vars(builtins))
-        kept = {name: value for name, value in scope.items() if name not in program.builtins}
+        kept = scope if not program.builtins else {name: scope[name] for name in scope.keys() - program.builtins.keys()}
         try:
             if error is None:
                 try:

@@ -66,11 +66,14 @@ class Scratch:
             for folder in (*(self._root / relative for relative in _VARIABLES.values()), Path(self.packages)):
                 folder.mkdir(parents=True, exist_ok=True)
             self._session = session
+        try:
+            os.chdir(self._work)
+        except FileNotFoundError:  # code of the last job has removed it
+            self._work.mkdir(parents=True)
+            os.chdir(self._work)
         if job_id != self._job:
             self._job = job_id
             self._show_package()
-        self._work.mkdir(parents=True, exist_ok=True)
-        os.chdir(self._work)
         if self.packages not in sys.path:
             sys.path.append(self.packages)
 
@@ -78,7 +81,6 @@ class Scratch:
         """Leave nothing in the working directory but links to the data files of the function's package."""
         if self._links is None:
             self._links = _data_files(os.environ.get("LAMBDA_TASK_ROOT", ""))
-        self._work.mkdir(parents=True, exist_ok=True)
         there = _empty(self._work, keep=self._links)
         for name in self._links.keys() - there:
             (self._work / name).symlink_to(self._links[name])

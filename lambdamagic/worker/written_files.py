@@ -33,7 +33,7 @@ class Watched:
     """The working directory as it is now, to see later what was written in it."""
 
     def __init__(self) -> None:
-        self._folder = str(Path.cwd())
+        self._folder = os.getcwd()  # noqa: PTH109  # each cell and task asks
         self._before = dict(_walk(self._folder))
 
     def entries(self, patterns: Sequence[str], **more: Any) -> list[dict[str, Any]]:
