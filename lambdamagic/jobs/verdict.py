@@ -30,6 +30,8 @@ _STACKS = re.compile(r"lambdamagic stacks at the deadline:\n(.*?)(?:\nlambdamagi
 _FAULTHANDLER = re.compile(
     r"^(?:Current thread|Thread) (0x[0-9a-f]+).*\(most recent call first\):\n((?:  File .*\n?)*)", re.MULTILINE
 )
+# Written before START, by an INIT that Lambda did again as part of the invocation.
+_FAILED_INIT = re.compile(r"^INIT_REPORT .*\tPhase: invoke\tStatus: (timeout|error)\b", re.MULTILINE)
 _FAULTHANDLER_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 
 
@@ -75,6 +77,12 @@ def death_of(document: Any, reply: InvocationReply, report: Report | None, funct
     message = str(document.get("errorMessage", document)) if isinstance(document, dict) else str(document)
     details: dict[str, Any] = {"request_id": reply.request_id, "log_tail": reply.log_tail}
     peak, memory_mb = report.peak_memory_mb if report is not None else None, function.memory_mb
+    in_init = _FAILED_INIT.search(reply.log_tail.partition("START RequestId: ")[0])
+    if in_init and in_init[1] == "timeout":
+        return TargetError(
+            f"the function cannot start: its INIT takes longer than the function's timeout of {function.timeout_s:g} s",
+            hint="Put less into its package or image, or give it more time with --timeout",
+        )
     if kind == "Sandbox.Timedout" or "Task timed out after" in message:
         return FunctionTimedOutError(
             f"the function exceeded its timeout of {function.timeout_s:g} s",
@@ -95,6 +103,10 @@ def death_of(document: Any, reply: InvocationReply, report: Report | None, funct
         )
     if kind in ("Runtime.ExitError", "Runtime.ClientError") or killed:
         how = message.split("Error: ", 1)[-1]
+        if in_init:
+            return TargetError(
+                f"the function cannot start: its process ended in INIT ({how})", hint="See its log: %lambda logs last"
+            )
         used = f" It had used {peak:,} MB of {memory_mb:,} MB." if peak else ""
         return EnvironmentDiedError(
             f"the function's process ended while the code ran ({how}).{used}",

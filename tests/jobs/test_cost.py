@@ -16,7 +16,7 @@ from benchmarks import cost
 from lambdamagic import LambdaExecutor, events
 from lambdamagic.api import process
 from lambdamagic.config.settings import Settings
-from lambdamagic.errors import CostLimitError
+from lambdamagic.errors import CostLimitError, TargetError
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.local.testing.faults import Faults
 from lambdamagic.pythons import python_here
@@ -111,6 +111,29 @@ def test_an_init_that_took_too_long_is_billed(mode: str, tmp_path: Path) -> None
             stats = faults.stats()
     assert stats["billed_gb_s"] > 6 / 4
     assert account.usd == pytest.approx(cost.counted_usd(stats), rel=0.05)  # of an event the run time is estimated
+
+
+def test_what_cannot_start_is_billed(tmp_path: Path) -> None:
+    """INIT is tried twice, and the user is shown that no code of theirs ran."""
+    (tmp_path / "sitecustomize.py").write_text("import os\nif 'AWS_LAMBDA_RUNTIME_API' in os.environ: os._exit(7)\n")
+    account = Account()
+    with LambdaExecutor(target="local", memory_mb=256, timeout_s=61) as executor:
+        executor.add_listener(account)
+        executor.submit(abs, 1).result()
+        target: Any = executor._launcher.target()
+        with closing(target.access.client("lambda")) as client:
+            client.update_function_configuration(
+                FunctionName="lambdamagic-py{}-256mb-61s".format(python_here().replace(".", "")),
+                Environment={"Variables": {"PYTHONPATH": str(tmp_path)}},
+            )
+        faults = faults_of(executor)
+        faults.stats(reset=True)
+        before = account.usd
+        with pytest.raises(TargetError, match=r"cannot start: its process ended in INIT \(.*exit status 7\)"):
+            executor.submit(abs, 1).result()
+        stats = faults.stats()
+    assert stats["billed_invocations"] == 1
+    assert account.usd - before == pytest.approx(cost.counted_usd(stats), rel=0.02)
 
 
 def dies(number: int) -> None:

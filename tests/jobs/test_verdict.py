@@ -112,6 +112,25 @@ def test_no_timeout_above_the_maximum_is_suggested():
     assert caught.value.hint == "do less in one task"
 
 
+@pytest.mark.parametrize(
+    ("document", "status", "says"),
+    [
+        (TIMEOUT, "timeout", "its INIT takes longer than the function's timeout of 3 s"),
+        (EXITED, "error\tError Type: Runtime.ExitError", r"its process ended in INIT \(.*exit status 7\)"),
+        (NO_MODULE, "error\tError Type: Runtime.ImportModuleError", "No module named 'lambdamagic'"),
+    ],
+)
+def test_a_function_that_cannot_start_ran_no_code(document, status, says):
+    """INIT_REPORT before START says so; what the code prints after it does not."""
+    line = f"INIT_REPORT Init Duration: 3000.00 ms\tPhase: invoke\tStatus: {status}\t\n"
+    start = "START RequestId: r-1 Version: $LATEST\n"
+    with pytest.raises(TargetError, match=says):
+        _read(document, log=line + start)
+    if document is not NO_MODULE:
+        with pytest.raises((FunctionTimedOutError, EnvironmentDiedError)):
+            _read(document, log=start + line)
+
+
 def test_stacks_of_the_watchdog_in_the_log():
     """They are taken out of it."""
     log = "lambdamagic stacks at the deadline:\nThread MainThread:\n  line\nlambdamagic end of stacks\nREPORT ..."
@@ -163,5 +182,5 @@ def test_an_answer_of_another_python_is_not_used():
 def test_an_answer():
     """Is returned."""
     assert _read(Response(versions.here(), "done").to_json(), error=None).status == "done"
-    with pytest.raises(ProtocolError, match="no JSON"):
+    with pytest.raises(ProtocolError, match="not JSON"):
         _read(b"<html>", error=None)
