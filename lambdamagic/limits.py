@@ -11,7 +11,10 @@ minutes before it is refused (payloads, packages).
 
 from __future__ import annotations
 
+import json
+import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 _QUOTAS = '"Lambda quotas", AWS Lambda Developer Guide'
@@ -19,6 +22,23 @@ _CREATE = '"CreateFunction", Lambda API reference'
 
 #: What an event or an answer holds in addition to its payload.
 ENVELOPE_ALLOWANCE_BYTES = 64 * 1024
+
+
+# "Defined runtime environment variables", AWS Lambda Developer Guide.
+_RESERVED = re.compile(
+    "_HANDLER|_X_AMZN_TRACE_ID|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_\\w+|ACCESS_KEY|ACCESS_KEY_ID|"
+    "SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR)"
+)
+
+
+def is_reserved(variable: str) -> bool:
+    """Return whether Lambda sets an environment variable itself, and takes no function that sets it."""
+    return _RESERVED.fullmatch(variable) is not None
+
+
+def environment_size(variables: Mapping[str, str]) -> int:
+    """Return the bytes that Lambda measures: its refusal quotes the variables as JSON without spaces."""
+    return len(json.dumps(dict(variables), separators=(",", ":"), ensure_ascii=False).encode())
 
 
 class LimitWarning(UserWarning):
@@ -70,7 +90,7 @@ class ComputeLimits:
         ephemeral_mb: The size of /tmp.
         sync_payload_bytes: The request of a synchronous invocation, and its response.
         async_payload_bytes: The request of an asynchronous invocation.
-        environment_bytes: All environment variables together, names and values.
+        environment_bytes: All environment variables together, see `environment_size`.
         package_bytes: A package, unzipped and with all layers.
         direct_package_bytes: A zip file that is sent without a bucket.
         image_bytes: An image, uncompressed.

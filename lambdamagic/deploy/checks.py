@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from lambdamagic.aws.partitions import PARTITIONS
 from lambdamagic.errors import ConfigError
-from lambdamagic.limits import AWS_LAMBDA, Limit
+from lambdamagic.limits import AWS_LAMBDA, Limit, environment_size, is_reserved
 
 STACK_NAME_MAX = 32  # AWS allows 128; the bucket's name begins with it and ends in CloudFormation's own 27 characters
 
@@ -24,16 +24,6 @@ _SUFFIXES = "|".join(re.escape(partition.dns_suffix) for partition in PARTITIONS
 _IMAGE = re.compile(rf"\d{{12}}\.dkr\.ecr\.[a-z0-9-]+\.({_SUFFIXES})/[a-z0-9._/-]+(:[\w.-]+|@sha256:[0-9a-f]{{64}})")
 _RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288)
 _RETENTION_MAX_DAYS = 3653
-
-# AWS Lambda Developer Guide, "Defined runtime environment variables": reserved ones cannot be set.
-_RESERVED = re.compile(r"_HANDLER|_X_AMZN_TRACE_ID|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_\w+|ACCESS_KEY_ID)")
-_RESERVED_TOO = {
-    "AWS_ACCESS_KEY",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "LAMBDA_TASK_ROOT",
-    "LAMBDA_RUNTIME_DIR",
-}
 
 
 def check_memory(memory_mb: int) -> None:
@@ -171,14 +161,14 @@ def check_image(uri: str) -> None:
 def check_environment(variables: Mapping[str, str]) -> None:
     """Check a function's environment variables."""
     for name in variables:
-        if _RESERVED.fullmatch(name) or name in _RESERVED_TOO:
+        if is_reserved(name):
             raise ConfigError(f"Lambda sets {name} itself", hint="Choose another name for your variable")
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(
                 f"{name!r} is not a valid name of an environment variable",
                 hint="Use two or more letters, digits and underscores, beginning with a letter",
             )
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
+    size = environment_size(variables)
     limit = AWS_LAMBDA.environment_bytes
     if size > limit.most:
         raise ConfigError(

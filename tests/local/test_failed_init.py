@@ -10,7 +10,7 @@ import pytest
 from lambdamagic.local.testing.faults import Faults
 from lambdamagic.protocol.report import parse_report
 
-_LIMIT_S = 0.5
+_LIMIT_S = 3.0  # Python itself may take a second of it on a busy machine
 
 
 def _log(response) -> str:
@@ -46,9 +46,11 @@ def test_a_slow_init_is_done_again_and_both_are_billed(account):
     text = _log(response)
     report = parse_report(text)
     assert response["Payload"] < 9_700  # the second INIT's time is the invocation's
-    assert re.search(r"^INIT_REPORT Init Duration: 5\d\d\.\d\d ms\tPhase: init\tStatus: timeout\t$", text, re.MULTILINE)
+    assert re.search(
+        r"^INIT_REPORT Init Duration: 3\d\d\d\.\d\d ms\tPhase: init\tStatus: timeout\t$", text, re.MULTILINE
+    )
     assert "Init Duration" not in text.splitlines()[-1]
-    assert 300 < report.duration_ms < report.billed_ms - 499
+    assert 300 < report.duration_ms < report.billed_ms - 2_999
     assert _billed_s(account) == pytest.approx(report.billed_ms / 1000, abs=0.002)
     warm = account.invoke(name, LogType="Tail")
     assert warm["Payload"] > 9_900 and "INIT_" not in _log(warm)
@@ -62,7 +64,7 @@ def test_an_init_that_never_ends_is_billed_twice(account):
     report = parse_report(text)
     assert response["Payload"]["errorMessage"].endswith("Task timed out after 1.00 seconds")
     assert "Phase: invoke\tStatus: timeout" in text and "Task timed out after 1.00 seconds" in text
-    assert report.failed_init_ms >= 500 and report.billed_ms >= 1_500
+    assert report.failed_init_ms >= 3_000 and report.billed_ms >= 4_000
     assert _billed_s(account) == pytest.approx(report.billed_ms / 1000, abs=0.002)
 
 

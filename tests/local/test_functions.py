@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+from lambdamagic.deploy.checks import check_environment
+from lambdamagic.errors import ConfigError
 from lambdamagic.pythons import python_here
 from tests.local.conftest import ECHO, REPORT, package
 
@@ -130,6 +132,28 @@ def test_values_out_of_range_are_refused(account, option, value, bound):
     with pytest.raises(ClientError, match="ValidationException"):
         functions.update_function_configuration(FunctionName=name, **{option: value})
     functions.close()
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        (
+            {"AWS_REGION": "x", "FINE": "y", "LAMBDA_TASK_ROOT": "z"},
+            "used in this request: AWS_REGION, LAMBDA_TASK_ROOT",
+        ),
+        ({f"V{number:03}": "x" * 30 for number in range(105)}, 'exceeded the 4KB limit. String measured: {"V000":"x'),
+    ],
+    ids=["reserved", "3,570 bytes in 105 variables"],
+)
+def test_environment_variables_are_measured_as_json(account, variables, says):
+    """Names and values alone may be below 4 KB. What the embedded Lambda refuses, a deployment refuses before."""
+    name = account.deploy(ECHO, Environment={"Variables": {"A1": "x" * (4096 - len('{"A1":""}'))}})
+    with pytest.raises(ClientError) as caught:
+        account.functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    assert says in caught.value.response["Error"]["Message"]
+    with pytest.raises(ConfigError):
+        check_environment(variables)
 
 
 def test_code_comes_from_s3_too(account):

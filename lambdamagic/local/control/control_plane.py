@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from lambdamagic.limits import AWS_LAMBDA
+from lambdamagic.limits import AWS_LAMBDA, environment_size, is_reserved
 from lambdamagic.local.server.error_bodies import AwsError
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 
@@ -25,7 +25,7 @@ def validate(request: HttpRequest) -> None:
     """Refuse values out of AWS's limits, in AWS's words.
 
     Raises:
-        AwsError: Memory or timeout is out of range.
+        AwsError: Memory, timeout or environment variables are out of range.
     """
     is_create = request.method == "POST" and request.path.rstrip("/") == FUNCTIONS_PATH
     match = _CODE.match(request.path)
@@ -49,6 +49,26 @@ def validate(request: HttpRequest) -> None:
                 f"Member must have value {bound}"
             )
             raise AwsError(400, "ValidationException", text)
+    environment = values.get("Environment")
+    if isinstance(environment, dict) and isinstance(environment.get("Variables"), dict):
+        _check_variables(environment["Variables"])
+
+
+def _check_variables(variables: dict[str, Any]) -> None:
+    cannot = (
+        "Lambda was unable to configure your environment variables because the environment variables you have provided"
+    )
+    reserved = [name for name in variables if is_reserved(name)]
+    if reserved:
+        text = (
+            f"{cannot} contains reserved keys that are currently not supported for modification. "
+            f"Reserved keys used in this request: {', '.join(reserved)}"
+        )
+        raise AwsError(400, "InvalidParameterValueException", text)
+    if environment_size(variables) > AWS_LAMBDA.environment_bytes.most:
+        measured = json.dumps(variables, separators=(",", ":"))
+        text = f"{cannot} exceeded the 4KB limit. String measured: {measured}"
+        raise AwsError(400, "InvalidParameterValueException", text)
 
 
 def with_states(request: HttpRequest, response: HttpResponse) -> HttpResponse:

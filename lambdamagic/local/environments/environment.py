@@ -12,7 +12,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from lambdamagic.local.control.log_streams import (
     LogStream,
 )
 from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.init_phase import InitPhase
 from lambdamagic.local.environments.output_pipe import OutputPipe
 from lambdamagic.local.environments.peers import is_process
 from lambdamagic.local.environments.processes import Processes, ProcessExit
@@ -81,17 +82,6 @@ class _Running:
     timer: asyncio.TimerHandle | None = None
 
 
-@dataclass(slots=True)
-class _Init:
-    began: float
-    began_at: float
-    ended: asyncio.Future[Result | None]
-    request_id: str = ""
-    output: bytearray = field(default_factory=bytearray)
-    ms: float | None = None
-    failed: FailedInit | None = None
-
-
 class NotDelivered(Exception):
     """The environment died before it took the task, so another one may run it."""
 
@@ -124,16 +114,15 @@ class Environment:
         self.last_used = time.monotonic()
         self._blueprint = blueprint
         self._before = before
-        self._folder: Path = before._folder if before is not None else folder / self.identity
+        self._folder: Path = before._folder if before else folder / self.identity
         self._processes = processes
         self._logs = logs
         self._init_timeout_s = init_timeout_s
         self._on_end, self._on_thaw = on_end, on_thaw
         self._api = RuntimeApi(self, self._is_runtime)
-        self._stream: LogStream = (
-            before._stream if before is not None else LogStream.create(function.name, function.version, time.time())
-        )
-        self._init = _Init(0.0, 0.0, asyncio.get_running_loop().create_future())
+        new_stream = LogStream.create(function.name, function.version, time.time())
+        self._stream: LogStream = before._stream if before else new_stream
+        self._init = InitPhase(asyncio.get_running_loop().create_future())
         self._deliver: Callable[[Task], bool] | None = None
         self._running: _Running | None = None
         self._output: OutputPipe | None = None
@@ -170,8 +159,7 @@ class Environment:
         temporary.mkdir(parents=True, exist_ok=True)
         self._output = OutputPipe(self._folder / f"output-{self.identity}", self._keep)
         await self._api.open()
-        self._init.began, self._init.began_at = time.perf_counter(), time.time()
-        self._init.request_id = request_id
+        self._init.begin(request_id)
         surroundings = self._blueprint.surroundings
         if surroundings is not None:
             surroundings = {**surroundings, "writable": [*surroundings["writable"], str(self._folder)]}
@@ -252,17 +240,9 @@ class Environment:
 
     def init_failed(self, result: Result) -> FailedInit:
         """Note why INIT failed, and end the process where it still runs."""
-        if self._init.failed is None:
-            self._init.failed = FailedInit(
-                began_at=self._init.began_at,
-                ms=(time.perf_counter() - self._init.began) * 1000,
-                phase="init" if self._before is None else "invoke",
-                status=result.status,
-                error_type=result.error_type,
-                output=bytes(self._init.output),
-            )
-            self.kill("init failed")
-        return self._init.failed
+        failed = self._init.fail(result, phase="init" if self._before is None else "invoke")
+        self.kill("init failed")
+        return failed
 
     def log_failed_init(self, request_id: str, result: Result) -> InvocationLog:
         """Record an invocation whose INIT failed the second time."""
@@ -306,7 +286,7 @@ class Environment:
         """Runtime API: INIT is over, or the last task is."""
         self._deliver = deliver
         if not self._init.ended.done():
-            self._init.ms = (time.perf_counter() - self._init.began) * 1000
+            self._init.ms = self._init.so_far_ms
             self._drain()
             self._init.ended.set_result(None)
         elif self._blueprint.freezes and self.is_alive and (self._running is None or self._running.delivered):
@@ -340,8 +320,7 @@ class Environment:
     # Its own parts.
 
     def _failed_before(self) -> tuple[FailedInit, ...]:
-        failed = self._before._init.failed if self._before is not None else None
-        return (failed,) if failed is not None else ()
+        return (self._before._init.failed,) if self._before and self._before._init.failed else ()
 
     def _is_runtime(self, transport: asyncio.Transport) -> bool:
         assert self.pid is not None
