@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# One more than cores on a small machine: many tests wait for an environment's end, a sign of life or a browser.
+# One more than cores on a small machine: many tests wait for an environment's end, a heartbeat or a browser.
 WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The certificates of the system, as pip takes: a company's proxy has its own.
@@ -69,7 +69,7 @@ test-oldest: browser
 	$(OLDEST)/bin/python -m pytest tests/browser tests/cells/test_background.py tests/cells/test_interrupt.py \
 	  tests/cells/test_run_all.py tests/cells/test_exceptions.py
 
-# Graphs with the oldest Dask that is supported, whose own warnings of today's numpy are none of ours.
+# Graphs with the oldest Dask that is supported, which warns about today's numpy.
 OLDEST_DASK := .venv-oldest-dask
 test-oldest-dask:
 	test -x $(OLDEST_DASK)/bin/python || $(PYTHON) -m venv $(OLDEST_DASK)

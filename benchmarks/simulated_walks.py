@@ -32,11 +32,11 @@ _AT_ONCE = 32
 class Workload:
     """A graph with what its nodes take.
 
-    Attributes:
-        name: For a person.
-        structure: The graph.
-        seconds: How long each node takes.
-        size_bytes: How large values are.
+        Attributes:
+    name: Its name for display.
+            structure: The graph.
+            seconds: How long each node takes.
+            size_bytes: How large values are.
     """
 
     name: str
@@ -219,7 +219,7 @@ class _Requests:
         raise AssertionError
 
     def unpack(self, name: str, data: Any) -> Mapping[int, Any]:
-        # What rides in an event is bytes; values are nodes' numbers.
+        # What is sent in an event is bytes; values are nodes' numbers.
         found: Mapping[int, Any] = ast.literal_eval(data.decode()) if isinstance(data, bytes) else data[0]
         return found
 

@@ -25,10 +25,10 @@ class JobQueued:
 
     Attributes:
         job_id: Its id.
-        label: A short name of the job, for a person.
+        label: A short name of the job, for display.
         task_count: How many tasks it has; None when that is not known yet.
         is_behind: Whether it waits for another job.
-        note: What the job waits for, for a person; empty if nothing is worth showing.
+        note: What the job waits for, for display; empty if nothing is worth showing.
         at: Seconds since the epoch.
     """
 
@@ -46,12 +46,12 @@ class JobStarted:
 
     Attributes:
         job_id: Its id.
-        label: A short name of the job, for a person.
+        label: A short name of the job, for display.
         task_count: How many tasks it has; None when that is not known yet.
         memory_mb: The function's memory.
         is_billed: Whether AWS bills it; the embedded Lambda computes what AWS would charge.
         at: Seconds since the epoch.
-        names: The tasks' names by their numbers, for a person; empty where they have numbers only.
+        names: The tasks' names by their numbers, for display; empty where they have numbers only.
     """
 
     job_id: str

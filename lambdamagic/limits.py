@@ -118,12 +118,12 @@ class ComputeLimits:
 
     @property
     def inline_bytes(self) -> int:
-        """How much may ride in a synchronous event or its answer, before Base64."""
+        """How much may be sent in a synchronous event or its answer, before Base64."""
         return _before_base64(self.sync_payload_bytes.most)
 
     @property
     def event_inline_bytes(self) -> int:
-        """How much of the program may ride in an asynchronous event, before Base64, and as much again of the items."""
+        """How much of the program may be in an asynchronous event, before Base64, and as much again of the items."""
         return _before_base64(self.async_payload_bytes.most) // 2
 
 

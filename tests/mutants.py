@@ -67,7 +67,7 @@ def _mutants(module: Path) -> Iterator[tuple[str, str]]:
         operator = operator_class()
         places = [place for node in ast_nodes(tree) for place in operator.mutation_positions(node)]
         for occurrence, place in enumerate(places):
-            # Of "<", ">", "<=" and so on in the place of "==" one is enough.
+            # Of "<", ">", "<=" and so on in place of "==" one is enough.
             if kind in ("core/ReplaceBinaryOperator", "core/ReplaceComparisonOperator"):
                 if (kind, place) in seen:
                     continue

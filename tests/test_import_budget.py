@@ -41,7 +41,7 @@ def test_the_function_imports_nothing_heavy():
     assert _loaded(statement, (*HEAVY, "concurrent.futures", "http.client", "urllib.request", "ssl", "tempfile")) == []
 
 
-def test_an_invoker_loads_less_than_what_runs_code():
+def test_an_invoker_imports_less_than_a_function():
     """Neither pickling nor what programs need: it hands bytes on."""
     statement = "import lambdamagic.worker.invoker"
     assert _loaded(statement, (*HEAVY, "concurrent.futures", "http.client", "ssl", "lambdamagic.codec.encode")) == []

@@ -2,7 +2,7 @@
 
 import { IJob, JobState } from './messages';
 
-/** What the panel says to a person, except the lines that are put together from numbers. */
+/** What the panel says to the user, except the lines that are put together from numbers. */
 export const WORDS = {
   showJobs: 'Show jobs',
   notificationsOn: 'This browser will notify you when a long Lambda job ends while its tab is hidden.',

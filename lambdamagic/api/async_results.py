@@ -23,7 +23,7 @@ class AsyncResult(Labelled, Generic[_T]):
     """The pending result of one call. Thread-safe; callbacks run in a thread of lambdamagic's, before `get` returns.
 
     Args:
-        label: The callable's name, for a person.
+        label: The callable's name, for display.
         callback: Called with the result.
         error_callback: Called with the exception.
     """

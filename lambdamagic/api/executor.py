@@ -37,7 +37,7 @@ class LambdaExecutor(ProcessPoolExecutor):
     It derives from that class because libraries ask for it by its type (adaptive and pipefunc, to know how many calls
     run at once); it shares no code with it, and starts no processes.
 
-    Callables may be functions of `__main__`, lambdas and closures: what they read travels with them. Thread-safe.
+    Callables may be functions of `__main__`, lambdas and closures: what they read is sent with them. Thread-safe.
     Each `submit` is one invocation; `map` puts short tasks together. Billed by AWS for each invocation as usual.
 
     It breaks only by its initializer: an environment that dies ends its own call, and if the target itself is lost (the

@@ -25,7 +25,7 @@ class GraphJob:
     Billed: each walk as an invocation, and the requests to S3 that `requests` counts.
 
     Attributes:
-        label: A name of the graph, for a person.
+        label: A name of the graph, for display.
         job_id: Its id.
     """
 
@@ -179,7 +179,7 @@ def start_graph(
     Args:
         launcher: Makes runs.
         code: What its nodes are.
-        label: A name of the graph, for a person.
+        label: A name of the graph, for display.
         run: A function that comes with the program; nodes need none.
         walks: How many first walks there are at most; 0 for as many as may run at once.
 

@@ -131,7 +131,7 @@ class LambdaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
 
 
 class SharedArrays:
-    """The large arrays among the arguments of one `Parallel` call: each travels once.
+    """The large arrays among the arguments of one `Parallel` call: each is sent once.
 
     As with joblib's own processes, which map them into memory, they are read-only in the tasks, and what is changed
     during the call is not seen.
@@ -148,7 +148,7 @@ class SharedArrays:
         self._by_id: OrderedDict[int, Shared] = OrderedDict()
 
     def __call__(self, value: Any) -> Shared | None:
-        """Return the shared object for an array, or None if it travels with its task."""
+        """Return the shared object for an array, or None if it is sent with its task."""
         kind = type(value)
         if self._min_bytes is None or kind.__name__ != "ndarray":
             return None

@@ -25,7 +25,7 @@ class Labelled:
     """A mixin whose repr is the callable's name and its state.
 
     Attributes:
-        label: The callable's name, for a person.
+        label: The callable's name, for display.
     """
 
     label: str
@@ -57,7 +57,7 @@ class CallFuture(Labelled, Future[_T]):
     """The future of one call: a `concurrent.futures.Future` whose repr names the call.
 
     Args:
-        label: The callable's name, for a person.
+        label: The callable's name, for display.
     """
 
     _kind = "Future"

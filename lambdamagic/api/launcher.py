@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lambdamagic.jobs.budget import Budget
     from lambdamagic.targets.target import Target
 
-#: Says for an array whether it travels as a shared object.
+#: Says for an array whether it is sent as a shared object.
 Share = Callable[[Any], Shared | None]
 
 #: Callables whose kept outcomes are known at once: a program calls few at a time.
@@ -225,7 +225,7 @@ class Launcher:
 
         Args:
             place: Where it goes.
-            request: What is to be run.
+            request: The work to run.
             listener: Called with this job's events, in addition to the others.
             is_blocking: Whether the caller waits for it at once, so that an interrupt cancels it; None where it may.
 

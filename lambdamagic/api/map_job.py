@@ -33,7 +33,7 @@ class MapJob:
         ([1, 2], 'done', [])
 
     Attributes:
-        label: A short name of the job, for a person.
+        label: A short name of the job, for display.
         table: The outcomes of its tasks.
         cost_usd: What its invocations cost so far at list price, in US dollars; not billed on the embedded Lambda.
     """

@@ -35,7 +35,7 @@ class ProgressBar:
     Args:
         settings: The settings in force: `quiet` shows nothing, `view` says what is shown in a notebook.
         job_id: The job.
-        label: A short name of it, for a person.
+        label: A short name of it, for display.
         task_count: How many tasks it has, if that is known.
         cancel: Stops the job.
         open_logs: Returns the log of a function, by its name, read by the clock that is given; None where what running
@@ -114,5 +114,5 @@ class ProgressBar:
 
 
 def _unseen() -> contextlib.AbstractContextManager[None]:
-    """A terminal that was closed, or has no reader any more, is no failure of the job."""
+    """A terminal that was closed, or has no reader any more, is not a failure of the job."""
     return contextlib.suppress(OSError, ValueError)

@@ -129,7 +129,7 @@ def put(obj: _T) -> Reference[_T]:
         [1, 1]
 
     Args:
-        obj: Anything that can be pickled. Below 64 kB it rides along with each task, as if it had not been put.
+        obj: Anything that can be pickled. Below 64 kB it is sent with each task, as if it had not been put.
 
     Raises:
         EncodeError: It cannot be pickled; names the path to the offending part.

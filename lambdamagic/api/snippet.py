@@ -8,7 +8,7 @@ from typing import Any
 from lambdamagic.api.executor import LambdaExecutor
 from lambdamagic.errors import LambdaMagicError
 
-# Runs in Lambda. It travels as a text, since this module is not there; so it holds nothing but the standard library.
+# Runs in Lambda. It is sent as a text, since this module is not there; so it holds nothing but the standard library.
 # What the source prints comes back, and goes into the function's log too.
 _BODY = """
 import ast, contextlib, io, sys

@@ -50,7 +50,7 @@ def spending(since: str, *, history: History | None = None, now: float | None = 
         now: The time, in seconds since the epoch.
 
     Raises:
-        ConfigError: `since` is no age.
+        ConfigError: `since` is not an age.
     """
     begin = (time.time() if now is None else now) - parse_age(since)
     days: dict[str, list[tuple[int, int, float]]] = {}

@@ -38,7 +38,7 @@ class OwnModule:
     Attributes:
         name: The top-level name that is imported: "helpers", or the package "mypkg".
         files: For each file its path relative to the import root ("mypkg/core.py"), and where it is.
-        reason: Why it is needed, for a person.
+        reason: Why it is needed, for display.
     """
 
     name: str

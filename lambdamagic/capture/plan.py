@@ -57,7 +57,7 @@ class CapturePlan(CallablePlan):
         captured: Names to ship, in the order of their first use.
         bound: Names that the cell may bind at global level.
         deleted: Names that it may delete there.
-        deleted_only: Captured only because of `del`: no code sees their value, so it need not travel. A stand-in
+        deleted_only: Captured only because of `del`: no code sees their value, so it need not be sent. A stand-in
             has to: if it is gone afterwards the name was deleted, and if it is still there nothing happened to it.
         imports: Full names of the modules that the cell and captured code import or use.
         submodules: Submodules used by attribute of a module, to be imported remotely.

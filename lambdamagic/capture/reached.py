@@ -17,7 +17,7 @@ def reached_imports(names: Iterable[str], own: Iterable[OwnModule]) -> set[str]:
 
     Args:
         names: Full names of modules that the code imports or uses.
-        own: The user's own modules that travel with it.
+        own: The user's own modules that are sent with it.
     """
     files = {name: path for module in own for name, path in modules_in(module.files).items()}
     found: set[str] = set()

@@ -45,7 +45,7 @@ def size_of(path: Path) -> int:
 
 
 def packed(path: Path) -> bytes:
-    """Return what a file holds, compressed as modules travel.
+    """Return what a file holds, compressed as modules are sent.
 
     Raises:
         OSError: It cannot be read.

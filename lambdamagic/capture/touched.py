@@ -26,7 +26,7 @@ class Touched(NamedTuple):
 
     Attributes:
         read: Those whose value from before it can see or delete, also by way of the notebook's functions.
-        rebound: Those that it does not read, and that surely hold something else when it has come to its end.
+        rebound: Those that it does not read, and that surely have another value at its end.
     """
 
     read: frozenset[str]

@@ -1,7 +1,7 @@
 """Which with statements surely do not swallow exceptions, so that after them their whole body has run.
 
 A context manager may swallow what its body raises, so after `with cm():` the names which the body binds are only
-perhaps bound, and their old values would have to travel. For `open`, locks, pools, temporary folders and the like
+perhaps bound, and their old values would have to be sent. For `open`, locks, pools, temporary folders and the like
 it is known that they do not: a stale dataframe is not shipped because its file was read in a with statement.
 """
 

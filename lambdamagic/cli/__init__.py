@@ -5,7 +5,7 @@ Decisions
 
 The command line has no logic
     It parses, calls `deploy` or `api`, and prints. A command's module is imported when the command is called, so
-    `--help` loads neither boto3 nor rich. Code that commands run on functions travels as text, since neither `cli` nor
+    `--help` loads neither boto3 nor rich. Code that commands run on functions is sent as text, since neither `cli` nor
     `api` is in a function.
 """
 

@@ -67,7 +67,7 @@ def stop(app: App) -> None:
 @local.command(epilog=examples("lambdamagic local status"))
 @with_common_options
 def status(app: App) -> None:
-    """Say whether it runs, and what it uses of this machine; exit status 3 when it does not run."""
+    """Return whether it runs, and what it uses of this machine; exit status 3 when it does not run."""
     from lambdamagic.local.shared_server import shared_status, usage
 
     found = shared_status()

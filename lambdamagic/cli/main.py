@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _show_warning(app: App, message: Warning | str, category: type[Warning], *where: Any) -> None:
-    """Show a warning of ours as a line for people; where in our code it arose is of no use to them."""
+    """Print a warning of lambdamagic as a line of text; its place in our code does not help users."""
     if issubclass(category, LimitWarning):
         app.out.note(f"lambdamagic: {message}")
     else:

@@ -1,4 +1,4 @@
-"""What a command prints: results on standard output, all else on standard error; text for people, or one JSON document.
+"""A command's output: results on standard output, messages on standard error; as text, or as one JSON document.
 
 rich is imported when something is printed with it.
 """
@@ -59,7 +59,7 @@ class Output:
         self._console(sys.stdout).print(table)
 
     def note(self, line: str) -> None:
-        """Print a line for people, in addition to the result; nothing with `--json`."""
+        """Print a line of text, in addition to the result; nothing with `--json`."""
         if not self.as_json:
             click.echo(printable(line), err=True)
 

@@ -6,14 +6,14 @@ Decisions
 What both sides call the same object
     A pickler numbers what it writes, and the unpickler numbers it alike, so after a payload is read both sides have
     the same numbers for the same objects at no cost. The answer's pickler begins with those numbers. A reference to
-    something of the notebook's then travels as a number and is read as the notebook's very object: aliases stay true
+    something of the notebook's then is sent as a number and is read as the notebook's very object: aliases stay true
     at any depth (`encode.py`). The memo of the C unpickler cannot be set in CPython 3.11 to 3.13; a short pickle at the
     beginning of the answer gives the numbers instead.
 
 How changes are found
     Before a cell runs, each object of the payload that can change is remembered by the identities of what it holds,
     and arrays by their bytes, which the environment's cache has anyway (`tracking.py`). Only objects that pickle
-    themselves, such as a DataFrame, are digested; they travel back whole, and the notebook's object takes over the
+    themselves, such as a DataFrame, are digested; they are sent back whole, and the notebook's object takes over the
     new content where that is known to work (`transplant.py`). Digests of everything were slower.
 
 Notebook code is pickled by our own rules

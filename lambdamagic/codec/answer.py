@@ -99,7 +99,7 @@ def write_answer(
         error: The exception that ended the cell, if one did. What was bound before it comes back all the same, as in
             a kernel.
         serializer: Which pickler to use.
-        mutations: Whether changes in place come back; otherwise changed objects travel whole where a bound name
+        mutations: Whether changes in place come back; otherwise changed objects are sent whole where a bound name
             refers to them.
         settings: Settings of the process that the cell changed; see `codec.process_settings`.
         own: The user's own modules; None if no part of them comes back.
@@ -240,7 +240,7 @@ class _Writer:
     def _lose(self, entry: tuple[str, str, Any], failure: Exception, kept: list[Any]) -> None:
         section, label, value = entry
         if section == "error":
-            # Its type cannot travel; its name, message and traceback can.
+            # Its type cannot be sent; its name, message and traceback can.
             value.exception = None
             kept.append(entry)
             return

@@ -137,7 +137,7 @@ class Encoder:
         self._reducers.refers_to_functions = True
 
     def share_arrays(self, share: Callable[[Any], Shared | None] | None) -> None:
-        """Let numpy's objects for which `share` gives a shared one travel as that; they are read-only where read."""
+        """Send numpy's objects for which `share` gives a shared one as that; they are read-only where read."""
         self._reducers.share = share
 
     @property

@@ -53,7 +53,7 @@ class ErrorRecord:
     """One exception of a chain, outermost first.
 
     Attributes:
-        type_name: Type with module, for when the exception itself cannot travel.
+        type_name: Type with module, for when the exception itself cannot be sent.
         message: Its str().
         frames: Its traceback, from the user's first frame on.
         text: The whole chain's traceback as Python prints it; only on the first record.

@@ -12,7 +12,7 @@ from typing import Any
 _TOOLS = frozenset(
     {"IPKernelApp", "IPython", "ipykernel", "traitlets", "tornado", "asyncio", "parso", "lambdamagic", "py.warnings"}
 )
-#: Where the classes of handlers that travel are defined; one of another package would bring that package along.
+#: Where the classes of handlers that are sent are defined; one of another package would bring that package along.
 _TRAVELING = frozenset({"logging", "logging.handlers", "__main__"})
 _WARNING = 30  # logging.WARNING; code that does not log has not imported logging
 _Loggers = dict[str, tuple[int, bool, bool, list[Any]]]
@@ -89,7 +89,7 @@ def give(logging: Any, found: dict[str, Any]) -> None:
 
 
 def bring_back(logging: Any, found: dict[str, Any]) -> None:
-    """Set in the notebook what a cell has set; handlers that did not travel stay."""
+    """Set in the notebook what a cell has set; handlers that were not sent stay."""
     stayed = {
         logger: [each for each in logger.handlers if type(each) is not logging.NullHandler and each not in _gone]
         for _, logger in _loggers(logging)

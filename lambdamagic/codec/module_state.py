@@ -2,7 +2,7 @@
 
 The function imports the modules again. What the notebook's hold is put into theirs before the cell runs: lists,
 dictionaries, sets and instances are filled in place, so that what the modules themselves keep of them stays true, and
-anything else is set. After the cell, what their places hold otherwise than before travels back.
+anything else is set. After the cell, what their places hold otherwise than before is sent back.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Sent:
     """The state of one module that was sent.
 
     Attributes:
-        names: The places that were filled, for a person.
+        names: The places that were filled, for display.
         values: What was written, by the names of its places.
         kept: Places whose content stays here, with its type and the reason.
     """
@@ -218,7 +218,7 @@ class Received:
         """Compare.
 
         Args:
-            gone: The `id` of objects that travel back under a new identity.
+            gone: The `id` of objects that are sent back under a new identity.
         """
         entries = [*self._builtins.entries, *(each for each in self._same_builtins if id(each[1]) in gone)]
         found = OwnChanges(entries, [*self._builtins.unset], sorted(self._before))

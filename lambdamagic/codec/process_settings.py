@@ -1,7 +1,7 @@
 """Process-wide settings on which cells rely: they are sent with a cell and come back from it.
 
 Random number streams continue from the kernel's; filters of warnings, the decimal context, and options of NumPy,
-pandas and matplotlib travel as far as they differ from their defaults. Only modules that are loaded are asked.
+pandas and matplotlib are sent as far as they differ from their defaults. Only modules that are loaded are asked.
 """
 
 from __future__ import annotations
@@ -310,7 +310,7 @@ def changed(before: Mapping[str, Any], modules: Collection[str]) -> dict[str, An
 
 
 def those_that_can(states: dict[str, Any], can_travel: Callable[[Any], bool]) -> dict[str, Any]:
-    """Return the settings without parts that cannot travel."""
+    """Return the settings without parts that cannot be sent."""
     if "logging" in states:
         return {**states, "logging": logging_settings.those_that_can(states["logging"], can_travel)}
     return states

@@ -62,7 +62,7 @@ def set_lru_cache(target: Any, held: tuple[Any, ...]) -> None:
 
 
 def cached_property(func: Any, attrname: str | None, doc: str | None) -> Any:
-    """Return a functools.cached_property; on 3.11 it holds a lock, which cannot travel."""
+    """Return a functools.cached_property; on 3.11 it holds a lock, which cannot be sent."""
     made = functools.cached_property(func)
     made.attrname = attrname
     made.__doc__ = doc

@@ -100,7 +100,7 @@ def _globals(writing: Writing, value: FunctionGlobals) -> Any:
     if module is not None:
         return rebuild.globals_of, (module,)
     # A function made by exec in a separate dictionary (namedtuple's __new__, for one): what of it the functions
-    # use travels with each of them.
+    # use is sent with each of them.
     return dict, ()
 
 

@@ -1,6 +1,6 @@
 """An object sent by its content's digest: pickled once, uploaded once, read once in each environment.
 
-In a payload stands only its digest. The frames go along next to the payload's own, and the reader asks for them only if
+A payload has only its digest. The frames are sent next to the payload's own, and the reader requests them only if
 it does not have the object already.
 """
 

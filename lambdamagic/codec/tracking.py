@@ -3,7 +3,7 @@
 After a payload is read, its mutable objects are found, from the names and in the payload itself, whatever holds them,
 and a cheap shallow picture of each is kept: which objects a list, dictionary, set, instance or closure cell refers to
 (identities), the bytes that an array had. After the cell ran the pictures are compared. Objects with a pickling of
-their own (a DataFrame, an estimator) are compared by a digest of what they pickle and travel back whole.
+their own (a DataFrame, an estimator) are compared by a digest of their pickled state and sent back whole.
 
 Nothing is done for what cannot have changed: numbers, strings, bytes, dates, and containers of them cost one
 `set(map(type, ...))`.
@@ -195,7 +195,7 @@ class Tracker:
         """Compare the objects with their snapshots.
 
         Returns:
-            What changed in place, and what must travel back whole under a new identity (objects with their own
+            What changed in place, and what must be sent back whole under a new identity (objects with their own
             pickling that changed, and immutable holders of those).
         """
         dirty: dict[int, Tracked] = {}

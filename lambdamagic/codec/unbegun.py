@@ -1,4 +1,4 @@
-"""Values that stand for something in progress, and can travel as long as nothing is: generators that have not begun,
+"""Values that stand for something in progress, and can be sent as long as nothing is: generators that have not begun,
 coroutines likewise, locks that are not held, and matches of regular expressions, which can be found again.
 """
 

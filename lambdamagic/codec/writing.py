@@ -22,7 +22,7 @@ class Writing:
         shared: Shared objects that the payload refers to, by digest.
         is_of_home: Whether something belongs to the home: its functions, its classes, the namespace itself.
         refers_to_functions: Whether functions that the other side finds by their names are referred to by these.
-        share: Says which arrays travel as shared objects; None for none.
+        share: Says which arrays are sent as shared objects; None for none.
         views: Arrays, by `id`, and the array whose memory they show: see `array_views`.
         given: Objects, by `id`, that are put into modules of the user's own and so are no references to these.
         made: Modules that code has made, by the `id` of their globals.

@@ -14,7 +14,7 @@ def parse_age(text: str) -> float:
     """Return an age such as `90s`, `10m`, `2h`, `3d` or `1w` in seconds.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It has another form.
     """
     found = _AGE.fullmatch(text.strip())
     if found is None:

@@ -117,7 +117,7 @@ class Spec:
         return typed
 
     def _typed(self, value: object, *, from_text: bool) -> Value:
-        """Return the value as this kind, or None if it is no such thing."""
+        """Return the value as this kind, or None if it is not a such thing."""
         if from_text and isinstance(value, str) and self.kind != "str":
             text = value.strip().lower()
             if self.kind == "bool":

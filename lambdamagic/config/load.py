@@ -143,7 +143,7 @@ def covalent_section(*, cwd: Path | None = None, environ: Mapping[str, str] | No
     It is read from the user's config.toml and from [tool.lambdamagic] of pyproject.toml, the latter above the former.
 
     Raises:
-        ConfigError: A file is broken, or the section is no table.
+        ConfigError: A file is broken, or the section is not a table.
     """
     project = project_file(Path.cwd() if cwd is None else cwd)
     path = user_file(os.environ if environ is None else environ)

@@ -13,7 +13,7 @@ from lambdamagic.errors import ConfigError
 
 
 def write_settings(path: Path, values: Mapping[str, Value]) -> list[str]:
-    """Write settings into a TOML file, made if it is not there; comments and other settings stay.
+    """Write settings into a TOML file, created if it does not exist; comments and other settings stay.
 
     Args:
         path: The file.

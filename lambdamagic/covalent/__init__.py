@@ -7,7 +7,7 @@ of it runs in Lambda (that is `worker/electron.py`).
 Decisions
 ---------
 
-An electron travels as bytes
+An electron is sent as bytes
     Covalent pickles on its client's machine and keeps what comes back pickled. So neither its server nor the function
     needs the user's modules, or Covalent, to pass it on. A failure comes as text under the names of its types.
 

@@ -1,4 +1,4 @@
-"""`executor="awslambda"`, in the place of Covalent's own plugin; the short name is this module's."""
+"""`executor="awslambda"`, in place of Covalent's own plugin; the short name is this module's."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class ElectronExecutor(AsyncBaseExecutor):  # type: ignore[misc]  # Covalent is 
     """Runs electrons on AWS Lambda, or on the embedded Lambda.
 
     Values count in this order, the lowest first: Covalent's configuration file (`[executors.<short name>]`), the
-    settings of lambdamagic, what is given here. An executor travels as JSON of its attributes.
+    settings of lambdamagic, what is given here. An executor is sent as JSON of its attributes.
 
     Args:
         **options: Settings of docs/configuration.md, the names of Covalent's executors, and `log_stdout`, `log_stderr`

@@ -103,7 +103,7 @@ def _simple_commands(command: str) -> Iterable[list[str]]:
 
 
 def _pip_requirements(words: list[str]) -> list[str] | None:
-    """Return what a command would install by pip, or None if it is no `pip install`."""
+    """Return what a command would install by pip, or None if it is not a `pip install`."""
     if words[0].startswith("python") and words[1:2] == ["-m"]:
         words = words[2:]
     if words[:1] not in (["pip"], ["pip3"]) or words[1:2] != ["install"]:

@@ -72,7 +72,7 @@ def electron_of(
     """Convert the arguments of `run` to an electron.
 
     Args:
-        function: What Covalent's dispatcher has assembled (a partial of a wrapper, the callable and what is to be done
+        function: What Covalent's dispatcher has assembled (a partial of a wrapper, the callable and the work to do
             before and after it), or any callable.
         args: Covalent's transportable objects, or values.
         kwargs: Likewise.

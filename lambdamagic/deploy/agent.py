@@ -24,7 +24,7 @@ PARTS = (
 )
 _LEFT_OUT = ("storage/s3", "aws/access")  # boto3 and its side of S3; the handler has presigned URLs
 
-#: Travel in the notebook's own versions, since both sides read each other's pickles.
+#: Packaged in the notebook's own versions, since both sides read each other's pickles.
 PICKLERS = ("dill", "cloudpickle")
 
 _COMPILE_TIMEOUT_S = 300

@@ -38,7 +38,7 @@ def assemble(
         source: The packages; if it is empty those of the last time hold.
         folder: An empty folder for the package.
         added: More requirements.
-        on_note: Called with a line for people before a package is built; invalid values are reported earlier.
+        on_note: Called with a line of text before a package is built; invalid values are reported earlier.
 
     Raises:
         ConfigError: Something is not as AWS takes it; AWS was asked for the last deployment at most.

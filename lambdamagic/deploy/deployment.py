@@ -85,7 +85,7 @@ class Deployment:
         spec: The requested state.
         code: What the function is made of; None for one from an image.
         on_event: Called with CloudFormation's events.
-        on_note: Called with other progress, as a line for people.
+        on_note: Called with other progress, as a line of text.
         clock: The time.
     """
 

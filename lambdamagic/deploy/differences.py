@@ -71,7 +71,7 @@ def differences(old: Json, new: Json, before: Mapping[str, str], after: Mapping[
 
 
 def _filled(value: Any, parameters: Mapping[str, str]) -> Any:
-    """Put the parameters' values in the place of references to them."""
+    """Put the parameters' values in place of references to them."""
     if isinstance(value, Mapping):
         if set(value) == {"Ref"} and value["Ref"] in parameters:
             return parameters[value["Ref"]]

@@ -135,7 +135,7 @@ def provide(
         given: Fields of `StackSpec` and `FunctionSpec` that were asked for.
         source: The packages; if it is empty those of the last time hold.
         added: More requirements.
-        on_note: Called with the progress, as a line for people.
+        on_note: Called with the progress, as a line of text.
         on_event: Called with CloudFormation's events.
 
     Raises:

@@ -62,7 +62,7 @@ class FunctionMaker:
         self._role_arn: str | None = None
 
     def ensure(self, name: str, *, memory_mb: int, timeout_s: int, python: str) -> str:
-        """Return the name of a function of this size, made if it is not there; waits until it is active.
+        """Return the name of a function of this size, created if it does not exist; waits until it is active.
 
         Raises:
             TargetError: It could not be made.

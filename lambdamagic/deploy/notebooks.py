@@ -34,7 +34,7 @@ class NotebookNeeds:
     Attributes:
         source: The packages in the installed versions; what those need is held at the installed versions too.
         packages: The direct ones: normal name to version.
-        own: Modules of the user's own, which travel with each job.
+        own: Modules of the user's own, which are sent with each job.
         unknown: Modules that are not installed here, so that their package is not known.
         python: The Python minor that a notebook was last run with, if it is not this one.
     """
@@ -50,7 +50,7 @@ def needs_of_notebooks(paths: Iterable[Path]) -> NotebookNeeds:
     """Read what notebooks (`.ipynb`) and programs (`.py`) import, and look it up in this environment.
 
     Raises:
-        ConfigError: A file is not there, or is no notebook.
+        ConfigError: A file is not there, or is not a notebook.
     """
     modules: set[str] = set()
     own: set[str] = set()

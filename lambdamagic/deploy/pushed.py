@@ -42,7 +42,7 @@ def pushed_holdings(uri: str, *, made_by: str) -> Holdings | None:
 
     Args:
         uri: Where it was pushed to.
-        made_by: The command that changes what the function holds, for a person.
+        made_by: The command that changes what the function holds, for display.
     """
     file = _file(uri)
     if file is None:

@@ -15,7 +15,7 @@ def same_packages(access: AwsAccess, function: ManagedFunction, *, bucket: str |
 
     Raises:
         TargetError: The list of its packages cannot be read from the bucket.
-        ProtocolError: It is none of ours.
+        ProtocolError: It is not lambdamagic's.
     """
     if function.facts.held is None:
         return WheelSource()

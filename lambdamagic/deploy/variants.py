@@ -66,7 +66,7 @@ class VariantMaker:
         """Return a variant brought into step with its base, or None if there is none yet.
 
         Raises:
-            TargetError: A function of that name is none of ours, or these credentials may not look.
+            TargetError: A function of that name is not lambdamagic's, or these credentials may not look.
         """
         with _calling(self._access, f"look at the function {name}", name) as client:
             found = _get(client, name)

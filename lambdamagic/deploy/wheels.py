@@ -74,7 +74,7 @@ def install_wheels(
     Args:
         source: What to resolve.
         platform: Where it is to run.
-        folder: Where to; made if it is not there.
+        folder: Where to; created if it does not exist.
         installer: Which tool; `auto` takes uv where it is found.
 
     Raises:

@@ -5,7 +5,7 @@ The interface that all of it shares
 
 A `graph.Node` has a key, the keys whose values it needs, and `run`: a picklable callable that takes one mapping, from
 each of those keys to its value, and returns the node's own value. A mapping with more keys is fine. `run` is all that a
-function needs; this package's modules `graph` and `fusing` import the standard library only, so they travel for free.
+function needs; this package's modules `graph` and `fusing` import the standard library only, so they are sent for free.
 
 A `graph.Graph` holds nodes in an order in which each comes after what it needs. Next to them it holds constants: values
 that are known here. A node may need a constant; whoever runs it provides the value, small ones with the node and large

@@ -36,7 +36,7 @@ _HELD_FRACTION = 0.25
 
 
 class _Constant(Shared):
-    """A value that the graph holds: it travels once, and each task has its own copy, as of another task's value."""
+    """A value that the graph holds: it is sent once, and each task has its own copy, as of another task's value."""
 
     def written(self, home: Home) -> Written:
         """Return its bytes, marked."""
@@ -66,7 +66,7 @@ class GraphRun:
     Args:
         launcher: Starts the job.
         graph: What to run; chains are worth fusing before.
-        label: A name for the job, for a person.
+        label: A name for the job, for display.
         paces: What is known of how long nodes take; it learns.
         known: Values of nodes that are known from before.
         watch: Follows the nodes; None where no caller does.

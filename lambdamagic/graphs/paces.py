@@ -24,7 +24,7 @@ def kind_of(key: Key) -> str:
 
 
 def name_of(key: Key, members: int = 1) -> str:
-    """Return a task's name, for a person: the operation with as much of the key as distinguishes it.
+    """Return a task's name, for display: the operation with as much of the key as distinguishes it.
 
     Args:
         key: The task's key, such as `("sum-3f2a...", 0, 1)`.

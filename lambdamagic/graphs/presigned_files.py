@@ -60,7 +60,7 @@ class PresignedFiles(AbstractFileSystem):  # type: ignore[misc,unused-ignore]  #
 
     @staticmethod
     def packed(files: Iterable[SignedFile]) -> bytes:
-        """Return files as bytes, which go along with each task: compressed, since URLs of one bucket differ little."""
+        """Return files as bytes, which are sent with each task: compressed, since URLs of one bucket are alike."""
         return zlib.compress(json.dumps(list(files)).encode())
 
     @cached_property

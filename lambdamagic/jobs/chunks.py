@@ -73,7 +73,7 @@ def chunk_size(
         remaining: Tasks not yet sent; None when that is not known.
         slots: Invocations that may be under way at once.
         timeout_s: The function's timeout.
-        limit_bytes: What may ride inline in an event or an answer.
+        limit_bytes: What may be sent inline in an event or an answer.
         fixed: The user's own choice, which is taken as it is.
     """
     if fixed is not None:

@@ -47,7 +47,7 @@ class JobNote:
 
     Attributes:
         job_id: Its id.
-        label: A short name of the job, for a person.
+        label: A short name of the job, for display.
         mode: `sync`, `event`, `trigger`, or GRAPH_MODE.
         where: The settings that find it again (target, function, its size, bucket, region, ...). No secret.
         task_count: How many tasks there were; None when that was not known.
@@ -309,7 +309,7 @@ def _note_of(document: dict[str, Any]) -> JobNote:
     """Parse a line.
 
     Raises:
-        ValueError: It is none of ours.
+        ValueError: It is not lambdamagic's.
     """
     try:
         tasks = document["task_count"]
@@ -342,7 +342,7 @@ def _end_of(document: Any) -> dict[str, Any]:
 def _read(path: Path) -> JobNote:
     """Read a file; a job that was resumed has several heads.
 
-    A line that was cut off or is none of ours is left out.
+    A line that was cut off or is not lambdamagic's is left out.
 
     Raises:
         OSError, ValueError: It cannot be read, or has no head.
@@ -361,5 +361,5 @@ def _read(path: Path) -> JobNote:
             elif note is not None and "ended" in document:
                 note.ended = _end_of(document["ended"])
     if note is None:
-        raise ValueError(f"{path} is no job's file")
+        raise ValueError(f"{path} is not a job's file")
     return note

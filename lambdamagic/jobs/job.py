@@ -163,7 +163,7 @@ class JobSpec:
 
     @property
     def event_limit_bytes(self) -> int:
-        """How much of a chunk's items may ride in the event itself."""
+        """How much of a chunk's items may be sent in the event itself."""
         limit = self.inline_limit_bytes
         return limit if self.mode == "sync" else min(limit, self.function.limits.event_inline_bytes)
 
@@ -216,7 +216,7 @@ class Arrival:
 class UnitSource(Protocol):
     """Gives units to the engine, which calls from its own thread.
 
-    `names` has the tasks' names, for a person; it is empty where they have numbers only.
+    `names` has the tasks' names, for display; it is empty where they have numbers only.
     """
 
     @property

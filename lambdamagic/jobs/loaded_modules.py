@@ -21,7 +21,7 @@ _seen: dict[str, tuple[ModuleSpec | None, tuple[int, int]]] = {}
 
 
 def loaded(plan: CallablePlan) -> dict[str, types.ModuleType]:
-    """Return the modules among those that travel, by full name."""
+    """Return the modules among those that are sent, by full name."""
     return {name: module for name, module, file in _of(plan) if _is_as_loaded(name, module, file)}
 
 
@@ -32,7 +32,7 @@ def edited(plan: CallablePlan) -> dict[str, int]:
 
 
 def _of(plan: CallablePlan) -> list[tuple[str, types.ModuleType, Path]]:
-    """Return the notebook's modules among those that travel, with their names and files."""
+    """Return the notebook's modules among those that are sent, with their names and files."""
     if not plan.own_modules:
         return []
     files = {os.path.realpath(path) for module in plan.own_modules for _, path in module.files}

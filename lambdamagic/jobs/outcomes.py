@@ -39,7 +39,7 @@ def encode_items(
         chunk: The items.
         start: Number of the first, for messages.
         serializer: Which pickler.
-        share: Says which arrays travel as shared objects.
+        share: Says which arrays are sent as shared objects.
         extensions: Those of the program that they are for.
 
     Raises:

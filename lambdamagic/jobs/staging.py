@@ -38,7 +38,7 @@ class Stager:
     """Puts payloads in place and reads staged answers. Thread-safe.
 
     Args:
-        store: The bucket; None where there is none, so that everything must ride inline.
+        store: The bucket; None where there is none, so that everything must be sent inline.
         clock: Says when permissions have to be renewed.
         trust_s: How long what was sent is taken to be there; then the bucket is asked, since objects expire.
     """
@@ -58,7 +58,7 @@ class Stager:
 
         Args:
             frames: What to send.
-            limit_bytes: How much may ride inline.
+            limit_bytes: How much may be sent inline.
 
         Raises:
             ResultError: It does not fit inline, and there is no bucket.
@@ -159,7 +159,7 @@ class Stager:
 
         Args:
             frames: The frames.
-            limit_bytes: How much may ride inline.
+            limit_bytes: How much may be sent inline.
             link_bytes: How much a staged one takes all the same.
         """
         by_size = sorted(range(len(frames.sizes)), key=lambda number: -frames.sizes[number])
@@ -292,7 +292,7 @@ class Stager:
         self.required().delete(done)
 
     def has_answer(self, job_id: str, attempt_id: str) -> bool:
-        """Say whether an attempt's answer was stored; one HEAD."""
+        """Return whether an attempt's answer was stored; one HEAD."""
         return self.required().exists(keys.answer_key(job_id, attempt_id))
 
     def read_answer(self, job_id: str, attempt_id: str, key: bytes) -> bytes:
@@ -324,7 +324,7 @@ class Stager:
     def collect(
         self, response: Response, *, job_id: str, attempt_id: str, key: bytes, keeps: bool = False
     ) -> list[Any]:
-        """Return an answer's frames, verified; outputs that ride in the last frame are put in their place.
+        """Return an answer's frames, verified; outputs that are in the last frame are put in their place.
 
         Args:
             response: The answer.

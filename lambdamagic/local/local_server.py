@@ -183,7 +183,7 @@ def launch(
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        # Credentials travel in the pipe: argv and environ can be seen by others.
+        # Credentials are sent through the pipe: argv and environ can be seen by others.
         process.stdin.write(options.to_json().encode() + b"\n")
         process.stdin.flush()
         ready = _read_line(process.stdout, startup_timeout_s)

@@ -133,7 +133,7 @@ class BackgroundJob:
 
     @property
     def label(self) -> str:
-        """A short name of the job, for a person."""
+        """A short name of the job, for display."""
         return self.run.label
 
     @property

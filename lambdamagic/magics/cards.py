@@ -56,7 +56,7 @@ class Card:
     Args:
         session: The notebook's session.
         place: Where the run goes.
-        request: What is to be run.
+        request: The work to run.
         table: What its tasks give.
         is_background: Whether the cell ends at once; the view is opened by whoever shows the job, if at all.
         ran_map: The map that it runs for.

@@ -90,7 +90,7 @@ def write_deployed(done: Deployed, region: str, settings: Settings) -> Path:
 
 
 def overriding_notes() -> list[str]:
-    """Return the variables that override the user's settings, as lines for a person."""
+    """Return the variables that override the user's settings, as lines for display."""
     names = [each for each in ("LAMBDAMAGIC_FUNCTION", "LAMBDAMAGIC_BUCKET") if os.environ.get(each)]
     return [f"Note: {each}={os.environ[each]} overrides the file." for each in names]
 

@@ -115,7 +115,7 @@ class LabLink:
         return self._kept(job_id) is not None
 
     def table_of(self, job_id: str) -> str | None:
-        """Return the table of a job's tasks as CSV; None when it is no map, or no longer kept."""
+        """Return the table of a job's tasks as CSV; None when it is not a map, or no longer kept."""
         kept = self._kept(job_id)
         return None if kept is None else kept.to_csv()
 

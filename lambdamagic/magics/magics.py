@@ -178,7 +178,7 @@ class LambdaMagics(_Settings):
         """Run the cell here, and from now on first in each execution environment of this notebook's jobs.
 
         For what a process needs before any cell runs: options of libraries, logging, downloads, `!pip install`. Its
-        prints are shown here only; names that it binds travel as others do, when a cell reads them. A new set-up cell
+        prints are shown here only; names that it binds are sent, as others, when a cell reads them. A new set-up cell
         replaces the one before; `%lambda_setup` shows it, `%lambda_setup off` removes it.
 
         Example::

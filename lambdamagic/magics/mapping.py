@@ -375,7 +375,7 @@ class MapRun:
         return local_exception(self._session.shell, failure.records, note)
 
     def _check_failures(self) -> None:
-        """Raise what the first task raised that failed, unless exceptions are to stand among the results."""
+        """Raise what the first task raised that failed, unless exceptions are to be among the results."""
         if not self.table.has_failures or self._resolved.settings.on_error != "raise":
             return
         failures, count = self.table.failures, self.table.count

@@ -32,7 +32,7 @@ def plan_table(
     Args:
         plan: What was captured.
         program: The same, encoded.
-        settings: The settings in force: where it goes, and what may ride in the event.
+        settings: The settings in force: where it goes, and what may be sent in the event.
         more: Lines to add below: what it would cost.
         files: Files that go with it.
         env: Environment variables that are sent with it, in addition to those of the settings.

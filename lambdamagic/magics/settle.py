@@ -49,7 +49,7 @@ class Pending(Protocol):
 
     @property
     def label(self) -> str:
-        """A short name of the job, for a person."""
+        """A short name of the job, for display."""
 
     def cell_ends(self) -> None:
         """Do what is due at the end of the cell that has started it."""

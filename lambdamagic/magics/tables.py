@@ -1,4 +1,4 @@
-"""Tables for people: text in a terminal, HTML in a notebook."""
+"""Tables for display: text in a terminal, HTML in a notebook."""
 
 from __future__ import annotations
 

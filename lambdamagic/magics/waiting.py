@@ -28,7 +28,7 @@ def wait_for(jobs: Sequence[Pending], names: Sequence[str], reader: str, *, fron
     Args:
         jobs: The jobs.
         names: What is waited for.
-        reader: Who waits, for a person.
+        reader: Who waits, for display.
         front: The kind of front end.
 
     Raises:

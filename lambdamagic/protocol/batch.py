@@ -1,7 +1,7 @@
 """Batches of events in one request to the invoker, and the outcome of each.
 
 What all events of a batch have alike (the program, the job's key, options) is in it once. The rest, above all
-presigned URLs, which differ in a few characters only, is packed by zlib: of an event of 30 KB some 500 bytes travel.
+presigned URLs, which differ in a few characters only, is packed by zlib: of an event of 30 KB some 500 bytes are sent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BATCH_MAX_BYTES = AWS_LAMBDA.sync_payload_bytes.most - 8 * ENVELOPE_ALLOWANCE_BY
 _ZLIB_LEVEL = 1
 _BRACKETS = 4
 
-#: How an event ended that Lambda did not answer: in the place of the HTTP status.
+#: How an event ended that Lambda did not answer: in place of the HTTP status.
 NO_ANSWER = 0
 NOT_SENT, LOST = "NotSent", "Lost"
 
@@ -67,7 +67,7 @@ class Fate:
         """Read the answer's form.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It has another form.
         """
         status, *rest = reading.listed(document)
         code, message, retry_after_s = rest or ("", "", 0.0)
@@ -204,7 +204,7 @@ class BatchAnswer:
         """Read an answer whose status is `done`.
 
         Raises:
-            ProtocolError: It is none.
+            ProtocolError: It has another form.
         """
         try:
             fields = reading.table(document)

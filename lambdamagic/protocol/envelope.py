@@ -55,7 +55,7 @@ class Live:
         """Read the event's form.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It has another form.
         """
         put_url, get_url, answer_url, every_s = listed(document)
         return cls(text(put_url), text(get_url), text(answer_url), number(every_s))
@@ -91,7 +91,7 @@ class Before:
         """Read the event's form.
 
         Raises:
-            KeyError, ValueError, ProtocolError: It is none.
+            KeyError, ValueError, ProtocolError: It has another form.
         """
         fields = table(document)
         return cls(
@@ -115,7 +115,7 @@ class Request:
         program: The captured code and names.
         items: The chunk's items (`map` only).
         uploads: Where results too large for the answer go, in parallel parts.
-        inline_limit_bytes: Up to this size the result rides in the answer.
+        inline_limit_bytes: Up to this size the result is part of the answer.
         cancel_url: Presigned GET of the job's cancel object; empty for none.
         answer_url: Presigned PUT for the whole answer, when no client waits for the invocation; empty otherwise.
         live: Where such an invocation shows that it is under way; None otherwise.
@@ -230,7 +230,7 @@ class Usage:
         """Read the answer's form.
 
         Raises:
-            TypeError, ValueError: It is none.
+            TypeError, ValueError: It has another form.
         """
         numbers: dict[str, Any] = {
             name: value if name in ("cold", "environment_id") else number(value)
@@ -260,7 +260,7 @@ class TaskSummary:
         """Read the answer's form.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It has another form.
         """
         seconds, error, *kinds = listed(document)
         return cls(number(seconds), text(error), tuple(text(kind) for some in kinds for kind in listed(some)))
@@ -321,7 +321,7 @@ class Response:
         """Read an answer.
 
         Raises:
-            ProtocolError: It is none of ours, for example because the function is not lambdamagic's.
+            ProtocolError: It is not lambdamagic's, for example because the function is not lambdamagic's.
         """
         try:
             table(document)

@@ -44,7 +44,7 @@ class Holdings:
         arch: `x86_64` or `arm64`.
         kind: `zip`, where AWS's runtime adds boto3, or `image`.
         requested: The requirements that were asked for; the rest came with them.
-        made_by: The command that changes what it holds, for a person.
+        made_by: The command that changes what it holds, for display.
         lambdamagic: The version of lambdamagic in it.
         protocol: Its protocol version.
         modules: Top-level modules that can be found there, where the function itself has listed them; some packages
@@ -115,7 +115,7 @@ def unpack(value: str, fetch: Callable[[str], bytes]) -> Holdings:
         fetch: Gets a document from the bucket by its key.
 
     Raises:
-        ProtocolError: It is none of ours, or the document is not the one that was published.
+        ProtocolError: It is not lambdamagic's, or the document is not the one that was published.
     """
     key = stored_key(value)
     if key is not None:
@@ -147,7 +147,7 @@ def read_holdings(answer: bytes) -> Holdings:
     """Read a function's answer.
 
     Raises:
-        ProtocolError: It does not know the question, or is none of ours.
+        ProtocolError: It does not know the question, or is not lambdamagic's.
     """
     try:
         return Holdings.from_json(json.dumps(reading.table(reading.read_json(answer))["holdings"]))

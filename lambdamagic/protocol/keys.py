@@ -41,7 +41,7 @@ def graphs_prefix() -> str:
 
 
 def read_job_prefix(prefix: str) -> str | None:
-    """Return the id of the job whose prefix this is, or None if it is no job's."""
+    """Return the id of the job whose prefix this is, or None if it is not a job's."""
     job_id = prefix.removeprefix(jobs_prefix()).rstrip("/").partition("-")[2]
     return job_id if job_id and job_prefix(job_id) == prefix else None
 
@@ -181,7 +181,7 @@ def cancel_key(job_id: str) -> str:
 
 
 def new_job_key() -> bytes:
-    """Return a fresh secret for signing one job's results. It travels only in invoke events."""
+    """Return a fresh secret for signing one job's results. It is sent only in invoke events."""
     return secrets.token_bytes(32)
 
 

@@ -27,7 +27,7 @@ class Manifest:
         job_id: Its id.
         kind: `cell` or `map`.
         mode: `event` or `trigger`.
-        label: A short name of the job, for a person.
+        label: A short name of the job, for display.
         versions: Of the client that wrote the program, see `versions.here`.
         program: The captured code and names, all frames staged or inline.
         options: What is sent to the remote side.

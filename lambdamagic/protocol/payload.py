@@ -31,10 +31,10 @@ class FrameRef:
 
     Attributes:
         size_bytes: Its size.
-        sha256: Hex digest of a staged frame; empty when it rides inline.
+        sha256: Hex digest of a staged frame; empty when it is sent inline.
         url: Presigned URL to read it from (towards the function).
         within: Where it is in an object that holds more: its first byte, and the object's size; None for all of it.
-        key: The object's key, where that is not its digest's; it does not travel.
+        key: The object's key, where that is not its digest's; it is not sent.
     """
 
     size_bytes: int
@@ -155,7 +155,7 @@ class Payload:
             raise ProtocolError(f"a payload of an envelope cannot be read: {error!r}") from error
 
     def inline_segments(self) -> list[bytearray | None]:
-        """Return the frames that ride inline, each in separate, writable memory, and None for staged ones."""
+        """Return the frames that are sent inline, each in separate, writable memory, and None for staged ones."""
         found: list[bytearray | None] = []
         position = 0
         view = memoryview(self.inline)

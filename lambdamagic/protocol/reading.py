@@ -28,7 +28,7 @@ def number(value: Any) -> float:
     """Return a number that is not negative, and no larger than any of ours.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It has another form.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
         raise ValueError(f"{value!r:.50} is not a number of 0 or more")
@@ -39,7 +39,7 @@ def count(value: Any) -> int:
     """Return a whole number that is not negative, and no larger than any size.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It has another form.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
         raise ValueError(f"{value!r:.50} is not a whole number of 0 or more")
@@ -50,7 +50,7 @@ def text(value: Any) -> str:
     """Return a text.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It has another form.
     """
     if not isinstance(value, str):
         raise ValueError(f"{value!r:.50} is not text")
@@ -61,7 +61,7 @@ def table(value: Any) -> dict[str, Any]:
     """Return a JSON object.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It has another form.
     """
     if not isinstance(value, dict):
         raise ValueError(f"{value!r:.50} is not an object")
@@ -72,7 +72,7 @@ def listed(value: Any) -> list[Any]:
     """Return a list.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It has another form.
     """
     if not isinstance(value, list | tuple):
         raise ValueError(f"{value!r:.50} is not a list")

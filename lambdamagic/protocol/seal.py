@@ -1,6 +1,6 @@
 """Answers stored in the bucket, signed with the job's key.
 
-Whoever can write to the bucket can put objects there; without the key, which travels only in invoke events, none of
+Whoever can write to the bucket can put objects there; without the key, which is sent only in invoke events, none of
 them is taken for an answer.
 """
 

@@ -25,7 +25,7 @@ class StayedValue:
         frame_sizes: Its pickle stream and its buffers, which follow one another.
         sha256: Of its bytes.
         is_of_home: Whether code of the notebook is in it, so that it means the same only with the same program.
-        kind: Its type, and shape or length, for a person.
+        kind: Its type, and shape or length, for display.
     """
 
     task: int
@@ -71,7 +71,7 @@ class Stayed:
         """Read the answer's form.
 
         Raises:
-            KeyError, ValueError: It is none.
+            KeyError, ValueError: It has another form.
         """
         fields = table(document)
         return cls(

@@ -59,7 +59,7 @@ class Run:
 
     Args:
         place: Where it goes.
-        request: What is to be run.
+        request: The work to run.
         listeners: The listeners of its events.
         follower: Follows it.
 
@@ -97,7 +97,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        """A short name of the job, for a person."""
+        """A short name of the job, for display."""
         return self.request.label
 
     @property
@@ -123,7 +123,7 @@ class Run:
         """Announce it to the listeners before it can begin.
 
         Args:
-            note: What it waits for, for a person.
+            note: What it waits for, for display.
         """
         self._is_announced = True
         event = JobQueued(self.job_id, self.label, self.request.task_count, bool(self.before), note, time.time())
@@ -277,7 +277,7 @@ class Run:
             raise self.place.check(error) from error.__cause__
 
     def _leave(self, error: BaseException) -> None:
-        """End a job that is not followed to its end; it may have begun just before `begin` could take note of it."""
+        """End a job that is not followed to its end; it may have begun just before `begin` could record it."""
         begun = find_job(self.job_id) if self.job is None else self.job
         if begun is None or begun.state != "running":
             return

@@ -17,7 +17,7 @@ class Repeatable(Protocol):
 
     @property
     def label(self) -> str:
-        """A short name of the job, for a person."""
+        """A short name of the job, for display."""
         ...
 
     def request(self, tasks: Sequence[int], count: int) -> RunRequest:
@@ -34,7 +34,7 @@ class MapWork:
     """A callable and its items, where these stay at hand.
 
     Attributes:
-        label: A short name of the job, for a person.
+        label: A short name of the job, for display.
         program: The callable, encoded.
         function: The function that fits it, for the next request; later ones look for it again.
         items: The arguments of each task.

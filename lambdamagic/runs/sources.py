@@ -44,7 +44,7 @@ class Units:
         is_open: Whether more can come.
 
     Attributes:
-        names: The tasks' names, for a person; empty where they have numbers only.
+        names: The tasks' names, for display; empty where they have numbers only.
     """
 
     def __init__(self, units: Iterable[Unit] = (), *, is_open: bool = False) -> None:
@@ -112,7 +112,7 @@ class Sizing:
 
     Attributes:
         timeout_s: The function's timeout.
-        limit_bytes: How much may ride inline.
+        limit_bytes: How much may be sent inline.
         chunksize: The user's own choice; None to fit the work.
     """
 

@@ -33,7 +33,7 @@ from lambdamagic.transports.open_files import room_for
 
 _MAP_LOSSES = 4
 
-#: A larger program that many invocations run is staged once instead of riding in every event.
+#: A larger program that many invocations run is staged once instead of being sent in every event.
 SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024
 
 
@@ -114,7 +114,7 @@ class RunRequest:
 
     Attributes:
         kind: `cell` or `map`.
-        label: A short name of the job, for a person.
+        label: A short name of the job, for display.
         units: Where its work comes from.
         task_count: How many tasks there are, if that is known.
         program: What all units run; None if each brings its own.
@@ -153,7 +153,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
     Args:
         resolved: The settings in force.
         target: Where it runs.
-        request: What is to be run.
+        request: The work to run.
 
     Raises:
         ConfigError: Settings contradict each other.

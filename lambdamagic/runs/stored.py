@@ -154,7 +154,7 @@ class StoredWork:
         lock: The right to resume it; given back when it is continued, which its note then says.
 
     Attributes:
-        label: A short name of the job, for a person.
+        label: A short name of the job, for display.
         stored: What the bucket has.
         captured: The names that the program had captured, with their values read here.
 

@@ -145,7 +145,7 @@ class Outcomes:
         )
 
     def reach(self, count: int) -> None:
-        """Take note that there are so many tasks."""
+        """Record that there are so many tasks."""
         self.count = count
 
     def put(self, found: Mapping[int, Any]) -> None:
@@ -245,7 +245,7 @@ class TaskTable(Outcomes):
         return self.results[task] if task < len(self.results) else NOT_RUN
 
     def reach(self, count: int) -> None:
-        """Take note that there are so many tasks."""
+        """Record that there are so many tasks."""
         super().reach(count)
         self.results += [NOT_RUN] * (count - len(self.results))
 
@@ -306,7 +306,7 @@ class TaskStream(Outcomes):
 
 
 def short_repr(value: Any) -> str:
-    """Return a repr of bounded length; a broken `__repr__` of the user's is no error here."""
+    """Return a repr of bounded length; a broken `__repr__` of the user's is not an error here."""
     try:
         return _short.repr(value)
     except Exception as error:  # noqa: BLE001  # any __repr__ at all may run here

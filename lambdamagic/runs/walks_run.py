@@ -71,7 +71,7 @@ class WalksRun:
         listeners: Receive its events.
         budget: What may be spent; None for no limit.
         check: Returns a better error if the target itself has failed.
-        environment: Environment variables for tasks; they travel in events only.
+        environment: Environment variables for tasks; they are sent in events only.
         clock: The time.
 
     Attributes:

@@ -30,7 +30,7 @@ class WalksSender:
         work: The graph.
         bucket: The bucket's name.
         transport: Invokes the function.
-        environment: Environment variables for tasks; they travel in events only.
+        environment: Environment variables for tasks; they are sent in events only.
         clock: The time.
         stop: Ends all waits; set here when an event cannot be sent at all.
 

@@ -42,8 +42,8 @@ class GraphCode:
         structure: Which needs which; its blocks are found when it is stored.
         calls: Each node's code: takes the values that it needs, in their order, and those of its constants by number.
         constants: Values that were there before, and that several nodes may need.
-        finish: Turns the kept nodes' values into the result; travels with the manifest.
-        names: The nodes' names, for a person.
+        finish: Turns the kept nodes' values into the result; is sent with the manifest.
+        names: The nodes' names, for display.
     """
 
     structure: Structure
@@ -60,7 +60,7 @@ class WalksWork:
     Attributes:
         job_id: Its id.
         key: Signs its objects.
-        label: A name of the graph, for a person.
+        label: A name of the graph, for display.
         structure: The graph.
         roots: What its first walks begin with.
         function: The function that runs it.
@@ -68,7 +68,7 @@ class WalksWork:
         versions: Of the client that wrote its code.
         started_at: Seconds since the epoch.
         writes: PUT requests that storing it took.
-        names: The nodes' names, for a person.
+        names: The nodes' names, for display.
     """
 
     job_id: str

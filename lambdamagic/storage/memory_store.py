@@ -82,7 +82,7 @@ class MemoryObjectStore:
         buffer.cast("B")[:] = body
 
     def exists(self, key: str) -> bool:
-        """Say whether an object is stored under `key`."""
+        """Return whether an object is stored under `key`."""
         with self._request("HEAD", ask_bucket=False) as objects:
             return key in objects
 
@@ -98,7 +98,7 @@ class MemoryObjectStore:
         yield from dict.fromkeys(f"{prefix}{rest.split('/')[0]}/" for rest in rests if "/" in rest)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; missing ones are no error."""
+        """Delete objects; missing ones are not an error."""
         names = [*keys]
         if names:
             with self._request("DELETE") as objects:

@@ -111,7 +111,7 @@ class ObjectStore(Protocol):
         ...
 
     def exists(self, key: str) -> bool:
-        """Say whether an object is stored under `key`.
+        """Return whether an object is stored under `key`.
 
         S3 answers a missing bucket and a missing key alike here, so that the former is found by the next `put`.
         """
@@ -126,7 +126,7 @@ class ObjectStore(Protocol):
         ...
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; keys under which there is nothing are no error."""
+        """Delete objects; keys under which there is nothing are not an error."""
         ...
 
     def presign_get(self, key: str, expires_s: int) -> str:

@@ -1,7 +1,7 @@
 """The worker's side of the store: bytes to and from presigned URLs, with the standard library alone.
 
 Imported in Lambda at every cold start, so without boto3. The notebook's store moves its bodies through here too, so
-there is one way in which bytes travel.
+there is one way in which bytes are sent.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Tuning:
     """How large objects are cut.
 
     Attributes:
-        threshold_bytes: Larger objects travel in parts.
+        threshold_bytes: Larger objects are sent in parts.
         part_bytes: One part. "Performance guidelines for Amazon S3" name 8 and 16 MB; a multipart upload's parts are
             at least 5 MiB and at most 10,000 ("Amazon S3 multipart upload limits").
         parallel: How many parts are under way at once.
@@ -147,7 +147,7 @@ class Transfer:
         digest.check()
 
     def splits(self, url: str, size: int) -> bool:
-        """Say whether an object of `size` bytes behind a URL travels in parts."""
+        """Return whether an object of `size` bytes behind a URL is sent in parts."""
         return size > self.tuning.threshold_bytes and (self.tuning.split_loopback or not is_loopback(url))
 
     def upload(
@@ -180,7 +180,7 @@ class Transfer:
         return self._attempt(read, f"list {object_name(url)!r}", url)
 
     def exists(self, url: str) -> bool:
-        """Say whether there is an object behind a presigned HEAD."""
+        """Return whether there is an object behind a presigned HEAD."""
 
         def head() -> bool:
             with self._connections.exchange("HEAD", url) as response:

@@ -22,7 +22,7 @@ class Account:
 
     Args:
         access: The way in.
-        bucket: The bucket's name; None where there is none, so that everything must ride inline.
+        bucket: The bucket's name; None where there is none, so that everything must be sent inline.
         max_connections: Connections kept while idle.
     """
 

@@ -141,11 +141,11 @@ def read_walk_name(name: str) -> tuple[str, int, str]:
     """Return walk, attempt (0 for the event) and kind of an object below `WALKS`.
 
     Raises:
-        ValueError: It is none of ours.
+        ValueError: It is not lambdamagic's.
     """
     parts = name.removeprefix(WALKS).split("/")
     if len(parts) == 2 and parts[1] in ("event", "left"):
         return parts[0], 0, parts[1]
     if len(parts) != 3 or parts[2] not in ("sign", "beat", "record") or not (parts[1].isascii() and parts[1].isdigit()):
-        raise ValueError(f"{name!r} is no name of a walk's")
+        raise ValueError(f"{name!r} is not a walk's name")
     return parts[0], int(parts[1]), parts[2]

@@ -56,8 +56,8 @@ class Sharing:
     Attributes:
         at_once: How many walks one walk invokes at once; more go through those, as a tree, so that one walk with many
             followers does not send them one after the other.
-        large_bytes: A value from here on is looked around for before it is written, and never rides in an event.
-        inline_bytes: How much of values rides in an event.
+        large_bytes: A value from here on is looked around for before it is written, and is never sent in an event.
+        inline_bytes: How much of values is sent in an event.
         short_s: Nodes that take less on average, and less than `worth_s` together, are not worth an invocation.
         worth_s: What an invocation, its event and its claim take.
         known_after: How many nodes must have run before it is known how long they take.

@@ -50,7 +50,7 @@ class WalkEvent:
         """Read the event's form.
 
         Raises:
-            ProtocolError: It is none.
+            ProtocolError: It has another form.
         """
         try:
             fields = reading.table(document)
@@ -68,4 +68,4 @@ class WalkEvent:
                 tuple(map(reading.text, reading.listed(fields["kin"]))),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(f"this is no walk's event: {error!r}") from error
+            raise ProtocolError(f"this is not a walk's event: {error!r}") from error

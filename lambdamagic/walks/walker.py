@@ -217,7 +217,7 @@ class Walker:
                 del self._users[need], self._values[need]
 
     def _take(self, nodes: Collection[int]) -> None:
-        """Put nodes on top of what is to be done, the first uppermost."""
+        """Put nodes on top of the work to do, the first uppermost."""
         self._todo.extend(reversed(list(nodes)))
         self._mine.add(nodes)
 

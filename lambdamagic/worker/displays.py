@@ -122,7 +122,7 @@ class DisplayHandle:
         self._show(obj, display_id=self.display_id, **kwargs)
 
     def update(self, obj: Any, **kwargs: Any) -> None:
-        """Show something in the place of what was shown."""
+        """Show something in place of what was shown."""
         self._show(obj, display_id=self.display_id, update=True, **kwargs)
 
     def __reduce__(self) -> Any:

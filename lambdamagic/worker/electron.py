@@ -1,6 +1,6 @@
 """One electron of Covalent's, as it runs in Lambda: Covalent is not imported, so that the function needs none.
 
-Covalent pickles callables and values with cloudpickle on the user's machine. Those bytes travel as they are: neither
+Covalent pickles callables and values with cloudpickle on the user's machine. Those bytes are sent as they are: neither
 Covalent's server nor lambdamagic's client unpickles them.
 """
 

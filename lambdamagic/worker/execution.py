@@ -174,7 +174,7 @@ class CellSurroundings:
         """Take an exception of the user's code apart, with the user's own paths in it."""
         records = describe(error, internal=INTERNAL)
         for record in records:
-            # The records say what came from what; one that cannot travel must not keep the others here.
+            # The records say what came from what; one that cannot be sent must not keep the others here.
             if record.exception is not None:
                 record.exception.__cause__ = record.exception.__context__ = None
         aliases = self._program.aliases

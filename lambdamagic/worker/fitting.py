@@ -15,7 +15,7 @@ from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol.envelope import Request, Response
 from lambdamagic.worker.blobs import deliver
 
-#: Outputs (pictures, long logs) above this do not ride in the answer's JSON but in the payload's last frame.
+#: Outputs (pictures, long logs) above this are not sent in the answer's JSON but in the payload's last frame.
 OUTPUTS_INLINE_MAX_BYTES = 256 * 1024
 #: For what is written into the answer later: usage, signature, the parts' keys; and for each frame its size.
 _RESERVE_BYTES, _FRAME_BYTES = 16 * 1024, 24

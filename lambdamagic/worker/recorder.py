@@ -73,7 +73,7 @@ class Outputs:
         transient: dict[str, Any] | None = None,
         update: bool = False,
     ) -> None:
-        """Add something displayed, as a MIME bundle, or put it in the place of what was displayed under its id."""
+        """Add something displayed, as a MIME bundle, or put it in place of what was displayed under its id."""
         self.below.drain()
         bar = self._bar_of(data[_WIDGET]) if _WIDGET in data else None
         # A widget of this process has no page that it could be shown on.

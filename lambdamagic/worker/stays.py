@@ -168,7 +168,7 @@ class Leaving:
 
 
 def kind_of(value: Any, frames: Frames) -> str:
-    """Return what a value is, for a person: its type, its shape or length, and its size."""
+    """Return what a value is, for display: its type, its shape or length, and its size."""
     shape: Any = getattr(value, "shape", None)
     name = type(value).__name__
     try:

@@ -49,7 +49,7 @@ def requests_of(event: dict[str, Any]) -> list[dict[str, Any]]:
     try:
         places = [_place(record) for record in event["Records"]]
     except (KeyError, ValueError) as error:
-        raise ProtocolError(f"this is no notification of S3's: {error!r}") from error
+        raise ProtocolError(f"this is not a notification of S3: {error!r}") from error
     return [_fetch(bucket, key, bytes.fromhex(text)) for bucket, key in places]
 
 

@@ -63,7 +63,7 @@ class _Job:
         """Read an event.
 
         Raises:
-            ProtocolError: It is none.
+            ProtocolError: It has another form.
         """
         try:
             return cls(
@@ -75,7 +75,7 @@ class _Job:
                 {name: value for name, value in event.items() if name not in ("walk", "attempt")},
             )
         except (KeyError, ValueError) as error:
-            raise ProtocolError(f"this is no walk's event: {error!r}") from error
+            raise ProtocolError(f"this is not a walk's event: {error!r}") from error
 
     @property
     def seal(self) -> dict[str, Any]:

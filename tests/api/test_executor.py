@@ -1,4 +1,4 @@
-"""What is ours beyond the standard library: code that travels, streams, faults, options, ends."""
+"""What is ours beyond the standard library: code that is sent, streams, faults, options, ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lambdamagic.errors import ConfigError, CostLimitError, EncodeError, Environ
 from lambdamagic.events import InvocationFinished, InvocationRetried, InvocationStarted
 
 
-def test_functions_of_main_travel_with_what_they_read(lambda_executor, define):
+def test_functions_of_main_are_sent_with_the_names_that_they_read(lambda_executor, define):
     """Also those that are found in the arguments."""
     define("OFFSET = 40")
     add = define("def add(x):\n    return x + OFFSET")

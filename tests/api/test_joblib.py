@@ -203,7 +203,7 @@ def test_own_code_in_estimators(define):
 
 
 def test_options_of_joblibs_backends(define):
-    """An initializer runs first, arrays travel as was asked, and what has no counterpart is refused by its name."""
+    """An initializer runs first, arrays are sent as requested, and others are refused by name."""
     import numpy as np
 
     define("STATE = []")

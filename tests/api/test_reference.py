@@ -41,7 +41,7 @@ def puts(faults):
 TOTAL = "def total(array, number):\n    return float(array[::4096].sum()) + number"
 
 
-def test_an_array_travels_once_and_is_loaded_once_per_environment(faults, define):
+def test_an_array_is_uploaded_once_and_loaded_once_per_environment(faults, define):
     """50 tasks on 100 MB: one upload, one download in each environment, and none of either in a second job."""
     total = define(TOTAL)
     array = numpy.random.default_rng(0).random(100_000_000 // 8)
@@ -83,7 +83,7 @@ def test_it_is_the_object_wherever_it_is_pickled(lambda_executor, define):
     assert reference.get() is data
 
 
-def test_a_small_object_rides_along(lambda_executor, faults):
+def test_a_small_object_is_sent_inline(lambda_executor, faults):
     """What is small is not worth a request."""
     faults.stats(reset=True)
     assert lambda_executor.submit(sum, lambdamagic.put([1, 2, 3])).result() == 6
@@ -132,9 +132,9 @@ def test_an_object_changed_before_it_was_sent_is_refused(lambda_executor):
 
 
 def test_objects_that_cannot_be_put():
-    """The message names the part that cannot travel."""
+    """The message names the part that cannot be sent."""
     lock = __import__("threading").Lock()
-    with lock, pytest.raises(EncodeError, match=r"\['lock'\]"):  # one that is free travels
+    with lock, pytest.raises(EncodeError, match=r"\['lock'\]"):  # one that is free is sent
         lambdamagic.put({"lock": lock})
 
 

@@ -74,7 +74,7 @@ def test_wrong_options(define):
         add(1)
 
 
-def test_importing_what_runs_in_lambda_leaves_the_decorator_alone():
+def test_importing_the_worker_leaves_the_decorator_alone():
     """`lambdamagic.remote` is the decorator, whatever else was imported."""
     import lambdamagic.api.remote_function
     import lambdamagic.worker.handler

@@ -137,7 +137,7 @@ def displays(album: Album) -> None:
 
 
 def files(album: Album) -> None:
-    """A file that goes along, one that comes back, and a figure that was closed."""
+    """A file that is sent with it, one that comes back, and a figure that was closed."""
     album.open(
         "files",
         "from pathlib import Path\n_ = Path('points.csv').write_text('x,y\\n0,1\\n1,3\\n2,2\\n3,5\\n4,4\\n')",

@@ -56,7 +56,7 @@ SIMPLE = [
     "exec('A = B')",
     "from math import pi as A",
 ]
-UNSHIPPED = object()  # stands for a value that need not travel; no program may come to see it
+UNSHIPPED = object()  # stands for a value that need not be sent; no program may see it
 
 
 class Writer:

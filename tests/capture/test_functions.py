@@ -135,7 +135,7 @@ def test_a_function_reached_through_globals_of_unknown_name() -> None:
 
 
 def test_a_function_is_followed_to_its_globals() -> None:
-    """A captured function's globals travel, and theirs."""
+    """A captured function's globals are sent, and theirs."""
     given = "k = 1\ndef g(): return k\ndef f(): return g()\nunused = 1"
     plan = check("f()", given=given, captured="f g k")
     assert plan.captured["g"].reason == "read by function f (line 3 of its cell)"

@@ -41,7 +41,7 @@ def test_a_users_object_with_a_system_method_is_no_shell() -> None:
     check("os.system('ls {x}')", given=XY + "\nimport os", captured="os")
 
 
-def test_time_line_magic_is_analysed() -> None:
+def test_time_line_magic_is_analyzed() -> None:
     """%time code is the cell's code: it reads, and what it binds is the cell's."""
     check(line_magic("time", "a = f(x)"), given=XY, captured="f x", bound="a")
     check("b = " + line_magic("time", "f(x)"), given=XY, captured="f x", bound="b")
@@ -115,7 +115,7 @@ def test_get_ipython_is_not_captured() -> None:
     check("get_ipython().system('ls')", given={**notebook(), "get_ipython": print})
 
 
-def test_exec_and_eval_of_constant_text_are_analysed() -> None:
+def test_exec_and_eval_of_constant_text_are_analyzed() -> None:
     """The text's names are the cell's."""
     check("exec('a = f(x)')", given=XY, captured="f x", bound="a")
     check("exec('x = 1')\nx", given=XY, captured="x", bound="x")

@@ -9,7 +9,7 @@ XY = "x = 1; y = 2; z = 3"
 
 
 def test_a_read_name_is_captured() -> None:
-    """A name that the cell reads travels."""
+    """A name that the cell reads is sent."""
     check("print(x)", given=XY, captured="x")
 
 
@@ -108,7 +108,7 @@ def test_del_then_read_still_needs_no_value() -> None:
 
 
 def test_del_after_read_needs_the_value() -> None:
-    """Read, then deleted: the value travels."""
+    """Read, then deleted: the value is sent."""
     check("print(x)\ndel x", given=XY, captured="x", deleted="x")
 
 

@@ -112,7 +112,7 @@ def test_an_unpicklable_result_alone(notebook):
 
 
 def test_a_very_deep_value(notebook):
-    """A structure deeper than the C pickler's stack travels all the same."""
+    """A structure deeper than the C pickler's stack is sent all the same."""
     notebook.ok("deep = []\nfor _ in range(100_000):\n    deep = [deep]")
     assert notebook.remote("len(deep)").value == 1
     notebook.ok("while deep:\n    deep = deep.pop()")

@@ -268,7 +268,7 @@ _COPIES = {
 }
 
 
-def test_exceptions_travel_on(notebook):
+def test_caught_exceptions_can_be_sent_again(notebook):
     """Each that we hand out is copied and pickled as one that was raised here, and shows the remote lines then too."""
     notebook.ok(_CAUGHT)
     reported = [(type(each), each.args, str(each)) for each in notebook.names["caught"]]
@@ -303,7 +303,7 @@ def test_a_syntax_error_is_shown_as_in_a_cell(kernel):
 
 
 def test_a_value_that_cannot_be_sent_is_one_error_in_a_script():
-    """No frames of a pickler's: Python prints causes, and they would hide what is to be done."""
+    """No frames of a pickler's: Python prints causes, and they would hide the work to do."""
     code = """
 import threading
 from lambdamagic import LambdaExecutor

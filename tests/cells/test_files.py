@@ -1,4 +1,4 @@
-"""Files next to the notebook go along when they are asked for, and those that a cell writes come back."""
+"""Files next to the notebook are sent when requested, and those that a cell writes come back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_file_that_is_here_is_offered(notebook, tmp_path):
     assert not [note for note in notebook.fails("open('other.csv')").error.__notes__ if "--file" in note]
 
 
-def test_files_go_along_under_their_relative_paths(notebook, tmp_path):
+def test_files_are_sent_under_their_relative_paths(notebook, tmp_path):
     """Names, folders and globs; a large one is staged once. Maps have them too."""
     (tmp_path / "data" / "deep").mkdir(parents=True)
     (tmp_path / "data" / "deep" / "one.txt").write_text("one")

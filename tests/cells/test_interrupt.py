@@ -110,7 +110,7 @@ def test_a_button_works_at_any_moment_before_the_job_begins(moment, notebook, mo
 
 @pytest.mark.parametrize(("where", "name"), [(Session, "start"), (Run, "begin")])
 def test_an_interrupt_works_at_any_moment_after_the_job_has_begun(where, name, notebook, gate, monkeypatch):
-    """Also where the cell's code is reached before the notebook has taken note of the job."""
+    """Also where the cell's code is reached before the notebook has recorded the job."""
     begins = getattr(where, name)
 
     def begin_and_interrupt(*args):

@@ -239,7 +239,7 @@ def test_throttling_is_waited_out(square):
 
 
 def test_progress_is_shown(square, monkeypatch):
-    """Lines on stderr where there is no notebook front end."""
+    """Lines on stderr where there is not a notebook front end."""
     monkeypatch.setenv("LAMBDAMAGIC_QUIET", "0")
     square.ok("import time\ndef slow(x):\n    time.sleep(0.5)\n    return x")
     ran = square.ok("%lambda_map --chunksize 1 --max-concurrency 2 slow range(4)")

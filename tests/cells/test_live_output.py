@@ -42,7 +42,7 @@ def test_output_is_shown_while_a_cell_runs(notebook, gate):
 
 
 def test_a_log_that_cannot_be_read_is_reported(notebook):
-    """In the place of the lines; the job is none the worse for it."""
+    """It is shown in place of the lines; the job is not affected."""
 
     def refused(clock):
         raise CredentialsError("these credentials lack a permission")

@@ -44,7 +44,7 @@ def test_names_that_were_not_touched_are_left_alone(notebook):
 
 
 def test_a_stale_value_is_not_shipped(notebook):
-    """A name that the cell binds before it reads it is not captured, even if it could not travel."""
+    """A name that the cell binds before it reads it is not captured, even if it could not be sent."""
     notebook.ok("x = memoryview(b'x')")
     assert notebook.remote("x = 5\nx + 1").value == 6
     assert notebook.names["x"] == 5

@@ -51,7 +51,7 @@ def test_out_brings_back_these_names_only(notebook):
 
 @pytest.mark.parametrize("serializer", ["auto", "dill", "cloudpickle"])
 def test_serializers(notebook, serializer):
-    """Data, functions and classes travel with each."""
+    """Data, functions and classes are sent by each."""
     notebook.ok("""
         class A:
             def __init__(self, x): self.x = x

@@ -41,7 +41,7 @@ def test_warnings_appear(notebook):
 
 
 def test_a_warning_filter_lasts_as_in_a_kernel(notebook):
-    """Until a cell takes it back: the notebook's filters go along, and those of the environment do not count."""
+    """Until a cell takes it back: the notebook's filters are sent too, and those of the environment do not count."""
     notebook.remote("import warnings\nwarnings.simplefilter('ignore')\nwarnings.warn('one')")
     assert notebook.remote("import warnings\nwarnings.warn('two')").stderr == ""
     notebook.ok("import warnings\nwarnings.simplefilter('default')")

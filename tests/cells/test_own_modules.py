@@ -1,4 +1,4 @@
-"""Modules of the user's project go along as source; installed ones are imported remotely."""
+"""Modules of the user's project are sent as source; installed ones are imported remotely."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_only_what_is_reached_in_the_users_own_package_counts(deployed, tmp_path
 
 
 def test_imports_of_own_modules_are_compared(deployed, tmp_path, monkeypatch):
-    """It travels as a file; what it has imported here must be there."""
+    """It is sent as a file; what it has imported here must be there."""
     (tmp_path / "mymodule.py").write_text("import sklearn\n\ndef f():\n    return sklearn.__version__\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     deployed.ok("import mymodule")

@@ -72,7 +72,7 @@ def test_a_functions_other_code_comes_back(notebook):
     assert notebook.ok("alias()").value == 2
 
 
-def test_an_immutable_subclass_with_its_own_new_travels_as_it_is(notebook):
+def test_an_immutable_subclass_with_its_own_new_is_sent_unchanged(notebook):
     """Its `__new__`, which takes other arguments, is not run for it again."""
     ran = notebook.agrees(
         """
@@ -93,7 +93,7 @@ def test_an_immutable_subclass_with_its_own_new_travels_as_it_is(notebook):
     assert notebook.ok("list(p) == [1, [2, 3]] and type(q) is Point and t == 'ho?' and type(t) is Loud").value
 
 
-def test_an_object_whose_getattr_needs_its_attributes_travels(notebook):
+def test_an_object_whose_getattr_needs_its_attributes_is_sent(notebook):
     """A proxy that looks everything up in a separate attribute is not asked before it has that."""
     setup = """
         class Proxy:
@@ -107,7 +107,7 @@ def test_an_object_whose_getattr_needs_its_attributes_travels(notebook):
     assert notebook.ok("p.m, type(p) is Proxy").value == (2, True)
 
 
-def test_something_very_deep_travels(notebook):
+def test_a_very_deep_structure_is_sent(notebook):
     """A list that is nested 20,000 deep comes back as deep."""
     notebook.ok("x = []\nfor _ in range(20000): x = [x]")
     notebook.remote("y = x\ndepth = 0\nwhile x: x, depth = x[0], depth + 1")

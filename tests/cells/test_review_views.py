@@ -39,7 +39,7 @@ def test_views_stay_views(notebook, name):
 
 
 def test_a_small_part_does_not_bring_a_large_array_along(notebook):
-    """Two small views of something large, which the cell does not read itself, travel alone."""
+    """Two small views of something large, which the cell does not read itself, are sent alone."""
     notebook.ok("import numpy as np\na = np.zeros(4_000_000); v, w = a[:10], a[5:15]")
     plan = notebook.ok("%%lambda --plan\nv.sum() + w.sum()")
     assert "MB" not in plan.text.split("Cost:")[0]

@@ -52,14 +52,14 @@ def test_logging_comes_to_the_cell_that_logs(notebook):
     """A handler that the set-up made writes to each later cell, not to the first one."""
     notebook.ok("%%lambda_setup\nimport logging\nlogging.basicConfig(level='INFO', format='<%(message)s>', force=True)")
     logging.basicConfig(level="WARNING", handlers=[logging.NullHandler()], force=True)  # the function's is left
-    logging.getLogger("of_a_library").setLevel("ERROR")  # a setting of the notebook's, which goes along
+    logging.getLogger("of_a_library").setLevel("ERROR")  # a setting of the notebook's, which is sent with it
     for number in (1, 2):
         ran = notebook.remote(f"import logging\nlogging.getLogger('of_the_setup').info('cell {number}')")
         assert ran.stderr == f"<cell {number}>\n"
 
 
 def test_it_has_what_it_reads_and_leaves_no_names(notebook, tmp_path, monkeypatch):
-    """Names of the notebook and own modules go along; names that it binds are the notebook's from its run here."""
+    """Names of the notebook and own modules are sent too; names that it binds are the notebook's from its run here."""
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "setup_own.py").write_text("LEVEL = 3\n")
     notebook.ok("limit = 7")

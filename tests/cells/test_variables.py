@@ -1,4 +1,4 @@
-"""Environment variables go along by name; their values are neither shown nor stored."""
+"""Environment variables are sent by name; their values are neither shown nor stored."""
 
 from __future__ import annotations
 

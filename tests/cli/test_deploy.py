@@ -119,7 +119,7 @@ def test_values_that_aws_would_refuse_are_refused_before(arguments: tuple[str, .
         (("update", "x", "nowhere.py"), "no file or folder nowhere.py"),
     ],
 )
-def test_what_is_mistaken_of_a_function_of_your_own(command: tuple[str, ...], said: str) -> None:
+def test_mistakes_with_a_created_function(command: tuple[str, ...], said: str) -> None:
     """It is reported before AWS is called."""
     done = call(*command, "--endpoint-url", "http://127.0.0.1:9", "--region", "eu-west-1")
     assert (done.status, said in done.err) == (4, True), done.err
@@ -160,7 +160,7 @@ def test_without_credentials(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
-def test_a_function_of_your_own(deployed: Account, tmp_path: Path) -> None:
+def test_a_created_function_is_updated_and_deleted(deployed: Account, tmp_path: Path) -> None:
     """Created with own modules, used, listed, updated where it differs, logged, deleted; the deployed one stays."""
     module = tmp_path / "mine.py"
     module.write_text("ANSWER = 41\n")

@@ -1,4 +1,4 @@
-"""The environment travels: `lambdamagic deploy --from-notebook`, then a cell that imports what the notebook imports."""
+"""Deploy what the notebook imports by `--from-notebook`, then run a cell that imports the same."""
 
 from __future__ import annotations
 

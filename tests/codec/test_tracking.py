@@ -1,4 +1,4 @@
-"""What code changes in place is found, and nothing else travels."""
+"""What code changes in place is found, and nothing else is sent."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_an_answer_without_changes_is_small():
     assert talk.sent.frames.size_bytes < 400
 
 
-def test_only_what_changed_travels():
+def test_only_changed_objects_are_sent():
     """One list of many."""
     talk = Conversation("x = [[i] * 10 for i in range(1000)]")
     talk.ask()
@@ -84,7 +84,7 @@ def test_without_mutations_changed_objects_are_copies():
 
 
 def test_only_requested_names_come_back():
-    """Others do not travel, deletes included."""
+    """Others are not sent, deletes included."""
     talk = Conversation("a = 1; b = 2")
     talk.ask()
     effects = talk.answer("del a\nc = 3\nd = 4", wanted=["c"])

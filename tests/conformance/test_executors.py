@@ -45,7 +45,7 @@ def test_a_future_that_is_done(executor):
     assert (future.done(), future.running(), future.cancelled(), future.cancel()) == (True, False, False, False)
 
 
-def test_a_result_that_is_waited_for_in_vain(executor):
+def test_waiting_for_a_result_times_out(executor):
     """TimeoutError, the builtin one; the call continues."""
     future = executor.submit(time.sleep, _SLEEP)
     with pytest.raises(TimeoutError):
@@ -132,7 +132,7 @@ def test_as_completed(executor):
     assert list(cf.as_completed([])) == []
 
 
-def test_as_completed_in_vain(executor):
+def test_as_completed_times_out(executor):
     """TimeoutError, behind those that are done."""
     fast, slow = executor.submit(abs, -1), executor.submit(time.sleep, _SLEEP * 3)
     fast.result()
@@ -201,7 +201,7 @@ def test_shutdown_that_cancels(make_executor):
 
 
 @pytest.mark.parametrize("method", ["terminate_workers", "kill_workers"])
-def test_stopping_what_runs(request, make_executor, method):
+def test_running_calls_are_stopped(request, make_executor, method):
     """Python 3.14's: calls that run or wait come to an end without a result, and no more are taken."""
     if sys.version_info < (3, 14) and "[processes" in request.node.nodeid:
         pytest.skip("new in Python 3.14")
@@ -228,7 +228,7 @@ def test_an_executor_as_a_context(make_executor):
 
 @pytest.mark.parametrize("many", [100])
 def test_more_calls_than_workers(executor, many):
-    """All come to their end."""
+    """All of them end."""
     futures = [executor.submit(divmod, n, 7) for n in range(many)]
     assert [future.result() for future in futures] == [divmod(n, 7) for n in range(many)]
 

@@ -17,7 +17,7 @@ _HELD = {"numpy": "2.1.3", "ruamel-yaml": "0.18.6", "torch": "2.6.0rc1"}
         *("nothing; python_version < '3'", "numpy[extra]>=2", "# a comment", "--index-url x", ""),
     ],
 )
-def test_what_is_there(line: str) -> None:
+def test_fulfilled_requirements(line: str) -> None:
     """Is accepted, however the requirement is written."""
     check_requirements([line], _HELD)
 
@@ -30,7 +30,7 @@ def test_what_is_there(line: str) -> None:
         ("git+https://example.org/x.git", "cannot be compared"),
     ],
 )
-def test_what_is_not_there(line: str, message: str) -> None:
+def test_unfulfilled_requirements(line: str, message: str) -> None:
     """Is refused, and the hint says what to do."""
     with pytest.raises(ParityError, match=message.replace("+", r"\+")) as raised:
         check_requirements([line], _HELD)

@@ -23,7 +23,7 @@ Path(os.environ["HOME"], ".config/lambdamagic/config.toml").unlink(missing_ok=Tr
 
 
 def test_every_argument_of_the_former_executor(covalent: CovalentHome) -> None:
-    """Is taken by position and by name, counts under our name, and travels as JSON to where the electron runs."""
+    """Is taken by position and by name, counts under our name, and is sent as JSON to where the electron runs."""
     answer = covalent.run("""
 import json
 from covalent.executor import AWSLambdaExecutor

@@ -47,7 +47,7 @@ def test_exactly_what_it_imports(tmp_path: Path) -> None:
     assert needs.python is None
 
 
-def test_own_modules_travel_by_themselves_and_what_they_import_counts(tmp_path: Path) -> None:
+def test_own_modules_are_sent_with_jobs_and_their_imports_count(tmp_path: Path) -> None:
     """A file next to the notebook is no package; a program's imports are read too."""
     (tmp_path / "besides.py").write_text("import pandas\n")
     (tmp_path / "program.py").write_text("import numpy\n")

@@ -309,7 +309,7 @@ def _command(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 
 
 def test_the_command(account: Account) -> None:
-    """For people with signs and fixes, for programs as JSON; the exit status says whether jobs can run."""
+    """As text with signs and fixes, or as JSON for programs; the exit status says whether jobs can run."""
     local = _command("--target", "local")
     assert local.returncode == 0, local.stderr
     assert "✓ round trip, second" in local.stdout and local.stdout.rstrip().endswith("all checks passed")

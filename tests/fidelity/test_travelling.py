@@ -1,4 +1,4 @@
-"""Values that stand for something, and are of any depth, travel where their state can be known."""
+"""Values of any kind and depth are sent if their state can be known."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ g, eq.lhs.func is f, f == sp.Function('f')
 
 @pytest.mark.parametrize("title", TRAVELLING)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
-def test_a_value_travels(notebook, title):
+def test_a_value_is_sent(notebook, title):
     """It does there, and afterwards, what it does in the kernel."""
     if sys.version_info[:2] == (3, 12) and ("linked" in title):
         pytest.skip("Python 3.12 bounds nested calls in C: see test_differences")

@@ -1,4 +1,4 @@
-"""Instances travel whatever their classes do: pydantic, attrs, slots, hashes, attributes that are their own."""
+"""Instances are sent whatever their classes do: pydantic, attrs, slots, hashes, attributes that are their own."""
 
 from __future__ import annotations
 
@@ -204,6 +204,6 @@ p, q, r.y, Box[str]('s').v, P._fields, isinstance(r, P)
 
 @pytest.mark.parametrize("title", CLASSES)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
-def test_an_instance_travels(notebook, title):
+def test_an_instance_is_sent(notebook, title):
     """It does there, and afterwards, what it does in the kernel."""
     agrees(notebook, CLASSES[title])

@@ -43,7 +43,7 @@ def test_the_result_is_that_of_cubeds_own_executor(name: str, work_dir: str) -> 
     np.testing.assert_allclose(ours.compute(), theirs.compute())
 
 
-def test_cubeds_callbacks_hear_of_operations_and_tasks(work_dir: str) -> None:
+def test_cubeds_callbacks_receive_operations_and_tasks(work_dir: str) -> None:
     class Told(Callback):  # type: ignore[misc,unused-ignore]
         def __init__(self) -> None:
             self.starts, self.ends, self.tasks = list[str](), list[str](), list[TaskEndEvent]()

@@ -153,7 +153,7 @@ def test_a_failure_among_tasks_of_one_invocation_is_that_of_the_first(tmp_path: 
     assert sorted(Path(notes).read_text().split()) == ["6", "7", "8", "9"]
 
 
-def test_callbacks_hear_of_it_as_from_dasks_own_schedulers(dask_scheduler: DaskScheduler) -> None:
+def test_callbacks_are_called_as_by_dasks_own_schedulers(dask_scheduler: DaskScheduler) -> None:
     told: list[Any] = []
 
     class Told(Callback):  # type: ignore[misc]
@@ -212,7 +212,7 @@ def test_estimators_of_scikit_learn_take_dasks_arrays(dask_scheduler: DaskSchedu
     np.testing.assert_allclose(fitted.coef_, [1.0, -2.0, 0.5])
 
 
-def test_constants_that_many_tasks_need_travel_once(dask_scheduler: DaskScheduler) -> None:
+def test_constants_that_many_tasks_need_are_sent_once(dask_scheduler: DaskScheduler) -> None:
     data = np.arange(300_000.0)
     x = da.from_array(data, chunks=30_000)
     assert x.sum().compute(scheduler=dask_scheduler) == data.sum()

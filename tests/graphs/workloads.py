@@ -101,7 +101,7 @@ WORKLOADS: dict[str, Make] = {
 
 
 def same(first: Any, second: Any) -> bool:
-    """Say whether two results are equal; orders of bags' parts are the graph's own, and so the same."""
+    """Return whether two results are equal; orders of bags' parts are the graph's own, and so the same."""
     if hasattr(first, "equals"):
         return bool(first.sort_index().equals(second.sort_index()))
     if isinstance(first, np.ndarray):

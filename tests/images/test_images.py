@@ -27,7 +27,7 @@ same_python = pytest.mark.skipif(
 )
 
 
-def test_it_holds_what_runs_in_lambda_and_says_so(handler_image: Image, engine: ContainerTool) -> None:
+def test_the_image_publishes_its_packages(handler_image: Image, engine: ContainerTool) -> None:
     """The runtime client, the picklers and lambdamagic's part, without the notebook's side. Any user may read it."""
     holdings = handler_image.holdings
     assert holdings.kind == "image" and holdings.python == PYTHON
@@ -46,7 +46,7 @@ def test_it_holds_what_runs_in_lambda_and_says_so(handler_image: Image, engine: 
     assert not {"magics", "jobs", "local", "deploy", "cli"} & set(listed.split())
 
 
-def test_packages_lie_in_their_own_layer(derived_image: Image, handler_image: Image, engine: ContainerTool) -> None:
+def test_packages_are_in_their_own_layer(derived_image: Image, handler_image: Image, engine: ContainerTool) -> None:
     """The derived image adds to the other's layers, so a push sends only what is new."""
     layers = {}
     for image in (handler_image, derived_image):

@@ -34,7 +34,7 @@ class _WithIntruder(MemoryObjectStore):
     """A store into which another process writes what he likes, before the client reads it.
 
     Args:
-        planted: What he puts in the place of an answer.
+        planted: What he puts in place of an answer.
         times: How often he does.
     """
 
@@ -133,7 +133,7 @@ _SPEC = JobSpec(
 
 
 class _Unlisted(MemoryObjectStore):
-    """A store whose listing fails with what is no error of ours."""
+    """A store whose listing fails with what is not an error of ours."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         raise OSError(f"{prefix} cannot be listed")

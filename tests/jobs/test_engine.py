@@ -48,7 +48,7 @@ def test_no_more_at_once_than_allowed(engine):
 
 
 def test_jobs_that_share_their_places(engine):
-    """All together have no more under way than there are places, and all come to their end."""
+    """All together have no more running than there are places, and all of them end."""
     transport, places = FakeTransport(then=answering(lambda x: time.sleep(0.002) or x)), Places(3)
     jobs = [start(engine, transport, range(20), max_concurrency=10, places=places) for _ in range(4)]
     assert [collect(job) for job in jobs] == [({n: n for n in range(20)}, None)] * 4

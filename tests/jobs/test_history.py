@@ -94,7 +94,7 @@ def test_a_full_day_takes_only_what_costs_money(tmp_path: Path) -> None:
 
 
 def test_an_unusable_history_does_not_harm_a_job(tmp_path: Path) -> None:
-    """A folder that cannot be made loses the note; a line that was cut off, or is none of ours, is left out."""
+    """A folder that cannot be made loses the note; a line that was cut off, or is not lambdamagic's, is left out."""
     (tmp_path / "taken").write_text("")
     end_job(History(tmp_path / "taken"), "lost")
     assert History(tmp_path / "taken").all() == []

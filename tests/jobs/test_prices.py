@@ -24,7 +24,7 @@ def test_memory_and_requests_count() -> None:
     )
 
 
-def test_dearer_regions_are_known() -> None:
+def test_more_expensive_regions_are_known() -> None:
     """A region with their own prices has them, any other those of most."""
     assert Prices.of("af-south-1").gb_second_usd == 0.0000221
     assert Prices.of("mars-north-1").gb_second_usd == Prices.of("us-east-1").gb_second_usd

@@ -57,7 +57,7 @@ def test_one_thread_can_be_made_to_stay():
     assert not kept.is_alive()
 
 
-def test_a_call_that_comes_while_a_thread_gives_up_is_run():
+def test_a_call_submitted_while_a_thread_ends_is_run():
     """Many short lives, no lost call."""
     threads = DaemonThreads(4, "lm-test-d", idle_s=0.0)
     assert [threads.submit(lambda n=n: n).result(10) for n in range(500)] == list(range(500))

@@ -70,13 +70,13 @@ class ScriptedProcesses:
         self.tasks: list[Task] = []
 
     async def spawn(self, identity: str, **options: Any) -> int:
-        """Take note of the environment, which is reported of its process's end by a separate method."""
+        """Record the environment, which is reported of its process's end by a separate method."""
         del identity
         self.begun.append(options["on_exit"].__self__)
         return os.getpid()
 
     def kill(self, identity: str) -> None:
-        """Take note of what is to be killed."""
+        """Record what is to be killed."""
         self.killed.append(next(each for each in self.begun if each.identity == identity))
 
     def be_ready(self, environment: Environment) -> None:

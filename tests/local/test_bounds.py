@@ -80,7 +80,7 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
 @pytest.mark.parametrize(
     "sent", [b"G", b"GET / HTTP/1.1\r\nHost: x\r\nX: ", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"]
 )
-def test_a_request_that_does_not_come_to_its_end_is_cut(sent: bytes) -> None:
+def test_an_incomplete_request_is_cut(sent: bytes) -> None:
     """A stranger who sends half a head, or half a small body, holds a connection for some seconds."""
 
     async def test(peer: _Peer) -> None:

@@ -29,6 +29,14 @@ def _found(folder: Path, name: str, source: str, monkeypatch: pytest.MonkeyPatch
         ("a.py", 'mend = {"mend": 1}\n', []),
         ("a.py", 'print(f"{mend} of its own")\n', ["a.py:1: of its own"]),
         ("tests/a.py", '"""Mended."""\nmatch = "to mend it"\n', ["tests/a.py:1: Mended"]),
+        ("tests/a.py", "def test_it_mends():\n    pass\n", ["tests/a.py:1: mends"]),
+        ("a.yml", "# to mend\nmend: 1\n", ["a.yml:1: mend"]),
+        (
+            "a.ipynb",
+            '{"cells": [\n{"cell_type": "markdown", "source": [\n"To mend\\n",\n"it"\n]},\n'
+            '{"cell_type": "code", "outputs": ["mend"], "source": [\n"mend = 1  # told"\n]}\n]}\n',
+            ["a.ipynb:3: mend", "a.ipynb:7: told"],
+        ),
         ("a.ts", "const mend = 'mend it'; // told\n", ["a.ts:1: mend", "a.ts:1: told"]),
         ("Makefile", "mend:\n\techo mend it\n", ["Makefile:2: mend"]),
         (

@@ -1,9 +1,10 @@
-"""The prose of the repository: Markdown outside code, comments, docstrings, and strings that a person can read."""
+"""The prose of the repository: Markdown outside code, comments, docstrings, visible strings, and names of tests."""
 
 from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ class Text:
 
 def texts_of(path: Path) -> Iterator[Text]:
     """Yield the prose of a file, in its order, without code; nothing for a kind of file that holds none."""
-    if path.suffix not in (".md", ".py", ".ts", ".js") and path.name != "Makefile":
+    if path.suffix not in (".md", ".py", ".ts", ".js", ".ipynb", ".yml", ".yaml") and path.name != "Makefile":
         return
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
@@ -41,6 +42,8 @@ def texts_of(path: Path) -> Iterator[Text]:
         found = _python(source, strings=path.parts[0] != "tests")
     elif path.suffix in (".ts", ".js"):
         found = _script(source)
+    elif path.suffix == ".ipynb":
+        found = _notebook(source)
     else:
         found = (Text(n, line) for n, line in enumerate(source.splitlines(), 1) if "#" in line or "echo" in line)
     for text in found:
@@ -82,6 +85,8 @@ def _python(source: str, *, strings: bool) -> Iterator[Text]:
             # What is filled in is code: a comma stands for it.
             parts = [str(part.value) if isinstance(part, ast.Constant) else "`" for part in node.values]
             yield Text(node.lineno, "".join(parts))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield Text(node.lineno, node.name.removeprefix("test_").replace("_", " "))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             shown = strings and " " in node.value.strip() and id(node) not in in_format
             if shown or id(node) in docstrings:
@@ -95,6 +100,17 @@ def _docstring(node: ast.AST) -> ast.Constant | None:
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
         return first.value
     return None
+
+
+def _notebook(source: str) -> Iterator[Text]:
+    # Markdown, and comments of code; outputs are data.
+    lines = source.splitlines()
+    for cell in json.loads(source)["cells"]:
+        for text in cell["source"]:
+            if cell["cell_type"] == "markdown" or "#" in text:
+                written = json.dumps(text, ensure_ascii=False)
+                place = next((n for n, line in enumerate(lines, 1) if line.strip().rstrip(",") == written), 1)
+                yield Text(place, text if cell["cell_type"] == "markdown" else text[text.index("#") :])
 
 
 def _script(source: str) -> Iterator[Text]:

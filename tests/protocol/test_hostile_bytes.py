@@ -172,7 +172,7 @@ def test_a_block_of_arguments(data: bytes) -> None:
 @example(["000000000012-999999999999999", "999999999999999-1"])
 @example(["1-1", "000001-0-5", "0-0-0", "1--5", "١-1-1", "999999-0-999999999999999"])
 def test_keys_that_others_planted_below_a_job(names: list[str]) -> None:
-    """Keys that are none of ours are passed over: they name no block and no attempt."""
+    """Keys that are not lambdamagic's are passed over: they name no block and no attempt."""
     store = MemoryObjectStore()
     store.put(keys.manifest_key(JOB), [MANIFEST.sealed(KEY)])
     store.put(keys.block_key(JOB, range(12)), [seal_block(PAYLOAD, range(12), key=KEY, job_id=JOB)])
@@ -261,7 +261,7 @@ _HEAD = {
 @example([json.dumps({**_HEAD, "ended": {"state": "done", "cost_usd": float("nan")}}).encode()])
 @example([json.dumps({**_HEAD, "started_at": 10**400}).encode(), json.dumps({**_HEAD, "started_at": 1e300}).encode()])
 def test_the_history(tmp_path: Path, lines: list[bytes]) -> None:
-    """Lines that are none of ours are left out: of a job's own file, and of a day's."""
+    """Lines that are not lambdamagic's are left out: of a job's own file, and of a day's."""
     history = History(tmp_path / "jobs")
     history.diary = Diary(tmp_path / "jobs" / "days")
     history.diary.folder.mkdir(parents=True, exist_ok=True)
@@ -343,7 +343,7 @@ def test_an_answer_of_the_function(data: bytes, function_error: str | None, log:
 @quick
 @given(changed_text(REQUEST.to_json()))
 def test_an_event(data: bytes) -> None:
-    """An event that is none of ours is a ProtocolError, in Lambda too."""
+    """An event that is not lambdamagic's is a ProtocolError, in Lambda too."""
     try:
         event = json.loads(data)
     except (ValueError, RecursionError):

@@ -31,7 +31,7 @@ def _carried(unit: Unit | None) -> tuple[tuple[int, ...], list[Any]]:
     return unit.tasks, list(iter_items(unit.items().segments, HOME))
 
 
-def test_chosen_tasks_lie_in_runs_of_neighbours() -> None:
+def test_chosen_tasks_are_grouped_by_neighbors() -> None:
     """An attempt's name says which tasks it carries only if they are neighbors."""
     source = _source("abcdefgh", runs=runs_of([0, 1, 4, 5, 6, 7]))
     assert [_carried(source.take(1)) for _ in range(3)] == [

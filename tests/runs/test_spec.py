@@ -48,7 +48,7 @@ def test_events_are_prepared() -> None:
 
 
 def test_the_limits_are_those_of_the_targets_compute() -> None:
-    """Another provider is another object, given out by its target: what rides inline, and how fast jobs start."""
+    """Another provider is another object, given out by its target: what is sent inline, and how fast jobs start."""
     sync_bytes, async_bytes = (Limit(0, most, "bytes", "its page") for most in (1_000_000, 400_000))
     other = replace(
         AWS_LAMBDA,

@@ -145,7 +145,7 @@ def test_listing_is_by_prefix_and_in_order(pair: Pair) -> None:
 
 
 def test_deleting_deletes(pair: Pair) -> None:
-    """Named objects go, others stay, and what was not there is no error."""
+    """Named objects go, others stay, and what was not there is not an error."""
     for key in ("a", "b", "c"):
         pair.store.put(key, [b"x"])
     pair.store.delete(iter(["a", "c", "never"]))

@@ -46,7 +46,7 @@ def test_a_changed_object_is_not_read(change: Any) -> None:
 
 @pytest.mark.parametrize("other", [{"name": "values/4"}, {"job_id": "other"}, {"key": b"o" * 32}])
 def test_another_place_is_no_place(other: dict[str, Any]) -> None:
-    """An object of ours in the place of another, in another job, or by another key."""
+    """An object of ours in place of another, in another job, or by another key."""
     data = b"".join(seal_parts({3: ("value", [b"abc"])}, name="values/3", **_SEAL))
     with pytest.raises(IntegrityError):
         open_parts(data, **{"name": "values/3", **_SEAL, **other})

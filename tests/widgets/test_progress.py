@@ -53,7 +53,7 @@ def test_throttled_and_retried_tasks_are_not_running() -> None:
 
 
 def test_equal_errors_are_counted_together() -> None:
-    """A thousand times the same mistake is one line for a person."""
+    """A thousand times the same mistake is one line for display."""
     progress = after(started(), outcome(0, "ValueError: x"), outcome(1, "ValueError: x"), outcome(2, "KeyError: 'k'"))
     assert progress.errors.most_common() == [("ValueError: x", 2), ("KeyError: 'k'", 1)]
 

@@ -135,7 +135,7 @@ def test_a_cell_has_no_zeros_that_say_nothing() -> None:
         assert re.findall('scope="row">([^<]*)<', html) == columns
 
 
-def test_a_map_that_went_on_is_amber_and_says_how_many_failed() -> None:
+def test_a_map_that_continued_after_failures_is_amber_and_counts_them() -> None:
     """It is not red: its other values are there. One of which nothing came is."""
     card = result.render(after(started(2), outcome(0), outcome(1, "E"), over()), TaskGrid())
     assert '<span class="lmr-s lmr-partly">! 1 of 2 failed</span>' in card

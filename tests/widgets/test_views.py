@@ -75,7 +75,7 @@ def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> No
     assert "✓ done  10/10 tasks" in lines[-1]
 
 
-def test_a_log_says_nothing_of_a_quick_job(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_has_no_line_for_a_quick_job(capsys: pytest.CaptureFixture[str]) -> None:
     """What was never shown is not closed with a line either."""
     LogView().close(after(started(), over()), START)
     assert capsys.readouterr().err == ""
@@ -152,5 +152,5 @@ def test_without_a_viewer_lines_come_first_and_the_result_at_the_end(
     ],
 )
 def test_the_view_fits_the_place(front: Any, wanted: str, kind: type) -> None:
-    """A widget for a person before a notebook, lines where stderr is no terminal, nothing with quiet."""
+    """A widget for display before a notebook, lines where stderr is no terminal, nothing with quiet."""
     assert type(choose_view(front, ProgressListener(), wanted=wanted)) is kind

@@ -35,7 +35,7 @@ def prints(text: str, lines: int, size: int) -> bytes:
 
 @pytest.mark.parametrize("text", ["x" * 79, "\N{SNOWMAN}" * 79], ids=["ascii", "escaped"])
 def test_a_result_at_the_limit_with_outputs(text: str) -> None:
-    """The largest result that rides inline, and outputs that just do: together they are staged."""
+    """The largest result that is sent inline, and outputs that just do: together they are staged."""
     with LambdaExecutor(target="local", inline_limit_bytes=_LIMIT, stdout="drop", max_workers=1) as executor:
         for lines in (0, 500, 3000):
             assert len(executor.submit(prints, text, lines, _LIMIT - 2_000).result()) == _LIMIT - 2_000

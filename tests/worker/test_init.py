@@ -14,7 +14,7 @@ _UNUSED_MB = 1_237  # a size that no other test has: what one of those ran in an
 
 
 @pytest.mark.usefixtures("one_process_of_apis")
-def test_the_first_call_imports_nothing_of_ours() -> None:
+def test_the_first_call_imports_no_module_of_lambdamagic() -> None:
     """AWS gives INIT a full CPU, and an invocation the memory's share of one: what a call needs is there before."""
     source = "import sys, lambdamagic.worker.handler; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=60)

@@ -117,7 +117,7 @@ def test_other_keys_are_no_requests(executor: LambdaExecutor, target: LocalTarge
     assert "is not the key of a request" in document["errorMessage"]
 
 
-def test_requests_of_jobs_lie_apart() -> None:
+def test_requests_of_jobs_have_separate_prefixes() -> None:
     """S3 divides a bucket by how keys begin: the requests of two jobs of one second begin differently."""
     jobs = ("20260101-000000-0001", "20260101-000000-0002")
     found = {keys.trigger_key("f", job, "000001-0-1").removeprefix(keys.trigger_prefix("f"))[:4] for job in jobs}

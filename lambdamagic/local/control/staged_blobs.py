@@ -45,7 +45,7 @@ class StagedBlobs:
         self._used: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
 
     def note(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Take note of an answered request, and delete what it made too much."""
+        """Record an answered request, and delete what it made too much."""
         before, found, digest = request.path.partition(_FOLDER)
         if not found or response.status >= 300:
             return

@@ -59,7 +59,7 @@ class AsyncQueue:
 
     @property
     def waiting(self) -> int:
-        """How many events have not come to their end."""
+        """The number of events that have not ended."""
         return len(self._tasks)
 
     def put(self, function: FunctionVersion, invocation: Invocation, fault: Fault | None = None) -> None:

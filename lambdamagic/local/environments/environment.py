@@ -275,7 +275,7 @@ class Environment:
         self._close_output()
 
     def note_memory(self, used_mb: int) -> None:
-        """Take note of what the process tree uses; it is killed when that is too much."""
+        """Record what the process tree uses; it is killed when that is too much."""
         self.peak_memory_mb = max(self.peak_memory_mb, used_mb)
         if used_mb > self.function.memory_mb:
             self.kill("memory")

@@ -87,7 +87,7 @@ class FunctionRegistry:
             raise
 
     def role_of(self, access_key_id: str) -> tuple[str, str] | None:
-        """Return the names of role and function that a key is for; None if it is no function's. Reads moto."""
+        """Return the names of role and function that a key is for; None if it is not a function's. Reads moto."""
         name = self._names.get(access_key_id)
         return None if name is None else (self._catalog.role_name(name), name)
 

@@ -161,7 +161,7 @@ def _client_context(encoded: str | None) -> str | None:
         if len(encoded) > _MAX_CLIENT_CONTEXT_BYTES:
             raise ValueError(f"longer than {_MAX_CLIENT_CONTEXT_BYTES} bytes")
         text = base64.b64decode(encoded, validate=True).decode()
-        # One line of ASCII, since it travels to the runtime as a header.
+        # One line of ASCII, since it is sent to the runtime as a header.
         return json.dumps(json.loads(text))
     except (ValueError, RecursionError, binascii.Error) as error:
         text = f"Client context must be a valid Base64-encoded JSON object: {error}"

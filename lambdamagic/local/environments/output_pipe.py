@@ -1,6 +1,6 @@
 """What an environment's process writes to standard output and error, cut to the task that wrote it.
 
-A FIFO and not a pair of pipes: the keeper opens it by name, so no descriptor has to travel, and stdout and
+A FIFO and not a pair of pipes: the keeper opens it by name, so no descriptor has to be sent, and stdout and
 stderr keep their order.
 """
 

@@ -25,7 +25,7 @@ class Call:
 
 
 def call_of(service: str, request: HttpRequest) -> Call | None:
-    """Return what a request calls, or None if it is no operation that the service has. Blocking: loads moto."""
+    """Return what a request calls, or None if it is not a operation that the service has. Blocking: loads moto."""
     from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
     from moto.core.request import determine_request_protocol
     from moto.core.routing import get_service_router

@@ -177,7 +177,7 @@ class Authenticator:
             def _get_date(self) -> str:
                 return expires
 
-        # What were headers at the time of signing travels in the query, in lower case.
+        # What were headers at the time of signing is sent in the query, in lower case.
         headers = HTTPHeaders()
         for name, value in {**request.headers, **values}.items():
             if name.startswith("x-amz-") or name in _SIGNED_BY_V2:

@@ -16,7 +16,7 @@ def locked(path: Path, *, within_s: float) -> Iterator[None]:
     """Hold a lock, which the kernel takes back when its holder ends.
 
     Args:
-        path: The lock's file, made if it is not there.
+        path: The lock's file, created if it does not exist.
         within_s: How long to wait for it.
 
     Raises:

@@ -24,7 +24,7 @@ def default_concurrency() -> int:
 
 
 def strict_by_environment() -> bool:
-    """Say whether instances are strict unless their start says otherwise."""
+    """Return whether instances are strict unless their start says otherwise."""
     return os.environ.get(STRICT_VARIABLE) == "1"
 
 

@@ -91,7 +91,7 @@ def take_away(stack: Any, name: str, refuse: Refuse) -> bool:
         _step(stack, name, "DELETE", work)
     except Exception as error:  # noqa: BLE001 - whatever moto raises is a resource that stays, and reported as its event
         if type(error).__name__ not in ("UnknownFunctionException", "ResourceNotFoundException", "NotFoundException"):
-            return False  # what another process has deleted already is no failure
+            return False  # what another process has deleted already is not a failure
     resources._parsed_resources.pop(name, None)
     return True
 

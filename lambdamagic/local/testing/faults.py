@@ -124,7 +124,7 @@ class FaultPlan:
         self._is_held, self._is_released = asyncio.Event(), asyncio.Event()
 
     def session_is_over(self, since: float) -> bool:
-        """Say whether a session that was first seen at a moment is taken for expired."""
+        """Return whether a session that was first seen at a moment is taken for expired."""
         rules = [armed for armed in self._armed if armed.rule.kind == "session"]
         return any(since <= armed.since and time.time() >= armed.since + armed.rule.delay_s for armed in rules)
 
@@ -184,7 +184,7 @@ class FaultPlan:
         return None
 
     def draw_thaw(self, function_name: str, frozen_s: float) -> bool:
-        """Say whether the connections of an environment died while it was frozen."""
+        """Return whether the connections of an environment died while it was frozen."""
         for armed in self._armed:
             rule = armed.rule
             if (

@@ -182,7 +182,7 @@ SPELLED = {
 
 
 def variables(arguments: Any) -> dict[str, Any]:
-    """Return the request's option that says which environment variables go along, if any do.
+    """Return the request's option that says which environment variables are sent, if any.
 
     Raises:
         ConfigError: One is not set here, or is given with its value.

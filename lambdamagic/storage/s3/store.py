@@ -112,7 +112,7 @@ class S3ObjectStore:
             )
 
     def exists(self, key: str) -> bool:
-        """Say whether there is an object under `key`; one HEAD. A missing bucket looks like a missing key."""
+        """Return whether there is an object under `key`; one HEAD. A missing bucket looks like a missing key."""
         return self._again_if_expired(lambda: self._exists(key))
 
     def _exists(self, key: str) -> bool:

@@ -1,4 +1,4 @@
-// What is said to a person: states, durations and counts in words.
+// What is said to the user: states, durations and counts in words.
 
 /** The states of a task, in the order of their numbers (`tasks.py`). Each has a word and a sign in addition to its color. */
 export const STATES = [
@@ -18,7 +18,7 @@ export const RETRYING = 4;
 export const THROTTLED = 5;
 export const NOT_RUN = 6;
 
-/** What the widget says to a person, except the lines that are put together from numbers. */
+/** What the widget says to the user, except the lines that are put together from numbers. */
 export const WORDS = {
   noEnd: "No task has finished yet.",
   emptyHistogram: "Histogram of run times, still empty",
