@@ -57,6 +57,6 @@ def test_collections_hand_over_layers() -> None:
     assert run(graph).keys() == {key for row in [x.__dask_keys__()] for key in row}
 
 
-def test_an_alias_of_itself_in_a_circle_is_refused() -> None:
-    with pytest.raises(ValueError, match="circle"):
+def test_an_alias_of_itself_in_a_cycle_is_refused() -> None:
+    with pytest.raises(ValueError, match="cycle"):
         graph_from_dask({"a": Alias("a", "b"), "b": Alias("b", "a")}, "a")

@@ -216,5 +216,5 @@ def test_constants_that_many_tasks_need_are_sent_once(dask_scheduler: DaskSchedu
     data = np.arange(300_000.0)
     x = da.from_array(data, chunks=30_000)
     assert x.sum().compute(scheduler=dask_scheduler) == data.sum()
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(ValueError, match="cycle"):
         dask_scheduler({"a": (operator.neg, "b"), "b": (operator.neg, "a")}, "a")

@@ -44,7 +44,7 @@ def test_a_graph_is_culled_and_sorted() -> None:
     assert run(graph) == {"c": 4}
 
 
-def test_a_circle_and_what_is_missing_are_refused_by_name() -> None:
+def test_a_cycle_and_missing_tasks_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"'a' -> 'b' -> 'a'|'b' -> 'a' -> 'b'"):
         Graph.of([sums("a", "b"), sums("b", "a")], ["a", "b"])
     with pytest.raises(ValueError, match="no task 'x', which 'a' needs"):

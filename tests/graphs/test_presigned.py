@@ -134,7 +134,7 @@ def test_one_file(data: Any) -> None:
     [
         (f"s3://{BUCKET}/al", {}, FileNotFoundError, "no object at"),
         ("s3://no-such-bucket-of-a-user/x", {}, TargetError, "no-such-bucket"),
-        ("https://example.com/x", {}, ConfigError, "no URL of S3"),
+        ("https://example.com/x", {}, ConfigError, "not an S3 URL"),
         (f"s3://{BUCKET}/all", {"expires_s": 604_801}, ConfigError, "604800 seconds"),
     ],
 )
