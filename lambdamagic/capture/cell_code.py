@@ -39,7 +39,7 @@ def compile_cell(source: str, filename: str, first_line: int = 1, flags: int = 0
     padded = "\n" * (first_line - 1) + source
     flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     # dont_inherit: this module's own __future__ import is not the user's.
-    tree = compile(padded, filename, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
+    tree = compile(padded, filename, "exec", flags | ast.PyCF_ONLY_AST | _INCOMPLETE, dont_inherit=True)
     assert isinstance(tree, ast.Module)
     if not tree.body:
         raise CaptureError("the cell is empty", hint="Write the code below the %%lambda line")
@@ -53,6 +53,9 @@ def compile_cell(source: str, filename: str, first_line: int = 1, flags: int = 0
     return Cell(tree, code, padded, value_name, bool(code.co_flags & _CO_COROUTINE))
 
 
+_INCOMPLETE = (
+    0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT: a cell that ends too early is "incomplete input", as in IPython
+)
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; inspect is slow to import
 
 

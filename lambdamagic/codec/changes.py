@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from typing import Any
 
 from lambdamagic.codec import containers, kinds, lru_caches, opened_files
-from lambdamagic.codec.class_parts import ABC_REGISTRY, MEMBER_MACHINERY
+from lambdamagic.codec.class_parts import ABC_MEMBERSHIP, ABC_REGISTRY, MEMBER_MACHINERY, setter_of
 from lambdamagic.codec.placeholder import Placeholder
 from lambdamagic.codec.rebuild_values import set_quietly
 from lambdamagic.codec.reduce_code import FunctionGlobals
@@ -189,7 +189,10 @@ def apply_class(cls: type, changes: dict[str, Any]) -> None:
         if name == ABC_REGISTRY:
             for virtual in value:
                 cls.register(virtual)  # type: ignore[attr-defined]  # only classes of ABCMeta have a registry
+        elif name == ABC_MEMBERSHIP:
+            for base in value:
+                base.register(cls)
         elif value is Deleted:
-            type.__delattr__(cls, name)
+            setter_of(cls).__delattr__(cls, name)
         else:
-            type.__setattr__(cls, name, value)
+            setter_of(cls).__setattr__(cls, name, value)

@@ -10,6 +10,7 @@ import types
 from typing import Any
 
 from lambdamagic.codec import home as _home
+from lambdamagic.codec.class_parts import ABC_MEMBERSHIP, ABC_REGISTRY, setter_of
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
@@ -143,10 +144,13 @@ def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[
 
 def set_class(cls: type, state: dict[str, Any]) -> None:
     """Give a class its attributes, past its metaclass's own `__setattr__`."""
-    for virtual in state.pop("_abc_registry", ()):
+    for virtual in state.pop(ABC_REGISTRY, ()):
         cls.register(virtual)  # type: ignore[attr-defined]
+    for base in state.pop(ABC_MEMBERSHIP, ()):
+        base.register(cls)
+    setter = setter_of(cls)
     for attribute, value in state.items():
-        type.__setattr__(cls, attribute, value)
+        setter.__setattr__(cls, attribute, value)
 
 
 def new_enum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _collections_abc
 import enum
 import gc
 import marshal
@@ -21,6 +22,12 @@ from lambdamagic.codec.home import is_importable
 from lambdamagic.codec.writing import Rule, Writing
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+_OF_PYTHON = {
+    value: (place, name)
+    for place, module in (("_collections_abc", _collections_abc), ("types", types))
+    for name, value in vars(module).items()
+    if isinstance(value, type) and not value.__flags__ & _HEAP_TYPE
+}
 
 # marshal version 2 has no back references, whose use depends on reference counts: equal code gives equal bytes, so
 # that content addresses repeat from run to run.
@@ -131,8 +138,16 @@ def module_rule(writing: Writing, value: types.ModuleType) -> Any:
 
 def class_rule(writing: Writing, cls: type) -> Any:
     """Take a class of the notebook apart; its token is what it is known by."""
-    if not cls.__flags__ & _HEAP_TYPE or writing.is_importable(cls, cls.__module__, cls.__qualname__):
-        return NotImplemented  # a static C type, or one that an import finds
+    if writing.is_importable(cls, cls.__module__, cls.__qualname__):
+        return NotImplemented
+    if cls.__module__ == "_ctypes":
+        # Its metaclasses are nowhere but where they are used.
+        bases = [each for each in vars(sys.modules["_ctypes"]).values() if type(each) is cls]
+        return (type, (bases[0],)) if bases else NotImplemented
+    if not cls.__flags__ & _HEAP_TYPE:
+        # One of Python's own that no module has under its own name, such as the type of a list's iterator.
+        found = _OF_PYTHON.get(cls)
+        return NotImplemented if found is None else (rebuild.attribute, found)
     writing.is_of_home = True
     token = writing.home.token_of(cls)
     if token in writing.home.foreign:

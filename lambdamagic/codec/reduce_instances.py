@@ -67,6 +67,31 @@ def instance_rule(writing: Writing, value: Any) -> Any:
     return NotImplemented
 
 
+def state_with_originals(value: Any) -> Any:
+    """Send what an object holds where its `__getstate__` gives copies: other names for it are to stay true."""
+    cls: Any = type(value)
+    is_default = cls.__reduce_ex__ is _REDUCED_BY_DEFAULT and cls.__reduce__ is object.__reduce__
+    if not is_default or not any("__getstate__" in vars(base) for base in cls.__mro__[:-1]) or enum.Enum in cls.__mro__:
+        return NotImplemented
+    found: Any = object.__reduce_ex__(value, 5)
+    function, args, state, *items = found
+    held = getattr(value, "__dict__", {})
+    if type(state) is dict and state is not held:
+        state = {name: held[name] if _is_copy(item, held.get(name)) else item for name, item in state.items()}
+    return function, args, state, *items
+
+
+def _is_copy(value: Any, original: Any) -> bool:
+    """Whether a list, dictionary or set is another one that holds the very same."""
+    kind = type(value)
+    if kind is not type(original) or kind not in (list, dict, set) or len(value) != len(original):
+        return False
+    if kind is set:
+        return set(map(id, value)) == set(map(id, original))
+    parts = [(value.values(), original.values())] if kind is dict else []
+    return all(one is other for each in [*parts, (value, original)] for one, other in zip(*each, strict=True))
+
+
 def exception_rule(writing: Writing, value: BaseException) -> Any:
     """Take an exception apart, with those that it came from."""
     cls = type(value)

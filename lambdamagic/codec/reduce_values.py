@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import gc
 import itertools
+import operator
 import re
 import threading
 import types
@@ -64,6 +65,14 @@ def _type_variable(writing: Writing, value: Any) -> Any:
     elif kind == "NewType":
         constraints = (value.__supertype__,)
     return rebuild.type_variable, (kind, value.__name__, constraints, options)
+
+
+def _union(writing: Writing, value: Any) -> Any:
+    # `typing` remembers for a while what it has made, and `Optional[int]` apart from `Union[int, None]`.
+    args = value.__args__
+    if len(args) == 2 and args[1] is type(None):
+        return operator.getitem, (typing.Optional, args[0])
+    return NotImplemented
 
 
 def _type_alias(writing: Writing, value: Any) -> Any:
@@ -174,6 +183,7 @@ RULES: dict[type, Rule] = {
     typing.ParamSpec: _type_variable,
     typing.TypeVarTuple: _type_variable,
     typing.NewType: _type_variable,
+    type(typing.Union[int, str]): _union,  # noqa: UP007  # this very type
     type(dataclasses.MISSING): _dataclass_sentinel,
 }
 for _name in _DATACLASS_SENTINELS:

@@ -21,7 +21,7 @@ from lambdamagic.codec import rebuild, reduce_code, reduce_values
 from lambdamagic.codec.module_names import is_own, name_of_nan
 from lambdamagic.codec.reduce_arrays import numpy_rule, pandas_block, refer_to_shared
 from lambdamagic.codec.reduce_code import class_rule, module_rule
-from lambdamagic.codec.reduce_instances import exception_rule, instance_rule, needs_rule
+from lambdamagic.codec.reduce_instances import exception_rule, instance_rule, needs_rule, state_with_originals
 from lambdamagic.codec.reduce_values import reduced_quietly
 from lambdamagic.codec.shared import Shared
 from lambdamagic.codec.writing import Rule, Writing
@@ -64,7 +64,9 @@ class Reducers(Writing):
             raise pickle.PicklingError("a widget needs its process's connection to a page")
         if self.home.is_own_name(module) or needs_rule(type(value)):
             found = instance_rule(self, value)
-            self.has_own_pickling = self.has_own_pickling or found is NotImplemented
+            if found is NotImplemented:
+                self.has_own_pickling = True
+                return state_with_originals(value)
             return found
         self.has_own_pickling = True
         return NotImplemented

@@ -19,7 +19,7 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
-from lambdamagic.codec.class_parts import ABC_REGISTRY, class_state
+from lambdamagic.codec.class_parts import ABC_MEMBERSHIP, ABC_REGISTRY, class_state
 from lambdamagic.codec.digests import Digest, Digests
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.kinds import (
@@ -340,13 +340,16 @@ def class_changes(cls: type, before: Mapping[str, Any]) -> dict[str, Any]:
     now = _class_picture(cls)
     changed = {name: value for name, value in now.items() if name not in _IGNORED and before.get(name) is not value}
     changed.update({name: Deleted for name in before if name not in now and name not in _IGNORED})
-    known = set(map(id, before.get(ABC_REGISTRY, ())))
-    registered = [virtual for virtual in now.get(ABC_REGISTRY, ()) if id(virtual) not in known]
-    return {**changed, ABC_REGISTRY: registered} if registered else changed
+    for registry in (ABC_REGISTRY, ABC_MEMBERSHIP):
+        known = set(map(id, before.get(registry, ())))
+        registered = [each for each in now.get(registry, ()) if id(each) not in known]
+        if registered:
+            changed[registry] = registered
+    return changed
 
 
-#: The list of registries is recreated at each look, and caches of the interpreter are no state.
-_IGNORED = frozenset({ABC_REGISTRY, "__static_attributes__", "__firstlineno__"})
+#: The lists of registries are recreated at each look, and caches of the interpreter are no state.
+_IGNORED = frozenset({ABC_REGISTRY, ABC_MEMBERSHIP, "__static_attributes__", "__firstlineno__"})
 
 
 class Deleted:

@@ -10,6 +10,7 @@ import _queue
 import array
 import copyreg
 import random
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -33,11 +34,13 @@ def transplant_for(cls: type) -> Transplant | None:
         return _items
     if cls is _queue.SimpleQueue:
         return _queued
+    if type(cls).__module__ == "_ctypes":
+        return _memory
     module = module_of(cls)
     if module == "numpy" and cls.__name__ == "ndarray":
         return _elements
     if module.startswith("numpy.random"):
-        return _generator_state if cls.__name__ == "Generator" else None
+        return _NUMPY_RANDOM.get(cls.__name__)
     if module == "decimal" and cls.__name__ == "Context":
         return _decimal_context
     if any(module_of(base).split(".")[0] == "pandas" for base in cls.__mro__):
@@ -69,6 +72,12 @@ def _items(target: Any, source: Any) -> None:
     target[:] = source
 
 
+def _memory(target: Any, source: Any) -> None:
+    ctypes = sys.modules["ctypes"]
+    ctypes.memmove(ctypes.addressof(target), ctypes.addressof(source), ctypes.sizeof(target))
+    target.__dict__.update(source.__dict__)
+
+
 def _queued(target: Any, source: Any) -> None:
     for queue, other in ((target, None), (source, target)):
         while not queue.empty():
@@ -83,6 +92,21 @@ def _elements(target: Any, source: Any) -> None:
 
 def _generator_state(target: Any, source: Any) -> None:
     target.bit_generator.state = source.bit_generator.state
+
+
+def _legacy_state(target: Any, source: Any) -> None:
+    target.set_state(source.get_state(legacy=False))
+
+
+def _stream_state(target: Any, source: Any) -> None:
+    target.state = source.state
+
+
+_NUMPY_RANDOM: dict[str, Transplant] = {
+    "Generator": _generator_state,
+    "RandomState": _legacy_state,
+    **dict.fromkeys(("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"), _stream_state),
+}
 
 
 def _pandas(target: Any, source: Any) -> None:

@@ -21,6 +21,11 @@ _WHAT = {
     "os.exec": "started a process",
     "os.fork": "started a process",
 }
+#: Which of an event's arguments are paths that change.
+_CHANGES = {
+    "os.remove": (0,), "os.rmdir": (0,), "os.mkdir": (0,), "os.truncate": (0,),
+    "os.rename": (0, 1), "os.link": (1,), "os.symlink": (1,),
+}  # fmt: skip
 _WRITES = os.O_WRONLY | os.O_RDWR
 _noted: set[str] | None = None
 _is_installed: list[bool] = []
@@ -57,9 +62,19 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event == "open":
         path, _, flags = arguments
-        if isinstance(path, str) and isinstance(flags, int) and flags & _WRITES:
-            whole = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118  # it runs at each opened file
-            if not whole.startswith(tuple(_folders)):
-                _noted.add(f"wrote {path}")
+        if isinstance(flags, int) and flags & _WRITES:
+            _note_change("wrote", path)
+    elif event in _CHANGES:
+        for position in _CHANGES[event]:
+            _note_change("changed", arguments[position])
     elif event in _WHAT:
         _noted.add(_WHAT[event])
+
+
+def _note_change(what: str, path: Any) -> None:
+    if _noted is None or not isinstance(path, str):
+        return
+    whole = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118  # it runs at each opened file
+    # The event comes before it is tried, and most of what Lambda has is read-only.
+    if not whole.startswith(tuple(_folders)) and os.access(os.path.dirname(whole), os.W_OK):  # noqa: PTH120  # as above
+        _noted.add(f"{what} {path}")

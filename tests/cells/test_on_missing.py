@@ -11,6 +11,7 @@ def test_a_cell_runs_again_with_each_name_that_was_missing(notebook):
     before = notebook.invocations()
     ran = notebook.remote(
         "print('once')\nseen.append(1)\nopen('x.txt', 'w').close()\n"
+        "try: open('/opt/x.txt', 'w')\nexcept OSError: pass\n"
         "eval('bi{}'.format('g')) + eval('oth{}'.format('er'))",
         "--on-missing rerun",
     )

@@ -74,7 +74,9 @@ def seen(notebook: Any, construct: Construct, *, remotely: bool) -> Seen:
     result = Seen()
     for cell in construct.cells:
         ran = notebook.run(f"%%lambda {construct.options}\n{cell}" if remotely else cell)
-        error = None if ran.error is None else (type(ran.error).__name__, plain_text(str(ran.error)))
+        error = (
+            None if ran.error is None else (type(ran.error).__name__, plain_text(numbered(str(ran.error), remotely)))
+        )
         result.note += ran.stderr + ran.traceback
         bundles = [sorted(bundle.items()) for bundle in ran.displays]
         result.outputs.append((error, plain_text(ran.stdout), plain_text(str(ran.out)), plain_text(str(bundles))))
@@ -109,6 +111,11 @@ def _differences(here: Seen, there: Seen) -> Iterator[str]:
         one, other = (each.names.get(name, "not bound") for each in (here, there))
         if one != other:
             yield f"name {name}:\n  plain {one}\n  lambda {other}"
+
+
+def numbered(error: str, lines_above: int) -> str:
+    """Return an error with the lines of the cell's own code: a magic is the first line of what the page shows."""
+    return re.sub(r"\((?:\d+\.py|<[^>]*>), line (\d+)\)", lambda found: f"(line {int(found[1]) - lines_above})", error)
 
 
 def plain_text(text: str) -> str:

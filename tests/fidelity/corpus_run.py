@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.fidelity.constructs import Construct, constructs, plain_text
+from tests.fidelity.constructs import Construct, constructs, numbered, plain_text
 
 #: Generated notebooks that differed once.
 FOUND = Path(__file__).parent / "found"
@@ -113,7 +113,7 @@ def _shown(messages: list[tuple[str, dict[str, Any]]], lines_above: int) -> tupl
             outputs, clears = [], False
         name = str(content.get("transient", {}).get("display_id", ""))
         if kind == "error":
-            errors.append(_numbered(f"{content['ename']}: {content['evalue']}", lines_above))
+            errors.append(numbered(f"{content['ename']}: {content['evalue']}", lines_above))
         elif kind == "execute_result":
             values.append(sorted(content["data"].items()))
         elif kind == "stream" and content["name"] == "stdout":
@@ -126,11 +126,6 @@ def _shown(messages: list[tuple[str, dict[str, Any]]], lines_above: int) -> tupl
     text = "".join(each for how, each, _ in outputs if not how)
     texts = (str(errors), text, str(values), str([each for how, each, _ in outputs if how]))
     return tuple(map(plain_text, texts))
-
-
-def _numbered(error: str, lines_above: int) -> str:
-    """Return an error with the lines of the cell's own code: a magic is the first line of what the page shows."""
-    return re.sub(r"\((?:\d+\.py|<[^>]*>), line (\d+)\)", lambda found: f"(line {int(found[1]) - lines_above})", error)
 
 
 def _around(one: str, other: str) -> str:

@@ -241,6 +241,29 @@ first = [next(each, None) for each in made]
 first
 ---
 first, [list(it.islice(each, 4)) for each in made]
+= a __getstate__ that gives copies of lists, dictionaries and sets
+class G:
+    def __init__(self): self.rows, self.d, self.s, self.n, self.skip = [1], {'k': [1]}, {1}, 0, object
+    def __getstate__(self):
+        s = {k: (v.copy() if hasattr(v, 'copy') else v) for k, v in self.__dict__.items()}
+        s.pop('skip', None)
+        return s
+g = G(); rows, d, s = g.rows, g.d, g.s; held = [g]
+---
+g.rows.append(2); g.d['k'].append(3); g.d['z'] = 1; s.add(2); g.n += 1
+rows
+---
+rows, d, s, g.rows is rows, g.d is d, g.s is s, g.n, held[0] is g
+= numpy's older generator and a bit generator, each held twice
+import numpy as np
+class Sim:
+    def __init__(self, rng): self.rng = rng
+rng, bits = np.random.RandomState(0), np.random.PCG64(1)
+s, gen, held = Sim(rng), np.random.Generator(bits), {'bits': bits}
+---
+s.rng.rand(), held['bits'].random_raw(), gen.random()
+---
+rng.rand(), s.rng is rng, bits.random_raw(), gen.random(), gen.bit_generator is bits, held['bits'] is bits
 """)
 
 

@@ -347,6 +347,27 @@ C.m = lambda self: old(self) + 1
 c.m()
 ---
 c.m()
+= Python's own abstract class, registered here
+import collections.abc, numbers, os
+class V: pass
+class W: pass
+collections.abc.Sequence.register(V); numbers.Number.register(W); os.PathLike.register(W)
+v = V()
+---
+abc = collections.abc
+ones = [isinstance(v, each) for each in (abc.Sequence, abc.Mapping)]
+ones, [isinstance(W(), each) for each in (numbers.Number, os.PathLike)]
+= Python's own abstract class, registered there
+from collections.abc import Mapping, Sequence
+class V: pass
+class U: pass
+Mapping.register(U)
+---
+Sequence.register(V)
+class W: pass
+Sequence.register(W)
+---
+[isinstance(each(), kind) for each in (V, U, W) for kind in (Sequence, Mapping)]
 """)
 
 

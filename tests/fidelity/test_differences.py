@@ -88,6 +88,33 @@ def test_a_handler_that_writes_to_a_file(notebook, tmp_path):
         notebook.ok("log.removeHandler(h); h.close(); log.setLevel(0); log.propagate = True")
 
 
+def test_a_return_outside_a_function(notebook):
+    """The kernel compiles a cell statement by statement, and runs what is above it."""
+    assert isinstance(notebook.fails("above = 1\nreturn above").error, SyntaxError)
+    assert "above" not in notebook.names
+    notebook.run("above = 1\nreturn above")
+    assert notebook.names["above"] == 1
+
+
+def test_a_frame_that_shares_an_array(notebook):
+    """It does so here, and not there."""
+    notebook.ok("import numpy as np, pandas as pd\na = np.zeros(2)\ndf = pd.DataFrame({'a': a}, copy=False)")
+    look = "np.shares_memory(a, df['a'].to_numpy())"
+    assert (notebook.ok(look).value, notebook.remote(look).value) == (True, False)
+
+
+def test_an_attribute_of_an_installed_class(notebook):
+    """It stays here; a set-up cell makes it there."""
+    made = "import fractions\nfractions.Fraction.half = lambda self: self / 2\nthird = fractions.Fraction(1, 3)"
+    notebook.ok(made)
+    try:
+        assert isinstance(notebook.fails("third.half()").error, AttributeError)
+        notebook.ok(f"%%lambda_setup\n{made}")
+        assert notebook.remote("third.half() * 6").value == 1
+    finally:
+        notebook.ok("%lambda_setup off\ndel fractions.Fraction.half")
+
+
 def test_a_pool_of_processes(notebook):
     """Its locks need shared memory."""
     error = notebook.fails("import multiprocessing\nmultiprocessing.get_context('fork').Pool(2)").error

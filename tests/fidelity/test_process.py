@@ -101,6 +101,16 @@ h = H(); lg9 = logging.getLogger('lg9'); lg9.handlers[:] = [h]; lg9.setLevel(10)
 lg9.debug('a'); logging.getLogger('lg9.sub').info('b')
 ---
 h.seen, lg9.handlers == [h]
+= a cell that ends too early
+---
+x = (1,
+= a cell that ends in a block
+---
+for i in range(3):
+= a cell that ends within a text
+---
+x = 3
+y = '''abc
 """)
 
 

@@ -273,6 +273,16 @@ g = sp.Function('g')(x) + eq.lhs
 eq, g, f(1)
 ---
 g, eq.lhs.func is f, f == sp.Function('f')
+= types without names
+---
+t = [type(iter(range(1))), type({}.keys()), type(iter([])), type(iter({})), type(x for x in []), type(len), type(zip())]
+type(iter(())), [each.__name__ for each in t]
+---
+t, t[0] is type(iter(range(1)))
+= types without names given to the cell
+t = {type(iter('')): 'str', type({}.items()): 'items', type(None): 'none', type(...): 'dots'}
+---
+t[type(iter(''))], t[type({}.items())], t[type(None)], t[type(...)]
 """)
 
 

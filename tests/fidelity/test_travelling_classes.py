@@ -199,6 +199,29 @@ p._replace(y=5), q.b.append(1), d['k'], b.v
 r = P(7, 8)
 ---
 p, q, r.y, Box[str]('s').v, P._fields, isinstance(r, P)
+= a ctypes structure and array
+import ctypes
+class S(ctypes.Structure):
+    _fields_ = [('a', ctypes.c_int), ('b', ctypes.c_double)]
+    def total(self): return self.a + self.b
+s = S(1, 2.0); arr = (ctypes.c_int * 3)(1, 2, 3); held = [s]
+---
+s.a = 5; arr[0] = 9; t = S(7, 1.5)
+s.total(), list(arr)
+---
+s.a, list(arr), held[0] is s, t.total(), type(t) is S
+= a ctypes union with a nested structure
+import ctypes
+class P(ctypes.Structure):
+    _fields_ = [('x', ctypes.c_short)]
+    _pack_ = 1
+class U(ctypes.Union):
+    _fields_ = [('p', P), ('raw', ctypes.c_ubyte * 2)]
+---
+u = U(); u.p.x = 258
+list(u.raw)
+---
+list(u.raw), u.p.x
 """)
 
 
