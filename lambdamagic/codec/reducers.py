@@ -61,7 +61,9 @@ class Reducers(Writing):
             return rebuild.shell, ()
         widgets = sys.modules.get("ipywidgets")
         if widgets is not None and isinstance(value, widgets.Widget):
-            raise pickle.PicklingError("a widget needs its process's connection to a page")
+            raise pickle.PicklingError(
+                "widgets work only in the notebook's own process: make it in a cell without %%lambda"
+            )
         if self.home.is_own_name(module) or needs_rule(type(value)):
             found = instance_rule(self, value)
             if found is NotImplemented:

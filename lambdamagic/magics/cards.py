@@ -190,6 +190,11 @@ class Card:
         if self._is_background and self.record is not None:
             self.record.progress = self.progress()
 
+    def show_below(self, bundle: dict[str, Any]) -> None:
+        """Show below the card what its job has printed and displayed, and keep it for a page that is reloaded."""
+        self.spot.show_below(bundle)
+        self._session.shelf.keep_below(self.run.job_id, bundle)
+
     def _show_live(self) -> None:
         """Show what the cell displays while it runs, below its card; the end brings it whole, at its place."""
         self.spot.live = self.details.log.displays
@@ -375,4 +380,4 @@ class CardWithOutputs:
                     self._printed.append({"stream": "stdout", "text": self._card.left_behind})
             bundle = outputs_bundle(self._printed, failure, value)
             if bundle is not None or self._is_headless():
-                self._card.spot.show_below(bundle or NOTHING)
+                self._card.show_below(bundle or NOTHING)

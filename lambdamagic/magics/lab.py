@@ -134,6 +134,9 @@ class LabLink:
 
     def outputs_of(self, job_id: str) -> list[dict[str, Any]] | None:
         """Return the outputs below a job's widget in its cell; None while the cell runs, or if they are unknown."""
+        below = self._session.shelf.below(job_id)
+        if below is not None:  # the cell had ended: nothing else followed
+            return [{"output_type": "display_data", "data": below, "metadata": {}}]
         return self._outputs.of(job_id)
 
     def _map_of(self, job_id: str) -> RanMap | None:

@@ -59,13 +59,16 @@ class Shelf:
         self._widget: JobWidget | None = None
         self._models: OrderedDict[str, str] = OrderedDict()
         self._results: dict[str, dict[str, str]] = {}
+        self._below: dict[str, dict[str, Any]] = {}
 
     def opened(self, job_id: str, model_id: str, *, is_blocking: bool = False) -> None:
         """Note which widget shows a job."""
         with self._lock:
             self._models[job_id] = model_id
             while len(self._models) > _RESULTS:
-                self._results.pop(self._models.popitem(last=False)[0], None)
+                oldest = self._models.popitem(last=False)[0]
+                self._results.pop(oldest, None)
+                self._below.pop(oldest, None)
         self.on_opened(job_id, is_blocking)
 
     def ended(self, job_id: str, widget: JobWidget | None, bundle: dict[str, str]) -> None:
@@ -89,12 +92,24 @@ class Shelf:
         with self._lock:
             return self._results.get(job_id)
 
+    def keep_below(self, job_id: str, bundle: dict[str, Any]) -> None:
+        """Keep what is shown below the result of a job whose cell has ended."""
+        with self._lock:
+            if job_id in self._models:
+                self._below[job_id] = bundle
+
+    def below(self, job_id: str) -> dict[str, Any] | None:
+        """Return that; None where there is nothing, or it is no longer kept."""
+        with self._lock:
+            return self._below.get(job_id)
+
     def close(self) -> None:
         """Release everything. Idempotent."""
         with self._lock:
             before, self._widget = self._widget, None
             self._models.clear()
             self._results.clear()
+            self._below.clear()
         if before is not None:
             before.close()
 

@@ -46,8 +46,9 @@ font:600 12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}}
 .lmr .lmr-q{{color:var(--q)}}
 .lmr .lmr-h{{display:flex;width:auto;margin:6px 0 2px;border:0;font-size:13px;color:inherit}}
 .lmr .lmr-h tbody{{display:flex;flex-wrap:wrap;gap:6px 26px;min-width:0}}
-.lmr .lmr-h tr,.lmr .lmr-h tr:nth-child(odd),.lmr .lmr-h tr:hover{{display:block;border:0;background:none}}
-.lmr .lmr-h th,.lmr .lmr-h td{{display:block;max-width:none;padding:0;border:0;text-align:left;overflow-wrap:anywhere}}
+.lmr .lmr-h tr{{display:block;padding:0!important;border:0;background:none!important}}
+.lmr .lmr-h th,.lmr .lmr-h td{{display:block;max-width:none;padding:0!important;border:0;text-align:left!important;
+overflow-wrap:anywhere}}
 .lmr .lmr-h th{{font-size:11.5px;font-weight:400;color:var(--q)}}
 .lmr .lmr-h td{{font-size:14px;font-weight:600;color:var(--t)}}
 .lmr summary{{cursor:pointer;overflow-wrap:anywhere;color:var(--t)}}

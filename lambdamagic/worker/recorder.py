@@ -15,6 +15,8 @@ from lambdamagic.protocol.bounds import OUTPUT_MAX_CHARS
 from lambdamagic.worker.descriptors import LOG_COPIES, BelowPython
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+#: Where ipywidgets clears the output areas of its widgets: `interact` does so before each call.
+_OUTPUT_AREAS = frozenset({"ipywidgets.widgets.interaction", "ipywidgets.widgets.widget_output"})
 
 
 class Outputs:
@@ -109,6 +111,8 @@ class Outputs:
 
     def clear(self, *, wait: bool) -> None:
         """Forget what the cell, or the task that runs, has shown so far; with `wait` as soon as it shows something."""
+        if _is_for_a_widget():
+            return
         self.below.drain()
         with self._lock:
             self._clear_is_due = True
@@ -133,6 +137,18 @@ class Outputs:
             note = f"\n[lambdamagic: {self._dropped:,} more characters of output were left out]\n"
             entries.append({"stream": "stderr", "text": note})
         return entries
+
+
+def _is_for_a_widget() -> bool:
+    """Whether ipywidgets clears its own output area: there is none here, and what the cell has shown is not meant."""
+    if "ipywidgets" not in sys.modules:
+        return False
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_globals.get("__name__") in _OUTPUT_AREAS:
+            return True
+    return False
 
 
 def _text(content: Any) -> Any:

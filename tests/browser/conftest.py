@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.browser import chromium
+from tests.browser.jupyter import Jupyter
 
 
 @pytest.fixture(scope="package")
@@ -30,6 +31,27 @@ def browser() -> Iterator[Any]:
         found = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         yield found
         found.close()
+
+
+@pytest.fixture(scope="package")
+def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
+    """A JupyterLab server."""
+    found = Jupyter(tmp_path_factory.mktemp("jupyterlab"), "lab")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
+    """Keeps a screenshot on request."""
+
+    def take(page: Any, name: str) -> None:
+        folder = os.environ.get("PICTURES")
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(folder) / f"{name}.png")
+
+    return take
 
 
 @pytest.fixture

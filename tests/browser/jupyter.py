@@ -193,3 +193,8 @@ class NotebookPage:
 def text_of(html: str) -> str:
     """Return the words of some HTML."""
     return re.sub(r"<[^>]*>", " ", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
+
+
+def outputs_of(path: Path, cell: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(path.read_text())["cells"][cell]["outputs"]
+    return found

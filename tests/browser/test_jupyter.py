@@ -6,8 +6,7 @@ PICTURES=folder keeps screenshots there.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from lambdamagic.magics.tables import Table
 from lambdamagic.widgets import page as card
 from tests.browser.axe import violations
 from tests.browser.extension import is_installed
-from tests.browser.jupyter import Jupyter
+from tests.browser.jupyter import Jupyter, outputs_of
 from tests.browser.test_result import COLORS
 from tests.cells.conftest import Gate
 from tests.widgets.jobs import START, after, outcome, sent, started
@@ -50,27 +49,6 @@ _HAS_SUBSHELL = """() => [...window.jupyterapp.shell.currentWidget.sessionContex
     .filter((comm) => comm.targetName === 'jupyter.widget').every((comm) => comm.subshellId)"""
 
 
-@pytest.fixture(scope="package")
-def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
-    """A JupyterLab server."""
-    found = Jupyter(tmp_path_factory.mktemp("jupyterlab"), "lab")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def keep(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
-    """Keeps a screenshot on request."""
-
-    def take(page: Any, name: str) -> None:
-        folder = os.environ.get("PICTURES")
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=Path(folder) / f"{name}.png")
-
-    return take
-
-
 def _finished(page: Any) -> int:
     return int(page.locator(".lm-bar").get_attribute("aria-valuenow"))
 
@@ -82,11 +60,6 @@ def _shown(jupyterlab: Jupyter, name: str, html: str) -> Path:
     notebook["cells"][0]["outputs"] = [{"output_type": "display_data", "data": {"text/html": html}, "metadata": {}}]
     path.write_text(json.dumps(notebook))
     return path
-
-
-def _outputs(path: Path, cell: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(path.read_text())["cells"][cell]["outputs"]
-    return found
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
@@ -180,7 +153,7 @@ def test_two_thousand_tasks_are_watched_and_their_result_stays(
     notebook.run(2)
     assert "True" in notebook.output(2).text_content()
     notebook.save()
-    shown, below = (output["data"] for output in _outputs(path, 1) if output["output_type"] == "display_data")
+    shown, below = (output["data"] for output in outputs_of(path, 1) if output["output_type"] == "display_data")
     assert not any(below.values()), "the place for what is printed when failures are run again"
     assert sorted(shown) == ["text/html", "text/plain"]
     assert len("".join(shown["text/html"])) <= 100_000
@@ -213,7 +186,7 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
     page.locator(".lmr", has_text="cancelled").wait_for()
     keep(page, "reloaded")
     notebook.save()
-    assert "vnd.jupyter.widget-view+json" not in json.dumps(_outputs(path, 1))
+    assert "vnd.jupyter.widget-view+json" not in json.dumps(outputs_of(path, 1))
     notebook.run(2)
     shown = notebook.output(2).text_content()
     assert "printed there" in shown and "42" in shown
@@ -223,45 +196,6 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
     page.locator(".lmr", has_text="cancelled").wait_for()
     notebook.output(1).get_by_text("KeyboardInterrupt").first.wait_for()
     keep(page, "cancelled")
-
-
-@pytest.mark.skipif(not is_installed(), reason="the extension is not built")
-def test_a_page_that_is_reloaded_shows_all_that_the_cell_shows_at_its_end(
-    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
-) -> None:
-    """What Lambda printed and displayed, what follows a job in its cell, value and error; saved before or not."""
-    gate = Gate()
-    body = f"print('first epoch')\n{gate.code}\ndisplay({{'loss': 0.5}})\nprint('last epoch')\n6 * 7"
-    mapped = "xs = %lambda_map --chunksize 1 held range(2)\nprint('got', xs)\nxs[1] / 0"
-    held = f"def held(n):\n    if n:\n        {gate.code}\n    return n"
-    path = jupyterlab.write("reloaded.ipynb", f"%load_ext lambdamagic\n{held}", f"%%lambda\n{body}", mapped)
-    page = open_page(strict=False)
-    notebook = jupyterlab.open(page, path.name)
-    try:
-        notebook.run(0)
-        for cell, is_saved in ((1, False), (2, True)):
-            notebook.start(cell)
-            gate.reached()
-            page.locator(".lm-widget:has(.lm-state-running)").wait_for()
-            if is_saved:
-                notebook.save()
-            page.reload()
-            notebook.wait_until_known()
-            notebook.output(cell).get_by_text("The page was reloaded").wait_for()
-            gate.open()
-            notebook.wait_until_ready()
-            notebook.output(cell).locator(".lmr", has_text="done").wait_for()
-            notebook.save()
-        keep(page, "reloaded-outputs")
-    finally:
-        gate.close()
-    kinds = [output["output_type"] for output in _outputs(path, 1)]
-    assert kinds == ["display_data", "stream", "display_data", "stream", "execute_result"]
-    told = json.dumps(_outputs(path, 1))
-    assert all(text in told for text in ("first epoch", "{'loss': 0.5}", "last epoch", '"42"'))
-    after = _outputs(path, 2)
-    assert [output["output_type"] for output in after] == ["display_data", "stream", "error"]
-    assert (after[1]["text"], after[2]["ename"]) == (["got [0, 1]\n"], "ZeroDivisionError")
 
 
 def test_a_cell_waits_for_one_in_the_background(
@@ -299,8 +233,8 @@ def test_a_cell_waits_for_one_in_the_background(
         gate.close()
     notebook.wait_until_ready()
     notebook.save()
-    own = json.dumps(_outputs(path, 1))
-    assert "fitted" in own and "fitted" not in json.dumps(_outputs(path, 3))
+    own = json.dumps(outputs_of(path, 1))
+    assert "fitted" in own and "fitted" not in json.dumps(outputs_of(path, 3))
 
 
 def test_the_cancel_button_stops_a_job_in_the_background(
@@ -370,3 +304,20 @@ def test_notebook_7_shows_the_same(
         assert "printed there" in shown and "42" in shown
     finally:
         server.close()
+
+
+def test_interact_shows_what_can_be_shown(
+    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+) -> None:
+    """The function's first call, the widget as text, and what to do for a slider that moves; no broken widget."""
+    body = "from ipywidgets import interact\nprint('before')\n@interact(n=(0, 10))\ndef square(n=3):\n    return n * n"
+    path = jupyterlab.write("interact.ipynb", "%load_ext lambdamagic", f"%%lambda\n{body}")
+    page = open_page(strict=False)
+    notebook = jupyterlab.open(page, path.name)
+    for cell in (0, 1):
+        notebook.run(cell)
+    output = notebook.output(1)
+    output.get_by_text("make it in a cell without %%lambda").wait_for()
+    keep(page, "interact")
+    shown = output.text_content()
+    assert "before" in shown and "IntSlider(value=3, description='n', max=10)" in shown and "Error" not in shown

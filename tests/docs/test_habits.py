@@ -201,6 +201,13 @@ def _(notebook: Notebook) -> None:
 def _(notebook: Notebook) -> None:
     ran = notebook.remote("import ipywidgets\ndisplay(ipywidgets.IntSlider(3))")
     assert ["IntSlider(value=3)" in bundle["text/plain"] for bundle in ran.displays] == [True]
+    ran = notebook.remote(
+        "from ipywidgets import interact\nprint('before')\n@interact(n=(0, 10))\ndef square(n=3):\n"
+        "    print('square of', n)\n    return n * n\nprint('after')"
+    )
+    assert ran.stdout.split() == ["before", "square", "of", "3", "after"]
+    assert [bundle["text/plain"][:11] for bundle in ran.displays] == ["9", "interactive"]
+    assert "square (function) stayed on Lambda: widgets work only in the notebook's own process" in ran.stderr
 
 
 def _habits() -> list[str]:
