@@ -1,4 +1,4 @@
-"""What the tests of deploying share: one embedded Lambda a module, one package for all."""
+"""What the tests of deploying share: one embedded Lambda, whose stacks are loaded once, and one package."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from lambdamagic.pythons import python_here
 from tests.deploy.accounts import Account
 
 
-@pytest.fixture(scope="module")
-def account_of_module() -> Iterator[Account]:
+@pytest.fixture(scope="package")
+def account_of_all() -> Iterator[Account]:
     with LocalServer.start() as server:
         yield Account(server)
 
 
 @pytest.fixture
-def account(account_of_module: Account) -> Iterator[Account]:
-    yield account_of_module
-    account_of_module.faults.clear()
+def account(account_of_all: Account) -> Iterator[Account]:
+    """The account of all tests here; each has its own names in it."""
+    yield account_of_all
+    account_of_all.faults.clear()
 
 
 @pytest.fixture

@@ -36,9 +36,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def images(account_of_module: Account) -> Iterator[list[str]]:
+def images(account_of_all: Account) -> Iterator[list[str]]:
     """Two images of a repository, by their digests."""
-    with closing(account_of_module.access.client("ecr")) as ecr:
+    with closing(account_of_all.access.client("ecr")) as ecr:
         uri = ecr.create_repository(repositoryName="images")["repository"]["repositoryUri"]
         put = [
             ecr.put_image(repositoryName="images", imageTag=f"v{one}", imageManifest=_manifest(f"sha256:{one * 64}"))
