@@ -237,7 +237,7 @@ def test_what_the_commands_say(account: Account) -> None:
 def test_it_can_be_taken_away_and_made_again(account: Account) -> None:
     """Without it events go directly; a name that is taken is reported; so is one that is gone."""
     account.ask("lambda", "delete_function", FunctionName=INVOKER)
-    with pytest.raises(FunctionMissingError, match=f"has the invoker {INVOKER}.*\n.*--no-invoker"):
+    with pytest.raises(FunctionMissingError, match=f"the invoker {INVOKER} of {NAME} cannot be used.*\n.*--no-invoker"):
         run(abs, range(TASKS))
     process.close()
     well(*DEPLOY, "--no-invoker")
