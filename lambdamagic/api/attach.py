@@ -53,9 +53,9 @@ class JobInfo:
 
 
 def list_jobs(*, bucket: bool = False, count: int = 500, **options: Any) -> list[JobInfo]:
-    """Return the latest jobs that this user's history knows, the latest first.
+    """Return the latest jobs of this user's history, the latest first.
 
-    Jobs of `event` and `trigger` are there from their start, others from their end, for 90 days.
+    Jobs of the modes `event` and `trigger` are listed from their start, others from their end, for 90 days.
 
     Example:
         >>> import lambdamagic
@@ -66,8 +66,8 @@ def list_jobs(*, bucket: bool = False, count: int = 500, **options: Any) -> list
 
     Args:
         count: How many at most.
-        bucket: Also list what the configured bucket holds of other users and machines (one LIST for 1,000 jobs).
-        **options: As for `LambdaExecutor`; they say which bucket.
+        bucket: Also list jobs of other users and machines in the configured bucket (one LIST for 1,000 jobs).
+        **options: As for `LambdaExecutor`; they select the bucket.
 
     Raises:
         TargetError: The bucket cannot be listed.
@@ -107,9 +107,9 @@ def _stored(job_id: str) -> JobInfo:
 def attach(job_id: str, **options: Any) -> MapJob | GraphJob:
     """Reattach to a map of the mode `event` or `trigger`, or a graph of walks, whose client has gone; return the job.
 
-    What is done is read and not run again; what was sent is waited for; what was never sent is sent now. Results may be
-    taken as often as one likes until the bucket's objects expire. Only where the job was started, since its key is kept
-    in the history of that user.
+    Finished tasks are read and not run again; running ones are waited for; the others are sent now. Results can be
+    read any number of times until the bucket's objects expire. Works only for the user and on the machine that
+    started the job, where its key is kept.
 
     Example:
         >>> import lambdamagic
@@ -121,11 +121,11 @@ def attach(job_id: str, **options: Any) -> MapJob | GraphJob:
 
     Args:
         job_id: The job's id, as listed by `%lambda jobs` or `list_jobs`.
-        **options: As for `LambdaExecutor`, where the target is reached otherwise than it was.
+        **options: As for `LambdaExecutor`, if the target's settings have changed since.
 
     Raises:
         JobMissingError: The job is not known here, or the bucket no longer holds it.
-        IntegrityError: What the bucket holds does not carry the job's signature.
+        IntegrityError: Objects in the bucket do not have the job's signature.
         TargetError: The target is not usable.
     """
     if find_note(job_id).is_graph:

@@ -34,14 +34,14 @@ _T = TypeVar("_T")
 class LambdaExecutor(ProcessPoolExecutor):
     """Runs calls on AWS Lambda (or the embedded Lambda), as `concurrent.futures.ProcessPoolExecutor` does here.
 
-    It derives from that class because libraries ask for it by its type (adaptive and pipefunc, to know how many calls
-    run at once); it shares no code with it, and starts no processes.
+    It is a subclass because libraries check for that type (adaptive and pipefunc, to find out how many calls run at
+    once); it shares no code with it, and starts no processes.
 
-    Callables may be functions of `__main__`, lambdas and closures: what they read is sent with them. Thread-safe.
-    Each `submit` is one invocation; `map` puts short tasks together. Billed by AWS for each invocation as usual.
+    Callables may be functions of `__main__`, lambdas and closures: the values that they read are sent with them.
+    Thread-safe. Each `submit` is one invocation; `map` combines short tasks. AWS bills each invocation.
 
-    It breaks only by its initializer: an environment that dies ends its own call, and if the target itself is lost (the
-    embedded Lambda was killed), all that was pending raises `LocalServerError` and the next call starts again.
+    Only a failed initializer breaks it. An environment that dies fails its own call. If the target itself is lost
+    (the embedded Lambda was killed), pending calls raise `LocalServerError`, and the next call starts a new one.
 
     Example:
         >>> from lambdamagic import LambdaExecutor
@@ -53,11 +53,12 @@ class LambdaExecutor(ProcessPoolExecutor):
 
     Args:
         max_workers: Invocations that may run at once; the setting `max_concurrency`.
-        mp_context: Only None, for programs that give it.
+        mp_context: Must be None; accepted for programs that pass it.
         initializer: Runs once in each execution environment, before the first call there. If it raises, that call and
             all later ones raise `concurrent.futures.BrokenExecutor` with its exception as the cause.
         initargs: Its arguments.
-        max_tasks_per_child: After so many tasks an environment starts again, with the initializer.
+        max_tasks_per_child: The number of tasks after which an environment starts with a fresh `__main__` and the
+            initializer.
         stdout: Where the tasks' output and logging go: `inherit` writes it to this process's own streams when an
             invocation has ended, lines of a map with the number of their task; `drop`; or a callable, which is called
             with task, stream and text.
@@ -127,7 +128,8 @@ class LambdaExecutor(ProcessPoolExecutor):
         """Run `fn(*args, **kwargs)` in a separate invocation and return the future of its result.
 
         Arguments are pickled now; the memory of large arrays is not copied, so leave it unchanged until the future is
-        done. The future raises what the callable raised, with its own type, and EncodeError for what cannot be sent.
+        done. The future raises the callable's exception, with its own type, or EncodeError if the call cannot be
+        sent.
 
         Raises:
             RuntimeError: The executor was shut down.
@@ -176,26 +178,32 @@ class LambdaExecutor(ProcessPoolExecutor):
         buffersize: int | None = None,
         keep: Literal["remote"] | None = None,
     ) -> Iterator[_T]:
-        """Call `fn` with the items of the iterables side by side; results come in order.
+        """Call `fn` with the items of the iterables in parallel; return an iterator over the results, in order.
 
-        Work starts at once. Items are pulled in this thread: all of them from iterables that have a length, else, as
-        they may be endless, 10,000 ahead of the results that were taken; the rest at `shutdown`. Closing the iterator,
-        or leaving a loop over it, cancels what has not begun. So does throwing it away untouched, with a warning, if
-        the iterables have no length; with one, all of it is run as in the standard library.
+        Work starts at once. Items are read in this thread: all of them from iterables with a length, otherwise up to
+        10,000 ahead of the consumed results, and the rest at `shutdown`. Closing the iterator, or leaving a loop over
+        it, cancels calls that have not begun. If the results are never used, all calls run as in the standard library;
+        without a length they are cancelled, with a warning.
+
+        Example:
+            >>> from lambdamagic import LambdaExecutor
+            >>> with LambdaExecutor(max_workers=2) as executor:
+            ...     list(executor.map(pow, [2, 3], [3, 2], timeout=60))
+            [8, 9]
 
         Args:
             fn: The callable.
             *iterables: Its arguments, like `map`.
-            timeout: Seconds, from this call, after which taking a result raises TimeoutError.
-            chunksize: Tasks in one invocation; None fits it to what is measured.
-            buffersize: How many tasks may be sent ahead of the results that were taken.
-            keep: With "remote", values stay in the bucket and `Reference`s to them come, to be passed to other calls
-                or asked for their value (`get`). Values below 64 kB come all the same, in references too.
+            timeout: Seconds from this call, after which reading a result raises TimeoutError.
+            chunksize: Tasks in one invocation; None chooses it from the measured durations.
+            buffersize: How many tasks may be sent ahead of the consumed results.
+            keep: With "remote", values stay in the bucket and the results are `Reference`s, which can be passed to
+                other calls or read with `get`. Values below 64 kB come back, also in references.
 
         Raises:
             RuntimeError: The executor was shut down.
             ValueError, TypeError: chunksize or buffersize is not a number of 1 or more; `keep` is something else.
-            ConfigError: Values cannot stay: the setting `cache` keeps outcomes for later.
+            ConfigError: `keep` cannot be combined with the setting `cache`.
             CaptureError: The callable cannot be sent. (An item that cannot is its task's failure.)
             TargetError: The target is not usable; nothing was sent.
         """
@@ -266,10 +274,10 @@ class LambdaExecutor(ProcessPoolExecutor):
         chunksize: int | None = None,
         keep: Literal["remote"] | None = None,
     ) -> MapJob:
-        """Start `fn` over the items of the iterables side by side, and return the job itself.
+        """Start `fn` for the items of the iterables in parallel, and return the job itself.
 
-        Unlike `map` it gives partial results (`job.results()`), can be cancelled and resumed, and runs again what
-        failed. In the modes `event` and `trigger`, `lambdamagic.attach(job.job_id)` reattaches in another process.
+        Unlike `map`, the job has partial results (`job.results()`), and can be cancelled, resumed and retried. In the
+        modes `event` and `trigger`, `lambdamagic.attach(job.job_id)` reattaches in another process.
 
         Args:
             fn: The callable.

@@ -34,8 +34,8 @@ _NAMES = ("lambda_function", "aws_access_key_id", "aws_secret_access_key", "aws_
 class LambdaPool:
     """A drop-in for `multiprocessing.Pool` whose workers are Lambda's. Thread-safe.
 
-    By place it takes what `multiprocessing.Pool` takes: `LambdaPool(4, initializer, initargs)`; and what the package
-    LambdaPool takes: `LambdaPool(4, "my-function", key_id, secret, region)`.
+    Positional arguments are those of `multiprocessing.Pool`, `LambdaPool(4, initializer, initargs)`, or those of the
+    package LambdaPool, `LambdaPool(4, "my-function", key_id, secret, region)`.
 
     Example:
         >>> from lambdamagic import LambdaPool
@@ -47,18 +47,19 @@ class LambdaPool:
         workers: Invocations that may run at once.
         initializer: See `LambdaExecutor`.
         initargs: Its arguments.
-        maxtasksperchild: After so many tasks an environment starts again, with the initializer.
-        context: Only None, for programs that give it.
+        maxtasksperchild: The number of tasks after which an environment starts with a fresh `__main__` and the
+            initializer.
+        context: Must be None; accepted for programs that pass it.
         lambda_function: The deployed function; without it the settings decide, and without any the embedded Lambda.
         aws_access_key_id: With `aws_secret_access_key`; by default boto3 finds the credentials.
         aws_secret_access_key: See `aws_access_key_id`.
         aws_region_name: The region; by default boto3 finds it.
-        processes: The name that `multiprocessing.Pool` has for `workers`.
-        **options: What `LambdaExecutor` takes.
+        processes: An alias of `workers`, as in `multiprocessing.Pool`.
+        **options: The options of `LambdaExecutor`.
 
     Raises:
         ConfigError: An option is unknown or out of its limits.
-        ValueError: There are less than 1 workers.
+        ValueError: workers is less than 1.
     """
 
     def __init__(

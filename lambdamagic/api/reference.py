@@ -118,8 +118,8 @@ def put(obj: _T) -> Reference[_T]:
     function or cell reads. On Lambda the object itself replaces it. It is uploaded with the first job that
     uses it, once per bucket, and loaded once per execution environment, where the tasks that follow find it in memory.
 
-    It is taken as it is now; leave it unchanged afterwards. On Lambda its arrays are read-only, and the rest of it is
-    to be treated so: what a task changes, the tasks after it in the same environment would see.
+    Its content is that of now; leave it unchanged afterwards. On Lambda its arrays are read-only. Treat the rest as
+    read-only too: later tasks in the same environment would see changes of a task.
 
     Example:
         >>> import lambdamagic

@@ -143,7 +143,7 @@ def remote(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
     Args:
         fn: The function.
-        **options: What `LambdaExecutor` takes.
+        **options: The options of `LambdaExecutor`.
     """
     if fn is not None:
         return RemoteFunction(fn, options)
