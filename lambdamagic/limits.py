@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 _QUOTAS = '"Lambda quotas", AWS Lambda Developer Guide'
+_SNAP_START = '"Improving startup performance with Lambda SnapStart", AWS Lambda Developer Guide'
 _CREATE = '"CreateFunction", Lambda API reference'
 
 #: What an event or an answer holds in addition to its payload.
@@ -98,6 +99,8 @@ class ComputeLimits:
         log_tail_bytes: The end of the log that comes with an answer.
         new_environments: How many new environments a function gets in `ramp_s` seconds.
         pythons: The minor versions that there are runtimes for.
+        snap_start_pythons: Those of them that can have SnapStart.
+        snap_start_ephemeral_mb: The size of /tmp that a function with SnapStart may have.
     """
 
     memory_mb: Limit
@@ -115,6 +118,8 @@ class ComputeLimits:
     new_environments: Limit
     ramp_s: float
     pythons: tuple[str, ...]
+    snap_start_pythons: tuple[str, ...]
+    snap_start_ephemeral_mb: Limit
 
     @property
     def inline_bytes(self) -> int:
@@ -148,6 +153,8 @@ AWS_LAMBDA = ComputeLimits(
     new_environments=Limit(0, 1000, "", '"Lambda scaling behavior", AWS Lambda Developer Guide'),
     ramp_s=10.0,
     pythons=("3.11", "3.12", "3.13", "3.14"),
+    snap_start_pythons=("3.12", "3.13", "3.14"),
+    snap_start_ephemeral_mb=Limit(512, 512, "MB", _SNAP_START),
 )
 """A function on AWS Lambda's own compute."""
 

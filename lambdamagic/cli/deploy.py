@@ -88,7 +88,7 @@ def _say(app: App, line: str) -> None:
 def _show_plan(app: App, deployment: Deployment, spec: StackSpec) -> None:
     from lambdamagic.cli.deployment_output import changes_document, show_changes
     from lambdamagic.deploy.aws_calls import identity
-    from lambdamagic.deploy.outline import AT_REST, laid_out, listed, outline
+    from lambdamagic.deploy.outline import at_rest, laid_out, listed, outline
 
     plan = deployment.plan()
     access = app.access()
@@ -97,7 +97,9 @@ def _show_plan(app: App, deployment: Deployment, spec: StackSpec) -> None:
         function = {key: getattr(spec.function, key) for key in _FUNCTION_KEYS}
         document = {"name": spec.name, "is_new": plan.is_new, "note": plan.note or None, "account": account}
         document |= {"region": access.region, "function": function, "packages": list(spec.requirements)}
-        app.out.document({**document, "at_rest": AT_REST, "changes": changes_document(plan.changes)})
+        app.out.document(
+            {**document, "at_rest": at_rest(_snapshot_usd(spec)), "changes": changes_document(plan.changes)}
+        )
         return
     if plan.note:
         app.out.text(plan.note)
@@ -106,7 +108,18 @@ def _show_plan(app: App, deployment: Deployment, spec: StackSpec) -> None:
         return
     app.out.text(f"{spec.name}: {'would be created' if plan.is_new else 'would be updated'}")
     packages = listed(spec.requirements, otherwise="none except lambdamagic itself")
-    app.out.text(laid_out(outline(spec, account=account, region=access.region, packages=packages, is_new=plan.is_new)))
+    app.out.text(
+        laid_out(
+            outline(
+                spec,
+                account=account,
+                region=access.region,
+                packages=packages,
+                is_new=plan.is_new,
+                snapshot_usd=_snapshot_usd(spec),
+            )
+        )
+    )
     show_changes(app.out, plan.changes)
 
 
@@ -148,7 +161,9 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
 
     access = app.access()
     inventory = Demolition(access, spec.name).inventory()
-    cost = resting_cost(inventory.size_bytes if inventory else 0, has_repository=spec.has_repository)
+    cost = resting_cost(
+        inventory.size_bytes if inventory else 0, has_repository=spec.has_repository, snapshot_usd=_snapshot_usd(spec)
+    )
     policy = _user_policy(spec, done, access.region)
     overriding = [variable for variable in ("LAMBDAMAGIC_FUNCTION", "LAMBDAMAGIC_BUCKET") if os.environ.get(variable)]
     if app.out.as_json:
@@ -194,6 +209,12 @@ def _show(app: App, spec: StackSpec, done: Deployed, *, written: dict[str, Any] 
     app.out.text(f"  other users need the policy that `{again}` prints")
 
 
+def _snapshot_usd(spec: StackSpec) -> float:
+    from lambdamagic.jobs.prices import snapshot_month_usd
+
+    return snapshot_month_usd(spec.function.memory_mb) if spec.function.has_snapstart else 0.0
+
+
 def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]:
     from lambdamagic.deploy.policies import user_policy
 
@@ -202,11 +223,12 @@ def _user_policy(spec: StackSpec, done: Deployed, region: str) -> dict[str, Any]
         partition=partition,
         region=region,
         account_id=account,
-        function=done.function,
+        function=spec.name,
         bucket=done.bucket,
         kms_key=spec.kms_key,
         has_invoker=spec.has_invoker,
         has_trigger=spec.has_trigger,
+        has_snapstart=bool(spec.function.has_snapstart),
     )
 
 
@@ -263,9 +285,10 @@ def _forget_settings(name: str, bucket: str | None) -> list[str]:
     """Remove function and bucket from the user's settings, if they are those that were deleted."""
     from lambdamagic.config.setting_files import read_toml, user_file
     from lambdamagic.config.write import write_settings
+    from lambdamagic.deploy.functions import bare_name
 
     path = user_file(os.environ)
     written = read_toml(path) or {}
-    if written.get("function") != name or (bucket and written.get("bucket") != bucket):
+    if bare_name(str(written.get("function"))) != name or (bucket and written.get("bucket") != bucket):
         return []
     return write_settings(path, {"function": None, "bucket": None})

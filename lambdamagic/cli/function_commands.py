@@ -255,13 +255,14 @@ def status(app: App, name: str | None) -> None:
     NAME is the deployment's; by default that of the function in the settings.
     """
     from lambdamagic.deploy.destroy import Demolition
+    from lambdamagic.deploy.functions import bare_name
     from lambdamagic.deploy.managed import Functions
     from lambdamagic.deploy.resting_cost import resting_cost
     from lambdamagic.deploy.stack import Stack
     from lambdamagic.errors import FunctionMissingError
 
     access = app.access()
-    name = name or app.settings().settings.function or "lambdamagic"
+    name = name or bare_name(app.settings().settings.function or "lambdamagic")
     state = Stack(access, name).state()
     if state is None:
         try:

@@ -47,7 +47,7 @@ def policy(
     access = app.access()
     partition, account = (partition_of(access.region).name, account) if account else identity(access)
     where = {"partition": partition, "region": access.region, "account_id": account}
-    has_trigger = False
+    has_trigger = has_snapstart = False
     document: dict[str, Any]
     if who == "deployer":
         document = policies.deployer_policy(**where, name=name, kms_key=kms_key)
@@ -71,6 +71,7 @@ def policy(
                 made_from = stack.template().get("Metadata", {}).get("lambdamagic", {})
                 kms_key = kms_key or made_from.get("kms_key")
                 has_trigger = has_trigger or bool(made_from.get("has_trigger"))
+                has_snapstart = bool(made_from.get("function", {}).get("has_snapstart"))
         bucket = bucket or app.settings().settings.bucket or f"{name}-*"
         document = policies.user_policy(
             partition=partition,
@@ -81,6 +82,7 @@ def policy(
             kms_key=kms_key,
             has_invoker=bool(has_invoker),
             has_trigger=has_trigger,
+            has_snapstart=has_snapstart,
         )
     app.out.document(document)
 

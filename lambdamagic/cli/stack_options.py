@@ -53,6 +53,10 @@ _OPTIONS = [
         "Run graphs in the function without their client: its role may invoke the function itself and use "
         "lambdamagic/graphs/ of the bucket.",
     ),
+    _switch(
+        "snapstart",
+        "Start environments from a snapshot of an initialized one (Lambda SnapStart), which is billed while idle too.",
+    ),
     click.option("--permissions-boundary", metavar="ARN", help="The permissions boundary of the roles."),
 ]
 

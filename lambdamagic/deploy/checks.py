@@ -177,6 +177,23 @@ def check_environment(variables: Mapping[str, str]) -> None:
         )
 
 
+def check_snapstart(*, python: str, image: str | None, ephemeral_mb: int) -> None:
+    """Check that a function can have SnapStart ("Improving startup performance with Lambda SnapStart", limitations)."""
+    most, pythons = AWS_LAMBDA.snap_start_ephemeral_mb, AWS_LAMBDA.snap_start_pythons
+    if image is not None:
+        raise ConfigError("SnapStart takes no images, only packages", hint="Leave out --image or --snapstart")
+    if python not in pythons:
+        raise ConfigError(
+            f"SnapStart takes no Python {python} ({most.source})",
+            hint=f"Use Python {pythons[0]} or newer, or leave out --snapstart",
+        )
+    if ephemeral_mb > most.most:
+        raise ConfigError(
+            f"SnapStart takes {most.most} MB of ephemeral storage, not {ephemeral_mb:,} MB ({most.source})",
+            hint="Leave out --ephemeral or --snapstart",
+        )
+
+
 def check_retention(days: int) -> None:
     """Check the number of days that log events are kept."""
     if days not in _RETENTION_DAYS and days != _RETENTION_MAX_DAYS:

@@ -25,6 +25,7 @@ _SAME = (
     "ReservedConcurrentExecutions",
     "Role",
     "Runtime",
+    "SnapStart",
     "Timeout",
     "VpcConfig",
 )

@@ -11,7 +11,7 @@ from lambdamagic.aws.access import AwsAccess
 from lambdamagic.aws.proxies import is_loopback
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
 from lambdamagic.deploy.aws_calls import client, explained, is_code
-from lambdamagic.deploy.functions import describe_function
+from lambdamagic.deploy.functions import bare_name, describe_function
 from lambdamagic.errors import FunctionMissingError
 from lambdamagic.protocol.joblog import JOB_LINE
 
@@ -69,7 +69,7 @@ class FunctionLogs:
         """
         configuration = describe_function(access, function).configuration
         logging = configuration.get("LoggingConfig") or {}
-        return cls(access, str(logging.get("LogGroup") or f"/aws/lambda/{function}"), clock=clock)
+        return cls(access, str(logging.get("LogGroup") or f"/aws/lambda/{bare_name(function)}"), clock=clock)
 
     def read(self, *, since_s: float, job: str = "", task: int | None = None) -> list[LogLine]:
         """Return lines of the last `since_s` seconds, the oldest first.

@@ -192,6 +192,11 @@ class FunctionFacts:
         """What its kind of compute takes."""
         return AWS_MANAGED_INSTANCES if self.configuration.get("CapacityProviderConfig") else AWS_LAMBDA
 
+    @property
+    def is_restored(self) -> bool:
+        """Whether its environments continue from a snapshot (SnapStart): those of published versions do."""
+        return has_snapstart(self.configuration) and self.configuration.get("Version") != "$LATEST"
+
     def check_ours(self) -> None:
         """Reject a function whose other handler would receive code, a job's key and presigned URLs.
 
@@ -212,6 +217,16 @@ class FunctionFacts:
                 hint="Set LAMBDAMAGIC_FUNCTION to one from `lambdamagic list`, or run `lambdamagic deploy`; "
                 "to send it your own event, use `lambdamagic invoke NAME --payload JSON`",
             )
+
+
+def has_snapstart(configuration: Mapping[str, Any]) -> bool:
+    """Return whether versions of a function get a snapshot."""
+    return (configuration.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions"
+
+
+def bare_name(reference: str) -> str:
+    """Return a function's name alone, from a name or ARN with or without a version or an alias."""
+    return reference.rpartition(":function:")[2].partition(":")[0]
 
 
 def _invoker_next_to(name: str, invoker: str) -> str:

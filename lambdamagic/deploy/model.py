@@ -16,6 +16,8 @@ HANDLER = "lambdamagic.worker.handler.handler"
 INVOKER_HANDLER = "lambdamagic.worker.invoker.handler"
 #: The suffix of the invoker's name, after the function's.
 INVOKER_SUFFIX = "-invoker"
+#: The alias of the version that has a snapshot: SnapStart is for published versions only.
+LIVE_ALIAS = "live"
 TAG = "lambdamagic"
 FUNCTION_TAG = {TAG: "function"}
 INVOKER_TAG = {TAG: "invoker"}
@@ -45,6 +47,8 @@ class FunctionSpec:
         security_groups: Its security groups there.
         reserved_concurrency: Executions that only this function may use, and the most that it may use; None for no
             own limit.
+        has_snapstart: Whether its environments continue from a snapshot of an initialized one (SnapStart); None, as
+            False, for no.
         own_layers: Kinds of layer that its code brings along, such as `agent`; made with it.
         own_environment: Variables that its code brings along.
 
@@ -64,6 +68,7 @@ class FunctionSpec:
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     reserved_concurrency: int | None = None
+    has_snapstart: bool | None = None
     own_layers: tuple[str, ...] = ()
     own_environment: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
@@ -81,6 +86,8 @@ class FunctionSpec:
                 raise ConfigError(
                     "a function from an image cannot have layers", hint="Put their content into the image"
                 )
+        if self.has_snapstart:
+            checks.check_snapstart(python=self.python, image=self.image, ephemeral_mb=self.ephemeral_mb)
         checks.check_network(self.subnets, self.security_groups)
         if self.reserved_concurrency is not None and self.reserved_concurrency < 1:
             raise ConfigError("a reserved concurrency below 1 stops the function", hint="Give 1 or more, or none")
@@ -149,6 +156,13 @@ class StackSpec:
                     "a trigger changes the bucket's notifications, but this bucket is not the stack's own",
                     hint="Leave out --bucket or --trigger",
                 )
+        if self.function.has_snapstart:
+            for option in ("trigger", "invoker", "graphs"):
+                if getattr(self, f"has_{option}"):
+                    raise ConfigError(
+                        f"SnapStart is for the published version, and --{option} sends events to the function itself",
+                        hint=f"Leave out --{option} or --snapstart",
+                    )
         checks.check_environment(self.variables)
         for what, days in (("--job-days", self.job_days), ("--blob-days", self.blob_days)):
             if days < 1:

@@ -19,7 +19,19 @@ def size_of(function: FunctionSpec) -> str:
     return f"{made_of}, {function.arch}, {function.memory_mb:,} MB, {function.timeout_s} s"
 
 
-def outline(spec: StackSpec, *, account: str, region: str, packages: str, is_new: bool) -> list[Row]:
+def at_rest(snapshot_usd: float) -> str:
+    """Return what costs something when it is idle.
+
+    Args:
+        snapshot_usd: What the function's snapshot costs a month; 0 without SnapStart.
+    """
+    snapshot = f"; SnapStart's snapshot, {snapshot_usd:.2f} USD a month, and each restore from it"
+    return AT_REST + (snapshot if snapshot_usd else "")
+
+
+def outline(
+    spec: StackSpec, *, account: str, region: str, packages: str, is_new: bool, snapshot_usd: float = 0.0
+) -> list[Row]:
     """Return rows on a deployment's resources; for a new one also its idle cost and the command that deletes it.
 
     Args:
@@ -28,13 +40,14 @@ def outline(spec: StackSpec, *, account: str, region: str, packages: str, is_new
         region: The region.
         packages: The function's packages in addition to lambdamagic, in words.
         is_new: Whether there is nothing yet.
+        snapshot_usd: What the function's snapshot costs a month; 0 without SnapStart.
     """
     name = spec.function.name
     rows = [("account", f"{account}, {region}"), ("function", f"{name}: {size_of(spec.function)}")]
     if spec.function.image is None:
         rows.append(("packages", packages))
     if not is_new:
-        return rows
+        return rows + ([("idle cost", at_rest(snapshot_usd))] if snapshot_usd else [])
     invoker = f", and {spec.invoker_name}, which may invoke {name} and write its log" if spec.has_invoker else ""
     graphs = f", invoke {name} and use lambdamagic/graphs/ of the bucket" if spec.has_graphs else ""
     data = f", use {', '.join(spec.data_buckets)}" if spec.data_buckets else ""
@@ -43,7 +56,7 @@ def outline(spec: StackSpec, *, account: str, region: str, packages: str, is_new
     return [
         *rows,
         ("with", f"{bucket}, a log group, a role that {may}{invoker}"),
-        ("idle cost", AT_REST),
+        ("idle cost", at_rest(snapshot_usd)),
         ("to delete", f"lambdamagic destroy {name}"),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.deploy.model import CODE_PREFIX, INVOKER_SUFFIX, TRIGGER_PREFIX
+from lambdamagic.deploy.model import CODE_PREFIX, INVOKER_SUFFIX, LIVE_ALIAS, TRIGGER_PREFIX
 from lambdamagic.protocol.keys import PREFIX, graphs_prefix, variant_prefix
 
 Json = dict[str, Any]
@@ -21,6 +21,7 @@ def user_policy(
     kms_key: str | None = None,
     has_invoker: bool = False,
     has_trigger: bool = False,
+    has_snapstart: bool = False,
 ) -> Json:
     """Return the policy of a person who runs cells on a deployed function.
 
@@ -33,6 +34,7 @@ def user_policy(
         kms_key: The ARN of the bucket's key, if it has one.
         has_invoker: Whether the function has an invoker.
         has_trigger: Whether uploads start the function.
+        has_snapstart: Whether it is invoked by the alias of a version.
     """
     arn = f"arn:{partition}:lambda:{region}:{account_id}:function:{function}"
     group = f"arn:{partition}:logs:{region}:{account_id}:log-group:/aws/lambda/{function}"
@@ -46,8 +48,13 @@ def user_policy(
                 "lambda:GetFunctionEventInvokeConfig",
                 "lambda:InvokeFunction",
             ],
-            # With a pattern: its variants in other sizes.
-            "Resource": [arn, variants_arn(arn), *([arn + INVOKER_SUFFIX] if has_invoker else [])],
+            # With a pattern: its variants in other sizes, and their aliases.
+            "Resource": [
+                arn,
+                variants_arn(arn),
+                *([f"{arn}:{LIVE_ALIAS}"] if has_snapstart else []),
+                *([arn + INVOKER_SUFFIX] if has_invoker else []),
+            ],
         },
         {
             "Sid": "KeepValuesAndResults",
@@ -222,14 +229,16 @@ def deployer_policy(*, partition: str, region: str, account_id: str, name: str, 
             _allow(
                 "Function",
                 "lambda",
-                "AddPermission CreateFunction DeleteFunction DeleteFunctionConcurrency "
-                "DeleteFunctionEventInvokeConfig GetFunction GetFunctionConfiguration GetFunctionEventInvokeConfig "
-                "GetPolicy InvokeFunction ListTags PutFunctionConcurrency PutFunctionEventInvokeConfig "
-                "RemovePermission TagResource UntagResource UpdateFunctionCode UpdateFunctionConfiguration "
+                "AddPermission CreateAlias CreateFunction DeleteAlias DeleteFunction DeleteFunctionConcurrency "
+                "DeleteFunctionEventInvokeConfig GetAlias GetFunction GetFunctionConfiguration "
+                "GetFunctionEventInvokeConfig GetPolicy InvokeFunction ListTags PublishVersion PutFunctionConcurrency "
+                "PutFunctionEventInvokeConfig "
+                "RemovePermission TagResource UntagResource UpdateAlias UpdateFunctionCode UpdateFunctionConfiguration "
                 "UpdateFunctionEventInvokeConfig",
                 [
                     f"arn:{partition}:lambda:{at}:function:{name}",
                     f"arn:{partition}:lambda:{at}:function:{name}-*",
+                    f"arn:{partition}:lambda:{at}:function:{name}:*",  # versions and aliases
                 ],
             ),
             _allow(

@@ -30,17 +30,18 @@ def log_group(function: str, days: int) -> Json:
     }
 
 
-def no_retries(function: str) -> Json:
+def no_retries(function: str, qualifier: str = "$LATEST") -> Json:
     """Return what keeps Lambda from running an event of a function again.
 
     Args:
         function: The function's logical id.
+        qualifier: The alias that the event is for; by default it is for the function itself.
     """
     return {
         "Type": "AWS::Lambda::EventInvokeConfig",
         "Properties": {
             "FunctionName": {"Ref": function},
-            "Qualifier": "$LATEST",
+            "Qualifier": qualifier,
             "MaximumRetryAttempts": 0,  # the engine retries; Lambda's own retries would run tasks twice unseen
             "MaximumEventAgeInSeconds": EVENT_AGE_S,
         },

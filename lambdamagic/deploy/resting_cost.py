@@ -26,12 +26,13 @@ class RestingCost:
     explanation: str
 
 
-def resting_cost(stored_bytes: int, *, has_repository: bool = False) -> RestingCost:
+def resting_cost(stored_bytes: int, *, has_repository: bool = False, snapshot_usd: float = 0.0) -> RestingCost:
     """Return the idle cost of a deployment.
 
     Args:
         stored_bytes: What its bucket holds.
         has_repository: Whether images may be kept too.
+        snapshot_usd: What the function's snapshot costs a month; 0 without SnapStart.
     """
     usd = stored_bytes / 1024**3 * S3_GB_MONTH_USD
     month = f"{usd:.2f}" if usd >= 0.01 else "less than 0.01"
@@ -42,4 +43,6 @@ def resting_cost(stored_bytes: int, *, has_repository: bool = False) -> RestingC
     )
     if has_repository:
         explanation += f", images {ECR_GB_MONTH_USD:.2f} USD"
-    return RestingCost(usd, explanation + ".")
+    if snapshot_usd:
+        explanation += f". SnapStart's snapshot costs {snapshot_usd:.2f} USD per month, used or not"
+    return RestingCost(usd + snapshot_usd, explanation + ".")

@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdamagic.deploy.graphs_template import graphs_resource
 from lambdamagic.deploy.invoker_template import invoker_resources
-from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, TRIGGER_PREFIX, StackSpec
+from lambdamagic.deploy.model import FUNCTION_TAG, HANDLER, LIVE_ALIAS, TRIGGER_PREFIX, StackSpec
 from lambdamagic.deploy.resources import (
     layer_id,
     log_group,
@@ -18,6 +18,7 @@ from lambdamagic.deploy.resources import (
     uses_data,
     writes_log,
 )
+from lambdamagic.deploy.snapstart_template import snapstart_resources
 from lambdamagic.protocol.keys import PREFIX, graphs_prefix
 
 Json = dict[str, Any]
@@ -41,11 +42,14 @@ def template(spec: StackSpec, *, with_function: bool = True) -> Json:
     if with_function:
         resources |= _function_resources(spec)
         outputs |= {
-            "FunctionName": _output("The function", {"Ref": "Function"}),
+            "FunctionName": _output("The function", _invoked(spec)),
             "FunctionArn": _output("The function's ARN", {"Fn::GetAtt": ["Function", "Arn"]}),
             "RoleArn": _output("The role that the function runs with", {"Fn::GetAtt": ["FunctionRole", "Arn"]}),
             "LogGroupName": _output("Where the function logs", {"Ref": "LogGroup"}),
         }
+        if spec.function.has_snapstart:
+            keys = ["CodeKey", *map(layer_parameter, spec.function.own_layers)]
+            resources |= snapstart_resources(resources["Function"], keys)
         if spec.has_trigger:
             resources |= _trigger_resources(spec)
         if spec.has_graphs:
@@ -72,6 +76,10 @@ def template(spec: StackSpec, *, with_function: bool = True) -> Json:
             for kind in spec.function.own_layers
         }
     return result
+
+
+def _invoked(spec: StackSpec) -> Json:
+    return {"Fn::Sub": "${Function}:" + LIVE_ALIAS} if spec.function.has_snapstart else {"Ref": "Function"}
 
 
 def layer_parameter(kind: str) -> str:
@@ -213,6 +221,8 @@ def _function(spec: StackSpec) -> Json:
             "SubnetIds": [*function.subnets],
             "SecurityGroupIds": [*function.security_groups],
         }
+    if function.has_snapstart:
+        properties["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     if function.reserved_concurrency is not None:
         properties["ReservedConcurrentExecutions"] = function.reserved_concurrency
     # Without the group an early invocation would want to make it, which the role may not. The invoker is there before

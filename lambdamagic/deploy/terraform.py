@@ -35,6 +35,8 @@ _REFERENCES = {
     "InvokerFunction": "aws_lambda_function.invoker.function_name",
     "InvokerRole": "aws_iam_role.invoker.name",
     "InvokerRole.Arn": "aws_iam_role.invoker.arn",
+    "Live": "aws_lambda_alias.live.arn",
+    "LiveVersion.Version": "aws_lambda_function.function.version",  # `publish` makes one with each change
     "LogGroup": "aws_cloudwatch_log_group.function.name",
     "Repository.Arn": "aws_ecr_repository.images.arn",
 }
@@ -127,7 +129,7 @@ def _policy(document: Json) -> Expression:
 
 def _label(name: str) -> str:
     """Return the label of what belongs to a function, by its logical id."""
-    return "invoker" if name.startswith("Invoker") else "function"
+    return next((label for label in ("invoker", "live") if name.startswith(label.title())), "function")
 
 
 def _tags(tags: list[Json]) -> Json:
@@ -237,9 +239,20 @@ def _function(name: str, properties: Json) -> Iterator[Resource]:
     if "VpcConfig" in properties:
         network = properties["VpcConfig"]
         body["vpc_config"] = Block(subnet_ids=network["SubnetIds"], security_group_ids=network["SecurityGroupIds"])
+    if "SnapStart" in properties:
+        body |= {"publish": True, "snap_start": Block(apply_on=properties["SnapStart"]["ApplyOn"])}
     if "ReservedConcurrentExecutions" in properties:
         body["reserved_concurrent_executions"] = properties["ReservedConcurrentExecutions"]
     yield "aws_lambda_function", _label(name), body
+
+
+def _version(name: str, properties: Json) -> Iterator[Resource]:
+    yield from ()  # the function's resource publishes it
+
+
+def _alias(name: str, properties: Json) -> Iterator[Resource]:
+    same = ("Name", "Description", "FunctionName", "FunctionVersion")
+    yield "aws_lambda_alias", _label(name), _named_alike(properties, same)
 
 
 def _events(name: str, properties: Json) -> Iterator[Resource]:
@@ -278,10 +291,12 @@ _MAKERS = {
     "AWS::ECR::Repository": _repository,
     "AWS::IAM::Policy": _role_policy,
     "AWS::IAM::Role": _role,
+    "AWS::Lambda::Alias": _alias,
     "AWS::Lambda::EventInvokeConfig": _events,
     "AWS::Lambda::Function": _function,
     "AWS::Lambda::LayerVersion": _layer,
     "AWS::Lambda::Permission": _permission,
+    "AWS::Lambda::Version": _version,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _bucket_policy,

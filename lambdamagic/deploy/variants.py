@@ -11,11 +11,12 @@ from typing import Any
 
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.aws_calls import explained
-from lambdamagic.deploy.functions import FunctionFacts, variant_name, wait_until_ready
-from lambdamagic.deploy.model import FUNCTION_TAG
+from lambdamagic.deploy.functions import FunctionFacts, has_snapstart, variant_name, wait_until_ready
+from lambdamagic.deploy.model import FUNCTION_TAG, LIVE_ALIAS
 from lambdamagic.deploy.packages import code_argument, key_of_code
 from lambdamagic.deploy.zips import facts_of
 from lambdamagic.errors import FunctionMissingError, PackageError, TargetError
+from lambdamagic.protocol.keys import variant_prefix
 from lambdamagic.storage.object_store import TransferError
 
 TAG = "lambdamagic:variant-of"
@@ -23,7 +24,8 @@ TAG = "lambdamagic:variant-of"
 #: Taken over as they are. What Lambda answers in another shape than it takes is in `_configuration`.
 _SAME = ("Runtime", "Role", "Handler", "MemorySize", "Timeout", "KMSKeyArn", "FileSystemConfigs", "EphemeralStorage")
 _WHEN_DENIED = (
-    "Allow lambda:GetFunction, lambda:CreateFunction, lambda:TagResource and iam:PassRole on the function's role; or "
+    "Allow lambda:GetFunction, lambda:CreateFunction, lambda:TagResource and iam:PassRole on the function's role (with "
+    "SnapStart also lambda:PublishVersion, GetAlias, CreateAlias, UpdateAlias and DeleteFunction); or "
     'keep to its own size (setting variants = "never")'
 )
 
@@ -69,20 +71,24 @@ class VariantMaker:
             TargetError: A function of that name is not lambdamagic's, or these credentials may not look.
         """
         with _calling(self._access, f"look at the function {name}", name) as client:
-            found = _get(client, name)
+            base = self._read_base(client)
+            is_snapped = has_snapstart(base.configuration)
+            live = _get(client, f"{name}:{LIVE_ALIAS}") if is_snapped else None
+            found = live or _get(client, name)
             if found is None:
                 return None
-            base = self._read_base(client)
             if found.tags.get(TAG) != base.name:
                 raise TargetError(
                     f"a function {name} exists, but lambdamagic did not create it as a variant of {base.name}",
                     hint="Rename or delete it, or ask for another size",
                 )
-            self._keep_in_step(client, base, found, _configuration(base, memory_mb, timeout_s))
+            is_changed = self._keep_in_step(client, base, found, _configuration(base, memory_mb, timeout_s))
+            if is_snapped:
+                return _published(client, name, is_changed=is_changed or live is None)
             return _facts(client, name)
 
     def make(self, name: str, memory_mb: int, timeout_s: int) -> FunctionFacts:
-        """Create a variant, and wait until it is active. An idle variant costs nothing.
+        """Create a variant, and wait until it is active. An idle variant costs nothing, except with SnapStart.
 
         Raises:
             PackageError: The base's code cannot be downloaded.
@@ -102,7 +108,8 @@ class VariantMaker:
                 )
             except client.exceptions.ResourceConflictException:
                 pass  # another session made it meanwhile
-            return _facts(client, name)
+            is_snapped = has_snapstart(base.configuration)
+            return _published(client, name, is_changed=True) if is_snapped else _facts(client, name)
 
     def _read_base(self, client: Any) -> Base:
         if self._base is None:
@@ -112,8 +119,9 @@ class VariantMaker:
             self._base = found
         return self._base
 
-    def _keep_in_step(self, client: Any, base: Base, variant: Base, wanted: dict[str, Any]) -> None:
-        """Give a variant the base's code and configuration, where they differ."""
+    def _keep_in_step(self, client: Any, base: Base, variant: Base, wanted: dict[str, Any]) -> bool:
+        """Give a variant the base's code and configuration; return whether they differed."""
+        is_changed = False
         if variant.configuration.get("CodeSha256") != base.configuration.get("CodeSha256"):
             client.update_function_code(
                 FunctionName=variant.name,
@@ -121,10 +129,15 @@ class VariantMaker:
                 **self._code(base),
             )
             wait_until_ready(client, variant.name)
+            is_changed = True
+        if has_snapstart(variant.configuration):
+            wanted.setdefault("SnapStart", {"ApplyOn": "None"})
         memory_mb, timeout_s = wanted["MemorySize"], wanted["Timeout"]
         if _configuration(variant, memory_mb, timeout_s) != wanted:
             client.update_function_configuration(FunctionName=variant.name, **wanted)
             wait_until_ready(client, variant.name)
+            is_changed = True
+        return is_changed
 
     def _code(self, base: Base) -> dict[str, Any]:
         """Return the base's code: its image, its package in the bucket, or what Lambda itself keeps."""
@@ -167,7 +180,7 @@ def variants_of(access: AwsAccess, name: str) -> list[str]:
     with _calling(access, "list functions", name) as client:
         for page in client.get_paginator("list_functions").paginate():
             for function in page["Functions"]:
-                if "-py3" in function["FunctionName"] and function["FunctionName"] != name:
+                if function["FunctionName"].startswith(f"{variant_prefix(name)}-py3"):  # what the policies name
                     tags = client.list_tags(Resource=function["FunctionArn"])["Tags"]
                     if tags.get(TAG) == name:
                         found.append(function["FunctionName"])
@@ -181,6 +194,8 @@ def _configuration(base: Base, memory_mb: int, timeout_s: int) -> dict[str, Any]
     wanted.update(MemorySize=memory_mb, Timeout=timeout_s)
     wanted["Environment"] = {"Variables": (source.get("Environment") or {}).get("Variables", {})}
     wanted["Layers"] = [layer["Arn"] for layer in source.get("Layers") or ()]
+    if has_snapstart(source):
+        wanted["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     network = source.get("VpcConfig") or {}
     if network.get("SubnetIds"):
         wanted["VpcConfig"] = {name: network[name] for name in ("SubnetIds", "SecurityGroupIds") if name in network}
@@ -208,6 +223,30 @@ def _get(client: Any, name: str) -> Base | None:
         return None
     configuration = found["Configuration"]
     return Base(str(configuration["FunctionName"]), configuration, found.get("Code", {}), found.get("Tags", {}))
+
+
+def _published(client: Any, name: str, *, is_changed: bool) -> FunctionFacts:
+    """Return the facts of a variant with SnapStart, which is invoked by an alias as its base is.
+
+    Args:
+        client: Lambda's.
+        name: The variant's name.
+        is_changed: Whether another version is to be published; the one before goes, since its snapshot is billed.
+    """
+    if is_changed:
+        wait_until_ready(client, name)
+        version = client.publish_version(FunctionName=name)["Version"]
+        wait_until_ready(client, f"{name}:{version}")
+        wanted = {"FunctionName": name, "Name": LIVE_ALIAS, "FunctionVersion": version}
+        try:
+            before = client.get_alias(FunctionName=name, Name=LIVE_ALIAS)["FunctionVersion"]
+        except client.exceptions.ResourceNotFoundException:
+            client.create_alias(**wanted)
+        else:
+            if before != version:
+                client.update_alias(**wanted)
+                client.delete_function(FunctionName=name, Qualifier=before)
+    return _facts(client, f"{name}:{LIVE_ALIAS}")
 
 
 def _facts(client: Any, name: str) -> FunctionFacts:

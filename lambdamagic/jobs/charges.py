@@ -22,6 +22,8 @@ def note_invocation(label: str, report: Report | None, where: Mapping[str, str],
     """
     if report is None:
         return 0.0
-    cost_usd = Prices.of(region, arch).invocation_usd(billed_ms=report.billed_ms, memory_mb=report.memory_mb)
+    cost_usd = Prices.of(region, arch).invocation_usd(
+        billed_ms=report.billed_ms, memory_mb=report.memory_mb, is_restored=report.restore_ms > 0
+    )
     History().charge(label, where, cost_usd=cost_usd, at=time.time())
     return cost_usd

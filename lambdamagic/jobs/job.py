@@ -47,6 +47,7 @@ class FunctionRef:
         invoker: The function that sends it many events at once (`worker.invoker`); empty where there is none.
         limits: What its kind of compute takes.
         runs_graphs: Whether its role may invoke it and use the graphs' prefix.
+        is_restored: Whether its environments continue from a snapshot, each of which is billed.
     """
 
     name: str
@@ -57,6 +58,7 @@ class FunctionRef:
     invoker: str = ""
     limits: ComputeLimits = AWS_LAMBDA
     runs_graphs: bool = True
+    is_restored: bool = False
 
 
 @dataclass(frozen=True)

@@ -160,9 +160,13 @@ class Ledger:
         s3_reads: int = 0,
     ) -> None:
         spec = self._spec
-        memory_mb = (unit.function or spec.function).memory_mb
+        function = unit.function or spec.function
         cost_usd = spec.prices.invocation_usd(
-            billed_ms=billed_ms, memory_mb=memory_mb, s3_writes=s3_writes, s3_reads=s3_reads
+            billed_ms=billed_ms,
+            memory_mb=function.memory_mb,
+            s3_writes=s3_writes,
+            s3_reads=s3_reads,
+            is_restored=is_cold and function.is_restored,
         )
         if spec.budget is not None:
             spec.budget.spend(cost_usd)

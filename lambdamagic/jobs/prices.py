@@ -24,6 +24,10 @@ _REQUEST = 0.20 / 1_000_000
 #: S3 Standard in us-east-1; other regions differ by up to a third, on a sum that hardly counts.
 S3_WRITE_USD = 0.005 / 1_000
 S3_READ_USD = 0.0004 / 1_000
+#: SnapStart: a GB of the function's memory that is restored, and one whose snapshot is kept for a second.
+_RESTORED_GB = 0.0001397998
+_SNAPSHOT_GB_SECOND = 0.0000015046
+_MONTH_S = 30 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,9 @@ class Prices:
         table = _GB_SECOND_ELSEWHERE.get(region, _GB_SECOND)
         return cls(table.get(architecture, _GB_SECOND["x86_64"]))
 
-    def invocation_usd(self, *, billed_ms: float, memory_mb: int, s3_writes: int = 0, s3_reads: int = 0) -> float:
+    def invocation_usd(
+        self, *, billed_ms: float, memory_mb: int, s3_writes: int = 0, s3_reads: int = 0, is_restored: bool = False
+    ) -> float:
         """Return what one invocation costs.
 
         Args:
@@ -47,6 +53,14 @@ class Prices:
             memory_mb: The function's memory; Lambda counts 1,024 MB as a GB.
             s3_writes: PUT, POST and LIST requests made for it.
             s3_reads: GET and HEAD requests made for it.
+            is_restored: Whether its environment was restored from a snapshot for it, which is billed by memory.
         """
         compute = billed_ms / 1000 * memory_mb / 1024 * self.gb_second_usd
+        if is_restored:
+            compute += memory_mb / 1024 * _RESTORED_GB
         return compute + self.request_usd + s3_writes * S3_WRITE_USD + s3_reads * S3_READ_USD
+
+
+def snapshot_month_usd(memory_mb: int) -> float:
+    """Return what the snapshot of a version with SnapStart costs in a month, used or not; three hours at least."""
+    return memory_mb / 1024 * _MONTH_S * _SNAPSHOT_GB_SECOND

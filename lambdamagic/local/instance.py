@@ -8,13 +8,13 @@ import secrets
 import sys
 import time
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lambdamagic.local.control import control_plane, moto_patches, notifications, object_files
+from lambdamagic.local.control import control_plane, moto_patches, notifications, object_files, snapshots
 from lambdamagic.local.control.control_plane import ACCOUNT_PATH, account_settings
 from lambdamagic.local.control.log_streams import LogBuffer
 from lambdamagic.local.control.moto_app import LIKELY_SERVICES, MotoApp
@@ -67,7 +67,11 @@ class Server:
             account_id=DEFAULT_ACCOUNT_ID,
             on_load={
                 "s3": partial(_install_s3, folder / "objects", partial(_from_thread, loop, self._on_event)),
-                "lambda": partial(notifications.install_for_others, partial(_from_thread, loop, self._on_event)),
+                "lambda": partial(
+                    _install_lambda,
+                    partial(_from_thread, loop, self._on_event),
+                    partial(_from_thread, loop, self._on_published),
+                ),
                 "cloudformation": partial(_install_stacks, self._observed),
                 "sts": _install_tokens,
             },
@@ -283,6 +287,9 @@ class Server:
     def _on_event(self, function_arn: str, payload: bytes) -> None:
         self._spawn(self._queue_event(function_arn, payload))
 
+    def _on_published(self, name: str, version: str) -> None:
+        self._spawn(self._registry.take_snapshot(name, version))
+
     async def _queue_event(self, function_arn: str, payload: bytes) -> None:
         try:
             function = await self._registry.find(function_arn, None)
@@ -311,6 +318,11 @@ class Server:
 def _install_s3(folder: Path, invoke: notifications.Invoke) -> None:
     object_files.install(folder)
     notifications.install_for_s3(invoke)
+
+
+def _install_lambda(invoke: notifications.Invoke, on_published: Callable[[str, str], None]) -> None:
+    notifications.install_for_others(invoke)
+    snapshots.install(on_published)
 
 
 def _install_tokens() -> None:

@@ -37,7 +37,7 @@ def deploy(session: Session, words: list[str]) -> Table:
     settings = session.settings().settings
     if settings.target == "local":
         raise UsageError("nothing to deploy: jobs run on this machine (target local)")
-    name = words[0] if words else settings.function or DEFAULT_NAME
+    name = words[0] if words else _deployment(settings.function or DEFAULT_NAME)
     needs = needs_of_session(session)
     access = access_of(settings)
     done = provide(access, name, {"python": settings.python}, source=needs.source, on_note=_show)
@@ -49,6 +49,14 @@ def deploy(session: Session, words: list[str]) -> Table:
     state = "deployed" if done.has_changed else "up to date"
     notes = [f"bucket {done.bucket}, region {access.region}; written to {written}", *overriding_notes()]
     return Table(f"{done.function} is {state}", ("package", "version", "why"), rows, notes)
+
+
+def _deployment(function: str) -> str:
+    """Return the deployment that a function is of: with SnapStart the settings name the alias of its version."""
+    from lambdamagic.deploy.model import LIVE_ALIAS
+
+    name, _, alias = function.rpartition(":")
+    return name if alias == LIVE_ALIAS and ":" not in name else function
 
 
 def needs_of_session(session: Session, imports: Iterable[str] = ()) -> NotebookNeeds:

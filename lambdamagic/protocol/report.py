@@ -12,6 +12,7 @@ _FIELDS = {
     "billed_ms": re.compile(rf"\tBilled Duration: {_NUMBER} ms"),
     "memory_mb": re.compile(rf"\tMemory Size: {_NUMBER} MB"),
     "peak_memory_mb": re.compile(rf"\tMax Memory Used: {_NUMBER} MB"),
+    "restore_ms": re.compile(rf"\tRestore Duration: {_NUMBER} ms"),
     "init_ms": re.compile(rf"\tInit Duration: {_NUMBER} ms"),
 }
 # No REPORT line has an INIT that failed or took too long; one of the phase `invoke` is part of REPORT's Duration.
@@ -30,6 +31,7 @@ class Report:
         peak_memory_mb: Highest use of it in this execution environment.
         init_ms: How long INIT took; 0 when the environment was warm.
         failed_init_ms: How long an INIT took that failed before, for which there is no REPORT line.
+        restore_ms: How long the restore of a snapshot took (SnapStart); 0 when the environment was warm.
     """
 
     request_id: str = ""
@@ -39,11 +41,12 @@ class Report:
     peak_memory_mb: int = 0
     init_ms: float = 0.0
     failed_init_ms: float = 0.0
+    restore_ms: float = 0.0
 
     @property
     def is_cold(self) -> bool:
-        """Whether INIT ran for this invocation."""
-        return self.init_ms > 0
+        """Whether INIT ran for this invocation, or a snapshot was restored."""
+        return self.init_ms > 0 or self.restore_ms > 0
 
 
 def parse_report(log_tail: str, request_id: str = "") -> Report | None:
@@ -68,6 +71,7 @@ def parse_report(log_tail: str, request_id: str = "") -> Report | None:
             peak_memory_mb=int(numbers.get("peak_memory_mb", 0)),
             init_ms=numbers.get("init_ms", 0.0),
             failed_init_ms=failed_init_ms,
+            restore_ms=numbers.get("restore_ms", 0.0),
         )
     return None
 

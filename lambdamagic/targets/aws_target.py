@@ -15,6 +15,7 @@ from lambdamagic.deploy.variants import VariantMaker
 from lambdamagic.errors import ConfigError, FunctionMissingError, LambdaMagicError, VersionMismatchError
 from lambdamagic.jobs.charges import note_invocation
 from lambdamagic.jobs.job import FunctionRef
+from lambdamagic.jobs.prices import snapshot_month_usd
 from lambdamagic.protocol.holdings import Holdings, unpack
 from lambdamagic.protocol.report import parse_report
 from lambdamagic.pythons import python_here
@@ -128,6 +129,7 @@ class AwsTarget(Account):
                     invoker=facts.invoker,
                     limits=facts.limits,
                     runs_graphs=facts.runs_graphs,
+                    is_restored=facts.is_restored,
                 )
                 self._functions[memory_mb, timeout_s] = known
                 self._marks[known.name] = code_mark(facts.configuration)
@@ -218,10 +220,14 @@ class AwsTarget(Account):
     def _may_make(self, name: str, base: FunctionFacts, memory_mb: int, timeout_s: int) -> bool:
         """Ask once; what was answered holds as long as this target is open."""
         if self._answer is None and self._ask is not None and threading.current_thread() is threading.main_thread():
+            idle = "Idle functions cost nothing."
+            if base.is_restored:
+                usd = snapshot_month_usd(memory_mb)
+                idle = f"With SnapStart its snapshot costs about {usd:.2f} USD a month, also when it is idle."
             self._answer = self._ask(
                 f"{base.name} has {base.memory_mb:,} MB and {base.timeout_s} s. Create the variant {name} with "
                 f"{memory_mb:,} MB and {timeout_s} s, and other sizes when jobs need them? "
-                "Idle functions cost nothing."
+                f"{idle}"
             )
         return bool(self._answer)
 

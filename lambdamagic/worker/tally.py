@@ -67,5 +67,7 @@ def _peak_memory_mb() -> int:
 
 
 def _environment_id() -> str:
-    """Return what identifies this execution environment: its log stream."""
-    return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", str(os.getpid()))
+    """Return what identifies this execution environment: its log stream, or what it gave itself at its restore."""
+    restoring = sys.modules.get("lambdamagic.worker.restoring")
+    own = "" if restoring is None else str(restoring.RESTORED.environment_id)
+    return own or os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", str(os.getpid()))

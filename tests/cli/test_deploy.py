@@ -11,6 +11,8 @@ import pytest
 from tests.cli.calling import call, run
 from tests.deploy.accounts import Account
 
+_IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/lambdamagic:1"
+
 
 @pytest.fixture
 def deployed(account: Account) -> Account:
@@ -76,6 +78,42 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
     path.unlink()
 
 
+def test_snapstart_is_deployed_and_taken_back(account: Account, home: Path) -> None:
+    """The version's alias is what the settings name; the plan says what idle costs; a change replaces the version."""
+    plan = call("deploy", "--snapstart", "--python", "3.12", "--plan")
+    assert "+ LiveVersion" in plan.out and "SnapStart's snapshot, 7.80 USD a month" in " ".join(plan.out.split())
+    done = call("deploy", "--snapstart", "--python", "3.12")
+    assert done.status == 0, done.err
+    assert "SnapStart's snapshot costs 7.80 USD per month" in done.out
+    written = home / "lambdamagic" / "config.toml"
+    assert tomllib.loads(written.read_text())["function"] == "lambdamagic:live"
+    live = {"FunctionName": "lambdamagic:live"}
+    assert account.ask("lambda", "get_function_configuration", **live)["Version"] == "1"
+    assert account.ask("lambda", "get_function_event_invoke_config", **live)["MaximumRetryAttempts"] == 0
+    allowed = json.dumps(call("policy", "user").document)
+    assert ':function:lambdamagic:live"' in allowed
+    assert call("status", "--json").document["name"] == "lambdamagic"
+    assert call("logs").status == 0
+    again = call("deploy", "--python", "3.12", "--json").document
+    assert not again["changed"] and json.dumps(again["user_policy"]) == allowed
+
+    larger = call("deploy", "--python", "3.12", "--memory", "1024")
+    assert larger.status == 0, larger.err
+    assert "modifies LiveVersion" in larger.err
+    assert account.ask("lambda", "get_function_configuration", **live)["MemorySize"] == 1024
+    versions = account.ask("lambda", "list_versions_by_function", FunctionName="lambdamagic")["Versions"]
+    assert [each["Version"] for each in versions] == ["$LATEST", "2"]
+
+    plain = call("deploy", "--python", "3.12", "--no-snapstart")
+    assert plain.status == 0, plain.err
+    assert tomllib.loads(written.read_text())["function"] == "lambdamagic"
+    assert account.ask("lambda", "list_aliases", FunctionName="lambdamagic")["Aliases"] == []
+    assert call("deploy", "--python", "3.12", "--snapstart").status == 0
+    assert call("destroy", "--yes").status == 0
+    assert account.inventory()["functions"] == []
+    assert "function" not in tomllib.loads(written.read_text())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -100,6 +138,12 @@ def test_deploy_use_destroy(account: Account, home: Path) -> None:
         (("--permissions-boundary", "mine"), "arn:aws:iam"),
         (("--job-days", "0"), "in use"),
         (("--bucket", "NO"), "valid bucket name"),
+        (("--snapstart", "--python", "3.11"), "Use Python 3.12 or newer"),
+        (("--snapstart", "--python", "3.12", "--ephemeral", "1024"), "Leave out --ephemeral or --snapstart"),
+        (("--snapstart", "--python", "3.12", "--image", _IMAGE), "Leave out --image or --snapstart"),
+        (("--snapstart", "--python", "3.12", "--trigger"), "Leave out --trigger or --snapstart"),
+        (("--snapstart", "--python", "3.12", "--invoker"), "Leave out --invoker or --snapstart"),
+        (("--snapstart", "--python", "3.12", "--graphs"), "Leave out --graphs or --snapstart"),
     ],
 )
 def test_values_that_aws_would_refuse_are_refused_before(arguments: tuple[str, ...], said: str) -> None:

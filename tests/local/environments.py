@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lambdamagic.local.control.log_streams import LogBuffer
-from lambdamagic.local.environments.environment import Blueprint, Environment, Invocation
+from lambdamagic.local.environments.blueprints import Blueprint
+from lambdamagic.local.environments.environment import Environment, Invocation
 from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.environments.invoke_api import new_request_id
 from lambdamagic.local.environments.processes import ProcessExit

@@ -378,6 +378,66 @@ def no_policies() -> bool:
     return False
 
 
+def made(**properties: Any) -> Any:
+    """Make a function by Lambda's own API and return what is answered."""
+    arn = ask("iam", "create_role", RoleName="f", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    code = {"ZipFile": b"PK\5\6" + bytes(18)}
+    basic = {"FunctionName": "f", "Runtime": "python3.12", "Handler": "index.handler", "Role": arn, "Code": code}
+    return ask("lambda", "create_function", **{**basic, **properties})
+
+
+def _takes(operation: str, **arguments: Any) -> bool:
+    try:
+        ask("lambda", operation, **arguments)
+    except ClientError:
+        return False
+    return True
+
+
+@probe("moto.awslambda.models:LambdaFunction.__init__")
+def snapshots_of_anything() -> bool:
+    return bool(made(Runtime="nodejs20.x", SnapStart={"ApplyOn": "PublishedVersions"}))
+
+
+@probe("moto.awslambda.models:LambdaFunction.update_configuration")
+def snapshots_of_anything_later() -> bool:
+    made(Runtime="nodejs20.x")
+    wanted = {"FunctionName": "f", "SnapStart": {"ApplyOn": "PublishedVersions"}}
+    return _takes("update_function_configuration", **wanted)
+
+
+@probe("moto.awslambda.models:LambdaFunction.get_configuration")
+def forgotten_snapshots() -> bool:
+    return bool(made(SnapStart={"ApplyOn": "PublishedVersions"})["SnapStart"]["ApplyOn"] == "None")
+
+
+@probe("moto.awslambda.models:LambdaStorage.publish_version")
+def numbers_given_twice() -> bool:
+    made()
+    numbers = []
+    for description in "abc":
+        ask("lambda", "update_function_configuration", FunctionName="f", Description=description)
+        numbers.append(ask("lambda", "publish_version", FunctionName="f")["Version"])
+        if len(numbers) == 2:
+            ask("lambda", "delete_function", FunctionName="f", Qualifier=numbers[0])
+    return len(set(numbers)) < len(numbers)
+
+
+@probe("AWS::Lambda::Alias")
+def no_aliases() -> bool:
+    of = {"FunctionName": "f", "FunctionVersion": "$LATEST", "Name": "live"}
+    stack("s", F=function(), A={"Type": "AWS::Lambda::Alias", "Properties": of, "DependsOn": "F"})
+    return not ask("lambda", "list_aliases", FunctionName="f")["Aliases"]
+
+
+@probe("AWS::Lambda::Version")
+def plain_versions() -> bool:
+    version = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "F"}, "Description": "mine"}}
+    stack("s", F=function(), V=version)
+    versions = ask("lambda", "list_versions_by_function", FunctionName="f")["Versions"]
+    return versions[-1]["Description"] != "mine"
+
+
 def main() -> None:
     """Print the answers."""
     warnings.simplefilter("ignore")

@@ -70,6 +70,7 @@ class InvocationLog:
         duration_ms: From START to END.
         init_ms: Of the INIT that preceded it; None for a warm start, and where INIT was done again as part of it.
         failed_inits: Those that preceded it and failed.
+        restore_ms: Of the snapshot's restore that preceded it; None without one.
         status: What REPORT adds: "", "timeout", or "error".
         error_type: Follows a status of "error".
         note: A line of Lambda's own between output and END, e.g. that the task timed out.
@@ -86,6 +87,7 @@ class InvocationLog:
     peak_memory_mb: int = 0
     init_ms: float | None = None
     failed_inits: tuple[FailedInit, ...] = ()
+    restore_ms: float | None = None
     status: str = ""
     error_type: str = ""
     note: str = ""
@@ -115,15 +117,23 @@ class InvocationLog:
         init_began = began - int(self.init_ms or 0)
         if self.init_ms is not None:
             found.append((init_began, f"INIT_START Runtime Version: {self.runtime}\t\n"))
+        elif self.restore_ms is not None:
+            init_began = began - int(self.restore_ms)
+            found.append((init_began, f"RESTORE_START Runtime Version: {self.runtime}\t\n"))
         found.extend((init_began, line) for line in _lines(self.init_output))
+        if self.restore_ms is not None:
+            found.append((began, f"RESTORE_REPORT Restore Duration: {self.restore_ms:.2f} ms\t\n"))
         found.append((began, f"START RequestId: {self.request_id} Version: {self.version}\n"))
         found.extend((began, line) for line in _lines(output))
         return found
 
     @property
     def billed_ms(self) -> int:
-        """What AWS bills: since August 2025 INIT too ("AWS Lambda standardizes billing for INIT Phase")."""
-        return math.ceil(self.duration_ms + (self.init_ms or 0.0))
+        """What AWS bills: since August 2025 INIT too ("AWS Lambda standardizes billing for INIT Phase").
+
+        Of a restore AWS bills what the runtime and hooks took, which is all that it consists of here.
+        """
+        return math.ceil(self.duration_ms + (self.init_ms or 0.0) + (self.restore_ms or 0.0))
 
     def report(self) -> str:
         """Return the REPORT line."""
@@ -136,6 +146,9 @@ class InvocationLog:
         ]
         if self.init_ms is not None:
             fields.append(f"Init Duration: {self.init_ms:.2f} ms")
+        if self.restore_ms is not None:
+            fields.append(f"Restore Duration: {self.restore_ms:.2f} ms")
+            fields.append(f"Billed Restore Duration: {math.ceil(self.restore_ms)} ms")
         if self.status:
             fields.append(f"Status: {self.status}")
         if self.error_type:

@@ -49,6 +49,13 @@ PATCHES = (
     ),
     Patch(f"{_FUNCTION}.create_from_cloudformation_json", "drops a function's tags, layers and the size of its /tmp"),
     Patch(f"{_FUNCTION}.update_from_cloudformation_json", "drops changes of a function's tags and reserved executions"),
+    Patch(f"{_FUNCTION}.__init__", "takes SnapStart for a function that cannot have it"),
+    Patch(f"{_FUNCTION}.update_configuration", "takes SnapStart for a function that cannot have it"),
+    Patch(f"{_FUNCTION}.get_configuration", "forgets that a function has SnapStart"),
+    Patch(
+        "moto.awslambda.models:LambdaStorage.publish_version",
+        "gives a version the number of another one after one was deleted, and knows no version that is Pending",
+    ),
     Patch(f"{_GROUP}.update_from_cloudformation_json", "drops changes of a log group's retention"),
     Patch(f"{_BUCKET}.create_from_cloudformation_json", "drops a bucket's lifecycle, access block and notifications"),
     Patch(f"{_BUCKET}.update_from_cloudformation_json", "drops changes of a bucket's lifecycle"),
@@ -61,6 +68,8 @@ PATCHES = (
     Patch(f"{_ROLE}.update_from_cloudformation_json", "drops changes of a role's managed policies"),
     Patch(f"{_ROLE}.delete_from_cloudformation_json", "cannot delete a role with managed policies"),
     Patch("AWS::Lambda::EventInvokeConfig", "has no such kind of resource"),
+    Patch("AWS::Lambda::Alias", "has no such kind of resource"),
+    Patch("AWS::Lambda::Version", "neither describes a version as its template does, nor publishes another one"),
     Patch("AWS::S3::BucketPolicy", "has no such kind of resource"),
 )
 _TARGETS = {patch.target for patch in PATCHES}

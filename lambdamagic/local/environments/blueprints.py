@@ -5,16 +5,36 @@ from __future__ import annotations
 import os
 import site
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lambdamagic.local.environments.environment import Blueprint
 from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.environments.interpreters import Interpreter, Interpreters, package_folder
 from lambdamagic.local.environments.unpacking import PackageStore
 from lambdamagic.local.server.auth import Credential
 
 _USER_ID = 993  # Lambda's sbx_user1051; any that is not root
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """How an environment's process is started; computed once a function version.
+
+    Attributes:
+        freezes: Whether the process is stopped between two invocations.
+        is_container: The process is a container tool's client, and the runtime is started by another process.
+        is_restored: Whether environments continue from a snapshot (SnapStart), which names no log stream.
+    """
+
+    argv: list[str]
+    variables: dict[str, str]
+    task_root: Path
+    runtime: str
+    surroundings: dict[str, Any] | None = None
+    freezes: bool = False
+    is_container: bool = False
+    is_restored: bool = False
 
 
 class BlueprintMaker:
@@ -72,6 +92,9 @@ class BlueprintMaker:
             "LAMBDA_RUNTIME_DIR": str(Path(interpreter.executable).parent),
             "LAMBDA_TASK_ROOT": str(task_root),
         }
+        if function.is_restored:  # "Lambda SnapStart": neither has its log's names
+            reserved["AWS_LAMBDA_INITIALIZATION_TYPE"] = "snap-start"
+            del reserved["AWS_LAMBDA_LOG_GROUP_NAME"]
         changeable = {
             "LANG": "en_US.UTF-8",
             "LD_LIBRARY_PATH": ":".join([str(task_root / "lib"), str(task_root), *libraries]),
@@ -92,6 +115,7 @@ class BlueprintMaker:
             task_root=task_root,
             runtime=f"python:{interpreter.version}",
             is_container=is_container,
+            is_restored=function.is_restored,
             freezes=self._is_strict and not is_container,
             # Whatever runs an image sees to its surroundings.
             surroundings=None if is_container else self._surroundings(interpreter, [task_root, *layers]),

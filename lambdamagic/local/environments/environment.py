@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lambdamagic.local.control.log_streams import (
     MAX_OUTPUT_BYTES,
@@ -23,12 +22,14 @@ from lambdamagic.local.control.log_streams import (
     LogBuffer,
     LogStream,
 )
+from lambdamagic.local.environments.blueprints import Blueprint
 from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.environments.init_phase import InitPhase
 from lambdamagic.local.environments.output_pipe import OutputPipe
 from lambdamagic.local.environments.peers import is_process
 from lambdamagic.local.environments.processes import Processes, ProcessExit
 from lambdamagic.local.environments.resident_memory import peak_rss_mb
+from lambdamagic.local.environments.restore import Restore
 from lambdamagic.local.environments.results import (
     MAX_RESPONSE_BYTES,
     Result,
@@ -37,27 +38,10 @@ from lambdamagic.local.environments.results import (
     task_timed_out,
 )
 from lambdamagic.local.environments.runtime_api import Refusal, RuntimeApi, Task
+from lambdamagic.local.server.error_bodies import AwsError
 
 _ids = itertools.count(1)
 _HOME = "/home/sbx_user1051"  # as Lambda's user has it: a folder that is not there
-
-
-@dataclass(frozen=True, slots=True)
-class Blueprint:
-    """How an environment's process is started; computed once a function version.
-
-    Attributes:
-        freezes: Whether the process is stopped between two invocations.
-        is_container: The process is a container tool's client, and the runtime is started by another process.
-    """
-
-    argv: list[str]
-    variables: dict[str, str]
-    task_root: Path
-    runtime: str
-    surroundings: dict[str, Any] | None = None
-    freezes: bool = False
-    is_container: bool = False
 
 
 @dataclass(slots=True)
@@ -123,6 +107,7 @@ class Environment:
         new_stream = LogStream.create(function.name, function.version, time.time())
         self._stream: LogStream = before._stream if before else new_stream
         self._init = InitPhase(asyncio.get_running_loop().create_future())
+        self._restore = Restore()
         self._deliver: Callable[[Task], bool] | None = None
         self._running: _Running | None = None
         self._output: OutputPipe | None = None
@@ -145,8 +130,13 @@ class Environment:
         """Whether its INIT failed by itself: not where the function was deleted or the instance ends."""
         return self._kill_reason in ("", "init timeout", "memory", "fault")
 
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it is initialized and waits for its restore."""
+        return self._restore.is_waiting
+
     async def start(self, request_id: str) -> Result | None:
-        """Start the process and wait for the end of INIT; return why it failed, if it did.
+        """Start the process and wait for the end of INIT, where a snapshot would be taken; return why it failed, if so.
 
         Args:
             request_id: Of the invocation that waits for it, named in errors.
@@ -166,11 +156,12 @@ class Environment:
         env = {
             **self._blueprint.variables,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
-            "AWS_LAMBDA_LOG_STREAM_NAME": self._stream.name,
             "LAMBDAMAGIC_ENVIRONMENT_ID": self.identity,
             "TMPDIR": str(temporary),
             "HOME": _HOME if surroundings is not None else str(temporary),
         }
+        if not self._blueprint.is_restored:
+            env["AWS_LAMBDA_LOG_STREAM_NAME"] = self._stream.name
         self.pid = await self._processes.spawn(
             self.identity,
             argv=self._blueprint.argv,
@@ -186,6 +177,19 @@ class Environment:
                 return await asyncio.shield(self._init.ended)
         except TimeoutError:
             self.kill("init timeout")
+            raise
+
+    async def restore(self) -> None:
+        """Continue from the snapshot, until the process is ready for a task.
+
+        Raises:
+            AwsError: It could not; the process is ended.
+        """
+        self.last_used = time.monotonic()
+        try:
+            await self._restore.run()
+        except AwsError:
+            self.kill("restore")
             raise
 
     async def run(self, invocation: Invocation) -> tuple[Result, InvocationLog]:
@@ -208,7 +212,9 @@ class Environment:
             init_ms, self._init.ms = self._init.ms, None
             log.init_output = bytes(self._init.output)
             self._init.output.clear()
-            if self._before is None:
+            if self._restore.ms is not None:
+                log.restore_ms = self._restore.ms  # INIT was when the version was published
+            elif self._before is None:
                 log.init_ms = init_ms
             else:
                 log.failed_inits = self._failed_before()
@@ -286,9 +292,9 @@ class Environment:
         """Runtime API: INIT is over, or the last task is."""
         self._deliver = deliver
         if not self._init.ended.done():
-            self._init.ms = self._init.so_far_ms
+            self._end_init()
+        elif self._restore.end():
             self._drain()
-            self._init.ended.set_result(None)
         elif self._blueprint.freezes and self.is_alive and (self._running is None or self._running.delivered):
             self._frozen_at = time.monotonic()
             self._processes.freeze(self.identity)
@@ -317,10 +323,26 @@ class Environment:
         if not self._init.ended.done():
             self._init.ended.set_result(Result(payload, is_error=True, status="error", error_type="Runtime.InitError"))
 
+    def on_snapshot(self, proceed: Callable[[], None]) -> None:
+        """Runtime API: INIT is over, and the process waits to be restored."""
+        if not self._init.ended.done():
+            self._restore.reach(proceed)
+            self._end_init()
+
+    def on_restore_error(self, payload: bytes) -> None:
+        """Runtime API: a hook failed after the restore. The runtime ends by itself."""
+        self._drain()
+        self._restore.end(payload.decode(errors="replace"))
+
     # Its own parts.
 
     def _failed_before(self) -> tuple[FailedInit, ...]:
         return (self._before._init.failed,) if self._before and self._before._init.failed else ()
+
+    def _end_init(self) -> None:
+        self._init.ms = self._init.so_far_ms
+        self._drain()
+        self._init.ended.set_result(None)
 
     def _is_runtime(self, transport: asyncio.Transport) -> bool:
         assert self.pid is not None
@@ -368,6 +390,7 @@ class Environment:
         self._api.close()
         self._deliver = None
         self.peak_memory_mb = max(self.peak_memory_mb, -(-ended.peak_rss_kb // 1024))
+        self._restore.end("The process ended in a hook after the restore.")
         if not self._init.ended.done():
             self._init.ended.set_result(exit_error(self._init.request_id, ended, self._kill_reason))
         if self._running is not None:

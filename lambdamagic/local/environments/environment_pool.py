@@ -15,7 +15,8 @@ from pathlib import Path
 
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.control.log_streams import InvocationLog, LogBuffer
-from lambdamagic.local.environments.environment import Blueprint, Environment, Invocation, NotDelivered
+from lambdamagic.local.environments.blueprints import Blueprint
+from lambdamagic.local.environments.environment import Environment, Invocation, NotDelivered
 from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.environments.processes import Processes
 from lambdamagic.local.environments.resident_memory import strays_rss_bytes, tree_rss_bytes
@@ -134,7 +135,7 @@ class Pool:
         """
         for _ in range(_MAX_UNDELIVERED):
             environment = self._take_idle(function)
-            was_cold = environment is None
+            was_cold = environment is None or environment.is_snapshot
             if environment is None:
                 environment = self._create(function, blueprint)
                 failed = await self._init(environment, invocation.request_id)
@@ -148,6 +149,8 @@ class Pool:
                     return self._billed(
                         Completed(failed, environment.log_failed_init(invocation.request_id, failed), True)
                     )
+            if environment.is_snapshot:
+                await environment.restore()
             self._observed.observer.started(is_cold=was_cold)
             self._work.set()
             fault = None
@@ -163,6 +166,18 @@ class Pool:
                 self._give_back(environment)
             return self._billed(Completed(result, log, was_cold))
         raise LocalServerError(f"environments of {function.name} die before they take a task")
+
+    async def snapshot(self, function: FunctionVersion, blueprint: Blueprint) -> Result | None:
+        """Initialize the first environment of a version, up to where its snapshot is taken; return why it failed.
+
+        Raises:
+            LocalServerError: No process could be started.
+        """
+        environment = self._create(function, blueprint)
+        failed = await self._init(environment, "")
+        if failed is None:
+            self._give_back(environment)
+        return failed
 
     def _billed(self, completed: Completed) -> Completed:
         log = completed.log

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
-from lambdamagic.local.environments.blueprints import BlueprintMaker
-from lambdamagic.local.environments.environment import Blueprint
+from lambdamagic.errors import LocalServerError
+from lambdamagic.local.environments.blueprints import Blueprint, BlueprintMaker
 from lambdamagic.local.environments.environment_pool import Pool
 from lambdamagic.local.environments.function_versions import FunctionCatalog, FunctionVersion, parse_reference
 from lambdamagic.local.server.auth import Authenticator, Credential
@@ -67,6 +67,15 @@ class FunctionRegistry:
                     self._functions[(reference, qualifier)] = function
         return function
 
+    async def find_again(self, reference: str, qualifier: str | None) -> FunctionVersion:
+        """Return the same, read now: the snapshot of a version may have been taken since the last change.
+
+        Raises:
+            AwsError: There is none any more.
+        """
+        self._functions.pop((reference, qualifier), None)
+        return await self.find(reference, qualifier)
+
     async def blueprint(self, function: FunctionVersion) -> Blueprint:
         """Return how the function's environments are started, preparing it at the first call.
 
@@ -85,6 +94,21 @@ class FunctionRegistry:
         except Exception:
             self._blueprints.pop(function.fingerprint, None)  # the next call tries again
             raise
+
+    async def take_snapshot(self, name: str, version: str) -> None:
+        """Initialize what environments of a published version continue from; it is `Pending` until then."""
+        loop = asyncio.get_running_loop()
+        failure = None
+        try:
+            function = await self.find(name, version)
+            failed = await self._pool.snapshot(function, await self.blueprint(function))
+            failure = None if failed is None else failed.payload.decode(errors="replace")
+        except AwsError:
+            pass  # it is gone already, or its Python is not on this machine: an invocation reports that
+        except (LocalServerError, OSError) as error:
+            failure = str(error)
+        await loop.run_in_executor(self._executor, self._catalog.settle, name, version, failure)
+        await self.refresh()
 
     def role_of(self, access_key_id: str) -> tuple[str, str] | None:
         """Return the names of role and function that a key is for; None if it is not a function's. Reads moto."""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from lambdamagic.local.control import snapshots
 from lambdamagic.local.server.error_bodies import AwsError
 
 _FUNCTION_REFERENCE = re.compile(
@@ -50,6 +51,8 @@ class FunctionVersion:
     on_success_arn: str | None
     region: str
     ephemeral_mb: int = 512
+    is_restored: bool = False
+    state: str = "Active"
 
     @property
     def fingerprint(self) -> tuple[Any, ...]:
@@ -65,6 +68,7 @@ class FunctionVersion:
             self.variables,
             self.code_digest,
             tuple(layer.arn for layer in self.layers),
+            self.is_restored,
         )
 
     @property
@@ -156,7 +160,19 @@ class FunctionCatalog:
             on_success_arn=(destinations.get("OnSuccess") or {}).get("Destination"),
             region=self._region,
             ephemeral_mb=int(function.ephemeral_storage),
+            is_restored=snapshots.is_restored(function),
+            state=str(function.state),
         )
+
+    def settle(self, name: str, version: str, failure: str | None) -> None:
+        """Let a version be `Active` whose snapshot is there, or `Failed` for a reason."""
+        from moto.awslambda.utils import get_backend
+
+        backend = get_backend(self._account_id, self._region)
+        for found in backend.list_versions_by_function(name):
+            if str(found.version) == version:
+                found.state_reason = failure
+                found.state = "Active" if failure is None else "Failed"
 
     def names(self) -> set[str]:
         """Return the names of all functions."""

@@ -16,6 +16,7 @@ from lambdamagic.local.environments.environment import Invocation
 from lambdamagic.local.environments.environment_pool import Completed, Pool
 from lambdamagic.local.environments.function_registry import FunctionRegistry
 from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.restore import not_ready
 from lambdamagic.local.environments.results import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
 from lambdamagic.local.server.error_bodies import AwsError, render
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
@@ -58,6 +59,10 @@ class InvokeApi:
         if function is None:
             function = await self._registry.find(reference, _qualifier(request.query))
         _validate(invocation_type, payload)
+        if function.state != "Active":
+            function = await self._registry.find_again(reference, _qualifier(request.query))
+        if function.state != "Active":
+            raise not_ready(function.state, function.invoked_arn)
         fault = self._observed.observer.invoking(function.name)
         if fault is not None and fault.raises is not None:
             raise fault.raises

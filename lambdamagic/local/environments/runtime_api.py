@@ -19,6 +19,7 @@ from lambdamagic.local.server.http_server import HttpConnection, HttpRequest, Ht
 _PREFIX = "/2018-06-01/runtime/"
 _JSON = ("content-type", "application/json")
 _ACCEPTED = HttpResponse(202, (_JSON,), b'{"status":"OK"}')
+_RESTORED = HttpResponse(200, (_JSON,), b"{}")
 _FORBIDDEN = HttpResponse(403, (_JSON,), b'{"errorMessage":"Forbidden","errorType":"AccessDenied"}')
 
 
@@ -61,6 +62,12 @@ class RuntimeSide(Protocol):
 
     def on_init_error(self, payload: bytes) -> None:
         """INIT failed."""
+
+    def on_snapshot(self, proceed: Callable[[], None]) -> None:
+        """INIT is over, and a snapshot may be taken; `proceed` answers that it was restored."""
+
+    def on_restore_error(self, payload: bytes) -> None:
+        """A hook failed after the restore."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,11 @@ class RuntimeApi:
         elif route == ["init", "error"] and request.method == "POST":
             reply.send(_ACCEPTED)
             self._side.on_init_error(request.body)
+        elif route == ["restore", "next"] and request.method == "GET":
+            self._side.on_snapshot(lambda: reply.send(_RESTORED))
+        elif route == ["restore", "error"] and request.method == "POST":
+            reply.send(_ACCEPTED)
+            self._side.on_restore_error(request.body)
         else:
             reply.send(HttpResponse(404))
 

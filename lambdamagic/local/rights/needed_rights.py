@@ -117,8 +117,7 @@ def object_arn(bucket: str, key: str | None = None) -> str:
 
 def function_arn(reference: str, place: CallPlace, qualifier: str | None = None) -> str:
     """Return the ARN of a function named by name, partial ARN or ARN."""
-    parts = reference.partition("function:")
-    name = parts[2] or parts[0].rpartition(":")[2]
+    name = reference.partition("function:")[2] or reference  # which may end in a version or an alias
     return place.arn("lambda", f"function:{name}" + (f":{qualifier}" if qualifier else ""))
 
 

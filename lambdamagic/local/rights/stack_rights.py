@@ -132,8 +132,23 @@ def _package(code: Properties) -> Iterator[Right]:
 
 def _function_events(doing: str, properties: Properties, name: str, place: CallPlace) -> Iterator[Right]:
     verb = {"CREATE": "Put", "UPDATE": "Update", "DELETE": "Delete"}[doing]
-    arn = function_arn(str(properties["FunctionName"]), place)
+    qualifier = properties.get("Qualifier", "$LATEST")
+    qualifier = None if qualifier == "$LATEST" else str(qualifier)
+    arn = function_arn(str(properties["FunctionName"]), place, qualifier)
     yield Right(f"lambda:{verb}FunctionEventInvokeConfig", arn)
+
+
+def _version(doing: str, properties: Properties, name: str, place: CallPlace) -> Iterator[Right]:
+    arn = function_arn(str(properties["FunctionName"]), place)
+    if doing == "DELETE":
+        yield Right("lambda:DeleteFunction", name)
+        return
+    yield from _each("lambda", "GetFunctionConfiguration PublishVersion", arn)
+
+
+def _alias(doing: str, properties: Properties, name: str, place: CallPlace) -> Iterator[Right]:
+    verb = {"CREATE": "Create", "UPDATE": "Update", "DELETE": "Delete"}[doing]
+    yield Right(f"lambda:{verb}Alias", function_arn(str(properties["FunctionName"]), place))
 
 
 def _permission(doing: str, properties: Properties, name: str, place: CallPlace) -> Iterator[Right]:
@@ -156,10 +171,12 @@ _FINDERS: dict[str, Callable[[str, Properties, str, CallPlace], Iterator[Right]]
     "AWS::ECR::Repository": _repository,
     "AWS::IAM::Policy": _policy,
     "AWS::IAM::Role": _role,
+    "AWS::Lambda::Alias": _alias,
     "AWS::Lambda::EventInvokeConfig": _function_events,
     "AWS::Lambda::Function": _function,
     "AWS::Lambda::LayerVersion": _layer,
     "AWS::Lambda::Permission": _permission,
+    "AWS::Lambda::Version": _version,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _bucket_policy,

@@ -32,7 +32,7 @@ def install(refuse: Refuse) -> None:
     """
     from moto.core.responses import ActionResult
 
-    from lambdamagic.local.stacks import stack_resources
+    from lambdamagic.local.stacks import stack_resources, stack_versions  # noqa: F401  # moto finds its classes
 
     stack_resources.complete_moto()
     stack, stacks = "moto.cloudformation.models:Stack", "moto.cloudformation.models:CloudFormationBackend"
@@ -145,15 +145,17 @@ def _update(stack: Any, template: str, parameters: dict[str, Any], refuse: Refus
     stack._parse_template()
     new = stack.template_dict["Resources"]
     changed_parameters = {name for name, _ in set(parameters.items()) ^ set(before.parameters.items())}
+    replaced: set[str] = set()  # what refers to these changes too
     _load(stack, parameters)
     try:
         for name in in_order(new):
             if name not in old:
                 before.added.append(name)
                 make(stack, name, refuse)
-            elif new[name] != old[name] or changed_parameters & references(new[name]):
+            elif new[name] != old[name] or (changed_parameters | replaced) & references(new[name]):
                 before.changed.append(name)
-                change(stack, name, new[name], refuse)
+                if change(stack, name, new[name], refuse):
+                    replaced.add(name)
     except Exception:  # noqa: BLE001 - as in _create
         stack._add_stack_event("UPDATE_ROLLBACK_IN_PROGRESS", resource_status_reason="A resource failed to update.")
         stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
@@ -169,6 +171,7 @@ def _update(stack: Any, template: str, parameters: dict[str, Any], refuse: Refus
             resources._resource_json_map = {**new, name: old[name]}
             take_away(stack, name, refuse)
     resources._resource_json_map = new
+    _remove_replaced(stack)
     stack.output_map = stack._create_output_map()
     _end(stack, "UPDATE_COMPLETE")
 
@@ -176,14 +179,21 @@ def _update(stack: Any, template: str, parameters: dict[str, Any], refuse: Refus
 def _roll_back(stack: Any, before: _Rollback, refuse: Refuse) -> None:
     """Change back what an update changed, if need be in several attempts (ContinueUpdateRollback)."""
     try:
-        for name in reversed(before.changed):
+        for name in before.changed:
             change(stack, name, before.resources[name], refuse)
     except Exception:  # noqa: BLE001 - as in _create
         stack.unfinished_rollback = before
         _end(stack, "UPDATE_ROLLBACK_FAILED")
         return
+    _remove_replaced(stack)
     stack.unfinished_rollback = None
     _end(stack, "UPDATE_ROLLBACK_COMPLETE")
+
+
+def _remove_replaced(stack: Any) -> None:
+    from lambdamagic.local.stacks.stack_versions import remove_replaced
+
+    remove_replaced(stack.resource_map, stack.account_id, stack.region_name)
 
 
 def _load(stack: Any, parameters: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ class ResourceFailed(Exception):
     """A resource cannot be made or deleted, in AWS's words."""
 
 
-class _Setting:
+class Setting:
     """A resource that is a setting of another one: it has neither name nor attributes, and is replaced when it changes.
 
     It comes before moto's class, which must be a direct parent of what moto is to find.
@@ -58,7 +58,7 @@ class _Setting:
         return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
 
 
-class FunctionEvents(_Setting, CloudFormationModel):  # type: ignore[misc]  # moto is untyped
+class FunctionEvents(Setting, CloudFormationModel):  # type: ignore[misc]  # moto is untyped
     """AWS::Lambda::EventInvokeConfig."""
 
     def __init__(self, function: str) -> None:
@@ -75,17 +75,18 @@ class FunctionEvents(_Setting, CloudFormationModel):  # type: ignore[misc]  # mo
         properties = cloudformation_json["Properties"]
         function = get_backend(account_id, region_name).get_function(properties["FunctionName"])
         config = {key: value for key, value in properties.items() if key.startswith("Maximum")}
-        function.event_invoke_config = [EventInvokeConfig(function.function_arn, function.last_modified, config)]
+        # In place: moto has one configuration of a function and its versions.
+        function.event_invoke_config[:] = [EventInvokeConfig(function.function_arn, function.last_modified, config)]
         return cls(properties["FunctionName"])
 
     def delete(self, account_id: str, region_name: str) -> None:
         """Take it away, if the function is still there."""
         functions = get_backend(account_id, region_name)._lambdas._functions
         if self.function in functions:
-            functions[self.function]["latest"].event_invoke_config = []
+            functions[self.function]["latest"].event_invoke_config.clear()
 
 
-class BucketPolicy(_Setting, CloudFormationModel):  # type: ignore[misc]  # as above
+class BucketPolicy(Setting, CloudFormationModel):  # type: ignore[misc]  # as above
     """AWS::S3::BucketPolicy."""
 
     def __init__(self, bucket: str) -> None:
@@ -184,8 +185,13 @@ def _attach(role: Any, body: Any, account_id: str) -> None:
 
 
 def _spec(properties: dict[str, Any], name: str) -> dict[str, Any]:
+    code = properties["Code"]
+    if "ZipFile" in code:  # in a template it is the text of a module
+        archive = LambdaFunction._create_zipfile_from_plaintext_code(code["ZipFile"])
+        code = {"ZipFile": base64.b64encode(archive)}
     return {
         **properties,
+        "Code": code,
         "FunctionName": name,
         "Tags": {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])},
     }
@@ -203,9 +209,6 @@ def _create_function(cls: Any, /, name: str, body: Any, account_id: str, region:
             "aws:cloudformation:stack-id": stack_id,
             "aws:cloudformation:logical-id": kwargs.get("LogicalId", ""),
         }
-    if "ZipFile" in spec["Code"]:  # in a template it is the text of a module
-        archive = LambdaFunction._create_zipfile_from_plaintext_code(spec["Code"]["ZipFile"])
-        spec["Code"] = {"ZipFile": base64.b64encode(archive)}
     return backend.create_function(spec)
 
 
@@ -226,6 +229,7 @@ def _update_function(
     properties = _spec(body["Properties"], name)
     properties.setdefault("Environment", {"Variables": {}})
     properties.setdefault("Layers", [])
+    properties.setdefault("SnapStart", {"ApplyOn": "None"})
     original.update_configuration(properties)
     code = {key: value for key, value in properties["Code"].items() if key in _UPDATED_BY_CODE}
     original.update_function_code({**code, "Architectures": properties.get("Architectures", ["x86_64"])})

@@ -22,18 +22,21 @@ Refuse = Callable[[str, str], str | None]
 def _event(stack: Any, name: str, status: str, *, reason: str | None = None) -> None:
     from moto.cloudformation.models import Event
 
-    made = stack.resource_map._parsed_resources.get(name)
     event = Event(
         stack_id=stack.stack_id,
         stack_name=stack.name,
         logical_resource_id=name,
-        physical_resource_id=getattr(made, "physical_resource_id", "") or "",
+        physical_resource_id=_physical_id(stack, name),
         resource_type=stack.resource_map._resource_json_map.get(name, {}).get("Type", ""),
         resource_status=status,
         resource_status_reason=reason,
         resource_properties=None,
     )
     stack.events.append(event)
+
+
+def _physical_id(stack: Any, name: str) -> str:
+    return str(getattr(stack.resource_map._parsed_resources.get(name), "physical_resource_id", "") or "")
 
 
 def make(stack: Any, name: str, refuse: Refuse) -> None:
@@ -52,8 +55,8 @@ def make(stack: Any, name: str, refuse: Refuse) -> None:
     _step(stack, name, "CREATE", work)
 
 
-def change(stack: Any, name: str, body: dict[str, Any], refuse: Refuse) -> None:
-    """Change a resource to what a template says.
+def change(stack: Any, name: str, body: dict[str, Any], refuse: Refuse) -> bool:
+    """Change a resource to what a template says; return whether another one took its place.
 
     Raises:
         Exception: Whatever keeps it from being changed; it is in the step's event.
@@ -71,7 +74,9 @@ def change(stack: Any, name: str, body: dict[str, Any], refuse: Refuse) -> None:
         if changed is not None:
             resources._parsed_resources[name] = changed
 
+    before = _physical_id(stack, name)
     _step(stack, name, "UPDATE", work)
+    return _physical_id(stack, name) != before
 
 
 def take_away(stack: Any, name: str, refuse: Refuse) -> bool:
