@@ -8,6 +8,7 @@ since both sides know the cell under the same file name.
 from __future__ import annotations
 
 import linecache
+import re
 import traceback
 import types
 from dataclasses import dataclass, field
@@ -179,10 +180,21 @@ def reassemble(records: list[ErrorRecord]) -> BaseException:
     return made[0]
 
 
+#: The end of the working directory's path on Lambda.
+_WORK = "/lambdamagic-scratch/work/"
+
+
 def _explain_missing_file(error: BaseException) -> None:
     """Say that a file which the code did not find on Lambda is here."""
-    name = getattr(error, "filename", None)
-    if isinstance(error, FileNotFoundError) and isinstance(name, str) and Path(name).exists():
+    if not isinstance(error, FileNotFoundError):
+        return
+    # Libraries that open files below Python, as HDF5 and Arrow do, have the path in their message only.
+    named = [error.filename] if isinstance(error.filename, str) else re.findall(r"[^\s'\",:()]+", str(error))
+    found = (each.rpartition(_WORK)[2] for each in named)
+    name = next((each for each in (path.rstrip(".") for path in found) if each and Path(each).is_file()), None)
+    if name is None and isinstance(error.filename, str) and Path(error.filename).exists():
+        name = error.filename
+    if name is not None:
         error.add_note(
             f"{name} is on this machine and was not sent to Lambda: `%%lambda --file {name}`, or "
             f"LambdaExecutor(files=[{name!r}]), sends it"

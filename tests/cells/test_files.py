@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import lambdamagic
 
 
@@ -17,6 +19,24 @@ def test_a_file_that_is_here_is_offered(notebook, tmp_path):
     assert shown in ran.traceback
     assert "add --file data.csv" in repr(notebook.remote("open('data.csv')", "--plan").value)
     assert not [note for note in notebook.fails("open('other.csv')").error.__notes__ if "--file" in note]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "from pathlib import Path; Path('data.nc').resolve().read_bytes()",
+        "import numpy; numpy.load('data.nc')",
+        "import numpy; numpy.loadtxt('data.nc')",
+        "import h5py; h5py.File('data.nc')",
+        "import pyarrow.parquet; pyarrow.parquet.read_table('data.nc')",
+    ],
+)
+def test_a_file_that_a_library_names_in_its_message_is_offered(notebook, tmp_path, read):
+    """The path may be a part of the message only, also the whole path on Lambda."""
+    pytest.importorskip(read.split()[1].rstrip(";").partition(".")[0])
+    (tmp_path / "data.nc").write_bytes(b"not read here")
+    ran = notebook.fails(read)
+    assert "`%%lambda --file data.nc`" in ran.traceback
 
 
 def test_files_are_sent_under_their_relative_paths(notebook, tmp_path):
