@@ -30,7 +30,7 @@ def compile_cell(source: str, filename: str, first_line: int = 1, flags: int = 0
         source: The cell's Python, with IPython's syntax already transformed.
         filename: The name that tracebacks show.
         first_line: The line of the notebook's cell on which source begins.
-        flags: Compiler flags of the __future__ features on in the notebook.
+        flags: Compiler flags that are on in the notebook: __future__ features, and those that IPython sets.
 
     Raises:
         CaptureError: There is nothing to run.
@@ -39,7 +39,7 @@ def compile_cell(source: str, filename: str, first_line: int = 1, flags: int = 0
     padded = "\n" * (first_line - 1) + source
     flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     # dont_inherit: this module's own __future__ import is not the user's.
-    tree = compile(padded, filename, "exec", flags | ast.PyCF_ONLY_AST | _INCOMPLETE, dont_inherit=True)
+    tree = compile(padded, filename, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
     assert isinstance(tree, ast.Module)
     if not tree.body:
         raise CaptureError("the cell is empty", hint="Write the code below the %%lambda line")

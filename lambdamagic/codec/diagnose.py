@@ -27,6 +27,8 @@ def explain_unpicklable(name: str, value: Any, home: Home) -> tuple[str, str]:
     """
     path, current = name, value
     reason = _refusal(current, home) or "it could not be pickled together with the other names"
+    if reason == _TOO_DEEP:
+        return path, reason  # it is no part's doing, and each of thousands would be pickled again
     seen: set[int] = set()
     steps = 0
     while id(current) not in seen:
@@ -44,6 +46,9 @@ def explain_unpicklable(name: str, value: Any, home: Home) -> tuple[str, str]:
     return _shortened(path), f"{reason} (a {type(current).__module__}.{type(current).__qualname__})"
 
 
+_TOO_DEEP = "it is nested too deeply to be pickled"
+
+
 def _shortened(path: str) -> str:
     half = _MAX_PATH // 2
     return path if len(path) <= _MAX_PATH else f"{path[:half]} ... {path[-half:]}"
@@ -55,7 +60,7 @@ def _refusal(value: Any, home: Home) -> str | None:
     try:
         Encoder(home).dump(value)
     except RecursionError:
-        return "it is nested too deeply to be pickled"
+        return _TOO_DEEP
     except PICKLING_ERRORS as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__
     return None

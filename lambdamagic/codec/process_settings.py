@@ -199,6 +199,15 @@ def _environment(module: Any) -> dict[str, str | None]:
     return {name: module.environ.get(name) for name in sorted(_of_cells)}
 
 
+def _sklearn(module: Any) -> dict[str, Any]:
+    defaults = sys.modules["sklearn._config"]._global_config
+    return {name: value for name, value in module.get_config().items() if defaults.get(name, value) != value}
+
+
+def _set_sklearn(module: Any, found: Mapping[str, Any]) -> None:
+    module.set_config(**{**sys.modules["sklearn._config"]._global_config, **found})
+
+
 def _set_environment(module: Any, found: Mapping[str, str | None]) -> None:
     for name, value in found.items():
         if value is None:
@@ -225,6 +234,8 @@ def _set_path(module: Any, found: Sequence[tuple[str, bool]]) -> None:
 
 
 _NUMERIC = frozenset({"numpy", "scipy", "pandas", "sklearn", "statsmodels", "seaborn", "xgboost", "lightgbm"})
+#: Who draws with matplotlib: `df.plot()` names pandas only.
+_DRAWING = frozenset({"matplotlib", "seaborn", "pylab", "pandas", "xarray", "networkx", "sklearn", "statsmodels"})
 _KINDS = (
     _Kind("recursion", "sys", lambda module: module.getrecursionlimit(), _set_recursion_limit),
     _Kind("warnings", "warnings", _filters, _set_filters),
@@ -243,7 +254,8 @@ _KINDS = (
     ),
     _Kind("decimal", "decimal", _decimal, _set_decimal, frozenset({"decimal"})),
     _Kind("pandas", "pandas", _pandas, _set_pandas, frozenset({"pandas", "seaborn"})),
-    _Kind("matplotlib", "matplotlib", _parameters, _set_parameters, frozenset({"matplotlib", "seaborn", "pylab"})),
+    _Kind("sklearn", "sklearn", _sklearn, _set_sklearn, frozenset({"sklearn"})),
+    _Kind("matplotlib", "matplotlib", _parameters, _set_parameters, _DRAWING),
 )  # fmt: skip
 
 

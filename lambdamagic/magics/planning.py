@@ -17,6 +17,8 @@ from lambdamagic.magics.remote_errors import shown_in_a_line
 from lambdamagic.magics.session import Session
 from lambdamagic.widgets.text import size
 
+_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT: a cell that ends too early is "incomplete input", as here
+
 
 def plan_body(
     session: Session,
@@ -46,7 +48,7 @@ def plan_body(
         first_line=2,
         cell_dir=Path.cwd(),
         transform=shell.transform_cell,
-        flags=shell.compile.flags & FUTURES,
+        flags=shell.compile.flags & (FUTURES | _INCOMPLETE),
     )
     for name, line in plan.unresolved.items():
         error = NameError(f"name {name!r} is not defined (line {line} of the cell; nothing was sent to Lambda)")

@@ -115,7 +115,10 @@ def _differences(here: Seen, there: Seen) -> Iterator[str]:
 
 def numbered(error: str, lines_above: int) -> str:
     """Return an error with the lines of the cell's own code: a magic is the first line of what the page shows."""
-    return re.sub(r"\((?:\d+\.py|<[^>]*>), line (\d+)\)", lambda found: f"(line {int(found[1]) - lines_above})", error)
+    text = re.sub(r"\((?:\d+\.py|<[^>]*>), line (\d+)\)", r"(line \1)", error)
+    if text == error:
+        return error
+    return re.sub(r"\bline (\d+)", lambda found: f"line {int(found[1]) - lines_above}", text)
 
 
 def plain_text(text: str) -> str:

@@ -112,6 +112,32 @@ f.__annotations__
 ---
 get_ipython().compile.reset_compiler_flags()
 f.__annotations__
+= scikit-learn's configuration
+from sklearn import set_config
+from sklearn.linear_model import LinearRegression
+set_config(transform_output='pandas')
+---
+import sklearn
+set_config(display='text')
+{name: sklearn.get_config()[name] for name in ('display', 'transform_output')}
+---
+import sklearn
+found = sklearn.get_config()['display'], LinearRegression()._repr_mimebundle_()
+set_config(display='diagram', transform_output='default')
+found
+= parameters of matplotlib where pandas draws
+%matplotlib inline
+import matplotlib.pyplot as plt, pandas as pd
+plt.rcParams['figure.figsize'] = 2, 1
+s = pd.Series([1, 2])
+def draw(x): return x.plot().figure
+---
+size = draw(s).get_size_inches().tolist()
+size
+---
+import matplotlib
+plt.close('all')
+matplotlib.rcdefaults()
 """)
 
 
