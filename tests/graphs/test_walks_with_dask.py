@@ -19,7 +19,7 @@ from tests.graphs.workloads import WORKLOADS, same
 @pytest.fixture(scope="module")
 def walks() -> Iterator[DaskScheduler]:
     """A scheduler of Dask's that runs graphs in walks, on an embedded Lambda that the module's tests share."""
-    yield DaskScheduler(target="local", mode="event", timeout_s=30, memory_mb=512, max_concurrency=4)
+    yield DaskScheduler(target="local", mode="event", timeout_s=30, memory_mb=512, max_concurrency=2)
     process.close()
 
 
@@ -42,7 +42,7 @@ def test_a_graph_that_is_not_waited_for(walks: DaskScheduler) -> None:
 def test_a_graph_in_walks_is_shown_while_it_runs(capfd: pytest.CaptureFixture[str]) -> None:
     """As the jobs of an executor are, with the tasks' names and each walk's own time, whichever walk has sent it."""
     heard: list[Any] = []
-    shown = DaskScheduler(target="local", mode="event", timeout_s=30, memory_mb=512, max_concurrency=4, progress=True)
+    shown = DaskScheduler(target="local", mode="event", timeout_s=30, memory_mb=512, max_concurrency=2, progress=True)
     shown.add_listener(heard.append)
     assert WORKLOADS["delayed tree"]().compute(scheduler=shown) == 528
     lines = capfd.readouterr().err.splitlines()
