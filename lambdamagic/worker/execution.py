@@ -167,7 +167,10 @@ class CellSurroundings:
         figures.show()
 
     def _on_figure(self, figure: Any) -> None:
-        data = {"image/png": base64.b64encode(displays.png(figure)).decode("ascii"), "text/plain": repr(figure)}
+        data = {"text/plain": repr(figure)}
+        drawn = displays.png_of_drawn(figure)
+        if drawn is not None:
+            data["image/png"] = base64.b64encode(drawn).decode("ascii")
         self.outputs.display(data, {})
 
     def failure(self, error: BaseException) -> list[ErrorRecord]:

@@ -180,6 +180,13 @@ fig = plt.figure(figsize=(1, 1))
 fig.add_subplot().plot([1, 2])
 plt.close(fig)
 fig
+= an empty figure beside one that is drawn
+%matplotlib inline
+import matplotlib.pyplot as plt
+---
+plt.figure(figsize=(1, 1))
+plt.figure(figsize=(1, 2))
+plt.plot([1, 2]);
 = display of a figure
 %matplotlib inline
 import matplotlib.pyplot as plt
