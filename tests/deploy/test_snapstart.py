@@ -23,6 +23,7 @@ from lambdamagic.deploy.variants import VariantMaker
 from lambdamagic.deploy.zips import facts_of
 from lambdamagic.events import InvocationFinished
 from lambdamagic.jobs.prices import Prices, snapshot_month_usd
+from lambdamagic.local.local_server import LocalServer
 from lambdamagic.pythons import python_here
 from tests.deploy.accounts import Account
 from tests.local.conftest import EVERYTHING, package
@@ -32,9 +33,16 @@ WHERE = {"partition": "aws", "account_id": "123456789012"}
 
 
 @pytest.fixture(scope="module")
-def snapped(account_of_module: Account, tmp_path_factory: pytest.TempPathFactory) -> Account:
+def own_account() -> Iterator[Account]:
+    """An account of this file's own: what it makes is there for all of its tests."""
+    with LocalServer.start() as server:
+        yield Account(server)
+
+
+@pytest.fixture(scope="module")
+def snapped(own_account: Account, tmp_path_factory: pytest.TempPathFactory) -> Account:
     """A function with SnapStart behind the alias `live`, and a bucket; of this Python, which AWS may be too new for."""
-    account, archive = account_of_module, tmp_path_factory.mktemp("code") / "code.zip"
+    account, archive = own_account, tmp_path_factory.mktemp("code") / "code.zip"
     archive.write_bytes(package({"note.txt": "lambdamagic is there already"}))
     account.ask("s3", "create_bucket", Bucket=BUCKET)
     role = account.ask("iam", "create_role", RoleName="snapped", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
