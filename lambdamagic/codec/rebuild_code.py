@@ -131,7 +131,8 @@ def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[
             return type.__new__(metaclass, name, (object,), dict(body))
         except TypeError:
             pass  # a C metaclass that insists on its own `__new__`
-    for shield in (_Shield, _SlottedShield):
+    # A structure of ctypes is laid out by its metaclass's `__init__`.
+    for shield in () if metaclass.__module__ == "_ctypes" else (_Shield, _SlottedShield):
         try:
             cls: type = type.__new__(metaclass, name, (shield, *bases), dict(body))
             cls.__bases__ = bases or (object,)
