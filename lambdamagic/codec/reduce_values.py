@@ -186,6 +186,8 @@ RULES: dict[type, Rule] = {
     type(typing.Union[int, str]): _union,  # noqa: UP007  # this very type
     type(dataclasses.MISSING): _dataclass_sentinel,
 }
+if hasattr(threading, "_ThreadHandle"):  # since Python 3.13; of a thread that was not started, as `_thread` asks
+    RULES[threading._ThreadHandle] = lambda _, value: (type(value), ())
 for _name in _DATACLASS_SENTINELS:
     if hasattr(dataclasses, _name):
         RULES[type(getattr(dataclasses, _name))] = _dataclass_sentinel
