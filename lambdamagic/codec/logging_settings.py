@@ -61,7 +61,8 @@ def those_that_can(found: dict[str, Any], can_travel: Callable[[Any], bool]) -> 
 
 def joined(own: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
     """Return the notebook's settings over those of this process, whose set-up code may have made handlers."""
-    return {"loggers": {**own.get("loggers", {}), **sent.get("loggers", {})}, "disable": sent.get("disable", 0)}
+    loggers, least = {**own.get("loggers", {}), **sent.get("loggers", {})}, sent.get("disable", 0)
+    return {"loggers": loggers, "disable": least} if loggers or least else {}  # as `take` says that nothing is set
 
 
 def _is_plain(handler: Any) -> bool:

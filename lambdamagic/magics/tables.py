@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from html import escape
 
@@ -23,6 +24,8 @@ _MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace)"
 _MOST_WIDTH, _LEAST_WIDTH = 120, 60
 #: How narrow a column becomes that is wrapped, and what is between two columns where there is room.
 _WRAPPED_WIDTH, _GAP = 12, 3
+#: Stands for the space between a sign and its word while text is wrapped; rich breaks lines at every kind of space.
+_KEPT_SPACE = "\ue000"
 
 
 class Table:
@@ -47,7 +50,9 @@ class Table:
 
         width = _text_width()
         is_narrow = self._least_width() > width
-        widths = self._squeezed(width)
+        widths = self._squeezed(width) if is_narrow else []
+        if widths is None:
+            return self._stacked(width)
         # Where there is too little room, all but the first column are wrapped between words, closer to each other.
         table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0 if is_narrow else 1))
         for position, column in enumerate(self.columns):
@@ -60,7 +65,7 @@ class Table:
                 width=widths[position] if is_narrow else None,
             )
         for row in self.rows:
-            table.add_row(*(_literal(cell) for cell in row))
+            table.add_row(*(_literal(_unbroken(cell)) for cell in row))
         buffer = io.StringIO()
         # Set explicitly: in a kernel rich would show the table by itself, a second time, and write colors into it.
         console = Console(
@@ -77,25 +82,36 @@ class Table:
             console.print(table)
         for note in self.notes:
             console.print(_literal(note))
-        return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+        return "\n".join(line.rstrip() for line in buffer.getvalue().replace(_KEPT_SPACE, " ").splitlines())
 
     def _cells(self, position: int) -> list[str]:
-        return [self.columns[position].rstrip(">~"), *(row[position] for row in self.rows)]
+        return [self.columns[position].rstrip(">~"), *(_unbroken(row[position]) for row in self.rows)]
 
-    def _squeezed(self, width: int) -> list[int]:
-        """Return how wide each column is where they have that width together, down to its longest word."""
+    def _squeezed(self, width: int) -> list[int] | None:
+        """Return how wide each column is where they have that width together, down to its longest word; None below."""
         widths = [max(map(len, self._cells(position))) for position in range(len(self.columns))]
         least = [
             min(_WRAPPED_WIDTH, max(len(word) for cell in self._cells(position) for word in cell.split() or [""]))
             for position in range(len(widths))
         ]
+        least[0] = widths[0]
         over = sum(widths) + len(widths) + 1 - width
+        if over > sum(widths) - sum(least):
+            return None
         for _ in range(max(0, over)):
-            room, widest = max((widths[position] - least[position], position) for position in range(1, len(widths)))
-            if room <= 0:
-                break
+            _, widest = max((widths[position] - least[position], position) for position in range(1, len(widths)))
             widths[widest] -= 1
         return widths
+
+    def _stacked(self, width: int) -> str:
+        """Return each row as a paragraph: its columns have no room next to each other."""
+        names = [column.rstrip(">~") for column in self.columns]
+        found = [self.title]
+        for row in self.rows:
+            facts = [f"{name} {cell}".replace(" ", _KEPT_SPACE) for name, cell in zip(names[2:], row[2:], strict=True)]
+            found.append(f"\n {' '.join(row[:2])}")
+            found += textwrap.wrap(" · ".join(facts), width, initial_indent="   ", subsequent_indent="   ")
+        return "\n".join([*found, *(f"\n{note}" for note in self.notes)]).replace(_KEPT_SPACE, " ")
 
     def _least_width(self) -> int:
         """Return how wide the text is where only the columns are wrapped that may be."""
@@ -127,6 +143,12 @@ class Table:
         elif position == 0:
             style += f";{_MONO}"
         return f'<{tag} style="{style}">{escape(text)}</{tag}>'
+
+
+def _unbroken(cell: str) -> str:
+    """Keep a sign such as "■" on the line of its word."""
+    is_sign = cell[1:2] == " " and not cell[0].isalnum()
+    return cell[0] + _KEPT_SPACE + cell[2:] if is_sign else cell
 
 
 def _text_width() -> int:

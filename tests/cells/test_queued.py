@@ -24,6 +24,7 @@ def test_a_cell_is_queued_behind_the_one_whose_result_it_reads(notebook, gate):
 def test_the_value_does_not_pass_through_the_kernel(notebook, gate):
     """Of 8 MB that one cell makes and the next reads, the kernel gets nothing until a separate cell reads them."""
     notebook.remote("import os, sys\nos.environ['LM_TEST_QUEUED'] = '1'\nsys.path.append('/lm-test-queued')")
+    notebook.ok("import logging\nhandler = logging.FileHandler('/dev/null')\nlogging.getLogger().addHandler(handler)")
     first = notebook.ok(cell("%%lambda --bg", f"{gate.code}\nbig = bytes(range(256)) * 32_000")).value
     gate.reached()
     job = notebook.ok(cell("%%lambda --bg", "total = len(big)")).value
@@ -34,6 +35,7 @@ def test_the_value_does_not_pass_through_the_kernel(notebook, gate):
     assert first.received_bytes == 0 and job.received_bytes < 2_000
     assert notebook.ok("len(big)").value == 8_192_000
     assert first.received_bytes > 8_000_000
+    notebook.ok("handler.close()")  # it stays here, and is no setting that a cell has changed
 
 
 def test_objects_of_both_cells_stay_the_same_objects(notebook, gate):
