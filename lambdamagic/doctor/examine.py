@@ -10,7 +10,7 @@ from functools import partial
 from lambdamagic.aws.access import AwsAccess
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.function_holdings import code_mark, query_holdings
-from lambdamagic.deploy.functions import FunctionFacts, bare_name
+from lambdamagic.deploy.functions import FunctionFacts
 from lambdamagic.doctor.account_checks import (
     check_bucket,
     check_concurrency,
@@ -92,8 +92,7 @@ def _account(
         if who is None or settings.function is None:
             yield Finding("rights", "skipped", "needs an identity and a function")
         else:
-            name = bare_name(settings.function)
-            yield check_rights(access, who, function=name, bucket=settings.bucket, client=client)
+            yield check_rights(access, who, function=settings.function, bucket=settings.bucket, client=client)
         yield check_bucket(client, settings.bucket, region=access.region)
         if settings.function is None:
             yield Finding("function", "skipped", "no function is set")

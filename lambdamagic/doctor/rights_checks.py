@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.aws.access import AwsAccess
+from lambdamagic.deploy.functions import bare_name
+from lambdamagic.deploy.model import LIVE_ALIAS
 from lambdamagic.deploy.policies import user_policy
 from lambdamagic.doctor.findings import Finding
 from lambdamagic.errors import LambdaMagicError
@@ -52,7 +54,7 @@ def check_rights(
     Args:
         access: The account.
         who: The identity.
-        function: The function's name.
+        function: The function as jobs invoke it: its name or ARN, with an alias where it has SnapStart.
         bucket: The bucket's name.
         client: Makes clients that do not wait long.
     """
@@ -60,8 +62,9 @@ def check_rights(
         partition=who.partition,
         region=access.region,
         account_id=who.account_id,
-        function=function,
+        function=bare_name(function),
         bucket=bucket or "no-bucket",
+        has_snapstart=function.endswith(f":{LIVE_ALIAS}"),
     )
     try:
         statements = [each for each in policy["Statement"] if bucket is not None or not _of_bucket(each)]
@@ -133,7 +136,7 @@ def _tried(client: Callable[[str], Any], *, function: str, bucket: str | None) -
             FunctionName=function,
         )
     with closing(client("logs")) as logs:
-        group = f"/aws/lambda/{function}"
+        group = f"/aws/lambda/{bare_name(function)}"
         yield from _refused("logs:FilterLogEvents", logs.filter_log_events, logGroupName=group, limit=1)
     if bucket is None:
         return

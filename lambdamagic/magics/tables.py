@@ -14,7 +14,7 @@ from lambdamagic.appearance import AS_TEXT
 
 _BOX = (
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;"
-    "color:var(--jp-ui-font-color1,inherit);margin:2px 0 4px"
+    "color:var(--jp-ui-font-color1,inherit);margin:2px 0 4px;overflow-x:auto"
 )
 _TABLE = "border-collapse:collapse;font-size:12.5px;font-variant-numeric:tabular-nums;margin:4px 0 6px"
 _CELL = "padding:3px 8px;text-align:{align};vertical-align:top;white-space:{space}"

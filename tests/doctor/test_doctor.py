@@ -189,6 +189,19 @@ def test_rights_by_simulation(account: Account, monkeypatch: pytest.MonkeyPatch)
         assert found["rights"].state == "warning" and "logs:FilterLogEvents" in found["rights"].text
 
 
+def test_rights_of_a_function_with_snapstart(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs invoke its alias: the right to that is asked about, too."""
+    connection = account.server.connection
+    for name, value in connection.environment().items():
+        monkeypatch.setenv(name, value)
+    with iam_that_denies() as (url, asked):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IAM", url)
+        assert account.look(AwsAccess(), function="good:live")["rights"].state == "ok"
+    resources = {value for form in asked for name, (value,) in form.items() if name.startswith("ResourceArns")}
+    arn = f"arn:aws:lambda:{connection.region}:123456789012:function:good"
+    assert {arn, f"{arn}:live"} <= resources
+
+
 def test_rights_of_a_function_in_which_graphs_run(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The role may invoke the function, and use one prefix; without the variable nothing is asked."""
     name = account.function("walks", has_graphs=True)
