@@ -20,11 +20,11 @@ from lambdamagic.local.control.log_streams import LogBuffer
 from lambdamagic.local.control.moto_app import LIKELY_SERVICES, MotoApp
 from lambdamagic.local.environments.async_queue import AsyncQueue
 from lambdamagic.local.environments.blueprints import BlueprintMaker
-from lambdamagic.local.environments.environment import Invocation
 from lambdamagic.local.environments.environment_pool import Pool
 from lambdamagic.local.environments.function_registry import FunctionRegistry
 from lambdamagic.local.environments.function_versions import FunctionCatalog
 from lambdamagic.local.environments.interpreters import Interpreters
+from lambdamagic.local.environments.invocations import Invocation
 from lambdamagic.local.environments.invoke_api import INVOKE_PATH, InvokeApi, new_request_id
 from lambdamagic.local.environments.peers import is_process
 from lambdamagic.local.environments.processes import Processes

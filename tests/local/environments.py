@@ -9,8 +9,9 @@ from typing import Any
 
 from lambdamagic.local.control.log_streams import LogBuffer
 from lambdamagic.local.environments.blueprints import Blueprint
-from lambdamagic.local.environments.environment import Environment, Invocation
+from lambdamagic.local.environments.environment import Environment
 from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.invocations import Invocation
 from lambdamagic.local.environments.invoke_api import new_request_id
 from lambdamagic.local.environments.processes import ProcessExit
 from lambdamagic.local.environments.runtime_api import Task

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from lambdamagic.local.environments.environment import Environment, NotDelivered
+from lambdamagic.local.environments.environment import Environment
 from lambdamagic.local.environments.environment_pool import Pool
+from lambdamagic.local.environments.invocations import NotDelivered
 from lambdamagic.local.server.observing import Observed
 from tests.local.environments import ScriptedProcesses, blueprint, function, invocation, log_buffer, until
 

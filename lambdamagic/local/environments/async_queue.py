@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdamagic.errors import LocalServerError
-from lambdamagic.local.environments.environment import Invocation
 from lambdamagic.local.environments.environment_pool import Completed
 from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.invocations import Invocation
 from lambdamagic.local.server.error_bodies import AwsError
 from lambdamagic.local.server.observing import Fault
 

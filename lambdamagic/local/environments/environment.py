@@ -12,7 +12,6 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from lambdamagic.local.control.log_streams import (
@@ -25,6 +24,7 @@ from lambdamagic.local.control.log_streams import (
 from lambdamagic.local.environments.blueprints import Blueprint
 from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.environments.init_phase import InitPhase
+from lambdamagic.local.environments.invocations import Invocation, NotDelivered, Running
 from lambdamagic.local.environments.output_pipe import OutputPipe
 from lambdamagic.local.environments.peers import is_process
 from lambdamagic.local.environments.processes import Processes, ProcessExit
@@ -42,32 +42,6 @@ from lambdamagic.local.server.error_bodies import AwsError
 
 _ids = itertools.count(1)
 _HOME = "/home/sbx_user1051"  # as Lambda's user has it: a folder that is not there
-
-
-@dataclass(slots=True)
-class Invocation:
-    """One task given to an environment."""
-
-    request_id: str
-    payload: bytes
-    invoked_arn: str
-    client_context: str | None = None
-    trace_id: str = "Root=1-00000000-000000000000000000000000;Sampled=0"
-
-
-@dataclass(slots=True)
-class _Running:
-    invocation: Invocation
-    done: asyncio.Future[Result]
-    log: InvocationLog
-    began: float
-    spent_s: float = 0.0
-    delivered: bool = False
-    timer: asyncio.TimerHandle | None = None
-
-
-class NotDelivered(Exception):
-    """The environment died before it took the task, so another one may run it."""
 
 
 class Environment:
@@ -109,7 +83,7 @@ class Environment:
         self._init = InitPhase(asyncio.get_running_loop().create_future())
         self._restore = Restore()
         self._deliver: Callable[[Task], bool] | None = None
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._output: OutputPipe | None = None
         self._exit: ProcessExit | None = None
         self._kill_reason = ""
@@ -206,7 +180,7 @@ class Environment:
             memory_mb=self.function.memory_mb,
             runtime=self._blueprint.runtime,
         )
-        running = _Running(invocation, loop.create_future(), log, time.perf_counter())
+        running = Running(invocation, loop.create_future(), log, time.perf_counter())
         self._running = running
         if self._init.ms is not None:
             init_ms, self._init.ms = self._init.ms, None

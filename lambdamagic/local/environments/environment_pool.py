@@ -16,8 +16,9 @@ from pathlib import Path
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.control.log_streams import InvocationLog, LogBuffer
 from lambdamagic.local.environments.blueprints import Blueprint
-from lambdamagic.local.environments.environment import Environment, Invocation, NotDelivered
+from lambdamagic.local.environments.environment import Environment
 from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.invocations import Invocation, NotDelivered
 from lambdamagic.local.environments.processes import Processes
 from lambdamagic.local.environments.resident_memory import strays_rss_bytes, tree_rss_bytes
 from lambdamagic.local.environments.results import Result, task_timed_out

@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.environments.async_queue import AsyncQueue
-from lambdamagic.local.environments.environment import Invocation
 from lambdamagic.local.environments.environment_pool import Completed, Pool
 from lambdamagic.local.environments.function_registry import FunctionRegistry
 from lambdamagic.local.environments.function_versions import FunctionVersion
+from lambdamagic.local.environments.invocations import Invocation
 from lambdamagic.local.environments.restore import not_ready
 from lambdamagic.local.environments.results import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
 from lambdamagic.local.server.error_bodies import AwsError, render
