@@ -68,7 +68,9 @@ class LogCopy:
             if not self._held and b"\r" not in data:
                 self._take_plain(data)
                 return
-            data, self._open = self._open + data, b""
+            if self._open:  # `print` writes its end separately: what the log has of the line is replaced
+                data = self._open + data
+                self._release()
             *lines, rest = (self._held + data).split(b"\n")
             for line in lines:
                 self._put(_last(line), b"\n")
@@ -100,11 +102,16 @@ class LogCopy:
         with self._lock:
             self._is_due = False
             if self._open:
-                self._held, self._open, self._is_open = b"\r" + self._open, b"", False
-                write_log(self._stream, b"\r\n")
+                self._held = b"\r" + self._open
+                self._release()
             elif last := _last(self._held):
                 self._put(last, b"\r\n")
             self._shown_at = self._monotonic()
+
+    def _release(self) -> None:
+        """Make the open line of the log one that the next replaces."""
+        self._open, self._is_open = b"", False
+        write_log(self._stream, b"\r\n")
 
     def line(self, data: bytes) -> None:
         """Add a whole line that is not of the stream, without breaking one of it."""
