@@ -13,8 +13,6 @@ import sys
 import time
 from typing import Any
 
-from snapshot_restore_py import register_after_restore, register_before_snapshot  # type: ignore[import-untyped]  # in Lambda's Python
-
 _SEED_BYTES = 32
 
 
@@ -33,6 +31,11 @@ class Restored:
 
     def register(self) -> None:
         """Let Lambda's runtime client call what belongs before the snapshot and after each restore."""
+        from snapshot_restore_py import (  # type: ignore[import-untyped]  # only Lambda's own Python has it
+            register_after_restore,
+            register_before_snapshot,
+        )
+
         register_before_snapshot(self.before_snapshot)
         register_after_restore(self.after_restore)
 
