@@ -59,6 +59,7 @@ IPYTHON_PAGES = [path for path in PAGES if any(_is_ipython(block) for block in b
 def test_the_cells_of_a_page_run_in_its_order(path: Path, notebook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one shell, on the embedded Lambda; those that are said to raise raise just that."""
     monkeypatch.delenv("LAMBDAMAGIC_QUIET")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "a secret")
     page = str(path.relative_to(ROOT))
     if page in _BEFORE:
         notebook.ok(_BEFORE[page])
