@@ -82,6 +82,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in [name for name in os.environ if name.startswith(_FOREIGN_PREFIXES)]:
             patch.delenv(name)
         patch.setenv("EMBEDDED_LAMBDA_STRICT", "1")  # the embedded Lambda is as hard as AWS
+        patch.delenv("COLUMNS", raising=False)  # pytest's workers say 80, which is the width of no notebook
         # What a test's processes compile is there for those of the next: some images say that nothing is to be written.
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         # Packages that were downloaded once are not asked of the network again by each home.

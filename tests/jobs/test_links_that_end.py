@@ -107,6 +107,6 @@ def test_credentials_that_end_too_soon_are_warned_about_once() -> None:
     store.lasts_s = 900.0
     stager = Stager(store)
     assert stager.links_last_s(300.0, queued_s=600.0) == 900.0  # the timeout fits, and only a long queue would not
-    with pytest.warns(UserWarning, match="end in 15 minutes"):
+    with pytest.warns(UserWarning, match="expire in 15 minutes"):
         stager.links_last_s(1200.0)
     stager.links_last_s(1200.0)

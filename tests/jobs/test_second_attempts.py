@@ -228,7 +228,7 @@ def test_without_a_larger_function_the_error_says_so(engine):
     values, error = collect(job)
     assert error is None
     assert type(values[0]) is OutOfMemoryError
-    assert "with 256 MB, but the function f has 128 MB" in str(values[0])
+    assert "Not retried with 256 MB: the function f has 128 MB" in str(values[0])
 
 
 def _costing(usd):
