@@ -6,6 +6,7 @@ import builtins
 import locale
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -21,6 +22,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 # jsonschema, which reads notebooks, would build a grammar for IRIs in each worker, for two seconds.
 sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts its background jobs
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _FOREIGN_PREFIXES = ("AWS_", "LAMBDAMAGIC_", "JUPYTER_", "IPYTHON", "MPL")
 
