@@ -243,17 +243,17 @@ def test_a_button_runs_failed_tasks_again(
     lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """In the job's result, and in the panel: live in the same place, and into the very list."""
-    mended = lab.notebooks / "mended"
+    fixed = lab.notebooks / "fixed"
     setup = """\
 %load_ext lambdamagic
 %config LambdaMagics.memory_mb = 512
 import time
 from pathlib import Path
-mended = Path("mended").absolute()
+fixed = Path("fixed").absolute()
 
 def evaluate(n):
     time.sleep(0.05)
-    if n % 80 == 0 and not mended.exists():
+    if n % 80 == 0 and not fixed.exists():
         raise ValueError("no convergence")
     return n * n"""
     run = "scores = %lambda_map --on-error return --chunksize 5 --max-concurrency 4 evaluate range(200)"
@@ -279,7 +279,7 @@ def evaluate(n):
     page.wait_for_function("document.querySelectorAll('.lm-job[data-state=partly]').length === 2")  # not fixed yet
     page.locator(".lmr", has_text="reused").wait_for()
     assert page.locator(".lmr").count() == 1, "in the same place"
-    mended.touch()
+    fixed.touch()
     panel.get_by_role("button", name="Retry 3 failed of evaluate").click()
     page.locator(".lmr", has_text="✓ done").wait_for()
     page.wait_for_function("document.querySelectorAll('.lm-job').length === 3")
