@@ -38,13 +38,13 @@ class Base:
         name: Its bare name.
         configuration: Lambda's `Configuration` of it.
         code: Lambda's `Code` of it.
-        tags: Its tags.
+        tags: Its tags; None where these credentials may see its configuration only, as those of a plain user.
     """
 
     name: str
     configuration: Mapping[str, Any]
     code: Mapping[str, Any]
-    tags: Mapping[str, str]
+    tags: Mapping[str, str] | None
 
 
 class VariantMaker:
@@ -77,7 +77,7 @@ class VariantMaker:
             found = live or _get(client, name)
             if found is None:
                 return None
-            if found.tags.get(TAG) != base.name:
+            if found.tags is not None and found.tags.get(TAG) != base.name:
                 raise TargetError(
                     f"a function {name} exists, but lambdamagic did not create it as a variant of {base.name}",
                     hint="Rename or delete it, or ask for another size",
@@ -96,7 +96,8 @@ class VariantMaker:
         """
         with _calling(self._access, f"create the function {name}", name) as client:
             base = self._read_base(client)
-            tags = {key: value for key, value in base.tags.items() if not key.startswith("aws:")}
+            known = client.get_function(FunctionName=base.name).get("Tags", {}) if base.tags is None else base.tags
+            tags = {key: value for key, value in known.items() if not key.startswith("aws:")}
             try:
                 client.create_function(
                     FunctionName=name,
@@ -218,11 +219,23 @@ def _configuration(base: Base, memory_mb: int, timeout_s: int) -> dict[str, Any]
 
 def _get(client: Any, name: str) -> Base | None:
     try:
-        found = client.get_function(FunctionName=name)
+        found = _seen(client, name)
     except client.exceptions.ResourceNotFoundException:
         return None
     configuration = found["Configuration"]
-    return Base(str(configuration["FunctionName"]), configuration, found.get("Code", {}), found.get("Tags", {}))
+    return Base(str(configuration["FunctionName"]), configuration, found.get("Code", {}), found["Tags"])
+
+
+def _seen(client: Any, name: str) -> dict[str, Any]:
+    """Return GetFunction's answer, or as much of it as whoever may only run jobs can see."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return {"Tags": {}, **client.get_function(FunctionName=name)}
+    except ClientError as refused:
+        if refused.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+    return {"Configuration": client.get_function_configuration(FunctionName=name), "Tags": None}
 
 
 def _published(client: Any, name: str, *, is_changed: bool) -> FunctionFacts:

@@ -37,6 +37,7 @@ from lambdamagic.pythons import python_here
 from lambdamagic.targets.aws_target import AwsTarget
 from lambdamagic.targets.target import FunctionWish
 from lambdamagic.worker.invoker import _is_own
+from tests.deploy.accounts import Account
 from tests.deploy.image_functions import MANIFEST
 
 HERE = python_here()
@@ -44,15 +45,14 @@ BUCKET = "variants"
 
 
 @pytest.fixture(scope="module")
-def access() -> Iterator[AwsAccess]:
+def own_account() -> Iterator[Account]:
     with LocalServer.start() as server:
-        connection = server.connection
-        yield AwsAccess(
-            region=connection.region,
-            endpoint_url=connection.endpoint_url,
-            access_key_id=connection.access_key_id,
-            secret_access_key=connection.secret_access_key,
-        )
+        yield Account(server)
+
+
+@pytest.fixture(scope="module")
+def access(own_account: Account) -> AwsAccess:
+    return own_account.access
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +123,26 @@ def test_a_variant_is_made_from_the_same_code_and_runs(open_target: Any, access:
     # The next session finds it without asking, whatever its setting says about making.
     assert open_target(variants="ask").function_for(_wish(4096)).name == ref.name
     assert target.function_for(_wish(512)).name == "base"
+
+
+def test_a_plain_user_finds_a_variant(open_target: Any, own_account: Account) -> None:
+    """With exactly the printed policy one that is there is used; making one takes rights, which the error names."""
+    name = open_target(variants="always").function_for(_wish(3072)).name
+    policy = user_policy(
+        partition="aws", region=own_account.access.region, account_id="123456789012", function="base", bucket=BUCKET
+    )
+    keys = own_account.person("user", policy)
+    user = AwsAccess(
+        region=own_account.access.region,
+        endpoint_url=own_account.access.endpoint_url,
+        access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
+    with closing(AwsTarget(Settings(target="aws", function="base", bucket=BUCKET, variants="always"), user)) as target:
+        assert target.function_for(_wish(3072)).name == name
+        with pytest.raises(TargetError, match="create the function") as refused:
+            target.function_for(_wish(3584))
+    assert "lambda:CreateFunction" in refused.value.hint
 
 
 def test_the_question_is_asked_once(open_target: Any) -> None:
