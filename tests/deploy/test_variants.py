@@ -126,7 +126,7 @@ def test_a_variant_is_made_from_the_same_code_and_runs(open_target: Any, access:
 
 
 def test_a_plain_user_finds_a_variant(open_target: Any, own_account: Account) -> None:
-    """With exactly the printed policy one that is there is used; making one takes rights, which the error names."""
+    """With exactly the printed policy an existing one is used; to make one takes rights, which the error names."""
     name = open_target(variants="always").function_for(_wish(3072)).name
     policy = user_policy(
         partition="aws", region=own_account.access.region, account_id="123456789012", function="base", bucket=BUCKET
