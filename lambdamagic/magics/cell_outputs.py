@@ -6,6 +6,7 @@ the moment a blocking job opens its widget to the end of the cell, so that quick
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections import OrderedDict
@@ -20,6 +21,8 @@ _KEPT = 8
 #: What ipykernel calls the threads that hear pages while a cell runs: their warnings are not the cell's.
 _SUBSHELL = "subshell"
 _MOST_CHARS = 20_000_000
+#: It warns of messages from widgets of the page before the reload, in the middle of the cell's own output.
+_COMMS = logging.getLogger("Comm")
 _TOO_MUCH = "\n[lambdamagic: the rest is too large to be kept for a reloaded page; run the cell again]\n"
 
 
@@ -78,6 +81,7 @@ class _Recording:
         self._before = [stream.echo for stream in self._streams]
         for stream in self._streams:
             stream.echo = _Echo(stream.name, self._write, stream.echo)
+        _COMMS.addFilter(_is_of_the_cell)
         shell.display_pub.register_hook(self._published)
         shell.displayhook.write_format_data = self._resulted
 
@@ -90,6 +94,7 @@ class _Recording:
         """Record no more; an error comes last."""
         for stream, before in zip(self._streams, self._before, strict=True):
             stream.echo = before
+        _COMMS.removeFilter(_is_of_the_cell)
         self._shell.display_pub.unregister_hook(self._published)
         del self._shell.displayhook.write_format_data  # the class's own is seen again
         if error is not None:
@@ -158,6 +163,10 @@ class _Recording:
             for output in self._outputs:  # emptied, not removed: marks count them
                 output["text" if "text" in output else "data"] = ""
                 output.pop("name", None)
+
+
+def _is_of_the_cell(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("No such comm:")
 
 
 def _chars(output: dict[str, Any]) -> int:
