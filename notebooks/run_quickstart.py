@@ -279,7 +279,7 @@ def run(console: Console, folder: Path, *, timeout_s: float = _TIMEOUT_S) -> Any
             *(f"                {shown_path(picture)}\n" for picture in narrator.pictures),
             "  Try it        .venv/bin/ipython, then %load_ext lambdamagic, then %%lambda\n",
             "  Read          README.md, docs/cells.md, docs/maps.md\n",
-            "  On AWS        the section “On AWS” of README.md",
+            "  On AWS        the section “Run it on AWS” of README.md",
         ),
         soft_wrap=True,
     )

@@ -42,7 +42,7 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
 
 
 @pytest.fixture
-def keep(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
+def keep() -> Callable[[Any, str], None]:
     """Keeps a screenshot on request."""
 
     def take(page: Any, name: str) -> None:

@@ -99,19 +99,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
     found.close()
 
 
-@pytest.fixture
-def keep() -> Callable[[Any, str], None]:
-    """Keeps a screenshot on request."""
-
-    def take(page: Any, name: str) -> None:
-        folder = os.environ.get("PICTURES")
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=Path(folder) / f"{name}.png")
-
-    return take
-
-
 def _open_panel(page: Any) -> Any:
     page.evaluate("window.jupyterapp.commands.execute('lambdamagic:show-jobs')")
     panel = page.locator("#lambdamagic-jobs")

@@ -46,8 +46,8 @@ def test_a_page_that_is_reloaded_shows_all_that_the_cell_shows_at_its_end(
         gate.close()
     kinds = [output["output_type"] for output in outputs_of(path, 1)]
     assert kinds == ["display_data", "stream", "display_data", "stream", "execute_result"]
-    told = json.dumps(outputs_of(path, 1))
-    assert all(text in told for text in ("first epoch", "{'loss': 0.5}", "last epoch", '"42"'))
+    shown = json.dumps(outputs_of(path, 1))
+    assert all(text in shown for text in ("first epoch", "{'loss': 0.5}", "last epoch", '"42"'))
     after = outputs_of(path, 2)
     assert [output["output_type"] for output in after] == ["display_data", "stream", "error"], after
     assert (after[1]["text"], after[2]["ename"]) == (["got [0, 1]\n"], "ZeroDivisionError")
@@ -82,5 +82,5 @@ def test_a_page_that_is_reloaded_shows_what_a_background_job_printed(
         gate.close()
     result, below = outputs_of(path, 1)
     assert "done" in json.dumps(result)
-    told = json.dumps(below)
-    assert all(text in told for text in ("first epoch", "{'loss': 0.5}", "last epoch"))
+    shown = json.dumps(below)
+    assert all(text in shown for text in ("first epoch", "{'loss': 0.5}", "last epoch"))

@@ -22,16 +22,19 @@ def _watch(live: LiveOutput, log: OutputLog, what: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def _follow(notebook, job, **how):
+    session, log = notebook.session, OutputLog()
+    target = session.target(session.settings())
+    return LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock), **how), log
+
+
 def test_output_is_shown_while_a_cell_runs(notebook, gate):
     """The lines of each invocation under way, and none of Lambda's own, though they begin alike; not what has ended."""
     printing = "    print('step', n)\n    print('END of a step\\nREPORT ready')\n"
     notebook.ok(f"def step(n):\n{printing}    if n == 1:\n        {gate.code}\n    return n")
     job = notebook.ok("job = %lambda_map --bg --chunksize 1 step range(2)\njob").value
     gate.reached()
-    session = notebook.session
-    target = session.target(session.settings())
-    log = OutputLog()
-    live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock))
+    live, log = _follow(notebook, job)
     live.tick()
     assert log.now == "", "nobody looks"
     _watch(live, log, lambda: log.now == "── item 2\nstep 1\nEND of a step\nREPORT ready")
@@ -63,10 +66,7 @@ def test_a_line_without_its_end_is_seen(notebook, gate, write):
     notebook.ok(f"%%lambda --bg\nimport os, sys\nprint('begin')\n{write}\n{gate.code}\n{write}\nprint()\ndone = 1")
     job = notebook.ok("job = %lambda last\njob").value
     gate.reached()
-    session = notebook.session
-    target = session.target(session.settings())
-    log = OutputLog()
-    live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock), is_single=True)
+    live, log = _follow(notebook, job, is_single=True)
     _watch(live, log, lambda: log.now.split("\n")[:2] == ["begin", "loading ..."])
     live.stop()
     gate.open()
@@ -88,10 +88,7 @@ def test_a_progress_bar_is_its_latest_line(notebook, gate):
     """)
     job = notebook.ok("job = %lambda last\njob").value
     gate.reached()
-    session = notebook.session
-    target = session.target(session.settings())
-    log = OutputLog()
-    live = LiveOutput(job.job_id, log, lambda clock: target.logs(session.history[-1].function, clock), is_single=True)
+    live, log = _follow(notebook, job, is_single=True)
     _watch(live, log, lambda: "begin" in log.now and "%|" in log.now)
     assert [line.count("%|") for line in log.now.splitlines()] == [0, 1]
     live.stop()

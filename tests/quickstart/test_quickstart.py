@@ -120,6 +120,12 @@ def test_the_run_is_printed_in_order(executed: Executed) -> None:
     assert places == sorted(places)
 
 
+def test_the_section_that_it_names_is_in_the_readme(executed: Executed) -> None:
+    """A reader finds it under that heading."""
+    (named,) = re.findall(r"the section “(.+?)” of README.md", executed.printed)
+    assert f"\n## {named}\n" in (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
+
 def test_no_process_is_left(executed: Executed) -> None:
     """No process that the notebook started is alive when the run has ended."""
     assert not executed.after
