@@ -186,10 +186,11 @@ def test_a_function_that_is_too_small(deployed):
 
 def test_logs_of_a_job_of_another_session(deployed, monkeypatch):
     """Found in CloudWatch Logs by the job's id, when this session does not know it."""
-    # Its own log: that of the function above has hundreds of jobs to look through.
-    monkeypatch.setenv("LAMBDAMAGIC_VARIANTS", "always")
-    deployed.remote("1", "--memory 512 --timeout 299")
-    monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", deployed.session.history[-1].function)
+    # Another function has a separate log: that of the function above has hundreds of jobs to look through.
+    deployed.remote("1", "--target local --memory 512 --timeout 299")
+    other = deployed.session.history[-1].function
+    assert other != _function_name()
+    monkeypatch.setenv("LAMBDAMAGIC_FUNCTION", other)
     deployed.remote("print('for whoever looks later')")
     job_id = deployed.session.history[-1].progress.job_id
     deployed.session.history.clear()
