@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib import metadata
 from importlib.metadata import Distribution
+from pathlib import Path
 
 from lambdamagic.protocol.holdings import normal_name
 
 _MARKER_EXTRA = re.compile(r"extra\s*==")
+_METADATA = re.compile(r"\.(dist-info|egg-info|egg)$", re.IGNORECASE)
 _REQUIREMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 #: What the agent brings.
@@ -28,13 +31,15 @@ def distributions_of(modules: Iterable[str]) -> dict[str, str]:
         modules: Full names, such as `sklearn.linear_model`.
     """
     found: dict[str, str] = {}
+    mark = None
     for module in modules:
         top = module.partition(".")[0]
         if not top or top in sys.stdlib_module_names or top in ("lambdamagic", "__main__"):
             continue
-        for name in _providers(module, top):
+        mark = mark or _environment_mark()
+        for name in _providers(module, top, mark):
             if normal_name(name) not in AGENT_DISTRIBUTIONS:
-                found[normal_name(name)] = metadata.version(name)
+                found[normal_name(name)] = _version(name, mark)
     return dict(sorted(found.items()))
 
 
@@ -75,8 +80,8 @@ def pinned(versions: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{name}=={version.partition('+')[0]}" for name, version in versions.items())
 
 
-def _providers(module: str, top: str) -> list[str]:
-    names = list(dict.fromkeys(_by_module(_environment_mark()).get(top, ())))
+def _providers(module: str, top: str, mark: tuple[object, ...]) -> list[str]:
+    names = list(dict.fromkeys(_by_module(mark).get(top, ())))
     if len(names) < 2:
         return names
     # A namespace that several distributions share, as `google`: those that have the files of the module, or else of
@@ -94,16 +99,30 @@ def _has_files(distribution: Distribution, path: str) -> bool:
 
 
 def _environment_mark() -> tuple[object, ...]:
-    """Return a key that changes when a package is installed or removed: the times of the folders on the path."""
-    from pathlib import Path
-
+    """Return a key that changes when a package is installed or removed: the metadata in the folders on the path."""
     marks: list[object] = []
     for entry in sys.path:
+        folder = Path(entry).absolute()
         try:
-            marks.append((entry, Path(entry).stat().st_mtime_ns))
+            # The notebook's own folder is on the path too, and changes whenever the notebook is saved.
+            marks.append((entry, _metadata_in(folder, folder.stat().st_mtime_ns)))
         except OSError:
             continue
     return tuple(marks)
+
+
+@lru_cache(maxsize=64)
+def _metadata_in(folder: Path, mtime_ns: int) -> tuple[tuple[str, int], ...]:
+    """Return names and times of a folder's packages; of an archive its time."""
+    if not folder.is_dir():
+        return (("", mtime_ns),)
+    with os.scandir(folder) as found:
+        return tuple(sorted((each.name, each.stat().st_mtime_ns) for each in found if _METADATA.search(each.name)))
+
+
+@lru_cache(maxsize=512)
+def _version(name: str, _mark: tuple[object, ...]) -> str:
+    return metadata.version(name)
 
 
 @lru_cache(maxsize=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import metadata
 from importlib.metadata import version
 from pathlib import Path
 
@@ -74,19 +75,40 @@ def test_a_file_that_is_not_a_notebook_is_refused(tmp_path: Path, text: str) -> 
         needs_of_notebooks([tmp_path / "nowhere.ipynb"])
 
 
+def _install(folder: Path, name: str, package: str) -> None:
+    about = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "RECORD").write_text(f"{package}/__init__.py,,\n")
+    (about / "top_level.txt").write_text(f"{package.partition('/')[0]}\n")
+
+
 def test_a_namespace_of_several_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the one counts whose files the module is."""
     for name, module in (("space-one", "one"), ("space-two", "two")):
-        about = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
-        about.mkdir()
-        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (about / "RECORD").write_text(f"space/{module}/__init__.py,,\n")
-        (about / "top_level.txt").write_text("space\n")
+        _install(tmp_path, name, f"space/{module}")
         (tmp_path / "space" / module).mkdir(parents=True)
         (tmp_path / "space" / module / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     assert distributions_of(["space.two"]) == {"space-two": "1.0"}
     assert distributions_of(["space.one.deeper", "json", "lambdamagic.errors", "dill"]) == {"space-one": "1.0"}
+
+
+def test_saving_a_notebook_does_not_read_the_packages_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is on the path, as in a kernel; a package that is installed there is noticed."""
+    reads = []
+    monkeypatch.setattr(
+        metadata, "packages_distributions", lambda read=metadata.packages_distributions: reads.append(1) or read()
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    distributions_of(["numpy"])
+    before = len(reads)
+    (tmp_path / "analysis.ipynb").write_text("{}")
+    assert list(distributions_of(["numpy"])) == ["numpy"]
+    assert len(reads) == before
+    _install(tmp_path, "fresh-one", "fresh_one")
+    assert distributions_of(["fresh_one"]) == {"fresh-one": "1.0"}
 
 
 def test_a_distribution_brings_what_it_needs() -> None:
