@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,7 +73,11 @@ def list_jobs(*, bucket: bool = False, count: int = 500, **options: Any) -> list
 
     Raises:
         TargetError: The bucket cannot be listed.
+        ValueError, TypeError: `count` is not a number of 0 or more.
     """
+    count = min(operator.index(count), sys.maxsize)
+    if count < 0:
+        raise ValueError(f"count must be 0 or more, not {count}")
     notes = History().all(latest=None if bucket else count)
     found = [_info(note) for note in notes]
     if bucket:

@@ -65,10 +65,11 @@ class PulledMap(Generic[_O]):
         self._is_open = self._may_pull = True
         self.was_taken_from = False
         self._run: Run | None = None
+        sizing = Sizing.of(launcher.settings, chunksize)
         first = self._next(window)
         self._launcher = launcher
         self._program: Program | None = None
-        self._feed = ChunkedItems(self._encode, Sizing.of(launcher.settings, chunksize), joins=launcher.settings.cache)
+        self._feed = ChunkedItems(self._encode, sizing, joins=launcher.settings.cache)
         place = launcher.place()
 
         def explain(task: int, failure: Failure, arrival: Any) -> BaseException:

@@ -6,7 +6,7 @@ import re
 
 from lambdamagic.errors import ConfigError
 
-_AGE = re.compile(r"(\d+)\s*([smhdw])")
+_AGE = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -18,5 +18,5 @@ def parse_age(text: str) -> float:
     """
     found = _AGE.fullmatch(text.strip())
     if found is None:
-        raise ConfigError(f"invalid age {text!r}", hint="Write it as 90s, 10m, 2h, 3d or 1w")
+        raise ConfigError(f"invalid age {text[:40]!r}", hint="Write it as 90s, 10m, 2h, 3d or 1w")
     return int(found[1]) * _UNITS[found[2]]

@@ -41,7 +41,7 @@ def whole_amount(text: str, unit: str = "") -> int | None:
         unit: What the number counts, for a number alone.
     """
     text = text.strip().lower()
-    if re.fullmatch(r"[+-]?[0-9][0-9_]{0,100}", text):
+    if re.fullmatch(r"[+-]?[0-9](_?[0-9]){0,100}", text):
         return int(text)
     found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([a-z]+)", text)
     worth = None if found is None else _UNITS.get(unit, {}).get(found[2])

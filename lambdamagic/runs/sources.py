@@ -6,6 +6,7 @@ items are put here by the program's own threads.
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -122,7 +123,13 @@ class Sizing:
 
     @classmethod
     def of(cls, settings: Settings, chunksize: int | None = None) -> Sizing:
-        """Return the bounds of the settings; `chunksize` overrides theirs."""
+        """Return the bounds of the settings; `chunksize` overrides theirs.
+
+        Raises:
+            ValueError, TypeError: It is not a number of 1 or more.
+        """
+        if chunksize is not None and operator.index(chunksize) < 1:
+            raise ValueError(f"chunksize must be 1 or more, not {chunksize}")
         return cls(settings.timeout_s, settings.inline_limit_bytes, chunksize or settings.chunksize)
 
 

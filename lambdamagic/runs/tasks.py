@@ -300,7 +300,7 @@ class TaskStream(Outcomes):
                     raise self._error
                 return
             left_s = None if deadline is None else deadline - time.monotonic()
-            if left_s is not None and left_s <= 0:
+            if left_s is not None and not left_s > 0:  # NaN is no time to wait for
                 raise TimeoutError
             self._changed.wait(left_s)
 

@@ -64,6 +64,20 @@ def test_buffersize_is_checked(lambda_executor, value, error):
         lambda_executor.map(str, [1], buffersize=value)
 
 
+@pytest.mark.parametrize("value", [-1, 0, 2.0, float("nan"), float("inf"), "3"])
+@pytest.mark.parametrize("face", ["map", "start_map", "pool"])
+def test_chunksize_is_checked_before_anything_is_sent(lambda_executor, face, value):
+    """A number that no chunk can have is refused by the call itself, as in the standard library."""
+    pulled = iter([1, 2])
+    with pytest.raises(ValueError if isinstance(value, int) else TypeError):
+        if face == "pool":
+            with LambdaPool() as pool:
+                pool.map(str, pulled, chunksize=value)
+        else:
+            getattr(lambda_executor, face)(str, pulled, chunksize=value)
+    assert next(pulled) == 1
+
+
 def test_shutdown_stops_a_buffered_map(define):
     """What was pulled is done; asking for more raises, as in Python 3.14."""
     executor = LambdaExecutor(max_workers=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lambdamagic.config import Settings, load_settings
+from lambdamagic.config.ages import parse_age
 from lambdamagic.config.fields import whole_amount
 from lambdamagic.errors import ConfigError
 
@@ -275,11 +276,19 @@ def test_an_unknown_origin_is_a_key_error(home: Path) -> None:
         *(("512", "MB", 512), ("512MB", "MB", 512), ("1.5 GB", "MB", 1536), ("10gib", "MB", 10_240)),
         *(("300", "seconds", 300), ("90s", "seconds", 90), ("5m", "seconds", 300), ("1.5h", "seconds", 5400)),
         *(("5", "", 5), ("5m", "", None), ("1.0001GB", "MB", None), ("GB", "MB", None), ("512kB", "MB", None)),
+        *(("4_096", "MB", 4096), ("1_", "MB", None), ("1__0", "MB", None), ("\u0663", "MB", None), ("-_1", "MB", None)),
     ],
 )
 def test_amounts_can_have_units(text: str, unit: str, amount: int | None) -> None:
     """Memory as Lambda counts it, 1,024 MB to a GB, and times; what comes to no whole number is none."""
     assert whole_amount(text, unit) == amount
+
+
+@pytest.mark.parametrize("text", ["9" * 5000 + "s", "1" * 400 + "w", "\u0663d", "-1d", "1.5h", "nan d", "d", "1_0d"])
+def test_an_age_has_few_digits(text: str) -> None:
+    """A number that Python does not read, or that no clock reaches, is refused as any other text that is no age."""
+    with pytest.raises(ConfigError, match="invalid age"):
+        parse_age(text)
 
 
 def test_a_setting_can_have_a_unit_wherever_it_is_set(home: Path) -> None:

@@ -73,6 +73,8 @@ def test_a_stream_keeps_what_was_not_taken() -> None:
     assert stream.take_from(0, None) == ["a"]
     with pytest.raises(TimeoutError):
         stream.take_from(2, time.monotonic() + 0.01)
+    with pytest.raises(TimeoutError):
+        stream.take_from(2, float("nan"))  # as in `concurrent.futures`: a moment that never comes has passed
     stream.end()
     assert stream.take_from(2, None) == []
     stream.end(OSError("gone"))
