@@ -6,7 +6,6 @@ that is displayed, of a job without news for a while, and never for more than a 
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lambdamagic.clock import SystemClock
 from lambdamagic.errors import FunctionMissingError
-from lambdamagic.protocol.joblog import DISPLAYS_BEGIN, DISPLAYS_END, JOB_LINE
+from lambdamagic.protocol.joblog import DISPLAYS_BEGIN, JOB_LINE, read_displays
 from lambdamagic.widgets.actions import OutputLog
 from lambdamagic.widgets.showing import SHOWN_LINES
 
@@ -178,11 +177,8 @@ class LiveOutput:
             lines.append(line.text)
 
     def _take_displays(self, text: str) -> None:
-        try:
-            found = json.loads(text.rstrip().removeprefix(DISPLAYS_BEGIN).removesuffix(DISPLAYS_END))
-        except ValueError:
-            return  # cut by the log; the next line has them all
-        if self._is_single:
+        found = read_displays(text)
+        if self._is_single and found is not None:  # else it was cut by the log; the next line has them all
             self._log.displays = found
 
     def _excerpt(self) -> str:

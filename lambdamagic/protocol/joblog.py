@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from lambdamagic.protocol import reading
 
 #: Around what a cell shows while it runs: one line, JSON between these.
 DISPLAYS_BEGIN, DISPLAYS_END = "LAMBDAMAGIC displays=", " LAMBDAMAGIC end"
 
-JOB_LINE = re.compile(r"^LAMBDAMAGIC job=(?P<job>\S+) attempt=\S+ tasks=(?P<first>\d+)-(?P<last>\d+)$")
+JOB_LINE = re.compile(r"^LAMBDAMAGIC job=(?P<job>\S+) attempt=\S+ tasks=(?P<first>[0-9]{1,15})-(?P<last>[0-9]{1,15})$")
 
 
 def job_line(job_id: str, attempt_id: str, first: int, last: int) -> str:
@@ -20,6 +23,22 @@ def job_line(job_id: str, attempt_id: str, first: int, last: int) -> str:
         last: The number of its last one.
     """
     return f"LAMBDAMAGIC job={job_id} attempt={attempt_id} tasks={first}-{last}"
+
+
+def read_displays(line: str) -> list[dict[str, Any]] | None:
+    """Return what a cell displays, by MIME type; None for a line that was cut, or that the cell's own code printed.
+
+    Args:
+        line: A line of the log.
+    """
+    text = line.rstrip()
+    if not (text.startswith(DISPLAYS_BEGIN) and text.endswith(DISPLAYS_END)):
+        return None
+    try:
+        document = reading.read_json(text.removeprefix(DISPLAYS_BEGIN).removesuffix(DISPLAYS_END))
+        return [reading.table(each) for each in reading.listed(document)]
+    except ValueError:
+        return None
 
 
 def without_displays(text: str) -> str:

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import secrets
 
+from lambdamagic.protocol.reading import digits
+
 PREFIX = "lambdamagic"
-_MAX_DIGITS = 15
 _SPREAD_DIGITS = 4
 _VARIANT_BASE_CHARS = 64 - 20
 
@@ -61,10 +62,11 @@ def read_attempt_name(attempt_id: str) -> tuple[int, range]:
     return number, range(first, first + count)
 
 
-def _count(digits: str) -> int:
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
-        raise ValueError(f"{digits[:_MAX_DIGITS]!r} is not a number of ours")
-    return int(digits)
+def _count(text: str) -> int:
+    found = digits(text)
+    if found is None:
+        raise ValueError(f"{text[:20]!r} is not a number of ours")
+    return found
 
 
 def cache_prefix(callable_key: str | None = None) -> str:

@@ -9,6 +9,7 @@ import json
 import math
 from typing import Any, NoReturn
 
+_MOST_DIGITS = 15
 _MOST = 1 << 50  # no size, time or price of ours is near it, and no arithmetic with smaller ones overflows
 
 
@@ -44,6 +45,12 @@ def count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
         raise ValueError(f"{value!r:.50} is not a whole number of 0 or more")
     return value
+
+
+def digits(text: str) -> int | None:
+    """Return the whole number that a text is; None if it has anything but digits, or more than 15 of them."""
+    # `isdigit` alone takes superscripts, which `int` refuses, as it does thousands of digits.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def text(value: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lambdamagic.aws.connections import CHUNK_BYTES
 from lambdamagic.errors import IntegrityError
+from lambdamagic.protocol.reading import digits
 from lambdamagic.storage.refusals import ERROR_BODY_BYTES, expect, object_name
 from lambdamagic.storage.requests import MeteredConnections, payer
 
@@ -96,6 +97,5 @@ class Piece:
 def total_size(response: http.client.HTTPResponse) -> int | None:
     """Return the whole object's length as stated by a response, or None."""
     if response.status == 206:
-        total = response.headers.get("Content-Range", "").rpartition("/")[2]
-        return int(total) if total.isdigit() else None
+        return digits(response.headers.get("Content-Range", "").rpartition("/")[2])
     return response.length

@@ -68,10 +68,10 @@ class Coming:
 
     def is_whole(self, found: Sequence[str], own: Collection[int] = ()) -> bool:
         """Whether edges that were found, and some more, are all."""
-        there = set(own)
+        there, needed = set(own), frozenset(self.needs)
         for name in found:
-            there.update(names.read_edges_name(name))
-        return there.issuperset(self.needs)
+            there.update(names.read_edges_name(name, needed))
+        return there >= needed
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from lambdamagic.protocol.keys import graphs_prefix
+from lambdamagic.protocol.reading import digits
 
 _SPREAD_DIGITS, _NAME_DIGITS = 4, 16
 #: S3's limit is 1,024 bytes for a whole key ("Naming Amazon S3 objects", S3 user guide).
@@ -70,24 +71,21 @@ def edges_name(join: int, nodes: Iterable[int]) -> list[tuple[str, list[int]]]:
     return [*found, (edges(join) + text, numbers)] if numbers else found
 
 
-def read_edges_name(name: str) -> list[int]:
-    """Return which edges a name holds; none for a name that is not ours."""
-    found: list[int] = []
+def read_edges_name(name: str, among: Collection[int]) -> set[int]:
+    """Return which of some nodes are edges that a name holds; none for a name that is not ours.
+
+    A name that another user planted may state a billion nodes: it makes a set no larger than the graph's.
+    """
+    found: set[int] = set()
     for part in name.rpartition("/")[2].split(","):
         first, dash, last = part.partition("-")
-        if not (first.isascii() and first.isdigit() and len(first) < _DIGITS):
-            return []
-        if dash and not (last.isascii() and last.isdigit() and len(last) < _DIGITS):
-            return []
-        start, end = int(first), int(last) if dash else int(first)
-        if end - start > _RUN_MAX:
-            return []
-        found.extend(range(start, end + 1))
+        start, end = digits(first), digits(last if dash else first)
+        if start is None or end is None:
+            return set()
+        span = range(start, end + 1)
+        small, large = (span, among) if len(span) < len(among) else (among, span)
+        found.update(node for node in small if node in large)
     return found
-
-
-#: A name that another user planted must not make a list without end.
-_DIGITS, _RUN_MAX = 10, 10_000_000
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:
@@ -146,6 +144,7 @@ def read_walk_name(name: str) -> tuple[str, int, str]:
     parts = name.removeprefix(WALKS).split("/")
     if len(parts) == 2 and parts[1] in ("event", "left"):
         return parts[0], 0, parts[1]
-    if len(parts) != 3 or parts[2] not in ("sign", "beat", "record") or not (parts[1].isascii() and parts[1].isdigit()):
+    attempt = digits(parts[1]) if len(parts) == 3 and parts[2] in ("sign", "beat", "record") else None
+    if attempt is None:
         raise ValueError(f"{name!r} is not a walk's name")
-    return parts[0], int(parts[1]), parts[2]
+    return parts[0], attempt, parts[2]

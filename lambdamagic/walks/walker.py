@@ -205,7 +205,7 @@ class Walker:
         return self._inline
 
     def _know(self, name: str) -> None:
-        for node in names.read_edges_name(name):
+        for node in names.read_edges_name(name, range(len(self._structure.needs))):
             self._edges.setdefault(node, name)
 
     def _used(self, need: int, by: int) -> None:

@@ -24,6 +24,7 @@ from lambdamagic.codec.home import Home
 from lambdamagic.config import load_settings
 from lambdamagic.config.setting_files import read_toml
 from lambdamagic.config.settings import SPECS
+from lambdamagic.deploy.function_logs import LogLine, _of_job
 from lambdamagic.errors import ConfigError, IntegrityError, LambdaMagicError, ProtocolError
 from lambdamagic.jobs.batches import error_of
 from lambdamagic.jobs.diary import Diary
@@ -32,10 +33,12 @@ from lambdamagic.jobs.invoke import arrival_of
 from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
 from lambdamagic.jobs.memo import Memo
 from lambdamagic.jobs.staging import Stager
+from lambdamagic.magics.output_bundle import outputs_bundle
 from lambdamagic.protocol import keys, versions
 from lambdamagic.protocol.batch import Batch, BatchAnswer, Fate
 from lambdamagic.protocol.envelope import MARK, Request, Response, TaskSummary, Upload, Usage
 from lambdamagic.protocol.holdings import Holdings, holdings_answer, pack, read_holdings, unpack
+from lambdamagic.protocol.joblog import DISPLAYS_BEGIN, DISPLAYS_END, read_displays
 from lambdamagic.protocol.manifest import Manifest, seal_block, unseal_block
 from lambdamagic.protocol.payload import FrameRef, Part, Payload, SharedRef, inline_payload
 from lambdamagic.protocol.report import parse_report
@@ -379,6 +382,27 @@ def test_a_log_that_looks_like_a_report(log: str) -> None:
     """What the code printed may look like Lambda's own line."""
     report = parse_report(log)
     assert report is None or 0 <= report.billed_ms < 1e16
+
+
+@quick
+@given(st.one_of(any_text, st.from_regex(r"LAMBDAMAGIC job=a attempt=b tasks=[0-9]{1,6000}-\d{1,30}", fullmatch=True)))
+@example("LAMBDAMAGIC job=a attempt=b tasks=" + "9" * 5000 + "-1")
+@example("LAMBDAMAGIC job=a attempt=b tasks=²-٣")
+def test_a_log_that_looks_like_a_job(text: str) -> None:
+    """What the code printed may look like the line by which an invocation names its tasks."""
+    start = LogLine(1, "s", "START RequestId: 00000000-0000-0000-0000-000000000000 Version: 1")
+    lines = [start, LogLine(2, "s", text), LogLine(3, "s", "x")]
+    assert [line.text for line in _of_job(lines, "", None)] == [line.text for line in lines]
+
+
+@quick
+@given(st.one_of(changed_text([{"text/plain": "a", "image/png": "b"}]), st.just(b"[" * 20_000)))
+@example(b"7")
+@example(b'[7, {"text/html": 8}]')
+def test_a_log_that_looks_like_displays(data: bytes) -> None:
+    """What the code printed may look like the line with what a cell displays so far."""
+    found = read_displays(f"{DISPLAYS_BEGIN}{data.decode('latin-1')}{DISPLAYS_END}\n")
+    outputs_bundle([{"display": each} for each in found or ()], "", None)
 
 
 class _Refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import threading
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -84,6 +85,14 @@ def test_an_error_that_was_cut_is_asked_for_again(transfer: Transfer) -> None:
     half = Step(404, whole.body, drop_after=10)
     with ScriptedServer(half, whole) as server, pytest.raises(BucketMissingError):
         transfer.fetch(f"{server.url}/bucket/k", 1)
+
+
+@pytest.mark.parametrize("total", ["²", "9" * 5000, "-1", "*", ""])
+def test_a_length_that_is_no_number_is_unknown(transfer: Transfer, total: str) -> None:
+    """What a proxy writes in place of the object's length does not end the job by a `ValueError`."""
+    part = Step(206, b"a", {"Content-Range": f"bytes 0-0/{total}"})
+    with ScriptedServer(part) as server, suppress(IntegrityError, TransferError):
+        assert transfer.fetch(f"{server.url}/bucket/k", None) == b"a"
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -182,14 +183,29 @@ def test_the_last_of_many_edges_of_one_walk_is_one_object() -> None:
     assert names.edges_name(9, [1, 2, 3, 7]) == [("edges/9/1-3,7", [1, 2, 3, 7])]
     many = list(range(0, 2000, 2))
     found = names.edges_name(2001, many)
-    assert [node for name, _ in found for node in names.read_edges_name(name)] == many
+    assert sorted(node for name, _ in found for node in names.read_edges_name(name, range(2001))) == many
     assert max(len(name) for name, _ in found) < 700
 
 
-@pytest.mark.parametrize("planted", ["edges/9/x", "edges/9/1-", "edges/9/0-99999999999", "edges/9/", "edges/9/1-2-3"])
+@pytest.mark.parametrize(
+    "planted",
+    ["edges/9/x", "edges/9/1-", "edges/9/30", "edges/9/7-5", "edges/9/", "edges/9/1-2-3", "edges/9/1-\u00b2"],
+)
 def test_a_planted_name_is_no_edge(planted: str) -> None:
     """Whoever can write to the bucket makes no list without end, and no error."""
-    assert names.read_edges_name(planted) == []
+    assert names.read_edges_name(planted, range(20)) == set()
+
+
+def test_a_planted_name_costs_no_more_than_the_graph_is_large() -> None:
+    """A name of 1,024 bytes can state a billion nodes: only those that the graph has are counted."""
+    planted = "edges/9/" + ",".join(["0-999999999"] * 84)
+    tracemalloc.start()
+    try:
+        found = names.read_edges_name(planted, range(20))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert set(found) == set(range(20))
 
 
 @pytest.mark.parametrize("walks", [1, 2, 7])
