@@ -69,8 +69,9 @@ def html_line(label: str, state: str, detail: str) -> str:
     return f'<div class="{AS_TEXT}" style="{LINE.format(color=color)}">{named} {html_state(state)}{more}</div>'
 
 
-#: Control sequences that do more than show text; colors are kept (SGR, "ECMA-48"), as they end with the line.
-_CONTROLS = re.compile(r"\x1b\[[0-9;:]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: What does more than show text; colors are kept (SGR, "ECMA-48"), as they end with the line. Bidirectional controls
+#: (Unicode UAX 9) change the order in which the rest of the line is read, and no lone surrogate can be written.
+_CONTROLS = re.compile("\x1b\\[[0-9;:]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:

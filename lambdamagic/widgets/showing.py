@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from lambdamagic.appearance import SIGNS
+from lambdamagic.appearance import SIGNS, printable
 from lambdamagic.widgets import text
 from lambdamagic.widgets.actions import Actions, OutputLog
 from lambdamagic.widgets.notebook import CardView, DisplayPlace, HeadlessView, Shelf, WidgetView, has_widgets
@@ -141,7 +141,7 @@ def _drawn(progress: Progress, now: float, printed: str = "") -> RenderableType:
     line.add_row(*cells)
     details = Text("  " + " · ".join(text.details(progress)), style="dim", no_wrap=True, overflow="ellipsis")
     lines = [each for each in printed.splitlines() if each.strip()][-SHOWN_LINES:]
-    return Group(*(Text(each, no_wrap=True, overflow="ellipsis") for each in lines), line, details)
+    return Group(*(Text.from_ansi(printable(each), no_wrap=True, overflow="ellipsis") for each in lines), line, details)
 
 
 def _shortened(label: str) -> str:

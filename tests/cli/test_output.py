@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from lambdamagic.appearance import printable
@@ -10,6 +12,7 @@ from lambdamagic.events import JobStarted
 from lambdamagic.widgets.progress import ProgressListener
 
 TITLE = "\x1b]0;owned\x07"
+ODD = f"{TITLE}\u202e\ud800"
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,9 @@ TITLE = "\x1b]0;owned\x07"
         ("\x9b2J", "\ufffd2J"),
         ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
         ("\x1b[31mred", "\x1b[31mred\x1b[0m"),
+        ("\u202eevil\u2066", "\ufffdevil\ufffd"),
+        ("a \ud800 name \udcff", "a \ufffd name \ufffd"),
+        ("\x1b]8;;http://x\x1b\\link", "␛]8;;http://x␛\\link"),
         ("\x1b[8m\x1b]52;c;eA==\x07", "\x1b[8m␛]52;c;eA==\ufffd\x1b[0m"),
     ],
 )
@@ -33,12 +39,12 @@ def test_only_colors_are_left(text: str, shown: str) -> None:
 def test_a_command_prints_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     """Lines, notes, tables and errors."""
     out = Output()
-    out.text(TITLE)
-    out.note(TITLE)
-    out.table(["job"], [[TITLE]])
-    out.problem("X", TITLE, status=1, hint=TITLE)
+    out.text(ODD)
+    out.note(ODD)
+    out.table(["job"], [[ODD]])
+    out.problem("X", ODD, status=1, hint=ODD)
     printed = capsys.readouterr()
-    assert "\x1b]" not in printed.out + printed.err
+    assert not re.search("\x1b]|[\u202e\ud800]", printed.out + printed.err)
     assert printed.out.count("owned") == 2
     assert printed.err.count("owned") == 3
 

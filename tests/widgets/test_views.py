@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from typing import Any
 
 import pytest
 
 from lambdamagic.widgets import showing as views
-from lambdamagic.widgets.actions import Actions
+from lambdamagic.widgets.actions import Actions, OutputLog
 from lambdamagic.widgets.notebook import CardView, DisplayPlace, HeadlessView, WidgetView
 from lambdamagic.widgets.progress import Progress, ProgressListener
 from lambdamagic.widgets.showing import LogView, NoView, Showing, TerminalView, choose_view
@@ -104,6 +105,20 @@ def test_a_label_is_no_markup_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     view.show(after(started(2, "f × xs[bold]")), START + 1)
     view.close(after(started(2, "f × xs[bold]"), over()), START + 2)
     assert "xs[bold]" in screen.getvalue()
+
+
+def test_what_tasks_print_does_nothing_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their latest lines are shown above the bar: a title, a cleared screen and a clipboard are text there."""
+    screen, log = io.StringIO(), OutputLog()
+    monkeypatch.setattr(sys, "stderr", screen)
+    view = TerminalView(log)
+    log.now = "\x1b]0;owned\x07a\n\x1b[2Jb\n\x1b]52;c;eA==\x07c \ud800\n\x1b[31mred"
+    view.show(after(started(2, "f")), START + 1)
+    view.close(after(started(2, "f"), over()), START + 2)
+    shown = screen.getvalue()
+    assert "]0;owned" in shown
+    assert "red" in shown
+    assert not re.search("\x1b]|\x1b\\[2J|[\x07\ud800]", shown)
 
 
 def _listener(*happened: Any) -> ProgressListener:
