@@ -51,12 +51,15 @@ def invoke(app: App, name: str | None, code: str | None, file: Path | None, payl
         _send(app, name or app.settings().settings.function or "lambdamagic", payload)
         return
     from lambdamagic.api.snippet import run_snippet
+    from lambdamagic.deploy.notebooks import read_python
 
-    source = code if code is not None else (file or Path()).read_text(encoding="utf-8")
+    source = code if code is not None else read_python(file or Path())
     try:
         done = run_snippet(source, **_executor_options(app, name))
     except SyntaxError as error:
-        raise click.UsageError(f"invalid Python: {error.msg} (line {error.lineno})") from error
+        raise click.UsageError(
+            f"invalid Python: {error.msg}{f' (line {error.lineno})' if error.lineno else ''}"
+        ) from error
     if done.failure is not None:
         import traceback
 

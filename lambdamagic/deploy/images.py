@@ -125,9 +125,9 @@ def build_derived_image(
     with tempfile.TemporaryDirectory(prefix="lambdamagic-image-") as temporary:
         folder = Path(temporary)
         shutil.copy(recipe_folder() / "derived.Dockerfile", folder / "Dockerfile")
-        files = [file.read_text() for file in source.files]
-        lines = [*source.requirements, *files]
-        (folder / "requirements.txt").write_text("\n".join(lines) + "\n")
+        files = [file.read_bytes() for file in source.files]
+        lines = [*(each.encode() for each in source.requirements), *files]
+        (folder / "requirements.txt").write_bytes(b"\n".join(lines) + b"\n")
         (folder / "constraints.txt").write_text("\n".join(source.constraints) + "\n")
         (folder / "code").mkdir()
         for path in paths:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
+import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,26 +106,40 @@ def _needs(modules: set[str], own: set[str], python: str | None) -> NotebookNeed
     return NotebookNeeds(source, packages, tuple(sorted(own)), tuple(unknown), python)
 
 
+def read_python(path: Path) -> str:
+    """Return the source in a file, in the encoding that it declares (PEP 263), by default UTF-8.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        with tokenize.open(path) as file:
+            return file.read()
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"cannot read {path}: {reason}", hint="Name a file of Python, in UTF-8") from error
+
+
 def _is_foreign(top: str) -> bool:
     return top not in sys.stdlib_module_names and top not in {*AGENT_DISTRIBUTIONS, "__main__"}
 
 
 def _modules_of(path: Path) -> tuple[set[str], str | None]:
     """Return the modules that a file imports, full names, and the Python minor that it was last run with."""
+    if path.suffix == ".py":
+        return set(_imports_in(read_python(path))), None
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except OSError as error:
         raise ConfigError(
             f"cannot read the notebook {path}: {error.strerror or error}", hint="Name a .ipynb or .py file"
         ) from error
-    if path.suffix == ".py":
-        return set(_imports_in(text)), None
     try:
-        document: dict[str, Any] = json.loads(text)
+        document: dict[str, Any] = json.loads(data)
         cells = [cell for cell in document["cells"] if cell["cell_type"] == "code"]
         sources = [source if isinstance(source := cell["source"], str) else "".join(source) for cell in cells]
         version = document.get("metadata", {}).get("language_info", {}).get("version")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not a notebook of format 4", hint="Open it in Jupyter and save it, or name a .py file"
         ) from error
@@ -164,5 +179,5 @@ def _imports_in(python: str) -> Iterator[str]:
 def _parsed(python: str) -> ast.Module:
     try:
         return ast.parse(python)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the latter two: nested too deeply
         return ast.Module(body=[], type_ignores=[])

@@ -10,6 +10,7 @@ from lambdamagic.aws.access import AwsAccess
 from lambdamagic.deploy.functions import describe_function
 from lambdamagic.errors import ConfigError
 from lambdamagic.protocol.envelope import MARK
+from lambdamagic.protocol.reading import read_json
 from lambdamagic.transports import InvokeCall
 from lambdamagic.transports.lambda_api import LambdaTransport
 
@@ -34,7 +35,7 @@ class RawAnswer:
     def refusal(self) -> str:
         """Why one of lambdamagic's functions did not take the event; empty for any other answer."""
         try:
-            document = json.loads(self.payload)
+            document = read_json(self.payload)
         except ValueError:
             return ""
         is_refusal = isinstance(document, dict) and MARK in document and document.get("status") == "refused"
@@ -53,7 +54,7 @@ def send_event(access: AwsAccess, name: str, payload: str) -> RawAnswer:
     """
     try:
         json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"the payload is not JSON: {error}", hint="For example: --payload '{\"a\": 1}'") from error
     facts = describe_function(access, name)
     with closing(LambdaTransport(access, max_connections=1)) as transport:

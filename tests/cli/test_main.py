@@ -145,3 +145,22 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     line = f"{sys.executable} -c 'from lambdamagic.cli import main; main()' config --json | head -1"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr
+
+
+def test_odd_values_are_refused_in_one_line(tmp_path: Path) -> None:
+    """Numbers without end, bytes that are no text and JSON that is nested too deeply are no tracebacks."""
+    (tmp_path / "odd.py").write_bytes(b"x = '\xff'\n")
+    (tmp_path / "nul.py").write_bytes(b"x = 1\0\n")
+    for arguments, status in (
+        (("jobs", "-n", "9" * 30), 0),
+        (("cost", "--since", "9" * 5000 + "w"), 4),
+        (("logs", "--since", "9" * 400 + "w"), 4),
+        (("invoke", "--file", str(tmp_path / "odd.py")), 4),
+        (("invoke", "--file", str(tmp_path / "nul.py")), 2),
+        (("invoke", "f", "--payload", "[" * 100_000), 4),
+        (("create", "f", "--memory", "1_"), 2),
+    ):
+        done = call(*arguments)
+        assert done.status == status, arguments[:3]
+        assert "Traceback" not in done.err
+        assert len(done.err) < 1_000

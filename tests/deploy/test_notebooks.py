@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lambdamagic.deploy.installed import closure_of, distributions_of
-from lambdamagic.deploy.notebooks import needs_of_notebooks
+from lambdamagic.deploy.notebooks import needs_of_notebooks, read_python
 from lambdamagic.errors import ConfigError
 
 
@@ -64,11 +64,17 @@ def test_another_python_is_reported(tmp_path: Path) -> None:
     assert needs_of_notebooks([_notebook(tmp_path / "b.ipynb", "1", python=here)]).python is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"cells": 3}', '{"worksheets": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", '{"cells": 3}', '{"worksheets": []}', "[" * 100_000, "\udcff"),
+        '{"cells": [], "metadata": 7}',
+    ],
+)
 def test_a_file_that_is_not_a_notebook_is_refused(tmp_path: Path, text: str) -> None:
     """One line that says so."""
     path = tmp_path / "a.ipynb"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     with pytest.raises(ConfigError, match="is not a notebook"):
         needs_of_notebooks([path])
     with pytest.raises(ConfigError, match="cannot read"):
@@ -116,3 +122,18 @@ def test_a_distribution_brings_what_it_needs() -> None:
     found = closure_of(["pandas"])
     assert {"pandas", "numpy", "python-dateutil", "six"} <= set(found)
     assert "pytest" not in found
+
+
+def test_a_file_of_python_is_read_in_its_own_encoding(tmp_path: Path) -> None:
+    """As Python reads it (PEP 263); bytes that it would refuse are refused in one line."""
+    path = tmp_path / "a.py"
+    path.write_bytes("# -*- coding: latin-1 -*-\nname = 'é'\n".encode("latin-1"))
+    assert read_python(path).endswith("name = 'é'\n")
+    for data in (b"x = '\xe9'\n", b"# coding: nonsense\n"):
+        path.write_bytes(data)
+        with pytest.raises(ConfigError, match="cannot read"):
+            read_python(path)
+        with pytest.raises(ConfigError, match="cannot read"):
+            needs_of_notebooks([path])
+    path.write_text("-" * 100_000 + "1\nimport numpy\n")  # Python itself refuses it
+    assert needs_of_notebooks([path]).packages == {}
