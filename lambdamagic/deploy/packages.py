@@ -234,8 +234,12 @@ def publish_holdings(access: AwsAccess, holdings: Holdings, *, bucket: str | Non
 
 
 def _requested(source: WheelSource) -> tuple[str, ...]:
-    lines = [line.split("#")[0].strip() for file in source.files for line in file.read_text().splitlines()]
+    lines = [line.split("#")[0].strip() for file in source.files for line in _text(file)]
     return tuple(dict.fromkeys([*source.requirements, *(line for line in lines if line and line[0] != "-")]))
+
+
+def _text(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8", errors="replace").splitlines()  # comments are in any encoding
 
 
 def check_paths(paths: Iterable[Path]) -> None:
@@ -257,11 +261,16 @@ def check_paths(paths: Iterable[Path]) -> None:
 def _collect(paths: Iterable[Path], target: Path) -> None:
     for path in paths:
         place = target / path.resolve().name
-        if path.is_dir():
-            dropped = shutil.ignore_patterns(*_DROPPED_FOLDERS, "*.pyc")
-            shutil.copytree(path, place, symlinks=True, ignore=dropped)
-        else:
-            shutil.copy(path, place)
+        try:
+            if path.is_dir():
+                dropped = shutil.ignore_patterns(*_DROPPED_FOLDERS, "*.pyc")
+                shutil.copytree(path, place, symlinks=True, ignore=dropped)
+            else:
+                shutil.copy(path, place)
+        except OSError as error:  # of a folder it has a list: of each file that could not be copied, and why
+            listed = error.args[0] if isinstance(error, shutil.Error) and isinstance(error.args[0], list) else []
+            reason = listed[0][2] if listed else error
+            raise PackageError(f"cannot include {path}: {reason}", hint="Leave it out, or make it readable") from error
 
 
 def _clean(folder: Path) -> None:

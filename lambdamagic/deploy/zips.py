@@ -53,7 +53,8 @@ def tree(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
 
 
 def _check_link(path: Path, folder: Path) -> None:
-    if path.readlink().is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+    # Not `Path.resolve`, which refuses links in a circle on Python 3.11 and 3.12.
+    if path.readlink().is_absolute() or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise PackageError(
             f"{path.relative_to(folder)} is a symbolic link that leads out of its folder, to {path.readlink()}",
             hint="Put a copy in its place, or leave it out",

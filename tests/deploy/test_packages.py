@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +21,7 @@ from lambdamagic.deploy.packages import (
     LambdaPlatform,
     Package,
     WheelSource,
+    _collect,
     build_package,
     code_argument,
     publish_holdings,
@@ -27,7 +30,7 @@ from lambdamagic.deploy.packages import (
 from lambdamagic.deploy.wheels import install_wheels
 from lambdamagic.deploy.zips import tree, write_zip
 from lambdamagic.errors import BucketMissingError, ConfigError, LocalServerError, PackageError
-from lambdamagic.local.environments.unpacking import _unzip
+from lambdamagic.local.environments.unpacking import PackageStore, _unzip
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.protocol.holdings import VARIABLE, Holdings, pack, stored_key, unpack
 from lambdamagic.pythons import python_here
@@ -86,6 +89,62 @@ def test_links_that_lead_out_are_refused(tmp_path: Path, to: str) -> None:
         archive.writestr(info, to)
     with pytest.raises(LocalServerError, match="leads out of it"):
         _unzip(hostile.getvalue(), tmp_path / "task")
+
+
+def _with_entries(*entries: tuple[str, str, bool]) -> bytes:
+    """Return a zip file of names and contents; of links the content is where they lead."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, content, is_link in entries:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = ((stat.S_IFLNK if is_link else stat.S_IFREG) | 0o777) << 16
+            archive.writestr(info, content)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [("here", ".", True), ("here/here/out", "../../x", True), ("out/evil", "evil", False)],
+        [("out", "a/b/../../../x", True), ("a", ".", True), ("b", ".", True), ("out/evil", "evil", False)],
+        [("a/b/c/d", "x", False), ("in", "a/b/c", True), ("out", "in/../../../../x", True)],
+        [("out", "../../x/evil", True), ("./out", "evil", True)],
+        [("a/file", "x", False), ("here", ".", True), ("out", "here/here/here/../../../x", True)],
+    ],
+)
+def test_links_through_links_do_not_lead_out(tmp_path: Path, entries: list[tuple[str, str, bool]]) -> None:
+    """Each looks harmless by its name; together they would write next to the package."""
+    (tmp_path / "x").mkdir()
+    (tmp_path / "deep").mkdir()
+    store, function = PackageStore(tmp_path / "deep"), SimpleNamespace(code_digest="d", package=_with_entries(*entries))
+    for _ in range(2):
+        with pytest.raises(LocalServerError, match="package"):
+            store.task_root(function)  # type: ignore[arg-type]  # it reads no more of it
+    assert [*(tmp_path / "x").iterdir()] == []
+
+
+@pytest.mark.parametrize("to", ["link", "up/link", "."])
+def test_links_in_a_circle_stay_links(tmp_path: Path, to: str) -> None:
+    """They do no harm: Lambda has them too."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "up").symlink_to(".")
+    (folder / "link").symlink_to(to)
+    write_zip(tmp_path / "z.zip", tree(folder))
+    _unzip((tmp_path / "z.zip").read_bytes(), tmp_path / "task")
+    assert (tmp_path / "task" / "link").readlink() == Path(to)
+
+
+def test_what_cannot_be_copied_is_named(tmp_path: Path) -> None:
+    """A pipe in a package's folder is no traceback of the standard library's."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(PackageError, match="pipe"):
+        _collect([folder], tmp_path / "there")
+    (tmp_path / "there2").mkdir()
+    with pytest.raises(PackageError, match="pipe"):
+        _collect([folder / "pipe"], tmp_path / "there2")
 
 
 def _build(folder: Path, platform: LambdaPlatform, *requirements: str, **more: object) -> Package:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import threading
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from lambdamagic.errors import LocalServerError
@@ -43,7 +45,8 @@ class PackageStore:
                 return target
             partial = target.with_suffix(".partial")
             try:
-                partial.mkdir(exist_ok=True)  # not its parents: the instance may have ended, and its folder with it
+                shutil.rmtree(partial, ignore_errors=True)  # what a package that was refused has left
+                partial.mkdir()  # not its parents: the instance may have ended, and its folder with it
                 if package:
                     _unzip(package, partial)
                 partial.rename(target)
@@ -65,22 +68,34 @@ def _unzip(package: bytes, target: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(package)) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > MAX_UNZIPPED_BYTES:
             raise LocalServerError(f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes")
+        links = []
         for entry in archive.infolist():
             # extract() itself drops "..", drive letters and leading slashes.
             mode = entry.external_attr >> 16
             if stat.S_ISLNK(mode):
-                _link(archive, entry, target)
+                links.append(entry)
                 continue
             path = archive.extract(entry, target)
             if mode & 0o111 and not entry.is_dir():
                 os.chmod(path, 0o755)  # noqa: PTH101, S103 - a program in a package, as Lambda keeps its mode
+        _make_links(archive, links, Path(os.path.realpath(target)))
 
 
-def _link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    """Make a symbolic link as Lambda does, but for one that leads out of the package: functions share this machine."""
-    path = Path(archive.extract(entry, target))  # extract() has made the name harmless
-    to = os.fsdecode(path.read_bytes())
-    if not Path(os.path.normpath(path.parent / to)).is_relative_to(target):
-        raise LocalServerError(f"the package's link {entry.filename} leads out of it, to {to}")
-    path.unlink()
-    path.symlink_to(to)
+def _make_links(archive: zipfile.ZipFile, links: Sequence[zipfile.ZipInfo], target: Path) -> None:
+    """Make symbolic links as Lambda does, but for those that lead out of the package: functions share this machine.
+
+    After all files, so that none is written through a link; and each is followed when all are there, since links
+    that lead through other links lead elsewhere than their names say.
+    """
+    made = []
+    for entry in links:
+        path = target.joinpath(*(part for part in entry.filename.split("/") if part not in ("", ".", "..")))
+        if os.path.realpath(path.parent) != str(path.parent):
+            raise LocalServerError(f"the package's link {entry.filename} is below another link")
+        to = os.fsdecode(archive.read(entry))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(to)
+        made.append((path, to))
+    for path, to in made:
+        if Path(to).is_absolute() or not Path(os.path.realpath(path)).is_relative_to(target):
+            raise LocalServerError(f"the package's link {path.relative_to(target)} leads out of it, to {to}")
