@@ -25,12 +25,16 @@ def found(patterns: Iterable[str]) -> list[tuple[str, Path]]:
     here = Path.cwd()
     files: dict[str, Path] = {}
     for pattern in patterns:
-        paths = [Path(name) for name in sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))]  # noqa: PTH207
+        paths = sorted({Path(name) for name in _matching(str(Path(pattern).expanduser()))})
         if not paths:
             raise CaptureError(
                 f"--file {pattern}: no such file in {here}", hint="Correct the path or pattern; nothing was sent"
             )
         for path in paths:
+            if not (path.is_dir() or path.is_file()):  # it would be read without end, or leads to nothing
+                raise CaptureError(
+                    f"--file {pattern}: {path} is neither a file nor a folder", hint="Leave it out; nothing was sent"
+                )
             for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
                 relative = os.path.relpath(file, here)
                 if relative.startswith(".."):
@@ -40,6 +44,28 @@ def found(patterns: Iterable[str]) -> list[tuple[str, Path]]:
                     )
                 files[Path(relative).as_posix()] = file
     return list(files.items())
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """Yield what a glob means; `**` follows links, but not back to where it is (`glob` does, 40 levels deep)."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        yield from glob.glob(pattern)  # noqa: PTH207  # text of the user's, which may be absolute
+        return
+    at = parts.index("**")
+    for base in _matching(str(Path(*parts[:at]))) if at else (".",):
+        for folder in _folders(base, ()):
+            yield from _matching(str(Path(glob.escape(folder), *parts[at + 1 :])))
+
+
+def _folders(folder: str, above: tuple[str, ...]) -> Iterator[str]:
+    place = os.path.realpath(folder)
+    if place in above or not Path(folder).is_dir():
+        return
+    yield folder
+    for path in sorted(Path(folder).iterdir()):
+        if not path.name.startswith("."):
+            yield from _folders(str(path), (*above, place))
 
 
 def mentioned(code: CodeType) -> list[str]:
@@ -98,11 +124,14 @@ def _save(entry: dict[str, Any], folder: Path) -> str:
     if "data" not in entry:
         return f"{target} ({entry['size'] / 1e6:,.0f} MB) is too large to be brought here: write it to S3"
     content = base64.b64decode(entry["data"])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    free, number = target, 0
-    while free.exists() and free.read_bytes() != content:
-        number += 1
-        free = target.with_name(f"{target.stem}-{number}{target.suffix}")
-    free.write_bytes(content)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        free, number = target, 0
+        while os.path.lexists(free) and not (free.is_file() and free.read_bytes() == content):
+            number += 1
+            free = target.with_name(f"{target.stem}-{number}{target.suffix}")
+        free.write_bytes(content)
+    except OSError as error:  # the names that the cell binds were paid for, too
+        return f"{target} was not written: {error.strerror}"
     kept = f"; {target} already existed and was kept" if free != target else ""
     return f"{free} came back from Lambda ({len(content):,} bytes){kept}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 import lambdamagic
+from lambdamagic.errors import CaptureError
 
 
 def test_a_file_that_is_here_is_offered(notebook, tmp_path):
@@ -79,6 +81,58 @@ def test_written_files_come_back_or_are_named(notebook, tmp_path, monkeypatch):
     ran = notebook.remote(write, "--fetch")
     assert ((tmp_path / "out.csv").read_text(), (tmp_path / "out-1.csv").read_text()) == ("mine", "out.csv")
     assert "out-1.csv came back from Lambda (7 bytes); out.csv already existed and was kept" in ran.stdout
+
+
+def test_a_file_that_cannot_be_written_costs_no_result(notebook, tmp_path, monkeypatch):
+    """The cell ran and was paid for: its names are set, and a line says which file is missing here."""
+    monkeypatch.setenv("LAMBDAMAGIC_QUIET", "0")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "dangling").symlink_to(tmp_path.parent / "outside" / "made")
+    (tmp_path / "loop").symlink_to("loop")
+    ran = notebook.remote(
+        """
+        import os
+        os.mkdir('file')
+        for name in ('folder', 'file/below', 'dangling', 'loop'):
+            open(name, 'w').write(name)
+        bound = 7
+        """,
+        "--fetch",
+    )
+    assert notebook.ok("bound").value == 7
+    assert (tmp_path / "folder-1").read_text() == "folder"
+    assert "file/below was not written: " in ran.stdout
+    assert ((tmp_path / "dangling-1").read_text(), (tmp_path / "loop-1").read_text()) == ("dangling", "loop")
+    assert not (tmp_path.parent / "outside").exists()
+
+
+def test_links_are_followed_and_end(notebook, tmp_path):
+    """A link to a file or folder is what it leads to; one that leads into itself brings no file twice."""
+    for folder in ("v1", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.csv").write_text(folder)
+        for loop in ("up", "again"):
+            (tmp_path / folder / loop).symlink_to("..")
+    (tmp_path / "latest").symlink_to("v1")
+    notebook.ok("import glob")
+    there = notebook.remote("sorted(glob.glob('**', recursive=True))", "--file **/*.csv").value
+    assert [name for name in there if name.endswith("csv") and name.count("/") == 1] == [
+        "latest/a.csv", "other/a.csv", "v1/a.csv",
+    ]  # fmt: skip
+    assert len(there) < 40
+
+
+@pytest.mark.parametrize("kind", ["pipe", "dangling", "loop", "device"])
+def test_what_is_no_file_is_refused(notebook, tmp_path, kind):
+    """A pipe would be waited for, a device read without end."""
+    if kind == "pipe":
+        os.mkfifo(tmp_path / "odd")
+    else:
+        (tmp_path / "odd").symlink_to({"dangling": "nowhere", "loop": "odd", "device": "/dev/zero"}[kind])
+    error = notebook.fails("1", "--file odd").error
+    assert isinstance(error, CaptureError)
+    assert "odd is neither a file nor a folder" in str(error)
 
 
 def test_each_task_of_a_map_has_a_folder(notebook, tmp_path):
