@@ -19,7 +19,8 @@ def test_a_chunk_fits_inline(what: str) -> None:
     assert _size(pace) == 80
     assert _size(pace, limit_bytes=100_000) == 8
     assert _size(pace, limit_bytes=10_000) == 1
-    assert _size(Pace(seconds=1e-6)) == MAX_TASKS
+    assert _size(Pace(seconds=1e-6)) == _size(Pace(seconds=0.0)) == MAX_TASKS
+    assert _size(Pace(seconds=0.0, **{what: 1.0}), limit_bytes=100) == 80
 
 
 def test_the_larger_of_items_and_results_counts() -> None:
@@ -46,6 +47,9 @@ def test_the_price_of_an_invocation_is_learnt_slowly() -> None:
     assert pace.overhead_s == 2.0
     pace.learn(tasks=0, seconds=0.0, result_bytes=0, overhead_s=4.0)
     assert pace.overhead_s == pytest.approx(2.2)
+    soon = Pace()
+    soon.learn(tasks=0, seconds=0.0, result_bytes=0, overhead_s=0.05)
+    assert soon.overhead_s == 0.05
     for nothing in (None, 0.0, -1.0):
         pace.learn(tasks=0, seconds=0.0, result_bytes=0, overhead_s=nothing)
     assert pace.overhead_s == pytest.approx(2.2)
