@@ -54,6 +54,7 @@ _ATTRIBUTE = "_lambdamagic"
 def load(shell: InteractiveShell) -> None:
     """Register the magics in a shell; a second time replaces the first."""
     from lambdamagic.codec import process_settings
+    from lambdamagic.magics.front import show_figures
     from lambdamagic.magics.magics import LambdaMagics
 
     process_settings.note_first_filters()
@@ -65,6 +66,7 @@ def load(shell: InteractiveShell) -> None:
     shell.events.register("pre_run_cell", magics.background.cell_begins)
     shell.events.register("post_run_cell", magics.background.cell_ended)
     setattr(shell, _ATTRIBUTE, magics)
+    show_figures(shell)
     magics.lab.open()
     atexit.register(magics.close)
 
@@ -74,7 +76,10 @@ def unload(shell: InteractiveShell) -> None:
     magics: LambdaMagics | None = getattr(shell, _ATTRIBUTE, None)
     if magics is None:
         return
+    from lambdamagic.magics.front import forget_figures
+
     delattr(shell, _ATTRIBUTE)
+    forget_figures(shell)
     if magics.waiting in shell.ast_transformers:
         shell.ast_transformers.remove(magics.waiting)
     if magics.matcher in shell.Completer.custom_matchers:

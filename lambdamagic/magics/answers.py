@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,17 +26,6 @@ Grant = Callable[[dict[str, Any]], dict[str, Any]]
 
 #: The name in the message of a NameError, Python's or pandas'.
 _MISSING_NAME = re.compile(r"(?:name|variable) '(\w+)'")
-
-
-def draw_figures(shell: Any, value: Any) -> None:
-    """Let the notebook show figures as pictures where nothing has been drawn in it yet."""
-    module = sys.modules.get("matplotlib.figure")
-    if module is not None and isinstance(value, module.Figure):
-        formatter = shell.display_formatter.formatters["image/png"]
-        if not formatter.type_printers.get(module.Figure):
-            from IPython.core.pylabtools import select_figure_formats
-
-            select_figure_formats(shell, {"png"})
 
 
 def _bound_by_with(python: str) -> frozenset[str]:
@@ -141,9 +129,7 @@ class CellWork:
             if name := self._would_have_helped(effects):
                 where += f"\n{name} exists in the notebook: add -i {name} to send it"
             raise local_exception(self._session.shell, effects.error, where)
-        shown = effects.values[0] if effects.values else None
-        draw_figures(self._session.shell, shown)
-        return shown
+        return effects.values[0] if effects.values else None
 
     def _would_have_helped(self, effects: Effects) -> str:
         """Return the name that was missing, if the notebook has it and no analysis found it in the cell."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 _BUSY_EVERY_S = 0.5
+_FIGURE = ("matplotlib.figure", "Figure")
+_WITHOUT_WINDOWS = ("agg", "inline", "module://matplotlib_inline.backend_inline")
 
 
 class BusySign:
@@ -37,6 +39,27 @@ class BusySign:
         self._said_at = self._monotonic()
         content, parent = {"execution_state": "busy"}, kernel.get_parent("shell")
         kernel.session.send(kernel.iopub_socket, "status", content, parent=parent, ident=b"status")
+
+
+def show_figures(shell: InteractiveShell) -> None:
+    """Let the notebook show figures as pictures before it has drawn one: pyplot arranges that with its first figure."""
+    shell.display_formatter.formatters["image/png"].for_type_by_name(*_FIGURE, _png)
+
+
+def forget_figures(shell: InteractiveShell) -> None:
+    """Undo `show_figures`, unless something else shows figures since."""
+    formatter = shell.display_formatter.formatters["image/png"]
+    if ".".join(_FIGURE) in formatter and formatter.lookup_by_type(".".join(_FIGURE)) is _png:
+        formatter.pop(".".join(_FIGURE))
+
+
+def _png(figure: Any) -> Any:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None and pyplot.get_backend().lower() not in _WITHOUT_WINDOWS:
+        return None  # a backend that the user has chosen shows figures as it does
+    from IPython.core.pylabtools import print_figure
+
+    return print_figure(figure, fmt="png", base64=True)
 
 
 def can_ask(shell: InteractiveShell) -> bool:

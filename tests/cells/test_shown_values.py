@@ -103,3 +103,15 @@ def test_the_same_object_is_shown_that_the_notebook_has(notebook):
     """`Out[n]` is the notebook's own object where the cell shows one."""
     notebook.ok("a = [1]")
     assert notebook.remote("a").value is notebook.names["a"]
+
+
+def test_a_figure_that_came_back_by_name_is_a_picture(kernel):
+    """Also the first figure of a notebook that has imported pyplot, and those among the results of a map."""
+    code = "import matplotlib.pyplot as plt\ndef draw(n):\n    figure = plt.figure(figsize=(n, 1))\n"
+    kernel.run(f"{code}    figure.add_subplot()\n    plt.close(figure)\n    return figure")
+    kernel.run("%%lambda\nfig = draw(1)")
+    figures = "results = %lambda_map draw [1, 2]\nresults[1]"
+    for cell in ("fig", figures, "display(fig)"):
+        shown = kernel.run(cell)
+        kinds = [set(content["data"]) for kind, content in shown.messages if kind in ("execute_result", "display_data")]
+        assert kinds[-1] == {"image/png", "text/plain"}, cell
