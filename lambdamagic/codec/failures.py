@@ -11,7 +11,8 @@ import linecache
 import re
 import traceback
 import types
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
@@ -61,6 +62,7 @@ class ErrorRecord:
         link: How the next record hangs on this one: `cause`, `context` or nothing.
         exception: The exception; None where it cannot be pickled.
         kinds: Its type and that type's parents, see `kinds_of`.
+        inside: Of the members of a group, see `Inside`.
     """
 
     type_name: str
@@ -71,6 +73,54 @@ class ErrorRecord:
     suppress_context: bool = False
     exception: BaseException | None = field(default=None, repr=False)
     kinds: tuple[str, ...] = ()
+    inside: tuple[Inside, ...] = ()
+
+    def rename(self, aliases: dict[str, str]) -> None:
+        """Give the frames the file names that the user knows."""
+        self.frames = _renamed(self.frames, aliases)
+        self.inside = tuple(each.renamed(aliases) for each in self.inside)
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The traceback of an exception in a group, and those of its members, its cause and its context."""
+
+    frames: list[FrameRecord]
+    inside: tuple[Inside, ...] = ()
+
+    def renamed(self, aliases: dict[str, str]) -> Inside:
+        """Return the same with other file names."""
+        return Inside(_renamed(self.frames, aliases), tuple(each.renamed(aliases) for each in self.inside))
+
+
+def _renamed(frames: list[FrameRecord], aliases: dict[str, str]) -> list[FrameRecord]:
+    return [replace(frame, filename=aliases.get(frame.filename, frame.filename)) for frame in frames]
+
+
+def _members(error: BaseException) -> tuple[BaseException, ...]:
+    return error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+
+
+def _behind(error: BaseException) -> list[BaseException]:
+    return [*_members(error), *(each for each in (error.__cause__, error.__context__) if each is not None)]
+
+
+def _take_inside(errors: Iterable[BaseException], internal: tuple[str, ...], seen: set[int]) -> tuple[Inside, ...]:
+    """Take the tracebacks of exceptions, which would keep all that the code had in hand."""
+    found = []
+    for error in errors:
+        frames, error.__traceback__ = _frames(error.__traceback__, internal), None
+        is_new = id(error) not in seen
+        seen.add(id(error))
+        found.append(Inside(frames, _take_inside(_behind(error), internal, seen) if is_new else ()))
+    return tuple(found)
+
+
+def _give_inside(errors: Iterable[BaseException], inside: Iterable[Inside]) -> None:
+    for error, each in zip(errors, inside, strict=False):  # attributes that the user's class keeps back
+        if each.frames:
+            error.__traceback__ = traceback_of(each.frames)
+        _give_inside(_behind(error), each.inside)
 
 
 def describe(error: BaseException, *, internal: tuple[str, ...]) -> list[ErrorRecord]:
@@ -97,6 +147,7 @@ def describe(error: BaseException, *, internal: tuple[str, ...]) -> list[ErrorRe
                 suppress_context=current.__suppress_context__,
                 exception=current,
                 kinds=kinds_of(type(current)),
+                inside=_take_inside(_members(current), internal, {id(current)}),
             )
         )
         current = following
@@ -175,6 +226,7 @@ def reassemble(records: list[ErrorRecord]) -> BaseException:
                 error.__context__ = following
         error.__suppress_context__ = record.suppress_context
         error.__traceback__ = traceback_of(record.frames)
+        _give_inside(_members(error), record.inside)
     for error in made:
         _explain_missing_file(error)
     return made[0]

@@ -7,12 +7,12 @@ looked at only.
 from __future__ import annotations
 
 import re
-import traceback
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.jobs.job import Arrival
+from lambdamagic.magics.remote_errors import without_our_frames
 from lambdamagic.protocol.report import Report
 from lambdamagic.runs.tasks import NOT_RUN, UNREAD, TaskTable
 from lambdamagic.widgets import text
@@ -109,7 +109,7 @@ def _errors(arrival: Arrival) -> dict[int, str]:
 
 
 def _traceback(error: BaseException) -> str:
-    lines = _CODE.sub(_named, "".join(traceback.format_exception(error)))
+    lines = _CODE.sub(_named, without_our_frames(error))
     return lines if len(lines) <= _TRACEBACK else "…" + lines[-_TRACEBACK:]
 
 

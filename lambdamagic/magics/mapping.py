@@ -25,14 +25,14 @@ from lambdamagic.magics.cards import NOTHING, Card
 from lambdamagic.magics.front import replay, show_files, show_note
 from lambdamagic.magics.parse.arguments import split_names, variables
 from lambdamagic.magics.parse.map_syntax import split_call, split_loop, split_name
-from lambdamagic.magics.parse.source import CellText
+from lambdamagic.magics.parse.source import CellText, named_expression
 from lambdamagic.magics.pickling import PicklingSign
 from lambdamagic.magics.plan_view import plan_table
 from lambdamagic.magics.planning import names_read, plan_body, ready, wait_for_names
 from lambdamagic.magics.remote_errors import local_exception, shown_from
 from lambdamagic.magics.session import Session
 from lambdamagic.magics.setup_cell import setup_note, with_setup
-from lambdamagic.runs.files_along import found, saved
+from lambdamagic.runs.files_along import found, left_there, saved
 from lambdamagic.runs.map_work import MapWork, Repeatable
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.sources import LOOK_AHEAD, ChunkedItems, Encode, Sizing
@@ -70,10 +70,11 @@ class MapRun:
         self._card: Card | None = None
         self._job: BackgroundJob | None = None
         self._wants_retry = False
+        self._left: list[dict[str, Any]] = []
         self._name = ""
-        self._style = "star" if getattr(arguments, "star", False) else "plain"
+        style = "star" if getattr(arguments, "star", False) else "plain"
         fetch = getattr(arguments, "fetch", None)
-        self._options = {self._style: True, **({"fetch": fetch} if fetch else {}), **variables(arguments)}
+        self._options = {style: True, **({"fetch": fetch} if fetch else {}), **variables(arguments)}
 
     @property
     def can_run_again(self) -> bool:
@@ -87,7 +88,7 @@ class MapRun:
 
     def over_callable(self, text: str) -> Any:
         """Run `%lambda_map fn items`."""
-        session, fn_text, items_text = self._session, *split_call(text)
+        session, fn_text, items_text = self._session, *split_call(text, fetches="fetch" in self._options)
         read = names_read(session, f"({fn_text})({items_text})")
         wait_for_names(session, read, *self._asked, reader="the map")
         fn, items = self._evaluate(fn_text), self._items(items_text)
@@ -106,7 +107,7 @@ class MapRun:
         cell = CellText.of(self._session.shell, magic_line, body)
         include, exclude = self._asked
         plan = plan_body(self._session, cell, include=include, exclude=exclude, bound_before=names)
-        loop_code = compile(f"{target} = __lambdamagic_item__", "<lambda_map>", "exec")
+        loop_code = compile(f"{target} = __lambdamagic_item__", plan.filename, "exec")
         return self._run(plan, self._encoded(plan, loop_code=loop_code), items, f"for {target} in {items_text}")
 
     def _encoded(self, plan: CallablePlan, **more: Any) -> Program:
@@ -129,8 +130,9 @@ class MapRun:
         return program
 
     def _evaluate(self, text: str) -> Any:
+        shell = self._session.shell
         try:
-            return eval(compile(text, "<lambda_map>", "eval"), self._session.shell.user_ns)  # noqa: S307  # the user's code
+            return eval(compile(*named_expression(shell, text), "eval"), shell.user_ns)  # noqa: S307  # the user's code
         except Exception as error:  # noqa: BLE001  # whatever the user's code raises
             raise shown_from(self._session.shell, error, 1) from error.__cause__
 
@@ -166,7 +168,8 @@ class MapRun:
                 env=self._options.get("env", ()),
             )
         self._resolved, function = ready(session, self._resolved, program)
-        self.table = TaskTable(session.home, self._exception, memo=self._memo(program, fn), style=self._style)
+        style = "star" if "star" in self._options else "plain"
+        self.table = TaskTable(session.home, self._exception, memo=self._memo(program, fn), style=style)
         if isinstance(items, Sequence):
             request = self._request_for(items, what, program, function)
         else:
@@ -193,7 +196,10 @@ class MapRun:
         feed = ChunkedItems(self._encoder(program), Sizing.of(settings), joins=settings.cache)
 
         def pull_one() -> tuple[int, ...]:
-            found = list(islice(items, 1))
+            try:
+                found = list(islice(items, 1))
+            except Exception as error:  # noqa: BLE001  # whatever the user's code raises
+                raise shown_from(self._session.shell, error, 1) from error.__cause__
             runs, known = self.table.add(found)
             if runs:
                 feed.put_items(found, runs)
@@ -314,6 +320,7 @@ class MapRun:
     def take(self, arrival: Arrival) -> None:
         """Read an arrival and keep its results, and the files that came with it."""
         self.table.take(arrival)
+        self._left += [entry for entry in arrival.outputs if "written" in entry]
         show_files(saved(arrival.outputs, arrival.unit.tasks), quiet=self._resolved.settings.quiet)
 
     def conclude(self, claim: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
@@ -332,6 +339,9 @@ class MapRun:
     def _outcomes(self, claim: Callable[[dict[str, Any]], dict[str, Any]] = lambda bound: bound) -> Any:
         for notice in self._session.home.take_notices():
             show_note(notice)
+        left, self._left = self._left, []
+        for remark in left_there(left, is_map=True):
+            show_note(remark, quiet=self._resolved.settings.quiet)
         self._check_failures()
         return self._bound(claim)
 
@@ -381,7 +391,7 @@ class MapRun:
         failures, count = self.table.failures, self.table.count
         first = min(failures)
         done = count - len(self.table.missing) - len(failures)
-        kept = f"{done:,} results are in `%lambda last`; " if done else ""
+        kept = f"{done:,} result{'s are' if done != 1 else ' is'} in `%lambda last`; " if done else ""
         sys.stderr.write(
             f"lambdamagic: item {first + 1:,} of {count:,} failed; {kept}"
             f"--on-error return returns exceptions among the results\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +22,22 @@ def local_exception(shell: InteractiveShell, records: list[ErrorRecord], note: s
     error = reassemble(records)
     if note:
         error.add_note(note)
+    if any("BaseExceptionGroup" in kind for record in records for kind in record.kinds):
+        _show_as_python(shell, error)
     return shown_as(error, _RemoteLines(shell, error, records[0].text))
+
+
+def _show_as_python(shell: InteractiveShell, error: BaseException) -> None:
+    """Leave a group the remote frames only: IPython prints it as Python does, and has no hook for that."""
+    remote = error.__traceback__
+
+    def once(*args: Any, **options: Any) -> Any:
+        del shell.showtraceback
+        if sys.exc_info()[1] is error:
+            error.__traceback__ = remote
+        return shell.showtraceback(*args, **options)
+
+    shell.showtraceback = once
 
 
 class _RemoteLines:
@@ -35,18 +51,25 @@ class _RemoteLines:
 
     def __init__(self, shell: InteractiveShell, error: BaseException, text: str) -> None:
         self._shell, self._error, self._text = shell, error, text
-        self._remote = error.__traceback__
+        self.remote = error.__traceback__
         self._shown: Any = None
 
     def __call__(self) -> Any:
         if self._shown is None:  # IPython asks twice, and a deep recursion takes it seconds
             error, show = self._error, self._shell.InteractiveTB.structured_traceback
-            self._shown = show(type(error), error, self._remote, tb_offset=0)
+            self._shown = show(type(error), error, self.remote, tb_offset=0)
         return self._shown
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Of the standard library's parts: it may be read where there is no lambdamagic.
         return functools.partial, (str.splitlines, self._text)
+
+
+def without_our_frames(error: BaseException) -> str:
+    """Return the traceback of an exception as Python prints it, of one from Lambda with the remote lines only."""
+    shown = getattr(error, "_render_traceback_", None)
+    trace = shown.remote if isinstance(shown, _RemoteLines) else error.__traceback__
+    return "".join(traceback.format_exception(type(error), error, trace))
 
 
 def shown_as(error: _E, render: Callable[[], Any]) -> _E:

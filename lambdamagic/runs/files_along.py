@@ -90,14 +90,30 @@ def _is_here(text: str) -> bool:
         return False
 
 
-def left_there(outputs: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a message about files that were written and not requested."""
-    lines = []
-    for names in (entry["written"] for entry in outputs if "written" in entry):
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more files" if len(names) > 3 else "")
-        end = "stays on Lambda, where it is deleted" if len(names) == 1 else "stay on Lambda, where they are deleted"
-        lines.append(f"{shown} {end}; --fetch {names[0]} brings it here")
+def left_there(outputs: Iterable[dict[str, Any]], *, is_map: bool = False) -> list[str]:
+    """Return messages about files that were written and not requested.
+
+    Args:
+        outputs: The record of outputs.
+        is_map: Whether it is that of a map's tasks, whose files come into a folder each.
+    """
+    entries = [entry for entry in outputs if "written" in entry]
+    names = list(dict.fromkeys(name for entry in entries for name in entry["written"]))
+    if not names:
+        return []
+    shown = ", ".join(names[:3]) + (f" and {_count(len(names) - 3, 'more file')}" if len(names) > 3 else "")
+    end = "stays on Lambda, where it is deleted" if len(names) == 1 else "stay on Lambda, where they are deleted"
+    how = "--fetch . brings the files of each task into a folder" if is_map else f"--fetch {names[0]} brings it here"
+    lines = [f"{shown} {end}; {how}"]
+    # Opened to be appended to or updated, a log or a database begins empty where it was not sent.
+    made = dict.fromkeys(name for entry in entries for name in entry.get("made", ()) if Path(name).is_file())
+    for name in made:
+        lines.append(f"{name} of this machine was not sent, and Lambda began with a new one; --file {name} sends it")
     return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
 def saved(outputs: Sequence[dict[str, Any]], tasks: Sequence[int] | None = None) -> list[str]:
@@ -134,4 +150,4 @@ def _save(entry: dict[str, Any], folder: Path) -> str:
     except OSError as error:  # the names that the cell binds were paid for, too
         return f"{target} was not written: {error.strerror}"
     kept = f"; {target} already existed and was kept" if free != target else ""
-    return f"{free} came back from Lambda ({len(content):,} bytes){kept}"
+    return f"{free} came back from Lambda ({_count(len(content), 'byte')}){kept}"

@@ -12,7 +12,6 @@ import sys
 import types
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +182,7 @@ class CellSurroundings:
         aliases = self._program.aliases
         if aliases:
             for record in records:
-                record.frames = [
-                    replace(frame, filename=aliases.get(frame.filename, frame.filename)) for frame in record.frames
-                ]
+                record.rename(aliases)
             records[0].text = render(records)
         for record in records:
             if record.exception is not None:  # its frames would keep all that the code had in hand

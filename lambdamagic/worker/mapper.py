@@ -76,6 +76,7 @@ class Chunk:
             if (broken := self._environment.set_up()) is not None:
                 self.outcomes += [{"error": broken, "seconds": 0.0} for _ in items]
                 return
+            around = None if fetch else written_files.Watched()
             for number, item in enumerate(items):
                 program.tasks += 1
                 self._environment.outputs.begin_task(number)
@@ -110,6 +111,8 @@ class Chunk:
                     self._environment.outputs.add_files(watched.entries(fetch, task=number))
                 if not self._held.left():  # else memory has grown for a reason
                     self._memory.settle_after(outcome["seconds"])
+            if around is not None:
+                self._environment.outputs.add_files(around.entries(()))
             for number, value in self._held.left().items():
                 if self.outcomes[number].pop("within", False):
                     self.outcomes[number].update(self._placed(number, value, Stays(value)))

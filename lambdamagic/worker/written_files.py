@@ -54,8 +54,10 @@ class Watched:
                 left -= size
                 entry["data"] = base64.b64encode(path.read_bytes()).decode("ascii")
             found.append(entry)
-        others = [name for name in written if name not in wanted]
-        return [*found, {"written": others[:_LISTED_MAX]}] if others and not more else found
+        others = [name for name in written if name not in wanted][:_LISTED_MAX]
+        if others and not more:
+            found.append({"written": others, "made": [name for name in others if name not in self._before]})
+        return found
 
 
 def _walk(folder: str) -> Iterator[tuple[str, tuple[int, int]]]:

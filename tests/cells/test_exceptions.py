@@ -294,12 +294,53 @@ def test_a_syntax_error_is_shown_as_in_a_cell(kernel):
         == ["    y = = 2", "        ^", "SyntaxError: invalid syntax"]
     )
     assert re.match(r"  Cell In\[\d+\], line 3", reported) and "lambdamagic" not in reported
-    kernel.run("def items():\n    return [1 / 0]")
-    for line, shown in (("nosuch [1]", ["<lambda_map>"]), ("len items()", ["<lambda_map>", "in items()"])):
-        error = kernel.run(f"%lambda_map -q {line}").error
+    kernel.run("def items():\n    return [1 / 0]\ndef few():\n    yield 1\n    raise KeyError('few')")
+    lines = {
+        "nosuch [1]": "Name",
+        "len items()": "in items()",
+        "abs few()": "in few()",
+        "(lambda v: v.no) [1]": "in <lambda>()",
+    }
+    for line, shown in lines.items():
+        error = kernel.run(f"x = 1\n%lambda_map -q {line}").error
         reported = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error["traceback"]))
-        assert "site-packages" not in reported and "mapping.py" not in reported
-        assert all(each in reported for each in shown), reported
+        assert "File" not in reported and "get_ipython" not in reported, reported
+        assert shown in reported and ("line 2" in reported or line == "abs few()"), reported
+    error = kernel.run("%%lambda_map -q a, b in [1]\na").error
+    assert "---> 1 %%lambda_map -q a, b in [1]" in re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error["traceback"]))
+
+
+_GROUP = """
+import asyncio
+async def fails(number):
+    await asyncio.sleep(0)
+    raise ValueError(number)
+async with asyncio.TaskGroup() as tasks:
+    for number in range(2):
+        tasks.create_task(fails(number))
+"""
+
+
+@pytest.mark.parametrize("code", [_GROUP, "try:\n    1 / 0\nexcept* ZeroDivisionError:\n    raise OSError(2)"])
+def test_a_group_is_shown_as_in_the_kernel(kernel, code):
+    """With the lines of its members, and without those of IPython; what follows is shown as ever."""
+    code = code.lstrip()
+    plain, there = kernel.run(f"#\n{code}").stream("stderr"), kernel.run(f"%%lambda -q\n{code}").stream("stderr")
+
+    def shown(text):
+        lines = re.sub(r'(File ")[^"]*/\d+\.py"', r'\1cell"', text).splitlines()
+        return [line for line in lines if "raised on Lambda" not in line and not re.fullmatch(r"[ |~^]*[~^]+", line)]
+
+    expected = shown(re.sub(r'.*File ".*interactiveshell.py".*\n.*\n', "", plain))
+    assert shown(there) == expected
+    assert kernel.run("1 / 0").error["ename"] == "ZeroDivisionError"
+
+
+def test_a_maps_card_shows_the_remote_lines_only(kernel):
+    """Also where the map has raised the exception, which passed through our code then."""
+    ran = kernel.run("import time\ndef fails(n):\n    time.sleep(1)\n    return 1 / n\n%lambda_map fails [0, 0]")
+    shown = [each for kind in ("display_data", "update_display_data") for each in ran.bundles(kind)][-1]["text/html"]
+    assert "in fails" in shown and "/lambdamagic/" not in shown
 
 
 def test_a_value_that_cannot_be_sent_is_one_error_in_a_script():

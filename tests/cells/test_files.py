@@ -151,3 +151,32 @@ def test_executors_take_files(notebook, tmp_path):
     with lambdamagic.LambdaExecutor(target="local") as executor:
         error = executor.submit(Path.read_text, Path("data.csv")).exception()
     assert any("LambdaExecutor(files=['data.csv'])" in note for note in error.__notes__)
+
+
+def test_files_that_a_map_wrote_are_named(notebook, tmp_path, monkeypatch):
+    """Once, whatever tasks have written them; and `--fetch` before a callable needs a path."""
+    monkeypatch.setenv("LAMBDAMAGIC_QUIET", "0")
+    notebook.ok("def write(n):\n    open(f'out-{n}.txt', 'w').write(str(n))")
+    ran = notebook.ok("%lambda_map write range(2)")
+    assert ran.stderr.count("stay on Lambda, where they are deleted") == 1
+    assert "out-0.txt" in ran.stderr and "--fetch . brings the files of each task into a folder" in ran.stderr
+    assert "stay on Lambda" not in notebook.ok("%lambda_map --fetch . write range(2)").stderr
+    assert (tmp_path / "2" / "out-1.txt").read_text() == "1"
+    assert "`--fetch .` fetches all files" in notebook.run("%lambda_map --fetch write range(2)").stderr
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "with open('kept.db', 'a') as f:\n    f.write('more')",
+        "import sqlite3\nwith sqlite3.connect('kept.db') as connection:\n    connection.execute('create table t (a)')",
+        "import sqlite3\nsqlite3.connect('kept.db').execute('select * from orders')",
+    ],
+)
+def test_a_file_that_is_here_and_began_empty_on_lambda_is_offered(notebook, tmp_path, monkeypatch, write):
+    """A log that is appended to, or a database, would be updated by the kernel; no error says that it was not sent."""
+    monkeypatch.setenv("LAMBDAMAGIC_QUIET", "0")
+    (tmp_path / "kept.db").write_bytes(b"")
+    offer = "kept.db of this machine was not sent, and Lambda began with a new one; --file kept.db sends it"
+    assert offer in notebook.run(f"%%lambda\n{write}").stderr
+    assert offer not in notebook.run(f"%%lambda --file kept.db\n{write}").stderr

@@ -7,8 +7,12 @@ import ast
 from IPython.core.error import UsageError
 
 
-def split_call(text: str) -> tuple[str, str]:
+def split_call(text: str, *, fetches: bool = False) -> tuple[str, str]:
     """Split `fn items` into its two expressions.
+
+    Args:
+        text: What follows the options.
+        fetches: Whether `--fetch` is among them, which takes the word behind it.
 
     Raises:
         UsageError: There are no two expressions.
@@ -20,8 +24,9 @@ def split_call(text: str) -> tuple[str, str]:
     found = [split for split in found if split[1][0] not in "+-~"] or found
     if found:
         return found[-1] if text.lstrip().startswith("lambda") else found[0]
+    hint = "; --fetch needs a path here, and `--fetch .` fetches all files" if fetches else ""
     raise UsageError(
-        f"%lambda_map takes a callable and the items, as in `%lambda_map evaluate candidates`; got {text!r}"
+        f"%lambda_map takes a callable and the items, as in `%lambda_map evaluate candidates`; got {text!r}{hint}"
     )
 
 

@@ -5,6 +5,7 @@ import __future__
 
 import ast
 import linecache
+import sys
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,20 @@ def python_of(shell: InteractiveShell, body: str) -> str:
             inner.value = shell.transform_cell(inner.value)
             return ast.unparse(tree) + "\n"
     return text
+
+
+def named_expression(shell: InteractiveShell, text: str) -> tuple[str, str]:
+    """Return an expression of a magic's line for `compile`, and a file name under which tracebacks find its line."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_globals is not shell.user_ns:
+        frame = frame.f_back
+    above = frame.f_lineno - 1 if frame.f_globals is shell.user_ns else 0
+    cell = shell.history_manager.input_hist_raw[-1] if shell.history_manager is not None else ""
+    if text not in "".join(cell.splitlines()[above : above + 1]):  # called by a function, or without a history
+        above, cell = 0, text
+    filename: str = shell.compile.cache(f"\n{cell}", shell.displayhook.prompt_count)
+    linecache.cache[filename] = (len(cell), None, cell.splitlines(keepends=True), filename)
+    return "\n" * above + text, filename
 
 
 @dataclass(frozen=True)
