@@ -114,7 +114,7 @@ class JobRun:
         except Exception as error:  # noqa: BLE001  # an engine's own failure must end the job, not hang it
             self._fatal = self._fatal or error
         if self._stopped_as is not None:
-            self._finish(self._stopped_as, JobCancelledError(f"job {self.spec.job_id} was stopped"))
+            self._finish(self._stopped_as, JobCancelledError(f"job {self.spec.job_id} was stopped"), is_reason=False)
         elif self._fatal is not None:
             self._finish("failed", self._fatal)
         else:
@@ -387,8 +387,9 @@ class JobRun:
         self._ledger.delivered(arrival)
         self.job.arrived(arrival)
 
-    def _finish(self, state: JobState, error: Exception | None) -> None:
+    def _finish(self, state: JobState, error: Exception | None, *, is_reason: bool = True) -> None:
         self._ledger.requests_made()
-        # Listeners first: who waits for the job finds them up to date.
-        self._ledger.job_finished(state, error)
+        # Listeners first: who waits for the job finds them up to date. That it was stopped is no reason for them: its
+        # owner has one, or its state says all.
+        self._ledger.job_finished(state, error if is_reason else None)
         self.job.finished(state, error)

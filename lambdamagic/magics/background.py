@@ -194,7 +194,7 @@ class Background:
             if not job.needs_before or all(before not in self._jobs for before in job.before):
                 self.settle(job)
                 if job.failure is not None:
-                    show_note(f"Background job {job.job_id} {_ended(job.failure)}")
+                    show_note(f"Background job {job.job_id} {_ended(job.failure, binds=bool(job.claim.names))}")
 
     def _show_end(self, job: Pending) -> None:
         # What comes between two cells is dropped by nbclient: it takes what belongs to the cell that it runs.
@@ -202,7 +202,7 @@ class Background:
             job.show_end()
 
     def find(self, words: list[str]) -> list[Pending]:
-        """Return the jobs that a user means: an id, the beginning or end of one, or `all`.
+        """Return the jobs that a user means: an id, the beginning or end of one, its title, `last`, or `all`.
 
         Those that have failed meanwhile are among them until their failure was raised.
 
@@ -212,9 +212,11 @@ class Background:
         if words == ["all"]:
             return [*self._failed, *self._jobs]
         wanted = " ".join(words)
-        found = [
-            job for job in (*self._failed, *self._jobs) if job.job_id.startswith(wanted) or job.job_id.endswith(wanted)
-        ]
+        jobs = (*self._failed, *self._jobs)
+        found = [job for job in jobs if wanted == job.label or job.job_id.startswith(wanted)]
+        found = found or [job for job in jobs if job.job_id.endswith(wanted)]
+        if wanted == "last":
+            found = sorted(jobs, key=lambda job: job.job_id)[-1:]
         if len(found) != 1:
             known = ", ".join(job.job_id for job in self._jobs) or "none"
             raise UsageError(f"no background job {wanted!r}; running: {known}")
@@ -238,8 +240,9 @@ class Background:
         self._due.clear()
 
 
-def _ended(failure: BaseException) -> str:
+def _ended(failure: BaseException, *, binds: bool) -> str:
     if isinstance(failure, JobCancelledError):
         return "was cancelled"
     text = str(failure).splitlines()
-    return f"failed: {type(failure).__name__}: {text[0] if text else ''}. A cell that reads its names raises the error"
+    what = "A cell that reads its names" if binds else "`%lambda wait`"
+    return f"failed: {type(failure).__name__}: {text[0] if text else ''}. {what} raises the error"

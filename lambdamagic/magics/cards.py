@@ -256,13 +256,17 @@ class Card:
             raise interrupted(self._stopped(binds)) from None
         finally:
             if self.left_behind:
+                if self.prints is not None and not self.prints.is_much:
+                    self.prints.show()  # of the tasks that have ended; those that were stopped come after them
                 replay([{"stream": "stdout", "text": self.left_behind}])
 
     def _stopped(self, binds: Sequence[str]) -> str:
         progress = self.progress()
         took = f" after {text.duration(progress.elapsed_s(time.time()))}" if progress.started_at else ""
         unbound = f"; not bound: {', '.join(binds)}" if binds else ""
-        return f"λ {self.run.label}: cancelled{took}{unbound}. Tasks still running on Lambda are being stopped"
+        return (
+            f"λ {self.run.label.rstrip(':')}: cancelled{took}{unbound}. Tasks still running on Lambda are being stopped"
+        )
 
     def _open_shown(self, open_target: Callable[[], Target]) -> Target:
         """Open the target in a separate thread, so that the view can say what takes so long.

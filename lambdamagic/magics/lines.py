@@ -27,7 +27,7 @@ HELP = """\
 %lambda jobs [--all]              the jobs of this session; --all adds earlier kernels' and the bucket's
 %lambda logs JOB                  a job's log (an id, the beginning or end of one, or `last`)
 %lambda wait [JOB|all]            wait for background jobs (--bg), and raise the first error
-%lambda cancel JOB|all            stop background jobs
+%lambda cancel JOB|all            stop background jobs (by id, title, or `last`)
 %lambda deploy [NAME]             create a function on AWS with the packages of this notebook
 %lambda doctor                    check everything that jobs need, and show how to fix it
 %lambda attach JOB                reattach to a job of --mode event or trigger whose kernel has gone
@@ -130,7 +130,7 @@ class Lines:
 
     def _cancel(self, words: list[str]) -> None:
         if not words:
-            raise UsageError("%lambda cancel needs a job: an id, the beginning or end of one, or `all`")
+            raise UsageError("%lambda cancel needs a job: an id, the beginning or end of one, a title, `last` or `all`")
         for job in self._session.background.find(words):
             job.cancel()
 

@@ -242,3 +242,23 @@ def test_a_cancelled_map_keeps_the_results_so_far(notebook, gate):
     job.wait_for_end(30)
     notebook.ok("'a boundary'")
     assert notebook.ok("last = %lambda last\nlast.results").value[0] == 10
+
+
+def test_a_job_is_named_by_its_title_or_as_the_last(notebook, gate):
+    """As `%lambda logs last` does; an id is longer than anybody types."""
+    for word in ("long", "last"):
+        notebook.ok(f"%%lambda --bg --name long\n{gate.code}\nx = 1")
+        gate.reached()
+        notebook.ok(f"%lambda cancel {word}")
+        assert isinstance(notebook.run("x").error, JobCancelledError)
+        gate.open()
+
+
+def test_a_failed_map_says_what_raises_its_error(notebook):
+    """It binds no names that a cell could read; and the record shows the reason, not that the rest was stopped."""
+    notebook.ok("job = %lambda_map --bg --chunksize 1 (lambda n: 1 / n) [0] * 50")
+    notes = notebook.ok("import time\nwhile not job.has_ended:\n    time.sleep(0.01)").stderr
+    notes += notebook.ok("shown = repr(get_ipython().run_line_magic('lambda', 'last'))").stderr
+    assert "`%lambda wait` raises the error" in notes
+    assert "ZeroDivisionError" in notebook.names["shown"] and "JobCancelledError" not in notebook.names["shown"]
+    assert isinstance(notebook.run("%lambda wait last").error, ZeroDivisionError)

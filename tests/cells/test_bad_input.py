@@ -31,7 +31,7 @@ import pytest
         ("--timeout 1801", "TargetError", "less than or equal to 1800"),
         ("--retries -1", "ConfigError", "retries"),
         ("--serializer json", "UsageError", "argument --serializer: invalid choice: 'json'"),
-        ("stray", "UsageError", "%lambda has no option stray"),
+        ("stray", "UsageError", "%lambda takes options only, not 'stray'"),
         ("--memory", "UsageError", "argument -m/--memory: expected one argument"),
         ("--memory '", "UsageError", '"--memory \'": no closing quotation'),
         ("--max-cost nan", "ConfigError", "--max-cost nan is not a number"),

@@ -133,6 +133,8 @@ def _parse_known(parser: MagicArgumentParser, tokens: list[str]) -> tuple[Any, l
 def _refuse(parser: MagicArgumentParser, option: str) -> NoReturn:
     from difflib import get_close_matches
 
+    if not option.startswith("-"):
+        raise UsageError(f"{parser.prog} takes options only, not {option!r} (`{parser.prog}?` lists them)")
     near = get_close_matches(option.split("=")[0], option_strings(parser), n=1)
     suggestion = f"; did you mean {near[0]}?" if near else ""
     raise UsageError(f"{parser.prog} has no option {option}{suggestion} (`{parser.prog}?` lists them)")
