@@ -205,11 +205,13 @@ def start_map(
     Raises:
         CaptureError: The callable cannot be sent.
         TargetError: The target is not usable; nothing was sent.
+        ValueError, TypeError: `chunksize` is not a number of 1 or more.
     """
+    sizing = Sizing.of(launcher.settings, chunksize)
     label, keeps_remote = name_of(fn), isinstance(fn, Staying)
     fn, style, arrange = launcher.arranged(fn, "star")
     items: Sequence[Any] = [item if arrange is None else arrange(item) for item in zip(*iterables, strict=False)]
-    fitted, sizing = launcher.fitted(fn, items), Sizing.of(launcher.settings, chunksize)
+    fitted = launcher.fitted(fn, items)
     work = MapWork(
         label,
         *fitted,

@@ -15,8 +15,9 @@ _ATTEMPTS = 5
 
 def require_whole_responses(client: Any) -> None:
     """Let a boto3 client ask again where a response was cut off, and raise botocore's own error in the end."""
+    # Each has an id: botocore takes the second of one id for the first, registered again, and drops it.
     client.meta.events.register("needs-retry", _ask_again, unique_id="lambdamagic-whole-responses")
-    client.meta.events.register("before-parse", _refuse, unique_id="lambdamagic-whole-responses")
+    client.meta.events.register("before-parse", _make_parsable, unique_id="lambdamagic-parsable-responses")
 
 
 def _ask_again(response: Any, operation: Any, attempts: int, **about: Any) -> int | None:
@@ -33,22 +34,24 @@ def _ask_again(response: Any, operation: Any, attempts: int, **about: Any) -> in
     raise _cut()
 
 
-def _refuse(operation_model: Any, response_dict: Mapping[str, Any], **about: Any) -> None:
-    """Raise where botocore's parser would fail over an empty body by an error that is not botocore's."""
+def _make_parsable(operation_model: Any, response_dict: dict[str, Any], **about: Any) -> None:
+    """Put an empty result in the place of half a document: its parser would end the request before it is retried."""
     del about
     if operation_model.service_model.resolved_protocol not in ("query", "ec2"):
-        return
+        return  # their parsers take what is no document for an empty one
     if not _is_whole(response_dict["status_code"], response_dict["headers"], response_dict["body"]):
-        raise _cut()
+        shape = operation_model.output_shape
+        wrapper = shape.serialization.get("resultWrapper", "none") if shape is not None else "none"
+        response_dict["body"] = f"<cut><{wrapper}/></cut>".encode()
 
 
 def _is_whole(status: int, headers: Mapping[str, str], body: bytes | None) -> bool:
     if status < 200 or status in (204, 304):
         return True
     lower = {name.lower(): value for name, value in headers.items()}
-    length = lower.get("content-length")
-    if length is None:
-        return "transfer-encoding" in lower
+    length = lower.get("content-length", "")
+    if not length.isdigit():  # this line of the head may be the one that was cut
+        return lower.get("transfer-encoding", "").lower() == "chunked"
     return body is None or "content-encoding" in lower or length == str(len(body))
 
 

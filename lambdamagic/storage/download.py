@@ -60,6 +60,8 @@ class Piece:
             Refused: the store refused.
             OSError: or `http.client.HTTPException`: the connection broke.
         """
+        if self.position and self.position == len(self._buffer):
+            return  # only the end of the response was lost
         whole = len(self._buffer) == self._size and self.position == 0
         headers = (
             {} if whole else {"Range": f"bytes={self._start + self.position}-{self._start + len(self._buffer) - 1}"}

@@ -31,6 +31,7 @@ class Step:
         cut_head: Close the connection after so many bytes of the answer's head.
         drop_after: Close the connection after so many bytes of the answer's body; -1 before any answer.
         close: Close the connection after the answer, without having said so.
+        is_chunked: Whether the body comes in chunks, without a length.
         ignore_body: Answer without having read the request's body, and close.
     """
 
@@ -41,6 +42,7 @@ class Step:
     drop_after: int | None = None
     close: bool = False
     ignore_body: bool = False
+    is_chunked: bool = False
 
 
 def error(status: int, code: str, message: str = "as scripted") -> Step:
@@ -145,11 +147,13 @@ class ScriptedServer:
             self.requests.append(Request(line[0], line[1], headers, body))
         if step.drop_after == -1:
             return False
-        fields = {"Content-Length": str(len(step.body)), **step.headers}
+        framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(step.body), step.body) if step.is_chunked else step.body
+        sized = {"Transfer-Encoding": "chunked"} if step.is_chunked else {"Content-Length": str(len(step.body))}
+        fields = {**step.headers, **sized} if step.is_chunked else {**sized, **step.headers}
         head = f"HTTP/1.1 {step.status} Scripted\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items()) + "\r\n"
         if step.cut_head is not None:
             client.sendall(head.encode("latin-1")[: step.cut_head])
             return False
-        content = b"" if line[0] == "HEAD" else step.body[: step.drop_after]
+        content = b"" if line[0] == "HEAD" else framed[: step.drop_after]
         client.sendall(head.encode("latin-1") + content)
         return step.drop_after is None and not step.close and not step.ignore_body

@@ -87,6 +87,13 @@ def test_an_error_that_was_cut_is_asked_for_again(transfer: Transfer) -> None:
         transfer.fetch(f"{server.url}/bucket/k", 1)
 
 
+def test_a_body_whose_end_alone_was_lost_is_whole(transfer: Transfer) -> None:
+    """All bytes came, and not the end of the chunks: nothing is left to ask for."""
+    with ScriptedServer(Step(body=b"abc", is_chunked=True, drop_after=6), error(500, "InternalError")) as server:
+        assert transfer.fetch(f"{server.url}/bucket/k", 3) == b"abc"
+        assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("total", ["²", "9" * 5000, "-1", "*", ""])
 def test_a_length_that_is_no_number_is_unknown(transfer: Transfer, total: str) -> None:
     """What a proxy writes in place of the object's length does not end the job by a `ValueError`."""
