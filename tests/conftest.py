@@ -52,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _place(item.nodeid.split("::")[0]))
 
 
+def pytest_unconfigure() -> None:
+    """Close the event loop that jupyter_core makes for its blocking calls, and leaves open when the process ends."""
+    utils = sys.modules.get("jupyter_core.utils")
+    if utils is not None:
+        utils.ensure_event_loop().close()
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Take that scheduler when there are workers (`--numprocesses`)."""
     return _ByFolder(config, log)
