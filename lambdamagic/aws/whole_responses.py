@@ -35,7 +35,7 @@ def _ask_again(response: Any, operation: Any, attempts: int, **about: Any) -> in
 
 
 def _make_parsable(operation_model: Any, response_dict: dict[str, Any], **about: Any) -> None:
-    """Put an empty result in the place of half a document: its parser would end the request before it is retried."""
+    """Put an empty result where half a document is: its parser would end the request before it is retried."""
     del about
     if operation_model.service_model.resolved_protocol not in ("query", "ec2"):
         return  # their parsers take what is no document for an empty one
