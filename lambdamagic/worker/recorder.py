@@ -15,8 +15,8 @@ from lambdamagic.protocol.bounds import OUTPUT_MAX_CHARS
 from lambdamagic.worker.descriptors import LOG_COPIES, BelowPython
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-#: Where ipywidgets clears the output areas of its widgets: `interact` does so before each call.
-_OUTPUT_AREAS = frozenset({"ipywidgets.widgets.interaction", "ipywidgets.widgets.widget_output"})
+#: Where ipywidgets begins and ends what an Output widget shows; it flushes the streams at both.
+_OUTPUT_AREAS = "ipywidgets.widgets.widget_output"
 
 
 class Outputs:
@@ -35,7 +35,8 @@ class Outputs:
         self._lock = threading.Lock()
         self._left = limit_chars
         self._dropped = 0
-        self._clear_is_due = False
+        self._areas: list[int] = []  # the Output widgets whose `with` runs: there is no page that could show them
+        self._clears: set[int | None] = set()  # what is cleared as soon as something is shown there; None: all
         #: Called when what is displayed has changed.
         self.on_display: Callable[[], None] | None = None
 
@@ -61,11 +62,11 @@ class Outputs:
         if not text:
             return
         self._clear_if_due()
-        last = self.entries[-1] if self.entries else None
-        if last is not None and last.get("stream") == stream and last["task"] == self.task:
+        area, last = self._area, self.entries[-1] if self.entries else {}
+        if last.get("stream") == stream and last["task"] == self.task and last["area"] == area:
             last["parts"].append(text)
         else:
-            self.entries.append({"stream": stream, "parts": [text], "task": self.task})
+            self.entries.append({"stream": stream, "parts": [text], "task": self.task, "area": area})
 
     def display(
         self,
@@ -90,6 +91,8 @@ class Outputs:
                     entry.pop("bar", None)
             if not (update and name is not None and known):
                 entry = {"display": data, "metadata": metadata} | ({} if bar is None else {"bar": bar})
+                if self._area is not None:
+                    entry["area"] = self._area
                 if transient:
                     entry["transient"] = transient
                 self.entries.append({**entry, "update": True} if update else entry)
@@ -110,21 +113,40 @@ class Outputs:
             return [_as_now(entry)["display"] for entry in self.entries if "display" in entry]
 
     def clear(self, *, wait: bool) -> None:
-        """Forget what the cell, or the task that runs, has shown so far; with `wait` as soon as it shows something."""
-        if _is_for_a_widget():
-            return
+        """Forget what the cell, or the task that runs, has shown so far; with `wait` as soon as it shows something.
+
+        Where an Output widget takes what is shown, what was shown there is forgotten.
+        """
         self.below.drain()
         with self._lock:
-            self._clear_is_due = True
+            self._clears.add(self._area)
             if not wait:
                 self._clear_if_due()
         if self.on_display is not None:
             self.on_display()
 
+    @property
+    def _area(self) -> int | None:
+        return self._areas[-1] if self._areas else None
+
     def _clear_if_due(self) -> None:
-        if self._clear_is_due:
-            self._clear_is_due = False
-            self.entries[:] = [entry for entry in self.entries if entry.get("task", self.task) != self.task]
+        area = self._area
+        if area in self._clears:
+            self._clears.discard(area)
+            self.entries[:] = [
+                entry
+                for entry in self.entries
+                if entry.get("task", self.task) != self.task or area not in (None, entry.get("area"))
+            ]
+
+    def flushed_by(self, name: str, scope: dict[str, Any]) -> None:
+        """Note that an Output widget begins or ends to take what is shown: it flushes the streams, which says so."""
+        area = id(scope.get("self"))
+        with self._lock:
+            if name == "__enter__":
+                self._areas.append(area)
+            elif self._area == area:
+                self._areas.pop()
 
     def add_files(self, entries: list[dict[str, Any]]) -> None:
         """Add what was written in the working directory; see `files.Watched`."""
@@ -139,28 +161,14 @@ class Outputs:
         return entries
 
 
-def _is_for_a_widget() -> bool:
-    """Whether ipywidgets clears its own output area: there is none here, and what the cell has shown is not meant."""
-    if "ipywidgets" not in sys.modules:
-        return False
-    frame = sys._getframe()
-    while frame.f_back is not None:
-        frame = frame.f_back
-        if frame.f_globals.get("__name__") in _OUTPUT_AREAS:
-            return True
-    return False
-
-
 def _text(content: Any) -> Any:
     return base64.b64encode(content).decode("ascii") if isinstance(content, bytes) else content
 
 
 def _as_now(entry: dict[str, Any]) -> dict[str, Any]:
     """Return a display with the present state of a progress bar that is a widget."""
-    if "bar" not in entry:
-        return entry
-    rest = {key: value for key, value in entry.items() if key != "bar"}
-    return {**rest, "display": {"text/plain": entry["bar"].text()}}
+    rest = {key: value for key, value in entry.items() if key not in ("bar", "area")}
+    return rest if "bar" not in entry else {**rest, "display": {"text/plain": entry["bar"].text()}}
 
 
 def _joined(entry: dict[str, Any]) -> dict[str, Any]:
@@ -178,6 +186,12 @@ class _Sink(io.RawIOBase):
 
     def writable(self) -> bool:
         return True
+
+    def flush(self) -> None:
+        super().flush()
+        frame = sys._getframe(1)
+        if frame.f_globals.get("__name__") == _OUTPUT_AREAS and self._stream == "stdout" and frame.f_back is not None:
+            self._outputs.flushed_by(frame.f_back.f_code.co_name, frame.f_back.f_locals)
 
     def write(self, data: Any, /) -> int:
         raw = bytes(data)

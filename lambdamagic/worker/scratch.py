@@ -7,6 +7,7 @@ working directory. HOME, caches and installed packages stay for the jobs of one 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import MutableMapping
@@ -48,7 +49,8 @@ class Scratch:
         environ.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
         #: Where `pip install` puts packages; found after all others, as it leaves out what is already installed.
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        self.packages = str(Path(environ["PIP_PREFIX"]) / "lib" / version / "site-packages")
+        self._prefix = environ["PIP_PREFIX"]
+        self.packages = str(Path(self._prefix) / "lib" / version / "site-packages")
         paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path]
         if self.packages not in paths:  # for the processes that user code starts; ours is given it below
             environ["PYTHONPATH"] = os.pathsep.join([*paths, self.packages])
@@ -65,6 +67,11 @@ class Scratch:
             # Made at once: libraries remember that a folder is there, and the importer that one is not.
             for folder in (*(self._root / relative for relative in _VARIABLES.values()), Path(self.packages)):
                 folder.mkdir(parents=True, exist_ok=True)
+            # uv has no variable for this, as pip has.
+            uv = self._root / _VARIABLES["XDG_CONFIG_HOME"] / "uv" / "uv.toml"
+            uv.parent.mkdir()
+            places = {"prefix": self._prefix, "python": sys.executable}
+            uv.write_text("[pip]\n" + "".join(f"{name} = {json.dumps(place)}\n" for name, place in places.items()))
             self._session = session
         try:
             os.chdir(self._work)

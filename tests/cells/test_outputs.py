@@ -159,3 +159,35 @@ def test_the_kernels_own_stream_is_the_cells(kernel):
     kernel.run("import sys\nout = sys.stdout")
     assert kernel.run("%%lambda -q\nprint('x', file=out)").stream("stdout") == "x\n"
     assert kernel.run("out is sys.stdout").value == "True"
+
+
+def test_an_output_widget_that_is_cleared_keeps_what_the_cell_has_shown(notebook):
+    """The kernel clears the widget's area only; without a `with` the cell's whole output, as ever."""
+    ran = notebook.remote("""
+        import ipywidgets
+        from IPython.display import clear_output
+        print('before')
+        out, other = ipywidgets.Output(), ipywidgets.Output()
+        with other:
+            print('other')
+        for n in range(3):
+            with out:
+                clear_output(wait=True)
+                print('step', n)
+                display(n)
+        @out.capture(clear_output=True, wait=True)
+        def last():
+            print('last')
+        last()
+        other.clear_output()
+        with other:
+            print('again')
+            with out:
+                print('inner')
+            print('outer')
+        print('after')
+    """)
+    assert ran.stdout.splitlines() == ["before", "last", "again", "inner", "outer", "after"]
+    assert ran.displays == []
+    ran = notebook.remote("out = ipywidgets.Output()\nwith out:\n    print('there')\nclear_output()\nprint('end')")
+    assert ran.stdout == "end\n"

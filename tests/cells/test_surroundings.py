@@ -66,10 +66,11 @@ def test_the_functions_code_and_python_are_read_only(notebook: Any, where: str) 
     assert "ead-only" in str(ran.error)
 
 
-def test_pip_installs_for_the_session_and_not_for_the_user(notebook: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("installer", ["pip", "python -m uv pip"])
+def test_pip_installs_for_the_session_and_not_for_the_user(notebook: Any, tmp_path: Path, installer: str) -> None:
     """`!pip install` works as on Lambda, later cells of the session import it, and the notebook's own Python stays."""
     wheel = make_wheel(tmp_path, "lm_pip_probe", "1.0", code="ANSWER = 42\n")
-    code = f"!pip install --no-index --no-deps --quiet {wheel}\nimport lm_pip_probe\nlm_pip_probe.ANSWER"
+    code = f"!{installer} install --no-index --no-deps --quiet {wheel}\nimport lm_pip_probe\nlm_pip_probe.ANSWER"
     assert notebook.remote(code).value == 42
     assert notebook.remote("import lm_pip_probe\nlm_pip_probe.ANSWER").value == 42
     assert notebook.remote("!python -c 'import lm_pip_probe; print(lm_pip_probe.ANSWER)'").stdout.strip() == "42"

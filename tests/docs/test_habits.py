@@ -59,6 +59,10 @@ def _(notebook: Notebook) -> None:
 def _(notebook: Notebook) -> None:
     notebook.ok("from pathlib import Path\nPath('data.csv').write_text('1,2')")
     assert any("--file data.csv" in note for note in notebook.fails("open('data.csv')").error.__notes__)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAMBDAMAGIC_QUIET", "0")
+        ran = notebook.ok("%%lambda\nwith open('data.csv', 'a') as file:\n    file.write('3')")
+    assert "data.csv of this machine was not sent" in ran.stderr
     assert notebook.remote("open('data.csv').read()", "--file data.csv").value == "1,2"
 
 
