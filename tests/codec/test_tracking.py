@@ -181,3 +181,47 @@ def test_an_exception_is_no_binding() -> None:
         asked.remote, tracker, captured=asked.captured, ignored=(), wanted=None, value=NO_VALUE, error=records
     )
     assert answer.binds_only is False
+
+
+#: One value of each kind of picture: how it is made, what changes it, and whether the object itself can be changed.
+_EACH_KIND = {
+    "list": ("x = [1]", "x[0] = 2", "dirty"),
+    "dict": ("x = {'a': 1}", "x['a'] = 2", "dirty"),
+    "dict in another order": ("x = {'a': 1, 'b': 2}", "x['a'] = x.pop('a')", "dirty"),
+    "set": ("x = {1}", "x.add(2)", "dirty"),
+    "bytearray": ("x = bytearray(b'ab')", "x[0] = 65", "dirty"),
+    "longer bytearray": ("x = bytearray(b'ab')", "x += b'c'", "dirty"),
+    "array": ("import numpy\nx = numpy.arange(6.0)", "x[5] = 0", "dirty"),
+    "reshaped array": ("import numpy\nx = numpy.arange(6.0)", "x.shape = 2, 3", "dirty"),
+    "array of another type": ("import numpy\nx = numpy.arange(6.0)", "x.dtype = 'i8'", "replaced"),
+    "array of objects": ("import numpy\nx = numpy.array([[1], None], dtype=object)", "x[1] = 2", "dirty"),
+    "instance": ("class A: pass\nx = A()", "x.a = 1", "dirty"),
+    "class": ("class x:\n    a = 1", "x.a = 2", "dirty"),
+    "class without an attribute": ("class x:\n    a = 1", "del x.a", "dirty"),
+    "function": ("def x(a=[]): pass", "x.mark = 1", "dirty"),
+    "generator": ("def made():\n    yield 1\n    yield 2\nx = made()", "next(x)", "dirty"),
+    "random": ("import random\nx = random.Random(1)", "x.random()", "dirty"),
+    "counter of its own pickling": ("import itertools\nx = itertools.count()", "next(x)", "replaced"),
+    "iterator at its end": ("x = iter([1])", "list(x)", "dirty"),
+    "own state": (
+        "class A:\n    def __init__(self): self.n = 1\n    def __getstate__(self): return {'n': self.n}\nx = A()",
+        "x.n = 2",
+        "dirty",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*_EACH_KIND])
+def test_a_change_is_found_and_nothing_else(name: str) -> None:
+    """What was not touched is no change, what was is one, and whether the object itself can be given it."""
+    setup, body, verdict = _EACH_KIND[name]
+    for touched in (False, True):
+        asked = _asked(setup)
+        tracker = Tracker([*asked.captured.values()], memo=asked._decoder.memo(), home=asked.remote, pristine={})
+        if touched:
+            run(body, asked.there)
+        dirty, replaced = (
+            len([each for each in found if each.value is asked.there["x"]]) for found in tracker.changes()
+        )
+        expected = (touched and verdict == "dirty", touched and verdict == "replaced")
+        assert (dirty, replaced) == expected, touched
