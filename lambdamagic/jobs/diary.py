@@ -49,7 +49,8 @@ class Diary:
         Raises:
             OSError: The folder cannot be written to.
         """
-        data = json.dumps(document, separators=(",", ":")).encode() + b"\n"
+        # A break comes first, too: on a disk that is full, half a line may be written, which must not spoil the next.
+        data = b"\n" + json.dumps(document, separators=(",", ":")).encode() + b"\n"
         descriptor = self._open(self.folder / f"{_day(at)}.jsonl")
         try:
             size_bytes = os.fstat(descriptor).st_size

@@ -171,7 +171,8 @@ class JobFile:
                 documents = self._head, *documents
                 self._is_begun = True
             # One write to the end of the file: what the system took survives the death of this process.
-            data = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
+            # Each begins with a line break, since half a line of an earlier write may be there (a full disk).
+            data = b"".join(b"\n" + json.dumps(document).encode() + b"\n" for document in documents)
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 os.write(descriptor, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -142,6 +143,41 @@ def test_processes_write_at_once(tmp_path: Path) -> None:
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     found = [line["job"] for line in Diary(tmp_path).read()]
     assert sorted(found) == sorted(f"{name}-{number}" for name in "abc" for number in range(500))
+
+
+_FULL = """
+import contextlib, json, resource, sys
+from pathlib import Path
+from lambdamagic.jobs.history import History, JobNote
+
+def limit(size_bytes):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, resource.RLIM_INFINITY))
+
+history = History(Path(sys.argv[1]))
+limit(700)  # a disk that is full takes a part of a line
+for number in range(3):
+    with contextlib.suppress(OSError):
+        history.diary.add({"job": str(number), "filled": "x" * 400}, 1e9, is_billed=True)
+file = history.begin(JobNote("j", "x" * 120, "event", {}, 99, 1e9, b"k"))
+for number in range(40):
+    file.sent(f"{number:06}-0-1")
+limit(resource.RLIM_INFINITY)
+history.diary.add({"job": "after"}, 1e9, is_billed=True)
+history.begin(JobNote("j", "x", "event", {}, 99, 1e9, b"k")).sent("000099-0-1")
+print(json.dumps([[line["job"] for line in history.diary.read()], history.read("j").sent]))
+"""
+
+
+def test_half_a_line_costs_no_other_line(tmp_path: Path) -> None:
+    """What is recorded when the disk has room again is read, and so is what a process records that resumes the job."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _FULL, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    days, sent = json.loads(done.stdout)
+    assert days == ["after", "0"]
+    assert sent[0] == "000000-0-1"
+    assert sent[-1] == "000099-0-1"
+    assert len(sent) < 40
 
 
 def test_files_of_earlier_versions_are_read(tmp_path: Path) -> None:
