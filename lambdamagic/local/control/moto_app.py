@@ -46,6 +46,8 @@ _MISSING = (
 )
 _FORM = re.compile(r"application/x-www-form-urlencoded|multipart/form-data", re.IGNORECASE)
 _RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)")
+#: Tables of machines and regions that moto's CloudFormation imports, and that nothing here reads.
+_UNREAD = ("moto.ec2.models.availability_zones_and_regions", "moto.ec2.models.instance_types")
 _Routes = list[tuple[re.Pattern[str], Callable[..., Any]]]
 
 
@@ -77,8 +79,10 @@ class MotoApp:
             if service in self._routes:
                 return
             package = SERVICES[service]
-            # jsonschema, which moto imports for an API that no stack here has, would build a grammar for IRIs: most of
-            # the time that the first stack waits for. It does without where that module is missing.
+            # jsonschema, which moto imports for an API that no stack here has, would build a grammar for IRIs: with the
+            # tables, most of the time that the first stack waits for. It does without where that module is missing.
+            for unread in _UNREAD:
+                sys.modules.setdefault(unread, _hollow(unread))
             sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
             try:
                 urls = import_module(f"moto.{package}.urls")
@@ -164,6 +168,19 @@ class MotoApp:
             received.environ.clear()
         content = body.encode() if isinstance(body, str) else bytes(body)
         return HttpResponse(int(status), _headers(headers, request, content), content)
+
+
+def _hollow(name: str) -> ModuleType:
+    """Return a module from which any name can be imported: an empty class."""
+    module = ModuleType(name)
+
+    def attribute(wanted: str) -> type:
+        if wanted.startswith("__"):
+            raise AttributeError(wanted)
+        return type(wanted, (), {})
+
+    module.__dict__["__getattr__"] = attribute
+    return module
 
 
 def _is_conditional_write(request: HttpRequest) -> bool:
