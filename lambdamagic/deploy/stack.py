@@ -110,13 +110,17 @@ class Stack:
         Raises:
             NotOursError: There is one of this name that lambdamagic has not made.
         """
-        from botocore.exceptions import ClientError
-
         if stack_id is None and not _NAME.fullmatch(self.name):
             return None  # no stack can have this name; a function may
-        with explained(f"look at the stack {self.name}"), client(self._access, "cloudformation") as cloudformation:
+        with client(self._access, "cloudformation") as cloudformation:
+            return self._look(cloudformation, stack_id or self.name)
+
+    def _look(self, cloudformation: Any, stack: str) -> StackState | None:
+        from botocore.exceptions import ClientError
+
+        with explained(f"look at the stack {self.name}"):
             try:
-                found = cloudformation.describe_stacks(StackName=stack_id or self.name)["Stacks"][0]
+                found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
             except ClientError as error:
                 if is_code(error, "ValidationError") and "does not exist" in str(error):
                     return None
@@ -217,23 +221,26 @@ class Stack:
         Raises:
             AwsBusyError: It takes longer than a quarter of an hour.
         """
-        deadline = self._clock.monotonic() + _DEADLINE_S
+        began = self._clock.monotonic()
         state = self.state(stack_id)
         if state is not None and not state.is_busy and not self._seen:
             return state  # nothing was begun, and what happened long ago is no news
-        while state is not None:
-            self._report_events(state.id)
-            if state.status == "DELETE_COMPLETE":
-                return None
-            if not state.is_busy:
-                return state
-            if self._clock.monotonic() > deadline:
-                raise AwsBusyError(
-                    f"the stack {self.name} is still in {state.status} after {_DEADLINE_S / 60:.0f} minutes",
-                    hint="Check `lambdamagic status`, and run the command again: it continues from there",
-                )
-            self._clock.sleep(self._poll_s())
-            state = self.state(state.id)
+        with client(self._access, "cloudformation") as cloudformation:
+            while state is not None:
+                self._report_events(cloudformation, state.id)
+                if state.status == "DELETE_COMPLETE":
+                    return None
+                if not state.is_busy:
+                    return state
+                waited_s = self._clock.monotonic() - began
+                if waited_s > _DEADLINE_S:
+                    raise AwsBusyError(
+                        f"the stack {self.name} is still in {state.status} after {_DEADLINE_S / 60:.0f} minutes",
+                        hint="Check `lambdamagic status`, and run the command again: it continues from there",
+                    )
+                # Each look costs the embedded Lambda as much as a resource of the stack: the longer, the fewer.
+                self._clock.sleep(min(_POLL_S, max(self._poll_s(), waited_s / 4)))
+                state = self._look(cloudformation, state.id)
         return None
 
     def events(self, stack_id: str | None = None) -> list[StackEvent]:
@@ -276,8 +283,10 @@ class Stack:
             if not is_code(error, "ValidationError"):  # there is no such stack
                 raise
 
-    def _report_events(self, stack_id: str) -> None:
-        for event in self.events(stack_id):
+    def _report_events(self, cloudformation: Any, stack_id: str) -> None:
+        with explained(f"look at the stack {self.name}"):
+            events = self._events(cloudformation, stack_id)
+        for event in events:
             if event.id not in self._seen:
                 self._seen.add(event.id)
                 self._on_event(event)
