@@ -101,11 +101,21 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("HOME", str(home))
         for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(home / name.lower()))
+        _share_runtimes(home / "xdg_cache_home", tmp_path_factory)
         patch.setenv("XDG_RUNTIME_DIR", str(home))
         patch.setenv("IPYTHONDIR", str(home / "ipython"))
         patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
         patch.setenv("MPLCONFIGDIR", str(home / "matplotlib"))
         yield home
+
+
+def _share_runtimes(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let all workers have one environment of each other Python, which takes 8 s of processor time to make."""
+    run = tmp_path_factory.getbasetemp()
+    shared = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "runtimes"
+    shared.mkdir(exist_ok=True)
+    (cache / "lambdamagic").mkdir(parents=True)
+    (cache / "lambdamagic" / "runtimes").symlink_to(shared, target_is_directory=True)
 
 
 #: Threads of the function's own code, which some tests run in this process; they live as long as an environment.
