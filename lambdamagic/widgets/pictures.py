@@ -36,6 +36,12 @@ _QUEUE, _INIT, _RUN, _FAIL = 1, 2, 3, 4
 #: How painting a kind changes the pixels below it: the more important kind stays.
 _OVER = {kind: bytes(max(kind, below) for below in range(256)) for kind in (_QUEUE, _INIT, _RUN, _FAIL)}
 _BINS, _TALL = 36, 60
+#: Words keep their size where the picture is drawn smaller: in an image, the width is that of the image.
+_READABLE = (
+    "<style>@media(max-width:560px){text{font-size:14px}}"
+    "@media(max-width:420px){text{font-size:18px;transform:translateY(5px)}}"
+    "@media(max-width:320px){text{font-size:22px}}</style>"
+)
 
 
 def bar(progress: Progress) -> str:
@@ -81,7 +87,7 @@ def timeline(tasks: TaskGrid, whole_s: float) -> str:
     shared = f", {share} to a line" if share > 1 else ""
     body = f'<g fill="none" transform="scale({_WIDTH / _COLUMNS:g} 1)">{strokes}</g>{axis}'
     return (
-        _image(body, bottom + 17, f"Timeline, a line for each execution environment, 0 to {text.duration(whole_s)}")
+        _image(body, bottom + 22, f"Timeline, a line for each execution environment, 0 to {text.duration(whole_s)}")
         + f'<div class="lmr-q">{caption}{shared}: thin while sent, half height for a cold start, full for tasks</div>'
     )
 
@@ -159,7 +165,7 @@ def durations(tasks: TaskGrid) -> str:
     scale = " (logarithmic axis)" if is_log else ""
     picture = _image(
         f"{_HATCHED}{bars}{_labels(_TALL + 13, labels)}",
-        _TALL + 17,
+        _TALL + 22,
         f"Histogram of run times, {labels[0]} to {labels[1]}",
     )
     return f'{picture}<div class="lmr-q">{caption}{scale}</div>'
@@ -172,7 +178,7 @@ def _labels(y: int, labels: dict[float, str]) -> str:
         f'<text x="{at * _WIDTH:g}" y="{y}" text-anchor="{anchors.get(at, "middle")}">{word}</text>'
         for at, word in labels.items()
     )
-    return f'<g font-family="system-ui,sans-serif" font-size="10" fill="{_WORDS}">{words}</g>'
+    return f'{_READABLE}<g font-family="system-ui,sans-serif" font-size="10" fill="{_WORDS}">{words}</g>'
 
 
 def _image(body: str, height: int, caption: str) -> str:

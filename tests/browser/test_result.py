@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from lambdamagic.widgets.progress import ProgressListener
 from lambdamagic.widgets.result import render
@@ -83,3 +85,15 @@ def test_it_stays_within_its_edge(open_page: Callable[..., Any], width: int) -> 
     assert page.evaluate("document.documentElement.scrollWidth") == width
     edge = "(nodes) => Math.max(...nodes.map((node) => node.getBoundingClientRect().right))"
     assert page.locator(".lmr *").evaluate_all(edge) <= width
+
+
+@pytest.mark.parametrize("width", [320, 400, 560, 900])
+def test_the_words_of_an_axis_stay_readable(open_page: Callable[..., Any], width: int) -> None:
+    """A picture is drawn smaller where its card is narrow, but its digits keep 6 pixels."""
+    page = open_page(viewport={"width": width, "height": 800})
+    html = _rendered(*_job(300))
+    page.set_content(f'<html lang="en"><body style="margin:0">{html}</body></html>')
+    image = Image.open(io.BytesIO(page.locator("img").last.screenshot())).convert("L")
+    below = image.crop((0, int(image.height * 60 / 82) + 1, image.width, image.height))
+    inked = [below.crop((0, y, 60, y + 1)).getextrema()[0] < 180 for y in range(below.height)]
+    assert 6 <= sum(inked) <= 14, inked
