@@ -186,6 +186,8 @@ class Received:
             sent: Those of it that are the user's. Another `len` would break whatever process it is in.
         """
         scope = vars(builtins)
+        if not sent and scope.keys() == before.keys():
+            return
         looked_at = (scope.keys() - before.keys()) | (scope.keys() & sent.keys())
         now = {name: value for name, value in scope.items() if name in looked_at} if looked_at else {}
         for name, value in now.items():

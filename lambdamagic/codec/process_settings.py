@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from lambdamagic.codec import logging_settings
@@ -281,10 +282,15 @@ def taken(modules: Collection[str], *, with_defaults: bool = False) -> dict[str,
     return found
 
 
-def give(states: Mapping[str, Any]) -> None:
-    """Set in this process what was taken in another; modules that are not loaded are imported."""
+def give(states: Mapping[str, Any], there: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Set in this process what was taken in another; modules that are not loaded are imported.
+
+    Args:
+        states: What is to be set.
+        there: What is known to be set already.
+    """
     for kind in _KINDS:
-        if kind.name in states:
+        if kind.name in states and not (kind.name in there and there[kind.name] == states[kind.name]):
             try:
                 module = sys.modules.get(kind.module) or importlib.import_module(kind.module)
                 kind.give(module, states[kind.name])
@@ -308,12 +314,11 @@ def brought_back(states: Mapping[str, Any]) -> None:
         logging_settings.bring_back(importlib.import_module("logging"), states["logging"])
 
 
-def changed(before: Mapping[str, Any], modules: Collection[str]) -> dict[str, Any]:
+def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is set now and was not, or was otherwise, when all was taken before.
 
     Variables and paths are left to `environment_changes` and `path_changes`, which know what cells have set.
     """
-    now = taken(modules, with_defaults=True)
     return {
         name: state
         for name, state in now.items()

@@ -96,6 +96,7 @@ def load_settings(
         ConfigError: a file is broken, or a setting is unknown, of the wrong kind or out of its limits. The message
             names the origin.
     """
+    global _latest
     environ = os.environ if environ is None else environ
     values: dict[str, Value] = {}
     origins: dict[str, str] = {}
@@ -106,6 +107,9 @@ def load_settings(
         _Layer("%config LambdaMagics.{name}", config_magic or {}, True),
         _Layer(OPTIONS, overrides or {}, True),
     ]
+    given = repr(layers)  # tells 1 from True and from 1.0, and needs no value to be hashable
+    if _latest is not None and _latest[0] == given:
+        return _latest[1]
     for layer in layers:
         for name, value in layer.values.items():
             origin = layer.origin.format(name=name, NAME=name.upper())
@@ -118,7 +122,13 @@ def load_settings(
                 )
                 origins[name] = origin
     settings = Settings(**{**DEFAULTS, **values})  # type: ignore[arg-type]  # checked by `read`, each by its own spec
-    return ResolvedSettings(settings, MappingProxyType(origins))
+    resolved = ResolvedSettings(settings, MappingProxyType(origins))
+    _latest = given, resolved
+    return resolved
+
+
+#: What was given at the last call, and what resulted: one cell is given what the cell before was.
+_latest: tuple[str, ResolvedSettings] | None = None
 
 
 def _file_layers(cwd: Path, environ: Mapping[str, str]) -> Iterator[_Layer]:
@@ -159,8 +169,8 @@ def covalent_section(*, cwd: Path | None = None, environ: Mapping[str, str] | No
 
 def _environment_layer(environ: Mapping[str, str]) -> _Layer:
     values = {}
-    for name in environ:
-        if not name.startswith(ENV_PREFIX) or not (value := environ[name]):
+    for name in _ours(environ):
+        if not (value := environ[name]):
             continue
         setting = name.removeprefix(ENV_PREFIX).lower()
         if setting in SPECS or did_you_mean(setting, [*SPECS], cutoff=0.8):
@@ -170,6 +180,14 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
             meant = did_you_mean(setting, [*SPECS]).strip() or "`lambdamagic config` lists them"
             warnings.warn(f"unknown setting in the environment variable {name}. {meant}", RuntimeWarning, stacklevel=4)
     return _Layer(f"the environment variable {ENV_PREFIX}{{NAME}}", values, True)
+
+
+def _ours(environ: Mapping[str, str]) -> list[str]:
+    kept = getattr(environ, "_data", None) if environ is os.environ and os.name == "posix" else None
+    if kept is None:
+        return [name for name in environ if name.startswith(ENV_PREFIX)]
+    prefix = ENV_PREFIX.encode()  # each cell looks, and decoding all names takes longer than all the rest
+    return [os.fsdecode(name) for name in kept if name.startswith(prefix)]
 
 
 def _unknown(name: str, origin: str) -> ConfigError:

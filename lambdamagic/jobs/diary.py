@@ -51,7 +51,7 @@ class Diary:
         """
         # A break comes first, too: on a disk that is full, half a line may be written, which must not spoil the next.
         data = b"\n" + json.dumps(document, separators=(",", ":")).encode() + b"\n"
-        descriptor = self._open(self.folder / f"{_day(at)}.jsonl")
+        descriptor = self._open(os.path.join(self.folder, f"{_day(at)}.jsonl"))  # noqa: PTH118  # for each job
         try:
             size_bytes = os.fstat(descriptor).st_size
             if is_billed or size_bytes < self._day_bytes:
@@ -77,7 +77,7 @@ class Diary:
                 with contextlib.suppress(ValueError):
                     yield table(read_json(line))
 
-    def _open(self, path: Path) -> int:
+    def _open(self, path: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
             return os.open(path, flags, 0o600)

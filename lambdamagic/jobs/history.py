@@ -222,6 +222,11 @@ def _own_folder(*_variables: str | None) -> Path:
     return Path(platformdirs.user_state_path("lambdamagic")) / "jobs"
 
 
+@functools.lru_cache(maxsize=4)
+def _diary_in(folder: Path) -> Diary:
+    return Diary(folder / "days")
+
+
 class History:
     """The files of all jobs.
 
@@ -231,7 +236,7 @@ class History:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or _own_folder(os.environ.get("XDG_STATE_HOME"), os.environ.get("HOME"))
-        self.diary = Diary(self.folder / "days")
+        self.diary = _diary_in(self.folder)
 
     def charge(self, label: str, where: Mapping[str, str], *, cost_usd: float, at: float) -> None:
         """Record a cost outside of jobs: it counts in `spending`.

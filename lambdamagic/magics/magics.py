@@ -80,6 +80,8 @@ class LambdaMagics(_Settings):
         super().__init__(shell)
         from_file = {name: value for name, value in shell.config.get("LambdaMagics", {}).items() if name in SPECS}
         self._from_file = dict(from_file)
+        self._changed: dict[str, Any] | None = None
+        self.observe(self._forget_changed, names=list(SPECS))
         self.session = Session(shell, self._given)
         self.background = self.session.background
         self.matcher = matcher(self.session, {"lambda": LambdaMagics.lambda_, "lambda_map": LambdaMagics.lambda_map})
@@ -87,9 +89,15 @@ class LambdaMagics(_Settings):
         self.lab = LabLink(self.session)
 
     def _given(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        now = {name: getattr(self, name) for name in SPECS if getattr(self, name) is not None}
-        changed = {name: value for name, value in now.items() if self._from_file.get(name) != value}
+        changed = self._changed  # looked through once for many cells
+        if changed is None:
+            now = {name: getattr(self, name) for name in SPECS if getattr(self, name) is not None}
+            changed = {name: value for name, value in now.items() if self._from_file.get(name) != value}
+            self._changed = changed
         return self._from_file, changed
+
+    def _forget_changed(self, change: Any) -> None:
+        self._changed = None
 
     @no_var_expand
     @line_cell_magic("lambda")

@@ -37,10 +37,12 @@ _MAP_LOSSES = 4
 SHARED_PROGRAM_LIMIT_BYTES = 128 * 1024
 
 
-def concurrency(resolved: ResolvedSettings, target: Target) -> int:
+def concurrency(resolved: ResolvedSettings, target: Target, task_count: int | None = None) -> int:
     """Return how many invocations of a job run at once."""
     is_explicit = resolved.origin("max_concurrency") != "default"
     wanted = target.concurrency(resolved.settings.max_concurrency, is_explicit=is_explicit)
+    if task_count == 1:
+        return wanted  # one connection has room
     room = room_for(wanted)
     if room < wanted:
         warnings.warn(
@@ -194,6 +196,15 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
     budget = request.budget or budget_of(resolved, target)
     if budget is not None:
         budget.spend(target.take_asked_usd())  # the question was for this job
+    job_id = request.job_id or new_job_id()
+    where = {
+        **target.whereabouts(),
+        "function": function.name,
+        "memory_mb": function.memory_mb,
+        "timeout_s": function.timeout_s,
+    }
+    is_durable = mode != "sync" and program is not None and (not is_map or request.keep is not None)
+    note = JobNote(job_id, request.label, mode, where, request.task_count, time.time())
     spec = JobSpec(
         kind=request.kind,
         label=request.label,
@@ -221,7 +232,7 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
             # A cell may do what must not be done twice; tasks of a map are taken to be fit for it, and say so.
             losses=max(_MAP_LOSSES, settings.retries) if is_map else settings.retries,
         ),
-        max_concurrency=concurrency(resolved, target),
+        max_concurrency=concurrency(resolved, target, request.task_count),
         inline_limit_bytes=inline,
         mode=mode,
         trigger_secret=secret,
@@ -234,18 +245,12 @@ def job_spec(resolved: ResolvedSettings, target: Target, request: RunRequest) ->
         failed_starts=target.failed_starts,
         places=request.places,
         resize=resize if mode != "trigger" else None,
-        job_id=request.job_id or new_job_id(),
+        job_id=job_id,
+        journal=None if is_durable else History().begin(note),
     )
     if mode == "trigger":
-        spec = replace(spec, key=triggered_job_key(secret, spec.job_id))
-    where = {
-        **target.whereabouts(),
-        "function": function.name,
-        "memory_mb": function.memory_mb,
-        "timeout_s": function.timeout_s,
-    }
-    if mode != "sync" and program is not None and (not is_map or request.keep is not None):
-        with paid_by(requests):
-            return make_durable(spec, request.keep, where, History())
-    note = JobNote(spec.job_id, spec.label, mode, where, spec.task_count, time.time())
-    return replace(spec, journal=History().begin(note))
+        spec = replace(spec, key=triggered_job_key(secret, job_id))
+    if not is_durable:
+        return spec
+    with paid_by(requests):
+        return make_durable(spec, request.keep, where, History())

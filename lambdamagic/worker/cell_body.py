@@ -60,7 +60,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         process_settings.note_first_filters()
         own = process_settings.taken(uses, with_defaults=True)
         sent = process_settings.joined(own, header.get("settings", {}))
-        process_settings.give(sent)
+        process_settings.give(sent, own)
         before = {**own, **sent}
         live = environment.show_live()
         reached: Any = contextlib.nullcontext()
@@ -86,7 +86,8 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
             namespace.pop(header["value_name"] or "", None)
         finally:
             live.stop()
-        changed = process_settings.changed(before, uses)
+        now = process_settings.taken(uses, with_defaults=True)
+        changed = process_settings.changed(before, now)
         changed = process_settings.those_that_can(changed, lambda value: can_travel(program.home, value))
         of_cells = header.get("settings", {}).get("environment", {})
         if environ != raw_environment():
@@ -99,7 +100,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         if options.get("notes_outside"):
             environment.outputs.add_files([{"outside": sorted(reached.noted)}])
         environment.outputs.add_files(watched.entries(options.get("fetch", ())))
-        process_settings.give({name: state for name, state in own.items() if name not in _STREAMS})
+        process_settings.give({name: state for name, state in own.items() if name not in _STREAMS}, now)
     with program.current():
         answer = write_answer(
             program.home,
