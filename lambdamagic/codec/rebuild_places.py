@@ -127,8 +127,10 @@ def _display(*objects: Any, **options: Any) -> Any:
 
 def shell() -> Any:
     """Return what `get_ipython()` returns where this is read."""
-    found = getattr(builtins, "get_ipython", None)
-    return None if found is None else found()
+    try:
+        return builtins.get_ipython()  # type: ignore[attr-defined]  # there while a cell runs
+    except (AttributeError, NameError):  # no cell runs
+        return None
 
 
 def shell_method(name: str) -> Any:

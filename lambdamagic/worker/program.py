@@ -269,8 +269,17 @@ def _address(buffer: bytearray) -> tuple[int, int]:
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer)), len(buffer)
 
 
-#: What IPython adds to builtins.
-_IPYTHONS = ("get_ipython", "display", "__IPYTHON__")
+class _Absent:
+    """Stands in `builtins` between two cells: libraries ask for such a name when they are imported."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise NameError(f"name {self._name!r} is not defined", name=self._name)
+
+    def __bool__(self) -> bool:
+        return False
 
 
 @contextlib.contextmanager
@@ -279,12 +288,12 @@ def builtins_of_a_cell(
 ) -> Iterator[None]:
     """Offer `get_ipython` and `display` as builtins, as IPython does, and the user's own, as the notebook does.
 
-    IPython's names stay, as None. A name that comes or goes makes Python look anew for the builtins of all code that
-    runs in this process, which was a tenth of what a trivial cell takes.
+    IPython's names stay, and raise the NameError of a name that is not there. A name that comes or goes makes Python
+    look anew for the builtins of all code that runs in this process, which was a tenth of what a trivial cell takes.
     """
     scope = vars(builtins)
-    for name in _IPYTHONS:
-        scope.setdefault(name, None)
+    for name in ("get_ipython", "display", "__IPYTHON__"):
+        scope.setdefault(name, _Absent(name))
     added = {**names, "get_ipython": get_ipython, "display": display, "__IPYTHON__": True}
     before = {name: scope[name] for name in added if name in scope}
     scope.update(added)
