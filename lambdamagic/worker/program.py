@@ -270,7 +270,7 @@ def _address(buffer: bytearray) -> tuple[int, int]:
 
 
 class _Absent:
-    """Stands in `builtins` between two cells: libraries ask for such a name when they are imported."""
+    """Is in `builtins` between two cells: libraries ask for such a name when they are imported."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -289,7 +289,7 @@ def builtins_of_a_cell(
     """Offer `get_ipython` and `display` as builtins, as IPython does, and the user's own, as the notebook does.
 
     IPython's names stay, and raise the NameError of a name that is not there. A name that comes or goes makes Python
-    look anew for the builtins of all code that runs in this process, which was a tenth of what a trivial cell takes.
+    look again for the builtins of all code that runs in this process, which was a tenth of what a trivial cell takes.
     """
     scope = vars(builtins)
     for name in ("get_ipython", "display", "__IPYTHON__"):
