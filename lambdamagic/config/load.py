@@ -107,7 +107,7 @@ def load_settings(
         _Layer("%config LambdaMagics.{name}", config_magic or {}, True),
         _Layer(OPTIONS, overrides or {}, True),
     ]
-    given = repr(layers)  # 1, True and 1.0 are not the same, and needs no value to be hashable
+    given = repr(layers)  # 1, True and 1.0 differ there, and no value has to be hashable
     if _latest is not None and _latest[0] == given:
         return _latest[1]
     for layer in layers:
