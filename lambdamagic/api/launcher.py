@@ -8,7 +8,6 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambdamagic.api import process
@@ -16,6 +15,7 @@ from lambdamagic.api.task_output import TaskOutput
 from lambdamagic.capture import plan_callable
 from lambdamagic.codec.fingerprint import NoFingerprintError
 from lambdamagic.codec.shared import Shared
+from lambdamagic.config.setting_files import working_folder
 from lambdamagic.events import Listener, Listeners
 from lambdamagic.jobs.encoding import Program, encode_program
 from lambdamagic.jobs.job import new_job_id
@@ -167,7 +167,7 @@ class Launcher:
         home, hidden = process.home(), process.hidden()
         # Looked at as one value: the plan follows containers and instances to the code that they hold.
         looked_at: Any = (fn, holding)
-        plan = plan_callable(looked_at, home.namespace, hidden=hidden, cell_dir=Path.cwd())
+        plan = plan_callable(looked_at, home.namespace, hidden=hidden, cell_dir=working_folder())
         files = found(self._options.files)
         program = encode_program(home, plan, serializer=self.settings.serializer, fn=fn, hidden=hidden, files=files)
         if fn is self._initialized:

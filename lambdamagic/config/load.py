@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lambdamagic.config.fields import OPTIONS, Value, did_you_mean, set_by
-from lambdamagic.config.setting_files import project_file, read_toml, user_file
+from lambdamagic.config.setting_files import project_file, read_toml, user_file, working_folder
 from lambdamagic.config.settings import DEFAULTS, SPECS, Settings
 from lambdamagic.errors import ConfigError
 
@@ -101,7 +101,7 @@ def load_settings(
     values: dict[str, Value] = {}
     origins: dict[str, str] = {}
     layers = [
-        *_file_layers(Path.cwd() if cwd is None else cwd, environ),
+        *_file_layers(working_folder() if cwd is None else cwd, environ),
         _Layer("ipython_config.py (c.LambdaMagics.{name})", ipython_config or {}, True),
         _environment_layer(environ),
         _Layer("%config LambdaMagics.{name}", config_magic or {}, True),
@@ -155,7 +155,7 @@ def covalent_section(*, cwd: Path | None = None, environ: Mapping[str, str] | No
     Raises:
         ConfigError: A file is broken, or the section is not a table.
     """
-    project = project_file(Path.cwd() if cwd is None else cwd)
+    project = project_file(working_folder() if cwd is None else cwd)
     path = user_file(os.environ if environ is None else environ)
     found: dict[str, object] = {}
     for origin, content in ((path, read_toml(path)), project or (path, None)):

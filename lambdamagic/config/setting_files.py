@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -32,6 +33,14 @@ def _user_file(home: str, user: str) -> Path:
     else:
         folder = Path(user or Path.home()) / ".config" / "lambdamagic"
     return folder / "config.toml"
+
+
+def working_folder() -> Path:
+    """Return the working directory; the root where it was deleted, which no code needs that names no file."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path(os.sep)
 
 
 def project_file(cwd: Path) -> tuple[Path, dict[str, Any]] | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection
-from pathlib import Path
 
 from lambdamagic.capture import CapturePlan, plan_cell, touched_names
 from lambdamagic.config import ResolvedSettings, Settings
+from lambdamagic.config.setting_files import working_folder
 from lambdamagic.jobs.encoding import Program
 from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.loaded_modules import edited
@@ -46,7 +46,7 @@ def plan_body(
         bound_before=tuple(bound_before),
         hidden=session.hidden,
         first_line=2,
-        cell_dir=Path.cwd(),
+        cell_dir=working_folder(),
         transform=shell.transform_cell,
         flags=shell.compile.flags & (FUTURES | _INCOMPLETE),
     )

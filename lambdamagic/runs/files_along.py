@@ -10,6 +10,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from lambdamagic.config.setting_files import working_folder
 from lambdamagic.errors import CaptureError
 
 #: A name in a cell that is longer is no file's.
@@ -22,7 +23,7 @@ def found(patterns: Iterable[str]) -> list[tuple[str, Path]]:
     Raises:
         CaptureError: There is no such file, or it is not below the current folder.
     """
-    here = Path.cwd()
+    here = working_folder()
     files: dict[str, Path] = {}
     for pattern in patterns:
         paths = sorted({Path(name) for name in _matching(str(Path(pattern).expanduser()))})

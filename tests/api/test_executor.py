@@ -370,3 +370,18 @@ def test_a_section_in_covalents_names(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="functon_name") as raised:
         read_options({})
     assert "function_name" in str(raised.value.hint)
+
+
+def test_a_working_folder_that_was_deleted_is_no_error(tmp_path: Path) -> None:
+    """Code that names no file runs as it does in plain Python; the settings are the user's own."""
+    program = """
+import os, sys
+os.rmdir(os.getcwd())
+import lambdamagic
+with lambdamagic.LambdaExecutor(target="local") as executor:
+    print(list(executor.map(abs, [-1, -2])))
+"""
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "[1, 2]\n", done.stderr
