@@ -225,3 +225,46 @@ def test_a_change_is_found_and_nothing_else(name: str) -> None:
         )
         expected = (touched and verdict == "dirty", touched and verdict == "replaced")
         assert (dirty, replaced) == expected, touched
+
+
+@pytest.mark.parametrize("made", ["'x' * 1000", "b'x' * 1000", "(1, 'a')", "frozenset({1})"])
+def test_a_new_name_of_an_object_is_not_a_copy(made: str) -> None:
+    """Also where the object cannot change: `b is a` holds afterwards, as in the plain kernel."""
+    talk = _asked(f"a = {made}")
+    talk.answer("b = a")
+    assert talk.here["b"] is talk.here["a"]
+
+
+@pytest.mark.parametrize(
+    ("made", "change", "check"),
+    [
+        ("[1]", "append(2)", "== [1, 2]"),
+        ("random.Random(1)", "seed(2)", ".random() == random.Random(2).random()"),
+        ("numpy.zeros(3)", "fill(1)", ".sum() == 3"),
+        ("types.SimpleNamespace(a=1)", "__setattr__('a', 2)", ".a == 2"),
+    ],
+)
+def test_what_a_class_holds_is_changed_in_place(made: str, change: str, check: str) -> None:
+    """The attributes of the notebook's classes are looked into."""
+    talk = _asked(f"import numpy, random, types\nclass A:\n    held = {made}")
+    before = talk.here["A"].held
+    talk.answer(f"A.held.{change}")
+    assert talk.here["A"].held is before
+    assert run(f"A.held{check}" if check[0] == "." else f"A.held {check}", talk.here)
+
+
+def test_who_holds_what_is_exchanged_has_the_new_one() -> None:
+    """A holder with its own pickling, too: it is the same object as under the name."""
+    talk = _asked(
+        """
+        import itertools
+        class Box:
+            def __init__(self, held): self.held = held
+            def __reduce__(self): return Box, (self.held,)
+        x = itertools.count()
+        box = Box(x)
+        """
+    )
+    talk.answer("next(x)")
+    assert talk.here["box"].held is talk.here["x"]
+    assert next(talk.here["x"]) == 1

@@ -94,6 +94,18 @@ def test_a_body_whose_end_alone_was_lost_is_whole(transfer: Transfer) -> None:
         assert len(server.requests) == 1
 
 
+def test_an_object_that_became_shorter_is_an_integrity_error(transfer: Transfer) -> None:
+    """The rest that is asked for is not there, or the object is another one."""
+    first = Step(body=b"abc", headers={"ETag": '"v1"'}, drop_after=1)
+    with ScriptedServer(first, error(416, "InvalidRange")) as server, pytest.raises(IntegrityError, match="fewer than"):
+        transfer.fetch(f"{server.url}/bucket/k", 3)
+    gone = error(412, "PreconditionFailed")
+    with ScriptedServer(first, gone) as server, pytest.raises(IntegrityError, match="was replaced"):
+        transfer.fetch(f"{server.url}/bucket/k", 3)
+    with ScriptedServer(Step(body=b"abcd")) as server, pytest.raises(IntegrityError, match="holds 4 bytes where 3"):
+        transfer.fetch(f"{server.url}/bucket/k", 3)
+
+
 @pytest.mark.parametrize("total", ["²", "9" * 5000, "-1", "*", ""])
 def test_a_length_that_is_no_number_is_unknown(transfer: Transfer, total: str) -> None:
     """What a proxy writes in place of the object's length does not end the job by a `ValueError`."""
