@@ -286,8 +286,15 @@ _UNKNOWN = Digest(b"", b"")
 
 def _reachable(values: Iterable[Any]) -> list[Any]:
     """Return what of a payload's objects code can reach and change, as far as a picture of it costs little."""
-    found = [value for value in _not_skipped(list(values)) if kind_of(type(value)) in _FOUND_ANYWHERE]
+    found = [value for value in _not_skipped(list(values)) if _may_be_reached(value)]
     return _without_plain_tuples([value for value in found if sys.getrefcount(value) > _UNREACHABLE])
+
+
+def _may_be_reached(value: Any) -> bool:
+    kind = kind_of(type(value))
+    if kind == FUNCTION and value.__globals__.get("__package__") == "lambdamagic.codec":
+        return False  # one of ours by which the payload is read
+    return kind in _FOUND_ANYWHERE
 
 
 def can_be_reshaped(array: Any, shape: tuple[int, ...], dtype: str) -> bool:

@@ -13,7 +13,7 @@ from lambdamagic.codec.earlier import WithEarlier
 from lambdamagic.config import ResolvedSettings
 from lambdamagic.jobs.encoding import encode_program
 from lambdamagic.jobs.estimate import cell_estimate
-from lambdamagic.jobs.job import Unit
+from lambdamagic.jobs.job import Unit, new_job_id
 from lambdamagic.jobs.prices import Prices
 from lambdamagic.magics.answers import CellWork
 from lambdamagic.magics.background_job import BackgroundJob
@@ -109,6 +109,7 @@ class CellRun:
             function,
             options,
             is_program_shared=False,
+            job_id=new_job_id(),
         )
         work = CellWork(
             session,
