@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ def _of_line(session: Session, words: list[str]) -> Iterable[str]:
     if words[0] in _JOBS_AFTER and len(words) == 1:
         under_way = [job.job_id for job in session.background.jobs]
         if words[0] in ("wait", "cancel"):
-            return ["all", *under_way]
+            return ["all", *["last"] * bool(under_way), *under_way]
         return ["last"] * (words[0] == "logs") + [record.progress.job_id for record in reversed(session.history)]
     return ["--all"] if words == ["jobs"] else ()
 
@@ -69,6 +70,8 @@ def _of_run(
         own = [name for name in session.shell.user_ns if name not in session.hidden and not name.startswith("_")]
         bound = _bound_in(context.full_text.partition("\n")[2]) if before in _OUT else []
         return [*bound, *(name for name in (*own, *session.background.claims.pending) if name not in bound)]
+    if before == "--env":
+        return sorted(os.environ)
     if takes_value.get(before):
         return option_choices(parser).get(before, ())
     if context.token.startswith("-"):

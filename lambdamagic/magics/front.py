@@ -91,17 +91,22 @@ def ask(shell: InteractiveShell, question: str, explanation: str = "") -> bool |
 
 def replay(outputs: list[dict[str, Any]]) -> None:
     """Show in this cell what the remote code printed and displayed, in its order."""
+    written: Any = None
     for entry in outputs:
-        if "stream" in entry:
-            stream = sys.stdout if entry["stream"] == "stdout" else sys.stderr
+        stream = {"stdout": sys.stdout, "stderr": sys.stderr}.get(entry.get("stream", ""))
+        if written is not None and written is not stream:
+            written.flush()  # not each text, which would be an output each in a notebook that papermill runs
+        written = stream
+        if stream is not None:
             stream.write(entry["text"])
-            stream.flush()
         elif "display" in entry:
             from IPython.display import publish_display_data
 
             options = {"transient": entry["transient"]} if entry.get("transient") else {}
             is_update = {"update": True} if entry.get("update") else {}
             publish_display_data(entry["display"], entry.get("metadata") or {}, **options, **is_update)
+    if written is not None:
+        written.flush()
 
 
 def show_note(message: str, *, quiet: bool = False) -> None:

@@ -13,6 +13,7 @@ def named(open_kernel):
     """The kernel with some names, which completing leaves as they are."""
     open_kernel.run("%reset -f")
     open_kernel.run("train_x, train_y = 1, 2\ndef train(x):\n    return x")
+    open_kernel.run("%env LM_PROBE_TOKEN=secret")
     return open_kernel
 
 
@@ -31,6 +32,7 @@ def named(open_kernel):
         ("r = %lambda_map --chunksize 2 --backups trai", ["train"]),
         ("%lambda_map train tr", ["train_x", "train_y"]),
         ("%%lambda_map x in trai", ["train_x", "train_y"]),
+        ("%%lambda --env LM_PROBE", ["LM_PROBE_TOKEN"]),
         ("%lambda conf", ["config"]),
         ("%lambda wait ", ["all"]),
     ],

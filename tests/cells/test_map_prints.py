@@ -9,7 +9,7 @@ def test_few_lines_come_in_the_order_of_the_tasks(kernel):
     """Whichever task ends first, and in one block when the map ends, not above and below its card."""
     kernel.run("def late(n):\n    import time\n    time.sleep((3 - n) / 10)\n    print('item', n)\n    return n")
     ran = kernel.run("%lambda_map --chunksize 1 late range(3)")
-    assert ran.stream("stdout") == "item 0\nitem 1\nitem 2\n"
+    assert [content["text"] for kind, content in ran.messages if kind == "stream"] == ["item 0\nitem 1\nitem 2\n"]
 
 
 def test_many_lines_are_a_summary_in_the_cell(kernel):
