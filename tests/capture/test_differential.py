@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -56,6 +57,8 @@ SIMPLE = [
     "exec('A = B')",
     "from math import pi as A",
 ]
+if "CAPTURE_EXAMPLES" in os.environ:  # thousands take longer than a test may
+    pytestmark = pytest.mark.timeout(0)
 UNSHIPPED = object()  # stands for a value that need not be sent; no program may see it
 
 

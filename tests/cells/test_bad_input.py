@@ -34,6 +34,8 @@ import pytest
         ("stray", "UsageError", "%lambda takes options only, not 'stray'"),
         ("--memory", "UsageError", "argument -m/--memory: expected one argument"),
         ("--memory '", "UsageError", '"--memory \'": no closing quotation'),
+        ("--retries \u0663", "UsageError", "argument --retries: invalid whole number value: '\u0663'"),
+        ("--retries 1_", "UsageError", "argument --retries: invalid whole number value: '1_'"),
         ("--max-cost nan", "ConfigError", "--max-cost nan is not a number"),
     ],
 )

@@ -202,6 +202,7 @@ _EACH_KIND = {
     "generator": ("def made():\n    yield 1\n    yield 2\nx = made()", "next(x)", "dirty"),
     "random": ("import random\nx = random.Random(1)", "x.random()", "dirty"),
     "counter of its own pickling": ("import itertools\nx = itertools.count()", "next(x)", "replaced"),
+    "iterator": ("x = iter([1, 2])", "next(x)", "dirty"),
     "iterator at its end": ("x = iter([1])", "list(x)", "dirty"),
     "own state": (
         "class A:\n    def __init__(self): self.n = 1\n    def __getstate__(self): return {'n': self.n}\nx = A()",

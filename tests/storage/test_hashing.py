@@ -62,6 +62,8 @@ def test_hashing_without_a_listener_costs_nothing() -> None:
 def test_the_callers_hasher_and_the_check_both_see_all() -> None:
     """A hasher and an expected digest may be given together."""
     seen = hashlib.sha256()
+    assert CheckedDigest(seen, None, "k").wanted is not None
+    assert CheckedDigest(None, "00", "k").wanted is not None
     digest = CheckedDigest(seen, hashlib.sha256(b"ab").hexdigest(), "k")
     digest.update(memoryview(b"a"))
     with pytest.raises(IntegrityError, match="'k'"):

@@ -42,7 +42,7 @@ def unquote(text: str) -> str:
 
 def whole_number(text: str) -> int:
     """Read a number such as 4096, 4_096 or '4096'."""
-    return int(unquote(text))
+    return _amount(text, "")
 
 
 def megabytes(text: str) -> int:
