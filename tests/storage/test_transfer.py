@@ -138,6 +138,41 @@ def test_a_broken_read_resumes_where_it_broke(transfer: Transfer, known: bool) -
     small.close()
 
 
+def test_a_run_of_bytes_is_what_its_digest_says(transfer: Transfer) -> None:
+    """A part of an object is asked for alone, resumed where it broke, and checked; so is the whole."""
+    body, digest = b"0123456789", hashlib.sha256(b"3456").hexdigest()
+    etag = {"ETag": '"v1"'}
+    half = Step(206, b"3456", {**etag, "Content-Range": "bytes 3-6/10"}, drop_after=2)
+    rest = Step(206, b"56", {**etag, "Content-Range": "bytes 5-6/10"})
+    with ScriptedServer(half, rest) as server:
+        url = f"{server.url}/bucket/k"
+        assert transfer.fetch_range(url, 3, 4, 10, sha256=digest) == b"3456"
+        assert [each.headers["range"] for each in server.requests] == ["bytes=3-6", "bytes=5-6"]
+    other = Step(206, b"345x", {**etag, "Content-Range": "bytes 3-6/10"})
+    longer = Step(206, b"3456", {**etag, "Content-Range": "bytes 3-6/11"})
+    for step in (other, longer):
+        with ScriptedServer(step) as server, pytest.raises(IntegrityError):
+            transfer.fetch_range(f"{server.url}/bucket/k", 3, 4, 10, sha256=digest)
+    whole = hashlib.sha256(body).hexdigest()
+    with ScriptedServer(Step(body=body), Step(body=body[:-1] + b"x")) as server:
+        url = f"{server.url}/bucket/k"
+        assert transfer.fetch_range(url, 0, 10, 10, sha256=whole) == body
+        assert "range" not in server.requests[0].headers
+        with pytest.raises(IntegrityError):
+            transfer.fetch_range(url, 0, 10, 10, sha256=whole)
+
+
+@pytest.mark.parametrize(("splits", "asked"), [(True, "bytes=0-1048575"), (False, None)])
+def test_of_an_unknown_size_one_part_is_asked_for_first(splits: bool, asked: str | None) -> None:
+    """Where parts come in parallel; from this machine all of it comes at once."""
+    tuning = Tuning(threshold_bytes=1 << 20, part_bytes=1 << 19, parallel=2, split_loopback=splits)
+    transfer = Transfer(clock=ManualClock(), tuning=tuning)
+    with ScriptedServer(Step(206 if splits else 200, b"abc", {"Content-Range": "bytes 0-2/3"})) as server:
+        assert transfer.fetch(f"{server.url}/bucket/k") == b"abc"
+        assert server.requests[0].headers.get("range") == asked
+    transfer.close()
+
+
 def test_progress_renews_the_deadline(clock: ManualClock) -> None:
     """A read that breaks over and over but gets further is never abandoned."""
     steps = [Step(200, BODY, drop_after=1000)]
