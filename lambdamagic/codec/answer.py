@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic.codec import kinds, tracking
-from lambdamagic.codec.changes import apply, apply_class, state_to_send
+from lambdamagic.codec.changes import apply, apply_class, state_to_send, without_builtins
 from lambdamagic.codec.earlier import Numbered, without_unused
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.failures import ErrorRecord, error_line, safe_str
@@ -205,10 +205,7 @@ class _Writer:
         encoder.keep_shared_memory(list(_may_hold_views(entries)), known=self._arrays)
         encoder.refer_to_modules(value for section, _, value in entries if section in ("bound", "value"))
         scopes = encoder.refer_to_scopes(value for section, _, value in entries if section == "bound")
-        filled = [
-            ("object", each, (kinds.DICT, {key: held for key, held in each.items() if key != "__builtins__"}))
-            for each in scopes
-        ]
+        filled = [("object", each, (kinds.DICT, without_builtins(each))) for each in scopes]
         encoder.dump([*(entry[2] for entry in entries if entry[0] == "update"), *filled])
         encoder.dump({label: as_reference(value) for section, label, value in entries if section == "bound"})
         rest = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import itertools
 import operator
@@ -12,8 +13,9 @@ from typing import Any
 
 from lambdamagic.codec import containers, kinds, lru_caches, opened_files
 from lambdamagic.codec.class_parts import ABC_MEMBERSHIP, ABC_REGISTRY, MEMBER_MACHINERY, setter_of
+from lambdamagic.codec.encode import Called
 from lambdamagic.codec.placeholder import Placeholder
-from lambdamagic.codec.rebuild_values import set_quietly
+from lambdamagic.codec.rebuild import is_with_constants, scope_of_builtins, set_quietly, with_constants
 from lambdamagic.codec.reduce_code import FunctionGlobals
 from lambdamagic.codec.reducers import Rewritten, reduced
 from lambdamagic.codec.tracking import Deleted, Tracked
@@ -25,10 +27,7 @@ def state_to_send(item: Tracked) -> Any:
     """Copy the state shallowly: the object itself would be written as a number."""
     value, kind = item.value, item.kind
     if kind == kinds.DICT:
-        found = value.copy()
-        if "__builtins__" in found:  # of a dictionary that code was run in
-            del found["__builtins__"]
-        return found
+        return without_builtins(value)
     if kind in (kinds.LIST, kinds.SET):
         return value.copy()
     if kind == kinds.CACHE:
@@ -62,6 +61,14 @@ def state_to_send(item: Tracked) -> Any:
     return (cls, attributes, held, *rest)
 
 
+def without_builtins(value: dict[Any, Any]) -> dict[Any, Any]:
+    """Copy a dictionary; where code was run in it, Python's builtins are those of the reader."""
+    found = value.copy()
+    if found.get("__builtins__") is vars(builtins):
+        found["__builtins__"] = Called(scope_of_builtins)
+    return found
+
+
 def apply(target: Any, kind: int, state: Any) -> None:
     """Give an object the state that `state_to_send` took from another.
 
@@ -71,13 +78,11 @@ def apply(target: Any, kind: int, state: Any) -> None:
     if isinstance(state, Placeholder):
         raise TypeError(state.described()[1])
     if isinstance(target, FunctionGlobals):
-        target, state = target.function.__globals__, {**state, "__builtins__": target.function.__builtins__}
+        function: Any = target.function
+        first, target = {"__builtins__": function.__builtins__}, function.__globals__
+        state = {**first, **state, **first}  # code that is run in a dictionary finds them, or puts them there first
     if kind == kinds.LIST:
         target[:] = state
-    elif kind == kinds.DICT and "__builtins__" in target:
-        held = target["__builtins__"]
-        target.clear()
-        target.update({"__builtins__": held, **state})
     elif kind in (kinds.DICT, kinds.SET):
         target.clear()
         target.update(state)
@@ -136,8 +141,9 @@ def _apply_instance(target: Any, cls: type, attributes: dict[str, Any], slots: d
     if type(target) is not cls and type(target).__qualname__ != cls.__qualname__:
         object.__setattr__(target, "__class__", cls)
     if hasattr(target, "__dict__"):
+        module = is_with_constants(cls)
         target.__dict__.clear()
-        target.__dict__.update(attributes)
+        target.__dict__.update(attributes if module is None else with_constants(attributes, module))
     for name in kinds.slot_names(type(target)):
         if name in slots:
             object.__setattr__(target, name, slots[name])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import array
 import base64
+import builtins
 import io
 import pickle
 import types
@@ -121,7 +122,7 @@ class Encoder:
         """
         found = []
         for value in values:
-            if type(value) is dict and type(value.get("__builtins__")) is dict and "__spec__" not in value:
+            if type(value) is dict and value.get("__builtins__") is vars(builtins) and "__spec__" not in value:
                 self.refer(value["__builtins__"], Called(scope_of_builtins))
                 if self.refer(value, Called(empty_scope)):
                     found.append(value)

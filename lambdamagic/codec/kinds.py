@@ -7,6 +7,7 @@ import copyreg
 import enum
 import functools
 import types
+import weakref
 from itertools import chain
 from typing import Any
 
@@ -14,7 +15,9 @@ from lambdamagic.codec import opened_files, unbegun
 from lambdamagic.codec.class_parts import MEMBER_MACHINERY, module_of
 from lambdamagic.codec.containers import container_base, content_of, is_weak
 from lambdamagic.codec.lru_caches import remembered
+from lambdamagic.codec.memory_views import parts
 from lambdamagic.codec.reduce_code import is_made_by_code
+from lambdamagic.codec.reduce_library import Local, Reader, Writer, held_by_csv, target_of
 from lambdamagic.codec.reduce_values import variable_content
 from lambdamagic.codec.transplant import holds_attributes, is_made_by_class_statements
 
@@ -50,6 +53,8 @@ _EXACT: dict[type, int] = {
     **dict.fromkeys((unbegun.Lock, unbegun.RLock), SKIP),
     **dict.fromkeys(opened_files.KINDS, FILE),
     types.SimpleNamespace: INSTANCE,
+    Local: INSTANCE,
+    **dict.fromkeys((Reader, Writer, memoryview, *weakref.ProxyTypes), HOLDER),
     contextvars.ContextVar: VARIABLE,
     **dict.fromkeys(
         (int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented)), SKIP
@@ -98,8 +103,12 @@ def _classify(cls: type) -> int:
             return SKIP
     if module.startswith("pandas._libs"):
         return SKIP  # Timestamp, Timedelta, NaT: values
+    if module == "ctypes":
+        return OPAQUE  # a library's address is that of one process
     if container_base(cls) is not None:
         return CONTAINER
+    if issubclass(cls, Local):
+        return INSTANCE
     return INSTANCE if _is_plain(cls) else OPAQUE
 
 
@@ -170,6 +179,8 @@ def children_of(value: Any, kind: int) -> list[Any]:
 
 
 def _held_by(value: Any) -> list[Any]:
+    if type(value) in weakref.ProxyTypes:
+        return [target_of(value)]
     if isinstance(value, functools.partial):
         return [value.func, *value.args, *value.keywords.values(), *value.__dict__.values()]
     if isinstance(value, property):
@@ -180,6 +191,10 @@ def _held_by(value: Any) -> list[Any]:
         return [] if isinstance(value.__self__, types.ModuleType) else [value.__self__]
     if isinstance(value, types.MappingProxyType):
         return [*value.keys(), *value.values()]
+    if isinstance(value, Reader | Writer):
+        return held_by_csv(value)
+    if isinstance(value, memoryview):
+        return list(parts(value)[:1])
     return [value.__func__]
 
 

@@ -8,10 +8,12 @@ containers of them, is left out: it can be computed again.
 from __future__ import annotations
 
 import contextlib
+import enum
 import gc
 import types
 from typing import Any, NamedTuple
 
+_HASH_BY_IDENTITY: Any = object.__hash__
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 _CONTAINERS = frozenset({list, tuple, set, frozenset})
 _MAX_PARTS = 1_000  # of one result
@@ -74,9 +76,22 @@ def _is_plain(value: Any, mark: Any = None) -> bool:
         elif kind in (str, bytes):
             if len(each) > _MAX_TEXT:
                 return False
+        elif _is_of_the_notebook(kind):
+            waiting += vars(each).values()
         elif kind not in _PLAIN and not isinstance(each, type) and (mark is None or each is not mark):
             return False
     return True
+
+
+def _is_of_the_notebook(kind: type) -> bool:
+    """Whether instances of a class are nothing but attributes, and are hashed without these."""
+    return (
+        kind.__module__ == "__main__"
+        and kind.__hash__ is _HASH_BY_IDENTITY
+        and not isinstance(kind, enum.EnumMeta)
+        and kind.__dictoffset__ != 0
+        and all(base is object or base.__module__ == "__main__" for base in kind.__mro__)
+    )
 
 
 def _call(key: Any, mark: Any, *, typed: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Files opened for reading: sent with their content and position."""
+"""Files opened for reading, sent with their content and position, and closed ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 from typing import Any
 
 MAX_BYTES = 8 << 20
-KINDS = (io.TextIOWrapper, io.BufferedReader)
+KINDS = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom)
 
 
 class _Content(io.BytesIO):
@@ -27,6 +27,9 @@ def taken(file: Any) -> tuple[Any, ...]:
     Raises:
         TypeError: It is not a regular file that is open for reading and of moderate size.
     """
+    if file.closed:
+        is_text = isinstance(file, io.TextIOWrapper)
+        return b"", file.name, file.mode, file.encoding if is_text else "", file.errors if is_text else "", -1
     refusal = TypeError(f"cannot pickle '_io.{type(file).__name__}' object")
     binary = file.buffer if isinstance(file, io.TextIOWrapper) else file
     raw = getattr(binary, "raw", None)
@@ -46,11 +49,15 @@ def taken(file: Any) -> tuple[Any, ...]:
 
 def opened(content: bytes, name: Any, mode: str, encoding: str, errors: str, where: int) -> Any:
     """Return a file of this content at its position."""
-    file: Any = io.BufferedReader(_Content(content, name))
+    raw: Any = _Content(content, name)
+    file: Any = io.BufferedReader(raw)
     if encoding:
         file = io.TextIOWrapper(file, encoding, errors)
         file.mode = mode
-    file.seek(where)
+    elif where == -1 and mode != "rb":
+        raw.mode = mode
+        file = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
+    move(file, where)
     return file
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lambdamagic.codec import logging_settings
+from lambdamagic.codec.reduce_library import dialect_options
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,18 @@ def _set_sklearn(module: Any, found: Mapping[str, Any]) -> None:
     module.set_config(**{**sys.modules["sklearn._config"]._global_config, **found})
 
 
+def _dialects(module: Any) -> dict[str, dict[str, Any]]:
+    names = [name for name in module.list_dialects() if name not in ("excel", "excel-tab", "unix")]
+    return {name: dialect_options(module.get_dialect(name)) for name in sorted(names)}
+
+
+def _set_dialects(module: Any, found: Mapping[str, dict[str, Any]]) -> None:
+    for name in set(_dialects(module)) - set(found):
+        module.unregister_dialect(name)
+    for name, options in found.items():
+        module.register_dialect(name, **options)
+
+
 def _set_environment(module: Any, found: Mapping[str, str | None]) -> None:
     for name, value in found.items():
         if value is None:
@@ -243,6 +256,7 @@ _KINDS = (
     _Kind("environment", "os", _environment, _set_environment),
     _Kind("path", "sys", lambda module: [*_paths.items()], _set_path),
     _Kind("logging", "logging", logging_settings.take, logging_settings.give),
+    _Kind("csv", "csv", _dialects, _set_dialects, frozenset({"csv"})),
     _Kind("locale", "locale", _locale, _set_locale, frozenset({"locale"})),
     _Kind("random", "random", lambda module: module.getstate(), _set_random, frozenset({"random", "networkx"})),
     _Kind("numpy.random", "numpy", _numpy_state, _set_numpy_state, _NUMERIC),

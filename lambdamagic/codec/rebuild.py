@@ -9,6 +9,7 @@ from __future__ import annotations
 from lambdamagic.codec.rebuild_arrays import *  # noqa: F403  # all names are the protocol's
 from lambdamagic.codec.rebuild_code import *  # noqa: F403
 from lambdamagic.codec.rebuild_instances import *  # noqa: F403
+from lambdamagic.codec.rebuild_library import *  # noqa: F403
 from lambdamagic.codec.rebuild_places import *  # noqa: F403
 from lambdamagic.codec.rebuild_places import _display as _display
 from lambdamagic.codec.rebuild_values import *  # noqa: F403

@@ -12,7 +12,7 @@ from typing import Any
 from lambdamagic.codec import home as _home
 from lambdamagic.codec.class_parts import ABC_MEMBERSHIP, ABC_REGISTRY, setter_of
 
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 
 
 class _Shield:
@@ -124,6 +124,17 @@ def new_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[st
 
 
 def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
+    hooks = _hooks_of(bases) if all(map(_does_no_more_than_a_class_needs, metaclass.__mro__)) else None
+    if hooks is not None:
+        try:
+            for base in hooks:
+                type.__setattr__(base, _HOOK, _no_hook)
+            return type.__new__(metaclass, name, bases or (object,), dict(body))
+        except TypeError:
+            pass  # bases of C that want more than that
+        finally:
+            for base, hook in hooks.items():
+                type.__setattr__(base, _HOOK, hook)
     if bases in ((), (object,)):
         try:
             # No parent whose `__init_subclass__` could run. A shield would not come off: only classes of the same
@@ -141,6 +152,27 @@ def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[
         return cls
     # A layout that allows neither (a C metaclass, bases of C): build it as its author's class statement did.
     return types.new_class(name, bases, {"metaclass": metaclass}, lambda scope: scope.update(body))
+
+
+_HOOK = "__init_subclass__"
+
+
+@classmethod  # type: ignore[misc]  # it is put into classes
+def _no_hook(cls: type, **kwargs: Any) -> None:
+    """Do nothing: the class already exists elsewhere, it is only rebuilt here."""
+
+
+def _hooks_of(bases: tuple[type, ...]) -> dict[type, Any] | None:
+    """Return what would run when a class of these parents is made; None if it cannot be kept from that."""
+    parents = {parent for base in bases for parent in base.__mro__ if parent is not object and _HOOK in vars(parent)}
+    if any(parent.__flags__ & _IMMUTABLE_TYPE or type(parent).__module__ == "_ctypes" for parent in parents):
+        return None
+    return {parent: vars(parent)[_HOOK] for parent in parents}
+
+
+def _does_no_more_than_a_class_needs(metaclass: type) -> bool:
+    """Whether a metaclass is Python's or the notebook's: a library's may keep what cannot be sent in its classes."""
+    return metaclass.__module__ in ("builtins", "abc", "typing") or _home.active().is_own_name(metaclass.__module__)
 
 
 def set_class(cls: type, state: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ import gc
 import itertools
 import operator
 import re
-import threading
 import types
 import typing
 import warnings
@@ -121,12 +120,6 @@ def _file(writing: Writing, value: Any) -> Any:
     return rebuild.opened_file, opened_files.taken(value)
 
 
-def _thread(writing: Writing, value: threading.Thread) -> Any:
-    if value.ident is not None:
-        raise TypeError("cannot pickle 'Thread' object: it was started")
-    return NotImplemented
-
-
 def _context_variable(writing: Writing, value: contextvars.ContextVar[Any]) -> Any:
     if writing.is_importable(value, getattr(value, "__module__", None), value.name):
         return NotImplemented
@@ -168,7 +161,6 @@ RULES: dict[type, Rule] = {
     unbegun.Lock: _lock,
     unbegun.RLock: _lock,
     re.Match: _match,
-    threading.Thread: _thread,
     contextvars.ContextVar: _context_variable,
     _struct.Struct: lambda _, value: (_struct.Struct, (value.format,)),
     type(functools.cmp_to_key(lambda a, b: 0)): _key_wrapper,
@@ -186,8 +178,6 @@ RULES: dict[type, Rule] = {
     type(typing.Union[int, str]): _union,  # noqa: UP007  # this very type
     type(dataclasses.MISSING): _dataclass_sentinel,
 }
-if hasattr(threading, "_ThreadHandle"):  # since Python 3.13; of a thread that was not started, as `_thread` asks
-    RULES[threading._ThreadHandle] = lambda _, value: (type(value), ())
 for _name in _DATACLASS_SENTINELS:
     if hasattr(dataclasses, _name):
         RULES[type(getattr(dataclasses, _name))] = _dataclass_sentinel

@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.codec import rebuild, reduce_code, reduce_values
+from lambdamagic.codec import rebuild, reduce_code, reduce_library, reduce_values
 from lambdamagic.codec.module_names import is_own, name_of_nan
 from lambdamagic.codec.reduce_arrays import numpy_rule, pandas_block, refer_to_shared
 from lambdamagic.codec.reduce_code import class_rule, module_rule
@@ -56,6 +56,10 @@ class Reducers(Writing):
             return operator.itemgetter(0), ((value.__wrapped__,),)  # on Lambda it is the plain function
         if module == "pandas.core.internals.blocks":
             return pandas_block(value)
+        if module == "ctypes":
+            return reduce_library.of_ctypes(self, value)
+        if isinstance(value, reduce_library.Local):
+            return reduce_library.local_rule(self, value)
         ipython = sys.modules.get("IPython.core.interactiveshell")
         if ipython is not None and isinstance(value, ipython.InteractiveShell):
             return rebuild.shell, ()
@@ -64,6 +68,8 @@ class Reducers(Writing):
             raise pickle.PicklingError(
                 "widgets work only in the notebook's own process: make it in a cell without %%lambda"
             )
+        if rebuild.is_with_constants(type(value)) is not None:
+            return reduce_library.constants_rule(self, value)
         if self.home.is_own_name(module) or needs_rule(type(value)):
             found = instance_rule(self, value)
             if found is NotImplemented:
@@ -132,6 +138,7 @@ def as_reference(value: Any) -> Any:
 _RULES: dict[type, Rule] = {
     **reduce_code.RULES,
     **reduce_values.RULES,
+    **reduce_library.RULES,
     Rewritten: Reducers._rewritten,  # type: ignore[dict-item]  # there is no other Writing
     ModuleReference: lambda _, value: (_attribute(value.module), (value.module, value.name)),
 }

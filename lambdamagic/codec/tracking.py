@@ -15,6 +15,7 @@ import hashlib
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from datetime import tzinfo
 from itertools import chain
 from operator import is_
 from typing import Any
@@ -291,10 +292,13 @@ def _reachable(values: Iterable[Any]) -> list[Any]:
 
 
 def _may_be_reached(value: Any) -> bool:
-    kind = kind_of(type(value))
+    cls = type(value)
+    kind = kind_of(cls)
     if kind == FUNCTION and value.__globals__.get("__package__") == "lambdamagic.codec":
         return False  # one of ours by which the payload is read
-    return kind in _FOUND_ANYWHERE
+    if cls is memoryview:
+        return False  # it may be one of the payload's own buffers
+    return kind in _FOUND_ANYWHERE or issubclass(cls, tzinfo)
 
 
 def can_be_reshaped(array: Any, shape: tuple[int, ...], dtype: str) -> bool:

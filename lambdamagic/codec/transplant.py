@@ -74,6 +74,9 @@ def _items(target: Any, source: Any) -> None:
 
 def _memory(target: Any, source: Any) -> None:
     ctypes = sys.modules["ctypes"]
+    if isinstance(target, ctypes._CFuncPtr):  # where a function is belongs to the process
+        target.restype, target.argtypes = source.restype, source.argtypes
+        return
     ctypes.memmove(ctypes.addressof(target), ctypes.addressof(source), ctypes.sizeof(target))
     target.__dict__.update(source.__dict__)
 

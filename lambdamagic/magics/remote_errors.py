@@ -99,7 +99,7 @@ def shown_from(shell: InteractiveShell, error: _E, frames: int) -> _E:
 def shown_as_syntax(shell: InteractiveShell, error: SyntaxError) -> SyntaxError:
     """Let IPython show a syntax error as for its own cells: the line and the place in it."""
     shown = shell.SyntaxTB
-    lines = shown.structured_traceback(SyntaxError, error.with_traceback(None), [])
+    lines = shown.structured_traceback(type(error), error.with_traceback(None), [])
 
     def once(kind: type[BaseException], value: BaseException, *args: Any, **options: Any) -> Any:
         # IPython has no hook for errors of syntax: it adds the frames of a running cell, which are its own and ours.

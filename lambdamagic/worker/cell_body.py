@@ -78,7 +78,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
                 finally:  # what follows needs the builtins that the cell found; it looks none up before it has them
                     builtins.__dict__.update(kept)
             if error is None and header["value_name"]:
-                value = namespace.pop(header["value_name"], NO_VALUE)
+                value = environment.shown_value = namespace.pop(header["value_name"], NO_VALUE)
         except Interrupted:
             raise
         except BaseException as raised:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too are the user's to see

@@ -83,6 +83,7 @@ class CellSurroundings:
     def __init__(self, program: LoadedProgram, setup: SetupCode | None = None) -> None:
         self._program, self._setup = program, setup or SetupCode()
         self.outputs = Outputs()
+        self.shown_value: Any = None
         self._display = make_display(self.outputs)
         shell = RemoteShell(program.main, self._run_source)
         self._ipython = IPythonSupport(shell, self.outputs, displays.png_of_drawn)
@@ -163,7 +164,7 @@ class CellSurroundings:
             return
         from lambdamagic.worker import figures
 
-        figures.show()
+        figures.show_after(self.shown_value)
 
     def _on_figure(self, figure: Any) -> None:
         data = {"text/plain": repr(figure)}

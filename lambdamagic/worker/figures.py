@@ -5,11 +5,13 @@ Chosen by `MPLBACKEND=module://lambdamagic.worker.figures`; nothing here is impo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from lambdamagic.worker import displays
 
@@ -26,6 +28,26 @@ class FigureCanvas(FigureCanvasAgg):  # type: ignore[misc]  # matplotlib is not 
     """An Agg canvas."""
 
     manager_class = FigureManager
+
+
+def show_after(value: Any) -> None:
+    """Show all open figures below a value: drawing moves labels, and the kernel shows where they were before."""
+    texts = list(_texts_in(value))
+    places = [(text, text._x, text._y, text._text) for text in texts]
+    show()
+    for text, x, y, words in places:
+        text._x, text._y, text._text = x, y, words
+
+
+def _texts_in(value: Any, depth: int = 0) -> Iterator[Any]:
+    if isinstance(value, Text):
+        yield value
+    elif isinstance(value, list | tuple) and depth < _MOST_DEPTH:
+        for each in value:
+            yield from _texts_in(each, depth + 1)
+
+
+_MOST_DEPTH = 3
 
 
 def show(*args: Any, **kwargs: Any) -> None:

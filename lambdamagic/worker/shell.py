@@ -77,17 +77,18 @@ class RemoteShell:
         """Run a shell command; its output goes to the cell, its exit code to `_exit_code`."""
         import subprocess
 
-        process = subprocess.Popen(  # noqa: S602  # a shell is what the user asked for
-            self._expand(command, _caller()),
-            shell=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-        assert process.stdout is not None
-        with process.stdout:
-            for line in iter(process.stdout.readline, b""):
-                sys.stdout.write(line.decode("utf-8", "replace"))
+        from lambdamagic.worker import terminal
+
+        with terminal.opened() as (reading, writing):
+            process = subprocess.Popen(  # noqa: S602  # a shell is what the user asked for
+                self._expand(command, _caller()),
+                shell=True,
+                stdout=writing,
+                stderr=writing,
+                stdin=subprocess.DEVNULL,
+            )
+            for text in terminal.texts(reading, writing):
+                sys.stdout.write(text)
         self.user_ns["_exit_code"] = process.wait()
 
     def getoutput(self, command: str) -> list[str]:

@@ -6,9 +6,9 @@ import pytest
 
 
 def test_a_shell_command(notebook):
-    """Its output is in the cell, its exit code in `_exit_code`."""
+    """Its output is in the cell as a terminal shows it, its exit code in `_exit_code`."""
     ran = notebook.remote("!echo hello; echo oops >&2\n_exit_code")
-    assert (ran.stdout, ran.value) == ("hello\noops\n", 0)
+    assert (ran.stdout, ran.value) == ("hello\r\noops\r\n", 0)
     assert notebook.remote("!exit 3\n_exit_code").value == 3
 
 
@@ -23,15 +23,15 @@ def test_names_in_commands(notebook):
     """`{x}`, `$x` and names of the notebook are filled in; `$HOME` and awk's `$1` are not."""
     notebook.ok("name, n = 'world', 2")
     ran = notebook.remote("local = 'here'\n!echo {name} $local {n + 1} | awk '{{print $1, $3}}'")
-    assert ran.stdout == "world 3\n"
-    assert notebook.remote("local = 'here'\n!echo $local | awk '{print $1}'").stdout == "here\n"
+    assert ran.stdout == "world 3\r\n"
+    assert notebook.remote("local = 'here'\n!echo $local | awk '{print $1}'").stdout == "here\r\n"
     assert notebook.remote("import os\nx = !echo $HOME\nx[0] == os.environ.get('HOME', '')").value is True
 
 
 def test_a_command_that_is_no_python(notebook):
     """Brackets and quotes of the shell need not be balanced as Python's."""
     ran = notebook.remote("x = 5\n!echo '({[' it\\'s\nx")
-    assert (ran.stdout, ran.value) == ("({[ it's\n", 5)
+    assert (ran.stdout, ran.value) == ("({[ it's\r\n", 5)
 
 
 def test_a_command_in_a_function(notebook):

@@ -41,9 +41,9 @@ def test_nan_in_a_list(notebook):
 
 
 def test_the_results_of_a_cached_function(notebook):
-    """Small and plain ones are remembered; an instance is made again."""
+    """Small and plain ones are remembered; a large one is made again."""
     notebook.ok(
-        "import functools\nclass C: pass\n@functools.cache\ndef f(x): return C() if x == 'c' else x\nf(1)\n"
+        "import functools\n@functools.cache\ndef f(x): return [x] * 2000 if x == 'c' else x\nf(1)\n"
         "@functools.cache\ndef g(x): return x\ng(1)"
     )
     assert notebook.remote("g(1); g.cache_info().hits").value == 1

@@ -69,7 +69,12 @@ class CellText:
     @classmethod
     def of(cls, shell: InteractiveShell, magic_line: str, body: str) -> CellText:
         """Return a cell's text, transformed."""
-        return cls(magic_line, body, python_of(shell, body))
+        try:
+            return cls(magic_line, body, python_of(shell, body))
+        except SyntaxError as error:
+            # IPython has read the body only; what the user sees begins with the magic.
+            error.lineno = None if error.lineno is None else error.lineno + 1
+            raise
 
     @property
     def has_only_comments(self) -> bool:
