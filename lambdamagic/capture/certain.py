@@ -14,9 +14,11 @@ def surely_evaluated(tree: ast.Module) -> dict[str, int]:
     """
     names: dict[str, int] = {}
     for statement in tree.body:
+        own = {each.name for each in getattr(statement, "type_params", ())}  # `class Box[T](Base[T])`
         for expression in _expressions(statement):
             for name in _names(expression):
-                names.setdefault(name.id, name.lineno)
+                if name.id not in own:
+                    names.setdefault(name.id, name.lineno)
         if isinstance(statement, ast.Raise):
             break
     return names

@@ -57,7 +57,10 @@ def opened(content: bytes, name: Any, mode: str, encoding: str, errors: str, whe
     elif where == -1 and mode != "rb":
         raw.mode = mode
         file = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
-    move(file, where)
+    if where == -1:
+        file.close()
+    else:
+        file.seek(where)
     return file
 
 
@@ -66,7 +69,24 @@ def position(file: Any) -> int:
     try:
         return -1 if file.closed else int(file.tell())
     except OSError:
+        return _position_of_lines(file)
+
+
+def _position_of_lines(file: Any) -> int:
+    """Return where a text file is whose lines are being iterated over: it does not tell, except at its end."""
+    try:
+        rest = file.read()
+        file.seek(0)
+        content = file.buffer.read()
+        lines = content.splitlines(keepends=True)
+        count = rest.count("\n") + (rest != "" and not rest.endswith("\n"))
+        where = sum(map(len, lines[: len(lines) - count]))
+        file.seek(where)
+        is_there = file.read() == rest
+        file.seek(where)
+    except (OSError, ValueError):
         return -2
+    return where if is_there else -2
 
 
 def move(file: Any, where: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _abc
 import abc
+import enum
 import importlib
 import marshal
 import types
@@ -197,7 +198,7 @@ def new_enum(
     for attribute in ("__module__", "__qualname__"):
         scope[attribute] = body.pop(attribute)
     for attribute, value in members.items():
-        scope[attribute] = value
+        scope[attribute] = enum.member(value) if hasattr(value, "__get__") else value
     for attribute, value in body.items():
         scope[attribute] = value
     return _register(metaclass(name, bases, scope), token)

@@ -89,7 +89,8 @@ class RemoteShell:
             )
             for text in terminal.texts(reading, writing):
                 sys.stdout.write(text)
-        self.user_ns["_exit_code"] = process.wait()
+        code = process.wait()
+        self.user_ns["_exit_code"] = code if code <= 128 else 128 - code  # of a signal, as in IPython
 
     def getoutput(self, command: str) -> list[str]:
         """Run a shell command and return its output's lines."""

@@ -63,7 +63,7 @@ out = io.StringIO(); w = csv.writer(out); w.writerow(next(r))
 w.writerow(next(r)), out.getvalue(), r.line_num
 = a reader of an open file
 import csv
-open('t.csv', 'w').write('a,b\\n1,2\\n3,4\\n5,6\\n')
+with open('t.csv', 'w') as f: f.write('a,b\\n1,2\\n3,4\\n5,6\\n')
 f = open('t.csv', newline='', encoding='utf-8'); r = csv.reader(f); next(r)
 ---
 next(r), r.line_num
@@ -111,6 +111,16 @@ with open('u.txt', 'r+b') as r, open('u.txt', 'ab') as w: pass
 f.closed, f.name, f.encoding
 ---
 [(each.closed, each.name, each.mode, type(each).__name__) for each in (f, g, h, r, w)], g.encoding, str(g)
+= a file in the middle of its lines
+with open('t.txt', 'wb') as f: f.write('a\\nb\\r\\nü\\nd'.encode())
+f = open('t.txt', encoding='utf-8')
+for line in f: break
+g = open('t.txt', encoding='utf-8'); lines = enumerate(g); next(lines)
+---
+r = next(f), next(lines)
+r
+---
+next(f), f.read(), list(lines), f.close(), g.close()
 = attributes of one thread
 import threading
 class Mine(threading.local):
@@ -227,6 +237,18 @@ class Strs(Base[str], tag='s'): pass
 Meta.count, Base.names, Ints.tag, Ints.__orig_bases__
 ---
 Meta.count, Base.names, Strs.tag, Strs.__orig_bases__ == (Base[str],), Base.__init_subclass__.__func__.__name__
+= an Enum with a member that is a function
+import enum
+class E(enum.Enum):
+    A = 1
+    f = enum.nonmember(5)
+    @enum.member
+    def g(): return 3
+---
+seen = {E.A: 1, E.g: 2}
+E.f, list(E), E.g.value()
+---
+list(seen)[1] is E.g, seen
 = the builtins of a dictionary of code
 ns, shut = {'x': 2}, {'__builtins__': {}}
 ---
