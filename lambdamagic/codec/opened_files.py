@@ -73,7 +73,7 @@ def position(file: Any) -> int:
 
 
 def _position_of_lines(file: Any) -> int:
-    """Return where a text file is whose lines are being iterated over: it does not tell, except at its end."""
+    """Return where a text file is whose lines are being iterated over, which gives its position at its end only."""
     try:
         rest = file.read()
         file.seek(0)

@@ -81,9 +81,26 @@ def type_variable(kind: str, name: str, constraints: tuple[Any, ...], options: d
     return made
 
 
-def type_alias(name: str, value: Any) -> Any:
+def type_alias(name: str, value: Any, parameters: tuple[Any, ...] = ()) -> Any:
     """Return the alias of a `type X = ...` statement (Python 3.12 and newer)."""
-    return typing.TypeAliasType(name, value)  # type: ignore[attr-defined]
+    return typing.TypeAliasType(name, value, type_params=parameters)  # type: ignore[attr-defined]
+
+
+def lazy_alias(name: str) -> Any:
+    """Return an alias whose value is given later, since it may lead back to it."""
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    exec(f"type {name} = {_VALUE_OF_ALIAS}", scope)  # a name, as was checked before it was written
+    _aliases[id(scope[name])] = scope
+    return scope[name]
+
+
+def set_alias(target: Any, value: tuple[Any]) -> None:
+    """Give it its value."""
+    _aliases.pop(id(target))[_VALUE_OF_ALIAS] = value[0]
+
+
+_VALUE_OF_ALIAS = "_value_of_the_alias"
+_aliases: dict[int, dict[str, Any]] = {}
 
 
 def context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]) -> Any:

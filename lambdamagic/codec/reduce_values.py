@@ -63,6 +63,10 @@ def _type_variable(writing: Writing, value: Any) -> Any:
             options["bound"] = value.__bound__
     elif kind == "NewType":
         constraints = (value.__supertype__,)
+    if getattr(value, "__infer_variance__", False):  # a type parameter of Python 3.12
+        options = {name: held for name, held in options.items() if name == "bound"} | {"infer_variance": True}
+    if getattr(value, "has_default", bool)():  # since Python 3.13
+        options["default"] = value.__default__
     return rebuild.type_variable, (kind, value.__name__, constraints, options)
 
 
@@ -75,7 +79,9 @@ def _union(writing: Writing, value: Any) -> Any:
 
 
 def _type_alias(writing: Writing, value: Any) -> Any:
-    return rebuild.type_alias, (value.__name__, value.__value__)
+    if value.__type_params__ or not value.__name__.isidentifier():
+        return rebuild.type_alias, (value.__name__, value.__value__, value.__type_params__)
+    return rebuild.lazy_alias, (value.__name__,), (value.__value__,), None, None, rebuild.set_alias
 
 
 def _weak(writing: Writing, value: Any) -> Any:

@@ -16,6 +16,7 @@ pytestmark = [
 NEW = constructs("""
 = type parameters of functions and classes, and aliases
 type Pair[T] = tuple[T, T]
+type Nest = int | list[Nest]
 class Box[T]:
     def __init__(self, v: T): self.v = v
     def map[U](self, f) -> 'Box[U]': return Box(f(self.v))
@@ -27,9 +28,10 @@ class Sub[K, *Ts, **P](Box[K]):
     def w(self, *a: *Ts) -> Pair[K]: return a
 c = b.map(lambda v: v + 1)
 s = Sub(5)
-c.v, first(['a']), Pair.__type_params__, Sub.__type_params__, Tree.__name__, s.w(1, 2)
+c.v, first(['a']), Pair.__type_params__, Sub.__type_params__, Tree.__name__, s.w(1, 2), Nest.__value__
 ---
-c.v, type(c) is Box, Box.__type_params__[0].__name__, Sub.__orig_bases__[0].__origin__ is Box, Tree.__value__
+nested, of_sub = Nest.__value__.__args__, Sub.__orig_bases__[0].__origin__
+c.v, type(c) is Box, Box.__type_params__[0].__name__, of_sub is Box, Tree.__value__, nested[1].__args__[0] is Nest
 = quotes within f-strings
 d = {'a': [1, 2]}
 ---
