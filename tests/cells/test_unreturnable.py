@@ -29,7 +29,7 @@ def test_an_unpicklable_value_becomes_a_placeholder(notebook, name):
     assert "-> Bind what you need of it in the same cell" in str(error)
 
 
-@pytest.mark.parametrize(
+_ENDED = pytest.mark.parametrize(
     "body",
     [
         "with open('/dev/null') as v: pass",
@@ -37,13 +37,30 @@ def test_an_unpicklable_value_becomes_a_placeholder(notebook, name):
         "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(1) as v: v.submit(abs, 1)",
         "from concurrent.futures import ThreadPoolExecutor\nv = ThreadPoolExecutor(1); v.submit(abs, 1); v.shutdown()",
         "import threading\nv = threading.Thread(target=abs, args=(1,)); v.start(); v.join()",
+    ],
+)
+
+
+@_ENDED
+def test_an_ended_object_comes_back(notebook, body):
+    """A closed file, an executor that was shut down, a thread that has ended: each as in the kernel."""
+    notebook.ok(body)
+    kind = notebook.ok("type(v).__name__").value
+    assert notebook.remote(body).stderr == ""
+    assert notebook.ok("type(v).__name__").value == kind
+    assert "has no attribute 'missing'" in str(notebook.run("v.missing").error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         "import socket\nwith socket.socket() as v: pass",
         "import sqlite3\nfrom contextlib import closing\nwith closing(sqlite3.connect(':memory:')) as v: pass",
     ],
 )
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_an_ended_object_is_reported_only_when_it_is_used(notebook, body):
-    """A closed file, or what a with statement leaves bound, is reported of by its use only."""
+    """What a with statement leaves bound and cannot be sent is reported by its use only."""
     ran = notebook.remote(body + "\nother = 5")
     assert notebook.names["other"] == 5 and ran.stderr == ""
     error = notebook.run("v.missing").error

@@ -27,6 +27,28 @@ def test_objects_in_progress_stay_on_lambda(notebook, setup, body):
     assert type(notebook.names["g"]).__name__ == "Placeholder"
 
 
+def test_iterators_that_cannot_be_read_stay_on_lambda(notebook):
+    """Whoever iterates over them in the same cell sees no difference."""
+    notebook.ok("import re\nfound = re.finditer('a', 'aaa')")
+    assert type(notebook.fails("list(found)").error).__name__ == "EncodeError"
+    notebook.remote("made = re.finditer('a', 'aaa'); next(made)\nended = re.finditer('a', 'aaa'); n = len(list(ended))")
+    assert type(notebook.names["made"]).__name__ == "Placeholder"
+    assert notebook.ok("n, list(ended)").value == (3, [])
+
+
+def test_models_of_sqlalchemy(notebook):
+    """Their class is refused by its name; what a cell defines and reads within itself works."""
+    models = (
+        "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\nclass Base(DeclarativeBase): pass\n"
+        "class Row(Base):\n    __tablename__ = 'r'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+    )
+    notebook.ok(models)
+    assert "Row cannot be sent to Lambda" in str(notebook.fails("Row(id=1).id").error)
+    notebook.ok("del Row, Base")
+    assert notebook.remote(f"{models}Row(id=1).id").value == 1
+    assert type(notebook.names["Row"]).__name__ == "Placeholder"
+
+
 def test_the_base_of_a_view(notebook):
     """It is not the array itself in the function; memory is shared all the same, there and here."""
     notebook.ok("import numpy as np\na = np.arange(6)")
