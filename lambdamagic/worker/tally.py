@@ -51,10 +51,10 @@ class Tally:
 
 def _requests() -> tuple[int, int]:
     """Return the writes and reads of S3 that this environment has made; most make none, and load nothing for it."""
-    module = sys.modules.get("lambdamagic.storage.requests")
-    if module is None:
+    meter = getattr(sys.modules.get("lambdamagic.storage.requests"), "PROCESS", None)
+    if meter is None:  # or another thread is importing it
         return 0, 0
-    total = module.PROCESS.total
+    total = meter.total
     return total.writes, total.reads
 
 
