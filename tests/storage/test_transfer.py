@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from lambdamagic.clock import ManualClock
-from lambdamagic.errors import BucketMissingError, CredentialsError, IntegrityError
+from lambdamagic.errors import BucketMissingError, CredentialsError, IntegrityError, TargetError
 from lambdamagic.storage import presigned
 from lambdamagic.storage.object_store import TransferError
 from lambdamagic.storage.presigned import Transfer, Tuning
@@ -170,6 +170,25 @@ def test_of_an_unknown_size_one_part_is_asked_for_first(splits: bool, asked: str
     with ScriptedServer(Step(206 if splits else 200, b"abc", {"Content-Range": "bytes 0-2/3"})) as server:
         assert transfer.fetch(f"{server.url}/bucket/k") == b"abc"
         assert server.requests[0].headers.get("range") == asked
+    transfer.close()
+
+
+def test_a_large_object_is_its_parts_in_order() -> None:
+    """From the first byte to the last, each part once; its size may be known or stated by the first part."""
+    part = 1 << 19
+    tuning = Tuning(threshold_bytes=part, part_bytes=part, parallel=1, split_loopback=True)
+    transfer = Transfer(clock=ManualClock(), tuning=tuning)
+    ranges = [f"bytes {start}-{start + part - 1}/{len(BODY)}" for start in range(0, len(BODY), part)]
+    for size in (len(BODY), None):
+        steps = [
+            Step(206, BODY[number * part : (number + 1) * part], {"ETag": '"v1"', "Content-Range": each})
+            for number, each in enumerate(ranges)
+        ]
+        with ScriptedServer(*steps) as server:
+            sha256 = hashlib.sha256(BODY).hexdigest()
+            assert transfer.fetch(f"{server.url}/bucket/k", size, sha256=sha256) == BODY
+            asked = [each.headers["range"].replace("=", " ") for each in server.requests]
+            assert asked == [each.partition("/")[0] for each in ranges]
     transfer.close()
 
 
@@ -333,4 +352,40 @@ def test_the_process_has_one_transfer() -> None:
         presigned.upload(f"{server.url}/bucket/k", [b"x"])
         assert presigned.fetch(f"{server.url}/bucket/k", 1) == b"a"
         assert server.connections == 1
+    presigned.close_default_transfer()
+
+
+def test_whether_an_object_exists(transfer: Transfer, clock: ManualClock) -> None:
+    """Yes or no is said by the store alone: a refusal is an error, and a failure is asked again."""
+    with ScriptedServer(Step(), Step(404), error(500, "InternalError"), Step(), Step(403)) as server:
+        url = f"{server.url}/bucket/k"
+        assert transfer.exists(url) is True
+        assert transfer.exists(url) is False
+        assert transfer.exists(url) is True
+        with pytest.raises(TargetError):
+            transfer.exists(url)
+        assert {each.method for each in server.requests} == {"HEAD"}
+
+
+def test_an_answer_without_a_stated_length_is_read_whole(transfer: Transfer) -> None:
+    """A listing comes in chunks; one that was refused is no listing."""
+    with ScriptedServer(Step(body=BODY[:9_000], is_chunked=True), Step(202, b"later"), error(403, "No")) as server:
+        assert transfer.read_answer(f"{server.url}/bucket") == BODY[:9_000]
+        for _ in range(2):
+            with pytest.raises(TargetError):
+                transfer.read_answer(f"{server.url}/bucket")
+
+
+def test_the_process_forgets_its_connections() -> None:
+    """After a freeze; a process that has made none has none to forget."""
+    presigned.close_default_transfer()
+    presigned.forget_idle_connections()
+    with ScriptedServer(*[Step(body=b"a")] * 3) as server:
+        url = f"{server.url}/bucket/k"
+        for _ in range(2):
+            assert presigned.fetch(url, 1) == b"a"
+        assert server.connections == 1
+        presigned.forget_idle_connections()
+        assert presigned.fetch(url, 1) == b"a"
+        assert server.connections == 2
     presigned.close_default_transfer()
