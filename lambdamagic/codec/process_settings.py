@@ -129,6 +129,8 @@ def _is_plain(value: Any) -> bool:
 def _filters(module: Any) -> list[Any]:
     """Return the filters that the user's code has added before the initial ones."""
     found: list[Any] = module.filters
+    if found == _at_first:
+        return []
     count, left = len(found), _at_first
     while count and left:
         if found[count - 1] in left:
