@@ -85,6 +85,7 @@ def test_a_program_runs(block: Block, tmp_path: Path, request: pytest.FixtureReq
     if text.startswith("# ipython_config.py"):
         text = "from traitlets.config import Config\nc = Config()\n" + text
     own = {"LAMBDAMAGIC_VARIANTS": "always", "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    own["LAMBDAMAGIC_MAX_CONCURRENCY"] = "3"  # each environment imports what its tasks use: up to a second of a core
     environment = {**os.environ, **account, **own}
     done = subprocess.run(
         [sys.executable, "-c", text], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240

@@ -44,7 +44,8 @@ def fails_at_9(total: int, most: int) -> int:
     return total
 
 
-def test_it_is_known_by_its_name(dask_scheduler: DaskScheduler) -> None:
+def test_it_is_known_by_its_name(dask_scheduler: DaskScheduler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMBDAMAGIC_MAX_CONCURRENCY", "2")  # each environment imports Dask
     x = da.ones((30, 30), chunks=10).sum()
     assert x.compute(scheduler="lambdamagic") == 900.0
     with dask.config.set(scheduler="lambdamagic"):
