@@ -11,13 +11,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 import psutil
 import pytest
+from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadScopeScheduling
 
 # jsonschema, which reads notebooks, would build a grammar for IRIs in each worker, for two seconds.
@@ -101,12 +102,25 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("HOME", str(home))
         for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(home / name.lower()))
+        # botocore's tables of services do not change: a process reads each once, and not for every session.
+        patch.setattr(JSONFileLoader, "load_file", _read_once(JSONFileLoader.load_file))
         _share_runtimes(home / "xdg_cache_home", tmp_path_factory)
         patch.setenv("XDG_RUNTIME_DIR", str(home))
         patch.setenv("IPYTHONDIR", str(home / "ipython"))
         patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
         patch.setenv("MPLCONFIGDIR", str(home / "matplotlib"))
         yield home
+
+
+def _read_once(read: Callable[[JSONFileLoader, str], Any]) -> Callable[[JSONFileLoader, str], Any]:
+    found: dict[str, Any] = {}
+
+    def load_file(self: JSONFileLoader, path: str) -> Any:
+        if found.get(path) is None:  # a file may be written later
+            found[path] = read(self, path)
+        return found[path]
+
+    return load_file
 
 
 def _share_runtimes(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -41,6 +41,27 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
     found.close()
 
 
+@pytest.fixture(scope="package")
+def kept_page(browser: Any) -> Iterator[Any]:
+    """A page that stays open: loading JupyterLab costs five seconds of processor time, another notebook in it one."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def lab_page(kept_page: Any) -> Callable[..., Any]:
+    """Gives tests that need JupyterLab, and not a new one, the page that they share."""
+
+    def resized(width: int = 1000, height: int = 800) -> Any:
+        kept_page.set_viewport_size({"width": width, "height": height})
+        return kept_page
+
+    return resized
+
+
 @pytest.fixture
 def keep() -> Callable[[Any, str], None]:
     """Keeps a screenshot on request."""

@@ -22,6 +22,20 @@ _SETTINGS = {
 }
 
 
+#: Opens another notebook in place of all that is open, whose kernels end.
+_REPLACE = """async (path) => {
+    const app = window.jupyterapp;
+    for (const old of [...app.shell.widgets('main')]) {
+        if (old.context) old.context.model.dirty = false;
+        old.close();
+    }
+    await app.serviceManager.sessions.shutdownAll();
+    const opened = await app.commands.execute('docmanager:open', { path });
+    await opened.context.ready;
+    app.shell.activateById(opened.id);
+}"""
+
+
 class Jupyter:
     """JupyterLab or Notebook, in a separate folder.
 
@@ -31,7 +45,7 @@ class Jupyter:
     """
 
     def __init__(self, folder: Path, app: str = "lab") -> None:
-        self.app, self.notebooks = app, folder / "notebooks"
+        self.app, self.notebooks, self._pages = app, folder / "notebooks", 0
         self.notebooks.mkdir(parents=True)
         settings = folder / "settings"
         for name, content in _SETTINGS.items():
@@ -82,10 +96,15 @@ class Jupyter:
         return path
 
     def open(self, page: Any, name: str) -> NotebookPage:
-        """Open a notebook in a page, and wait for its kernel."""
-        route = "lab/tree" if self.app == "lab" else "notebooks"
-        page.goto(f"{self.address}{route}/{name}?token=test" + ("&reset" if self.app == "lab" else ""))
+        """Open a notebook in a page, and wait for its kernel; what the page has open of this server is closed."""
         opened = NotebookPage(page)
+        if page.url.startswith(self.address) and page.evaluate("Boolean(window.jupyterapp)"):
+            page.evaluate(_REPLACE, name)
+            opened.wait_until_ready()
+            return opened
+        self._pages += 1  # a workspace for each: what is open in one page is not restored in another
+        route = f"lab/workspaces/page-{self._pages}/tree" if self.app == "lab" else "notebooks"
+        page.goto(f"{self.address}{route}/{name}?token=test" + ("&reset" if self.app == "lab" else ""))
         opened.wait_until_ready()
         return opened
 

@@ -64,12 +64,12 @@ def _shown(jupyterlab: Jupyter, name: str, html: str) -> Path:
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_an_untrusted_notebook_shows_its_results(
-    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None], theme: str
+    jupyterlab: Jupyter, lab_page: Callable[..., Any], keep: Callable[[Any, str], None], theme: str
 ) -> None:
     """JupyterLab takes styles and inline SVG out of what it does not trust: pictures and sentences stay."""
     html = _rendered(*_job(300, error=lambda task: f"E{task % 3}" if task % 8 == 7 else ""), traceback="Traceback …")
     path = _shown(jupyterlab, f"shared-{theme[11:].lower()}.ipynb", html)
-    page = open_page(strict=False, viewport={"width": 1100, "height": 800})
+    page = lab_page(1100, 800)
     notebook = jupyterlab.open(page, path.name)
     notebook.theme(theme)
     assert not page.evaluate("window.jupyterapp.shell.currentWidget.content.widgets[0].model.trusted")
@@ -87,7 +87,7 @@ def test_an_untrusted_notebook_shows_its_results(
     notebook.theme("JupyterLab Light")
 
 
-def test_dollar_signs_stay_dollar_signs(jupyterlab: Jupyter, open_page: Callable[..., Any]) -> None:
+def test_dollar_signs_stay_dollar_signs(jupyterlab: Jupyter, lab_page: Callable[..., Any]) -> None:
     """JupyterLab makes mathematics of what stands between dollar signs, but not in anything that we show."""
     price = "$0.0001 each, $0.10 a thousand"
     begun = after(started(label=price), sent("a", 0, 1), outcome(2), outcome(3, f"ValueError: {price}"))
@@ -106,7 +106,7 @@ def test_dollar_signs_stay_dollar_signs(jupyterlab: Jupyter, open_page: Callable
     for cell, html in zip(notebook["cells"], shown, strict=True):
         cell["outputs"] = [{"output_type": "display_data", "data": {"text/html": html}, "metadata": {}}]
     path.write_text(json.dumps(notebook))
-    page = open_page(strict=False)
+    page = lab_page()
     opened = jupyterlab.open(page, path.name)
     opened.output(0).locator("mjx-container").wait_for()
     opened.output(len(shown) - 1).scroll_into_view_if_needed()
@@ -122,11 +122,11 @@ def test_dollar_signs_stay_dollar_signs(jupyterlab: Jupyter, open_page: Callable
 
 
 def test_two_thousand_tasks_are_watched_and_their_result_stays(
-    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+    jupyterlab: Jupyter, lab_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """The widget counts up live and answers clicks; what takes its place is saved, and is there after a reload."""
     path = jupyterlab.write("map.ipynb", _SETUP, _MAP, _CHECK)
-    page = open_page(strict=False, viewport={"width": 1200, "height": 1000})
+    page = lab_page(1200, 1000)
     notebook = jupyterlab.open(page, path.name)
     notebook.theme("JupyterLab Dark")
     notebook.run(0)
@@ -199,7 +199,7 @@ def test_the_stop_button_cancels_and_a_reload_changes_nothing(
 
 
 def test_a_cell_waits_for_one_in_the_background(
-    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+    jupyterlab: Jupyter, lab_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """The job is shown live below its own cell, with what it has printed; the reader says what it waits for."""
     gate = Gate()
@@ -210,7 +210,7 @@ def test_a_cell_waits_for_one_in_the_background(
         "sum(model)",
     )
     path = jupyterlab.write("background.ipynb", *cells)
-    page = open_page(strict=False, viewport={"width": 1000, "height": 700})
+    page = lab_page(1000, 700)
     notebook = jupyterlab.open(page, path.name)
     try:
         notebook.run(0)
@@ -238,13 +238,13 @@ def test_a_cell_waits_for_one_in_the_background(
 
 
 def test_the_cancel_button_stops_a_job_in_the_background(
-    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+    jupyterlab: Jupyter, lab_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """The kernel is free, so the button reaches it; a cell that reads the job's name raises."""
     gate = Gate()
     cells = ("%load_ext lambdamagic", f"%%lambda --bg\n{gate.code}\nmodel = 1", "model")
     path = jupyterlab.write("cancelled.ipynb", *cells)
-    page = open_page(strict=False, viewport={"width": 1000, "height": 600})
+    page = lab_page(1000, 600)
     notebook = jupyterlab.open(page, path.name)
     try:
         notebook.run(0)
@@ -261,11 +261,11 @@ def test_the_cancel_button_stops_a_job_in_the_background(
 
 @pytest.mark.skipif(ipykernel.version_info < (7, 1), reason="this kernel has no subshells: it hears nothing meanwhile")
 def test_the_cancel_button_stops_a_cell_that_blocks(
-    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+    jupyterlab: Jupyter, lab_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """A kernel with subshells hears the button while the cell waits, and says of a task."""
     path = jupyterlab.write("blocked.ipynb", _SETUP, _SLOW)
-    page = open_page(strict=False, viewport={"width": 1000, "height": 900})
+    page = lab_page(1000, 900)
     notebook = jupyterlab.open(page, path.name)
     notebook.run(0)
     notebook.start(1)
@@ -307,12 +307,12 @@ def test_notebook_7_shows_the_same(
 
 
 def test_interact_shows_what_can_be_shown(
-    jupyterlab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None]
+    jupyterlab: Jupyter, lab_page: Callable[..., Any], keep: Callable[[Any, str], None]
 ) -> None:
     """The function's first call, the widget as text, and what to do for a slider that moves; no broken widget."""
     body = "from ipywidgets import interact\nprint('before')\n@interact(n=(0, 10))\ndef square(n=3):\n    return n * n"
     path = jupyterlab.write("interact.ipynb", "%load_ext lambdamagic", f"%%lambda\n{body}")
-    page = open_page(strict=False)
+    page = lab_page()
     notebook = jupyterlab.open(page, path.name)
     for cell in (0, 1):
         notebook.run(cell)
