@@ -7,6 +7,7 @@ there is one way in which bytes are sent.
 from __future__ import annotations
 
 import random
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,15 +82,22 @@ class Transfer:
         self.parts = Parallel(self.tuning.parallel)
 
     def fetch(
-        self, url: str, size: int | None = None, *, hasher: Hasher | None = None, sha256: str | None = None
+        self,
+        url: str,
+        size: int | None = None,
+        *,
+        hasher: Hasher | None = None,
+        sha256: str | None = None,
+        most_bytes: int = sys.maxsize,
     ) -> bytearray:
         """Return the object behind a presigned GET; see `UrlTransfer.fetch`.
 
         One request up to `tuning.threshold_bytes`, also when the size is unknown; parallel ranges above (one request on
-        this machine). A broken read resumes where it broke.
+        this machine). A broken read resumes where it broke. An object of unknown size that is larger than `most_bytes`
+        is an IntegrityError, of which nothing is read.
         """
         if size is None:
-            return self._fetch_unknown(url, CheckedDigest(hasher, sha256, object_name(url)))
+            return self._fetch_unknown(url, CheckedDigest(hasher, sha256, object_name(url)), most_bytes)
         buffer = bytearray(size)
         self.fetch_into(url, memoryview(buffer), hasher=hasher, sha256=sha256)
         return buffer
@@ -201,7 +209,7 @@ class Transfer:
         self.parts.close()
         self._connections.close()
 
-    def _fetch_unknown(self, url: str, digest: CheckedDigest) -> bytearray:
+    def _fetch_unknown(self, url: str, digest: CheckedDigest, most_bytes: int) -> bytearray:
         """Fetch an object whose size the first response states."""
         first = self.tuning.threshold_bytes
         headers = {"Range": f"bytes=0-{first - 1}"} if self.splits(url, first + 1) else {}
@@ -221,6 +229,8 @@ class Transfer:
                 size = total_size(response)
                 if size is None:
                     raise IntegrityError(f"{object_name(url)!r}: the response states no length")
+                if size > most_bytes:
+                    raise IntegrityError(f"{object_name(url)!r} holds {size:,} bytes, more than {most_bytes:,}")
                 buffer = bytearray(size)
                 view = memoryview(buffer)
                 behind.follow([view])
@@ -322,9 +332,9 @@ def close_default_transfer() -> None:
         transfer.close()
 
 
-def fetch(url: str, size: int | None = None, *, hasher: Hasher | None = None, sha256: str | None = None) -> bytearray:
+def fetch(url: str, size: int | None = None, *, sha256: str | None = None, most_bytes: int = sys.maxsize) -> bytearray:
     """Return the object behind a presigned GET, by the process's transfer; see `Transfer.fetch`."""
-    return default_transfer().fetch(url, size, hasher=hasher, sha256=sha256)
+    return default_transfer().fetch(url, size, sha256=sha256, most_bytes=most_bytes)
 
 
 def upload(

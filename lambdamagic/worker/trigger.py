@@ -22,6 +22,8 @@ from lambdamagic.protocol.seal import unseal
 #: The environment variable that holds the secret, as hexadecimal text.
 VARIABLE = "LAMBDAMAGIC_TRIGGER_KEY"
 _URL_LIVES_S = 300
+#: No request of ours is near it; what another has put there could fill the function's memory, at its owner's cost.
+_REQUEST_BYTES = 32 << 20
 
 
 def is_notification(event: Any) -> bool:
@@ -67,7 +69,7 @@ def _fetch(bucket: str, key: str, secret: bytes) -> dict[str, Any]:
     except ValueError as error:
         # The guard: objects that a function or another process writes are elsewhere and start nothing.
         raise ProtocolError(str(error)) from error
-    data = fetch(_signed_url(bucket, key))
+    data = fetch(_signed_url(bucket, key), most_bytes=_REQUEST_BYTES)
     document: dict[str, Any] = json.loads(unseal(data, key=secret, job_id=job_id, attempt_id=attempt_id))
     document["key"] = base64.b64encode(triggered_job_key(secret, job_id)).decode("ascii")
     return document

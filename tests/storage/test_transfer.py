@@ -173,6 +173,19 @@ def test_of_an_unknown_size_one_part_is_asked_for_first(splits: bool, asked: str
     transfer.close()
 
 
+def test_an_object_may_be_too_large_to_be_read(transfer: Transfer) -> None:
+    """A planted one fills no memory: its size is known from the head of the response."""
+    size = 1 << 40
+    with ScriptedServer(Step(200, b"", {"Content-Length": str(size)}, close=True)) as server:
+        with pytest.raises(IntegrityError, match="more than 100"):
+            transfer.fetch(f"{server.url}/bucket/k", most_bytes=100)
+        assert len(server.requests) == 1
+    with ScriptedServer(Step(body=b"x" * 100)) as server:
+        assert transfer.fetch(f"{server.url}/bucket/k", most_bytes=100) == b"x" * 100
+    with ScriptedServer(error(416, "InvalidRange")) as server:
+        assert transfer.fetch(f"{server.url}/bucket/empty", most_bytes=100) == b""
+
+
 def test_a_large_object_is_its_parts_in_order() -> None:
     """From the first byte to the last, each part once; its size may be known or stated by the first part."""
     part = 1 << 19

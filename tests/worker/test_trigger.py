@@ -97,6 +97,9 @@ def test_a_writer_to_the_bucket_starts_nothing(executor: LambdaExecutor, target:
     target.stager.required().put(keys.trigger_key(function, "job", "000001-0-1"), [forged])
     _wait_for(target, before + 1)
     assert "IntegrityError" in _log(target, function)
+    target.stager.required().put(keys.trigger_key(function, "job", "000002-0-1"), [bytes(33 << 20)])
+    _wait_for(target, before + 2)
+    assert "holds 34,603,008 bytes, more than 33,554,432" in _log(target, function)
 
 
 def test_other_keys_are_no_requests(executor: LambdaExecutor, target: LocalTarget) -> None:
