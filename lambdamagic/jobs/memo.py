@@ -27,6 +27,7 @@ from lambdamagic.jobs.job import Arrival, new_job_id
 from lambdamagic.protocol import keys, versions
 from lambdamagic.protocol.payload import FrameRef, split_frames
 from lambdamagic.protocol.reading import count, listed, read_json, table, text
+from lambdamagic.protocol.seal import SEALED_MOST_BYTES
 from lambdamagic.storage.object_store import ObjectStore
 
 #: What is kept in memory before it is written: few large objects cost less than many small ones.
@@ -165,12 +166,12 @@ class Memo:
         names = [info.key for info in self.store.list(self._prefix) if info.key.endswith(".index")]
         for name in names:
             try:
-                document = table(read_json(self.store.get(name)))
+                document = table(read_json(self.store.get(name, most_bytes=SEALED_MOST_BYTES)))
                 body = text(document["body"])
                 if not keys.is_signed(self._secret, document["signature"], "cache", name, body):
                     continue  # another user's, or unsigned: not to be trusted
                 entries = _entries(name.removesuffix(".index") + ".pack", body)
-            except (FileNotFoundError, ValueError, KeyError):
+            except (FileNotFoundError, IntegrityError, ValueError, KeyError):
                 continue
             for entry in entries:
                 self._where.update((task, entry) for task in entry.tasks if task is not None)

@@ -17,7 +17,7 @@ from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
 from lambdamagic.protocol.envelope import Live, Response, Upload
 from lambdamagic.protocol.payload import FrameRef, Payload, SharedRef, signed_text, split_frames
 from lambdamagic.protocol.reading import listed, read_json, table
-from lambdamagic.protocol.seal import unseal
+from lambdamagic.protocol.seal import SEALED_MOST_BYTES, unseal
 from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
 from lambdamagic.storage.requests import payer
 
@@ -304,7 +304,7 @@ class Stager:
         """
         store, name = self.required(), keys.answer_key(job_id, attempt_id)
         try:
-            data = store.get(name)
+            data = store.get(name, most_bytes=SEALED_MOST_BYTES)
         except FileNotFoundError as error:
             raise InvocationLostError(
                 "an invocation is recorded as done, but its answer is not in the bucket; "

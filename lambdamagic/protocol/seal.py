@@ -13,6 +13,10 @@ from lambdamagic.errors import IntegrityError
 from lambdamagic.protocol import reading
 from lambdamagic.protocol.keys import is_signed, sign
 
+#: What is signed as a whole is read whole before its signature is known. None of ours is near this size, and another's
+#: must not fill the reader's memory.
+SEALED_MOST_BYTES = 64 << 20
+
 
 def seal(document: dict[str, Any], *, key: bytes, job_id: str, attempt_id: str) -> bytes:
     """Return the bytes to store."""

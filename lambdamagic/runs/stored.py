@@ -21,6 +21,7 @@ from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import keys
 from lambdamagic.protocol.manifest import BLOCK_TASKS, Manifest, unseal_block
 from lambdamagic.protocol.payload import Payload
+from lambdamagic.protocol.seal import SEALED_MOST_BYTES
 from lambdamagic.runs.opened import Place
 from lambdamagic.runs.sources import ChunkedTasks, Sizing, Units, runs_of
 from lambdamagic.runs.spec import RunRequest, job_spec
@@ -110,7 +111,7 @@ def read_stored_job(stager: Stager, note: JobNote) -> StoredJob:
     """
     store, job_id = stager.required(), note.job_id
     try:
-        data = store.get(keys.manifest_key(job_id))
+        data = store.get(keys.manifest_key(job_id), most_bytes=SEALED_MOST_BYTES)
     except FileNotFoundError as error:
         raise JobMissingError(
             f"the bucket {store.bucket} no longer holds job {job_id}, or its client died before all was stored",
@@ -327,7 +328,7 @@ class StoredWork:
             found = self._blocks.get(block)
         if found is None:
             job_id, key = self._note.job_id, self._note.key
-            data = self._stager.required().get(keys.block_key(job_id, block))
+            data = self._stager.required().get(keys.block_key(job_id, block), most_bytes=SEALED_MOST_BYTES)
             found = unseal_block(data, block, key=key, job_id=job_id)
             with self._lock:
                 self._blocks[block] = found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -62,9 +63,18 @@ class MemoryObjectStore:
         with self._request("PUT") as objects:
             objects[key] = (body, self._clock.time())
 
-    def get(self, key: str, *, hasher: Hasher | None = None, sha256: str | None = None) -> bytearray:
+    def get(
+        self,
+        key: str,
+        *,
+        hasher: Hasher | None = None,
+        sha256: str | None = None,
+        most_bytes: int = sys.maxsize,
+    ) -> bytearray:
         """Return an object's bytes; see `ObjectStore.get`."""
         body = bytearray(self._read(key))
+        if len(body) > most_bytes:
+            raise IntegrityError(f"{key!r} holds {len(body):,} bytes, more than {most_bytes:,}")
         digest = CheckedDigest(hasher, sha256, key)
         digest.update(memoryview(body))
         digest.check()

@@ -6,6 +6,7 @@ no credentials and can do only what a presigned URL permits. Neither knows what 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -83,17 +84,25 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def get(self, key: str, *, hasher: Hasher | None = None, sha256: str | None = None) -> bytearray:
+    def get(
+        self,
+        key: str,
+        *,
+        hasher: Hasher | None = None,
+        sha256: str | None = None,
+        most_bytes: int = sys.maxsize,
+    ) -> bytearray:
         """Return an object's bytes.
 
         Args:
             key: The object's key.
             hasher: Fed with the bytes, in order, while they arrive.
             sha256: The hex digest that the bytes must have.
+            most_bytes: The size above which nothing is read: others may have written the object.
 
         Raises:
             FileNotFoundError: nothing is stored under `key`.
-            IntegrityError: the bytes do not have the digest `sha256`.
+            IntegrityError: the bytes do not have the digest `sha256`, or are too many.
         """
         ...
 

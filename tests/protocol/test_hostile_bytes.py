@@ -42,7 +42,7 @@ from lambdamagic.protocol.joblog import DISPLAYS_BEGIN, DISPLAYS_END, read_displ
 from lambdamagic.protocol.manifest import Manifest, seal_block, unseal_block
 from lambdamagic.protocol.payload import FrameRef, Part, Payload, SharedRef, inline_payload
 from lambdamagic.protocol.report import parse_report
-from lambdamagic.protocol.seal import seal, unseal
+from lambdamagic.protocol.seal import SEALED_MOST_BYTES, seal, unseal
 from lambdamagic.runs.sources import Units
 from lambdamagic.runs.stored import read_stored_job
 from lambdamagic.storage.memory_store import MemoryObjectStore
@@ -212,6 +212,21 @@ def test_an_index_of_kept_outcomes(data: bytes, pack_bytes: bytes, signature: st
     store.put(f"{name}-raw.index", [data])
     memo = Memo(store, secret, "c", Home({"__name__": "__main__", "__builtins__": builtins}))
     assert memo.find(["t", None]) == {}
+
+
+def test_objects_that_are_too_large_to_be_ours() -> None:
+    """They are refused, or passed over, before a byte is read; what is signed is read whole at first."""
+    store, huge = MemoryObjectStore(), [bytes(SEALED_MOST_BYTES + 1)]
+    stager, note = Stager(store), JobNote(JOB, "work", "event", {}, 12, 1.0, KEY)
+    store.put(keys.answer_key(JOB, "000001-0-1"), huge)
+    with pytest.raises(IntegrityError, match="more than"):
+        stager.read_answer(JOB, "000001-0-1", KEY)
+    store.put(keys.manifest_key(JOB), huge)
+    with pytest.raises(IntegrityError, match="more than"):
+        read_stored_job(stager, note)
+    store.put(keys.cache_prefix("c") + "one.index", huge)
+    memo = Memo(store, b"s" * 32, "c", Home({"__name__": "__main__", "__builtins__": builtins}))
+    assert memo.find(["t"]) == {}
 
 
 @quick

@@ -116,6 +116,14 @@ def test_another_digest_is_an_integrity_error(pair: Pair) -> None:
         pair.transfer.fetch(pair.store.presign_get("k", 60), 5, sha256=wrong)
 
 
+def test_a_planted_object_is_not_read_above_a_size(pair: Pair) -> None:
+    """What others may have written fills no memory before its signature is known."""
+    pair.store.put("k", [b"x" * 101])
+    with pytest.raises(IntegrityError, match="holds 101 bytes, more than 100"):
+        pair.store.get("k", most_bytes=100)
+    assert pair.store.get("k", most_bytes=101) == b"x" * 101
+
+
 def test_a_buffer_must_fit(pair: Pair) -> None:
     """A buffer of another size, or one that cannot be written, is the caller's mistake."""
     pair.store.put("k", [b"hello"])

@@ -8,6 +8,7 @@ deletes and joins the parts of large objects.
 from __future__ import annotations
 
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -93,11 +94,20 @@ class S3ObjectStore:
                 self._client(), transfer, self._sign, self._bucket, key, views, size=size, content_type=content_type
             )
 
-    def get(self, key: str, *, hasher: Hasher | None = None, sha256: str | None = None) -> bytearray:
+    def get(
+        self,
+        key: str,
+        *,
+        hasher: Hasher | None = None,
+        sha256: str | None = None,
+        most_bytes: int = sys.maxsize,
+    ) -> bytearray:
         """Return an object's bytes; see `ObjectStore.get`. One GET up to the threshold, else parallel ranges."""
         with self._missing_as(key):
             return self._again_if_expired(
-                lambda: self._transfer().fetch(self._sign("GET", key), hasher=hasher, sha256=sha256)
+                lambda: self._transfer().fetch(
+                    self._sign("GET", key), hasher=hasher, sha256=sha256, most_bytes=most_bytes
+                )
             )
 
     def get_into(
