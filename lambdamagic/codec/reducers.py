@@ -56,6 +56,8 @@ class Reducers(Writing):
             return operator.itemgetter(0), ((value.__wrapped__,),)  # on Lambda it is the plain function
         if module == "pandas.core.internals.blocks":
             return pandas_block(value)
+        if module == "unittest.mock" and hasattr(type(value), "_mock_add_spec"):
+            raise pickle.PicklingError("a mock answers whatever pickle asks it")
         if module == "ctypes":
             return reduce_library.of_ctypes(self, value)
         if isinstance(value, reduce_library.Local):

@@ -79,15 +79,15 @@ class RemoteShell:
 
         from lambdamagic.worker import terminal
 
-        with terminal.opened() as (reading, writing):
+        with terminal.opened() as (source, sink):
             process = subprocess.Popen(  # noqa: S602  # a shell is what the user asked for
                 self._expand(command, _caller()),
                 shell=True,
-                stdout=writing,
-                stderr=writing,
+                stdout=sink,
+                stderr=sink,
                 stdin=subprocess.DEVNULL,
             )
-            for text in terminal.texts(reading, writing):
+            for text in terminal.texts(source, sink):
                 sys.stdout.write(text)
         code = process.wait()
         self.user_ns["_exit_code"] = code if code <= 128 else 128 - code  # of a signal, as in IPython

@@ -6,14 +6,15 @@ import codecs
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import BinaryIO
 
 _SIZE = (24, 80)  # lines and columns, as in IPython
 _BYTES = 1 << 16
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[tuple[int, int]]:
-    """Open a terminal, or a pipe; give the descriptors that are read from and written to."""
+def opened() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open a terminal, or a pipe; give its ends for reading and writing."""
     import pty
     import termios
 
@@ -22,22 +23,18 @@ def opened() -> Iterator[tuple[int, int]]:
         termios.tcsetwinsize(writing, _SIZE)
     except OSError:
         reading, writing = os.pipe()
-    try:
-        yield reading, writing
-    finally:
-        for each in (reading, writing):
-            with contextlib.suppress(OSError):  # `texts` has closed it
-                os.close(each)
+    with os.fdopen(reading, "rb", 0) as source, os.fdopen(writing, "wb", 0) as sink:
+        yield source, sink
 
 
-def texts(reading: int, writing: int) -> Iterator[str]:
+def texts(source: BinaryIO, sink: BinaryIO) -> Iterator[str]:
     """Yield what is written by others until they have closed it; lines end as a terminal ends them."""
-    is_terminal = os.isatty(writing)
-    os.close(writing)
+    is_terminal = sink.isatty()
+    sink.close()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while True:
         try:
-            data = os.read(reading, _BYTES)
+            data = source.read(_BYTES)
         except OSError:  # the end of a terminal
             data = b""
         if not is_terminal:

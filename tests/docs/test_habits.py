@@ -133,7 +133,7 @@ def _(notebook: Notebook) -> None:
 @_row("Shell commands")
 def _(notebook: Notebook) -> None:
     ran = notebook.remote("word = 'hello'\n!echo {word}\nimport os\nos.system('echo again')")
-    assert ran.stdout == "hello\nagain\n" and ran.value == 0
+    assert ran.stdout == "hello\r\nagain\n" and ran.value == 0
 
 
 @_row("Installing packages")
