@@ -127,8 +127,9 @@ def death_of(document: Any, reply: InvocationReply, report: Report | None, funct
 def _more_time(function: FunctionRef) -> str:
     """Return the hint for a timeout."""
     most = function.limits.timeout_s.most
-    more = f"give it more time with --timeout (up to {most} s), or " if function.timeout_s < most else ""
-    return more + "do less in one task"
+    if function.timeout_s < most:
+        return f"Give it more time with --timeout (up to {most} s), or do less in one task"
+    return "Do less in one task"
 
 
 def _stacks_of(log_tail: str) -> str:

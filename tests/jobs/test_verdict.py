@@ -109,7 +109,7 @@ def test_no_timeout_above_the_maximum_is_suggested():
     """Who has the most already is only advised to do less."""
     with pytest.raises(FunctionTimedOutError) as caught:
         _read(TIMEOUT, function=FunctionRef("f", 128, 1800))
-    assert caught.value.hint == "do less in one task"
+    assert caught.value.hint == "Do less in one task"
 
 
 @pytest.mark.parametrize(
