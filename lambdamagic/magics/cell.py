@@ -18,7 +18,7 @@ from lambdamagic.jobs.prices import Prices
 from lambdamagic.magics.answers import CellWork
 from lambdamagic.magics.background_job import BackgroundJob
 from lambdamagic.magics.cards import Card
-from lambdamagic.magics.front import replay, show_note
+from lambdamagic.magics.front import replay_cell, show_note
 from lambdamagic.magics.parse.arguments import split_names, variables
 from lambdamagic.magics.parse.source import FUTURES, CellText
 from lambdamagic.magics.pickling import PicklingSign
@@ -127,7 +127,7 @@ class CellRun:
             assert work.answer is not None, "a job that ends without error has had an arrival"
             if arguments.on_missing == "rerun" and self._runs_again(work):
                 return self.run(magic_line, body)
-            replay(work.answer.outputs)
+            replay_cell(session.shell, work.answer.outputs)
             return work.conclude()
         work.watch()
         card = Card(session, place, replace(request, amend=lambda spec: staged(spec, line)), table, is_background=True)

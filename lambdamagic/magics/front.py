@@ -109,6 +109,19 @@ def replay(outputs: list[dict[str, Any]]) -> None:
         written.flush()
 
 
+def replay_cell(shell: InteractiveShell, outputs: Sequence[dict[str, Any]]) -> None:
+    """Show what a cell printed and displayed, and after its value or error the figures that it left open."""
+    replay([entry for entry in outputs if not entry.get("after")])
+    figures = [entry for entry in outputs if entry.get("after")]
+    if figures:
+
+        def show() -> None:
+            shell.events.unregister("post_execute", show)
+            replay(figures)
+
+        shell.events.register("post_execute", show)
+
+
 def show_note(message: str, *, quiet: bool = False) -> None:
     """Show the user a message next to the cell's own output."""
     if not quiet:

@@ -164,7 +164,8 @@ class CellSurroundings:
             return
         from lambdamagic.worker import figures
 
-        figures.show_after(self.shown_value)
+        with self.outputs.after_the_value():
+            figures.show_after(self.shown_value)
 
     def _on_figure(self, figure: Any) -> None:
         data = {"text/plain": repr(figure)}

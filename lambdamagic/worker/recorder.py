@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import codecs
+import contextlib
 import io
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lambdamagic.protocol.bounds import OUTPUT_MAX_CHARS
@@ -24,7 +25,8 @@ class Outputs:
 
     Attributes:
         entries: `{"stream": "stdout", "text": ...}` or `{"display": {mime: data}, "metadata": {...}}`, the latter with
-            `transient` (its id) and `update` (it takes the place of what an earlier cell showed) where they are given.
+            `transient` (its id), `update` (it takes the place of what an earlier cell showed) and `after` (it comes
+            after the cell's value) where they are given.
         task: Which task of a chunk runs, to be noted with what is written; None in a cell.
     """
 
@@ -98,6 +100,14 @@ class Outputs:
                 self.entries.append({**entry, "update": True} if update else entry)
         if self.on_display is not None:
             self.on_display()
+
+    @contextlib.contextmanager
+    def after_the_value(self) -> Iterator[None]:
+        """Note that the kernel shows this after the value or the error of the cell, as it does open figures."""
+        before = len(self.entries)
+        yield
+        for entry in self.entries[before:]:
+            entry["after"] = True
 
     def _bar_of(self, view: Any) -> Any:
         from lambdamagic.worker.progress_widgets import ProgressWidget  # few cells have widgets

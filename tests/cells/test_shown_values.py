@@ -115,3 +115,17 @@ def test_a_figure_that_came_back_by_name_is_a_picture(kernel):
         shown = kernel.run(cell)
         kinds = [set(content["data"]) for kind, content in shown.messages if kind in ("execute_result", "display_data")]
         assert kinds[-1] == {"image/png", "text/plain"}, cell
+
+
+@pytest.mark.parametrize(
+    "code", ["plt.plot([1, 2])", "plt.plot([1, 2])\nprint('shown')\n1 / 0", "plt.plot([1]);\nplt.show()\n2"]
+)
+def test_open_figures_come_after_the_value_as_in_the_kernel(kernel, code):
+    """`df.plot()` shows its axes first; what is shown by the code itself stands where it was."""
+    kernel.run("import matplotlib.pyplot as plt\nplt.close(plt.figure())")
+
+    def order(ran):
+        shown = [(kind, set(content.get("data", ()))) for kind, content in ran.messages]
+        return [each for each in shown if each[0] in ("stream", "error", "execute_result", "display_data")]
+
+    assert order(kernel.run(f"%%lambda -q\n{code}")) == order(kernel.run(code))
