@@ -70,9 +70,10 @@ class Reducers(Writing):
             raise pickle.PicklingError(
                 "widgets work only in the notebook's own process: make it in a cell without %%lambda"
             )
-        if rebuild.is_with_constants(type(value)) is not None:
+        is_the_users = self.home.is_own_name(module)
+        if module in rebuild.CONSTANTS or (is_the_users and rebuild.is_with_constants(type(value)) is not None):
             return reduce_library.constants_rule(self, value)
-        if self.home.is_own_name(module) or needs_rule(type(value)):
+        if is_the_users or needs_rule(type(value)):
             found = instance_rule(self, value)
             if found is NotImplemented:
                 self.has_own_pickling = True
