@@ -196,6 +196,9 @@ _EACH_KIND = {
     "array of another type": ("import numpy\nx = numpy.arange(6.0)", "x.dtype = 'i8'", "replaced"),
     "array of objects": ("import numpy\nx = numpy.array([[1], None], dtype=object)", "x[1] = 2", "dirty"),
     "instance": ("class A: pass\nx = A()", "x.a = 1", "dirty"),
+    "equal but another object in an instance": ("class A: pass\nx = A()\nx.a = [1]", "x.a = [1]", "dirty"),
+    "equal but another object in a list": ("x = [[1]]", "x[0] = [1]", "dirty"),
+    "equal but another object in a dict": ("x = {'a': [1]}", "x['a'] = [1]", "dirty"),
     "class": ("class x:\n    a = 1", "x.a = 2", "dirty"),
     "class without an attribute": ("class x:\n    a = 1", "del x.a", "dirty"),
     "function": ("def x(a=[]): pass", "x.mark = 1", "dirty"),
@@ -255,7 +258,7 @@ def test_what_a_class_holds_is_changed_in_place(made: str, change: str, check: s
 
 
 def test_who_holds_what_is_exchanged_has_the_new_one() -> None:
-    """A holder with its own pickling, too: it is the same object as under the name."""
+    """A list is the same list with the new object; what cannot change, or has its own pickling, is exchanged too."""
     talk = _asked(
         """
         import itertools
@@ -263,9 +266,13 @@ def test_who_holds_what_is_exchanged_has_the_new_one() -> None:
             def __init__(self, held): self.held = held
             def __reduce__(self): return Box, (self.held,)
         x = itertools.count()
-        box = Box(x)
+        box, listed, fixed, other = Box(x), [x], (x, 1), [0]
         """
     )
+    listed, other = talk.here["listed"], talk.here["other"]
     talk.answer("next(x)")
-    assert talk.here["box"].held is talk.here["x"]
-    assert next(talk.here["x"]) == 1
+    x = talk.here["x"]
+    assert talk.here["listed"] is listed
+    assert talk.here["other"] is other
+    assert talk.here["box"].held is listed[0] is talk.here["fixed"][0] is x
+    assert next(x) == 1

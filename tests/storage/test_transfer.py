@@ -186,6 +186,16 @@ def test_an_object_may_be_too_large_to_be_read(transfer: Transfer) -> None:
         assert transfer.fetch(f"{server.url}/bucket/empty", most_bytes=100) == b""
 
 
+def test_how_often_it_was_tried_is_in_the_error() -> None:
+    """Each request counts as one attempt."""
+    transfer = Transfer(clock=ManualClock(), retry=TransferRetry(attempts=3))
+    with ScriptedServer(*[error(500, "InternalError")] * 3) as server:
+        with pytest.raises(TransferError, match="in 3 attempts"):
+            transfer.fetch(f"{server.url}/bucket/k", 1)
+        assert len(server.requests) == 3
+    transfer.close()
+
+
 def test_a_large_object_is_its_parts_in_order() -> None:
     """From the first byte to the last, each part once; its size may be known or stated by the first part."""
     part = 1 << 19
