@@ -98,7 +98,7 @@ def serve_walk(event: Any, context: Any, state: dict[str, Any], account: Tally) 
     def left_s() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000 - _STORE_MARGIN_S
 
-    waiting = [(WalkEvent.from_json(event["walk"]), reading.count(event["attempt"]))]
+    waiting = [(WalkEvent.from_json(event.get("walk")), _attempt_of(event))]
     done = 0
     while waiting and (not done or left_s() > timeout_s * _LATE_FRACTION):
         walk, attempt = waiting.pop()
@@ -108,6 +108,13 @@ def serve_walk(event: Any, context: Any, state: dict[str, Any], account: Tally) 
         done += is_ours
         account = Tally(time.perf_counter(), init_ms=0.0, is_cold=False)
     return {MARK: versions.here(), "walks": done}
+
+
+def _attempt_of(event: dict[str, Any]) -> int:
+    try:
+        return reading.count(event.get("attempt"))
+    except ValueError as error:
+        raise ProtocolError(f"this is not a walk's event: {error!r}") from error
 
 
 class _Walk:

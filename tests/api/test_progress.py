@@ -116,9 +116,8 @@ def test_prints_of_running_tasks_stand_above_the_bar(programs_environment, tmp_p
     written = _on_a_terminal(programs_environment, _SLOW.format(gate=str(gate)), see)
     assert "done" not in seen and "[task 0] 10%" not in seen
     lines = _lines(written)
-    assert any(line == "[task 1] 40%" and below.startswith("λ fit  ▶ running") for line, below in pairwise(lines)), (
-        lines
-    )
+    last = {"[task 0] 40%", "[task 1] 40%"}  # whichever of them came later
+    assert any(line in last and below.startswith("λ fit  ▶ running") for line, below in pairwise(lines)), lines
     end = _lines(written[len(seen) :])
     assert end.count("[task 0] 100%") == end.count("[task 1] 100%") == 1
     assert "[0, 1]" in end

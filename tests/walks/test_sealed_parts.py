@@ -10,6 +10,8 @@ from lambdamagic.errors import IntegrityError, ProtocolError
 from lambdamagic.walks.sealed import open_parts, seal_parts
 from lambdamagic.walks.structure import Structure, structure_of
 from lambdamagic.walks.walk_event import WalkEvent
+from lambdamagic.worker.tally import Tally
+from lambdamagic.worker.walking import serve_walk
 
 _SEAL: dict[str, Any] = {"key": b"k" * 32, "job_id": "job"}
 
@@ -71,3 +73,20 @@ def test_no_event(document: Any) -> None:
     """What is no walk's event is refused with one kind of error."""
     with pytest.raises(ProtocolError):
         WalkEvent.from_json(document)
+
+
+_WALK = {"name": "n1", "groups": [[0]], "edges": [], "inline": "", "stored": [], "allowance": [1, 1], "kin": []}
+
+
+@pytest.mark.parametrize("missing", ["job", "walk", "attempt"])
+def test_the_function_refuses_what_is_no_walks_event(missing: str) -> None:
+    """With the same error; nothing of it has run then."""
+    event = {"job": "j", "key": "", "bucket": "b", "options": {}, "every_s": 1.0, "walk": _WALK, "attempt": 0}
+    del event[missing]
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 1000
+
+    with pytest.raises(ProtocolError, match="not a walk's event"):
+        serve_walk(event, Context(), {}, Tally(0.0, init_ms=0.0, is_cold=False))
