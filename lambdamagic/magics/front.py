@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 _BUSY_EVERY_S = 0.5
 _FIGURE = ("matplotlib.figure", "Figure")
-_WITHOUT_WINDOWS = ("agg", "inline", "module://matplotlib_inline.backend_inline")
+_WITHOUT_WINDOWS = (
+    *("agg", "inline", "module://matplotlib_inline.backend_inline"),
+    "module://lambdamagic.worker.figures",  # a kernel within the function's process, as in our tests
+)
 
 
 class BusySign:
