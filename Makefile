@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# One more than cores on a small machine: many tests wait for an environment's end, a heartbeat or a browser.
-WORKERS ?= 3
+# Two more than cores on a small machine: many tests wait for an environment's end, a heartbeat or a browser.
+WORKERS ?= 4
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The certificates of the system, as pip takes: a company's proxy has its own.
 export UV_SYSTEM_CERTS := 1
