@@ -142,6 +142,10 @@ def test_a_pool_of_processes(notebook):
     """Its locks need shared memory."""
     error = notebook.fails("import multiprocessing\nmultiprocessing.get_context('fork').Pool(2)").error
     assert isinstance(error, OSError)
+    threads = "from multiprocessing.pool import ThreadPool\nThreadPool(2).map(abs, [-1])"
+    assert isinstance(notebook.fails(threads).error, OSError)
+    threads = "from concurrent.futures import ThreadPoolExecutor\nlist(ThreadPoolExecutor(2).map(abs, [-1]))"
+    assert notebook.remote(threads).value == [1]
 
 
 def test_attributes_that_getstate_leaves_out(notebook):
