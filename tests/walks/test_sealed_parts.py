@@ -80,7 +80,7 @@ _WALK = {"name": "n1", "groups": [[0]], "edges": [], "inline": "", "stored": [],
 
 @pytest.mark.parametrize("missing", ["job", "walk", "attempt"])
 def test_the_function_refuses_what_is_no_walks_event(missing: str) -> None:
-    """With the same error; nothing of it has run then."""
+    """With the same error, before anything of it runs."""
     event = {"job": "j", "key": "", "bucket": "b", "options": {}, "every_s": 1.0, "walk": _WALK, "attempt": 0}
     del event[missing]
 
