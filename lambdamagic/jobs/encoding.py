@@ -16,6 +16,7 @@ from lambdamagic.capture import CallablePlan, CapturedName, CapturePlan
 from lambdamagic.capture.reached import reached_imports
 from lambdamagic.capture.source_files import packed
 from lambdamagic.codec import kinds, module_state, process_settings
+from lambdamagic.codec.changes import without_builtins
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder, can_travel
 from lambdamagic.codec.frames import Frames
@@ -232,8 +233,8 @@ class _Attempt:
             if not captured.is_optional or self._can_travel(value):
                 self._dump_name(name, value, captured.reason)
         for scope in scopes:
-            content = {key: held for key, held in scope.items() if key != "__builtins__"}
-            self._dump("a namespace of executed code", scope, ("state", (scope, kinds.DICT, content)))
+            state = (scope, kinds.DICT, without_builtins(scope))
+            self._dump("a namespace of executed code", scope, ("state", state))
         if fn is not None:
             self.encoder.dump(("next", "the callable"))
             self._dump("the callable", fn, ("callable", fn))

@@ -86,3 +86,9 @@ pass
 def test_made_by_code(notebook, title):
     """It is as the plain kernel leaves it."""
     agrees(notebook, MADE[title])
+
+
+def test_a_dictionary_in_which_code_was_run_is_sent_with_its_builtins(notebook):
+    """As the notebook has it, when it goes there and when it came back."""
+    notebook.remote("ns = {}; exec('def f(): return y9\\ny9 = 3', ns)")
+    assert notebook.remote("ns['f'](), ns['__builtins__'] is __import__('builtins').__dict__").value == (3, True)
