@@ -51,7 +51,8 @@ class Reducers(Writing):
         if module == "numpy":
             return numpy_rule(self, value)
         if module == "numpy.dtypes" and value.isbuiltin == 1:
-            return sys.modules["numpy"].dtype, (value.str,)  # there is one of each
+            dtype = sys.modules["numpy"].dtype  # there is one of each; `long long` is not `long`, though equal to it
+            return dtype, (value.str if dtype(value.str) is value else value.char,)
         if module == "lambdamagic.api.remote_function" and type(value).__name__ == "RemoteFunction":
             return operator.itemgetter(0), ((value.__wrapped__,),)  # on Lambda it is the plain function
         if module == "pandas.core.internals.blocks":

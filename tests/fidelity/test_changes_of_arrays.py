@@ -185,3 +185,11 @@ scaler.mean_.tolist(), pipe.steps[0][1] is scaler
 def test_a_change_of_data_comes_back(notebook, title):
     """The notebook's data are as the plain kernel leaves them."""
     agrees(notebook, ARRAYS[title])
+
+
+def test_long_long_and_long_stay_two_types(notebook):
+    """They are equal to NumPy, and an array shows its type where that is not the default one."""
+    notebook.ok("import numpy as np\nlong_long = np.arange(2, dtype=np.longlong)")
+    ran = notebook.remote("import numpy as np\nnew, held = np.arange(2), long_long + 1\nnew, held")
+    assert [each.dtype.char for each in ran.value] == ["l", "q"]
+    assert notebook.ok("long_long.dtype.char").value == "q"
