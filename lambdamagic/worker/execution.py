@@ -129,7 +129,7 @@ class CellSurroundings:
                         yield
                 finally:
                     self._show_figures()
-                    displays.on_figure = None
+                    displays.on_figure = self.shown_value = None  # no part of the job is held
         finally:
             root.handlers = handlers
             root.setLevel(level)

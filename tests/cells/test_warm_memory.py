@@ -90,3 +90,10 @@ def test_tasks_of_a_map_leave_nothing_to_each_other(notebook: Any) -> None:
     """)
     held = notebook.ok("%lambda_map --memory 1700 --chunksize 12 work range(12)").value
     assert max(held[1:]) < held[1] + 4 * _MB * 1024, held
+
+
+def test_a_shown_value_is_not_held_by_the_environment(notebook):
+    """It may be large, and a circle of ours would keep it until Python's collector comes by."""
+    notebook.remote("import gc\ngc.disable()\n['shown', 'mark', 17]")
+    look = "[each for each in gc.get_objects() if type(each) is list and each[1:] == ['mark', 17]]"
+    assert notebook.remote(f"import gc\nfound = len({look})\ngc.enable()\nfound").value == 0
