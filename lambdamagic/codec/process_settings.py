@@ -306,8 +306,10 @@ def give(states: Mapping[str, Any], there: Mapping[str, Any] = MappingProxyType(
         there: What is known to be set already.
     """
     for kind in _KINDS:
-        if kind.name in states and not (kind.name in there and there[kind.name] == states[kind.name]):
+        if kind.name in states:
             try:
+                if kind.name in there and there[kind.name] == states[kind.name]:
+                    continue
                 module = sys.modules.get(kind.module) or importlib.import_module(kind.module)
                 kind.give(module, states[kind.name])
             except Exception:  # noqa: BLE001, S112  # as above

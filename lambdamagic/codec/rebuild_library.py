@@ -106,11 +106,8 @@ def with_constants(state: dict[str, Any], module: str) -> dict[str, Any]:
 
 def set_with_constants(target: Any, state: dict[str, Any]) -> None:
     """Give an object its attributes."""
-    for base in type(target).__mro__:
-        if base.__module__ in CONSTANTS:
-            state = with_constants(state, base.__module__)
-            break
-    set_state(target, state)
+    module = is_with_constants(type(target))
+    set_state(target, state if module is None else with_constants(state, module))
 
 
 def c_library(cls: type, name: str | None) -> Any:

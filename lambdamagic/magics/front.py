@@ -17,7 +17,7 @@ _BUSY_EVERY_S = 0.5
 _FIGURE = ("matplotlib.figure", "Figure")
 _WITHOUT_WINDOWS = (
     *("agg", "inline", "module://matplotlib_inline.backend_inline"),
-    "module://lambdamagic.worker.figures",  # a kernel within the function's process, as in our tests
+    "module://lambdamagic.worker.figures",  # the function's own, in a process that has imported it
 )
 
 

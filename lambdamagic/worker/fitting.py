@@ -76,7 +76,8 @@ def fit_answer(response: Response, frames: Frames | None, request: Request, *, l
 def _is_short(response: Response) -> bool:
     """Whether an answer has no more than `_SHORT_BYTES`, without writing it: it is one cell's that showed nothing."""
     has_one = len(response.tasks) == 1 and not response.tasks[0].error and not response.tasks[0].kinds
-    return has_one and not response.outputs and not response.detail and len(response.numbers) < _SHORT_BYTES // 2
+    has_more = response.outputs or response.detail or response.stayed is not None
+    return has_one and not has_more and len(response.numbers) < _SHORT_BYTES // 2
 
 
 def _size_of(response: Response) -> int:
