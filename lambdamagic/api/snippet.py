@@ -55,7 +55,10 @@ def run_snippet(source: str, **options: Any) -> Snippet:
         SyntaxError: It is no Python; nothing was sent.
         LambdaMagicError: It could not be run.
     """
-    compile(source, "<snippet>", "exec")
+    try:
+        compile(source, "<snippet>", "exec")
+    except ValueError as error:  # of null bytes, before Python 3.11.4
+        raise SyntaxError(str(error)) from None
     with LambdaExecutor(max_workers=1, stdout="drop", **options) as executor:
         future = executor.submit(eval, _CALL, {"body": _BODY, "scope": {"source": source}})
         failure = future.exception()
