@@ -72,14 +72,16 @@ _LOCALE = locale.setlocale(locale.LC_ALL)
 
 @pytest.fixture(autouse=True)
 def process_as_it_was() -> Iterator[None]:
-    """This process, which is also a notebook's, keeps no locale, logging or name in builtins of a test."""
+    """This process, which is also a notebook's, keeps no locale, logging, limit or name in builtins of a test."""
     scope = vars(builtins)
+    limit = sys.getrecursionlimit()
     before = scope.copy()
     yield
     for name in scope.keys() - before.keys() - _OF_IPYTHON:
         del scope[name]
     scope.update({name: value for name, value in before.items() if name not in _OF_IPYTHON})
     locale.setlocale(locale.LC_ALL, _LOCALE)
+    sys.setrecursionlimit(limit)  # mypy leaves one with which endless calls end the process
     root = logging.getLogger()
     root.handlers = [each for each in root.handlers if type(each).__module__.startswith("_pytest.")]
     root.setLevel(logging.WARNING)

@@ -166,8 +166,13 @@ def _is_of_depth(error: BaseException | None) -> bool:
 
 
 _MOST_FRAMES = 100
-_DEEP_FRAMES = 1_000_000
-_DEEP_STACK_BYTES = 512 << 20  # of address space; memory is only taken where it is used
+#: Address space for the stack, memory is only taken where it is used; a small machine has less to give.
+_DEEP_STACKS_BYTES = (1 << 30, 256 << 20, 64 << 20)
+#: A call of `__getattr__` takes 850 bytes of stack with Python 3.11.2, where a limit counts calls in C too.
+_FRAME_BYTES = 1024
+_deep_lock = threading.Lock()
+#: The limit before, once for each thread that writes: it is the process's, and only the last one to end sets it back.
+_limits: list[int] = []
 
 
 def dump_deep(pickler: AnyPickler, value: Any) -> None:
@@ -179,18 +184,38 @@ def dump_deep(pickler: AnyPickler, value: Any) -> None:
             pickler.dump(value)
         except BaseException as error:  # noqa: BLE001  # raised where it was asked for
             raised.append(error)
+        finally:
+            with _deep_lock:
+                _leave()
 
-    limit, size = sys.getrecursionlimit(), threading.stack_size(_DEEP_STACK_BYTES)
-    try:
-        sys.setrecursionlimit(max(limit, _DEEP_FRAMES))
-        thread = threading.Thread(target=dump, name="lambdamagic-deep", daemon=True)
-        thread.start()
-        thread.join()
-    finally:
-        sys.setrecursionlimit(limit)
-        threading.stack_size(size)
+    _start_deep(dump).join()
     if raised:
         raise raised[0]
+
+
+def _start_deep(dump: Callable[[], None]) -> threading.Thread:
+    for size in _DEEP_STACKS_BYTES:
+        with _deep_lock:
+            before = threading.stack_size(size)
+            _limits.append(sys.getrecursionlimit())
+            sys.setrecursionlimit(max(*_limits, size // _FRAME_BYTES))
+            try:
+                thread = threading.Thread(target=dump, name="lambdamagic-deep", daemon=True)
+                thread.start()
+                return thread
+            except RuntimeError:  # there is no room for such a stack
+                _leave()
+                if size == _DEEP_STACKS_BYTES[-1]:
+                    raise
+            finally:
+                threading.stack_size(before)
+    raise AssertionError("the last one starts, or raises")
+
+
+def _leave() -> None:
+    limit = _limits.pop()
+    if not _limits:
+        sys.setrecursionlimit(limit)
 
 
 def serializer_versions() -> dict[str, str]:
