@@ -21,11 +21,11 @@ from itertools import chain
 from typing import Any
 
 from lambdamagic.codec.array_views import shared_memory
-from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Frames, Segment, Written
+from lambdamagic.codec.frames import ALONE_MIN_BYTES, OUT_OF_BAND_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_names import NAMES
 from lambdamagic.codec.picklers import PICKLING_ERRORS, AnyPickler, Serializer, dump_deep, first_that_can, make_pickler
-from lambdamagic.codec.rebuild import Nothing, empty_scope, nothing, scope_of_builtins
+from lambdamagic.codec.rebuild import Apart, Nothing, empty_scope, nothing, scope_of_builtins
 from lambdamagic.codec.reducers import ModuleReference, Reducers
 from lambdamagic.codec.shared import Shared
 from lambdamagic.codec.temporary import held_by_nothing
@@ -57,6 +57,7 @@ class Encoder:
         if wrote is not None:
             self._file = _Watched(wrote)
         self._buffers: list[memoryview] = []
+        self._hidden: dict[int, Any] = {}
         self._reducers, self._is_deep = Reducers(home), kind in ("deep", "dill")
         self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, _taker(self._buffers, most_bytes))
         if primed:
@@ -74,6 +75,29 @@ class Encoder:
         else:
             self._pickler.dump(value)
         return self._file.tell() + sum(buffer.nbytes for buffer in self._buffers) - before
+
+    def hide(self) -> None:
+        """Let nothing that follows refer to what was written so far, so that its bytes do not depend on that.
+
+        What follows gets the same numbers too, unless very much more was written before it. To be called once.
+        """
+        self._hidden = self._by_number()
+        gap = _gap(len(self._hidden))
+        self._file.write(_pickled(_NUMBERED * gap + _global(Nothing)))
+        fillers = _fillers(len(self._hidden) + gap)
+        self._hidden.update(dict.fromkeys(range(len(self._hidden), len(fillers))))
+        self._pickler.memo = {id(each): (number, each) for number, each in enumerate(fillers)}
+
+    def dump_apart(self, value: Any) -> int:
+        """Append one part as `dump` does; a large one gets its own frame, which is sent once while it is the same."""
+        start, position = self._file.tell(), len(self._buffers)
+        size = self.dump(value)
+        if self._file.tell() - start >= ALONE_MIN_BYTES:
+            self._buffers.insert(position, memoryview(self._file.getvalue())[start:])
+            self._file.seek(start)
+            self._file.truncate()
+            self._file.write(_pickled(_global(Apart) + pickle.NEXT_BUFFER + pickle.TUPLE1 + pickle.REDUCE))
+        return size
 
     def keep_shared_memory(self, values: Iterable[Any], *, known: Iterable[Any] = ()) -> None:
         """Let arrays among the values, which must stay alive, share memory on the other side as they do here.
@@ -162,7 +186,7 @@ class Encoder:
 
     def objects_in_order(self) -> list[Any]:
         """Return all objects that have a number, by their numbers: what another encoder can be primed with."""
-        by_number = dict(self._pickler.memo.copy().values())
+        by_number = self._by_number()
         return [by_number[number] for number in range(len(by_number))]
 
     def objects_by_number(self, numbers: Iterable[int]) -> list[Any]:
@@ -170,8 +194,11 @@ class Encoder:
         wanted = list(numbers)
         if not wanted:
             return []
-        by_number = dict(self._pickler.memo.copy().values())
+        by_number = self._by_number()
         return [by_number[number] for number in wanted]
+
+    def _by_number(self) -> dict[int, Any]:
+        return {**dict(self._pickler.memo.copy().values()), **self._hidden}
 
 
 class _Bounded(io.BytesIO):
@@ -277,8 +304,9 @@ class Decoder:
     def load(self) -> Any:
         """Read the next part."""
         with self._home.loading():
-            while (found := self._unpickler.load()) is Nothing:
-                pass
+            while (found := self._unpickler.load()) is Nothing or type(found) is Apart:
+                if type(found) is Apart:
+                    self._stream.insert(found.stream)
             return found
 
     @property
@@ -335,7 +363,32 @@ def _prelude(count: int) -> bytes:
     The C unpickler's `memo` attribute cannot be set from a dictionary (in CPython 3.11 to 3.13 the entries go to the
     memo that is about to be thrown away), so the numbers are given by the unpickler's own means.
     """
-    return b"\x80\x05" + (pickle.NEXT_BUFFER + pickle.MEMOIZE + pickle.POP) * count + pickle.NONE + pickle.STOP
+    return _pickled((pickle.NEXT_BUFFER + pickle.MEMOIZE + pickle.POP) * count + pickle.NONE)
+
+
+def _pickled(steps: bytes) -> bytes:
+    return b"\x80\x05" + steps + pickle.STOP
+
+
+def _global(named: type) -> bytes:
+    return pickle.GLOBAL + f"{named.__module__}\n{named.__qualname__}\n".encode()
+
+
+#: Gives the next number to nothing.
+_NUMBERED = pickle.NONE + pickle.MEMOIZE + pickle.POP
+#: Hidden parts have a multiple of so many numbers.
+_ROUND = 1024
+_FILLERS: list[object] = []
+
+
+def _gap(count: int) -> int:
+    return -count % _ROUND
+
+
+def _fillers(count: int) -> list[object]:
+    """Return so many objects that no payload holds."""
+    _FILLERS.extend(object() for _ in range(count - len(_FILLERS)))
+    return _FILLERS[:count]
 
 
 class _Stream(io.BytesIO):
@@ -348,6 +401,14 @@ class _Stream(io.BytesIO):
     def at_end(self) -> bool:
         """Return whether all parts were read."""
         return self.tell() >= self._size
+
+    def insert(self, data: Segment) -> None:
+        """Let other bytes come before those that were not read yet."""
+        rest = self.read()
+        self.seek(0)
+        self.truncate()
+        self._size = self.write(data) + self.write(rest)
+        self.seek(0)
 
 
 class _Unpickler(pickle.Unpickler):

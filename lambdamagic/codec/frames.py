@@ -19,8 +19,9 @@ Segment: TypeAlias = bytes | bytearray | memoryview
 
 #: Buffers smaller than this stay in the pickle stream: a separate frame costs more than copying 4 KiB.
 OUT_OF_BAND_MIN_BYTES = 4096
-#: Buffers of a shared object below this are staged together: a request for each would cost more than a copy.
-_ALONE_MIN_BYTES = 1 << 20
+#: Buffers of a shared object below this are staged together, and smaller names stay in the stream: a request for each
+#: would cost more than a copy.
+ALONE_MIN_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def digest_of(sha256: tuple[str, ...], frame_sizes: tuple[int, ...]) -> str:
 
 def _pieces(frames: Frames) -> tuple[Segment, ...]:
     pieces: list[Segment] = []
-    for is_large, group in itertools.groupby(frames.segments, lambda each: memoryview(each).nbytes >= _ALONE_MIN_BYTES):
+    for is_large, group in itertools.groupby(frames.segments, lambda each: memoryview(each).nbytes >= ALONE_MIN_BYTES):
         segments = list(group)
         pieces += segments if is_large else [b"".join(segments)]
     return tuple(pieces)

@@ -58,6 +58,8 @@ class Home:
         self._detached: dict[int, Any] = {}
         #: The user's own modules that the function has imported, full names: it has shown what they print then.
         self.imported_there: set[str] = set()
+        #: Names of the namespace that took 1 MiB and more when they were last written.
+        self.large_names: set[str] = set()
         #: What a person should be reported after decoding, one sentence each.
         self.notices: list[str] = []
 

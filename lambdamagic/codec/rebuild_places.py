@@ -77,6 +77,15 @@ def nothing(_: Any) -> type[Nothing]:
     return Nothing
 
 
+class Apart:
+    """The bytes of the parts that come next; the rest of the stream follows them."""
+
+    __slots__ = ("stream",)
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+
 def made_module(name: str) -> types.ModuleType:
     """Return an empty module that no import leads to."""
     return types.ModuleType(name)

@@ -1,4 +1,4 @@
-"""Estimate the pickled size of a value from a sample, for progress displays."""
+"""Estimate the pickled size of a value from a sample: for progress displays, and for what is written apart."""
 
 from __future__ import annotations
 
@@ -7,9 +7,33 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
+from lambdamagic.codec.frames import ALONE_MIN_BYTES
+
 _SAMPLE = 64
 _DEEPEST = 4
 _CONTAINERS = (list, tuple, deque, set, frozenset, dict)
+_TEXTS = frozenset((str, bytes, bytearray))
+_PLAIN_CONTAINERS = frozenset((list, tuple, set, frozenset, dict))
+_MAY_BE_LARGE = _TEXTS | _PLAIN_CONTAINERS
+_EACH = 16  # of so few items each is looked at, otherwise the first
+_ITEM_BYTES = 4
+
+
+def looks_large(value: Any) -> bool:
+    """Whether a list, a text and the like may take a separate frame; of other kinds the size is unknown before."""
+    return type(value) in _MAY_BE_LARGE and _about(value, 3) >= ALONE_MIN_BYTES / 2
+
+
+def _about(value: Any, depth: int) -> int:
+    kind = type(value)
+    if kind in _TEXTS:
+        return len(value)
+    if kind not in _PLAIN_CONTAINERS or not value or not depth:
+        return _ITEM_BYTES
+    items = value.values() if kind is dict else value
+    if len(value) <= _EACH:
+        return sum(_about(each, depth - 1) for each in items)
+    return len(value) * _about(next(iter(items)), depth - 1)
 
 
 def pickled_bytes(value: Any) -> int:

@@ -19,10 +19,11 @@ from lambdamagic.codec import kinds, module_state, process_settings
 from lambdamagic.codec.changes import without_builtins
 from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder, can_travel
-from lambdamagic.codec.frames import Frames
+from lambdamagic.codec.frames import ALONE_MIN_BYTES, Frames
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, first_that_can, serializer_versions
 from lambdamagic.codec.reducers import as_reference
+from lambdamagic.codec.size_estimate import looks_large
 from lambdamagic.codec.tracking import Deleted
 from lambdamagic.errors import EncodeError
 from lambdamagic.jobs.extending import Extensions, missing_in
@@ -221,17 +222,18 @@ class _Attempt:
         if setup is not None:
             header["setup"] = (setup.digest, setup.code)
         self.encoder.dump(header)
+        values = [self._value(name) for name in plan.captured]
+        captured = self._large_first(values)
         if not self.primed:  # what is read before has them as they were, and changes them
             self._dump_modules(own)
-        values = [self._value(name) for name in plan.captured]
         self.encoder.keep_shared_memory(values)
         self.encoder.refer_to_modules(values)
         scopes = self.encoder.refer_to_scopes(values)
-        for name, captured in plan.captured.items():
+        for name, each in captured.items():
             # A stand-in that no code can have bound itself: gone afterwards means deleted, still there means untouched.
             value = Deleted if name in plan.deleted_only else self._value(name)
-            if not captured.is_optional or self._can_travel(value):
-                self._dump_name(name, value, captured.reason)
+            if not each.is_optional or self._can_travel(value):
+                self._dump_name(name, value, each.reason)
         for scope in scopes:
             state = (scope, kinds.DICT, without_builtins(scope))
             self._dump("a namespace of executed code", scope, ("state", state))
@@ -261,6 +263,15 @@ class _Attempt:
             values=self.values,
             extensions=self._extensions(),
         )
+
+    def _large_first(self, values: Sequence[Any]) -> Mapping[str, CapturedName]:
+        """Return the captured names. Large ones come first, and are written the same whatever the code is."""
+        captured, known = self.plan.captured, self.home.large_names
+        large = [name for name, value in zip(captured, values, strict=True) if name in known or looks_large(value)]
+        if not large or self.primed:
+            return captured
+        self.encoder.hide()
+        return {**{name: captured[name] for name in sorted(large)}, **captured}
 
     def _dump_modules(self, own: Mapping[str, types.ModuleType]) -> None:
         """Write the present state of the user's own modules."""
@@ -297,13 +308,17 @@ class _Attempt:
         self.encoder.dump(("next", name))  # for who has to say what could not be read
         kind = "names" if name in self.home.namespace else "builtins"
         size = self._dump(name, value, (kind, {name: as_reference(value)}))
+        if size >= ALONE_MIN_BYTES:
+            self.home.large_names.add(name)
+        else:
+            self.home.large_names.discard(name)
         self.values[name] = value
         self.names.append(ShippedName(name, type(value).__name__, size, reason))
 
     def _dump(self, name: str, value: Any, part: Any) -> int:
         self._now[:] = [(name, value)]
         try:
-            return self.encoder.dump(part)
+            return self.encoder.dump_apart(part)
         except PICKLING_ERRORS as error:
             raise _NameFailed(name, value, error) from error
         finally:
