@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from typing import Any
@@ -34,6 +35,7 @@ class GraphJob:
     ) -> None:
         self._launcher, self._work, self._finish, self._where = launcher, work, finish, where
         self.label, self.job_id = work.label, work.job_id
+        self._shown: set[str] = set()  # walks of which the prints were shown: a retry reads their records again
         self._run = self._begin()
 
     def _begin(self, *, retries: bool = False) -> WalksRun:
@@ -51,7 +53,14 @@ class GraphJob:
         if launcher.shows_progress:
             from lambdamagic.api.progress_bars import ProgressBar  # with it come the views and what draws them
 
-            bar = ProgressBar(place.settings, work.job_id, work.label, len(work.structure.needs), self.cancel)
+            bar = ProgressBar(
+                place.settings,
+                work.job_id,
+                work.label,
+                len(work.structure.needs),
+                self.cancel,
+                open_logs=lambda _, clock: target.logs(work.function.name, clock),
+            )
             listeners.add(bar.listener)
             bar.open()
         run = WalksRun(
@@ -100,8 +109,29 @@ class GraphJob:
         return self._run.account.invocations
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it no longer runs, or for `timeout` seconds, and return whether it has ended."""
-        return self._run.wait(timeout)
+        """Wait until it no longer runs, or for `timeout` seconds, and return whether it has ended.
+
+        What its tasks print is shown meanwhile, a walk's when it has ended.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left_s = _SHOWN_EVERY_S if until is None else until - time.monotonic()
+            has_ended = self._run.wait(max(0.0, min(left_s, _SHOWN_EVERY_S)))
+            self._show_printed()
+            if has_ended or left_s <= 0:
+                return has_ended
+
+    def _show_printed(self) -> None:
+        printed = self._run.account.printed
+        while printed:
+            try:
+                walk, outputs = printed.popleft()
+            except IndexError:  # another thread waits too
+                return
+            if walk not in self._shown:
+                self._shown.add(walk)
+                for entry in outputs:
+                    self._launcher.printed.show_of(entry.get("task") or 0, [entry], prefixed=True)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the end and return the requested results.
@@ -221,6 +251,8 @@ def start_graph(
     return GraphJob(launcher, work, code.finish, where)
 
 
+#: How often prints are looked for while a thread waits.
+_SHOWN_EVERY_S = 0.2
 #: So many nodes are looked into for what their code imports.
 _LOOKED_INTO = 200
 

@@ -105,6 +105,11 @@ class ProgressBar:
         if self._live is not None:
             self._live.arrived(arrival.request_id)
 
+    def moved(self) -> None:
+        """Note that walks of a graph have ended."""
+        if self._live is not None:
+            self._live.arrived("")
+
     def ended(self) -> None:
         """Draw the end."""
         if self._live is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 from lambdamagic.api.labelled import call_back
 from lambdamagic.errors import ConfigError
@@ -32,15 +32,20 @@ class TaskOutput:
 
     def show(self, arrival: Arrival, *, prefixed: bool) -> None:
         """Show what an invocation's tasks have printed; lines of a map begin with the number of their task."""
-        if self._how == "drop":
-            return
         tasks = arrival.unit.tasks
         for entry in arrival.outputs:
+            number = entry.get("task")
+            task = tasks[number] if number is not None and number < len(tasks) else tasks[0]
+            self.show_of(task, [entry], prefixed=prefixed)
+
+    def show_of(self, task: int, outputs: Iterable[Mapping[str, Any]], *, prefixed: bool) -> None:
+        """Show what one task has printed."""
+        if self._how == "drop":
+            return
+        for entry in outputs:
             stream, text = entry.get("stream"), entry.get("text")
             if stream not in ("stdout", "stderr") or not text:
                 continue
-            number = entry.get("task")
-            task = tasks[number] if number is not None and number < len(tasks) else tasks[0]
             if callable(self._how):
                 printed = task, stream, text
                 call_back(lambda printed: self._how(*printed), printed)  # type: ignore[operator]  # it is callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import Any, Literal
 
 from lambdamagic import events
@@ -30,6 +31,7 @@ class WalksAccount:
         invocations: Walks that have ended.
         cost_usd: What it cost so far at list price.
         finished: Nodes that have run without a failure.
+        printed: What walks printed, each with its name, until it is taken; the thread that waits shows it.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class WalksAccount:
         self.writes = self.reads = self.invocations = 0
         self.cost_usd = 0.0
         self.finished: set[int] = set()
+        self.printed: deque[tuple[str, list[dict[str, Any]]]] = deque()
         self._sent: set[str] = set()
 
     def started(self, *, is_billed: bool) -> None:
@@ -99,6 +102,8 @@ class WalksAccount:
                 ended,
             )
         )
+        if outputs := reading.listed(record["outputs"]):
+            self.printed.append((f"{walk}.{attempt}", [reading.table(each) for each in outputs]))
         for node, seconds, error in ran:
             if node not in self.finished:
                 if not error:

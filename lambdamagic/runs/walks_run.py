@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from lambdamagic import errors, events
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
@@ -34,7 +34,7 @@ from lambdamagic.protocol import life, reading
 from lambdamagic.protocol.bounds import EVENT_AGE_S
 from lambdamagic.protocol.seal import unseal
 from lambdamagic.runs.walks_account import WalksAccount
-from lambdamagic.runs.walks_seen import ATTEMPTS_MOST, AttemptSeen, WalkSeen
+from lambdamagic.runs.walks_seen import ATTEMPTS_MOST, AttemptSeen, GraphView, WalkSeen
 from lambdamagic.runs.walks_sender import WalksSender
 from lambdamagic.runs.walks_work import WalksWork
 from lambdamagic.storage.object_store import ObjectInfo, ObjectStore
@@ -49,16 +49,6 @@ _REQUESTS_AT_ONCE = 16
 _DRAWN_EVERY_S = 0.1
 #: So long the records of walks that handed over are waited for when the result is there: they say what was billed.
 _RECORDS_WITHIN_S = 2.0
-
-
-class GraphView(Protocol):
-    """Shows a graph while it runs; its methods are called in the graph's thread, and must not raise."""
-
-    def tick(self) -> None:
-        """Draw it again if it is time to."""
-
-    def ended(self) -> None:
-        """Draw the end."""
 
 
 class WalksRun:
@@ -250,6 +240,8 @@ class WalksRun:
                     self._continue(walk, document)
                 else:
                     self._take_failure(walk, attempt, document)
+        if records and self.view is not None:
+            self.view.moved()
         return bool(records)
 
     def _note(self, walk: str, attempt: int, kind: str, info: ObjectInfo) -> None:

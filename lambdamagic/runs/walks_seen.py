@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from lambdamagic.walks.walk_event import WalkEvent
 
@@ -40,3 +41,16 @@ class WalkSeen:
     def has_record_to_come(self) -> bool:
         """Whether its latest attempt has not left its record yet."""
         return bool(self.attempts) and not self.attempts[self.latest].is_recorded
+
+
+class GraphView(Protocol):
+    """Shows a graph while it runs; its methods are called in the graph's thread, and must not raise."""
+
+    def tick(self) -> None:
+        """Draw it again if it is time to."""
+
+    def moved(self) -> None:
+        """Note that walks have ended, with all that they printed."""
+
+    def ended(self) -> None:
+        """Draw the end."""

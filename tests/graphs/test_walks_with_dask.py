@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,38 @@ def test_a_graph_in_walks_is_shown_while_it_runs(capfd: pytest.CaptureFixture[st
     sent = {event.attempt_id: event.at for event in heard if isinstance(event, InvocationStarted)}
     ended = [event for event in heard if isinstance(event, InvocationFinished)]
     assert ended and all(sent[event.attempt_id] <= event.at for event in ended)
+
+
+def test_prints_of_tasks_are_shown(walks: DaskScheduler, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """As those of a graph that is scheduled from here: once, with the number of their task, also after a retry."""
+    gate = tmp_path / "gate"
+
+    def loud(number: int) -> int:
+        print("loud", number)
+        print("warned", number, file=sys.stderr)
+        return number
+
+    def last(numbers: list[int]) -> int:
+        print("last")
+        if not gate.exists():
+            raise LookupError("no gate")
+        return sum(numbers)
+
+    made = delayed(last)([delayed(loud)(number) for number in range(3)])
+    with pytest.raises(LookupError, match="no gate"):
+        made.compute(scheduler=walks)
+    shown = capsys.readouterr()
+    assert sorted(re.sub(r"^\[task \d+\] ", "", line) for line in shown.out.splitlines()) == [
+        "last",
+        *(f"loud {number}" for number in range(3)),
+    ]
+    assert len(set(re.findall(r"^\[task (\d+)\]", shown.out, re.M))) == 4
+    assert sorted(re.findall(r"warned \d", shown.err)) == [f"warned {number}" for number in range(3)]
+    gate.touch()
+    assert made.compute(scheduler=walks) == 3
+    assert re.fullmatch(r"\[task \d+\] last\n", capsys.readouterr().out)
+    walks.start(made).wait()
+    assert capsys.readouterr().out.count("loud") == 3
 
 
 def test_a_graph_in_walks_that_failed_continues_when_it_is_computed_again(walks: DaskScheduler, tmp_path: Path) -> None:
