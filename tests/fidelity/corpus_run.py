@@ -1,7 +1,8 @@
-"""`make fidelity`: notebooks run in real kernels, twice plainly and once with `%%lambda`, and compared cell by cell.
+"""`make fidelity`: notebooks run in real kernels, plainly and with `%%lambda`, and compared cell by cell.
 
 The notebooks are those of `corpus`, the constructs of the tests here, those that installed packages ship, and generated
-ones. A cell that differs between the plain runs proves nothing and is not counted. `--few` runs a small part.
+ones. Those that differ are run plainly once more: a cell that differs between two plain runs proves nothing and is not
+counted. `--few` runs a small part, and `--part 1/2` and `--part 2/2` are two halves for two processors.
 `make fidelity-night` runs generated cells only; a notebook that differs is kept in `found`, and is a test from then on.
 """
 
@@ -138,6 +139,7 @@ def main() -> None:
     """Run the corpus and print how many cells agree, by notebook and kind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--few", action="store_true", help="a tenth of the notebooks")
+    parser.add_argument("--part", default="1/1", help="every Nth notebook from the Kth on, as K/N")
     parser.add_argument("--generated", type=int, default=100, help="how many generated notebooks")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--notebooks", type=Path, help="run those below this folder instead")
@@ -158,16 +160,17 @@ def main() -> None:
     from tests.kernels import Kernel
 
     kernel = Kernel()
+    part, parts = map(int, options.part.split("/"))
     agreed, counted, unsteady, kinds = 0, 0, 0, Counter[str]()
     try:
         assert kernel.run("%load_ext lambdamagic").status == "ok"
         for number, (name, cells) in enumerate(found):
-            if options.few and number % 10:
+            if number % parts != part - 1 or (options.few and number // parts % 10):
                 continue
             if options.cells and counted >= options.cells:
                 break
-            first, second = (observed(kernel, cells, remotely=False) for _ in range(2))
-            there = observed(kernel, cells, remotely=True)
+            first, there = (observed(kernel, cells, remotely=remotely) for remotely in (False, True))
+            second = first if there == first else observed(kernel, cells, remotely=False)
             steady = [position for position in range(len(cells)) if first[position] == second[position]]
             differing = [position for position in steady if there[position] != first[position]]
             unsteady += len(cells) - len(steady)
@@ -181,7 +184,7 @@ def main() -> None:
                 text = "".join(f"# %%\n{cell.strip()}\n" for cell in cells[: differing[0] + 1])
                 (FOUND / f"{name.replace(' ', '_').replace('/', '_')}.txt").write_text(text)
             if differing:
-                print(f"{name}: {len(steady) - len(differing)} of {len(steady)} cells agree")
+                print(f"{name}: {len(steady) - len(differing)} of {len(steady)} cells agree", flush=True)
                 for position in differing[: 1 if not options.notebooks else None]:
                     for kind, a, b in zip(_KINDS, first[position], there[position], strict=True):
                         if a != b:
