@@ -148,7 +148,7 @@ class Needs:
         if not any(named_in_text.looks_up(code, used) for code in codes):
             return
         if named_in_text.looks_at_all([cell.tree for cell in cells], functions, used):
-            words = {name for name, value in self._namespace.items() if not isinstance(value, ModuleType)}
+            words = {name for name, value in self._namespace.items() if not issubclass(type(value), ModuleType)}
             why = "it may be looked up"
         else:
             words, why = set(), ""
@@ -321,7 +321,7 @@ class Needs:
             if base in imported:
                 value = sys.modules.get(_bound_module(imported[base]))
             for attr in attrs:
-                if not isinstance(value, ModuleType):
+                if not issubclass(type(value), ModuleType):  # `isinstance` would run a `__getattribute__`
                     break
                 full = f"{contents(value).get('__name__')}.{attr}"
                 value = contents(value).get(attr)

@@ -123,7 +123,8 @@ def write_answer(
             bound[name] = now
     deleted = [name for name in captured if name not in home.namespace and (kept is None or name in kept)]
     arrays = [item.value for item in table if item.kind == kinds.ARRAY and not home.is_detached(item.value)]
-    writer = _Writer(home, [item.value for item in table], serializer, arrays)
+    instances = [item.value for item in table if item.kind == kinds.INSTANCE]
+    writer = _Writer(home, [item.value for item in table], serializer, arrays, instances)
     if mutations:
         for item in dirty:
             writer.add_update(_label(item, captured), item)
@@ -176,8 +177,16 @@ def _label(item: Tracked, captured: Mapping[str, Any]) -> str:
 class _Writer:
     """Writes entries, leaving out those that cannot be pickled."""
 
-    def __init__(self, home: Home, primed: Sequence[Any], serializer: Serializer, arrays: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        primed: Sequence[Any],
+        serializer: Serializer,
+        arrays: Sequence[Any],
+        instances: Sequence[Any],
+    ) -> None:
         self.home, self.primed, self.serializer, self._arrays = home, primed, serializer, arrays
+        self._instances = instances
         self.lost: list[Lost] = []
         self._entries: list[tuple[str, str, Any]] = []
 
@@ -206,8 +215,11 @@ class _Writer:
         encoder.refer_to_modules(value for section, _, value in entries if section in ("bound", "value"))
         scopes = encoder.refer_to_scopes(value for section, _, value in entries if section == "bound")
         filled = [("object", each, (kinds.DICT, without_builtins(each))) for each in scopes]
+        bound = {label: value for section, label, value in entries if section == "bound"}
+        encoder.refer_to_attributes(bound.values(), self._instances)
+        encoder.lend_names(bound)
         encoder.dump([*(entry[2] for entry in entries if entry[0] == "update"), *filled])
-        encoder.dump({label: as_reference(value) for section, label, value in entries if section == "bound"})
+        encoder.dump({label: as_reference(value) for label, value in bound.items()})
         rest = {
             "values": [value for section, _, value in entries if section == "value"],
             "error": [value for section, _, value in entries if section == "error"],
@@ -334,8 +346,11 @@ def _read(home: Home, primed: Sequence[Any], frames: Sequence[Segment]) -> Effec
         decoder = Decoder(frames, home, primed=primed, missing=stand_in)
         updates, bound, rest = decoder.load(), decoder.load(), decoder.load()
     except Exception:  # noqa: BLE001  # classes may raise anything where their objects are made; the rest is to be read
+        home.take_back()
         decoder = Decoder(frames, home, primed=primed, missing=stand_in, salvages=True)
         updates, bound, rest = decoder.load(), decoder.load(), decoder.load()
+    finally:
+        home.take_back()
     rest["lost"] += _not_made(bound, decoder.broken)
     for lost in rest["lost"]:
         if lost.section == "bound" and (lost.what not in bound or isinstance(bound[lost.what], Placeholder)):

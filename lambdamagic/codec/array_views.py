@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from types import CellType, FunctionType
 from typing import Any, cast
 
+from lambdamagic.codec.containers import attributes_of
+
 _MAX_ITEMS = 1000  # of a container that is searched; lists of very many arrays are not looked through
 _MAX_LOOKED_AT = 20_000  # objects in all
 _MAX_DEPTH = 6
@@ -86,8 +88,8 @@ def _parts(value: Any) -> Iterable[Any]:
         return gc.get_referents(value)
     if cls is FunctionType:
         return value.__closure__ or ()
-    if cls.__module__ == "__main__" and not isinstance(value, type):
-        return getattr(value, "__dict__", {}).values()
+    if cls.__module__ == "__main__" and not issubclass(cls, type):
+        return (attributes_of(value) or {}).values()
     return ()
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from lambdamagic.codec import containers, kinds, lru_caches, opened_files
 from lambdamagic.codec.class_parts import ABC_MEMBERSHIP, ABC_REGISTRY, MEMBER_MACHINERY, setter_of
-from lambdamagic.codec.encode import Called
 from lambdamagic.codec.placeholder import Placeholder
 from lambdamagic.codec.rebuild import is_with_constants, scope_of_builtins, set_quietly, with_constants
 from lambdamagic.codec.reduce_code import FunctionGlobals
@@ -21,6 +20,7 @@ from lambdamagic.codec.reducers import Rewritten, reduced
 from lambdamagic.codec.tracking import Deleted, Tracked
 from lambdamagic.codec.transplant import transplant_for
 from lambdamagic.codec.unbegun import progress
+from lambdamagic.codec.written_as import Called
 
 
 def state_to_send(item: Tracked) -> Any:
@@ -56,7 +56,7 @@ def state_to_send(item: Tracked) -> Any:
     if kind in (kinds.CELL, kinds.VARIABLE):
         return () if state[0] is kinds.Missing else state
     cls, attributes, slots, *rest = state
-    names = kinds.slot_names(type(value))
+    names = containers.slot_names(type(value))
     held = {name: item for name, item in zip(names, slots, strict=True) if item is not kinds.Missing}
     return (cls, attributes, held, *rest)
 
@@ -77,7 +77,7 @@ def apply(target: Any, kind: int, state: Any) -> None:
     """
     if isinstance(state, Placeholder):
         raise TypeError(state.described()[1])
-    if isinstance(target, FunctionGlobals):
+    if type(target) is FunctionGlobals:  # `isinstance` would run a `__getattribute__`
         function: Any = target.function
         first, target = {"__builtins__": function.__builtins__}, function.__globals__
         state = {**first, **state, **first}  # code that is run in a dictionary finds them, or puts them there first
@@ -140,14 +140,15 @@ def apply(target: Any, kind: int, state: Any) -> None:
 def _apply_instance(target: Any, cls: type, attributes: dict[str, Any], slots: dict[str, Any]) -> None:
     if type(target) is not cls and type(target).__qualname__ != cls.__qualname__:
         object.__setattr__(target, "__class__", cls)
-    if hasattr(target, "__dict__"):
+    held = containers.attributes_of(target)
+    if held is not None:
         module = is_with_constants(cls)
-        target.__dict__.clear()
-        target.__dict__.update(attributes if module is None else with_constants(attributes, module))
-    for name in kinds.slot_names(type(target)):
+        held.clear()
+        held.update(attributes if module is None else with_constants(attributes, module))
+    for name in containers.slot_names(type(target)):
         if name in slots:
             object.__setattr__(target, name, slots[name])
-        elif hasattr(target, name):
+        elif containers.slot_of(target, name, kinds.Missing) is not kinds.Missing:
             object.__delattr__(target, name)
 
 

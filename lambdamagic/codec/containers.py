@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import copyreg
+import types
 import weakref
 from typing import Any
 
@@ -23,6 +25,38 @@ def container_base(cls: type) -> type | None:
         if base is not collections.Counter and not PICKLING_HOOKS.isdisjoint(base.__dict__):
             return None
     return None
+
+
+def attributes_of(value: Any) -> dict[str, Any] | None:
+    """Return the dictionary of an object's attributes, without asking a `__getattribute__` of its class."""
+    if not is_watched(type(value)):
+        return getattr(value, "__dict__", None)
+    try:
+        found: dict[str, Any] = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+    return found
+
+
+def is_watched(cls: type) -> bool:
+    """Whether code of a class's author runs when an attribute of its objects is read."""
+    return type(cls.__getattribute__) is types.FunctionType
+
+
+def slot_of(value: Any, name: str, default: Any) -> Any:
+    """Return what is in a slot of an object."""
+    if not is_watched(type(value)):
+        return getattr(value, name, default)
+    try:
+        return object.__getattribute__(value, name)
+    except AttributeError:
+        return default
+
+
+def slot_names(cls: type) -> list[str]:
+    """Return the names of a class's slots, mangled as they are stored."""
+    names: list[str] = copyreg._slotnames(cls)  # type: ignore[attr-defined]  # what pickle itself uses
+    return names
 
 
 def is_weak(cls: type) -> bool:

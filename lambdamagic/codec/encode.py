@@ -21,14 +21,17 @@ from itertools import chain
 from typing import Any
 
 from lambdamagic.codec.array_views import shared_memory
-from lambdamagic.codec.frames import ALONE_MIN_BYTES, OUT_OF_BAND_MIN_BYTES, Frames, Segment, Written
+from lambdamagic.codec.buffers import Bounded, Stream, Watched, prelude, taker
+from lambdamagic.codec.frames import ALONE_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_names import NAMES
+from lambdamagic.codec.name_order import first_read
 from lambdamagic.codec.picklers import PICKLING_ERRORS, AnyPickler, Serializer, dump_deep, first_that_can, make_pickler
-from lambdamagic.codec.rebuild import Apart, Nothing, empty_scope, nothing, scope_of_builtins
+from lambdamagic.codec.rebuild import Apart, Nothing, empty_scope, scope_of_builtins
 from lambdamagic.codec.reducers import ModuleReference, Reducers
 from lambdamagic.codec.shared import Shared
 from lambdamagic.codec.temporary import held_by_nothing
+from lambdamagic.codec.written_as import Called, NamesFirst, Unseen, of_instances
 
 
 class Encoder:
@@ -53,13 +56,13 @@ class Encoder:
         most_bytes: int | None = None,
         wrote: Callable[[int], None] | None = None,
     ) -> None:
-        self._file = io.BytesIO() if most_bytes is None else _Bounded(most_bytes)
+        self._file = io.BytesIO() if most_bytes is None else Bounded(most_bytes)
         if wrote is not None:
-            self._file = _Watched(wrote)
+            self._file = Watched(wrote)
         self._buffers: list[memoryview] = []
         self._hidden: dict[int, Any] = {}
         self._reducers, self._is_deep = Reducers(home), kind in ("deep", "dill")
-        self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, _taker(self._buffers, most_bytes))
+        self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, taker(self._buffers, most_bytes))
         if primed:
             self._pickler.memo = {id(value): (number, value) for number, value in enumerate(primed)}
 
@@ -127,7 +130,7 @@ class Encoder:
         """Let a value be what a reference gives where it is read; return whether it had no number before."""
         if id(value) in self._pickler.memo.copy():
             return False
-        self._pickler.dump(_Unseen(reference))
+        self._pickler.dump(Unseen(reference))
         memo = self._pickler.memo.copy()
         number, _ = memo.pop(id(reference))  # as many entries as before: pickle counts them to give numbers
         memo[id(value)] = number, value
@@ -152,6 +155,16 @@ class Encoder:
                     found.append(value)
                 self._reducers.scopes[id(value)] = value
         return found
+
+    def refer_to_attributes(self, values: Iterable[Any], instances: Iterable[Any]) -> None:
+        """Let dictionaries among the values that are the attributes of one of the reader's instances be these."""
+        for each, reference in of_instances(values, instances):
+            self.refer(each, reference)
+
+    def lend_names(self, names: dict[str, Any]) -> None:
+        """Let names be bound where they are read until all is read, if code of the user's may run there."""
+        for group in first_read(names):
+            self.dump(NamesFirst(group))
 
     def give(self, values: Iterable[Any]) -> None:
         """Let objects that a module of the user's own holds be written by value: they are put there."""
@@ -201,42 +214,6 @@ class Encoder:
         return {**dict(self._pickler.memo.copy().values()), **self._hidden}
 
 
-class _Bounded(io.BytesIO):
-    """A buffer with a maximum size; it raises when more is written."""
-
-    def __init__(self, most_bytes: int) -> None:
-        super().__init__()
-        self._most_bytes = most_bytes
-
-    def write(self, data: Any, /) -> int:
-        written = super().write(data)
-        if self.tell() > self._most_bytes:
-            raise _too_large(self._most_bytes)
-        return written
-
-
-class _Watched(io.BytesIO):
-    """Reports what large values add to it; a pickler writes a frame of 64 kB at a time."""
-
-    def __init__(self, wrote: Callable[[int], None]) -> None:
-        super().__init__()
-        self._wrote = wrote
-
-    def write(self, data: Any, /) -> int:
-        written = super().write(data)
-        if written >= _FRAME_BYTES:
-            self._wrote(self.tell())
-        return written
-
-
-#: pickle ends a frame when it has so many bytes (`pickle._Framer._FRAME_SIZE_TARGET`).
-_FRAME_BYTES = 64 * 1024
-
-
-def _too_large(most_bytes: int) -> ValueError:
-    return ValueError(f"it takes more than {most_bytes / 1e6:.0f} MB")
-
-
 def can_travel(home: Home, value: Any, kind: Any = "c") -> bool:
     """Whether a value can be pickled."""
     try:
@@ -244,25 +221,6 @@ def can_travel(home: Home, value: Any, kind: Any = "c") -> bool:
     except PICKLING_ERRORS:
         return False
     return True
-
-
-def _taker(buffers: list[memoryview], most_bytes: int | None) -> Callable[[pickle.PickleBuffer], bool]:
-    """Return the callback that takes large buffers out of the stream.
-
-    No method of the encoder: its pickler would keep it alive, and with it all that it wrote, until the garbage
-    collector comes by.
-    """
-
-    def take(buffer: pickle.PickleBuffer) -> bool:
-        raw = buffer.raw()
-        if raw.nbytes < OUT_OF_BAND_MIN_BYTES:
-            return True  # stays in the stream
-        buffers.append(raw)
-        if most_bytes is not None and sum(each.nbytes for each in buffers) > most_bytes:
-            raise _too_large(most_bytes)
-        return False
-
-    return take
 
 
 class Decoder:
@@ -288,7 +246,7 @@ class Decoder:
         missing: Callable[[str, str, Exception], Any] | None = None,
         salvages: bool = False,
     ) -> None:
-        self._stream = _Stream(b"".join((_prelude(len(primed)), frames[0])) if primed else frames[0])
+        self._stream = Stream(b"".join((prelude(len(primed)), frames[0])) if primed else frames[0])
         self._home = home
         home.missing = missing
         self._unpickler: Any
@@ -335,80 +293,6 @@ class Decoder:
         """Return the objects that were read, by memo number."""
         copied: dict[int, Any] = self._unpickler.memo.copy()
         return copied
-
-
-class _Unseen:
-    """An object that is written only to get a memo number."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def __reduce__(self) -> Any:
-        return nothing, (self._value,)
-
-
-class Called:
-    """Is read as the result of calling a function without arguments."""
-
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self._function = function
-
-    def __reduce__(self) -> Any:
-        return self._function, ()
-
-
-def _prelude(count: int) -> bytes:
-    """Return a pickle that takes `count` objects from the buffers and gives them the numbers 0, 1, 2, ...
-
-    The C unpickler's `memo` attribute cannot be set from a dictionary (in CPython 3.11 to 3.13 the entries go to the
-    memo that is about to be thrown away), so the numbers are given by the unpickler's own means.
-    """
-    return _pickled((pickle.NEXT_BUFFER + pickle.MEMOIZE + pickle.POP) * count + pickle.NONE)
-
-
-def _pickled(steps: bytes) -> bytes:
-    return b"\x80\x05" + steps + pickle.STOP
-
-
-def _global(named: type) -> bytes:
-    return pickle.GLOBAL + f"{named.__module__}\n{named.__qualname__}\n".encode()
-
-
-#: Gives the next number to nothing.
-_NUMBERED = pickle.NONE + pickle.MEMOIZE + pickle.POP
-#: Hidden parts have a multiple of so many numbers.
-_ROUND = 1024
-_FILLERS: list[object] = []
-
-
-def _gap(count: int) -> int:
-    return -count % _ROUND
-
-
-def _fillers(count: int) -> list[object]:
-    """Return so many objects that no payload holds."""
-    _FILLERS.extend(object() for _ in range(count - len(_FILLERS)))
-    return _FILLERS[:count]
-
-
-class _Stream(io.BytesIO):
-    """The pickle stream; knows its end, since parts are read one after the other."""
-
-    def __init__(self, data: Segment) -> None:
-        super().__init__(data)
-        self._size = data.nbytes if isinstance(data, memoryview) else len(data)
-
-    def at_end(self) -> bool:
-        """Return whether all parts were read."""
-        return self.tell() >= self._size
-
-    def insert(self, data: Segment) -> None:
-        """Let other bytes come before those that were not read yet."""
-        rest = self.read()
-        self.seek(0)
-        self.truncate()
-        self._size = self.write(data) + self.write(rest)
-        self.seek(0)
 
 
 class _Unpickler(pickle.Unpickler):

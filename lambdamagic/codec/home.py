@@ -50,12 +50,16 @@ class Home:
         self.missing: Callable[[str, str, Exception], Any] | None = None
         #: Gives the object for the digest of a shared one, while a payload that refers to it is read.
         self.shared: Callable[[str], Any] | None = None
+        #: Iterators that were read to their end to be written, by `id`, and what was left of them.
+        self.left_of: dict[int, tuple[Any, list[Any]]] = {}
         #: Functions that were read, by qualified name.
         self.defined: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
         #: Objects of installed modules that the other side referred to: each side has its own.
         self.of_modules: list[Any] = []
         self._named: dict[int, weakref.ref[Any]] = {}
         self._detached: dict[int, Any] = {}
+        self._whole: dict[int, Any] = {}
+        self._lent: dict[str, Any] = {}
         #: The user's own modules that the function has imported, full names: it has shown what they print then.
         self.imported_there: set[str] = set()
         #: Names of the namespace that took 1 MiB and more when they were last written.
@@ -175,6 +179,34 @@ class Home:
         """Whether an array has another memory layout on the asking side."""
         return id(array) in self._detached
 
+    def note_whole(self, value: Any) -> None:
+        """Remember an object that came with all its attributes, whatever its own pickling would have left out."""
+        if self.answers:
+            self._whole[id(value)] = value
+
+    def is_whole(self, value: Any) -> bool:
+        """Whether an object came with all its attributes."""
+        return id(value) in self._whole
+
+    def whole(self) -> list[Any]:
+        """List the objects that came with all their attributes."""
+        return list(self._whole.values())
+
+    def lend(self, names: dict[str, Any]) -> None:
+        """Bind names until `take_back`: the user's code that runs while a payload is read looks them up."""
+        for name, value in names.items():
+            self._lent.setdefault(name, self.namespace.get(name, _ABSENT))
+            self.namespace[name] = value
+
+    def take_back(self) -> None:
+        """Bind the names that were lent as they were before."""
+        for name, value in self._lent.items():
+            if value is _ABSENT:
+                self.namespace.pop(name, None)
+            else:
+                self.namespace[name] = value
+        self._lent.clear()
+
     def take_notices(self) -> list[str]:
         """Return the pending messages and clear them."""
         notices, self.notices = self.notices, []
@@ -189,6 +221,9 @@ class Home:
             yield
         finally:
             _active.home = before
+
+
+_ABSENT = object()
 
 
 def _forget(named: dict[int, weakref.ref[Any]], key: int, _: object) -> None:

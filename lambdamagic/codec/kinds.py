@@ -13,7 +13,7 @@ from typing import Any
 
 from lambdamagic.codec import opened_files, unbegun
 from lambdamagic.codec.class_parts import MEMBER_MACHINERY, module_of
-from lambdamagic.codec.containers import container_base, content_of, is_weak
+from lambdamagic.codec.containers import attributes_of, container_base, content_of, is_weak, slot_names, slot_of
 from lambdamagic.codec.lru_caches import remembered
 from lambdamagic.codec.memory_views import parts
 from lambdamagic.codec.reduce_code import is_made_by_code
@@ -172,7 +172,7 @@ def children_of(value: Any, kind: int) -> list[Any]:
         _, attributes, slots, factory, *content = state_of(value, kind)
         return [*attributes.values(), *slots, factory, *chain.from_iterable(content)]
     if kind == OPAQUE and holds_attributes(type(value)):
-        return [*getattr(value, "__dict__", {}).values(), *_slots_of(value)]
+        return [*(attributes_of(value) or {}).values(), *_slots_of(value)]
     if kind == HOLDER:
         return _held_by(value)
     return []
@@ -223,7 +223,7 @@ def state_of(value: Any, kind: int) -> tuple[Any, ...]:
         return dict(value.__dict__), held.results, held.hits, held.misses
     if is_weak(type(value)):
         return (type(value), {}, (), None, *content_of(value))
-    attributes = dict(value.__dict__) if hasattr(value, "__dict__") else {}
+    attributes = dict(attributes_of(value) or {})
     if type(value) is types.ModuleType:
         attributes.pop("__builtins__", None)
     slots = _slots_of(value)
@@ -236,10 +236,4 @@ _FUNCTION_ATTRIBUTES = ("__name__", "__qualname__", "__module__", "__doc__", "__
 
 
 def _slots_of(value: Any) -> tuple[Any, ...]:
-    return tuple(getattr(value, name, Missing) for name in slot_names(type(value)))
-
-
-def slot_names(cls: type) -> list[str]:
-    """Return the names of a class's slots, mangled as they are stored."""
-    names: list[str] = copyreg._slotnames(cls)  # type: ignore[attr-defined]  # what pickle itself uses
-    return names
+    return tuple(slot_of(value, name, Missing) for name in slot_names(type(value)))

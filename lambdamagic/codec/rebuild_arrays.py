@@ -5,6 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from lambdamagic.codec import home as _home
+from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES
+
+
+def array(buffer: Any, dtype: Any, shape: tuple[int, ...], order: Any) -> Any:
+    """Return an array as it is where it was made: views of it have it as their base, and a small one owns its memory.
+
+    numpy's own pickling gives a view of another array, which is the base of all its views.
+    """
+    import numpy
+
+    made = numpy.ndarray(shape, dtype, buffer, order=order)
+    if made.nbytes >= OUT_OF_BAND_MIN_BYTES:
+        return made
+    copied = made.copy(order)
+    copied.flags.writeable = made.flags.writeable
+    return copied
 
 
 def detached(array: Any, writeable: bool) -> Any:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import _abc
 import abc
+import contextlib
 import enum
 import importlib
 import marshal
+import threading
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from lambdamagic.codec import home as _home
@@ -128,14 +131,10 @@ def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[
     hooks = _hooks_of(bases) if all(map(_does_no_more_than_a_class_needs, metaclass.__mro__)) else None
     if hooks is not None:
         try:
-            for base in hooks:
-                type.__setattr__(base, _HOOK, _no_hook)
-            return type.__new__(metaclass, name, bases or (object,), dict(body))
+            with _put_aside(hooks):
+                return type.__new__(metaclass, name, bases or (object,), dict(body))
         except TypeError:
             pass  # bases of C that want more than that
-        finally:
-            for base, hook in hooks.items():
-                type.__setattr__(base, _HOOK, hook)
     if bases in ((), (object,)):
         try:
             # No parent whose `__init_subclass__` could run. A shield would not come off: only classes of the same
@@ -158,9 +157,33 @@ def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[
 _HOOK = "__init_subclass__"
 
 
-@classmethod  # type: ignore[misc]  # it is put into classes
-def _no_hook(cls: type, **kwargs: Any) -> None:
-    """Do nothing: the class already exists elsewhere, it is only rebuilt here."""
+_rebuilding = threading.RLock()
+
+
+@contextlib.contextmanager
+def _put_aside(hooks: dict[type, Any]) -> Iterator[None]:
+    """Keep hooks of parents from running in this thread; in others they do."""
+    if not hooks:
+        yield
+        return
+    with _rebuilding:
+        try:
+            for base, hook in hooks.items():
+                type.__setattr__(base, _HOOK, _for_other_threads(hook))
+            yield
+        finally:
+            for base, hook in hooks.items():
+                type.__setattr__(base, _HOOK, hook)
+
+
+def _for_other_threads(hook: Any) -> Any:
+    here = threading.get_ident()
+
+    def __init_subclass__(cls: type, **kwargs: Any) -> None:  # noqa: N807  # it is put into classes
+        if threading.get_ident() != here:
+            hook.__get__(None, cls)(**kwargs)
+
+    return classmethod(__init_subclass__)  # type: ignore[arg-type]  # as above
 
 
 def _hooks_of(bases: tuple[type, ...]) -> dict[type, Any] | None:

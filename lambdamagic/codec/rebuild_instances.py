@@ -6,6 +6,7 @@ import collections
 from typing import Any
 
 from lambdamagic.codec import containers
+from lambdamagic.codec import home as _home
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
@@ -68,6 +69,23 @@ def keyed(cls: type, known: dict[str, Any]) -> Any:
     for name, value in known.items():
         object.__setattr__(made, name, value)
     return made
+
+
+def vars_of(instance: Any) -> Any:
+    """Return the dictionary in which an instance has its attributes."""
+    return object.__getattribute__(instance, "__dict__")
+
+
+def set_whole(target: Any, state: Any) -> None:
+    """Give an instance all its attributes, past its own `__setstate__`."""
+    set_state(target, state)
+    _home.active().note_whole(target)
+
+
+def share_whole(target: Any, state: Any) -> None:
+    """Do both: a dictionary of attributes that another process has, too, and no `__setstate__`."""
+    share_state(target, state)
+    _home.active().note_whole(target)
 
 
 class Itself:

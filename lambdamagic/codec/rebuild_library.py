@@ -8,7 +8,7 @@ import importlib
 import weakref
 from typing import Any
 
-from lambdamagic.codec import memory_views
+from lambdamagic.codec import known_digest, memory_views
 from lambdamagic.codec.rebuild_instances import set_state
 
 #: What modules compare by identity although it is a string or a tuple, which pickle writes by value.
@@ -66,6 +66,11 @@ class _WithWrite:
 def memory_view(*parts: Any) -> Any:
     """Return a view of an object's memory; see `memory_views.view`."""
     return memory_views.view(*parts)
+
+
+def hash_object(*parts: Any) -> Any:
+    """Return a hash object of `hashlib`; see `known_digest.again`."""
+    return known_digest.again(*parts)
 
 
 def weak_method(method: Any) -> Any:

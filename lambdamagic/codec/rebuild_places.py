@@ -86,6 +86,12 @@ class Apart:
         self.stream = stream
 
 
+def names_first(names: dict[str, Any]) -> type[Nothing]:
+    """Bind names until the whole answer is read: the user's code that runs meanwhile may look them up."""
+    _home.active().lend(names)
+    return Nothing
+
+
 def made_module(name: str) -> types.ModuleType:
     """Return an empty module that no import leads to."""
     return types.ModuleType(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import sys
 from typing import Any
 
@@ -28,6 +29,9 @@ def numpy_rule(writing: Writing, value: Any) -> Any:
     if not (flags.c_contiguous or flags.f_contiguous or value.dtype.hasobject):
         # Its memory is laid out otherwise where it is read; whoever answers must know that.
         return rebuild.detached, (value.copy("C"), flags.writeable)
+    if value.dtype.kind in "biufc" and value.dtype.isbuiltin == 1 and value.size:
+        order = "C" if flags.c_contiguous else "F"
+        return rebuild.array, (pickle.PickleBuffer(value), value.dtype, value.shape, order)
     return NotImplemented
 
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import enum
+import pickle
 import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.codec import rebuild
-from lambdamagic.codec.containers import PICKLING_HOOKS, container_base, content_of
+from lambdamagic.codec.buffers import Bounded, taker
+from lambdamagic.codec.containers import (
+    PICKLING_HOOKS,
+    attributes_of,
+    container_base,
+    content_of,
+    is_watched,
+    slot_names,
+    slot_of,
+)
 from lambdamagic.codec.writing import Writing
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
@@ -42,29 +52,98 @@ def instance_rule(writing: Writing, value: Any) -> Any:
         base for base in cls.__mro__ if base.__flags__ & _HEAP_TYPE and not PICKLING_HOOKS.isdisjoint(base.__dict__)
     ]
     native = next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
-    if hooks or enum.Enum in cls.__mro__:
+    is_whole = bool(hooks) and native is object and _only_leave_out(writing, hooks) and is_sent_whole(writing, value)
+    if (hooks and not is_whole) or enum.Enum in cls.__mro__:
         return NotImplemented
     if native in _IMMUTABLE and cls.__new__ is not native.__new__:
-        return rebuild.immutable, (cls, native, _IMMUTABLE[native](value)), getattr(value, "__dict__", None) or None
+        return rebuild.immutable, (cls, native, _IMMUTABLE[native](value)), attributes_of(value) or None
     if container_base(cls) is not None:
-        state: Any = object.__reduce_ex__(value, 2)[2]
-        if getattr(value, "__dict__", None) is value:
+        state = _state_of(value)
+        if attributes_of(value) is value:
             state = rebuild.Itself
         options = [getattr(value, name, None) for name in ("default_factory", "maxlen")]
         return rebuild.container, (cls,), (state, *options, *content_of(value)), None, None, rebuild.set_container
     if native is not object:
         return NotImplemented
-    is_shared = hasattr(value, "__dict__") and _is_held_elsewhere(value)
-    state = object.__reduce_ex__(value, 2)[2]
+    is_shared = attributes_of(value) is not None and _is_held_elsewhere(value)
+    state = _state_of(value)
     attributes, slots = state if isinstance(state, tuple) else (state, None)
     if is_shared and attributes is not None:
-        return rebuild.bare, (cls,), state, None, None, rebuild.share_state
+        setter: Any = rebuild.share_whole if is_whole else rebuild.share_state
+        return rebuild.bare, (cls,), state, None, None, setter
+    setter = rebuild.set_whole if is_whole else rebuild.set_state
     if cls.__hash__ not in (None, _HASH_BY_IDENTITY):
         known = {name: held for part in (attributes, slots) for name, held in (part or {}).items() if _is_plain(held)}
-        return rebuild.keyed, (cls, known), state, None, None, rebuild.set_state
-    if hasattr(cls, "__getattr__") or "__new__" in _names_of(cls):
-        return rebuild.bare, (cls,), state, None, None, rebuild.set_state
+        return rebuild.keyed, (cls, known), state, None, None, setter
+    if is_whole or hasattr(cls, "__getattr__") or is_watched(cls) or "__new__" in _names_of(cls):
+        return rebuild.bare, (cls,), state, None, None, setter
     return NotImplemented
+
+
+def _state_of(value: Any) -> Any:
+    """Return all attributes of an object as pickle has them by default, past its own `__getstate__`."""
+    cls = type(value)
+    if not is_watched(cls) and cls.__getstate__ is _STATE_BY_DEFAULT:
+        found: Any = object.__reduce_ex__(value, 2)
+        return found[2]
+    attributes = dict(attributes_of(value) or {}) or None
+    held = {name: slot_of(value, name, _EMPTY) for name in slot_names(cls)}
+    slots = {name: item for name, item in held.items() if item is not _EMPTY}
+    return (attributes, slots) if slots else attributes
+
+
+_EMPTY = object()
+_STATE_BY_DEFAULT: Any = getattr(object, "__getstate__", None)
+
+
+def _only_leave_out(writing: Writing, hooks: list[type]) -> bool:
+    """Whether classes of the notebook say what pickle should take of their objects, and not how to make them."""
+    names = {name for base in hooks for name in PICKLING_HOOKS.intersection(vars(base))}
+    return names <= {"__getstate__", "__setstate__"} and all(
+        map(writing.home.is_own_name, (b.__module__ for b in hooks))
+    )
+
+
+def is_sent_whole(writing: Writing, value: Any) -> bool:
+    """Whether all attributes of an object can be sent, as those have it that run in the notebook.
+
+    A `__getstate__` is for another process, later; what it leaves out (a cache, an unlocked lock) is as good here.
+    """
+    if writing.is_tried:
+        return True  # it is found out for the object that leads here
+    known = writing.whole.get(id(value))
+    if known is None:
+        known = writing.whole[id(value)] = value, _can_be_written(writing, _state_of(value))
+    return known[1]
+
+
+def _can_be_written(writing: Writing, state: Any) -> bool:
+    if isinstance(state, dict) and _ATOMS.issuperset(map(type, state.values())):
+        return True
+    buffers: list[memoryview] = []
+    trial = type(writing)(writing.home)
+    trial.is_tried = True
+    pickler = _Trial(Bounded(_MOST_WHOLE_BYTES), trial.reduce, taker(buffers, _MOST_WHOLE_BYTES))  # type: ignore[attr-defined]
+    try:
+        pickler.dump(state)
+    except RecursionError:
+        return True  # whoever writes it can go deeper
+    except Exception:  # noqa: BLE001  # code of the user's runs
+        return False
+    return True
+
+
+#: Of what is larger, the class's author decides what is sent.
+_MOST_WHOLE_BYTES = 8 << 20
+
+
+class _Trial(pickle.Pickler):
+    def __init__(self, file: Any, reduce: Callable[[Any], Any], take: Callable[[pickle.PickleBuffer], bool]) -> None:
+        super().__init__(file, 5, buffer_callback=take)
+        self._reduce = reduce
+
+    def reducer_override(self, obj: Any, /) -> Any:
+        return self._reduce(obj)
 
 
 def state_with_originals(value: Any) -> Any:
@@ -75,7 +154,7 @@ def state_with_originals(value: Any) -> Any:
         return NotImplemented
     found: Any = object.__reduce_ex__(value, 5)
     function, args, state, *items = found
-    held = getattr(value, "__dict__", {})
+    held = attributes_of(value) or {}
     if type(state) is dict and state is not held:
         state = {name: held[name] if _is_copy(item, held.get(name)) else item for name, item in state.items()}
     return function, args, state, *items
@@ -117,7 +196,7 @@ class _Probe:
 
 
 def _references_to_attributes(value: Any) -> int:
-    return sys.getrefcount(value.__dict__)
+    return sys.getrefcount(object.__getattribute__(value, "__dict__"))
 
 
 _USUAL_REFERENCES = _references_to_attributes(_Probe())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _csv
 import _thread
 import csv
+import functools
 import gc
 import io
 import re
@@ -13,7 +14,7 @@ import threading
 import weakref
 from typing import Any
 
-from lambdamagic.codec import memory_views, rebuild
+from lambdamagic.codec import known_digest, memory_views, rebuild
 from lambdamagic.codec.writing import Rule, Writing
 
 Reader: type = type(csv.reader(()))
@@ -95,7 +96,20 @@ def of_ctypes(writing: Writing, value: Any) -> Any:
     return rebuild.c_function, (library, value.__name__, value.restype, value.argtypes)
 
 
+def _called_until(writing: Writing, value: Any) -> Any:
+    """List the matches that are left of `re.finditer` where nothing iterates any more: in the function, at its end."""
+    found: Any = value.__reduce__()
+    scanner = getattr(found[1][0], "__self__", None) if len(found[1]) == 2 else None
+    if type(scanner).__name__ != "SRE_Scanner" or not writing.home.answers:
+        return NotImplemented
+    left = writing.home.left_of.setdefault(id(value), (value, []))[1]
+    left += value
+    return iter, (functools.partial(next, iter(left), None), None)
+
+
 RULES: dict[type, Rule] = {
+    type(iter(int, None)): _called_until,
+    **dict.fromkeys(known_digest.KINDS, lambda _, value: (rebuild.hash_object, known_digest.parts(value))),
     threading.Thread: _thread_rule,
     Reader: _reader,
     Writer: _writer,

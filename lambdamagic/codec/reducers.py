@@ -35,18 +35,19 @@ class Reducers(Writing):
         owner = self.owner_of(value)
         if owner is not None:
             return self._reference(*owner)
-        rule = _RULES.get(type(value))
+        cls = type(value)  # `isinstance` would ask the object for its class: code of the user's may count that
+        rule = _RULES.get(cls)
         if rule is not None:
             return rule(self, value)
-        if isinstance(value, Shared):
+        if issubclass(cls, Shared):
             return refer_to_shared(self, value)
-        if isinstance(value, types.ModuleType):
+        if issubclass(cls, types.ModuleType):
             return module_rule(self, value)
-        if isinstance(value, type):
+        if issubclass(cls, type):
             return class_rule(self, value)
-        if isinstance(value, BaseException):
+        if issubclass(cls, BaseException):
             return exception_rule(self, value)
-        module = type(value).__module__
+        module = cls.__module__
         self.met(module)
         if module == "numpy":
             return numpy_rule(self, value)
@@ -61,13 +62,13 @@ class Reducers(Writing):
             raise pickle.PicklingError("a mock answers whatever pickle asks it")
         if module == "ctypes":
             return reduce_library.of_ctypes(self, value)
-        if isinstance(value, reduce_library.Local):
+        if issubclass(cls, reduce_library.Local):
             return reduce_library.local_rule(self, value)
         ipython = sys.modules.get("IPython.core.interactiveshell")
-        if ipython is not None and isinstance(value, ipython.InteractiveShell):
+        if ipython is not None and issubclass(cls, ipython.InteractiveShell):
             return rebuild.shell, ()
         widgets = sys.modules.get("ipywidgets")
-        if widgets is not None and isinstance(value, widgets.Widget):
+        if widgets is not None and issubclass(cls, widgets.Widget):
             raise pickle.PicklingError(
                 "widgets work only in the notebook's own process: make it in a cell without %%lambda"
             )

@@ -119,7 +119,7 @@ class Tracker:
             if id(root) in self._index and kind_of(type(root)) == SKIP:
                 self._add(root, SKIP)
         classes = (cls for _, cls in home.classes())
-        self._walk([*roots, *classes, *_reachable(memo.values())], seen={id(each) for each in ignored})
+        self._walk([*roots, *classes, *_reachable(memo.values()), *home.whole()], seen={id(each) for each in ignored})
         for item in self.tracked.values():
             item.before = self._picture(item)
 
@@ -138,6 +138,8 @@ class Tracker:
                     continue
                 seen.add(id(value))
                 kind = kind_of_value(value)
+                if kind == OPAQUE and self.home.is_whole(value):
+                    kind = INSTANCE
                 if kind == SKIP:
                     continue
                 self._add(value, kind)

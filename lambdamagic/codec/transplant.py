@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import _queue
 import array
-import copyreg
 import random
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.codec.class_parts import module_of
+from lambdamagic.codec.containers import attributes_of, slot_names
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 
@@ -134,11 +134,12 @@ def _decimal_context(target: Any, source: Any) -> None:
 
 
 def _attributes(target: Any, source: Any) -> None:
-    if hasattr(target, "__dict__"):
+    held = attributes_of(target)
+    if held is not None:
         if not any("__getstate__" in vars(base) for base in type(target).__mro__ if base is not object):
-            target.__dict__.clear()  # else what it leaves out of its state stays
-        target.__dict__.update(source.__dict__)
-    for name in copyreg._slotnames(type(target)):  # type: ignore[attr-defined]  # what pickle itself uses
+            held.clear()  # else what it leaves out of its state stays
+        held.update(attributes_of(source) or {})
+    for name in slot_names(type(target)):
         if hasattr(source, name):
             object.__setattr__(target, name, getattr(source, name))
         elif hasattr(target, name):

@@ -28,6 +28,8 @@ class Writing:
         made: Modules that code has made, by the `id` of their globals.
         scopes: Dictionaries, by `id`, in which code was run and which have a number already.
         globals_by_id: What stands for the globals of functions, by the `id` of these.
+        whole: Objects, by `id`, and whether they are sent with all their attributes.
+        is_tried: Whether this is only to find out if something can be written.
         has_own_pickling: Whether objects were met whose own pickling may have made what it gave.
     """
 
@@ -45,6 +47,8 @@ class Writing:
         self.scopes: dict[int, dict[str, Any]] = {}
         self.globals_by_id: dict[int, Any] = {}
         self.has_own_pickling = False
+        self.whole: dict[int, tuple[Any, bool]] = {}
+        self.is_tried = False
         self._is_fresh = False
 
     def owner_of(self, value: Any) -> tuple[str, str] | None:

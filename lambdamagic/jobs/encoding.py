@@ -21,6 +21,7 @@ from lambdamagic.codec.diagnose import explain_unpicklable
 from lambdamagic.codec.encode import Encoder, can_travel
 from lambdamagic.codec.frames import ALONE_MIN_BYTES, Frames
 from lambdamagic.codec.home import Home
+from lambdamagic.codec.name_order import rank
 from lambdamagic.codec.picklers import KINDS, PICKLING_ERRORS, Serializer, first_that_can, serializer_versions
 from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.size_estimate import looks_large
@@ -234,6 +235,7 @@ class _Attempt:
             value = Deleted if name in plan.deleted_only else self._value(name)
             if not each.is_optional or self._can_travel(value):
                 self._dump_name(name, value, each.reason)
+        self.names.sort(key=_position_in(list(plan.captured)))
         for scope in scopes:
             state = (scope, kinds.DICT, without_builtins(scope))
             self._dump("a namespace of executed code", scope, ("state", state))
@@ -265,13 +267,14 @@ class _Attempt:
         )
 
     def _large_first(self, values: Sequence[Any]) -> Mapping[str, CapturedName]:
-        """Return the captured names. Large ones come first, and are written the same whatever the code is."""
+        """Return the captured names in order. Large ones come first, and are written the same whatever the code is."""
         captured, known = self.plan.captured, self.home.large_names
         large = [name for name, value in zip(captured, values, strict=True) if name in known or looks_large(value)]
+        in_order = dict(sorted(captured.items(), key=lambda each: rank(self._value(each[0]))))
         if not large or self.primed:
-            return captured
+            return in_order
         self.encoder.hide()
-        return {**{name: captured[name] for name in sorted(large)}, **captured}
+        return {**{name: captured[name] for name in sorted(large)}, **in_order}
 
     def _dump_modules(self, own: Mapping[str, types.ModuleType]) -> None:
         """Write the present state of the user's own modules."""
@@ -353,6 +356,12 @@ class _Attempt:
 
         named = {name: CapturedName(name, "") for name in self.values}
         return Extensions(replace(self.plan, captured=named), encode, self._missing)
+
+
+def _position_in(names: list[str]) -> Callable[[ShippedName], int]:
+    """Order names as the code mentions them; those of modules come first."""
+    positions = {name: position for position, name in enumerate(names)}
+    return lambda shipped: positions.get(shipped.name, -1)
 
 
 def _digest(modules: list[tuple[str, str, bytes]]) -> str:

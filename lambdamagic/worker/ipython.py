@@ -147,6 +147,7 @@ def _made(light: Any, outputs: Outputs, png: Callable[[Any], bytes | None]) -> A
     shell.display_pub = Publisher()
     shell.events = EventManager(shell, available_events)
     shell.user_module, shell.user_ns = light.user_module, light.user_ns
+    shell.compile = light.compile
     for cls in ZMQInteractiveShell._walk_mro():
         cls._instance = shell
     return shell

@@ -47,6 +47,13 @@ class RemoteShell:
     def __reduce__(self) -> Any:
         return rebuild.shell, ()
 
+    @property
+    def compile(self) -> Any:
+        """Return what compiles source as the shell does."""
+        from lambdamagic.worker.shell_values import Compiler
+
+        return Compiler()
+
     def push(self, variables: Any, interactive: bool = True) -> None:
         """Bind names: those of a dictionary, or those named that the caller has."""
         if not isinstance(variables, dict):

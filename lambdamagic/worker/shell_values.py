@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import codeop
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -99,3 +101,11 @@ class TimeitResult:
 
     def __reduce__(self) -> Any:
         return rebuild.timed, (self.loops, self.repeat, self.best, self.worst, self.all_runs, self.compile_time, 3)
+
+
+class Compiler(codeop.Compile):
+    """Compiles source, as IPython's own does."""
+
+    def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> Any:
+        """Return the syntax tree of source."""
+        return compile(source, filename, symbol, self.flags | ast.PyCF_ONLY_AST, 1)

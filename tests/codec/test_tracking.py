@@ -104,14 +104,14 @@ def test_values_that_no_pickler_takes_are_left_out_and_reported():
     """The rest of the answer is as if it were not there."""
     talk = Conversation("box = {}")
     talk.ask()
-    effects = talk.answer("import hashlib\ng = hashlib.md5()\nok = 5\nbox['g'] = g")
+    effects = talk.answer("import sqlite3\ng = sqlite3.connect(':memory:')\nok = 5\nbox['g'] = g")
     assert talk.here["ok"] == 5
     assert talk.here["box"] == {}
     assert {(lost.what, lost.type_name, lost.section) for lost in effects.lost} == {
-        ("g", "HASH", "bound"),
+        ("g", "Connection", "bound"),
         ("box", "dict", "update"),
     }
-    assert repr(talk.here["g"]) == "<g: HASH that stayed on Lambda: cannot pickle '_hashlib.HASH' object>"
+    assert repr(talk.here["g"]) == "<g: Connection that stayed on Lambda: cannot pickle 'sqlite3.Connection' object>"
 
 
 def _asked(setup: str) -> Conversation:

@@ -9,6 +9,16 @@ from tests.fidelity.constructs import agrees, constructs
 pytestmark = pytest.mark.filterwarnings("default")
 
 ARRAYS = constructs("""
+= arrays that own their memory, and their views
+import numpy as np
+a = np.arange(4.); v = a[1:]; f = np.asfortranarray(np.ones((2, 3))); e = np.zeros(0); z = np.array(3)
+big = np.arange(1e5); ro = np.arange(3); ro.flags.writeable = False
+---
+r = [v.base is a, a[::2].base is a, big[1:].base is big, a.base is None, a.flags.owndata, f.flags.f_contiguous]
+r += [f.T.base is f, ro.flags.writeable, z.shape, e.shape]
+w = a[2:]; b = np.arange(6); v[0] = 9; big[:] = 1
+---
+r, w.base is a, v.base is a, a.flags.owndata, b.base is None, w.tolist(), big[1:3].tolist()
 = a view of a captured array
 import numpy as np
 a = np.arange(6)

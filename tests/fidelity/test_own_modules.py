@@ -288,7 +288,8 @@ def test_state_that_cannot_be_rebuilt_is_reported(notebook):
     """A value whose code raises there neither ends the cell nor keeps the rest of the module away."""
     notebook.ok(
         "import unsent\n"
-        "class Here:\n    def __setstate__(self, state):\n        raise KeyError('not there')\n"
+        "def refuse(*_): raise KeyError('not there')\n"
+        "class Here:\n    def __reduce__(self): return refuse, (Here,)\n"
         "unsent.here = Here()\nunsent.here.n = 1\nunsent.deep = [{'in': unsent.here}]\nunsent.m = 5\nmine = [1]"
     )
     ran = notebook.remote("unsent.m += 1\nmine.append(2)\nhasattr(unsent, 'here'), hasattr(unsent, 'always')")

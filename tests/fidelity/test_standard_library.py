@@ -9,6 +9,30 @@ from tests.fidelity.constructs import agrees, constructs
 pytestmark = pytest.mark.filterwarnings("default")
 
 LIBRARY = constructs("""
+= hashes without data, and digests of those with data
+import hashlib, hmac
+h = hashlib.sha256(); k = hashlib.md5(b'x'); m = hmac.new(b'k', b'a', 'sha256'); b = hashlib.blake2b(b'q', digest_size=8)
+---
+h.update(b'b'); r = h.hexdigest(), k.hexdigest(), m.hexdigest(), b.hexdigest(), h.name, h.digest_size, k.block_size
+s = hashlib.sha3_256(); s.update(b'1'); s.update(b'2')
+kept, h, s = {'h': lambda h=h: h, 's': lambda s=s: s}, None, None
+---
+h, s = kept['h'](), kept['s']()
+found = h.hexdigest(), s.copy().digest(), s.name, m.digest(), b.digest_size, h.name, s.block_size
+del h, s, kept; found
+= an iterator of matches that the cell has begun
+import re
+---
+its = re.finditer(r'(\\w)=(\\d)', 'x=1 y=2 z=3'); n = next(its).groups(); both = [its, its]
+---
+type(its).__name__, next(its).groups(), both[1] is its, [m.group() for m in both[0]], list(its)
+= source compiled by the shell
+pass
+---
+c = get_ipython().compile('1 + 1', '<x>', 'eval'); t = get_ipython().compile.ast_parse('x = 1')
+r = eval(c), t.body[0].targets[0].id
+---
+r
 = threads that have ended
 import threading
 class Box: pass

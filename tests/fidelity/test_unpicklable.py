@@ -109,8 +109,7 @@ def test_an_exception_that_cannot_be_pickled(notebook):
 def test_a_part_of_a_container_that_cannot_be_made_here(notebook):
     """The container is there with a placeholder in it."""
     ran = notebook.remote(
-        "class Bad:\n    def __getstate__(self): return {'a': 1}\n"
-        "    def __setstate__(self, s): raise ValueError('no')\n"
+        "def refuse(*_): raise ValueError('no')\nclass Bad:\n    def __reduce__(self): return refuse, (Bad,)\n"
         "box = {'good': [1, 2], 'bad': Bad()}"
     )
     assert notebook.names["box"]["good"] == [1, 2]

@@ -1,0 +1,119 @@
+"""Where a pickler writes, a stream that is bounded or watched and the large buffers next to it, and where one reads."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Segment
+
+
+class Bounded(io.BytesIO):
+    """A buffer with a maximum size; it raises when more is written."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__()
+        self._most_bytes = most_bytes
+
+    def write(self, data: Any, /) -> int:
+        written = super().write(data)
+        if self.tell() > self._most_bytes:
+            raise _too_large(self._most_bytes)
+        return written
+
+
+class Watched(io.BytesIO):
+    """Reports what large values add to it; a pickler writes a frame of 64 kB at a time."""
+
+    def __init__(self, wrote: Callable[[int], None]) -> None:
+        super().__init__()
+        self._wrote = wrote
+
+    def write(self, data: Any, /) -> int:
+        written = super().write(data)
+        if written >= _FRAME_BYTES:
+            self._wrote(self.tell())
+        return written
+
+
+#: pickle ends a frame when it has so many bytes (`pickle._Framer._FRAME_SIZE_TARGET`).
+_FRAME_BYTES = 64 * 1024
+
+
+def _too_large(most_bytes: int) -> ValueError:
+    return ValueError(f"it takes more than {most_bytes / 1e6:.0f} MB")
+
+
+def taker(buffers: list[memoryview], most_bytes: int | None) -> Callable[[pickle.PickleBuffer], bool]:
+    """Return the callback that takes large buffers out of the stream.
+
+    No method of the encoder: its pickler would keep it alive, and with it all that it wrote, until the garbage
+    collector comes by.
+    """
+
+    def take(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < OUT_OF_BAND_MIN_BYTES:
+            return True  # stays in the stream
+        buffers.append(raw)
+        if most_bytes is not None and sum(each.nbytes for each in buffers) > most_bytes:
+            raise _too_large(most_bytes)
+        return False
+
+    return take
+
+
+def prelude(count: int) -> bytes:
+    """Return a pickle that takes `count` objects from the buffers and gives them the numbers 0, 1, 2, ...
+
+    The C unpickler's `memo` attribute cannot be set from a dictionary (in CPython 3.11 to 3.13 the entries go to the
+    memo that is about to be thrown away), so the numbers are given by the unpickler's own means.
+    """
+    return _pickled((pickle.NEXT_BUFFER + pickle.MEMOIZE + pickle.POP) * count + pickle.NONE)
+
+
+def _pickled(steps: bytes) -> bytes:
+    return b"\x80\x05" + steps + pickle.STOP
+
+
+def _global(named: type) -> bytes:
+    return pickle.GLOBAL + f"{named.__module__}\n{named.__qualname__}\n".encode()
+
+
+#: Gives the next number to nothing.
+_NUMBERED = pickle.NONE + pickle.MEMOIZE + pickle.POP
+#: Hidden parts have a multiple of so many numbers.
+_ROUND = 1024
+_FILLERS: list[object] = []
+
+
+def _gap(count: int) -> int:
+    return -count % _ROUND
+
+
+def _fillers(count: int) -> list[object]:
+    """Return so many objects that no payload holds."""
+    _FILLERS.extend(object() for _ in range(count - len(_FILLERS)))
+    return _FILLERS[:count]
+
+
+class Stream(io.BytesIO):
+    """The pickle stream; knows its end, since parts are read one after the other."""
+
+    def __init__(self, data: Segment) -> None:
+        super().__init__(data)
+        self._size = data.nbytes if isinstance(data, memoryview) else len(data)
+
+    def at_end(self) -> bool:
+        """Return whether all parts were read."""
+        return self.tell() >= self._size
+
+    def insert(self, data: Segment) -> None:
+        """Let other bytes come before those that were not read yet."""
+        rest = self.read()
+        self.seek(0)
+        self.truncate()
+        self._size = self.write(data) + self.write(rest)
+        self.seek(0)
