@@ -321,7 +321,8 @@ class Needs:
             if base in imported:
                 value = sys.modules.get(_bound_module(imported[base]))
             for attr in attrs:
-                if not issubclass(type(value), ModuleType):  # `isinstance` would run a `__getattribute__`
+                # `isinstance` alone would run a `__getattribute__` of the user's.
+                if not issubclass(type(value), ModuleType) or not isinstance(value, ModuleType):
                     break
                 full = f"{contents(value).get('__name__')}.{attr}"
                 value = contents(value).get(attr)

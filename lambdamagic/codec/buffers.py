@@ -18,6 +18,11 @@ class Bounded(io.BytesIO):
         self._most_bytes = most_bytes
 
     def write(self, data: Any, /) -> int:
+        """Append bytes.
+
+        Raises:
+            ValueError: There are too many.
+        """
         written = super().write(data)
         if self.tell() > self._most_bytes:
             raise _too_large(self._most_bytes)
@@ -32,6 +37,7 @@ class Watched(io.BytesIO):
         self._wrote = wrote
 
     def write(self, data: Any, /) -> int:
+        """Append bytes, and report many."""
         written = super().write(data)
         if written >= _FRAME_BYTES:
             self._wrote(self.tell())

@@ -179,7 +179,7 @@ def _put_aside(hooks: dict[type, Any]) -> Iterator[None]:
 def _for_other_threads(hook: Any) -> Any:
     here = threading.get_ident()
 
-    def __init_subclass__(cls: type, **kwargs: Any) -> None:  # noqa: N807  # it is put into classes
+    def __init_subclass__(cls: type, **kwargs: Any) -> None:
         if threading.get_ident() != here:
             hook.__get__(None, cls)(**kwargs)
 

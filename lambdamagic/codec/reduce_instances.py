@@ -100,7 +100,7 @@ def _only_leave_out(writing: Writing, hooks: list[type]) -> bool:
     """Whether classes of the notebook say what pickle should take of their objects, and not how to make them."""
     names = {name for base in hooks for name in PICKLING_HOOKS.intersection(vars(base))}
     return names <= {"__getstate__", "__setstate__"} and all(
-        map(writing.home.is_own_name, (b.__module__ for b in hooks))
+        writing.home.is_own_name(base.__module__) for base in hooks
     )
 
 

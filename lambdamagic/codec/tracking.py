@@ -137,9 +137,7 @@ class Tracker:
                 if id(value) in seen or id(value) in self._shared:
                     continue
                 seen.add(id(value))
-                kind = kind_of_value(value)
-                if kind == OPAQUE and self.home.is_whole(value):
-                    kind = INSTANCE
+                kind = INSTANCE if self.home.is_whole(value) else kind_of_value(value)
                 if kind == SKIP:
                     continue
                 self._add(value, kind)

@@ -108,4 +108,4 @@ class Compiler(codeop.Compile):
 
     def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> Any:
         """Return the syntax tree of source."""
-        return compile(source, filename, symbol, self.flags | ast.PyCF_ONLY_AST, 1)
+        return compile(source, filename, symbol, self.flags | ast.PyCF_ONLY_AST, True)

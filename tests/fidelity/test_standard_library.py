@@ -11,7 +11,8 @@ pytestmark = pytest.mark.filterwarnings("default")
 LIBRARY = constructs("""
 = hashes without data, and digests of those with data
 import hashlib, hmac
-h = hashlib.sha256(); k = hashlib.md5(b'x'); m = hmac.new(b'k', b'a', 'sha256'); b = hashlib.blake2b(b'q', digest_size=8)
+h = hashlib.sha256(); k = hashlib.md5(b'x'); m = hmac.new(b'k', b'a', 'sha256')
+b = hashlib.blake2b(b'q', digest_size=8)
 ---
 h.update(b'b'); r = h.hexdigest(), k.hexdigest(), m.hexdigest(), b.hexdigest(), h.name, h.digest_size, k.block_size
 s = hashlib.sha3_256(); s.update(b'1'); s.update(b'2')
