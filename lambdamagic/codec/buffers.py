@@ -71,40 +71,6 @@ def taker(buffers: list[memoryview], most_bytes: int | None) -> Callable[[pickle
     return take
 
 
-def prelude(count: int) -> bytes:
-    """Return a pickle that takes `count` objects from the buffers and gives them the numbers 0, 1, 2, ...
-
-    The C unpickler's `memo` attribute cannot be set from a dictionary (in CPython 3.11 to 3.13 the entries go to the
-    memo that is about to be thrown away), so the numbers are given by the unpickler's own means.
-    """
-    return _pickled((pickle.NEXT_BUFFER + pickle.MEMOIZE + pickle.POP) * count + pickle.NONE)
-
-
-def _pickled(steps: bytes) -> bytes:
-    return b"\x80\x05" + steps + pickle.STOP
-
-
-def _global(named: type) -> bytes:
-    return pickle.GLOBAL + f"{named.__module__}\n{named.__qualname__}\n".encode()
-
-
-#: Gives the next number to nothing.
-_NUMBERED = pickle.NONE + pickle.MEMOIZE + pickle.POP
-#: Hidden parts have a multiple of so many numbers.
-_ROUND = 1024
-_FILLERS: list[object] = []
-
-
-def _gap(count: int) -> int:
-    return -count % _ROUND
-
-
-def _fillers(count: int) -> list[object]:
-    """Return so many objects that no payload holds."""
-    _FILLERS.extend(object() for _ in range(count - len(_FILLERS)))
-    return _FILLERS[:count]
-
-
 class Stream(io.BytesIO):
     """The pickle stream; knows its end, since parts are read one after the other."""
 

@@ -21,7 +21,7 @@ from itertools import chain
 from typing import Any
 
 from lambdamagic.codec.array_views import shared_memory
-from lambdamagic.codec.buffers import Bounded, Stream, Watched, prelude, taker
+from lambdamagic.codec.buffers import Bounded, Stream, Watched, taker
 from lambdamagic.codec.frames import ALONE_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_names import NAMES
@@ -30,6 +30,7 @@ from lambdamagic.codec.picklers import PICKLING_ERRORS, AnyPickler, Serializer, 
 from lambdamagic.codec.rebuild import Apart, Nothing, empty_scope, scope_of_builtins
 from lambdamagic.codec.reducers import ModuleReference, Reducers
 from lambdamagic.codec.shared import Shared
+from lambdamagic.codec.steps import NUMBERED, fillers, gap_after, pickled, prelude, step_to
 from lambdamagic.codec.temporary import held_by_nothing
 from lambdamagic.codec.written_as import Called, NamesFirst, Unseen, of_instances
 
@@ -85,11 +86,11 @@ class Encoder:
         What follows gets the same numbers too, unless very much more was written before it. To be called once.
         """
         self._hidden = self._by_number()
-        gap = _gap(len(self._hidden))
-        self._file.write(_pickled(_NUMBERED * gap + _global(Nothing)))
-        fillers = _fillers(len(self._hidden) + gap)
-        self._hidden.update(dict.fromkeys(range(len(self._hidden), len(fillers))))
-        self._pickler.memo = {id(each): (number, each) for number, each in enumerate(fillers)}
+        gap = gap_after(len(self._hidden))
+        self._file.write(pickled(NUMBERED * gap + step_to(Nothing)))
+        hidden = fillers(len(self._hidden) + gap)
+        self._hidden.update(dict.fromkeys(range(len(self._hidden), len(hidden))))
+        self._pickler.memo = {id(each): (number, each) for number, each in enumerate(hidden)}
 
     def dump_apart(self, value: Any) -> int:
         """Append one part as `dump` does; a large one gets its own frame, which is sent once while it is the same."""
@@ -99,7 +100,7 @@ class Encoder:
             self._buffers.insert(position, memoryview(self._file.getvalue())[start:])
             self._file.seek(start)
             self._file.truncate()
-            self._file.write(_pickled(_global(Apart) + pickle.NEXT_BUFFER + pickle.TUPLE1 + pickle.REDUCE))
+            self._file.write(pickled(step_to(Apart) + pickle.NEXT_BUFFER + pickle.TUPLE1 + pickle.REDUCE))
         return size
 
     def keep_shared_memory(self, values: Iterable[Any], *, known: Iterable[Any] = ()) -> None:

@@ -1,7 +1,7 @@
 """`make fidelity`: notebooks run in real kernels, plainly and with `%%lambda`, and compared cell by cell.
 
 The notebooks are those of `corpus`, the constructs of the tests here, those that installed packages ship, and generated
-ones. Those that differ are run plainly once more: a cell that differs between two plain runs proves nothing and is not
+ones. Those that differ are run plainly again: a cell that differs between two plain runs proves nothing and is not
 counted. `--few` runs a small part, and `--part 1/2` and `--part 2/2` are two halves for two processors.
 `make fidelity-night` runs generated cells only; a notebook that differs is kept in `found`, and is a test from then on.
 """
