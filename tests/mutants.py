@@ -2,7 +2,8 @@
 
 `make mutants` makes them of codec, protocol, storage and jobs, by cosmic-ray, in a copy of this repository; after
 `python -m tests.mutants` modules may be named. What survives is listed: each is read once, and answered by a test, or
-by a line in `tests/data/mutants.md` that says why it may live.
+by a line in `tests/data/mutants.md` that says why it may live. Each mutant is given the tests that run its lines, the
+quickest first, as one run of all of them found (`tests/mutant_map.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import difflib
 import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutant_map import Chosen, MutantMap, Recorder
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("protocol", "codec", "storage", "jobs")
 #: Simulations and campaigns hold properties of the whole; they are too slow to run for each mutant.
@@ -29,10 +33,15 @@ _SKIPPED = ("tests/jobs/test_fault_campaign.py", "tests/jobs/test_simulation.py"
 
 
 _ANNOTATIONS = "core/ReplaceBinaryOperator_BitOr_"  # `int | None` is an annotation, which nothing reads
+#: What only mypy reads, what keeps a mistake of ours in the code and no wrong result from users, and numbers that are
+#: choices: tests read them by their names, or give others.
+_IDLE = re.compile(r"^-(@dataclass\(|if TYPE_CHECKING|[A-Z_]+ = \d)", re.MULTILINE)
 _SERVED = "LAMBDAMAGIC_MUTANTS_OF"
 #: No plugins of pytest: it rewrites those when it imports them.
 _IMPORTED_ONCE = ("psutil", "numpy", "boto3", "IPython", "dill", "cloudpickle")
-_TIMEOUT_S = 300
+_TIMEOUT_S = 1200
+#: A mutant that none of so many seconds of tests sees is listed, although a slower test may see it.
+_ENOUGH_S = 10.0
 
 
 def modules() -> list[Path]:
@@ -73,11 +82,11 @@ def _mutants(module: Path) -> Iterator[tuple[str, str]]:
                     continue
                 seen.add((kind, place))
             mutated = mutate_code(source, operator, occurrence)
-            if mutated is not None and mutated != source:
-                yield (
-                    mutated,
-                    "\n".join(difflib.unified_diff(source.splitlines(), mutated.splitlines(), n=0, lineterm="")),
-                )
+            if mutated is None or mutated == source:
+                continue
+            diff = "\n".join(difflib.unified_diff(source.splitlines(), mutated.splitlines(), n=0, lineterm=""))
+            if not _IDLE.search(diff):
+                yield mutated, diff
 
 
 def _serve(module: Path) -> None:
@@ -88,26 +97,30 @@ def _serve(module: Path) -> None:
     for name in _IMPORTED_ONCE:
         importlib.import_module(name)
     source, alive, count = module.read_text(), [], 0
-    own = Path(f"tests/{module.parts[1]}/test_{module.stem}.py")
-    tests = [*([str(own)] if own.exists() else []), f"tests/{module.parts[1]}"]  # its own tests first: most die there
-    arguments = ["-q", "-x", "-n0", "-p", "no:cacheprovider", *(f"--ignore={each}" for each in _SKIPPED), *tests]
-    if _outcome(arguments) != 0:
-        raise SystemExit(f"the tests {' '.join(tests)} fail without a mutant")
+    arguments = ["-q", "-n0", "-p", "no:cacheprovider", *(f"--ignore={each}" for each in _SKIPPED)]
+    recorded = Path(f"recorded-{module.parts[1]}.json").absolute()
+    if not recorded.exists():  # of the package's first module
+        recorder = Recorder(Path(*module.parts[:2]).absolute(), recorded)
+        _outcome([*arguments, f"tests/{module.parts[1]}"], [recorder], _TIMEOUT_S)
+    known = MutantMap(module.absolute(), json.loads(recorded.read_text()))
     try:
         for mutated, diff in _mutants(module):
             module.write_text(mutated)
             count += 1
-            if _outcome(arguments) == 0:
-                alive.append(
-                    [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-                )
+            chosen = known.tests_of(diff, limit_s=_ENOUGH_S)
+            files = sorted({each.partition("::")[0] for each in chosen})
+            # With the server that the first test starts. Mutants in a loop without an end die by this time.
+            limit_s = 30 + 3 * sum(known.seconds(each) for each in chosen)
+            if not chosen or _outcome([*arguments, "-x", *files], [Chosen(chosen)], limit_s) == 0:
+                lines = [line for line in diff.splitlines() if line[:1] in "@+-" and line[:3] not in ("+++", "---")]
+                alive.append(lines if chosen else [*lines, "(no test runs it)"])
                 print(*alive[-1], sep="\n", file=sys.stderr, flush=True)
     finally:
         module.write_text(source)
     print(json.dumps({"count": count, "alive": alive}))
 
 
-def _outcome(arguments: list[str]) -> int:
+def _outcome(arguments: list[str], plugins: list[object], limit_s: float) -> int:
     """Return how pytest ends in a fork of this process; another number where it takes too long."""
     pid = os.fork()
     if pid == 0:
@@ -116,10 +129,10 @@ def _outcome(arguments: list[str]) -> int:
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         try:
-            os._exit(int(pytest.main(arguments)))
+            os._exit(int(pytest.main(arguments, plugins)))
         finally:
             os._exit(70)
-    until = time.monotonic() + _TIMEOUT_S
+    until = time.monotonic() + limit_s
     while time.monotonic() < until:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:

@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.local.control import control_plane, moto_patches, notifications, object_files, snapshots
 from lambdamagic.local.control.control_plane import ACCOUNT_PATH, account_settings
 from lambdamagic.local.control.log_streams import LogBuffer
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _MOTO_THREADS = 8
 _LARGE_BODY_BYTES = 1 << 18
+_MAX_INVOKE_BYTES = AWS_LAMBDA.sync_payload_bytes.most + 1  # one more: without its end it is too large anyway
+_MAX_LAMBDA_BYTES = 70_167_211  # as Lambda's own refusal of a package says: one of 50 MB in Base64, and its request
+_MAX_OBJECT_BYTES = 5 << 30  # "Uploading objects": by a single PUT up to 5 GB
 
 
 class Server:
@@ -136,6 +140,8 @@ class Server:
         service = ""
         try:
             self._check_host(request)
+            if request.is_cut:
+                raise _too_large(request)
             signer = self._authenticator.verify(request)
             service = signer.service
             if service == "lambda" and request.method == "POST" and INVOKE_PATH.match(request.path):
@@ -191,13 +197,20 @@ class Server:
             return checked.answer(partial(self._answer, signer.service), request)
 
     def _answer(self, service: str, request: HttpRequest) -> HttpResponse:
-        if service == "lambda" and request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
-            return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
+        if service == "lambda":
+            if request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
+                return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
+            control_plane.validate(request, account_id=DEFAULT_ACCOUNT_ID, region=self._options.region)
         return self._moto.answer(service, request)
 
-    def admits_body(self, headers: dict[str, str], target: str) -> bool:
-        """Return whether a large body may be sent at all: not by the user who names no key of ours."""
-        return self._authenticator.knows_key_in(headers.get("authorization", target))
+    def body_limit(self, headers: dict[str, str], target: str) -> int | None:
+        """Return how much of a body is kept; None for a caller who names no key of ours and sends little at most."""
+        authorization = headers.get("authorization", target)
+        if not self._authenticator.knows_key_in(authorization):
+            return None
+        if "/lambda/aws4_request" not in authorization:
+            return _MAX_OBJECT_BYTES
+        return _MAX_INVOKE_BYTES if INVOKE_PATH.match(target.partition("?")[0]) else _MAX_LAMBDA_BYTES
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -254,8 +267,6 @@ class Server:
             operation = self._observed.observer.requested(service, request)
             if service == "s3":
                 _virtual_host_to_path(request)
-            elif service == "lambda":
-                control_plane.validate(request)
             if operation is not None and await operation.begin(reply):
                 return
             loop = asyncio.get_running_loop()
@@ -313,6 +324,18 @@ class Server:
             sqs_backends[account_id][region].send_message(queue, json.dumps(record))
         except ServiceException as error:
             sys.stderr.write(f"the record for {arn} is lost: {error}\n")
+
+
+def _too_large(request: HttpRequest) -> AwsError:
+    """Refuse a body of which only the beginning was kept; its signature is not looked at any more."""
+    if auth_errors.service_of(request) != "lambda":
+        text = "Your proposed upload exceeds the maximum allowed size"
+        return AwsError(400, "EntityTooLarge", text)
+    most, operation = _MAX_LAMBDA_BYTES, "CreateFunction" if request.method == "POST" else "UpdateFunctionCode"
+    if INVOKE_PATH.match(request.path):
+        most, operation = AWS_LAMBDA.sync_payload_bytes.most, "InvokeFunction"
+    text = f"Request must be smaller than {most} bytes for the {operation} operation"
+    return AwsError(413, "RequestEntityTooLargeException", text)
 
 
 def _install_s3(folder: Path, invoke: notifications.Invoke) -> None:

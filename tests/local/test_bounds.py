@@ -50,7 +50,9 @@ def _serving(test: Callable[[_Peer], Awaitable[None]], **bounds: int) -> None:
 
         def make() -> HttpConnection:
             return HttpConnection(
-                peer.handle, admits_body=lambda headers, target: "authorization" in headers, bounds=peer.bounds
+                peer.handle,
+                body_limit=lambda headers, target: 1 << 30 if "authorization" in headers else None,
+                bounds=peer.bounds,
             )
 
         server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)

@@ -9,17 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lambdamagic.local.environments.function_registry import FunctionRegistry
-from lambdamagic.local.environments.function_versions import not_found
+from lambdamagic.local.environments.function_versions import FunctionCatalog, not_found
 from lambdamagic.local.server.error_bodies import AwsError
 from tests.local.environments import function
 
 LONGEST_S = 30.0
 
 
-class Catalog:
+class Catalog(FunctionCatalog):
     """Functions whose reading a test can hold up."""
 
     def __init__(self) -> None:
+        super().__init__(account_id="123456789012", region="us-east-1")
         self.functions = {}
         self.reads = []
         self.doors = {}

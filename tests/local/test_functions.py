@@ -45,9 +45,9 @@ def test_an_update_of_the_code_takes_effect_at_the_next_invocation(account):
 
 def test_an_update_of_the_configuration_takes_effect(account):
     """UpdateFunctionConfiguration retires environments with the old variables."""
-    name = account.deploy("import os\ndef handler(e, c):\n    return os.environ.get('X')\n")
+    name = account.deploy("import os\ndef handler(e, c):\n    return os.environ.get('MODE')\n")
     assert account.invoke(name)["Payload"] is None
-    account.functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"X": "1"}})
+    account.functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"MODE": "1"}})
     assert account.invoke(name)["Payload"] == "1"
 
 
@@ -221,11 +221,10 @@ def _encrypted(content):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"no zip at all", "not a zip file"),
         (_encrypted(package({"app.py": "x = 1"})), "encrypted"),
         (package({"app.py": "x = 1", "a": "file", "a/b": "below it"}), "a file and a folder of one name"),
     ],
-    ids=["no zip", "encrypted", "file and folder"],
+    ids=["encrypted", "file and folder"],
 )
 def test_a_package_that_cannot_be_unpacked_says_why(account, content, reason):
     """Invoke answers what is wrong with it, also the second time."""

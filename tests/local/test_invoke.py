@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.conftest import ECHO, Account
+from tests.local.conftest import ECHO, REPORT, Account
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +189,98 @@ def test_the_log_tail_is_the_last_4_kb(account):
     tail = base64.b64decode(account.invoke(name, LogType="Tail")["LogResult"])
     assert len(tail) == 4096
     assert b"REPORT RequestId" in tail
+
+
+def _is_refused(account, echo, **options):
+    with pytest.raises(ClientError) as caught:
+        account.functions.invoke(FunctionName=echo, **options)
+    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    "payload", [b"NaN", b"[Infinity]", b'{"a": -Infinity}', "{}".encode("utf-16"), b'"\xff"', b" "]
+)
+def test_what_only_python_takes_for_json_is_refused(account, echo, payload):
+    """Numbers that are none, and encodings other than UTF-8, never reach the function."""
+    code, message = _is_refused(account, echo, Payload=payload)
+    assert code == "InvalidRequestContentException"
+    assert message.startswith("Could not parse request body into json: Could not parse payload into json: ")
+
+
+@pytest.mark.parametrize("payload", [b"\xef\xbb\xbf{}", b'{"a": 1e999}', b'"\\ud800"', b"1" * 5000])
+def test_odd_json_is_json(account, echo, payload):
+    """A mark of UTF-8, large numbers and halves of surrogates are the function's matter."""
+    assert account.functions.invoke(FunctionName=echo, Payload=payload)["StatusCode"] == 200
+
+
+@pytest.mark.parametrize("context", ["null", "[]", '"text"', "1", '{"a": NaN}'])
+@pytest.mark.parametrize("kind", ["RequestResponse", "Event", "DryRun"])
+def test_a_client_context_that_is_no_object_is_refused(account, echo, context, kind):
+    """A list there once made the runtime fail, and the function's caller was given that error."""
+    encoded = base64.b64encode(context.encode()).decode()
+    code, message = _is_refused(account, echo, ClientContext=encoded, InvocationType=kind)
+    assert code == "InvalidRequestContentException"
+    assert message.startswith("Client context must be a valid Base64-encoded JSON object")
+
+
+def test_an_event_has_no_client_context(account, mailbox):
+    """Lambda passes it to synchronous invocations only."""
+    code = f"{REPORT}def handler(event, context):\n    report(event, context.client_context is None)\n"
+    name = account.deploy(code)
+    encoded = base64.b64encode(b'{"custom": {"who": "me"}}').decode()
+    account.invoke(name, mailbox.port, InvocationType="Event", ClientContext=encoded)
+    assert mailbox.receive() is True
+
+
+def test_an_unknown_log_type_is_a_validation_error(account, echo):
+    """None and Tail are all there is."""
+    code, message = _is_refused(account, echo, LogType="tail")
+    assert code == "ValidationException"
+    assert message.endswith(
+        "'tail' at 'logType' failed to satisfy constraint: Member must satisfy enum value set: [None, Tail]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "code", "words"),
+    [
+        ("{name}\n", "ValidationException", "at 'functionName'"),
+        ("{name}:$LATEST\n", "ValidationException", "at 'functionName'"),
+        ("arn:aws:lambda:us-east-1:999999999999:function:{name}", "AccessDeniedException", "lambda:InvokeFunction"),
+        ("999999999999:function:{name}", "AccessDeniedException", "lambda:InvokeFunction"),
+        (
+            "arn:aws:lambda:eu-west-1:123456789012:function:{name}",
+            "ResourceNotFoundException",
+            "Functions from 'eu-west-1'",
+        ),
+    ],
+)
+def test_a_function_elsewhere_is_not_the_one_here(account, echo, function, code, words):
+    """Neither another account's function of the same name means this one, nor a name with a line break."""
+    found = _is_refused(account, function.format(name=echo))
+    assert found[0] == code
+    assert words in found[1]
+
+
+@pytest.mark.parametrize("qualifier", ["a b", "a" * 129, "$LATEST\n"])
+def test_a_qualifier_that_cannot_be_one_is_a_validation_error(account, echo, qualifier):
+    """Its length and its characters are looked at first."""
+    code, message = _is_refused(account, echo, Qualifier=qualifier)
+    assert code == "ValidationException"
+    assert "at 'qualifier' failed to satisfy constraint" in message
+
+
+def test_a_body_is_not_kept_beyond_what_lambda_takes(account, echo):
+    """Of an Invoke of 60 MB the server keeps 6, and refuses it in Lambda's words."""
+    peak = _peak_mb(account)
+    found = _is_refused(account, echo, Payload=b'"' + bytes(60_000_000) + b'"')
+    assert found == (
+        "RequestEntityTooLargeException",
+        "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+    )
+    assert _peak_mb(account) - peak < 40
+
+
+def _peak_mb(account):
+    status = Path(f"/proc/{account.connection.pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) >> 10

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from lambdamagic.local.environments.peers import is_process
+from lambdamagic.local.environments.results import MAX_RESPONSE_BYTES
 from lambdamagic.local.environments.runtime_api import Refusal, RuntimeApi, Task
 
 _NEXT = "/2018-06-01/runtime/invocation/next"
@@ -148,6 +149,71 @@ def test_a_runtime_may_connect_before_its_process_is_known():
     before, answer = asyncio.run(run())
     assert before == 0
     assert answer.endswith(_TASK.payload)
+
+
+@pytest.mark.parametrize("end", ["foo", "response/", "response/x", "", "Response"])
+def test_an_end_that_is_none_is_no_result(end):
+    """Only `response` and `error` are; any other third word was once taken for a response."""
+    answer, side = _asked("POST", _NEXT.replace("next", f"id/{end}"))
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert side.results == []
+
+
+@pytest.mark.parametrize("transfer", ["length", "chunks"])
+def test_a_result_is_not_kept_beyond_what_lambda_takes(transfer):
+    """A function that answers with 64 MB gets a refusal, and takes 6 MB of the server's memory."""
+    piece = bytes(1 << 20)
+
+    async def run() -> list[int]:
+        side = _Side()
+        api = RuntimeApi(side, lambda transport: True)
+        await api.open()
+        api.admit()
+        host, _, port = api.address.partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        kind = f"Content-Length: {64 << 20}" if transfer == "length" else "Transfer-Encoding: chunked"
+        writer.write(
+            f"POST {_NEXT.replace('next', 'id/response')} HTTP/1.1\r\nHost: {api.address}\r\n{kind}\r\n\r\n".encode()
+        )
+        for _ in range(64):
+            writer.write(piece if transfer == "length" else b"100000\r\n" + piece + b"\r\n")
+            await writer.drain()
+        writer.write(b"" if transfer == "length" else b"0\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        api.close()
+        return [len(each) for each in side.results]
+
+    (kept,) = asyncio.run(run())
+    assert MAX_RESPONSE_BYTES < kept < MAX_RESPONSE_BYTES + (1 << 20)
+
+
+def test_connections_are_bounded_and_forgotten():
+    """A function that opens thousands keeps the server from nothing: some are taken, and forgotten when they end."""
+
+    async def run() -> tuple[int, int]:
+        api = RuntimeApi(_Side(), lambda transport: True)
+        await api.open()
+        api.admit()
+        host, _, port = api.address.partition(":")
+        channels = [await asyncio.open_connection(host, int(port)) for _ in range(100)]
+        refused = await asyncio.gather(
+            *(asyncio.wait_for(each.read(1), 0.5) for each, _ in channels), return_exceptions=True
+        )
+        held = len(api._connections)
+        for _, writer in channels:
+            writer.close()
+        async with asyncio.timeout(10):
+            while api._connections:  # noqa: ASYNC110 - asked at every step of the loop
+                await asyncio.sleep(0)
+        answer = await _ask(api.address, "GET", _NEXT)
+        api.close()
+        assert answer.endswith(_TASK.payload)
+        return held, sum(not isinstance(each, TimeoutError) for each in refused)
+
+    held, refused = asyncio.run(run())
+    assert held == 32
+    assert refused == 68
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have one loopback address only")

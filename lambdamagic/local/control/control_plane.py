@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
+import zipfile
 from typing import Any
 
 from lambdamagic.limits import AWS_LAMBDA, environment_size, is_reserved
+from lambdamagic.local.control import request_shapes
 from lambdamagic.local.server.error_bodies import AwsError
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
 ACCOUNT_PATH = "/2016-08-19/account-settings"
 _CODE = re.compile(r"^/2015-03-31/functions/[^/]+/(code|configuration)/?$")
-_RANGES = (("MemorySize", "memorySize", AWS_LAMBDA.memory_mb), ("Timeout", "timeout", AWS_LAMBDA.timeout_s))
+#: "Deprecated runtimes", Lambda Developer Guide: those whose functions can be neither created nor updated.
+_ENDED = ("python2.7", "python3.6", "python3.7", "python3.8")
 
 
 def changes_functions(service: str, request: HttpRequest) -> bool:
@@ -21,37 +26,94 @@ def changes_functions(service: str, request: HttpRequest) -> bool:
     return service == "cloudformation" or (service == "lambda" and request.method != "GET")
 
 
-def validate(request: HttpRequest) -> None:
-    """Refuse values out of AWS's limits, in AWS's words.
+def validate(request: HttpRequest, *, account_id: str, region: str) -> None:
+    """Refuse what AWS refuses and moto would take, in AWS's words.
 
     Raises:
-        AwsError: Memory, timeout or environment variables are out of range.
+        AwsError: A value breaks Lambda's API model or a limit, or the package is none.
     """
-    is_create = request.method == "POST" and request.path.rstrip("/") == FUNCTIONS_PATH
-    match = _CODE.match(request.path)
-    is_update = request.method == "PUT" and match is not None and match[1] == "configuration"
-    if not (is_create or is_update) or not request.body:
-        return
     try:
-        values = json.loads(request.body)
+        values = json.loads(request.body or b"{}")
     except (ValueError, RecursionError):
         return  # moto answers what is not JSON
-    if not isinstance(values, dict):
-        raise AwsError(400, "SerializationException", "Start of structure or map found where not expected.")
-    for member, name, limit in _RANGES:
-        value = values.get(member)
-        if isinstance(value, int) and not limit.least <= value <= limit.most:
-            bound = f"less than or equal to {limit.most}"
-            if value < limit.least:
-                bound = f"greater than or equal to {limit.least}"
-            text = (
-                f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
-                f"Member must have value {bound}"
-            )
-            raise AwsError(400, "ValidationException", text)
-    environment = values.get("Environment")
-    if isinstance(environment, dict) and isinstance(environment.get("Variables"), dict):
-        _check_variables(environment["Variables"])
+    operation = request_shapes.check(request, values)
+    if operation in ("CreateFunction", "UpdateFunctionConfiguration"):
+        if operation == "CreateFunction":
+            _check_new(values, account_id=account_id, region=region)
+            request.body = json.dumps(values).encode()
+        if values.get("Runtime") is not None:
+            _check_runtime(values["Runtime"])
+        if len(values.get("Layers") or ()) > AWS_LAMBDA.layers.most:
+            text = f"Cannot reference more than {AWS_LAMBDA.layers.most} layers."
+            raise AwsError(400, "InvalidParameterValueException", text)
+        _check_variables((values.get("Environment") or {}).get("Variables") or {})
+    if operation == "UpdateFunctionCode":
+        _check_code(values)
+    elif operation == "CreateFunction" and values.get("PackageType", "Zip") == "Zip":
+        _check_code(values["Code"])
+    elif operation == "DeleteFunction" and "Qualifier=%24LATEST" in request.query.split("&"):
+        text = "$LATEST version cannot be deleted without deleting the function."
+        raise AwsError(400, "InvalidParameterValueException", text)
+
+
+def _check_runtime(runtime: str) -> None:
+    known = {*request_shapes.choices("Runtime"), *(f"python{each}" for each in AWS_LAMBDA.pythons)}
+    if runtime in _ENDED:
+        text = (
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
+            "We recommend you use a supported runtime while creating or updating functions."
+        )
+        raise AwsError(400, "InvalidParameterValueException", text)
+    if runtime not in known:
+        text = (
+            f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
+            f"[{', '.join(sorted(known - set(_ENDED)))}] or be a valid ARN"
+        )
+        raise AwsError(400, "InvalidParameterValueException", text)
+
+
+def _check_new(values: dict[str, Any], *, account_id: str, region: str) -> None:
+    """Refuse a name that no function can have, and keep of an ARN the name; refuse a package without a handler."""
+    prefix, _, name = values["FunctionName"].rpartition("function:")
+    if prefix not in ("", f"{account_id}:", f"arn:aws:lambda:{region}:{account_id}:"):
+        text = f"User: arn:aws:iam::{account_id}:root is not authorized to perform: lambda:CreateFunction on resource: "
+        raise AwsError(403, "AccessDeniedException", text + values["FunctionName"])
+    most = AWS_LAMBDA.function_name_chars.most
+    if ":" in name or len(name) > most:
+        constraint = f"Member must have length less than or equal to {most}"
+        if ":" in name:
+            constraint = "Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+"
+        text = (
+            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: {constraint}"
+        )
+        raise AwsError(400, "ValidationException", text)
+    values["FunctionName"] = name
+    if values.get("PackageType", "Zip") == "Zip" and not (values.get("Runtime") and values.get("Handler")):
+        text = "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        raise AwsError(400, "InvalidParameterValueException", text)
+
+
+def _check_code(code: dict[str, Any]) -> None:
+    """Refuse what is no package, or one that is too large once it is unpacked."""
+    encoded = code.get("ZipFile")
+    if encoded is None:
+        if not code.get("S3Bucket") and not code.get("ImageUri"):
+            raise AwsError(400, "InvalidParameterValueException", "Please provide a source for function code.")
+        return
+    if code.get("S3Bucket") or code.get("S3Key"):
+        text = "Please do not provide other FunctionCode parameters when providing a ZipFile."
+        raise AwsError(400, "InvalidParameterValueException", text)
+    if not encoded:
+        raise AwsError(400, "InvalidParameterValueException", "Uploaded file must be a non-empty zip")
+    try:
+        with zipfile.ZipFile(io.BytesIO(base64.b64decode(encoded))) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (ValueError, zipfile.BadZipFile):
+        text = "Could not unzip uploaded file. Please check your file, then try to upload again."
+        raise AwsError(400, "InvalidParameterValueException", text) from None
+    if size > AWS_LAMBDA.package_bytes.most:
+        text = f"Unzipped size must be smaller than {AWS_LAMBDA.package_bytes.most} bytes"
+        raise AwsError(400, "InvalidParameterValueException", text)
 
 
 def _check_variables(variables: dict[str, Any]) -> None:

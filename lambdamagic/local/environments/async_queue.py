@@ -138,6 +138,14 @@ class AsyncQueue:
             record["responseContext"] = {"statusCode": 200, "executedVersion": function.version}
             if completed.result.is_error:
                 record["responseContext"]["functionError"] = "Unhandled"
-            record["responsePayload"] = json.loads(completed.result.payload or b"null")
+            record["responsePayload"] = _as_json(completed.result.payload or b"null")
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, self._send_message, arn, record)
+
+
+def _as_json(payload: bytes) -> Any:
+    """Return what a runtime answered; a runtime may answer with what is not JSON, which is then text."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        return payload.decode(errors="replace")

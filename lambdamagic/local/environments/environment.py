@@ -84,6 +84,7 @@ class Environment:
         self._restore = Restore()
         self._deliver: Callable[[Task], bool] | None = None
         self._running: Running | None = None
+        self._answered = ""
         self._output: OutputPipe | None = None
         self._exit: ProcessExit | None = None
         self._kill_reason = ""
@@ -182,21 +183,7 @@ class Environment:
         )
         running = Running(invocation, loop.create_future(), log, time.perf_counter())
         self._running = running
-        if self._init.ms is not None:
-            init_ms, self._init.ms = self._init.ms, None
-            log.init_output = bytes(self._init.output)
-            self._init.output.clear()
-            if self._restore.ms is not None:
-                log.restore_ms = self._restore.ms  # INIT was when the version was published
-            elif self._before is None:
-                log.init_ms = init_ms
-            else:
-                log.failed_inits = self._failed_before()
-                running.spent_s = init_ms / 1000
-        elif self._init.output:
-            # Written by a thread between two tasks; a frozen environment of AWS's would write it now.
-            log.output = bytes(self._init.output)
-            self._init.output.clear()
+        running.spent_s = self._init.move_to(log, self._restore.ms, self._before._init if self._before else None)
         running.timer = loop.call_later(self.function.timeout_s - running.spent_s, self.kill, "timeout")
         if self._exit is not None:
             self._finish_dead()
@@ -234,7 +221,7 @@ class Environment:
             duration_ms=failed.ms,
             memory_mb=self.function.memory_mb,
             peak_memory_mb=self.peak_memory_mb,
-            failed_inits=(*self._failed_before(), failed),
+            failed_inits=(*(self._before._init.failures() if self._before else ()), failed),
             status=result.status,
             error_type=result.error_type,
             note=result.note,
@@ -263,24 +250,31 @@ class Environment:
     # What the runtime says.
 
     def on_next(self, deliver: Callable[[Task], bool]) -> None:
-        """Runtime API: INIT is over, or the last task is."""
+        """Runtime API: INIT is over, or the last task is; asked before its end, the same task is handed over again."""
+        running = self._running
+        if running is not None and running.task is not None and not running.done.done():
+            deliver(running.task)
+            return
         self._deliver = deliver
         if not self._init.ended.done():
             self._end_init()
         elif self._restore.end():
             self._drain()
-        elif self._blueprint.freezes and self.is_alive and (self._running is None or self._running.delivered):
+        elif self._blueprint.freezes and self.is_alive and (running is None or running.delivered):
             self._frozen_at = time.monotonic()
             self._processes.freeze(self.identity)
-        if self._running is not None and not self._running.delivered and self.is_alive:
+        if running is not None and not running.delivered and self.is_alive:
             self._hand_over()
 
     def on_result(self, request_id: str, payload: bytes, *, is_error: bool) -> Refusal | None:
         """Runtime API: the task has a result."""
         running = self._running
+        if request_id == self._answered and (running is None or running.invocation.request_id == request_id):
+            return Refusal.of_state("RuntimeResponseSentState", "InvocationResponse")
         if running is None or running.invocation.request_id != request_id or not running.delivered:
             return Refusal(400, "InvalidRequestID", "Invalid request ID")
         self._drain()
+        self._answered = request_id
         if running.done.done():
             return None
         if len(payload) > MAX_RESPONSE_BYTES:
@@ -291,27 +285,33 @@ class Environment:
         running.done.set_result(Result(payload, is_error=is_error))
         return None
 
-    def on_init_error(self, payload: bytes) -> None:
+    def on_init_error(self, payload: bytes) -> Refusal | None:
         """Runtime API: the handler could not be loaded. The runtime ends by itself."""
         self._drain()
-        if not self._init.ended.done():
-            self._init.ended.set_result(Result(payload, is_error=True, status="error", error_type="Runtime.InitError"))
+        if self._init.ended.done():
+            return self._refusal_of("InitError")
+        self._init.ended.set_result(Result(payload, is_error=True, status="error", error_type="Runtime.InitError"))
+        return None
 
-    def on_snapshot(self, proceed: Callable[[], None]) -> None:
+    def on_snapshot(self, proceed: Callable[[], None]) -> Refusal | None:
         """Runtime API: INIT is over, and the process waits to be restored."""
-        if not self._init.ended.done():
-            self._restore.reach(proceed)
-            self._end_init()
+        if self._init.ended.done() or not self._blueprint.is_restored:
+            return self._refusal_of("RestoreReady")
+        self._restore.reach(proceed)
+        self._end_init()
+        return None
 
-    def on_restore_error(self, payload: bytes) -> None:
+    def on_restore_error(self, payload: bytes) -> Refusal | None:
         """Runtime API: a hook failed after the restore. The runtime ends by itself."""
         self._drain()
-        self._restore.end(payload.decode(errors="replace"))
+        is_restoring = self._restore.end(payload.decode(errors="replace"))
+        return None if is_restoring else self._refusal_of("RuntimeRestoreErrorState")
 
     # Its own parts.
 
-    def _failed_before(self) -> tuple[FailedInit, ...]:
-        return (self._before._init.failed,) if self._before and self._before._init.failed else ()
+    def _refusal_of(self, wanted: str) -> Refusal:
+        state = "Running" if self._running is not None else "Ready" if self._init.ended.done() else "Started"
+        return Refusal.of_state(state, wanted)
 
     def _end_init(self) -> None:
         self._init.ms = self._init.so_far_ms
@@ -343,6 +343,7 @@ class Environment:
         )
         running.delivered = deliver(task)
         if running.delivered:
+            running.task, self._answered = task, ""
             self._logs.begin(self._stream, running.log)
 
     def _drain(self) -> None:

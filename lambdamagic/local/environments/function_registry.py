@@ -11,7 +11,7 @@ from typing import Any
 from lambdamagic.errors import LocalServerError
 from lambdamagic.local.environments.blueprints import Blueprint, BlueprintMaker
 from lambdamagic.local.environments.environment_pool import Pool
-from lambdamagic.local.environments.function_versions import FunctionCatalog, FunctionVersion, parse_reference
+from lambdamagic.local.environments.function_versions import FunctionCatalog, FunctionVersion
 from lambdamagic.local.server.auth import Authenticator, Credential
 from lambdamagic.local.server.error_bodies import AwsError
 
@@ -56,7 +56,7 @@ class FunctionRegistry:
         """
         function = self._functions.get((reference, qualifier))
         if function is None:
-            name, own_qualifier = parse_reference(reference, qualifier, region=self._region)
+            name, own_qualifier = self._catalog.parse(reference, qualifier)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._executor, self._load_moto)
             async with self._reading:
@@ -124,7 +124,7 @@ class FunctionRegistry:
         loop = asyncio.get_running_loop()
         current: dict[tuple[str, str | None], FunctionVersion] = {}
         for reference, qualifier in list(self._functions):
-            name, own_qualifier = parse_reference(reference, qualifier, region=self._region)
+            name, own_qualifier = self._catalog.parse(reference, qualifier)
             try:
                 function = await loop.run_in_executor(self._executor, self._catalog.read, name, own_qualifier)
             except AwsError:

@@ -10,9 +10,14 @@ from lambdamagic.local.control import snapshots
 from lambdamagic.local.server.error_bodies import AwsError
 
 _FUNCTION_REFERENCE = re.compile(
-    r"^(?:(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):)?(?P<account>\d{12}):function:)?"
-    r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?$"
+    r"(?:(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):)?(?P<account>\d{12}):function:)?"
+    r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?"
 )
+_REFERENCE = (
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
+    r"([a-zA-Z0-9-_\.]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
+)
+_QUALIFIER = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +82,14 @@ class FunctionVersion:
         return (self.name, self.version)
 
 
-def parse_reference(reference: str, qualifier: str | None, *, region: str) -> tuple[str, str | None]:
-    """Return name and qualifier of a function named by name, partial ARN or ARN.
-
-    Raises:
-        AwsError: It is none of these, or its two qualifiers disagree.
-    """
-    match = _FUNCTION_REFERENCE.match(reference)
-    if match is None or len(reference) > 170:
-        text = (
-            f"1 validation error detected: Value '{reference}' at 'functionName' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-"
-            r"\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
-        )
-        raise AwsError(400, "ValidationException", text)
-    if match["region"] not in (None, region):
-        raise not_found(reference)
-    own = match["qualifier"]
-    if own and qualifier and own != qualifier:
-        text = "The derived qualifier from the function name does not match the specified qualifier."
-        raise AwsError(400, "InvalidParameterValueException", text)
-    return match["name"], qualifier or own
-
-
 def not_found(arn: str) -> AwsError:
     """Return Lambda's error for a function that does not exist."""
     return AwsError(404, "ResourceNotFoundException", f"Function not found: {arn}")
+
+
+def _invalid(value: str, member: str, constraint: str) -> AwsError:
+    text = f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+    return AwsError(400, "ValidationException", text)
 
 
 class FunctionCatalog:
@@ -111,6 +98,40 @@ class FunctionCatalog:
     def __init__(self, *, account_id: str, region: str) -> None:
         self._account_id = account_id
         self._region = region
+
+    def parse(self, reference: str, qualifier: str | None) -> tuple[str, str | None]:
+        """Return name and qualifier of a function named by name, partial ARN or ARN.
+
+        Raises:
+            AwsError: It is none of these, it is not in this account and region, or its two qualifiers disagree.
+        """
+        match = _FUNCTION_REFERENCE.fullmatch(reference)
+        if match is None or len(reference) > 170:
+            raise _invalid(
+                reference,
+                "functionName",
+                f"Member must satisfy regular expression pattern: {_REFERENCE}",
+            )
+        if qualifier is not None and not 1 <= len(qualifier) <= 128:
+            bound = "less than or equal to 128" if qualifier else "greater than or equal to 1"
+            raise _invalid(qualifier, "qualifier", f"Member must have length {bound}")
+        if qualifier is not None and re.fullmatch(_QUALIFIER, qualifier) is None:
+            raise _invalid(qualifier, "qualifier", f"Member must satisfy regular expression pattern: {_QUALIFIER}")
+        if match["account"] not in (None, self._account_id):
+            arn = f"arn:aws:lambda:{match['region'] or self._region}:{match['account']}:function:{match['name']}"
+            text = (
+                f"User: arn:aws:iam::{self._account_id}:root is not authorized to perform: lambda:InvokeFunction on "
+                f"resource: {arn} because no resource-based policy allows the lambda:InvokeFunction action"
+            )
+            raise AwsError(403, "AccessDeniedException", text)
+        if match["region"] not in (None, self._region):
+            text = f"Functions from '{match['region']}' are not reachable in this region ('{self._region}')"
+            raise AwsError(404, "ResourceNotFoundException", text)
+        own = match["qualifier"]
+        if own and qualifier and own != qualifier:
+            text = "The derived qualifier from the function name does not match the specified qualifier."
+            raise AwsError(400, "InvalidParameterValueException", text)
+        return match["name"], qualifier or own
 
     def read(self, name: str, qualifier: str | None) -> FunctionVersion:
         """Return the version that a qualifier means now.
@@ -139,6 +160,13 @@ class FunctionCatalog:
         retry_config = _invoke_config(latest, function, qualifier)
         destinations = retry_config.get("DestinationConfig") or {}
         is_image = function.package_type == "Image"
+        try:
+            memory_mb, timeout_s, ephemeral_mb = map(
+                int, (function.memory_size, function.timeout, function.ephemeral_storage)
+            )
+        except (TypeError, ValueError):  # of a template: requests are checked before moto takes them
+            text = f"The configuration of {name} is not numbers where Lambda has numbers."
+            raise AwsError(400, "InvalidParameterValueException", text) from None
         return FunctionVersion(
             name=name,
             version=str(function.version),
@@ -146,8 +174,8 @@ class FunctionCatalog:
             invoked_arn=invoked_arn,
             handler=(function.image_config.cmd or [""])[0] if is_image else function.handler or "",
             runtime="" if is_image else function.run_time or "",
-            memory_mb=int(function.memory_size),
-            timeout_s=int(function.timeout),
+            memory_mb=memory_mb,
+            timeout_s=timeout_s,
             variables=tuple(sorted((function.environment_vars or {}).items())),
             code_digest=function.code_sha_256 if is_image else getattr(function, "code_digest", ""),
             package=b"" if is_image else getattr(function, "code_bytes", b""),
@@ -159,7 +187,7 @@ class FunctionCatalog:
             on_failure_arn=(destinations.get("OnFailure") or {}).get("Destination"),
             on_success_arn=(destinations.get("OnSuccess") or {}).get("Destination"),
             region=self._region,
-            ephemeral_mb=int(function.ephemeral_storage),
+            ephemeral_mb=ephemeral_mb,
             is_restored=snapshots.is_restored(function),
             state=str(function.state),
         )
@@ -208,4 +236,7 @@ def _invoke_config(latest: Any, function: Any, qualifier: str | None) -> dict[st
 
 
 def _as_int(value: Any) -> int | None:
-    return None if value is None else int(value)
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError):
+        return None  # of a template: requests are checked before moto takes them

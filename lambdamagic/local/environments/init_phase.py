@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-from lambdamagic.local.control.log_streams import FailedInit
+from lambdamagic.local.control.log_streams import FailedInit, InvocationLog
 from lambdamagic.local.environments.results import Result
 
 
@@ -45,3 +45,32 @@ class InitPhase:
             self._began_at, self.so_far_ms, phase, result.status, result.error_type, bytes(self.output)
         )
         return self.failed
+
+    def failures(self) -> tuple[FailedInit, ...]:
+        """Return how it failed, if it did."""
+        return () if self.failed is None else (self.failed,)
+
+    def move_to(self, log: InvocationLog, restore_ms: float | None, before: InitPhase | None) -> float:
+        """Let an invocation's log have what was not reported yet; return how many seconds of INIT are part of it.
+
+        Args:
+            log: Of the invocation.
+            restore_ms: How long the restore took, where INIT was when the version was published.
+            before: The INIT that failed in the same sandbox.
+        """
+        output = bytes(self.output)
+        self.output.clear()
+        if self.ms is None:
+            # Written by a thread between two tasks; a frozen environment of AWS's would write it now.
+            log.output = output
+            return 0.0
+        ms, self.ms = self.ms, None
+        log.init_output = output
+        if restore_ms is not None:
+            log.restore_ms = restore_ms
+        elif before is None:
+            log.init_ms = ms
+        else:
+            log.failed_inits = before.failures()
+            return ms / 1000
+        return 0.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lambdamagic.local.control.log_streams import InvocationLog
 from lambdamagic.local.environments.results import Result
+from lambdamagic.local.environments.runtime_api import Task
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Running:
         began: By `time.perf_counter`.
         spent_s: How long an INIT ran that is part of it.
         delivered: Whether the runtime has taken it.
+        task: What was delivered.
         timer: Ends it at its timeout.
     """
 
@@ -39,6 +41,7 @@ class Running:
     began: float
     spent_s: float = 0.0
     delivered: bool = False
+    task: Task | None = None
     timer: asyncio.TimerHandle | None = None
 
 

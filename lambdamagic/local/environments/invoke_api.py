@@ -23,7 +23,8 @@ from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Repl
 from lambdamagic.local.server.observing import Observed
 
 INVOKE_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
-_INVOCATION_TYPES = ("RequestResponse", "Event", "DryRun")
+_INVOCATION_TYPES = ("Event", "RequestResponse", "DryRun")
+_LOG_TYPES = ("None", "Tail")
 _MAX_CLIENT_CONTEXT_BYTES = 3583  # "ClientContext: up to 3,583 bytes of base64-encoded data", Invoke API reference
 
 
@@ -54,11 +55,14 @@ class InvokeApi:
         assert match is not None
         reference = unquote(match[1]) if "%" in match[1] else match[1]
         invocation_type = request.headers.get("x-amz-invocation-type", "RequestResponse")
+        log_type = request.headers.get("x-amz-log-type", "None")
         payload = request.body or b"{}"
         function = self._registry.known(reference, _qualifier(request.query))
         if function is None:
             function = await self._registry.find(reference, _qualifier(request.query))
-        _validate(invocation_type, payload)
+        _validate(invocation_type, log_type, payload)
+        # "Lambda passes the ClientContext object to your function for synchronous invocations only", Invoke.
+        client_context = _client_context(request.headers.get("x-amz-client-context"))
         if function.state != "Active":
             function = await self._registry.find_again(reference, _qualifier(request.query))
         if function.state != "Active":
@@ -79,7 +83,7 @@ class InvokeApi:
             request_id=request_id,
             payload=payload,
             invoked_arn=function.invoked_arn,
-            client_context=_client_context(headers.get("x-amz-client-context")),
+            client_context=client_context if invocation_type == "RequestResponse" else None,
             trace_id=headers.get("x-amzn-trace-id") or _new_trace_id(),
         )
         if invocation_type == "Event":
@@ -95,7 +99,7 @@ class InvokeApi:
         if fault is not None and fault.kind == "drop_after":
             reply.drop()
             return None
-        return _response(completed, function, request_id, wants_tail=headers.get("x-amz-log-type") == "Tail")
+        return _response(completed, function, request_id, wants_tail=log_type == "Tail")
 
     async def run(
         self, function: FunctionVersion, invocation: Invocation, *, kill_after_s: float | None = None
@@ -139,13 +143,9 @@ def _qualifier(query: str) -> str | None:
     return None
 
 
-def _validate(invocation_type: str, payload: bytes) -> None:
-    if invocation_type not in _INVOCATION_TYPES:
-        text = (
-            f"1 validation error detected: Value '{invocation_type}' at 'invocationType' failed to satisfy "
-            "constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
-        )
-        raise AwsError(400, "ValidationException", text)
+def _validate(invocation_type: str, log_type: str, payload: bytes) -> None:
+    _check_choice("invocationType", invocation_type, _INVOCATION_TYPES)
+    _check_choice("logType", log_type, _LOG_TYPES)
     if invocation_type == "Event" and len(payload) > MAX_EVENT_BYTES:
         text = f"{len(payload)} byte payload is too large for the Event invocation type (limit {MAX_EVENT_BYTES} bytes)"
         raise AwsError(413, "RequestEntityTooLargeException", text)
@@ -153,10 +153,24 @@ def _validate(invocation_type: str, payload: bytes) -> None:
         text = f"Request must be smaller than {MAX_REQUEST_BYTES} bytes for the InvokeFunction operation"
         raise AwsError(413, "RequestEntityTooLargeException", text)
     try:
-        json.loads(payload)
+        # Python reads more than JSON: numbers that are none, and other encodings. Digits are the function's matter.
+        json.loads(payload.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_int=str)
     except (ValueError, RecursionError) as error:
         text = f"Could not parse request body into json: Could not parse payload into json: {error}"
         raise AwsError(400, "InvalidRequestContentException", text) from None
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        text = (
+            f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
+            f"Member must satisfy enum value set: [{', '.join(choices)}]"
+        )
+        raise AwsError(400, "ValidationException", text)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"Non-standard token '{name}'")
 
 
 def _client_context(encoded: str | None) -> str | None:
@@ -165,9 +179,11 @@ def _client_context(encoded: str | None) -> str | None:
     try:
         if len(encoded) > _MAX_CLIENT_CONTEXT_BYTES:
             raise ValueError(f"longer than {_MAX_CLIENT_CONTEXT_BYTES} bytes")
-        text = base64.b64decode(encoded, validate=True).decode()
+        values = json.loads(base64.b64decode(encoded, validate=True).decode(), parse_constant=_refuse_constant)
+        if not isinstance(values, dict):
+            raise ValueError("no object")
         # One line of ASCII, since it is sent to the runtime as a header.
-        return json.dumps(json.loads(text))
+        return json.dumps(values)
     except (ValueError, RecursionError, binascii.Error) as error:
         text = f"Client context must be a valid Base64-encoded JSON object: {error}"
         raise AwsError(400, "InvalidRequestContentException", text) from None

@@ -8,14 +8,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
 
 from lambdamagic.local.environments.peers import is_own_user
+from lambdamagic.local.environments.results import MAX_RESPONSE_BYTES
 from lambdamagic.local.server.http_server import HttpConnection, HttpRequest, HttpResponse, Reply
 
+_ENDS = (["response"], ["error"])
+#: One byte more than a result may have: what is longer is not kept.
+_MOST_BYTES = MAX_RESPONSE_BYTES + 1
+_MOST_CONNECTIONS = 32  # a runtime has one or two; whose each is takes a look at all sockets of the machine
 _PREFIX = "/2018-06-01/runtime/"
 _JSON = ("content-type", "application/json")
 _ACCEPTED = HttpResponse(202, (_JSON,), b'{"status":"OK"}')
@@ -60,23 +66,29 @@ class RuntimeSide(Protocol):
     def on_result(self, request_id: str, payload: bytes, *, is_error: bool) -> Refusal | None:
         """A task is done; a refusal is answered to the runtime."""
 
-    def on_init_error(self, payload: bytes) -> None:
+    def on_init_error(self, payload: bytes) -> Refusal | None:
         """INIT failed."""
 
-    def on_snapshot(self, proceed: Callable[[], None]) -> None:
+    def on_snapshot(self, proceed: Callable[[], None]) -> Refusal | None:
         """INIT is over, and a snapshot may be taken; `proceed` answers that it was restored."""
 
-    def on_restore_error(self, payload: bytes) -> None:
+    def on_restore_error(self, payload: bytes) -> Refusal | None:
         """A hook failed after the restore."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a result is not taken, in the Runtime API's error shape."""
+    """Why the Runtime API does not take what a runtime says, in its error shape."""
 
     status: int
     error_type: str
     text: str
+
+    @classmethod
+    def of_state(cls, state: str, wanted: str) -> Refusal:
+        """Return the refusal of what does not follow from a state; its words are those of AWS's own Runtime API."""
+        text = f"State transition from {state} to {wanted} failed for runtime. Error: State transition is not allowed"
+        return cls(403, "InvalidStateTransition", text)
 
     def as_response(self) -> HttpResponse:
         """Return the answer that says so."""
@@ -102,9 +114,9 @@ class RuntimeApi:
         self._is_ours = is_ours
         self._is_admitting = False
         self._early: list[tuple[HttpRequest, Reply]] = []
-        self._known: set[asyncio.Transport] = set()
+        self._known: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._server: asyncio.AbstractServer | None = None
-        self._connections: list[HttpConnection] = []
+        self._connections: set[HttpConnection] = set()
         self.address = ""
 
     async def open(self) -> None:
@@ -126,7 +138,7 @@ class RuntimeApi:
         """Stop listening and cut what is connected."""
         if self._server is not None:
             self._server.close()
-        for connection in self._connections:
+        for connection in list(self._connections):
             connection.abort()
         self._connections.clear()
         self._known.clear()
@@ -135,9 +147,10 @@ class RuntimeApi:
     def _connection(self) -> HttpConnection:
         return HttpConnection(
             self._handle,
-            admits=is_own_user,
-            on_open=self._connections.append,
-            admits_body=lambda headers, target: self._is_from_program(headers),
+            admits=lambda transport: len(self._connections) < _MOST_CONNECTIONS and is_own_user(transport),
+            on_open=self._connections.add,
+            on_lost=self._connections.discard,
+            body_limit=lambda headers, target: _MOST_BYTES if self._is_from_program(headers) else None,
         )
 
     def _is_from_program(self, headers: dict[str, str]) -> bool:
@@ -171,19 +184,22 @@ class RuntimeApi:
         route = path[len(_PREFIX) :].split("/")
         if route == ["invocation", "next"] and request.method == "GET":
             self._side.on_next(lambda task: _deliver(reply, task))
-        elif len(route) == 3 and route[0] == "invocation" and request.method == "POST":
-            refusal = self._side.on_result(route[1], request.body, is_error=route[2] == "error")
-            reply.send(_ACCEPTED if refusal is None else refusal.as_response())
+        elif route[0] == "invocation" and route[2:] in _ENDS and request.method == "POST":
+            _accept(reply, self._side.on_result(route[1], request.body, is_error=route[2] == "error"))
         elif route == ["init", "error"] and request.method == "POST":
-            reply.send(_ACCEPTED)
-            self._side.on_init_error(request.body)
+            _accept(reply, self._side.on_init_error(request.body))
         elif route == ["restore", "next"] and request.method == "GET":
-            self._side.on_snapshot(lambda: reply.send(_RESTORED))
+            refusal = self._side.on_snapshot(lambda: reply.send(_RESTORED))
+            if refusal is not None:
+                reply.send(refusal.as_response())
         elif route == ["restore", "error"] and request.method == "POST":
-            reply.send(_ACCEPTED)
-            self._side.on_restore_error(request.body)
+            _accept(reply, self._side.on_restore_error(request.body))
         else:
             reply.send(HttpResponse(404))
+
+
+def _accept(reply: Reply, refusal: Refusal | None) -> None:
+    reply.send(_ACCEPTED if refusal is None else refusal.as_response())
 
 
 def _listener() -> socket.socket:

@@ -39,6 +39,7 @@ class HttpRequest:
         query: The query string as sent, without its question mark.
         headers: Lower-case names; repeated headers are joined by a comma, as signatures want them.
         body: The bytes of the body, chunked transfer coding undone.
+        is_cut: Whether the body was longer than what is kept of it.
     """
 
     method: str
@@ -46,6 +47,7 @@ class HttpRequest:
     query: str
     headers: dict[str, str]
     body: bytes
+    is_cut: bool = False
 
 
 @dataclass(slots=True)
@@ -106,6 +108,8 @@ class Reply:
 
 
 Handler = Callable[[HttpRequest, Reply], None]
+#: How much of a body is kept, by the headers and the target; None for a caller who names no key of ours.
+BodyLimit = Callable[[dict[str, str], str], int | None]
 
 
 class HttpConnection(asyncio.Protocol):
@@ -116,20 +120,21 @@ class HttpConnection(asyncio.Protocol):
         handler: Handler,
         *,
         admits: Callable[[asyncio.Transport], bool] | None = None,
-        on_lost: Callable[[], None] | None = None,
+        on_lost: Callable[[HttpConnection], None] | None = None,
         on_open: Callable[[HttpConnection], None] | None = None,
-        admits_body: Callable[[dict[str, str], str], bool] | None = None,
+        body_limit: BodyLimit | None = None,
         bounds: ConnectionBounds | None = None,
     ) -> None:
         self._handler = handler
         self._admits = admits
         self._on_lost = on_lost
         self._on_open = on_open
-        self._admits_body = admits_body
+        self._body_limit = body_limit
         self._bounds = bounds
         self.expires_at: float | None = None
-        self._is_known = admits_body is None
+        self._is_known = body_limit is None
         self._body_bytes = 0
+        self._most_bytes: int | None = None
         self.transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[HttpRequest, bool]] = deque()
@@ -141,6 +146,8 @@ class HttpConnection(asyncio.Protocol):
         self._head_bytes = 0
         self._is_write_full = False
         self._is_silent = False
+        self._refusal = b""
+        self._is_continue_due = False
 
     @property
     def is_open(self) -> bool:
@@ -165,7 +172,7 @@ class HttpConnection(asyncio.Protocol):
         if self._bounds is not None:
             self._bounds.closed(self)
         if self._on_lost is not None:
-            self._on_lost()
+            self._on_lost(self)
 
     def abort(self) -> None:
         """Close at once."""
@@ -178,28 +185,28 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the `on_` methods."""
-        if self._is_silent:
+        if self._is_silent or self._refusal:
             return
         self._has_begun = False
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(b"400 Bad Request")
-            return
         if self._is_in_head and not self._has_begun:
             # The parser keeps an unfinished header for as long as it grows, and so does `_headers`.
             self._head_bytes += len(data)
             if self._head_bytes > _MAX_HEAD_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large")
-                return
         if self._bounds is not None and not self._bounds.holds(self, self._unsigned_bytes()):
             self._refuse(b"503 Service Unavailable")
-            return
         # Not from within the parser, which would take a mistake of ours for one of the peer's.
         self._next()
+        self._end_if_refused()
         self._read_or_wait()
 
     def _unsigned_bytes(self) -> int:
+        if self._refusal:
+            return 0
         if self._is_in_head:
             return 0 if self._has_begun else self._head_bytes
         return 0 if self._is_known else self._head_bytes + self._body_bytes
@@ -228,9 +235,21 @@ class HttpConnection(asyncio.Protocol):
             transport.resume_reading()
 
     def _refuse(self, status: bytes) -> None:
-        if self.transport is not None:
-            self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        """Read no more; what was read before is answered first."""
+        self._refusal = self._refusal or status
+        self._expire_in(None)
+
+    def _end_if_refused(self) -> None:
+        if self._refusal and not self._busy and not self._waiting and self.transport is not None:
+            head = b"HTTP/1.1 " + self._refusal + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            self.transport.write(head)
             self.transport.close()
+
+    def _continue_if_due(self) -> None:
+        """Answer a client that asks whether to send its body, once it has the answers before."""
+        if self._is_continue_due and not self._busy and not self._waiting and self.transport is not None:
+            self._is_continue_due = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _next(self) -> None:
         # A loop and not a call from `write`: a peer may send thousands of requests at once.
@@ -272,38 +291,49 @@ class HttpConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Parser: the headers are there; a client that asks whether to continue is answered."""
         self._is_in_head = False
-        self._is_known = self._admits_body is None or self._admits_body(self._headers, self._url())
+        if self._parser.get_http_version() not in ("1.0", "1.1"):
+            raise ValueError("another version of HTTP")
+        url = self._target.decode("latin-1")
+        if not url.startswith("/") and url != "*":  # the absolute form, which proxies use
+            scheme, _, rest = url.partition("://")
+            host, _, path = rest.partition("/")
+            if scheme.lower() != "http" or host != self._headers.get("host"):
+                raise ValueError("a target that is another server's")
+            self._target = b"/" + path.encode("latin-1")
+        if self._body_limit is not None:
+            self._most_bytes = self._body_limit(self._headers, url)
+            self._is_known = self._most_bytes is not None
         self._expire_in(None if self._is_known or self._busy else HEAD_S)
         if not self._is_known and self._is_large():
             # A body is kept whole in memory, so it is taken only from those who may at all be answered.
             self._refuse(b"403 Forbidden")
             return
-        if self._headers.get("expect", "").lower() == "100-continue" and self.transport is not None:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._headers.get("expect", "").lower() == "100-continue":
+            self._is_continue_due = True
+            self._continue_if_due()
 
     def _is_large(self) -> bool:
         length = self._headers.get("content-length", "")
         return int(length) > _UNKNOWN_BODY_BYTES if length.isdigit() else "transfer-encoding" in self._headers
 
-    def _url(self) -> str:
-        return self._target.decode("latin-1")
-
     def on_body(self, body: bytes) -> None:
         """Parser: a piece of the body."""
-        if self.is_open:
-            self._chunks.append(body)
+        if self.is_open and not self._refusal:
+            if self._most_bytes is None or self._body_bytes < self._most_bytes:
+                self._chunks.append(body)
             self._body_bytes += len(body)
 
     def on_message_complete(self) -> None:
         """Parser: the request is whole."""
+        if self._refusal:
+            return
+        self._is_continue_due = False
         chunks = self._chunks
-        target = self._target.decode("latin-1")
-        if not target.startswith("/"):  # the absolute form, which proxies use
-            target = "/" + target.partition("://")[2].partition("/")[2]
-        path, _, query = target.partition("?")
+        path, _, query = self._target.decode("latin-1").partition("?")
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._chunks = []
-        request = HttpRequest(self._parser.get_method().decode("ascii"), path, query, self._headers, body)
+        is_cut = self._most_bytes is not None and self._body_bytes > self._most_bytes
+        request = HttpRequest(self._parser.get_method().decode("ascii"), path, query, self._headers, body, is_cut)
         self._is_in_head = self._has_begun = True  # these bytes were the body's
         self._waiting.append((request, self._parser.should_keep_alive()))
         self._expire_in(None)  # the server's turn
@@ -352,6 +382,8 @@ class HttpConnection(asyncio.Protocol):
             if self._waiting:
                 self._next()
                 self._read_or_wait()
+            self._continue_if_due()
+            self._end_if_refused()
 
 
 @lru_cache(maxsize=1)
