@@ -31,7 +31,7 @@ from lambdamagic.local.environments.peers import is_process
 from lambdamagic.local.environments.processes import Processes
 from lambdamagic.local.server import auth_errors
 from lambdamagic.local.server.auth import Authenticator, Credential, Signer, check_body
-from lambdamagic.local.server.chunked import decode_chunked
+from lambdamagic.local.server.chunked import check_stated, decode_chunked
 from lambdamagic.local.server.connection_bounds import ConnectionBounds
 from lambdamagic.local.server.error_bodies import AwsError, render
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
@@ -294,6 +294,11 @@ class Server:
         elif signer.streaming is not None:
             request.body = await loop.run_in_executor(self._executor, decode_chunked, request.body, signer.streaming)
             _forget_chunking(request)
+        if signer.service == "s3" and request.method == "PUT" and request.body:
+            if len(request.body) < _LARGE_BODY_BYTES:
+                check_stated(request.headers, request.body)
+            else:
+                await loop.run_in_executor(self._executor, check_stated, request.headers, request.body)
 
     def _on_event(self, function_arn: str, payload: bytes) -> None:
         self._spawn(self._queue_event(function_arn, payload))

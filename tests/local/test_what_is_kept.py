@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import resource
+import signal
 import weakref
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdamagic.errors import LocalServerError
 from lambdamagic.local.control.moto_app import MotoApp, moto_request
 from lambdamagic.local.control.object_files import ObjectFile
 from lambdamagic.local.control.staged_blobs import IN_USE_S, StagedBlobs
+from lambdamagic.local.server.folders import make_folder
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
+from tests.local.conftest import Account
 
 MB = 1 << 20
 SIGNED = "AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/s3/aws4_request"
@@ -146,6 +154,71 @@ def test_a_body_reads_as_it_was_written(tmp_path_factory: pytest.TempPathFactory
     assert file.read() == b"other"
     file.close()
     assert not path.exists()
+
+
+def test_a_body_that_finds_no_room_takes_none(tmp_path: Path) -> None:
+    """A failed write frees its space and keeps the body before it; each failed PUT once took more of the disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    small, large = ObjectFile(tmp_path / "small"), ObjectFile(tmp_path / "large")
+    large.write(bytes(MB))
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3 * MB // 2, limits[1]))
+        for file in (small, large):
+            with pytest.raises(OSError, match="too large"):
+                file.write(bytes(4 * MB))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert {each.name: each.stat().st_size for each in tmp_path.iterdir()} == {"large": MB}
+    large.seek(0)
+    assert large.read() == bytes(MB)
+    small.write(b"fits")
+    small.seek(0)
+    assert small.read() == b"fits"
+
+
+def test_a_start_on_a_full_disk_leaves_no_folder(tmp_path: Path) -> None:
+    """The error says what is wrong, and the folder is removed."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        with pytest.raises(LocalServerError, match="cannot write to"):
+            make_folder(str(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_goes_with_its_body(tmp_path: Path) -> None:
+    """moto drops bodies that it does not close: of refused requests, and of old versions."""
+    file = ObjectFile(tmp_path / "0")
+    file.write(bytes(MB))
+    assert list(tmp_path.iterdir())
+    del file
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("stated", "code"),
+    [
+        ({"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, "BadDigest"),
+        ({"ChecksumCRC32": "AAAAAA=="}, "BadDigest"),
+        ({"ChecksumSHA256": "A" * 43 + "="}, "BadDigest"),
+    ],
+)
+def test_a_body_that_is_not_the_stated_one_is_refused(account: Account, stated: dict[str, str], code: str) -> None:
+    """S3 compares each checksum that a request has, and stores no object if one does not fit."""
+    s3, bucket = account.client("s3"), account.bucket()
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket=bucket, Key="k", Body=b"body", **stated)
+    assert caught.value.response["Error"]["Code"] == code
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    s3.put_object(
+        Bucket=bucket, Key="k", Body=b"body", ChecksumCRC32=base64.b64encode(zlib.crc32(b"body").to_bytes(4)).decode()
+    )
 
 
 def test_large_objects_are_files_of_the_instance(own_account: Callable) -> None:

@@ -42,6 +42,44 @@ def test_it_never_runs_ahead() -> None:
     assert sum(hashed) == len(BODY)
 
 
+@pytest.mark.parametrize("ready", [0, len(BODY) - 1])
+def test_the_first_and_the_last_byte_wait_to_be_there(ready: int) -> None:
+    """A view of one byte is not hashed before anything is there, nor the last byte one too early."""
+    hashed: list[int] = []
+    all_of_it = threading.Event()
+
+    def update(data: memoryview) -> None:
+        hashed.append(len(data))
+        if sum(hashed) > ready:
+            all_of_it.set()
+
+    with HashBehind(update) as behind:
+        behind.follow([memoryview(BODY)[:1], memoryview(BODY)[1:]])
+        behind.advance(ready)
+        assert not all_of_it.wait(0.2)  # a thread that is too early is at once
+        behind.advance(len(BODY))
+    assert sum(hashed) == len(BODY)
+
+
+def test_it_hashes_while_the_rest_is_on_its_way() -> None:
+    """Bytes that have come are hashed in pieces, none of them empty, before the others come."""
+    begun = threading.Event()
+    hashed: list[int] = []
+
+    def update(data: memoryview) -> None:
+        hashed.append(len(data))
+        if sum(hashed) >= 2 << 20:
+            begun.set()
+
+    with HashBehind(update) as behind:
+        behind.follow([memoryview(BODY)])
+        behind.advance(2 << 20)
+        assert begun.wait(30)
+    assert min(hashed) > 0
+    assert len(hashed) < 10
+    assert sum(hashed) == len(BODY)
+
+
 def test_an_error_ends_it_early() -> None:
     """When the transfer fails no thread waits for a digest, and the thread is gone."""
     threads = set(threading.enumerate())

@@ -6,6 +6,8 @@ moto keeps each body in a spooled temporary file, which is memory up to 16 MB an
 from __future__ import annotations
 
 import itertools
+import os
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,12 +17,13 @@ _IN_MEMORY_BYTES = 16 << 10  # heartbeats, answers, indexes: a file each would c
 
 
 class ObjectFile:
-    """One body, with those of a file's methods that moto calls."""
+    """One body, with those of a file's methods that moto calls. Its file goes with it: moto closes not all of them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._small: bytes | None = b""
         self._position = 0
+        self._end: weakref.finalize[..., ObjectFile] | None = None
 
     def seek(self, position: int) -> int:
         """Go to a position."""
@@ -41,14 +44,27 @@ class ObjectFile:
         if self._small is not None and self._position + len(data) <= _IN_MEMORY_BYTES:
             self._small = self._small[: self._position] + bytes(data)
         else:
-            with self._path.open("r+b" if self._small is None else "w+b") as file:
-                if self._small is not None:
-                    file.write(self._small)
-                    self._small = None
-                file.seek(self._position)
-                file.write(data)
+            try:
+                with self._path.open("r+b" if self._small is None else "w+b") as file:
+                    file.write(self._small or b"")
+                    file.seek(self._position)
+                    file.write(data)
+            except OSError:
+                self._undo()
+                raise
+            self._small = None
+            if self._end is None:
+                self._end = weakref.finalize(self, self._path.unlink, missing_ok=True)
+                self._end.atexit = False  # the keeper removes the folder
         self._position += len(data)
         return len(data)
+
+    def _undo(self) -> None:
+        """Free what a write took that found no room: no request would ask for it, and each try would take more."""
+        if self._small is not None:
+            self._path.unlink(missing_ok=True)
+        else:
+            os.truncate(self._path, self._position)
 
     def read(self, size: int = -1) -> bytes:
         """Read from the position on."""

@@ -128,6 +128,8 @@ def incomplete_body() -> AwsError:
 def bad_checksum(algorithm: str) -> AwsError:
     """The trailing checksum does not fit the body."""
     text = f"The {algorithm.upper()} you specified did not match the calculated checksum."
+    if algorithm == "md5":
+        text = "The Content-MD5 you specified did not match what we received."
     return AwsError(400, "BadDigest", text)
 
 

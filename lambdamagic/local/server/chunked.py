@@ -70,16 +70,33 @@ def decode_chunked(body: bytes, signing: ChunkSigning) -> bytes:
         at = end + 2 + size + 2
 
 
+def check_stated(headers: dict[str, str], content: bytes) -> None:
+    """Verify the checksums that a PUT states in its head.
+
+    Raises:
+        AwsError: One does not fit the body.
+    """
+    for name, value in headers.items():
+        if name.startswith("x-amz-checksum-"):
+            _check(name.removeprefix("x-amz-checksum-"), value.encode(), content)
+        elif name == "content-md5":
+            _check("md5", value.encode(), content)
+
+
 def _check_trailer(trailer: bytes, content: bytes) -> None:
-    """Verify the checksums that the standard library can compute (boto3 sends CRC32 by default)."""
     for line in trailer.split(b"\r\n"):
         name, _, value = line.partition(b":")
         algorithm = name.strip().lower().removeprefix(b"x-amz-checksum-")
-        if algorithm == b"crc32":
-            actual = zlib.crc32(content).to_bytes(4, "big")
-        elif algorithm in (b"sha1", b"sha256"):
-            actual = hashlib.new(algorithm.decode(), content).digest()
-        else:
-            continue  # crc32c and crc64nvme need awscrt; moto recomputes them and answers its own
-        if base64.b64encode(actual) != value.strip():
-            raise errors.bad_checksum(algorithm.decode())
+        _check(algorithm.decode("latin-1"), value, content)
+
+
+def _check(algorithm: str, stated: bytes, content: bytes) -> None:
+    """Verify a checksum that the standard library can compute (boto3 sends CRC32 by default)."""
+    if algorithm == "crc32":
+        actual = zlib.crc32(content).to_bytes(4, "big")
+    elif algorithm in ("md5", "sha1", "sha256"):
+        actual = hashlib.new(algorithm, content, usedforsecurity=False).digest()
+    else:
+        return  # crc32c and crc64nvme need awscrt; moto recomputes them and answers its own
+    if base64.b64encode(actual) != stated.strip():
+        raise errors.bad_checksum(algorithm)

@@ -24,6 +24,7 @@ def make_folder(parent: str | None) -> tuple[Path, int]:
         LocalServerError: The parent does not exist, cannot be written, or is full.
     """
     base = Path(parent) if parent is not None else Path(tempfile.gettempdir())
+    folder: Path | None = None
     try:
         sweep(base)
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
@@ -39,6 +40,8 @@ def make_folder(parent: str | None) -> tuple[Path, int]:
             os.close(lock)
             raise
     except OSError as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         raise LocalServerError(
             f"the embedded Lambda cannot write to {base}: {error.strerror or error}",
             hint="Free some space there or choose another place with the folder option",
