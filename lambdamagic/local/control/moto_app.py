@@ -8,14 +8,15 @@ imported when it is first asked for, and the likely ones in the background after
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import re
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC
 from importlib import import_module
 from types import ModuleType
@@ -85,7 +86,8 @@ class MotoApp:
                 sys.modules.setdefault(unread, _hollow(unread))
             sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
             try:
-                urls = import_module(f"moto.{package}.urls")
+                with _without_collections():
+                    urls = import_module(f"moto.{package}.urls")
             except ModuleNotFoundError as error:
                 raise AwsError(501, "NotImplemented", _MISSING.format(service=service, module=error.name)) from error
             if service in self._on_load:
@@ -168,6 +170,20 @@ class MotoApp:
             received.environ.clear()
         content = body.encode() if isinstance(body, str) else bytes(body)
         return HttpResponse(int(status), _headers(headers, request, content), content)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Import without Python's garbage collector: it would find nothing, and takes a fifth of the time.
+
+    What has been imported stays, and is not looked at by later collections either.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _hollow(name: str) -> ModuleType:
