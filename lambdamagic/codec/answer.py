@@ -216,7 +216,7 @@ class _Writer:
         scopes = encoder.refer_to_scopes(value for section, _, value in entries if section == "bound")
         filled = [("object", each, (kinds.DICT, without_builtins(each))) for each in scopes]
         bound = {label: value for section, label, value in entries if section == "bound"}
-        encoder.refer_to_attributes(bound.values(), self._instances)
+        encoder.refer_to_attributes(bound.values(), [*self._instances, *bound.values()])
         encoder.lend_names(bound)
         encoder.dump([*(entry[2] for entry in entries if entry[0] == "update"), *filled])
         encoder.dump({label: as_reference(value) for label, value in bound.items()})

@@ -134,6 +134,8 @@ class Encoder:
         self._pickler.dump(Unseen(reference))
         memo = self._pickler.memo.copy()
         number, _ = memo.pop(id(reference))  # as many entries as before: pickle counts them to give numbers
+        if id(value) in memo:  # what it refers to holds the value
+            memo[id(reference)] = memo[id(value)][0], reference
         memo[id(value)] = number, value
         self._pickler.memo = memo
         return True

@@ -63,7 +63,7 @@ class DeepPickler(_Pickler):  # type: ignore[misc]  # typeshed leaves out what i
 def _refuse_live_resources(obj: Any) -> None:
     # dill "carries" these by making others like them on the far side: an open file of another machine, a lock
     # that is shared with no one. In `auto` that would hide a mistake, so they are refused as plain pickle refuses them.
-    if isinstance(obj, _LIVE_RESOURCES):
+    if isinstance(obj, _LIVE_RESOURCES) and not isinstance(obj, io.StringIO | io.BytesIO):
         module = type(obj).__module__
         name = type(obj).__name__ if module == "builtins" else f"{module}.{type(obj).__name__}"
         raise TypeError(f"cannot pickle {name!r} object")

@@ -208,6 +208,13 @@ def set_class(cls: type, state: dict[str, Any]) -> None:
     setter = setter_of(cls)
     for attribute, value in state.items():
         setter.__setattr__(cls, attribute, value)
+    metaclass: Any = type(cls)
+    if (metaclass.__module__, metaclass.__name__) in _REGISTERS:
+        metaclass.__init__(cls, cls.__name__, cls.__bases__, dict(vars(cls)))
+
+
+#: Metaclasses of libraries that register their classes with the library, and do no more.
+_REGISTERS = frozenset({("yaml", "YAMLObjectMetaclass")})
 
 
 def new_enum(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import functools
+import io
 import queue
 import threading
 import types
@@ -116,6 +117,13 @@ def context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]
 def opened_file(*taken: Any) -> Any:
     """Return a file; see `opened_files.opened`."""
     return opened_files.opened(*taken)
+
+
+def text_over_bytes(buffer: io.BytesIO, encoding: str, errors: str, where: int) -> Any:
+    """Return a text stream over bytes in memory, at its position."""
+    made = io.TextIOWrapper(buffer, encoding, errors)
+    opened_files.move(made, where)
+    return made
 
 
 def lock(kind: str) -> Any:

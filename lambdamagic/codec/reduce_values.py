@@ -8,6 +8,7 @@ import contextvars
 import dataclasses
 import functools
 import gc
+import io
 import itertools
 import operator
 import re
@@ -123,6 +124,9 @@ def _file(writing: Writing, value: Any) -> Any:
     name = getattr(value, "name", None)
     if writing.home.answers and name in ("<stdout>", "<stderr>"):
         return rebuild.stream, (name[1:-1],)
+    if type(value) is io.TextIOWrapper and not value.closed and type(value.buffer) is io.BytesIO:
+        value.flush()
+        return rebuild.text_over_bytes, (value.buffer, value.encoding, value.errors, opened_files.position(value))
     return rebuild.opened_file, opened_files.taken(value)
 
 
@@ -135,6 +139,8 @@ def _context_variable(writing: Writing, value: contextvars.ContextVar[Any]) -> A
 
 def reduced_quietly(value: Any) -> Any:
     """Take apart one of itertools' objects: since Python 3.12 that warns, which code that sends none need not see."""
+    if type(value) is itertools.pairwise:
+        return _pairwise(value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return value.__reduce_ex__(5)
@@ -143,6 +149,17 @@ def reduced_quietly(value: Any) -> Any:
 def _of_itertools(writing: Writing, value: Any) -> Any:
     found = reduced_quietly(value)
     return (*found[:3], None, None, rebuild.set_quietly) if found[2:3] not in ((), (None,)) else found
+
+
+def _pairwise(value: Any) -> Any:
+    """Begin with the item that is already read, of which the next pair is made; only the collector shows it."""
+    held = [each for each in gc.get_referents(value) if each is not itertools.pairwise]
+    source, *before = held[: len(held) - _PAIRS_HELD] or ((),)
+    return itertools.pairwise, (itertools.chain(before, source) if before else source,)
+
+
+#: Since Python 3.13 it holds the pair that it gave, for the next.
+_PAIRS_HELD = sum(type(each) is tuple for each in gc.get_referents(itertools.pairwise(())))
 
 
 def _key_wrapper(writing: Writing, value: Any) -> Any:

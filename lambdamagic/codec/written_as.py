@@ -44,10 +44,16 @@ class VarsOf:
 def of_instances(values: Iterable[Any], instances: Iterable[Any]) -> Iterator[tuple[dict[Any, Any], VarsOf]]:
     """Yield the dictionaries among the values, or that proxies show, in which instances have their attributes."""
     dicts = [found for value in values if (found := _dictionary_in(value)) is not None]
-    owners = {id(attributes_of(instance)): instance for instance in instances} if dicts else {}
+    owners = (
+        {id(attributes_of(each)): each for each in instances if not issubclass(type(each), _OTHERS)} if dicts else {}
+    )
     for each in dicts:
         if id(each) in owners:
             yield each, VarsOf(owners[id(each)])
+
+
+#: Have attributes, but are written otherwise.
+_OTHERS = (types.FunctionType, types.ModuleType, type)
 
 
 def _dictionary_in(value: Any) -> dict[Any, Any] | None:

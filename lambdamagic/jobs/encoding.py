@@ -229,6 +229,7 @@ class _Attempt:
             self._dump_modules(own)
         self.encoder.keep_shared_memory(values)
         self.encoder.refer_to_modules(values)
+        self.encoder.refer_to_attributes(values, values)
         scopes = self.encoder.refer_to_scopes(values)
         for name, each in captured.items():
             # A stand-in that no code can have bound itself: gone afterwards means deleted, still there means untouched.

@@ -107,7 +107,14 @@ def png_of_drawn(figure: Any) -> bytes | None:
 def png(figure: Any) -> bytes:
     """Return a figure of matplotlib's as PNG, cut to its content."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
+    figure.canvas.print_figure(  # as IPython: not by the settings of `savefig`
+        buffer,
+        format="png",
+        dpi=figure.dpi,
+        facecolor=figure.get_facecolor(),
+        edgecolor=figure.get_edgecolor(),
+        bbox_inches="tight",
+    )
     return buffer.getvalue()
 
 

@@ -5,6 +5,7 @@ What they need is imported when they are used: every import here is paid for at 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import string
@@ -46,6 +47,19 @@ class RemoteShell:
 
     def __reduce__(self) -> Any:
         return rebuild.shell, ()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what only IPython's own shell has: it is there when IPython is imported."""
+        if not name.startswith("_"):
+            import builtins
+            import importlib
+
+            with contextlib.suppress(ImportError):
+                importlib.import_module("IPython.core.interactiveshell")
+            shell = builtins.get_ipython()  # type: ignore[attr-defined]  # there while a cell runs
+            if shell is not self:
+                return getattr(shell, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     @property
     def compile(self) -> Any:
@@ -269,3 +283,6 @@ def _span(seconds: float) -> str:
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}"
     return f"{seconds * 1e9:.3g} ns"
+
+
+RemoteShell.__name__ = RemoteShell.__qualname__ = "ZMQInteractiveShell"  # libraries and notebooks ask for the name

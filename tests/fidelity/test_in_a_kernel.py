@@ -11,6 +11,9 @@ CELLS = {
     "the label of an axis": f"{_PLOT}plt.xlabel('x')",
     "the label of the other axis": "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.set_ylabel('y')",
     "ticks and their labels": f"{_PLOT}plt.xticks(rotation=45)",
+    "settings of savefig": f"{_PLOT}plt.rcParams.update({{'savefig.dpi': 30, 'savefig.facecolor': 'red', "
+    "'savefig.transparent': True})",
+    "the name of the shell's class": "get_ipython().__class__.__name__",
     "a command's lines": "!echo one; echo two >&2",
     "a command's terminal": "!test -t 1 && stty size < /dev/stdout",
     "what is written without a line's end": "!printf 'a\\nb'\nprint('c')",

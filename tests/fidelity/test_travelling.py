@@ -273,6 +273,44 @@ g = sp.Function('g')(x) + eq.lhs
 eq, g, f(1)
 ---
 g, eq.lhs.func is f, f == sp.Function('f')
+= pairs that were begun
+import itertools
+p, q, e = itertools.pairwise('abcd'), itertools.pairwise([1, 2, 3]), itertools.pairwise([1]); next(p); list(e)
+---
+x = next(p), next(q), list(e); both = [q, q]
+---
+next(p), list(q), both[0] is both[1], list(e), list(p)
+= text over bytes in memory, with what only dill sends
+import io
+tw = io.TextIOWrapper(io.BytesIO(b'q\nr\n')); s = io.StringIO('ab'); s.read(1)
+---
+x = tw.readline(), s.read()
+---
+tw.read(), s.getvalue(), x, globals().pop('tw').encoding
+= a dictionary that is a namespace's
+import types
+ns = types.SimpleNamespace(a=1, b=[2]); mp = types.MappingProxyType(vars(ns)); d = vars(ns)
+---
+ns.c = ns.b; ns.b.append(3); d['e'] = 5
+mp['c'], ns.e, d is vars(ns)
+---
+mp['b'], ns.c is ns.b, d is vars(ns), dict(mp) == d
+= a class that yaml knows
+import yaml
+class P(yaml.YAMLObject):
+    yaml_tag = '!p'
+    def __init__(self, x): self.x = x
+---
+obj = yaml.load('!p {x: 3}', Loader=yaml.Loader)
+type(obj) is P, yaml.dump(obj), yaml.dump(P(4))
+---
+type(obj) is P, type(yaml.load('!p {x: 3}', Loader=yaml.Loader)) is P, yaml.dump(obj)
+= attributes that only IPython's shell has
+pass
+---
+r = 'text/html' in get_ipython().display_formatter.formatters
+---
+r
 = types without names
 ---
 t = [type(iter(range(1))), type({}.keys()), type(iter([])), type(iter({})), type(x for x in []), type(len), type(zip())]
