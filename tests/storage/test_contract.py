@@ -152,6 +152,14 @@ def test_listing_is_by_prefix_and_in_order(pair: Pair) -> None:
     assert [*pair.store.list("none/")] == []
 
 
+def test_folders_are_those_below_a_prefix(pair: Pair) -> None:
+    """Each is named once, with its prefix, whatever is in it; an object next to them is none."""
+    for key in ("jobs/b/x/1", "jobs/b/y", "jobs/a/2", "jobs/readme", "other/c/1"):
+        pair.store.put(key, [b"x"])
+    assert [*pair.store.folders("jobs/")] == ["jobs/a/", "jobs/b/"]
+    assert [*pair.store.folders("none/")] == []
+
+
 def test_deleting_deletes(pair: Pair) -> None:
     """Named objects go, others stay, and what was not there is not an error."""
     for key in ("a", "b", "c"):
@@ -183,6 +191,12 @@ def test_urls_live_between_a_second_and_a_week(pair: Pair, expires_s: int) -> No
         pair.store.presign_get("k", expires_s)
     with pytest.raises(ValueError, match="604800"):
         pair.store.presign_put("k", expires_s)
+
+
+@pytest.mark.parametrize("expires_s", [1, 604_800])
+def test_a_second_and_a_week_are_lifetimes(pair: Pair, expires_s: int) -> None:
+    """The bounds themselves may be asked for, by a reader and by a writer."""
+    assert pair.store.presign_get("k", expires_s) != pair.store.presign_put("k", expires_s)
 
 
 def test_errors_do_not_show_signatures(pair: Pair) -> None:

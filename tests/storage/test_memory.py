@@ -35,9 +35,20 @@ def test_failures_are_scripted() -> None:
     assert store.get("k") == b"x"
 
 
+def test_one_failure_is_scripted_unless_more_are_asked_for() -> None:
+    """The request after it succeeds."""
+    store = MemoryObjectStore()
+    store.fail_next("GET", TargetError("scripted"))
+    store.put("k", [b"x"])
+    with pytest.raises(TargetError, match="scripted"):
+        store.get("k")
+    assert store.get("k") == b"x"
+
+
 def test_a_bucket_can_be_missing() -> None:
     """As on S3, a missing bucket fails all but the question whether a key exists."""
     store = MemoryObjectStore("b")
+    assert store.bucket == "b"
     store.missing = True
     for operation in (lambda: store.put("k", []), lambda: store.get("k"), lambda: store.delete(["k"])):
         with pytest.raises(BucketMissingError, match="'b'"):
@@ -53,13 +64,19 @@ def test_urls_end() -> None:
     url = store.presign_get("k", 60)
     clock.advance(59.9)
     assert store.fetch(url, 1) == b"x"
-    clock.advance(0.1)
-    with pytest.raises(TransferError, match="expired"):
-        store.fetch(url, 1)
+    for after_s in (0.1, 1.0):
+        clock.advance(after_s)
+        with pytest.raises(TransferError, match="expired") as caught:
+            store.fetch(url, 1)
+        assert caught.value.status == 403
 
 
 def test_urls_of_another_store_are_refused() -> None:
     """A URL opens its own bucket only."""
     url = MemoryObjectStore("one").presign_put("k", 60)
-    with pytest.raises(TransferError, match="another store"):
+    with pytest.raises(TransferError, match="another store") as caught:
         MemoryObjectStore("two").upload(url, [b"x"])
+    assert caught.value.status == 403
+    with pytest.raises(TransferError, match="not for GET") as caught:
+        MemoryObjectStore("one").fetch(url, 1)
+    assert caught.value.status == 403
