@@ -163,6 +163,59 @@ def test_strangers_together_hold_no_more_than_a_bound() -> None:
     _serving(test, unsigned_bytes=100_000)
 
 
+@pytest.mark.parametrize("rest", [b"X: " + b"a" * 60_000, b"X: " + b"a" * 60_000 + b"\r\nContent-Length: 9\r\n\r\n1"])
+def test_a_head_that_comes_in_one_piece_is_held_too(rest: bytes) -> None:
+    """Half heads, and whole ones with half a body: what came with the first bytes of each was once not counted."""
+
+    async def test(peer: _Peer) -> None:
+        begun = b"POST / HTTP/1.1\r\nHost: x\r\n" + rest
+        first, other = await peer.connect(begun)
+        reader, writer = await asyncio.open_connection(*peer.address)
+        writer.write(begun)
+        assert (await _answer(reader)).startswith(b"HTTP/1.1 503 ")
+        assert not first.at_eof()
+        for each in (other, writer):
+            each.close()
+        async with asyncio.timeout(10):
+            while peer.bounds._total:  # noqa: ASYNC110 - at every step of the loop
+                await asyncio.sleep(0)
+
+    _serving(test, unsigned_bytes=100_000)
+
+
+def test_a_head_above_a_size_is_refused_in_one_piece_too() -> None:
+    """It was once taken as long as the last of it came with its first byte."""
+
+    async def test(peer: _Peer) -> None:
+        reader, writer = await asyncio.open_connection(*peer.address)
+        writer.write(REQUEST.replace(b"Host", b"X: " + b"a" * 70_000 + b"\r\nHost"))
+        assert (await _answer(reader)).startswith(b"HTTP/1.1 400 ")
+        assert peer.got == []
+        writer.close()
+
+    _serving(test)
+
+
+def test_bytes_of_bodies_are_no_heads() -> None:
+    """Large bodies of a caller with a key, with empty lines in them, between heads in any pieces."""
+
+    async def test(peer: _Peer) -> None:
+        body = (b"\r\n\r\n" + bytes(70_000)) * 2
+        head = b"PUT / HTTP/1.1\r\nHost: x\r\nAuthorization: key\r\nContent-Length: %d\r\n\r\n" % len(body)
+        sent = (head + body) * 3
+        reader, writer = await asyncio.open_connection(*peer.address)
+        for at in range(0, len(sent), 50_021):
+            writer.write(sent[at : at + 50_021])
+            await writer.drain()
+        for _ in range(3):
+            assert (await _answer(reader)).endswith(b"ok")
+        assert peer.got == [body] * 3
+        assert peer.bounds._total == 0
+        writer.close()
+
+    _serving(test)
+
+
 def test_the_server_accepts_as_many_connections_as_the_system_allows(server) -> None:
     """Its limit of open files is raised, whatever it was started with."""
     soft, hard = psutil.Process(server.connection.pid).rlimit(psutil.RLIMIT_NOFILE)

@@ -37,6 +37,7 @@ def test_a_transfer_is_tried_six_times_within_two_minutes() -> None:
     longest = [policy.delay_s(attempt, elapsed_s=0.0, jitter=1.0) for attempt in range(1, 7)]
     assert longest == [0.1, 0.2, 0.4, 0.8, 1.6, None]
     assert TransferRetry(attempts=99).delay_s(50, elapsed_s=0.0, jitter=1.0) == 5.0
+    assert policy.delay_s(7, elapsed_s=0.0, jitter=1.0) is None
     assert policy.delay_s(1, elapsed_s=119.9, jitter=1.0) == 0.1
     assert policy.delay_s(1, elapsed_s=119.95, jitter=1.0) is None
 

@@ -86,6 +86,18 @@ class ConnectionBounds:
             self.sweep()
 
 
+def share_of_head(data: bytes, *, body_bytes: int, is_unfinished: bool) -> int:
+    """Return how many of the bytes that came at once are a head's, or more.
+
+    Args:
+        data: The bytes, which may begin with whole requests.
+        body_bytes: How many of them are in bodies.
+        is_unfinished: Whether they end within a head that began in them: it has no empty line yet.
+    """
+    end = data.rfind(b"\r\n\r\n") if is_unfinished else -1
+    return min(len(data) - body_bytes, len(data) - end - 4) if end >= 0 else len(data) - body_bytes
+
+
 def raise_descriptor_limit() -> None:
     """Let this process have as many connections as the system allows; what it has started keeps its own limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

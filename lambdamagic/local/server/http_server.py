@@ -18,7 +18,7 @@ from typing import cast
 
 import httptools
 
-from lambdamagic.local.server.connection_bounds import HEAD_S, IDLE_S, ConnectionBounds
+from lambdamagic.local.server.connection_bounds import HEAD_S, IDLE_S, ConnectionBounds, share_of_head
 
 Headers = Iterable[tuple[str, str]]
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
@@ -141,9 +141,11 @@ class HttpConnection(asyncio.Protocol):
         self._busy = False
         self._is_in_next = False
         self._keep_alive = True
-        self._is_in_head = True
+        self._is_idle = True
+        self._is_in_head = False
         self._has_begun = False
         self._head_bytes = 0
+        self._fed_bytes = 0
         self._is_write_full = False
         self._is_silent = False
         self._refusal = b""
@@ -188,14 +190,16 @@ class HttpConnection(asyncio.Protocol):
         if self._is_silent or self._refusal:
             return
         self._has_begun = False
+        self._fed_bytes = 0
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(b"400 Bad Request")
-        if self._is_in_head and not self._has_begun:
+        if not self._is_idle and (self._is_in_head or not self._is_known):
             # The parser keeps an unfinished header for as long as it grows, and so does `_headers`.
-            self._head_bytes += len(data)
-            if self._head_bytes > _MAX_HEAD_BYTES:
+            is_begun = self._is_in_head and self._has_begun
+            self._head_bytes += share_of_head(data, body_bytes=self._fed_bytes, is_unfinished=is_begun)
+            if self._is_in_head and self._head_bytes > _MAX_HEAD_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large")
         if self._bounds is not None and not self._bounds.holds(self, self._unsigned_bytes()):
             self._refuse(b"503 Service Unavailable")
@@ -205,11 +209,9 @@ class HttpConnection(asyncio.Protocol):
         self._read_or_wait()
 
     def _unsigned_bytes(self) -> int:
-        if self._refusal:
+        if self._refusal or self._is_idle or (self._is_known and not self._is_in_head):
             return 0
-        if self._is_in_head:
-            return 0 if self._has_begun else self._head_bytes
-        return 0 if self._is_known else self._head_bytes + self._body_bytes
+        return self._head_bytes + self._body_bytes
 
     def _expire_in(self, seconds: float | None) -> None:
         if self._bounds is not None:
@@ -267,7 +269,9 @@ class HttpConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Parser: a request begins."""
         self._is_in_head = self._has_begun = True
+        self._is_idle = False
         self._head_bytes = self._body_bytes = 0
+        self._field_bytes = 0
         if not self._busy:
             self._expire_in(HEAD_S)
         self._header_count = 0
@@ -282,8 +286,9 @@ class HttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Parser: one header; too many are an error of the peer's, as the parser then says."""
         self._header_count += 1
-        if self._header_count > _MAX_HEADERS:
-            raise ValueError("too many headers")
+        self._field_bytes += len(name) + len(value)
+        if self._header_count > _MAX_HEADERS or self._field_bytes > _MAX_HEAD_BYTES:
+            raise ValueError("too many headers, or too large ones")
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
@@ -318,6 +323,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Parser: a piece of the body."""
+        self._fed_bytes += len(body)
         if self.is_open and not self._refusal:
             if self._most_bytes is None or self._body_bytes < self._most_bytes:
                 self._chunks.append(body)
@@ -334,7 +340,7 @@ class HttpConnection(asyncio.Protocol):
         self._chunks = []
         is_cut = self._most_bytes is not None and self._body_bytes > self._most_bytes
         request = HttpRequest(self._parser.get_method().decode("ascii"), path, query, self._headers, body, is_cut)
-        self._is_in_head = self._has_begun = True  # these bytes were the body's
+        self._is_idle = True
         self._waiting.append((request, self._parser.should_keep_alive()))
         self._expire_in(None)  # the server's turn
 
