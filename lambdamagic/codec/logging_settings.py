@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lambdamagic.codec.rebuild_places import SysStream
+
 #: Loggers that Jupyter's own parts and we have set up for themselves.
 _TOOLS = frozenset(
     {"IPKernelApp", "IPython", "ipykernel", "traitlets", "tornado", "asyncio", "parso", "lambdamagic", "py.warnings"}
@@ -68,7 +70,7 @@ def joined(own: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
 def _is_plain(handler: Any) -> bool:
     parts = (handler, *handler.filters, *([handler.formatter] if handler.formatter is not None else ()))
     stream = getattr(handler, "stream", None)
-    is_known = stream is None or stream in (sys.stdout, sys.stderr) or type(stream) is io.StringIO
+    is_known = stream is None or stream in (sys.stdout, sys.stderr) or type(stream) in (io.StringIO, SysStream)
     return is_known and all(type(part).__module__ in _TRAVELING for part in parts)
 
 

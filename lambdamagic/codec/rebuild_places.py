@@ -47,7 +47,7 @@ def own_attribute(module_name: str, name: str) -> Any:
     return getattr(importlib.import_module(module_name), name)
 
 
-class _SysStream:
+class SysStream:
     """A stream of `sys` by its name: whatever is there when it is used."""
 
     def __init__(self, name: str) -> None:
@@ -63,7 +63,7 @@ class _SysStream:
 def stream(name: str) -> Any:
     """Return `sys.stdout` and the like; in the function the stream of a running cell is another one."""
     if _home.active().answers:
-        return _SysStream(name)
+        return SysStream(name)
     found = getattr(sys, name)
     return getattr(found, "silenced", found)  # while an answer is read
 

@@ -61,6 +61,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         own = process_settings.taken(uses, with_defaults=True)
         sent = process_settings.joined(own, header.get("settings", {}))
         process_settings.give(sent, own)
+        process_settings.figure_printers[:] = [sent.get("figures", {})]
         before = {**own, **sent}
         live = environment.show_live()
         reached: Any = contextlib.nullcontext()

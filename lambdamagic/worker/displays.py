@@ -11,11 +11,12 @@ import contextlib
 import importlib
 import io
 import os
+import struct
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.codec import rebuild
+from lambdamagic.codec import process_settings, rebuild
 from lambdamagic.worker.recorder import Outputs
 
 #: Set for the time of a run: shows a matplotlib figure in the cell. It is here and not in `figures`, which imports
@@ -45,9 +46,10 @@ def mime_bundle(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         for method, mime in _METHODS.items():
             if mime not in data:
                 _from_method(value, method, mime, data, metadata)
-        figure = _figure_png(value)
-        if figure is not None:
-            data.setdefault("image/png", figure)
+        if type(value).__name__ == "Figure" and type(value).__module__.startswith("matplotlib."):
+            figures, extra = figure_bundle(value)
+            data = {**figures, **data}
+            metadata.update(extra)
     if "text/plain" not in data:
         data["text/plain"] = _plain(value)
     return data, metadata
@@ -91,31 +93,51 @@ def _encoded(content: Any) -> Any:
     return base64.b64encode(content).decode("ascii") if isinstance(content, bytes) else content
 
 
-def _figure_png(value: Any) -> str | None:
-    cls = type(value)
-    if cls.__name__ != "Figure" or not cls.__module__.startswith("matplotlib."):
+def figure_bundle(figure: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a figure of matplotlib's in the formats in which the notebook shows figures, and their metadata.
+
+    There is none of one on which nothing is drawn: IPython too shows its text only.
+    """
+    data, metadata = {}, {}
+    for mime in figure_formats():
+        found = figure_as(mime, figure)
+        if isinstance(found, tuple):
+            found, metadata[mime] = found
+        if found is not None:
+            data[mime] = found
+    return data, metadata
+
+
+def figure_formats() -> dict[str, Any]:
+    """Return how the notebook shows figures; see `process_settings`."""
+    sent = process_settings.figure_printers
+    return (sent[0] if sent else {}) or process_settings.FIGURES_DEFAULT
+
+
+def figure_as(mime: str, figure: Any) -> Any:
+    """Return a figure in one format, as `IPython.core.pylabtools` draws it; None for what is not shown so."""
+    name, options = figure_formats().get(mime, ("", {}))
+    if not name or not (figure.axes or figure.lines):
         return None
-    drawn = png_of_drawn(value)
-    return None if drawn is None else base64.b64encode(drawn).decode("ascii")
-
-
-def png_of_drawn(figure: Any) -> bytes | None:
-    """Return a figure as PNG; None for one on which nothing is drawn, of which IPython too shows the text only."""
-    return png(figure) if figure.axes or figure.lines else None
-
-
-def png(figure: Any) -> bytes:
-    """Return a figure of matplotlib's as PNG, cut to its content."""
+    is_retina = name == "retina_figure" or options.get("fmt") == "retina"
+    fmt = "png" if is_retina else options.get("fmt", "png")
+    drawing = {
+        "facecolor": figure.get_facecolor(),
+        "edgecolor": figure.get_edgecolor(),
+        "bbox_inches": "tight",
+        **{key: value for key, value in options.items() if key != "fmt"},
+        "dpi": options.get("dpi", figure.dpi * (2 if is_retina else 1)),
+    }
     buffer = io.BytesIO()
-    figure.canvas.print_figure(  # as IPython: not by the settings of `savefig`
-        buffer,
-        format="png",
-        dpi=figure.dpi,
-        facecolor=figure.get_facecolor(),
-        edgecolor=figure.get_edgecolor(),
-        bbox_inches="tight",
-    )
-    return buffer.getvalue()
+    figure.canvas.print_figure(buffer, format=fmt, **drawing)
+    drawn = buffer.getvalue()
+    if fmt == "svg":
+        return drawn.decode()
+    encoded = base64.b64encode(drawn).decode("ascii")
+    if not is_retina:
+        return encoded
+    width, height = struct.unpack(">II", drawn[16:24])  # a PNG's first chunk begins with these
+    return encoded, {"width": width // 2, "height": height // 2}
 
 
 class DisplayHandle:

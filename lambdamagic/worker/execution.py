@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import builtins
 import contextlib
 import inspect
@@ -86,7 +85,7 @@ class CellSurroundings:
         self.shown_value: Any = None
         self._display = make_display(self.outputs)
         shell = RemoteShell(program.main, self._run_source)
-        self._ipython = IPythonSupport(shell, self.outputs, displays.png_of_drawn)
+        self._ipython = IPythonSupport(shell, self.outputs, displays.figure_as)
 
     def _run_source(self, source: str) -> Any:
         """Run source given as text (the body of %%time) and return the last expression's value."""
@@ -168,11 +167,8 @@ class CellSurroundings:
             figures.show_after(self.shown_value)
 
     def _on_figure(self, figure: Any) -> None:
-        data = {"text/plain": repr(figure)}
-        drawn = displays.png_of_drawn(figure)
-        if drawn is not None:
-            data["image/png"] = base64.b64encode(drawn).decode("ascii")
-        self.outputs.display(data, {})
+        data, metadata = displays.figure_bundle(figure)
+        self.outputs.display({"text/plain": repr(figure), **data}, metadata)
 
     def failure(self, error: BaseException) -> list[ErrorRecord]:
         """Take an exception of the user's code apart, with the user's own paths in it."""

@@ -7,13 +7,16 @@ record, and hands commands and magics to `shell`.
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 from lambdamagic.worker.recorder import Outputs
+from lambdamagic.worker.shell import KERNELS_MODULE
 
 _MODULE = "IPython.core.interactiveshell"
 
@@ -58,11 +61,11 @@ class IPythonSupport:
     Args:
         light: The shell that runs commands and magics.
         outputs: Where displays go.
-        png: Draws a figure.
+        figure_as: Draws a figure in the format of a MIME type; None for one in which none is shown.
     """
 
-    def __init__(self, light: Any, outputs: Outputs, png: Callable[[Any], bytes | None]) -> None:
-        self._light, self._outputs, self._png = light, outputs, png
+    def __init__(self, light: Any, outputs: Outputs, figure_as: Callable[[str, Any], Any]) -> None:
+        self._light, self._outputs, self._figure_as = light, outputs, figure_as
         self._shell: Any = None
 
     def __enter__(self) -> None:
@@ -82,13 +85,22 @@ class IPythonSupport:
     @property
     def shell(self) -> Any:
         """What `get_ipython()` returns."""
-        return self._shell if self._shell is not None else self._light
+        if self._shell is not None:
+            return self._shell
+        if _has_ipython():
+            self._light.be_named_as_in_a_kernel()
+        return self._light
 
     def _install(self) -> None:
-        self._shell = _made(self._light, self._outputs, self._png)
+        self._shell = _made(self._light, self._outputs, self._figure_as)
 
 
-def _made(light: Any, outputs: Outputs, png: Callable[[Any], bytes | None]) -> Any:
+@functools.cache
+def _has_ipython() -> bool:
+    return importlib.util.find_spec("IPython") is not None
+
+
+def _made(light: Any, outputs: Outputs, figure_as: Callable[[str, Any], Any]) -> Any:
     module = sys.modules[_MODULE]
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.events import EventManager, available_events
@@ -140,10 +152,13 @@ def _made(light: Any, outputs: Outputs, png: Callable[[Any], bytes | None]) -> A
         def showtraceback(self, *args: Any, **kwargs: Any) -> None:
             light.showtraceback()
 
+    ZMQInteractiveShell.__module__ = KERNELS_MODULE
     shell = ZMQInteractiveShell.__new__(ZMQInteractiveShell)
     shell.display_formatter = DisplayFormatter()
     shell.display_formatter.active_types = shell.display_formatter.format_types
-    shell.display_formatter.formatters["image/png"].for_type_by_name("matplotlib.figure", "Figure", png)
+    for mime in ("image/png", "image/jpeg", "image/svg+xml", "application/pdf"):
+        draw = functools.partial(figure_as, mime)
+        shell.display_formatter.formatters[mime].for_type_by_name("matplotlib.figure", "Figure", draw)
     shell.display_pub = Publisher()
     shell.events = EventManager(shell, available_events)
     shell.user_module, shell.user_ns = light.user_module, light.user_ns

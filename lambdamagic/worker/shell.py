@@ -21,6 +21,8 @@ from lambdamagic.codec import rebuild
 #: The magics that work inside a cell. `capture` refuses all others before anything is sent.
 LINE_MAGICS = ("cd", "env", "matplotlib", "pip", "pwd", "time", "timeit")
 CELL_MAGICS = ("bash", "sh", "time", "timeit", "writefile")
+#: Where a kernel's shell is defined.
+KERNELS_MODULE = "ipykernel.zmqshell"
 
 
 def _caller() -> FrameType:
@@ -67,6 +69,10 @@ class RemoteShell:
         from lambdamagic.worker.shell_values import Compiler
 
         return Compiler()
+
+    def be_named_as_in_a_kernel(self) -> None:
+        """Let libraries that ask for the name of its class display what they show; they need IPython for that."""
+        self.__class__ = ZMQInteractiveShell
 
     def push(self, variables: Any, interactive: bool = True) -> None:
         """Bind names: those of a dictionary, or those named that the caller has."""
@@ -285,4 +291,7 @@ def _span(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
-RemoteShell.__name__ = RemoteShell.__qualname__ = "ZMQInteractiveShell"  # libraries and notebooks ask for the name
+class ZMQInteractiveShell(RemoteShell):
+    """The same, by the name of a kernel's shell: rich, plotly and others look no further."""
+
+    __module__ = KERNELS_MODULE
