@@ -6,6 +6,8 @@ import builtins
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lambdamagic.codec import logging_settings, process_settings
@@ -23,6 +25,7 @@ from lambdamagic.worker.watchdog import Interrupted
 
 #: No code relies on the earlier values of these.
 _STREAMS = frozenset({"random", "numpy.random"})
+_NOTHING_SET: Mapping[str, Any] = MappingProxyType({})
 
 
 def run_cell(request: Request, program: LoadedProgram, environment: CellSurroundings) -> Answer:
@@ -101,7 +104,9 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
         if options.get("notes_outside"):
             environment.outputs.add_files([{"outside": sorted(reached.noted)}])
         environment.outputs.add_files(watched.entries(options.get("fetch", ())))
-        process_settings.give({name: state for name, state in own.items() if name not in _STREAMS}, now)
+        # Those of a module that the cell itself has loaded were not taken before: nothing was set.
+        found = {**dict.fromkeys(now, _NOTHING_SET), **own}
+        process_settings.give({name: state for name, state in found.items() if name not in _STREAMS}, now)
     with program.current():
         answer = write_answer(
             program.home,

@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import sysconfig
 import tempfile
 from collections import Counter
@@ -156,7 +157,16 @@ def main() -> None:
         found = _generated(options.generated, options.seed)
     else:
         found = notebooks(options.generated, options.seed)
-    os.chdir(tempfile.mkdtemp(prefix="lambdamagic-fidelity-"))
+    folder = Path(tempfile.mkdtemp(prefix="lambdamagic-fidelity-"))
+    os.chdir(folder)
+
+    def run(cells: list[str], *, remotely: bool) -> list[tuple[str, ...]]:
+        """Run a notebook in an empty folder."""
+        for path in folder.iterdir():  # the folder itself is the embedded Lambda's too
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        kernel.run(f"import os; os.chdir({str(folder)!r}); del os")
+        return observed(kernel, cells, remotely=remotely)
+
     from tests.kernels import Kernel
 
     kernel = Kernel()
@@ -169,8 +179,8 @@ def main() -> None:
                 continue
             if options.cells and counted >= options.cells:
                 break
-            first, there = (observed(kernel, cells, remotely=remotely) for remotely in (False, True))
-            second = first if there == first else observed(kernel, cells, remotely=False)
+            first, there = (run(cells, remotely=remotely) for remotely in (False, True))
+            second = first if there == first else run(cells, remotely=False)
             steady = [position for position in range(len(cells)) if first[position] == second[position]]
             differing = [position for position in steady if there[position] != first[position]]
             unsteady += len(cells) - len(steady)

@@ -167,3 +167,17 @@ def test_filters_of_warnings(kernel, before):
     assert ran.stream("stderr") == ""
     assert kernel.run("warnings.warn('loud')").error["ename"] == "UserWarning"
     kernel.run("warnings.filters[:] = first\nwarnings._filters_mutated()")
+
+
+def test_settings_of_a_module_that_the_cell_loads(notebook):
+    """They end with the cell in its environment: what the notebook has since set, or not, is in force in the next."""
+    fresh = "-m 333"  # another function, in which nothing is loaded yet
+    notebook.remote(
+        "import matplotlib, csv, decimal\nmatplotlib.rcParams['figure.dpi'] = 33\n"
+        "csv.register_dialect('semi', delimiter=';')\ndecimal.getcontext().prec = 5",
+        fresh,
+    )
+    assert notebook.ok("matplotlib.rcParams['figure.dpi'], decimal.getcontext().prec").value == (33, 5)
+    notebook.ok("matplotlib.rcdefaults(); csv.unregister_dialect('semi'); decimal.getcontext().prec = 28")
+    look = "matplotlib.rcParams['figure.dpi'], csv.list_dialects(), decimal.getcontext().prec"
+    assert notebook.remote(look, fresh).value == notebook.ok(look).value
