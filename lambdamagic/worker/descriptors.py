@@ -16,7 +16,7 @@ import selectors
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 _STREAMS = ("stdout", "stderr")
@@ -27,6 +27,8 @@ _PIPE_BYTES = 1 << 20
 _PROGRESS_EVERY_S = 0.5
 #: A longer line is not written again for its end.
 _MOST_OPEN_BYTES = 2_000
+#: Finds where a character begins in text that comes in pieces.
+UTF8 = codecs.getincrementaldecoder("utf-8")
 #: fcntl's F_SETPIPE_SZ, without the import.
 _F_SETPIPE_SZ = 1031
 
@@ -147,78 +149,156 @@ class BelowPython:
     """
 
     def __init__(self, record: Callable[[str, str], None]) -> None:
-        self._record = record
-        self._lock = threading.Lock()
-        self._pipes: list[_Pipe] = []
-        self._waiting = select.poll()
+        self.record = record
+        self._pipes = _Pipes.none
+        self._last_process, self._began = b"", 0.0
 
     def __enter__(self) -> None:
         log_descriptors()
-        for number, stream in enumerate(_STREAMS, 1):
-            reads, writes = os.pipe()
-            os.set_blocking(reads, False)
-            _enlarge(writes)
-            os.dup2(writes, number)
-            os.close(writes)
-            self._waiting.register(reads, select.POLLIN)
-            self._pipes.append(_Pipe(reads, stream))
-        for pipe in self._pipes:
-            _selector().register(pipe.descriptor, selectors.EVENT_READ, self)
+        self._pipes = _Pipes.taken(self)
+        self._last_process, self._began = _last_process(), time.monotonic()
+        self._pipes.lead_to()
 
     def __exit__(self, *_: object) -> None:
         _flush_c()
-        with self._lock:
-            # Not before: the pipes' ends would wake the reading thread, which costs more than a trivial cell takes.
-            for pipe in self._pipes:
-                _selector().unregister(pipe.descriptor)
+        with _READING:
             for number, stream in enumerate(_STREAMS, 1):
                 os.dup2(log_descriptors()[stream], number)
-            self._read(at_end=True)
-            self._record = _nothing
+            is_short = time.monotonic() - self._began < _NO_WRAP_S
+            is_alone = is_short and self._last_process != b"" and _last_process() == self._last_process
+            self._pipes.end(is_kept=is_alone)
+            self.record = _nothing
         for copy in LOG_COPIES.values():
             copy.end()
 
-    def drain(self, *, flushes_c: bool = True) -> None:
+    def drain(self) -> None:
         """Record what has been written so far."""
-        if flushes_c:
-            _flush_c()
-        with self._lock:  # so that what the other thread has read is recorded
-            if self._waiting.poll(0):  # a third of what it costs to try to read
-                self._read()
+        _flush_c()
+        with _READING:  # so that what the other thread has read is recorded
+            self._pipes.read()
 
-    def _read(self, *, at_end: bool = False) -> None:
+
+#: Held by whoever reads the pipes.
+_READING = threading.Lock()
+
+
+class _Pipes:
+    """The pipes of both streams.
+
+    To make them takes a tenth of what a trivial cell does, so that the next run uses them again where no process can
+    have inherited them meanwhile: it would write into the output of another cell.
+    """
+
+    none: _Pipes
+    _kept: _Pipes | None = None
+
+    def __init__(self, owner: BelowPython | None, pipes: Sequence[_Pipe]) -> None:
+        self.owner, self._pipes = owner, list(pipes)
+        self._waiting = select.poll()
+        for pipe in pipes:
+            self._waiting.register(pipe.reads, select.POLLIN)
+
+    @classmethod
+    def taken(cls, owner: BelowPython) -> _Pipes:
+        """Return those that the last run has left, or new ones."""
+        found, cls._kept = cls._kept, None
+        if found is None:
+            found = cls(owner, [_Pipe(stream) for stream in _STREAMS])
+            for pipe in found._pipes:
+                _selector().register(pipe.reads, selectors.EVENT_READ, found)
+        found.owner = owner
+        return found
+
+    def lead_to(self) -> None:
+        """Have the descriptors 1 and 2 lead into the pipes."""
+        for number, pipe in enumerate(self._pipes, 1):
+            os.dup2(pipe.writes, number)
+
+    def read(self) -> None:
+        """Record what is in the pipes."""
+        if not self._waiting.poll(0):  # a third of what it costs to try to read
+            return
         for pipe in self._pipes:
             for data in pipe.pieces():
                 LOG_COPIES[pipe.stream].write(data)
-                if text := pipe.decode(data):
-                    self._record(pipe.stream, text)
+                if self.owner is not None and (text := pipe.decode(data)):
+                    self.owner.record(pipe.stream, text)
             if not pipe.is_open:
-                if not at_end:
-                    _selector().unregister(pipe.descriptor)
-                os.close(pipe.descriptor)
-            elif at_end:  # a process that outlives the run holds the other end
-                _selector().register(pipe.descriptor, selectors.EVENT_READ, self)
+                self._waiting.unregister(pipe.reads)
+                with contextlib.suppress(KeyError):
+                    _selector().unregister(pipe.reads)
+                os.close(pipe.reads)
         self._pipes = [pipe for pipe in self._pipes if pipe.is_open]
+
+    def end(self, *, is_kept: bool) -> None:
+        """Record the rest, and give the pipes to the next run or close them."""
+        if is_kept:
+            self.read()
+            for pipe in self._pipes:
+                pipe.forget_half_characters()
+            self.owner, _Pipes._kept = None, self
+            return
+        for pipe in self._pipes:
+            # Not before: the pipes' ends would wake the reading thread, which costs more than a trivial cell takes.
+            _selector().unregister(pipe.reads)
+            os.close(pipe.writes)
+        self.read()
+        self.owner = None
+        for pipe in self._pipes:  # a process that outlives the run holds the other end
+            _selector().register(pipe.reads, selectors.EVENT_READ, self)
+
+
+_Pipes.none = _Pipes(None, ())
 
 
 class _Pipe:
-    """The reading end of one stream."""
+    """One stream's."""
 
-    def __init__(self, descriptor: int, stream: str) -> None:
-        self.descriptor, self.stream, self.is_open = descriptor, stream, True
-        self.decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    def __init__(self, stream: str) -> None:
+        self.stream, self.is_open = stream, True
+        self.reads, self.writes = os.pipe()
+        os.set_blocking(self.reads, False)
+        _enlarge(self.writes)
+        self.forget_half_characters()
+
+    def forget_half_characters(self) -> None:
+        """Begin to decode again."""
+        self.decode = UTF8("replace").decode
 
     def pieces(self) -> Any:
         """Yield what can be read now; `is_open` is False once every writer is gone."""
         while self.is_open:
             try:
-                data = os.read(self.descriptor, _PIPE_BYTES)
+                data = os.read(self.reads, _PIPE_BYTES)
             except BlockingIOError:
                 return
             if not data:
                 self.is_open = False
                 return
             yield data
+
+
+#: In a shorter time no system starts as many processes as it has numbers for.
+_NO_WRAP_S = 1.0
+
+
+def _last_process() -> bytes:
+    """Return the number of the system's newest process or thread; empty where it is not known.
+
+    It is the last field of `/proc/loadavg` (proc_loadavg(5)). Where it is still the same, nobody has started any.
+    """
+    try:
+        return os.pread(_load_average(), 128, 0).rpartition(b" ")[2]
+    except OSError:
+        return b""
+
+
+@functools.cache
+def _load_average() -> int:
+    try:
+        return os.open("/proc/loadavg", os.O_RDONLY)
+    except OSError:
+        return -1
 
 
 def _nothing(stream: str, text: str) -> None:
@@ -275,7 +355,8 @@ def _selector() -> selectors.BaseSelector:
         while True:
             for key, _ in selector.select(None if due_at is None else max(0.0, due_at - time.monotonic())):
                 if key.data is not None:
-                    key.data.drain(flushes_c=False)
+                    with _READING:
+                        key.data.read()
                 else:
                     os.read(wakes, 4096)
                     due_at = due_at or time.monotonic() + _PROGRESS_EVERY_S

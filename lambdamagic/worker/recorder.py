@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import codecs
 import contextlib
 import io
 import os
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lambdamagic.protocol.bounds import OUTPUT_MAX_CHARS
-from lambdamagic.worker.descriptors import LOG_COPIES, BelowPython
+from lambdamagic.worker.descriptors import LOG_COPIES, UTF8, BelowPython
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 #: Where ipywidgets begins and ends what an Output widget shows; it flushes the streams at both.
@@ -192,7 +191,7 @@ class _Sink(io.RawIOBase):
     def __init__(self, outputs: Outputs, stream: str) -> None:
         self._outputs, self._stream, self._pid = outputs, stream, os.getpid()
         self.name = f"<{stream}>"
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._decode = UTF8("replace").decode
 
     def writable(self) -> bool:
         return True
