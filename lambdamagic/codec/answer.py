@@ -22,7 +22,7 @@ from lambdamagic.codec.frames import Frames, Segment
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_places import Place
 from lambdamagic.codec.module_places import label as label_of_place
-from lambdamagic.codec.module_state import OwnChanges, Received, bring_back, name_in_builtins, silenced
+from lambdamagic.codec.module_state import OwnChanges, Received, Silence, bring_back, name_in_builtins
 from lambdamagic.codec.picklers import PICKLING_ERRORS, Serializer, first_that_can
 from lambdamagic.codec.placeholder import Placeholder, stand_in
 from lambdamagic.codec.reducers import as_reference
@@ -337,7 +337,7 @@ def read_answer(home: Home, encoder: Numbered, numbers: Sequence[int], frames: S
     Raises:
         Exception: Whatever unpickling raises, if the answer does not fit the question.
     """
-    with contextlib.nullcontext() if home.answers else silenced():
+    with contextlib.nullcontext() if home.answers else Silence():
         return _read(home, encoder.objects_by_number(numbers), frames)
 
 

@@ -29,16 +29,20 @@ class Bounded(io.BytesIO):
         return written
 
 
-class Watched(io.BytesIO):
-    """Reports what large values add to it; a pickler writes a frame of 64 kB at a time."""
+class Watched:
+    """Reports what large values add to it; a pickler writes a frame of 64 kB at a time.
+
+    It has a stream and is none: to close one of a derived class at its end takes Python longer than a small value.
+    """
 
     def __init__(self, wrote: Callable[[int], None]) -> None:
-        super().__init__()
+        file = self._file = io.BytesIO()
         self._wrote = wrote
+        self.tell, self.seek, self.truncate, self.getvalue = file.tell, file.seek, file.truncate, file.getvalue
 
     def write(self, data: Any, /) -> int:
         """Append bytes, and report many."""
-        written = super().write(data)
+        written = self._file.write(data)
         if written >= _FRAME_BYTES:
             self._wrote(self.tell())
         return written
@@ -71,21 +75,22 @@ def taker(buffers: list[memoryview], most_bytes: int | None) -> Callable[[pickle
     return take
 
 
-class Stream(io.BytesIO):
-    """The pickle stream; knows its end, since parts are read one after the other."""
+class Stream:
+    """The pickle stream; knows its end, since parts are read one after the other. As `Watched`, it has a stream."""
 
     def __init__(self, data: Segment) -> None:
-        super().__init__(data)
+        file = self._file = io.BytesIO(data)
+        self.read, self.readline, self.readinto = file.read, file.readline, file.readinto
         self._size = data.nbytes if isinstance(data, memoryview) else len(data)
 
     def at_end(self) -> bool:
         """Return whether all parts were read."""
-        return self.tell() >= self._size
+        return self._file.tell() >= self._size
 
     def insert(self, data: Segment) -> None:
         """Let other bytes come before those that were not read yet."""
-        rest = self.read()
-        self.seek(0)
-        self.truncate()
-        self._size = self.write(data) + self.write(rest)
-        self.seek(0)
+        file, rest = self._file, self.read()
+        file.seek(0)
+        file.truncate()
+        self._size = file.write(data) + file.write(rest)
+        file.seek(0)

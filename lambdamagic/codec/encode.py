@@ -57,7 +57,7 @@ class Encoder:
         most_bytes: int | None = None,
         wrote: Callable[[int], None] | None = None,
     ) -> None:
-        self._file = io.BytesIO() if most_bytes is None else Bounded(most_bytes)
+        self._file: Any = io.BytesIO() if most_bytes is None else Bounded(most_bytes)
         if wrote is not None:
             self._file = Watched(wrote)
         self._buffers: list[memoryview] = []
@@ -73,12 +73,17 @@ class Encoder:
         Raises:
             Any of `picklers.PICKLING_ERRORS`: the encoder is of no further use, since its memo counts half a part.
         """
-        before = self._file.tell() + sum(buffer.nbytes for buffer in self._buffers)
+        before = self._size_bytes()
         if self._is_deep:
             dump_deep(self._pickler, value)
         else:
             self._pickler.dump(value)
-        return self._file.tell() + sum(buffer.nbytes for buffer in self._buffers) - before
+        return self._size_bytes() - before
+
+    def _size_bytes(self) -> int:
+        buffers = sum([buffer.nbytes for buffer in self._buffers]) if self._buffers else 0
+        written: int = self._file.tell()
+        return written + buffers
 
     def hide(self) -> None:
         """Let nothing that follows refer to what was written so far, so that its bytes do not depend on that.
@@ -303,7 +308,7 @@ class _Unpickler(pickle.Unpickler):
 
     def __init__(
         self,
-        stream: io.BytesIO,
+        stream: Any,
         buffers: Iterable[Any],
         missing: Callable[[str, str, Exception], Any] | None,
     ) -> None:
@@ -321,14 +326,27 @@ class _Unpickler(pickle.Unpickler):
 
 def pack_numbers(numbers: Sequence[int]) -> str:
     """Write memo numbers as text for the envelope."""
-    return base64.b64encode(zlib.compress(array.array("Q", numbers).tobytes(), 1)).decode("ascii")
+    if len(numbers) <= _FEW_NUMBERS:
+        return ",".join(map(str, numbers))
+    return _PACKED + base64.b64encode(zlib.compress(array.array("Q", numbers).tobytes(), 1)).decode("ascii")
 
 
 def unpack_numbers(text: str) -> list[int]:
-    """Read the text that `pack_numbers` wrote."""
+    """Read the text that `pack_numbers` wrote.
+
+    Raises:
+        ValueError, zlib.error: It has another form.
+    """
+    if not text.startswith(_PACKED):
+        return [int(number) for number in text.split(",")] if text else []
     numbers = array.array("Q")
-    numbers.frombytes(zlib.decompress(base64.b64decode(text)))
+    numbers.frombytes(zlib.decompress(base64.b64decode(text[len(_PACKED) :])))
     return numbers.tolist()
+
+
+#: To pack fewer costs more than it saves: zlib prepares 256 KB of tables, of which a cell's answer has no need.
+_FEW_NUMBERS = 64
+_PACKED = "zlib:"
 
 
 def writer(serializer: Serializer = "auto") -> Callable[[Any, Home], Written]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import builtins
 import contextlib
 import hashlib
-import io
 import sys
 import threading
 import types
@@ -281,8 +280,11 @@ def bring_back(entries: Iterable[tuple[Place, Any]], unset: Iterable[Place]) -> 
             drop(place)
 
 
-class _Quiet(io.TextIOBase):
-    """Drops what one thread writes, and passes on what others do; see `rebuild_places.stream`."""
+class _Quiet:
+    """Drops what one thread writes, and passes on what others do; see `rebuild_places.stream`.
+
+    No stream of `io`, each of which Python closes at its end: that takes longer than to read a small answer.
+    """
 
     def __init__(self, stream: Any) -> None:
         self.silenced, self._thread = stream, threading.get_ident()
@@ -296,8 +298,12 @@ class _Quiet(io.TextIOBase):
         return getattr(self.silenced, name)
 
 
-@contextlib.contextmanager
-def silenced() -> Iterator[None]:
-    """Hide output of modules that are imported here: they printed it when the other side imported them."""
-    with contextlib.redirect_stdout(_Quiet(sys.stdout)), contextlib.redirect_stderr(_Quiet(sys.stderr)):
-        yield
+class Silence:
+    """A context that hides output of modules imported here: they printed it when the other side imported them."""
+
+    def __enter__(self) -> None:
+        self._before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = map(_Quiet, self._before)
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout, sys.stderr = self._before

@@ -8,6 +8,8 @@ from typing import Any
 from lambdamagic.errors import ProtocolError, VersionMismatchError
 from lambdamagic.protocol import PROTOCOL_VERSION
 
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
 
 def here(serializers: dict[str, str] | None = None) -> dict[str, Any]:
     """Describe this side.
@@ -17,7 +19,7 @@ def here(serializers: dict[str, str] | None = None) -> dict[str, Any]:
     """
     return {
         "protocol": PROTOCOL_VERSION,
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "python": _PYTHON,
         "serializers": serializers or {},
     }
 
