@@ -107,7 +107,8 @@ def load_settings(
         _Layer("%config LambdaMagics.{name}", config_magic or {}, True),
         _Layer(OPTIONS, overrides or {}, True),
     ]
-    given = repr(layers)  # 1, True and 1.0 differ there, and no value has to be hashable
+    # As text: 1, True and 1.0 differ there, and no value has to be hashable.
+    given = repr([(layer.origin, layer.values, layer.from_text) for layer in layers])
     if _latest is not None and _latest[0] == given:
         return _latest[1]
     for layer in layers:

@@ -42,7 +42,7 @@ def _tokens(line: str) -> list[str]:
         UsageError: A quotation has no end.
     """
     try:
-        return list(arg_split(line, posix=False))
+        return list(arg_split(line, posix=False)) if line else []
     except ValueError as error:
         raise UsageError(f"{line.strip()!r}: {str(error).lower()}") from None
 

@@ -98,8 +98,9 @@ class Session:
     def remember(self, record: JobRecord) -> None:
         """Add to the history; only the latest maps keep their results."""
         self.history.append(record)
-        for older in [each for each in self.history if each.map is not None][:-_MAPS]:
-            older.map = None
+        if record.map is not None:
+            for older in [each for each in self.history if each.map is not None][:-_MAPS]:
+                older.map = None
 
     def find(self, job_id: str) -> JobRecord | None:
         """Return a job of the history by its id, a unique beginning or end of it, or `last`."""

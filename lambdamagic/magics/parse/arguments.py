@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -119,15 +121,18 @@ def parse(method: Callable[..., Any], tokens: list[str]) -> Any:
     parser.allow_abbrev = False  # what is abbreviated today is ambiguous when another option comes
     if "-h" in tokens or "--help" in tokens:
         raise PrintHelp(parser.format_help())
-    arguments, unknown = _parse_known(parser, tokens)
-    if unknown:
-        _refuse(parser, unknown[0])
+    parsed = _parsed(parser, tuple(tokens))
+    arguments = copy.copy(parsed)
+    vars(arguments).update((name, [*value]) for name, value in vars(parsed).items() if type(value) is list)
     return arguments
 
 
-def _parse_known(parser: MagicArgumentParser, tokens: list[str]) -> tuple[Any, list[str]]:
-    found: tuple[Any, list[str]] = parser.parse_known_args([unquote(token) for token in tokens])
-    return found
+@functools.lru_cache(maxsize=16)  # most cells of a notebook begin with the same line
+def _parsed(parser: MagicArgumentParser, tokens: tuple[str, ...]) -> Any:
+    arguments, unknown = parser.parse_known_args([unquote(token) for token in tokens])
+    if unknown:
+        _refuse(parser, unknown[0])
+    return arguments
 
 
 def _refuse(parser: MagicArgumentParser, option: str) -> NoReturn:
