@@ -180,13 +180,13 @@ class Request:
                 key=base64.b64decode(text(event["key"])),
                 program=Payload.from_json(event["program"]),
                 items=None if event["items"] is None else Payload.from_json(event["items"]),
-                uploads=tuple(Upload(text(url), text(key)) for url, key in map(listed, listed(event["uploads"]))),
+                uploads=tuple([Upload(text(url), text(key)) for url, key in map(listed, listed(event["uploads"]))]),
                 inline_limit_bytes=count(event["inline_limit"]),
                 cancel_url=text(event["cancel"]),
                 answer_url=text(event.get("answer", "")),
                 live=None if event.get("live") is None else Live.from_json(event["live"]),
                 options=table(event["options"]),
-                before=tuple(Before.from_json(each) for each in listed(event.get("before", ()))),
+                before=tuple(map(Before.from_json, listed(event["before"]))) if "before" in event else (),
                 environment={text(key): text(value) for key, value in table(event.get("environment", {})).items()},
                 stay=Upload(*map(text, listed(event["stay"]))) if "stay" in event else None,
             )
@@ -266,9 +266,9 @@ class TaskSummary:
         return cls(number(seconds), text(error), tuple(text(kind) for some in kinds for kind in listed(some)))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Response:
-    """The function's answer.
+    """The function's answer, which is completed on its way: by its payload, and last by what it used.
 
     Attributes:
         versions: Of the function.

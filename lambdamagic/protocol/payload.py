@@ -131,25 +131,9 @@ class Payload:
         """
         try:
             fields = table(document)
-            frames = tuple(
-                FrameRef(count(entry["n"]), text(entry.get("sha256", "")), text(entry.get("url", "")), _within(entry))
-                for entry in map(table, listed(fields["frames"]))
-            )
-            parts = tuple(
-                Part(text(part["key"]), count(part["n"]), text(part["sha256"]))
-                for part in map(table, listed(fields.get("parts", ())))
-            )
-            shared = tuple(
-                SharedRef(
-                    text(each["digest"]),
-                    tuple(map(count, listed(each["sizes"]))),
-                    count(each["pieces"]),
-                    bool(each["of_home"]),
-                    bool(each.get("extends", False)),
-                    bool(each.get("stayed", False)),
-                )
-                for each in map(table, listed(fields.get("shared", ())))
-            )
+            frames = tuple(map(_frame, listed(fields["frames"])))
+            parts = tuple(map(_part, listed(fields["parts"]))) if "parts" in fields else ()
+            shared = tuple(map(_shared, listed(fields["shared"]))) if "shared" in fields else ()
             return cls(frames, base64.b64decode(text(fields["inline"])), parts, shared)
         except (KeyError, ValueError) as error:
             raise ProtocolError(f"a payload of an envelope cannot be read: {error!r}") from error
@@ -168,6 +152,30 @@ class Payload:
         if position != len(self.inline):
             raise ProtocolError("a payload's frames do not add up to the bytes that came with it")
         return found
+
+
+def _frame(document: Any) -> FrameRef:
+    entry = table(document)
+    if len(entry) == 1:  # most are inline
+        return FrameRef(count(entry["n"]))
+    return FrameRef(count(entry["n"]), text(entry.get("sha256", "")), text(entry.get("url", "")), _within(entry))
+
+
+def _part(document: Any) -> Part:
+    part = table(document)
+    return Part(text(part["key"]), count(part["n"]), text(part["sha256"]))
+
+
+def _shared(document: Any) -> SharedRef:
+    each = table(document)
+    return SharedRef(
+        text(each["digest"]),
+        tuple(map(count, listed(each["sizes"]))),
+        count(each["pieces"]),
+        bool(each["of_home"]),
+        bool(each.get("extends", False)),
+        bool(each.get("stayed", False)),
+    )
 
 
 def _within(entry: dict[str, Any]) -> tuple[int, int] | None:

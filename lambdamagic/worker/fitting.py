@@ -29,7 +29,7 @@ def fit_answer(response: Response, frames: Frames | None, request: Request, *, l
     """Return an answer that Lambda takes.
 
     Args:
-        response: Without its payload.
+        response: Without its payload, which is put in here.
         frames: The payload; None for none.
         request: What it answers.
         left_s: For how long the bucket may refuse.
@@ -42,17 +42,16 @@ def fit_answer(response: Response, frames: Frames | None, request: Request, *, l
     can_stage = bool(request.uploads or request.answer_url)
     if len(text) > OUTPUTS_INLINE_MAX_BYTES:
         if not can_stage:
-            response = replace(response, outputs=_cut(response.outputs, OUTPUTS_INLINE_MAX_BYTES))
+            response.outputs = _cut(response.outputs, OUTPUTS_INLINE_MAX_BYTES)
         else:
             segments.append(text.encode())
-            response = replace(response, outputs=[{"in_last_frame": True}])
+            response.outputs = [{"in_last_frame": True}]
     inline_bytes = request.inline_limit_bytes
     if not request.answer_url:
         most = AWS_LAMBDA.sync_payload_bytes.most - _RESERVE_BYTES - _FRAME_BYTES * len(segments)
         rest_bytes = _SHORT_BYTES if _is_short(response) else _size_of(response)
         if rest_bytes > most // 2:
-            tasks = [replace(task, error=task.error[:_ERROR_CHARS]) for task in response.tasks]
-            response = replace(response, tasks=tasks)
+            response.tasks = [replace(task, error=task.error[:_ERROR_CHARS]) for task in response.tasks]
             rest_bytes = _size_of(response)
         room_bytes = (most - rest_bytes) * 3 // 4
         size_bytes = sum(memoryview(segment).nbytes for segment in segments)
@@ -60,17 +59,12 @@ def fit_answer(response: Response, frames: Frames | None, request: Request, *, l
             if not response.outputs:
                 return _refused(response, size_bytes, room_bytes)
             spare_bytes = len(text) - (size_bytes - room_bytes) * 4 // 3
-            return fit_answer(
-                replace(response, outputs=_cut(response.outputs, min(spare_bytes, len(text) // 2))),
-                frames,
-                request,
-                left_s=left_s,
-            )
+            response.outputs = _cut(response.outputs, min(spare_bytes, len(text) // 2))
+            return fit_answer(response, frames, request, left_s=left_s)
         inline_bytes = min(inline_bytes, room_bytes) if can_stage else room_bytes
-    if not segments:
-        return response
-    payload, signature = deliver(segments, request, inline_bytes=inline_bytes, left_s=left_s)
-    return replace(response, payload=payload, signature=signature)
+    if segments:
+        response.payload, response.signature = deliver(segments, request, inline_bytes=inline_bytes, left_s=left_s)
+    return response
 
 
 def _is_short(response: Response) -> bool:

@@ -121,7 +121,7 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Tally) 
     except Exception as error:  # noqa: BLE001  # a program that cannot be read: the client must hear why
         return _refused(account, ProtocolError(_unreadable(error)))
     if response.status == "timed_out" and not response.detail:
-        response = _with(response, detail=run.stacks)
+        response.detail = run.stacks
     user_ms = (time.perf_counter() - user_began) * 1000
     try:
         response = fit_answer(response, frames, request, left_s=_left_s(context))
@@ -129,7 +129,8 @@ def _run_event(event: Any, context: Any, state: dict[str, Any], account: Tally) 
         # Paid for, and not to be paid for again: the client does not repeat what it learns of in these words.
         response = _lost(here, error)
     fetched_bytes = cache.fetched_bytes + stayed.fetched_bytes
-    return _with(response, usage=account.usage(user_ms=user_ms, fetched_bytes=fetched_bytes))
+    response.usage = account.usage(user_ms=user_ms, fetched_bytes=fetched_bytes)
+    return response
 
 
 def _run(request: Request, state: dict[str, Any], cache: BlobCache, left_s: float) -> tuple[Response, Frames | None]:
@@ -197,12 +198,6 @@ def _left_s(context: Any) -> float:
 def _lost(here: dict[str, Any], error: LambdaMagicError) -> Response:
     detail = f"the code ran, and its result could not be stored: {error.message}"
     return Response(here, "refused", detail=detail, error_kind="AnswerLostError")
-
-
-def _with(response: Response, **changes: Any) -> Response:
-    from dataclasses import replace
-
-    return replace(response, **changes)
 
 
 def _reason(interrupted: Interrupted) -> Any:

@@ -57,8 +57,11 @@ class Memory:
 def resident_bytes() -> int:
     """Return the resident memory of this process; where that is not known, the highest that it ever was."""
     try:
-        with open("/proc/self/statm", "rb", buffering=0) as statm:  # noqa: PTH123  # asked often
-            return int(statm.read(256).split()[1]) * resource.getpagesize()
+        statm = os.open("/proc/self/statm", os.O_RDONLY)  # without a file object: asked after each cell
+        try:
+            return int(os.read(statm, 256).split()[1]) * resource.getpagesize()
+        finally:
+            os.close(statm)
     except OSError:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024

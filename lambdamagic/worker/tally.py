@@ -10,6 +10,7 @@ import sys
 import time
 
 from lambdamagic.protocol.envelope import Usage
+from lambdamagic.worker.this_environment import raw_environment
 
 
 class Tally:
@@ -70,4 +71,4 @@ def _environment_id() -> str:
     """Return what identifies this execution environment: its log stream, or what it gave itself at its restore."""
     restoring = sys.modules.get("lambdamagic.worker.restoring")
     own = "" if restoring is None else str(restoring.RESTORED.environment_id)
-    return own or os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", str(os.getpid()))
+    return own or os.fsdecode(raw_environment().get(b"AWS_LAMBDA_LOG_STREAM_NAME", b"")) or str(os.getpid())
