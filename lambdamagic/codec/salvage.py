@@ -6,7 +6,6 @@ slow, is only used when it has met one: a placeholder takes the place of what co
 
 from __future__ import annotations
 
-import io
 import pickle
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
@@ -28,7 +27,7 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
     """
 
     def __init__(
-        self, stream: io.BytesIO, buffers: Iterable[Any], missing: Callable[[str, str, Exception], Any] | None
+        self, stream: Any, buffers: Iterable[Any], missing: Callable[[str, str, Exception], Any] | None
     ) -> None:
         super().__init__(stream, buffers=buffers)
         self._missing = missing
