@@ -9,7 +9,7 @@ import textwrap
 from typing import Any
 
 _BEFORE = """
-import json, os, subprocess, sys
+import json, os, subprocess, sys, time
 from lambdamagic.worker import descriptors
 from lambdamagic.worker.descriptors import BelowPython
 
@@ -77,6 +77,9 @@ def test_a_process_that_outlives_a_run_writes_into_the_log_and_not_into_the_next
         with Run():
             child.communicate(b"now\\n")
             os.write(1, b"second\\n")
+            until = time.monotonic() + 30
+            while len(descriptors._selector().get_map()) > 3 and time.monotonic() < until:
+                os.sched_yield()  # the reading thread closes the first run's pipes when it has read all
     """)
     assert found["records"] == [[], [["stdout", "second\n"]]]
     assert sorted(found["log"].split()) == ["late", "second"]
