@@ -285,7 +285,7 @@ _NO_WRAP_S = 1.0
 def _last_process() -> bytes:
     """Return the number of the system's newest process or thread; empty where it is not known.
 
-    It is the last field of `/proc/loadavg` (proc_loadavg(5)). Where it is still the same, nobody has started any.
+    It is the last field of `/proc/loadavg` (proc_loadavg(5)). Where it is still the same, no other has begun since.
     """
     try:
         return os.pread(_load_average(), 128, 0).rpartition(b" ")[2]
