@@ -14,7 +14,7 @@ DEMO := $(VENV)/.demo
 
 CHECK := $(PYTHON) -c 'import sys; sys.exit("lambdamagic needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 
-.PHONY: demo test ready system docs test-oldest test-oldest-dask lint style types types-of-users imports mutants bench fidelity fidelity-night setup image-tools lab browser covalent clean help
+.PHONY: demo test ready compiled system docs test-oldest test-oldest-dask lint style types types-of-users imports mutants bench fidelity fidelity-night setup image-tools lab browser covalent clean help
 help:
 	@echo "make demo   run notebooks/quickstart.ipynb on the embedded Lambda"
 	@echo "make test   lint and run all tests"
@@ -29,14 +29,17 @@ help:
 
 setup: $(STAMP)
 
-# uv installs and compiles on all cores. Where it finds no index (pip's configuration is not read by it), pip does it:
-# dependency groups need pip 25.1, which a fresh venv may not have.
+# What few or no tests import: it is compiled when it is imported, if at all. It is half of all.
+RARELY := /tests?/|/(sympy|plotly|networkx|debugpy|pip|playwright|altair|moto|sqlalchemy|mypy|fontTools|setuptools)/
+# uv installs with all cores. Where it finds no index (pip's configuration is not read by it), pip does it: dependency
+# groups need pip 25.1, which a fresh venv may not have. Templates of code in a package cannot be compiled.
 $(STAMP): pyproject.toml
 	@$(CHECK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "pip>=25.1" "uv>=0.9"
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable . --group dev \
-	  || $(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev \
+	  || $(BIN)/python -m pip install --quiet --no-compile --editable . --group dev
+	-$(BIN)/python -m compileall -qq -j 0 -x '$(RARELY)' $(VENV)/lib
 	touch $@ $(DEMO)
 
 $(DEMO): pyproject.toml
@@ -48,10 +51,14 @@ demo: $(DEMO)
 	@$(BIN)/python -m notebooks.run_quickstart
 
 # What the tests need, and lint: all at once, since most of it waits for the network or has one core.
-PARTS := style types types-of-users imports system lab covalent
+PARTS := style types types-of-users imports system lab covalent compiled
 ready:
 	@$(MAKE) --no-print-directory --jobs=4 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(PARTS)
-	@$(BIN)/python -m compileall -q lambdamagic tests
+
+# pytest rewrites the assertions of a file when it is first collected: once here, and not by all workers at once.
+compiled: $(STAMP)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q lambdamagic tests
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --collect-only -qq --numprocesses 0 >/dev/null
 
 # In CI the browser tests must run; elsewhere they are skipped, with the reason, where there is no Chromium.
 # Hundreds of processes load the package: it is compiled once, also where the environment says not to (as images do).

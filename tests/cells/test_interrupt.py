@@ -111,15 +111,23 @@ def test_a_button_works_at_any_moment_before_the_job_begins(moment, notebook, mo
 @pytest.mark.parametrize(("where", "name"), [(Session, "start"), (Run, "begin")])
 def test_an_interrupt_works_at_any_moment_after_the_job_has_begun(where, name, notebook, gate, monkeypatch):
     """Also where the cell's code is reached before the notebook has recorded the job."""
-    begins = getattr(where, name)
+    begins, logs = getattr(where, name), notebook.session.target(notebook.session.settings()).access.client("logs")
+
+    def printed():
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+        found = [logs.filter_log_events(logGroupName=group, startTime=began_ms)["events"] for group in groups]
+        return [event["message"].strip() for events in found for event in events]
 
     def begin_and_interrupt(*args):
         job = begins(*args)
         gate.reached()
+        while "epoch 1" not in printed():  # the log has it a moment after it was printed
+            time.sleep(0.05)
         signal.raise_signal(signal.SIGINT)
         return job
 
     monkeypatch.setattr(where, name, begin_and_interrupt)
+    began_ms = int(time.time() * 1000)
     stopped = notebook.run(f"%%lambda\nprint('epoch 1')\n{gate.code}\nmodel = 1")
     assert isinstance(stopped.error, KeyboardInterrupt) and stopped.stdout == "epoch 1\n"
     record = notebook.session.history[-1]
