@@ -8,6 +8,7 @@ since both sides know the cell under the same file name.
 from __future__ import annotations
 
 import linecache
+import os
 import re
 import traceback
 import types
@@ -182,11 +183,14 @@ def error_line(records: list[ErrorRecord]) -> str:
     return line if len(line) <= 300 else line[:297] + "..."
 
 
+_OURS = str(Path(__file__).parents[1] / "worker") + os.sep
+
+
 def _frames(tb: types.TracebackType | None, internal: tuple[str, ...]) -> list[FrameRecord]:
     frames: list[FrameRecord] = []
     for summary, (frame, _) in zip(traceback.extract_tb(tb), traceback.walk_tb(tb), strict=True):
-        if not frames and summary.filename.startswith(internal):
-            continue
+        if (not frames and summary.filename.startswith(internal)) or summary.filename.startswith(_OURS):
+            continue  # code of magics and displays between the user's lines, and below them
         first = frame.f_code.co_firstlineno
         frames.append(FrameRecord(summary.filename, summary.lineno or 0, summary.name, summary.line or "", first))
     return frames

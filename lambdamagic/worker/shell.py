@@ -46,6 +46,7 @@ class RemoteShell:
         self.user_global_ns = self.user_ns
         self.config: dict[str, Any] = {}
         self._run_code = run_code
+        self._place_before = Path.cwd()
 
     def __reduce__(self) -> Any:
         return rebuild.shell, ()
@@ -174,9 +175,18 @@ class RemoteShell:
         return str(Path.cwd())
 
     def _line_cd(self, line: str) -> None:
-        target = Path(line.strip() or "~").expanduser()
-        os.chdir(target)
-        print(Path.cwd())  # noqa: T201  # as %cd does
+        is_quiet = bool(re.match(r"-q(\s|$)", line.strip()))
+        name, before = line.strip().removeprefix("-q" if is_quiet else "").strip(), Path.cwd()
+        if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"":
+            name = name[1:-1]
+        try:
+            os.chdir(self._place_before if name == "-" else Path(name or "~").expanduser())
+        except OSError as error:
+            print(error)  # noqa: T201  # as %cd does, which raises nothing
+        else:
+            self._place_before = before
+        if not is_quiet:
+            print(Path.cwd())  # noqa: T201  # as above
 
     def _line_env(self, line: str) -> Any:
         if not line.strip():
@@ -249,14 +259,24 @@ class RemoteShell:
         self._script("sh", line, cell)
 
     def _script(self, program: str, line: str, cell: str) -> None:
+        import argparse
         import shlex
         import subprocess
 
-        done = subprocess.run([program, *shlex.split(line)], input=cell.encode(), capture_output=True, check=False)
-        sys.stdout.write(done.stdout.decode("utf-8", "replace"))
-        sys.stderr.write(done.stderr.decode("utf-8", "replace"))
-        if done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, program, done.stdout, done.stderr)
+        parser = argparse.ArgumentParser(f"%%{program}", add_help=False, allow_abbrev=False)
+        for name in ("--out", "--err"):
+            parser.add_argument(name)
+        parser.add_argument("--no-raise-error", action="store_true")
+        options, rest = parser.parse_known_args(shlex.split(line))
+        done = subprocess.run([program, *rest], input=cell.encode(), capture_output=True, check=False)
+        for name, stream, output in ((options.out, sys.stdout, done.stdout), (options.err, sys.stderr, done.stderr)):
+            text = output.decode("utf-8", "replace")
+            if name:
+                self.user_ns[name] = text
+            else:
+                stream.write(text)
+        if done.returncode and not options.no_raise_error:
+            raise subprocess.CalledProcessError(done.returncode, cell.encode(), done.stdout, done.stderr)
 
     def _cell_writefile(self, line: str, cell: str) -> None:
         append, name = (True, line.removeprefix("-a").strip()) if line.startswith("-a ") else (False, line.strip())

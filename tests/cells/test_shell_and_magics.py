@@ -70,6 +70,30 @@ def test_env_cd_pwd(notebook):
     assert notebook.ok("os.environ.pop('LM_TEST')").value == "5"
 
 
+def test_cd_is_ipythons(notebook, tmp_path):
+    """`-q` and `-`, quotes, and a folder that is not there, which is a sentence and no error."""
+    (tmp_path / "a b").mkdir()
+    ran = notebook.remote(f"%cd -q '{tmp_path}/a b'\nfirst = %pwd\n%cd -q -\n%cd /no-such\nfirst")
+    assert ran.value == f"{tmp_path}/a b"
+    assert ran.stdout.startswith("[Errno 2] No such file or directory: '/no-such'\n/")
+
+
+def test_options_of_bash(notebook):
+    """Output goes to names, and a status that is not 0 is no error where that was asked for."""
+    ran = notebook.remote("%%bash --out listed --err noted --no-raise-error\necho out\necho err >&2\nexit 3")
+    assert (ran.stdout, ran.stderr) == ("", "")
+    assert notebook.ok("listed, noted").value == ("out\n", "err\n")
+    assert notebook.remote("%%bash -s a b\necho $2").stdout == "b\n"
+
+
+def test_an_error_of_a_magic_shows_the_users_lines(notebook):
+    """As in the kernel: no line of the code behind the magic."""
+    ran = notebook.fails("%%bash\nexit 4")
+    assert "Command 'b'exit 4" in str(ran.error) and "shell.py" not in ran.traceback
+    ran = notebook.fails("%time int('x')")
+    assert "shell.py" not in ran.traceback and "invalid literal" in ran.traceback
+
+
 def test_matplotlib_is_no_error(notebook):
     """`%matplotlib inline` is in many notebooks' cells."""
     assert notebook.remote("%matplotlib inline\n1").value == 1
