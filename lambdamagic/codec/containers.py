@@ -64,6 +64,14 @@ def is_weak(cls: type) -> bool:
     return issubclass(cls, WEAK)
 
 
+def options_of(value: Any) -> tuple[Any, Any]:
+    """Return a container's `default_factory` and `maxlen`; a `__getattr__` of its class is not asked for them."""
+    return (
+        value.default_factory if isinstance(value, collections.defaultdict) else None,
+        value.maxlen if isinstance(value, collections.deque) else None,
+    )
+
+
 def content_of(value: Any) -> tuple[tuple[Any, ...], ...]:
     """Return a container's content: a dictionary's keys and values, or the items of another."""
     base: Any = container_base(type(value))

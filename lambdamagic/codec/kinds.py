@@ -13,7 +13,15 @@ from typing import Any
 
 from lambdamagic.codec import opened_files, unbegun
 from lambdamagic.codec.class_parts import MEMBER_MACHINERY, module_of
-from lambdamagic.codec.containers import attributes_of, container_base, content_of, is_weak, slot_names, slot_of
+from lambdamagic.codec.containers import (
+    attributes_of,
+    container_base,
+    content_of,
+    is_weak,
+    options_of,
+    slot_names,
+    slot_of,
+)
 from lambdamagic.codec.lru_caches import remembered
 from lambdamagic.codec.memory_views import parts
 from lambdamagic.codec.reduce_code import is_made_by_code
@@ -228,7 +236,7 @@ def state_of(value: Any, kind: int) -> tuple[Any, ...]:
         attributes.pop("__builtins__", None)
     slots = _slots_of(value)
     if kind == CONTAINER:
-        return (type(value), attributes, slots, getattr(value, "default_factory", None), *content_of(value))
+        return (type(value), attributes, slots, options_of(value)[0], *content_of(value))
     return (type(value), attributes, slots)
 
 

@@ -93,7 +93,8 @@ def _pandas(pandas: Any) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of options that will be gone one day
         found = {key: pandas.get_option(key) for key in registered if not key.startswith(("mode.", "future."))}
-    return {key: value for key, value in found.items() if value != registered[key].defval and _is_plain(value)}
+    set_here = {key: value for key, value in found.items() if value != registered[key].defval}
+    return {key: value for key, value in set_here.items() if _is_plain(value) or callable(value)}
 
 
 def _set_pandas(pandas: Any, found: Mapping[str, Any]) -> None:
@@ -395,5 +396,8 @@ def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
 def those_that_can(states: dict[str, Any], can_travel: Callable[[Any], bool]) -> dict[str, Any]:
     """Return the settings without parts that cannot be sent."""
     if "logging" in states:
-        return {**states, "logging": logging_settings.those_that_can(states["logging"], can_travel)}
+        states = {**states, "logging": logging_settings.those_that_can(states["logging"], can_travel)}
+    if "pandas" in states:
+        options = states["pandas"]  # a function that formats numbers
+        states = {**states, "pandas": {k: v for k, v in options.items() if _is_plain(v) or can_travel(v)}}
     return states

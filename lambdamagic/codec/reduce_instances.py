@@ -17,6 +17,7 @@ from lambdamagic.codec.containers import (
     container_base,
     content_of,
     is_watched,
+    options_of,
     slot_names,
     slot_of,
 )
@@ -61,8 +62,14 @@ def instance_rule(writing: Writing, value: Any) -> Any:
         state = _state_of(value)
         if attributes_of(value) is value:
             state = rebuild.Itself
-        options = [getattr(value, name, None) for name in ("default_factory", "maxlen")]
-        return rebuild.container, (cls,), (state, *options, *content_of(value)), None, None, rebuild.set_container
+        return (
+            rebuild.container,
+            (cls,),
+            (state, *options_of(value), *content_of(value)),
+            None,
+            None,
+            rebuild.set_container,
+        )
     if native is not object:
         return NotImplemented
     is_shared = attributes_of(value) is not None and _is_held_elsewhere(value)

@@ -7,6 +7,26 @@ import pytest
 from tests.fidelity.constructs import agrees, constructs
 
 SETTINGS = constructs("""
+= a function of pandas' options that formats numbers
+import pandas as pd
+pd.options.display.float_format = '{:.1f}'.format
+digits = 2
+df = pd.DataFrame({'a': [1 / 3]})
+---
+s = df.to_string()
+pd.options.display.float_format = lambda x: f'<{x:.{digits}f}>'
+t = df.to_string()
+---
+r = s, t, df.to_string(), pd.reset_option('display.float_format')
+= another function that formats numbers
+import pandas as pd
+digits = 2
+pd.options.display.float_format = lambda x: f'<{x:.{digits}f}>'
+df = pd.DataFrame({'a': [1 / 3]})
+---
+s = df.to_string()
+---
+s, pd.reset_option('display.float_format')
 = the stream of random
 import random
 random.seed(3)

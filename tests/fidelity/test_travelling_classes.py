@@ -43,6 +43,17 @@ except ValidationError as e:
 u
 ---
 u.double, User(id=4).double, isinstance(u, User), n
+= a dictionary whose missing keys are made, and are attributes
+class D(dict):
+    def __missing__(self, k): self[k] = v = k * 2; return v
+    def __getattr__(self, n):
+        try: return self[n]
+        except KeyError: raise AttributeError(n)
+d = D(a=1)
+---
+d['zz']; d.new = 3; e = D(b=2)
+---
+dict(d), vars(d), dict(e)
 = attrs classes
 import attr, attrs
 @attrs.define
