@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lambdamagic.limits import AWS_LAMBDA
-from lambdamagic.local.control import control_plane, moto_patches, notifications, object_files, snapshots
+from lambdamagic.local.control import (
+    control_plane,
+    moto_patches,
+    notifications,
+    object_files,
+    object_rules,
+    snapshots,
+)
 from lambdamagic.local.control.control_plane import ACCOUNT_PATH, account_settings
 from lambdamagic.local.control.log_streams import LogBuffer
 from lambdamagic.local.control.moto_app import LIKELY_SERVICES, MotoApp
@@ -197,7 +204,9 @@ class Server:
             return checked.answer(partial(self._answer, signer.service), request)
 
     def _answer(self, service: str, request: HttpRequest) -> HttpResponse:
-        if service == "lambda":
+        if service == "s3":
+            object_rules.check(request, DEFAULT_ACCOUNT_ID)
+        elif service == "lambda":
             if request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
                 return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
             control_plane.validate(request, account_id=DEFAULT_ACCOUNT_ID, region=self._options.region)
