@@ -41,7 +41,7 @@ _SERVED = "LAMBDAMAGIC_MUTANTS_OF"
 _IMPORTED_ONCE = ("psutil", "numpy", "boto3", "IPython", "dill", "cloudpickle")
 _TIMEOUT_S = 1200
 #: A mutant that none of so many seconds of tests sees is listed, although a slower test may see it.
-_ENOUGH_S = 10.0
+_ENOUGH_S = 30.0
 
 
 def modules() -> list[Path]:
@@ -82,11 +82,19 @@ def _mutants(module: Path) -> Iterator[tuple[str, str]]:
                     continue
                 seen.add((kind, place))
             mutated = mutate_code(source, operator, occurrence)
-            if mutated is None or mutated == source:
+            if mutated is None or mutated == source or not _is_python(mutated):
                 continue
             diff = "\n".join(difflib.unified_diff(source.splitlines(), mutated.splitlines(), n=0, lineterm=""))
             if not _IDLE.search(diff):
                 yield mutated, diff
+
+
+def _is_python(source: str) -> bool:
+    try:
+        compile(source, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def _serve(module: Path) -> None:
