@@ -95,7 +95,7 @@ def test_a_failed_part_ends_the_upload_and_is_what_is_raised(failure: BaseExcept
 
 
 def test_views_are_cut_anywhere() -> None:
-    """A part may hold several views, and a view lie in several parts."""
+    """A part may hold several views, and one view may be cut into several parts."""
     views = [memoryview(each) for each in (b"ab", b"cdefg", b"h")]
     assert [b"".join(part) for part in cut(views, 3)] == [b"abc", b"def", b"gh"]
     assert [b"".join(part) for part in cut(views, 8)] == [b"abcdefgh"]
