@@ -10,7 +10,7 @@ from typing import Any
 from lambdamagic.codec.frames import OUT_OF_BAND_MIN_BYTES, Segment
 
 
-class Bounded(io.BytesIO):
+class BoundedFile(io.BytesIO):
     """A buffer with a maximum size; it raises when more is written."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -29,7 +29,7 @@ class Bounded(io.BytesIO):
         return written
 
 
-class Watched:
+class WatchedFile:
     """Reports what large values add to it; a pickler writes a frame of 64 kB at a time.
 
     It has a stream and is none: to close one of a derived class at its end takes Python longer than a small value.
@@ -76,7 +76,7 @@ def taker(buffers: list[memoryview], most_bytes: int | None) -> Callable[[pickle
 
 
 class Stream:
-    """The pickle stream; knows its end, since parts are read one after the other. As `Watched`, it has a stream."""
+    """The pickle stream; knows its end, since parts are read one after the other. As `WatchedFile`, it has a stream."""
 
     def __init__(self, data: Segment) -> None:
         file = self._file = io.BytesIO(data)

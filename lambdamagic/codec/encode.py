@@ -21,7 +21,7 @@ from itertools import chain
 from typing import Any
 
 from lambdamagic.codec.array_views import shared_memory
-from lambdamagic.codec.buffers import Bounded, Stream, Watched, taker
+from lambdamagic.codec.buffers import BoundedFile, Stream, WatchedFile, taker
 from lambdamagic.codec.frames import ALONE_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.module_names import NAMES
@@ -57,9 +57,9 @@ class Encoder:
         most_bytes: int | None = None,
         wrote: Callable[[int], None] | None = None,
     ) -> None:
-        self._file: Any = io.BytesIO() if most_bytes is None else Bounded(most_bytes)
+        self._file: Any = io.BytesIO() if most_bytes is None else BoundedFile(most_bytes)
         if wrote is not None:
-            self._file = Watched(wrote)
+            self._file = WatchedFile(wrote)
         self._buffers: list[memoryview] = []
         self._hidden: dict[int, Any] = {}
         self._reducers, self._is_deep = Reducers(home), kind in ("deep", "dill")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lambdamagic.codec import rebuild
-from lambdamagic.codec.buffers import Bounded, taker
+from lambdamagic.codec.buffers import BoundedFile, taker
 from lambdamagic.codec.containers import (
     PICKLING_HOOKS,
     attributes_of,
@@ -130,7 +130,7 @@ def _can_be_written(writing: Writing, state: Any) -> bool:
     buffers: list[memoryview] = []
     trial = type(writing)(writing.home)
     trial.is_tried = True
-    pickler = _Trial(Bounded(_MOST_WHOLE_BYTES), trial.reduce, taker(buffers, _MOST_WHOLE_BYTES))  # type: ignore[attr-defined]
+    pickler = _Trial(BoundedFile(_MOST_WHOLE_BYTES), trial.reduce, taker(buffers, _MOST_WHOLE_BYTES))  # type: ignore[attr-defined]
     try:
         pickler.dump(state)
     except RecursionError:
