@@ -109,3 +109,7 @@ class Compiler(codeop.Compile):
     def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> Any:
         """Return the syntax tree of source."""
         return compile(source, filename, symbol, self.flags | ast.PyCF_ONLY_AST, True)
+
+    def reset_compiler_flags(self) -> None:
+        """Forget the `from __future__` imports of what was compiled."""
+        self.flags = codeop.Compile().flags

@@ -31,7 +31,7 @@ type(its).__name__, next(its).groups(), both[1] is its, [m.group() for m in both
 pass
 ---
 c = get_ipython().compile('1 + 1', '<x>', 'eval'); t = get_ipython().compile.ast_parse('x = 1')
-r = eval(c), t.body[0].targets[0].id
+r = eval(c), t.body[0].targets[0].id, get_ipython().compile.reset_compiler_flags()
 ---
 r
 = threads that have ended
