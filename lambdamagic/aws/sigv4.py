@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import threading
 import time
+from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 
@@ -70,4 +71,9 @@ class SigV4:
 
 def time_stamp(now_s: float) -> str:
     """Return seconds since the epoch as AWS writes them."""
+    return _stamp(int(now_s))
+
+
+@lru_cache(maxsize=4)  # an invocation carries several of one second
+def _stamp(now_s: int) -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_s))

@@ -25,6 +25,9 @@ ROOM_BYTES = 64 * 1024 * 1024
 DAY_BYTES = 8 * 1024 * 1024
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 class Diary:
     """The files of all days. Any number of processes may add lines at once.
 
@@ -50,7 +53,7 @@ class Diary:
             OSError: The folder cannot be written to.
         """
         # A break comes first, too: on a disk that is full, half a line may be written, which must not spoil the next.
-        data = b"\n" + json.dumps(document, separators=(",", ":")).encode() + b"\n"
+        data = b"\n" + _ENCODER.encode(document).encode() + b"\n"
         descriptor = self._open(os.path.join(self.folder, f"{_day(at)}.jsonl"))  # noqa: PTH118  # for each job
         try:
             size_bytes = os.fstat(descriptor).st_size

@@ -67,7 +67,8 @@ class CellRun:
         plan = plan_body(session, text, include=include, exclude=self._exclude, bound_before=queued)
         files = found(arguments.file or ())
         plan, setup = with_setup(session, plan)
-        sign = PicklingSign(session, arguments.name or _label(body), is_quiet=settings.quiet)
+        label = arguments.name or _label(body)
+        sign = PicklingSign(session, label, is_quiet=settings.quiet)
         with sign:
             program = encode_program(
                 session.home,
@@ -102,7 +103,7 @@ class CellRun:
         options |= self._variables
         request = RunRequest(
             "cell",
-            arguments.name or _label(body),
+            label,
             Units([Unit((0,))]),
             1,
             program,

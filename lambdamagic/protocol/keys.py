@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import secrets
@@ -32,6 +33,7 @@ def job_prefix(job_id: str) -> str:
     return f"{jobs_prefix()}{_spread(job_id)}/"
 
 
+@functools.lru_cache(maxsize=64)  # an invocation carries several keys of one job
 def _spread(job_id: str) -> str:
     return f"{hashlib.sha256(job_id.encode()).hexdigest()[:_SPREAD_DIGITS]}-{job_id}"
 

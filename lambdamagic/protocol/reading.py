@@ -20,7 +20,9 @@ def read_json(data: str | bytes | bytearray) -> Any:
         ValueError: It is none, is nested too deeply, or has a number that is not finite.
     """
     try:
-        return json.loads(data, parse_constant=_refuse, parse_float=_finite)
+        if not isinstance(data, str):
+            data = data.decode(json.detect_encoding(data), "surrogatepass")
+        return _DECODER.decode(data)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
@@ -95,3 +97,7 @@ def _finite(digits: str) -> float:
     if math.isinf(found):
         raise ValueError(f"{digits:.50} is too large")
     return found
+
+
+#: Made once: `json.loads` makes one for each text that it reads with rules of ours.
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)

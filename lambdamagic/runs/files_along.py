@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -17,12 +17,14 @@ from lambdamagic.errors import CaptureError
 _NAME_MAX = 255
 
 
-def found(patterns: Iterable[str]) -> list[tuple[str, Path]]:
+def found(patterns: Collection[str]) -> list[tuple[str, Path]]:
     """Return the files that names, folders and globs mean: how they are called on Lambda, and where they are here.
 
     Raises:
         CaptureError: There is no such file, or it is not below the current folder.
     """
+    if not patterns:
+        return []
     here = working_folder()
     files: dict[str, Path] = {}
     for pattern in patterns:

@@ -116,14 +116,19 @@ PROCESS = RequestMeter()
 _payer: ContextVar[RequestMeter] = ContextVar("lambdamagic_payer", default=PROCESS)
 
 
-@contextmanager
-def paid_by(meter: RequestMeter) -> Iterator[None]:
+class paid_by:  # as those of contextlib are called
     """Count the requests of this context, and of what it starts in our threads, on a meter."""
-    token = _payer.set(meter)
-    try:
-        yield
-    finally:
-        _payer.reset(token)
+
+    __slots__ = ("_meter", "_token")
+
+    def __init__(self, meter: RequestMeter) -> None:
+        self._meter = meter
+
+    def __enter__(self) -> None:
+        self._token = _payer.set(self._meter)
+
+    def __exit__(self, *_: object) -> None:
+        _payer.reset(self._token)
 
 
 def payer() -> RequestMeter:
