@@ -87,6 +87,7 @@ export class JobsConnection implements IDisposable {
 
   /** The extension may have been loaded before this page. */
   private async _askForComm(kernel: Kernel.IKernelConnection): Promise<void> {
+    this.model.wait(true);
     try {
       const { content } = await kernel.requestCommInfo({ target_name: TARGET });
       const latest = content.status === 'ok' ? Object.keys(content.comms).pop() : undefined;
@@ -95,6 +96,9 @@ export class JobsConnection implements IDisposable {
       }
     } catch {
       // The kernel went away before it answered; the next one is asked again.
+    }
+    if (this._kernel === kernel) {
+      this.model.wait(false);
     }
   }
 

@@ -74,6 +74,18 @@ export class JobsModel {
     return this._isConnected;
   }
 
+  /** Whether the kernel was asked and has not answered yet: it starts, or is busy. */
+  get isWaiting(): boolean {
+    return this._isWaiting;
+  }
+
+  wait(isWaiting: boolean): void {
+    if (this._isWaiting !== isWaiting) {
+      this._isWaiting = isWaiting;
+      this._changed.emit();
+    }
+  }
+
   /** Why the kernel's messages are not understood; empty when they are. */
   get problem(): string {
     return this._problem;
@@ -235,6 +247,7 @@ export class JobsModel {
   private _isGreeted = false;
   private _session = NO_SESSION;
   private _isConnected = false;
+  private _isWaiting = false;
   private _problem = '';
   private _clockDifference: number | null = null;
   private _changed = new Signal<this, void>(this);

@@ -106,9 +106,12 @@ export class JobsPanel extends Widget {
     } else if (all > 0 && shown === 0) {
       lines = [WORDS.noMatch];
     } else if (all === 0) {
-      lines = model?.isConnected
-        ? [WORDS.noJobs, '%%lambda']
-        : [WORDS.notLoaded, '%load_ext lambdamagic'];
+      lines = [WORDS.notLoaded, '%load_ext lambdamagic'];
+      if (model?.isConnected) {
+        lines = [WORDS.noJobs, '%%lambda'];
+      } else if (model?.isWaiting) {
+        lines = [WORDS.waiting];
+      }
     }
     this._empty.hidden = lines.length === 0;
     const [text = '', code = ''] = lines;

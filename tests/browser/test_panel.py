@@ -195,6 +195,20 @@ def test_a_job_is_cancelled_after_a_reload_and_forgotten_after_a_restart(
     panel.get_by_text("No jobs yet").wait_for()
 
 
+def test_the_panel_waits_for_a_kernel_that_is_busy(lab: Jupyter, open_page: Callable[..., Any]) -> None:
+    """A page that is reloaded meanwhile does not know whether lambdamagic is loaded until the kernel answers."""
+    page, notebook, panel = _open(lab, open_page, _SETUP, "import threading\nthreading.Event().wait(120)")
+    notebook.run(0)
+    notebook.start(1)
+    notebook.save()
+    page.reload()
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel")
+    panel = _open_panel(page)
+    panel.get_by_text("Waiting for the kernel").wait_for()
+    notebook.interrupt()
+    panel.get_by_text("No jobs yet").wait_for()
+
+
 @pytest.mark.parametrize("end", ["restarted", "died"])
 def test_a_job_whose_kernel_ends_is_left_with_a_last_word(
     lab: Jupyter, open_page: Callable[..., Any], keep: Callable[[Any, str], None], end: str
