@@ -28,7 +28,9 @@ _STREAMS = frozenset({"random", "numpy.random"})
 _NOTHING_SET: Mapping[str, Any] = MappingProxyType({})
 
 
-def run_cell(request: Request, program: LoadedProgram, environment: CellSurroundings) -> Answer:
+def run_cell(
+    request: Request, program: LoadedProgram, environment: CellSurroundings, *, is_folder_empty: bool = False
+) -> Answer:
     """Run the cell and encode its changes.
 
     Options of the request: `out` (names to return, or null for all), `mutations` (whether changes in place come
@@ -56,7 +58,7 @@ def run_cell(request: Request, program: LoadedProgram, environment: CellSurround
     program.own.look(tracker.tracked.keys())
     error: list[ErrorRecord] | None = None
     value: Any = NO_VALUE
-    watched = written_files.Watched()
+    watched = written_files.Watched(is_empty=is_folder_empty)
     with environment.active():
         error = environment.set_up()
         uses = header.get("uses", ())

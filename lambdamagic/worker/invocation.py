@@ -137,7 +137,7 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache, left_s: floa
     here = versions.here()
     if "scratch" not in state:
         state["scratch"] = Scratch()
-    state["scratch"].enter(request.job_id, request.options.get("session", ""))
+    is_emptied = state["scratch"].enter(request.job_id, request.options.get("session", ""))
     program = _program(request, state, cache)
     setup: SetupCode = state.setdefault("setup", SetupCode())
     setup.enter(request.options.get("session", ""))
@@ -156,7 +156,7 @@ def _run(request: Request, state: dict[str, Any], cache: BlobCache, left_s: floa
         return Response(here, status, outputs=outputs, tasks=chunk.summaries(), stayed=left), frames
     began = time.perf_counter()
     try:
-        answer = run_cell(request, program, environment)
+        answer = run_cell(request, program, environment, is_folder_empty=is_emptied and not program.has_files)
     except Interrupted as interrupted:
         return Response(here, _reason(interrupted), outputs=environment.outputs.finished()), None
     finally:

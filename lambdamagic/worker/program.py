@@ -62,6 +62,7 @@ class LoadedProgram:
         fn: The callable of a map; None for a cell.
         aliases: Shipped module files here, and where they are on the user's machine.
         tasks: How many tasks it has run here.
+        has_files: Whether files came with it.
         own: The user's own modules.
         temporary: Containers that the pickling of some object has made: no others in the notebook stand for them.
         shared: Reads shared objects that it and its tasks refer to.
@@ -82,6 +83,7 @@ class LoadedProgram:
         self.aliases: dict[str, str] = {}
         self.fn: Callable[..., Any] | None = None
         self.tasks = 0
+        self.has_files = False
         self.header: dict[str, Any] = {}
         self.memo: Callable[[], dict[int, Any]] = dict
         self.pristine: dict[tuple[int, int], Any] = {}
@@ -119,7 +121,7 @@ class LoadedProgram:
             self.aliases.update(self._stack.enter_context(importable(header["modules"], self.own.loaded)))
             if header.get("package"):
                 self.main.__dict__["__package__"] = header["package"]
-            written_files.place(header.pop("files", ()))
+            self.has_files |= written_files.place(header.pop("files", ()))
             self.own.expect(header.get("loaded", ()))
             self._prepare(header)
             try:

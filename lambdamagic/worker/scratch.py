@@ -55,8 +55,8 @@ class Scratch:
         if self.packages not in paths:  # for the processes that user code starts; ours is given it below
             environ["PYTHONPATH"] = os.pathsep.join([*paths, self.packages])
 
-    def enter(self, job_id: str, session: str) -> None:
-        """Make the working directory current, empty for a new job.
+    def enter(self, job_id: str, session: str) -> bool:
+        """Make the working directory current, empty for a new job; return whether it was emptied.
 
         Args:
             job_id: The job; its chunks find what those before them have left here.
@@ -78,11 +78,13 @@ class Scratch:
         except FileNotFoundError:  # code of the last job has removed it
             self._work.mkdir(parents=True)
             os.chdir(self._work)
-        if job_id != self._job:
+        is_new = job_id != self._job
+        if is_new:
             self._job = job_id
             self._show_package()
         if self.packages not in sys.path:
             sys.path.append(self.packages)
+        return is_new
 
     def _show_package(self) -> None:
         """Leave nothing in the working directory but links to the data files of the function's package."""

@@ -46,7 +46,7 @@ class RemoteShell:
         self.user_global_ns = self.user_ns
         self.config: dict[str, Any] = {}
         self._run_code = run_code
-        self._place_before = Path.cwd()
+        self._place_before = os.getcwd()  # noqa: PTH109  # for each cell
 
     def __reduce__(self) -> Any:
         return rebuild.shell, ()
@@ -176,7 +176,7 @@ class RemoteShell:
 
     def _line_cd(self, line: str) -> None:
         is_quiet = bool(re.match(r"-q(\s|$)", line.strip()))
-        name, before = line.strip().removeprefix("-q" if is_quiet else "").strip(), Path.cwd()
+        name, before = line.strip().removeprefix("-q" if is_quiet else "").strip(), os.getcwd()  # noqa: PTH109
         if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"":
             name = name[1:-1]
         try:

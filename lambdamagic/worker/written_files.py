@@ -14,12 +14,13 @@ FETCH_MAX_BYTES = 256 * 1024 * 1024
 _LOOKED_AT_MAX, _LISTED_MAX = 10_000, 20
 
 
-def place(files: Iterable[tuple[str, Any]]) -> None:
-    """Write files that came with the code into the working directory.
+def place(files: Iterable[tuple[str, Any]]) -> bool:
+    """Write files that came with the code into the working directory; return whether there were any.
 
     Args:
         files: Paths relative to it, and contents.
     """
+    has_placed = False
     for relative, content in files:
         path = PurePosixPath(relative)
         if path.is_absolute() or ".." in path.parts:
@@ -27,14 +28,20 @@ def place(files: Iterable[tuple[str, Any]]) -> None:
         target = Path(*path.parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+        has_placed = True
+    return has_placed
 
 
 class Watched:
-    """The working directory as it is now, to see later what was written in it."""
+    """The working directory as it is now, to see later what was written in it.
 
-    def __init__(self) -> None:
+    Args:
+        is_empty: Whether it is known to have no files.
+    """
+
+    def __init__(self, *, is_empty: bool = False) -> None:
         self._folder = os.getcwd()  # noqa: PTH109  # each cell and task asks
-        self._before = dict(_walk(self._folder))
+        self._before = {} if is_empty else dict(_walk(self._folder))
 
     def entries(self, patterns: Sequence[str], **more: Any) -> list[dict[str, Any]]:
         """Return entries for the record of outputs: files that are asked for, and the names of the others.
