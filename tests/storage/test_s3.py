@@ -16,12 +16,13 @@ from lambdamagic.errors import BucketMissingError, ConfigError, CredentialsError
 from lambdamagic.local.local_server import LocalServer
 from lambdamagic.local.testing.faults import Faults
 from lambdamagic.storage.presigned import Transfer
+from lambdamagic.storage.requests import RequestMeter, S3Requests, paid_by, payer
 from lambdamagic.storage.retry import TransferRetry
 from lambdamagic.storage.s3 import S3ObjectStore
 from lambdamagic.storage.s3.multipart import cut
 
 from .conftest import PARTS, access_to
-from .scripted import DROP, ScriptedServer, Step
+from .scripted import DROP, ScriptedServer, Step, error
 
 Make = Callable[..., S3ObjectStore]
 
@@ -169,6 +170,60 @@ def test_listings_that_are_always_cut_are_our_own_error(scripted_store) -> None:
             list(store.list(""))
         with pytest.raises(TargetError, match="before the response was whole"):
             store.delete(["k"])
+
+
+def _page(content: str, token: str = "") -> Step:
+    more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    return Step(body=f"<ListBucketResult>{more}{content}</ListBucketResult>".encode())
+
+
+def test_pages_are_listed_to_the_last(scripted_store) -> None:
+    """Each is one request that is billed as a write, and asks for the same, from where the one before ended."""
+    pages = [_page(f"<CommonPrefixes><Prefix>p/{name}/</Prefix></CommonPrefixes>", name) for name in ("a", "b", "")]
+    with ScriptedServer(*pages) as server, paid_by(RequestMeter()):
+        assert [*scripted_store(server).folders("p/")] == ["p/a/", "p/b/", "p//"]
+        assert payer().total == S3Requests(writes=3)
+        asked = [dict(parse_qsl(urlsplit(request.target).query)) for request in server.requests]
+    assert [(query["prefix"], query["delimiter"]) for query in asked] == [("p/", "/")] * 3
+    assert [query.get("continuation-token") for query in asked] == [None, "a", "b"]
+
+
+def test_an_object_that_could_not_be_deleted_is_reported(scripted_store) -> None:
+    """S3 answers with 200, and names those only that it did not delete."""
+    refused = Step(body=b"<DeleteResult><Error><Key>k</Key><Message>locked</Message></Error></DeleteResult>")
+    with ScriptedServer(refused) as server:
+        with pytest.raises(TargetError, match="could not delete 'k': locked"):
+            scripted_store(server).delete(["k", "l"])
+        assert b"<Quiet>true</Quiet>" in server.requests[0].body
+
+
+def _not_authorized(right: str) -> Step:
+    return error(403, "AccessDenied", f"User: ada is not authorized to perform: {right} on resource: b")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (error(404, "NoSuchKey"), False),
+        (Step(404), False),
+        (error(416, "InvalidRange"), True),
+        (_not_authorized("s3:ListBucket"), False),
+        (_not_authorized("s3:GetObject"), "lack the permission s3:GetObject"),
+        (error(403, "InvalidAccessKeyId"), "unknown access key ID"),
+        (Step(206, b"x"), "may not use the bucket 'b'"),
+    ],
+)
+def test_a_refused_head_is_asked_again_as_a_get(scripted_store, answer: Step, expected: bool | str) -> None:
+    """The answer to a HEAD has no body: only that to a GET of the first byte says what is missing."""
+    with ScriptedServer(Step(403), answer) as server:
+        store = scripted_store(server)
+        if isinstance(expected, bool):
+            assert store.exists("k") is expected
+        else:
+            with pytest.raises((TargetError, CredentialsError), match=expected):
+                store.exists("k")
+        assert [request.method for request in server.requests] == ["HEAD", "GET"]
+        assert server.requests[1].headers["range"] == "bytes=0-0"
 
 
 def test_deleting_goes_in_batches(s3_store: Make, faults: Faults) -> None:

@@ -69,7 +69,7 @@ class S3ObjectStore:
         self._own_transfer = transfer
         self._own_signer: UrlSigner | None = None
         self._own_client: S3Client | None = None
-        self._generation = 0
+        self._generation = access.generation
         self._is_closed = False
 
     @property
@@ -322,11 +322,11 @@ def _count(event_name: str, **_: Any) -> None:
     count_operation(event_name.rpartition(".")[2])
 
 
-def _delay_s(response: tuple[Any, Any] | None = None, attempts: int = 0, **_: Any) -> float | None:
+def _delay_s(response: tuple[Any, Any] | None, attempts: int, **_: Any) -> float | None:
     """Return how long to wait before a request that was redirected for now is sent again; see `storage.retry`."""
-    if response is None or response[0].status_code != TEMPORARY_REDIRECT or attempts >= _ATTEMPTS:
+    if response is None or response[0].status_code != TEMPORARY_REDIRECT:
         return None
-    return TransferRetry().delay_s(attempts, elapsed_s=0.0, jitter=random.random())
+    return TransferRetry(attempts=_ATTEMPTS).delay_s(attempts, elapsed_s=0.0, jitter=random.random())
 
 
 def _batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
