@@ -77,12 +77,19 @@ class Home:
 
     def token_of(self, cls: type) -> str:
         """Return the token of a class, making one for a class that is new here."""
-        entry = self._tokens.get(id(cls))
-        if entry is not None and entry[0]() is cls:
-            return entry[1]
-        token = os.urandom(16).hex()
-        self._remember(token, cls)
+        token = self._known_token(cls)
+        if token is None:
+            token = os.urandom(16).hex()
+            self._remember(token, cls)
         return token
+
+    def is_foreign(self, cls: type) -> bool:
+        """Whether a class came from the other side."""
+        return self._known_token(cls) in self.foreign
+
+    def _known_token(self, cls: type) -> str | None:
+        entry = self._tokens.get(id(cls))
+        return entry[1] if entry is not None and entry[0]() is cls else None
 
     def adopt(self, token: str, cls: type) -> None:
         """Remember a class which the other side knows under `token`."""

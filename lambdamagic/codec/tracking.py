@@ -56,8 +56,6 @@ from lambdamagic.codec.reducers import reduced
 from lambdamagic.codec.transplant import transplant_for
 from lambdamagic.codec.unbegun import progress
 
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
-
 #: Objects reached from the payload only, and not from the names by a way that is known here. Not arrays and not what
 #: has a separate pickling: where nothing else leads to these, they are parts of something that has one.
 _FOUND_ANYWHERE = frozenset(
@@ -116,7 +114,7 @@ class Tracker:
             self._add(value, SKIP)
         for root in roots:
             # Whatever its type: `b = a` must give one object under two names again.
-            if id(root) in self._index and kind_of(type(root)) == SKIP:
+            if kind_of(type(root)) == SKIP:
                 self._add(root, SKIP)
         classes = (cls for _, cls in home.classes())
         self._walk([*roots, *classes, *_reachable(memo.values()), *home.whole()], seen={id(each) for each in ignored})
@@ -150,11 +148,8 @@ class Tracker:
 
     def _children(self, value: Any, kind: int) -> list[Any]:
         if kind == CLASS:
-            return list(value.__dict__.values()) if self._is_foreign(value) else []
+            return list(value.__dict__.values()) if self.home.is_foreign(value) else []
         return children_of(value, kind)
-
-    def _is_foreign(self, cls: type) -> bool:
-        return bool(cls.__flags__ & _HEAP_TYPE) and self.home.token_of(cls) in self.home.foreign
 
     def _picture(self, item: Tracked) -> Any:
         value, kind = item.value, item.kind
@@ -169,7 +164,7 @@ class Tracker:
         if kind == FILE:
             return position(value)
         if kind == CLASS:
-            return _class_picture(value) if self._is_foreign(value) else None
+            return _class_picture(value) if self.home.is_foreign(value) else None
         if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE, VARIABLE):
             return state_of(value, kind)
         return None
@@ -227,7 +222,9 @@ class Tracker:
             return None if self._picture(item) == before else "dirty"
         if kind == CLASS:
             return None if before is None or not class_changes(value, before) else "dirty"
-        if kind in (FUNCTION, CELL, INSTANCE, CONTAINER, MEMBER, CACHE, VARIABLE):
+        if kind in (CELL, VARIABLE):
+            return None if all(map(is_, state_of(value, kind), before)) else "dirty"
+        if kind in (FUNCTION, INSTANCE, CONTAINER, MEMBER, CACHE):
             return None if _same_state(state_of(value, kind), before) else "dirty"
         return None
 
@@ -376,7 +373,7 @@ def _same_state(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
         if type(left) is int:
             if left != right:
                 return False
-        elif isinstance(left, dict) and isinstance(right, dict):
+        elif type(left) is dict:
             if not _same_mapping(left, right):
                 return False
         elif isinstance(left, tuple) and isinstance(right, tuple):
@@ -390,8 +387,7 @@ def _same_state(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
 def _as_bytes(value: Any) -> Any:
     if isinstance(value, bytearray):
         return value
-    contiguous = value.flags.c_contiguous or value.flags.f_contiguous
-    flat = value.ravel(order="K") if contiguous else value.copy().ravel(order="K")
+    flat = value.ravel(order="K")  # in the order in memory; a copy only of what has gaps
     return flat.view("u1") if flat.size else b""
 
 

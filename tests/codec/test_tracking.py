@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 
 import pytest
@@ -183,6 +184,16 @@ def test_an_exception_is_no_binding() -> None:
     assert answer.binds_only is False
 
 
+_CELL = """
+def made(a):
+    def put(new):
+        nonlocal a
+        a = new
+    return put
+put = made([1])
+x = put.__closure__[0]
+"""
+_STATE = "class A:\n    def __init__(self): self.n = 1\n    def __getstate__(self): return {'n': self.n}\nx = A()"
 #: One value of each kind of picture: how it is made, what changes it, and whether the object itself can be changed.
 _EACH_KIND = {
     "list": ("x = [1]", "x[0] = 2", "dirty"),
@@ -202,16 +213,25 @@ _EACH_KIND = {
     "class": ("class x:\n    a = 1", "x.a = 2", "dirty"),
     "class without an attribute": ("class x:\n    a = 1", "del x.a", "dirty"),
     "function": ("def x(a=[]): pass", "x.mark = 1", "dirty"),
+    "function without defaults": ("def x(a): pass", "x.__defaults__ = (1,)", "dirty"),
+    "cell": (_CELL, "put([2])", "dirty"),
+    "True that is 1 in a cell": (_CELL.replace("[1]", "True"), "put(1)", "dirty"),
+    "equal but another object in a cell": (_CELL.replace("[1]", "{}"), "put({})", "dirty"),
+    "variable": ("import contextvars\nx = contextvars.ContextVar('x')", "x.set(1)", "dirty"),
+    "file": (
+        "from lambdamagic.codec.opened_files import opened\nx = opened(b'ab', 'n', 'rb', '', '', 0)",
+        "x.read(1)",
+        "dirty",
+    ),
+    "every second element": ("import numpy\nx = numpy.arange(6.0)[::2]", "x[2] = 0", "dirty"),
     "generator": ("def made():\n    yield 1\n    yield 2\nx = made()", "next(x)", "dirty"),
     "random": ("import random\nx = random.Random(1)", "x.random()", "dirty"),
     "counter of its own pickling": ("import itertools\nx = itertools.count()", "next(x)", "replaced"),
+    "what is made anew and has a state": ("import itertools\nx = itertools.cycle([1, 2])", "next(x)", "replaced"),
     "iterator": ("x = iter([1, 2])", "next(x)", "dirty"),
     "iterator at its end": ("x = iter([1])", "list(x)", "dirty"),
-    "own state": (
-        "class A:\n    def __init__(self): self.n = 1\n    def __getstate__(self): return {'n': self.n}\nx = A()",
-        "x.n = 2",
-        "dirty",
-    ),
+    "own state": (_STATE, "x.n = 2", "dirty"),
+    "own state that becomes unpicklable": (_STATE, "import sys\nx.n = sys._getframe()", "dirty"),
 }
 
 
@@ -267,6 +287,7 @@ def test_who_holds_what_is_exchanged_has_the_new_one() -> None:
             def __reduce__(self): return Box, (self.held,)
         x = itertools.count()
         box, listed, fixed, other = Box(x), [x], (x, 1), [0]
+        again = itertools.repeat(x)
         """
     )
     listed, other = talk.here["listed"], talk.here["other"]
@@ -274,5 +295,49 @@ def test_who_holds_what_is_exchanged_has_the_new_one() -> None:
     x = talk.here["x"]
     assert talk.here["listed"] is listed
     assert talk.here["other"] is other
-    assert talk.here["box"].held is listed[0] is talk.here["fixed"][0] is x
+    assert talk.here["box"].held is listed[0] is talk.here["fixed"][0] is next(talk.here["again"]) is x
     assert next(x) == 1
+
+
+def test_what_only_the_payload_leads_to_is_changed_in_place() -> None:
+    """Code reaches it through an object that is not looked into, which stays the same."""
+    talk = _asked("import itertools\nx = itertools.repeat([1])")
+    x, held = talk.here["x"], next(talk.here["x"])
+    talk.answer("next(x).append(2)")
+    assert talk.here["x"] is x
+    assert next(x) is held
+    assert held == [1, 2]
+
+
+def test_tuples_of_numbers_and_strings_are_not_looked_at() -> None:
+    """There may be a million of them; one that holds what can change is."""
+    asked = _asked("x = [(1, 'a'), (2, [3])]\ny = [(4,), (5, 'b')]")
+    tracker = Tracker([*asked.captured.values()], memo=asked._decoder.memo(), home=asked.remote, pristine={})
+    x, y = asked.captured["x"], asked.captured["y"]
+    assert {*tracker.tracked} == {id(each) for each in (x, x[1], x[1][1], y)}
+
+
+def test_what_is_not_in_the_payload_is_no_object_of_it() -> None:
+    """A class of an earlier cell is looked at too, but its members have no number in this payload."""
+    talk = _asked("import enum\nclass E(enum.Enum):\n    A = 1\nx = [1]")
+    del talk.here["E"], talk.here["enum"]
+    talk.ask()
+    talk.answer("E.A.mark = 1\nx.append(2)")
+    assert talk.problems == []
+    assert talk.here["x"] == [1, 2]
+
+
+def test_classes_of_libraries_have_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are known by name on both sides, and what libraries do to their own is theirs."""
+    asked = _asked("import argparse\nx, y = argparse.Namespace, int")
+    tracker = Tracker([*asked.captured.values()], memo=asked._decoder.memo(), home=asked.remote, pristine={})
+    monkeypatch.setattr(argparse.Namespace, "mark", 1, raising=False)
+    assert tracker.changes() == ([], [])
+    assert asked.remote.find("Namespace") is None, "a name that pickle looks for is none of theirs"
+
+
+def test_an_array_in_the_order_of_fortran_is_compared_in_the_order_in_memory() -> None:
+    """As its bytes arrived."""
+    asked = _asked("import numpy\na = numpy.arange(6.0).reshape(2, 3).copy(order='F')")
+    tracker = _tracker(asked, asked.captured["a"].tobytes(order="A"), part=16)
+    assert tracker.changes() == ([], [])
