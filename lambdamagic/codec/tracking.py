@@ -268,7 +268,7 @@ class Tracker:
         while grew:
             grew = False
             for key, item in self.tracked.items():
-                if key in replaced or key in dirty or item.kind in (SKIP, BYTES, ARRAY):
+                if key in replaced or key in dirty:
                     continue
                 if not any(id(child) in replaced for child in self.children(item)):
                     continue
@@ -293,8 +293,6 @@ def _may_be_reached(value: Any) -> bool:
     kind = kind_of(cls)
     if kind == FUNCTION and value.__globals__.get("__package__") == "lambdamagic.codec":
         return False  # one of ours by which the payload is read
-    if cls is memoryview:
-        return False  # it may be one of the payload's own buffers
     return kind in _FOUND_ANYWHERE or issubclass(cls, tzinfo)
 
 

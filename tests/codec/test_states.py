@@ -29,6 +29,19 @@ class _Stateful:
         raise AssertionError
 
 
+class _Own:
+    """An iterator of a library's, at its end."""
+
+    def __iter__(self) -> _Own:
+        return self
+
+    def __next__(self) -> None:
+        raise StopIteration
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return iter, ((),)
+
+
 _Stateless = type("_Stateless", (), {"__reduce__": lambda self: (_Stateful, (), 1)})
 
 
@@ -61,6 +74,7 @@ def test_a_state_is_what_another_can_be_given(value: object, expected: bool) -> 
         (chain([1]), False),
         (_after(chain([1])), True),
         (count(), False),
+        (_Own(), False),
         ([1], False),
     ],
 )
