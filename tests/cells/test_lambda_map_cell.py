@@ -32,7 +32,7 @@ def test_each_item_finds_the_namespace_as_it_was_captured(notebook):
 
 def test_a_stale_name_of_the_target_is_not_shipped(notebook):
     """The loop binds it."""
-    notebook.ok("x = __import__('hashlib').md5()")
+    notebook.ok("x = __import__('zlib').compressobj()")
     assert notebook.ok("%%lambda_map x in [1]\nx").value == [1]
 
 

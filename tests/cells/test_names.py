@@ -21,7 +21,7 @@ def test_a_rebound_name_is_rebound(notebook):
 
 def test_deleted_names_are_deleted(notebook):
     """`del x` on Lambda is `del x` in the notebook, also when the value was never needed there."""
-    notebook.ok("x, lock, kept = 1, __import__('hashlib').md5(), 2")
+    notebook.ok("x, lock, kept = 1, __import__('zlib').compressobj(), 2")
     notebook.remote("del x, lock")
     assert "x" not in notebook.names
     assert "lock" not in notebook.names
@@ -45,7 +45,7 @@ def test_names_that_were_not_touched_are_left_alone(notebook):
 
 def test_a_stale_value_is_not_shipped(notebook):
     """A name that the cell binds before it reads it is not captured, even if it could not be sent."""
-    notebook.ok("x = __import__('hashlib').md5()")
+    notebook.ok("x = __import__('zlib').compressobj()")
     assert notebook.remote("x = 5\nx + 1").value == 6
     assert notebook.names["x"] == 5
 
