@@ -21,6 +21,7 @@ from lambdamagic.protocol import versions
 from lambdamagic.protocol.batch import Batch
 from tests.cli.calling import Done, call
 from tests.deploy.accounts import Account
+from tests.local.conftest import ECHO, package
 
 NAME, INVOKER = "crowd", "crowd-invoker"
 #: Few run at once, since each is a process of this machine; the rest waits in Lambda's queue, for moments only.
@@ -248,7 +249,12 @@ def test_it_can_be_taken_away_and_made_again(account: Account) -> None:
     assert results == list(range(80)) and not handed(happened)
     process.close()
 
-    arguments = {"Runtime": found["Runtime"], "Role": found["Role"], "Handler": "a.b", "Code": {"ZipFile": b"x"}}
+    arguments = {
+        "Runtime": found["Runtime"],
+        "Role": found["Role"],
+        "Handler": "a.b",
+        "Code": {"ZipFile": package({"a.py": ECHO})},
+    }
     account.ask("lambda", "create_function", FunctionName=INVOKER, **arguments)
     taken = call(*DEPLOY, "--invoker")
     assert taken.status != 0 and f"a function '{INVOKER}' exists" in taken.err

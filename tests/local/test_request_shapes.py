@@ -157,3 +157,12 @@ def test_a_template_with_words_for_numbers_spoils_no_other_function(account):
     account.functions.update_function_configuration(FunctionName=name, Timeout=21)
     assert account.invoke(name, 1)["Payload"] == 1
     stacks.delete_stack(StackName="worded")
+
+
+def test_a_number_in_a_path_is_read_as_one(account: Account, unchecked: Any) -> None:
+    """The version of a layer stands in the path."""
+    made = account.client("lambda").publish_layer_version(LayerName="numbered", Content={"ZipFile": _zip_of(10)})
+    assert made["Version"] == 1
+    account.client("lambda").delete_layer_version(LayerName="numbered", VersionNumber=1)
+    code, words = _refusal(unchecked.delete_layer_version, LayerName="numbered", VersionNumber="one")
+    assert (code, words) == ("SerializationException", "STRING_VALUE can not be converted to a Long")

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote
 from lambdamagic.limits import AWS_LAMBDA, Limit
 from lambdamagic.local.server.error_bodies import AwsError
 from lambdamagic.local.server.http_server import HttpRequest
+from lambdamagic.protocol.reading import digits
 
 #: The model's own ranges are those of AWS's newest features; an account has these.
 _LIMITS: dict[str, Limit] = {
@@ -89,7 +90,9 @@ def _values(shapes: dict[str, Any], shape: str, request: HttpRequest, match: re.
     for name, member in shapes[shape]["members"].items():
         place, wire_name = member.get("location"), member.get("locationName", name)
         if place == "uri":
-            values[name] = unquote(match[wire_name])
+            text = unquote(match[wire_name])
+            is_number = shapes[member["shape"]]["type"] in ("integer", "long") and digits(text) is not None
+            values[name] = int(text) if is_number else text
         elif place == "querystring" and shapes[member["shape"]]["type"] == "string" and wire_name in query:
             values[name] = query[wire_name]
         elif place is not None:
