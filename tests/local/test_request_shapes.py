@@ -160,7 +160,7 @@ def test_a_template_with_words_for_numbers_spoils_no_other_function(account):
 
 
 def test_a_number_in_a_path_is_read_as_one(account: Account, unchecked: Any) -> None:
-    """The version of a layer stands in the path."""
+    """The version of a layer is part of the path."""
     made = account.client("lambda").publish_layer_version(LayerName="numbered", Content={"ZipFile": _zip_of(10)})
     assert made["Version"] == 1
     account.client("lambda").delete_layer_version(LayerName="numbered", VersionNumber=1)
