@@ -55,8 +55,8 @@ def cases(make_executor, make_pool):
     with make_pool(1, initialize, ("c",), 1) as pool:
         yield "maxtasksperchild", [pool.apply(status), pool.apply(status)]
     with make_executor(1, initializer=fail, initargs=("x",)) as executor:
-        futures = [executor.submit(status) for _ in range(3)]
-        yield "an initializer that raises", [isinstance(each.exception(), BrokenExecutor) for each in futures]
+        # One: the executor may be broken already when a second is submitted.
+        yield "an initializer that raises", isinstance(executor.submit(status).exception(), BrokenExecutor)
         try:
             executor.submit(status)
             yield "submit to a broken executor", "taken"
