@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.local.conftest import Account
@@ -15,15 +13,7 @@ from tests.local.conftest import Account
 @pytest.fixture(scope="module")
 def unchecked(account: Account) -> Any:
     """A client that sends what boto3 itself would refuse."""
-    c = account.connection
-    client = boto3.client(
-        "s3",
-        endpoint_url=c.endpoint_url,
-        aws_access_key_id=c.access_key_id,
-        aws_secret_access_key=c.secret_access_key,
-        region_name=c.region,
-        config=Config(retries={"total_max_attempts": 1}, parameter_validation=False, s3={"addressing_style": "path"}),
-    )
+    client = account.client("s3", parameter_validation=False, s3={"addressing_style": "path"})
     yield client
     client.close()
 

@@ -6,9 +6,7 @@ import io
 import zipfile
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.local.conftest import ECHO, Account, package
@@ -17,15 +15,7 @@ from tests.local.conftest import ECHO, Account, package
 @pytest.fixture(scope="module")
 def unchecked(account: Account) -> Any:
     """A client that sends what boto3 itself would refuse."""
-    c = account.connection
-    client = boto3.client(
-        "lambda",
-        endpoint_url=c.endpoint_url,
-        aws_access_key_id=c.access_key_id,
-        aws_secret_access_key=c.secret_access_key,
-        region_name=c.region,
-        config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
-    )
+    client = account.client("lambda", parameter_validation=False)
     yield client
     client.close()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from lambdamagic.limits import AWS_LAMBDA, environment_size, is_reserved
 from lambdamagic.local.control import request_shapes
-from lambdamagic.local.server.error_bodies import AwsError
+from lambdamagic.local.server.error_bodies import AwsError, broken_constraint
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
@@ -39,8 +39,10 @@ def validate(request: HttpRequest, *, account_id: str, region: str) -> None:
     operation = request_shapes.check(request, values)
     if operation in ("CreateFunction", "UpdateFunctionConfiguration"):
         if operation == "CreateFunction":
+            given = values["FunctionName"]
             _check_new(values, account_id=account_id, region=region)
-            request.body = json.dumps(values).encode()
+            if values["FunctionName"] != given:  # the body holds the package, which may be large
+                request.body = json.dumps(values).encode()
         if values.get("Runtime") is not None:
             _check_runtime(values["Runtime"])
         if len(values.get("Layers") or ()) > AWS_LAMBDA.layers.most:
@@ -83,10 +85,7 @@ def _check_new(values: dict[str, Any], *, account_id: str, region: str) -> None:
         constraint = f"Member must have length less than or equal to {most}"
         if ":" in name:
             constraint = "Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+"
-        text = (
-            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: {constraint}"
-        )
-        raise AwsError(400, "ValidationException", text)
+        raise broken_constraint(name, "functionName", constraint)
     values["FunctionName"] = name
     if values.get("PackageType", "Zip") == "Zip" and not (values.get("Runtime") and values.get("Handler")):
         text = "Runtime and Handler are mandatory parameters for functions created with deployment packages."

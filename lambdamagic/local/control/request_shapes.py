@@ -117,8 +117,8 @@ def _of_value(shapes: dict[str, Any], name: str, value: Any, place: str) -> Iter
     wanted: Any = _TYPES[kind][0] if kind in _TYPES else object
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is int):
         raise _unreadable(value, kind)
-    shown = "Value" if shape.get("sensitive") else f"Value '{value}'"
     for constraint in _constraints(shapes, name, value):
+        shown = "Value" if shape.get("sensitive") else f"Value '{value}'"
         yield f"{shown} at '{place}' failed to satisfy constraint: {constraint}"
     if kind == "structure":
         yield from _broken(shapes, name, value, f"{place}.")

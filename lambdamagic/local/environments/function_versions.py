@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.local.control import snapshots
-from lambdamagic.local.server.error_bodies import AwsError
+from lambdamagic.local.server.error_bodies import AwsError, broken_constraint
 
 _FUNCTION_REFERENCE = re.compile(
     r"(?:(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):)?(?P<account>\d{12}):function:)?"
@@ -87,11 +87,6 @@ def not_found(arn: str) -> AwsError:
     return AwsError(404, "ResourceNotFoundException", f"Function not found: {arn}")
 
 
-def _invalid(value: str, member: str, constraint: str) -> AwsError:
-    text = f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
-    return AwsError(400, "ValidationException", text)
-
-
 class FunctionCatalog:
     """Reads functions from moto. Its methods load moto and run in moto's threads."""
 
@@ -107,16 +102,18 @@ class FunctionCatalog:
         """
         match = _FUNCTION_REFERENCE.fullmatch(reference)
         if match is None or len(reference) > 170:
-            raise _invalid(
+            raise broken_constraint(
                 reference,
                 "functionName",
                 f"Member must satisfy regular expression pattern: {_REFERENCE}",
             )
         if qualifier is not None and not 1 <= len(qualifier) <= 128:
             bound = "less than or equal to 128" if qualifier else "greater than or equal to 1"
-            raise _invalid(qualifier, "qualifier", f"Member must have length {bound}")
+            raise broken_constraint(qualifier, "qualifier", f"Member must have length {bound}")
         if qualifier is not None and re.fullmatch(_QUALIFIER, qualifier) is None:
-            raise _invalid(qualifier, "qualifier", f"Member must satisfy regular expression pattern: {_QUALIFIER}")
+            raise broken_constraint(
+                qualifier, "qualifier", f"Member must satisfy regular expression pattern: {_QUALIFIER}"
+            )
         if match["account"] not in (None, self._account_id):
             arn = f"arn:aws:lambda:{match['region'] or self._region}:{match['account']}:function:{match['name']}"
             text = (

@@ -18,7 +18,7 @@ from lambdamagic.local.environments.function_versions import FunctionVersion
 from lambdamagic.local.environments.invocations import Invocation
 from lambdamagic.local.environments.restore import not_ready
 from lambdamagic.local.environments.results import MAX_EVENT_BYTES, MAX_REQUEST_BYTES
-from lambdamagic.local.server.error_bodies import AwsError, render
+from lambdamagic.local.server.error_bodies import AwsError, broken_constraint, render
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
 from lambdamagic.local.server.observing import Observed
 
@@ -162,11 +162,7 @@ def _validate(invocation_type: str, log_type: str, payload: bytes) -> None:
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        text = (
-            f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
-            f"Member must satisfy enum value set: [{', '.join(choices)}]"
-        )
-        raise AwsError(400, "ValidationException", text)
+        raise broken_constraint(value, name, f"Member must satisfy enum value set: [{', '.join(choices)}]")
 
 
 def _refuse_constant(name: str) -> None:

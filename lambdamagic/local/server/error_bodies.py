@@ -35,6 +35,12 @@ class AwsError(Exception):
     headers: dict[str, str] = field(default_factory=dict)
 
 
+def broken_constraint(value: str, member: str, constraint: str) -> AwsError:
+    """Return Lambda's refusal of a value that its API model does not allow."""
+    text = f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+    return AwsError(400, "ValidationException", text)
+
+
 def render(error: AwsError, service: str) -> HttpResponse:
     """Return the answer that carries the error in the service's own protocol."""
     request_id = secrets.token_hex(16)
