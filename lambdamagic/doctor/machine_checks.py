@@ -12,6 +12,7 @@ from lambdamagic.config import ResolvedSettings
 from lambdamagic.deploy.platforms import PYTHONS
 from lambdamagic.doctor.findings import Finding
 from lambdamagic.pythons import python_here
+from lambdamagic.widgets import kernels
 
 #: What jobs depend on here; the picklers' versions must be the function's too.
 _PACKAGES = ("boto3", "botocore", "dill", "cloudpickle", "ipython", "ipywidgets")
@@ -37,9 +38,8 @@ def check_packages() -> Finding:
     missing = [name for name in _PACKAGES if name not in found]
     if missing:
         return Finding("packages", "failed", f"not installed: {', '.join(missing)}", "pip install lambdamagic", facts)
-    if found.get("ipykernel") == "7.0.0":
-        why = "ipykernel 7.0.0 loses the output of background threads"
-        return Finding("packages", "warning", why, "pip install -U ipykernel", facts)
+    if why := kernels.problem_of(found.get("ipykernel")):
+        return Finding("packages", "warning", why, kernels.FIX, facts)
     return Finding("packages", "ok", text, facts=facts)
 
 

@@ -54,7 +54,7 @@ _ATTRIBUTE = "_lambdamagic"
 def load(shell: InteractiveShell) -> None:
     """Register the magics in a shell; a second time replaces the first."""
     from lambdamagic.codec import process_settings
-    from lambdamagic.magics.front import show_figures
+    from lambdamagic.magics.front import show_figures, show_kernel_problem
     from lambdamagic.magics.magics import LambdaMagics
 
     process_settings.note_first_filters()
@@ -67,6 +67,7 @@ def load(shell: InteractiveShell) -> None:
     shell.events.register("post_run_cell", magics.background.cell_ended)
     setattr(shell, _ATTRIBUTE, magics)
     show_figures(shell)
+    show_kernel_problem(shell)
     magics.lab.open()
     atexit.register(magics.close)
 

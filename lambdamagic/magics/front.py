@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lambdamagic.widgets import kernels
 from lambdamagic.widgets.showing import front_of
 
 if TYPE_CHECKING:
@@ -129,6 +130,13 @@ def show_note(message: str, *, quiet: bool = False) -> None:
     """Show the user a message next to the cell's own output."""
     if not quiet:
         sys.stderr.write(f"lambdamagic: {message}\n")
+
+
+def show_kernel_problem(shell: InteractiveShell) -> None:
+    """Show that the kernel which runs is known to be broken; pip cannot refuse it, since a notebook brings its own."""
+    running = sys.modules.get("ipykernel") if getattr(shell, "kernel", None) is not None else None
+    if problem := kernels.problem_of(getattr(running, "__version__", None)):
+        show_note(f"{problem}\n  -> `{kernels.FIX}`, then restart the kernel")
 
 
 def show_files(lines: Sequence[str], *, quiet: bool) -> None:

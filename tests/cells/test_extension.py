@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -66,6 +67,39 @@ def test_a_shell_that_just_ends_leaves_nothing_behind(own_home):
     assert done.returncode == 0, done.stdout + done.stderr
     pid = int(done.stdout.split("pid ")[1].split()[0])
     assert not psutil.pid_exists(pid)
+
+
+def test_a_shell_without_ipykernel_needs_none(own_home, tmp_path, monkeypatch):
+    """Cells and maps run in plain IPython where neither ipykernel nor what it brings can be imported, here or there."""
+    missing = ("ipykernel", "jupyter_client", "jupyter_core", "zmq", "tornado", "nest_asyncio2", "debugpy", "packaging")
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({missing}))\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "cells.ipy").write_text(
+        "%load_ext lambdamagic\n"
+        "xs = [1, 2]\n"
+        "get_ipython().run_cell_magic('lambda', '', 'total = sum(xs)\\nprint(get_ipython() is not None)')\n"
+        "def add(x): return x + total\n"
+        "ys = %lambda_map -q add xs\n"
+        "try:\n"
+        "    get_ipython().run_cell_magic('lambda', '-q', 'import ipykernel')\n"
+        "except ImportError:\n"
+        "    print(ys)\n"
+    )
+    command = [sys.executable, "-m", "IPython", "--colors=NoColor", "cells.ipy"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout.splitlines() == ["True", "[4, 5]"], done.stdout + done.stderr
+
+
+def test_a_kernel_that_breaks_the_views_is_named_once(kernel):
+    """pip cannot refuse ipykernel 7.0.0, since a notebook brings its own: `%load_ext` says so, if that one runs."""
+    loaded = kernel.run("import ipykernel\nknown = ipykernel.__version__\n%reload_ext lambdamagic")
+    assert loaded.stream("stderr") == ""
+    broken = kernel.run("ipykernel.__version__ = '7.0.0'\n%reload_ext lambdamagic\nipykernel.__version__ = known")
+    assert broken.status == "ok"
+    assert broken.stream("stderr") == (
+        "lambdamagic: ipykernel 7.0.0 loses the output of background threads\n"
+        "  -> `pip install -U ipykernel`, then restart the kernel\n"
+    )
 
 
 def test_loading_starts_nothing_and_is_quick(own_home):

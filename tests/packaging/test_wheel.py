@@ -8,10 +8,12 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import hatch_build
 
@@ -72,7 +74,26 @@ def test_a_function_s_wheel_can_leave_the_extension_out(unpacked: Path, tmp_path
     assert not [name for name in zipfile.ZipFile(wheel).namelist() if "labextensions" in name]
 
 
-def test_a_kernel_that_breaks_the_views_is_not_accepted(unpacked: Path, tmp_path: Path) -> None:
+def _brought_by(name: str) -> set[str]:
+    """Return the distributions that one brings, itself included, by what is installed here."""
+    found, open_ones = set[str](), [name]
+    while open_ones:
+        name = canonicalize_name(open_ones.pop())
+        if name not in found:
+            found.add(name)
+            wanted = map(Requirement, metadata.requires(name) or [])
+            open_ones += [each.name for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return found
+
+
+def test_an_installation_is_lean_and_brings_no_kernel() -> None:
+    """`pip install lambdamagic` is for a notebook, which has a kernel: it brings 57 packages, itself included."""
+    brought = _brought_by("lambdamagic")
+    assert not brought & {"ipykernel", "sympy", "cfn-lint", "pandas"}
+    assert len(brought) <= 57, sorted(brought)
+
+
+def test_the_demos_kernel_is_not_one_that_breaks_the_views(unpacked: Path, tmp_path: Path) -> None:
     """ipykernel 7.0.0 loses what background threads show, so that pip must take another."""
     wheel = zipfile.ZipFile(_build("wheel", unpacked, tmp_path / "wheel", LAMBDAMAGIC_LAB="0"))
     about = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
@@ -80,6 +101,7 @@ def test_a_kernel_that_breaks_the_views_is_not_accepted(unpacked: Path, tmp_path
     wanted = [Requirement(line.partition(": ")[2]) for line in lines if line.startswith("Requires-Dist: ipykernel")]
     assert [each.specifier.contains("7.0.0") for each in wanted] == [False]
     assert wanted[0].specifier.contains("6.31.0") and wanted[0].specifier.contains("7.1.0")
+    assert wanted[0].marker is not None and not wanted[0].marker.evaluate({"extra": ""})
 
 
 def test_jupyter_finds_the_extension() -> None:
