@@ -15,7 +15,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _QUOTAS = '"Lambda quotas", AWS Lambda Developer Guide'
 _SNAP_START = '"Improving startup performance with Lambda SnapStart", AWS Lambda Developer Guide'
@@ -46,8 +46,7 @@ class LimitWarning(UserWarning):
     """A value is above the provider's documented maximum."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """The range of values that a provider accepts.
 
     Attributes:
@@ -83,8 +82,7 @@ class Limit:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComputeLimits:
+class ComputeLimits(NamedTuple):
     """The limits of one kind of compute.
 
     Attributes whose names need an explanation:
@@ -158,8 +156,7 @@ AWS_LAMBDA = ComputeLimits(
 )
 """A function on AWS Lambda's own compute."""
 
-AWS_MANAGED_INSTANCES = replace(
-    AWS_LAMBDA,
+AWS_MANAGED_INSTANCES = AWS_LAMBDA._replace(
     memory_mb=Limit(128, 32_768, "MB", _CREATE),
     timeout_s=Limit(1, 5400, "seconds", _CREATE),  # of asynchronous invocations
 )

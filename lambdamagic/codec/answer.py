@@ -10,8 +10,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdamagic.codec import kinds, tracking
 from lambdamagic.codec.changes import apply, apply_class, state_to_send, without_builtins
@@ -29,7 +28,6 @@ from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Tracked, Tracker
 
 
-@dataclass
 class Lost:
     """A value that stayed remote.
 
@@ -40,16 +38,20 @@ class Lost:
         has_ended: Whether it was closed, shut down or over before it was lost, so that nothing useful is missing.
     """
 
-    what: str
-    type_name: str
-    reason: str
-    text: str
-    section: str = "bound"
-    has_ended: bool = False
+    has_ended = False  # an older function does not say it
+
+    def __init__(
+        self, what: str, type_name: str, reason: str, text: str, section: str = "bound", *, has_ended: bool = False
+    ) -> None:
+        self.what = what
+        self.type_name = type_name
+        self.reason = reason
+        self.text = text
+        self.section = section
+        self.has_ended = has_ended
 
 
-@dataclass
-class Answer:
+class Answer(NamedTuple):
     """The effects of a cell, ready to be sent.
 
     Attributes:
@@ -63,10 +65,10 @@ class Answer:
 
     frames: Frames
     numbers: list[int]
-    lost: list[Lost] = field(default_factory=list)
-    error_line: str = ""
-    error_kinds: tuple[str, ...] = ()
-    binds_only: bool = False
+    lost: list[Lost]
+    error_line: str
+    error_kinds: tuple[str, ...]
+    binds_only: bool
 
 
 #: Stands for "the cell has no last expression", since None is a value.
@@ -256,7 +258,8 @@ class _Writer:
         subject = value[1] if section in ("update", "own") else value
         reason = safe_str(failure)
         first_line = reason.splitlines()[0] if reason else ""
-        self.lost.append(Lost(label, type(subject).__name__, first_line, _text(subject), section, _has_ended(subject)))
+        text, has_ended = _text(subject), _has_ended(subject)
+        self.lost.append(Lost(label, type(subject).__name__, first_line, text, section, has_ended=has_ended))
 
 
 def _has_ended(value: Any) -> bool:
@@ -286,14 +289,15 @@ def _text(value: Any) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-@dataclass
-class Effects:
+class Effects(NamedTuple):
     """An answer that was read and not applied yet.
 
     Attributes:
         memo: Returns the objects that it brought or referred to, by number: what another answer can refer to in turn.
         own: What places of the user's own modules hold now.
         unset: Those that are gone.
+        updates: Changes of the notebook's objects.
+        home: Where those are.
     """
 
     bound: dict[str, Any]
@@ -306,24 +310,24 @@ class Effects:
     settings: dict[str, Any]
     own: list[tuple[Place, Any]]
     unset: list[Place]
-    _updates: list[Any]
-    _home: Home
+    updates: list[Any]
+    home: Home
 
     def take_builtins(self) -> tuple[dict[str, Any], list[str]]:
         """Return what the cell put into `builtins`, and took away there; it is not applied then."""
         put = {name: value for place, value in self.own if (name := name_in_builtins(place))}
         gone = [name for place in self.unset if (name := name_in_builtins(place))]
-        self.own = [each for each in self.own if not name_in_builtins(each[0])]
-        self.unset = [place for place in self.unset if not name_in_builtins(place)]
+        self.own[:] = [each for each in self.own if not name_in_builtins(each[0])]
+        self.unset[:] = [place for place in self.unset if not name_in_builtins(place)]
         return put, gone
 
     def apply_in_place(self) -> list[str]:
         """Change the notebook's objects as the cell changed them; return what could not be changed, as sentences."""
         problems = []
-        for kind, target, change in self._updates:
+        for kind, target, change in self.updates:
             try:
                 if kind == "class":
-                    apply_class(self._home.resolve(*target), change)
+                    apply_class(self.home.resolve(*target), change)
                 else:
                     apply(target, *change)
             except (TypeError, ValueError, AttributeError, LookupError, BufferError) as error:

@@ -13,7 +13,6 @@ import re
 import traceback
 import types
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
@@ -36,7 +35,6 @@ class RemoteCodeError(ResultError):
         self.remote_traceback = remote_traceback
 
 
-@dataclass(frozen=True)
 class FrameRecord:
     """One line of a traceback.
 
@@ -44,14 +42,19 @@ class FrameRecord:
         first_lineno: Where the function begins, for viewers that show it from there; 0 where it is not known.
     """
 
-    filename: str
-    lineno: int
-    name: str
-    line: str = ""
-    first_lineno: int = 0
+    def __init__(self, filename: str, lineno: int, name: str, line: str = "", first_lineno: int = 0) -> None:
+        self.filename = filename
+        self.lineno = lineno
+        self.name = name
+        self.line = line
+        self.first_lineno = first_lineno
+
+    def renamed(self, aliases: dict[str, str]) -> FrameRecord:
+        """Return the same with the file name that the user knows."""
+        name = aliases.get(self.filename, self.filename)
+        return FrameRecord(name, self.lineno, self.name, self.line, self.first_lineno)
 
 
-@dataclass
 class ErrorRecord:
     """One exception of a chain, outermost first.
 
@@ -66,15 +69,30 @@ class ErrorRecord:
         inside: Of the members of a group, see `Inside`.
     """
 
-    type_name: str
-    message: str
-    frames: list[FrameRecord]
-    text: str = ""
-    link: str = ""
-    suppress_context: bool = False
-    exception: BaseException | None = field(default=None, repr=False)
-    kinds: tuple[str, ...] = ()
-    inside: tuple[Inside, ...] = ()
+    inside: tuple[Inside, ...] = ()  # an older function's record has none
+
+    def __init__(
+        self,
+        type_name: str,
+        message: str,
+        frames: list[FrameRecord],
+        *,
+        text: str = "",
+        link: str = "",
+        suppress_context: bool = False,
+        exception: BaseException | None = None,
+        kinds: tuple[str, ...] = (),
+        inside: tuple[Inside, ...] = (),
+    ) -> None:
+        self.type_name = type_name
+        self.message = message
+        self.frames = frames
+        self.text = text
+        self.link = link
+        self.suppress_context = suppress_context
+        self.exception = exception
+        self.kinds = kinds
+        self.inside = inside
 
     def rename(self, aliases: dict[str, str]) -> None:
         """Give the frames the file names that the user knows."""
@@ -82,12 +100,12 @@ class ErrorRecord:
         self.inside = tuple(each.renamed(aliases) for each in self.inside)
 
 
-@dataclass(frozen=True)
 class Inside:
     """The traceback of an exception in a group, and those of its members, its cause and its context."""
 
-    frames: list[FrameRecord]
-    inside: tuple[Inside, ...] = ()
+    def __init__(self, frames: list[FrameRecord], inside: tuple[Inside, ...]) -> None:
+        self.frames = frames
+        self.inside = inside
 
     def renamed(self, aliases: dict[str, str]) -> Inside:
         """Return the same with other file names."""
@@ -95,7 +113,7 @@ class Inside:
 
 
 def _renamed(frames: list[FrameRecord], aliases: dict[str, str]) -> list[FrameRecord]:
-    return [replace(frame, filename=aliases.get(frame.filename, frame.filename)) for frame in frames]
+    return [frame.renamed(aliases) for frame in frames]
 
 
 def _members(error: BaseException) -> tuple[BaseException, ...]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import types
@@ -24,8 +23,7 @@ OUT_OF_BAND_MIN_BYTES = 4096
 ALONE_MIN_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class Frames:
+class Frames(NamedTuple):
     """The bytes of one encoded thing, in order and unjoined.
 
     Attributes:
@@ -47,8 +45,7 @@ class Frames:
         return sum(self.sizes)
 
 
-@dataclass(frozen=True)
-class StoredAt:
+class StoredAt(NamedTuple):
     """The place of bytes in the bucket.
 
     Attributes:

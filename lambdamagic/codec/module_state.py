@@ -14,7 +14,6 @@ import sys
 import threading
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from lambdamagic.codec import kinds
@@ -37,7 +36,6 @@ _FILLED = frozenset({kinds.LIST, kinds.DICT, kinds.SET, kinds.CONTAINER, kinds.I
 _AS_GOOD = (Lock, RLock, types.ModuleType)
 
 
-@dataclass
 class Sent:
     """The state of one module that was sent.
 
@@ -47,10 +45,11 @@ class Sent:
         kept: Places whose content stays here, with its type and the reason.
     """
 
-    size_bytes: int = 0
-    names: list[str] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-    kept: list[tuple[Place, str, str]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self.names: list[str] = []
+        self.values: dict[str, Any] = {}
+        self.kept: list[tuple[Place, str, str]] = []
 
 
 def send(encoder: Encoder, home: Home, kind: str, module: types.ModuleType) -> Sent:
@@ -103,7 +102,6 @@ def _type_name(value: Any) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
-@dataclass
 class OwnChanges:
     """Changes that a cell made to the user's own modules.
 
@@ -114,10 +112,13 @@ class OwnChanges:
         kept: Names, types and reasons of what stayed in the notebook, and is otherwise here.
     """
 
-    entries: list[tuple[Place, Any]] = field(default_factory=list)
-    unset: list[Place] = field(default_factory=list)
-    imported: list[str] = field(default_factory=list)
-    kept: list[tuple[str, str, str]] = field(default_factory=list)
+    def __init__(
+        self, entries: Iterable[tuple[Place, Any]] = (), unset: Iterable[Place] = (), imported: Iterable[str] = ()
+    ) -> None:
+        self.entries = [*entries]
+        self.unset = [*unset]
+        self.imported = sorted(imported)
+        self.kept: list[tuple[str, str, str]] = []
 
 
 class Received:
@@ -222,7 +223,7 @@ class Received:
             gone: The `id` of objects that are sent back under a new identity.
         """
         entries = [*self._builtins.entries, *(each for each in self._same_builtins if id(each[1]) in gone)]
-        found = OwnChanges(entries, [*self._builtins.unset], sorted(self._before))
+        found = OwnChanges(entries, self._builtins.unset, self._before)
         for name, before in self._before.items():
             module = sys.modules.get(name)
             now = dict(places(module)) if type(module) is types.ModuleType else {}

@@ -12,16 +12,14 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdamagic.codec import logging_settings
 from lambdamagic.codec.reduce_library import dialect_options
 
 
-@dataclass(frozen=True)
-class _Kind:
+class _Kind(NamedTuple):
     """One kind of settings.
 
     Attributes:

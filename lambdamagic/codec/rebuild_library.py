@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _csv
 import _thread
-import csv
 import importlib
 import weakref
 from typing import Any
@@ -24,12 +24,12 @@ def ended_thread(ident: int) -> Any:
 
 def csv_dialect(options: dict[str, Any]) -> Any:
     """Return a dialect as readers and writers hold it."""
-    return csv.reader((), **options).dialect
+    return _csv.reader((), **options).dialect
 
 
 def csv_reader(source: Any, dialect: Any, lines: int) -> Any:
     """Return a reader that has read so many lines."""
-    made = csv.reader(AfterLines(source, lines) if lines else source, dialect)
+    made = _csv.reader(AfterLines(source, lines) if lines else source, dialect)
     for _ in range(lines):
         next(made)
     return made
@@ -53,7 +53,7 @@ class AfterLines:
 
 def csv_writer(write: Any, dialect: Any) -> Any:
     """Return a writer that writes with a file's method."""
-    return csv.writer(write.__self__ if hasattr(write, "__self__") else _WithWrite(write), dialect)
+    return _csv.writer(write.__self__ if hasattr(write, "__self__") else _WithWrite(write), dialect)
 
 
 class _WithWrite:

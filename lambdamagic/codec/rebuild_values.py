@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextvars
-import dataclasses
 import functools
 import io
-import queue
 import threading
 import types
 import typing
@@ -72,6 +70,8 @@ def cached_property(func: Any, attrname: str | None, doc: str | None) -> Any:
 
 def dataclass_sentinel(name: str) -> Any:
     """Return one of the dataclasses module's sentinels, which are compared by identity."""
+    import dataclasses
+
     return getattr(dataclasses, name)
 
 
@@ -145,6 +145,8 @@ def set_quietly(target: Any, state: Any) -> None:
 
 def simple_queue() -> Any:
     """Return an empty queue."""
+    import queue
+
     made: queue.SimpleQueue[Any] = queue.SimpleQueue()
     return made
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _csv
 import _thread
-import csv
 import functools
 import gc
 import io
@@ -17,8 +16,8 @@ from typing import Any
 from lambdamagic.codec import known_digest, memory_views, rebuild
 from lambdamagic.codec.writing import Rule, Writing
 
-Reader: type = type(csv.reader(()))
-Writer: type = type(csv.writer(io.StringIO()))
+Reader: type = type(_csv.reader(()))
+Writer: type = type(_csv.writer(io.StringIO()))
 Local: type = _thread._local
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import _queue
 import _struct
 import contextvars
-import dataclasses
 import functools
 import gc
 import io
 import itertools
 import operator
 import re
+import sys
 import types
 import typing
 import warnings
@@ -44,11 +44,12 @@ def _cached_property(writing: Writing, value: functools.cached_property[Any]) ->
     return rebuild.cached_property, (value.func, value.attrname, value.__doc__)
 
 
-def _dataclass_sentinel(writing: Writing, value: Any) -> Any:
+def dataclass_sentinel(value: Any) -> Any:
+    """Return how a sentinel of the module `dataclasses` is written; None for another object of it."""
     for name in _DATACLASS_SENTINELS:
-        if getattr(dataclasses, name, None) is value:
+        if getattr(sys.modules["dataclasses"], name, None) is value:
             return rebuild.dataclass_sentinel, (name,)
-    return NotImplemented
+    return None
 
 
 def _type_variable(writing: Writing, value: Any) -> Any:
@@ -199,10 +200,6 @@ RULES: dict[type, Rule] = {
     typing.TypeVarTuple: _type_variable,
     typing.NewType: _type_variable,
     type(typing.Union[int, str]): _union,  # noqa: UP007  # this very type
-    type(dataclasses.MISSING): _dataclass_sentinel,
 }
-for _name in _DATACLASS_SENTINELS:
-    if hasattr(dataclasses, _name):
-        RULES[type(getattr(dataclasses, _name))] = _dataclass_sentinel
 if hasattr(typing, "TypeAliasType"):
     RULES[typing.TypeAliasType] = _type_alias

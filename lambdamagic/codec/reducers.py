@@ -22,7 +22,7 @@ from lambdamagic.codec.module_names import is_own, name_of_nan
 from lambdamagic.codec.reduce_arrays import numpy_rule, pandas_block, refer_to_shared
 from lambdamagic.codec.reduce_code import class_rule, module_rule
 from lambdamagic.codec.reduce_instances import exception_rule, instance_rule, needs_rule, state_with_originals
-from lambdamagic.codec.reduce_values import reduced_quietly
+from lambdamagic.codec.reduce_values import dataclass_sentinel, reduced_quietly
 from lambdamagic.codec.shared import Shared
 from lambdamagic.codec.writing import Rule, Writing
 
@@ -54,6 +54,8 @@ class Reducers(Writing):
         if module == "numpy.dtypes" and value.isbuiltin == 1:
             dtype = sys.modules["numpy"].dtype  # there is one of each; `long long` is not `long`, though equal to it
             return dtype, (value.str if dtype(value.str) is value else value.char,)
+        if module == "dataclasses" and (sentinel := dataclass_sentinel(value)) is not None:
+            return sentinel
         if module == "lambdamagic.api.remote_function" and type(value).__name__ == "RemoteFunction":
             return operator.itemgetter(0), ((value.__wrapped__,),)  # on Lambda it is the plain function
         if module == "pandas.core.internals.blocks":

@@ -15,7 +15,6 @@ import hashlib
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from datetime import tzinfo
 from itertools import chain
 from operator import is_
 from typing import Any
@@ -293,7 +292,12 @@ def _may_be_reached(value: Any) -> bool:
     kind = kind_of(cls)
     if kind == FUNCTION and value.__globals__.get("__package__") == "lambdamagic.codec":
         return False  # one of ours by which the payload is read
-    return kind in _FOUND_ANYWHERE or issubclass(cls, tzinfo)
+    return kind in _FOUND_ANYWHERE or _is_time_zone(cls)
+
+
+def _is_time_zone(cls: type) -> bool:
+    datetime = sys.modules.get("datetime")  # slow to import, and without it there is none
+    return datetime is not None and issubclass(cls, datetime.tzinfo)
 
 
 def can_be_reshaped(array: Any, shape: tuple[int, ...], dtype: str) -> bool:

@@ -7,8 +7,8 @@ object receives the new object's content; otherwise the names are bound to the n
 from __future__ import annotations
 
 import _queue
+import _random
 import array
-import random
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def transplant_for(cls: type) -> Transplant | None:
 
     Both sides ask, and must come to the same answer: it depends on the class alone.
     """
-    if issubclass(cls, random.Random):
+    if issubclass(cls, _random.Random):
         return _random_state
     if cls is array.array:
         return _items

@@ -106,7 +106,7 @@ class Extensions:
             if not is_needed:
                 return frames
             assert self._written is not None
-            return replace(frames, shared=(*frames.shared, *self._written.shared, self._written))
+            return frames._replace(shared=(*frames.shared, *self._written.shared, self._written))
 
     def _is_needed(self, encoder: Encoder) -> bool:
         """Whether the base lacks something; the extension then has it."""

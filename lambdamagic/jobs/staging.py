@@ -6,7 +6,6 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
-from dataclasses import replace
 from typing import Any
 
 from lambdamagic.clock import SYSTEM_CLOCK, Clock
@@ -141,12 +140,12 @@ class Stager:
     def renewed(self, payload: Payload) -> Payload:
         """Return a payload with new permissions to read its staged frames."""
         frames = tuple(
-            replace(frame, url=self.required().presign_get(frame.key or keys.blob_key(frame.sha256), PRESIGN_EXPIRES_S))
+            frame._replace(url=self.required().presign_get(frame.key or keys.blob_key(frame.sha256), PRESIGN_EXPIRES_S))
             if frame.sha256
             else frame
             for frame in payload.frames
         )
-        return replace(payload, frames=frames)
+        return payload._replace(frames=frames)
 
     def _link_bytes(self) -> int:
         """Return the size of a staged frame's presigned URL in an event, with a token of up to 2 kB."""

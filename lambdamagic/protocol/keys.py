@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-import secrets
 
 from lambdamagic.protocol.reading import digits
 
@@ -186,6 +185,8 @@ def cancel_key(job_id: str) -> str:
 
 def new_job_key() -> bytes:
     """Return a fresh secret for signing one job's results. It is sent only in invoke events."""
+    import secrets  # with its `random` slow to import, and the function draws no keys
+
     return secrets.token_bytes(32)
 
 

@@ -18,15 +18,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdamagic.errors import ProtocolError
 from lambdamagic.protocol.reading import count, listed, table, text
 
 
-@dataclass(frozen=True)
-class FrameRef:
+class FrameRef(NamedTuple):
     """Where one frame is.
 
     Attributes:
@@ -44,8 +42,7 @@ class FrameRef:
     key: str = ""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One object of a staged answer: a run of its bytes."""
 
     key: str
@@ -53,8 +50,7 @@ class Part:
     sha256: str
 
 
-@dataclass(frozen=True)
-class SharedRef:
+class SharedRef(NamedTuple):
     """A shared object that a payload refers to.
 
     Attributes:
@@ -74,12 +70,11 @@ class SharedRef:
     stayed: bool = False
 
 
-@dataclass(frozen=True)
-class Payload:
+class Payload(NamedTuple):
     """All frames of one encoded thing: its own, then those of each shared object that it refers to."""
 
     frames: tuple[FrameRef, ...]
-    inline: bytes = field(default=b"", repr=False)
+    inline: bytes = b""
     parts: tuple[Part, ...] = ()
     shared: tuple[SharedRef, ...] = ()
 

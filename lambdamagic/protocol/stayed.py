@@ -9,14 +9,12 @@ All values of an invocation are in one object, one after the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdamagic.protocol.reading import count, listed, table, text
 
 
-@dataclass(frozen=True)
-class StayedValue:
+class StayedValue(NamedTuple):
     """One value.
 
     Attributes:
@@ -41,8 +39,7 @@ class StayedValue:
         return sum(self.frame_sizes)
 
 
-@dataclass(frozen=True)
-class Stayed:
+class Stayed(NamedTuple):
     """What one invocation left in the bucket.
 
     Attributes:

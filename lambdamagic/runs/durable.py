@@ -71,4 +71,4 @@ def _keep_block(spec: JobSpec, tasks: range, frames: Frames) -> None:
 
 def without_permissions(payload: Payload) -> Payload:
     """Return a payload without its URLs, which end long before the job is forgotten."""
-    return replace(payload, frames=tuple(replace(frame, url="") for frame in payload.frames))
+    return payload._replace(frames=tuple(frame._replace(url="") for frame in payload.frames))

@@ -81,6 +81,4 @@ def part_of(payload: Payload) -> tuple[Any, list[bytes]]:
 
 def payload_of(about: Any, segments: Sequence[memoryview]) -> Payload:
     """Return the payload that a part holds."""
-    from dataclasses import replace
-
-    return replace(Payload.from_json({**about, "inline": ""}), inline=b"".join(segments))
+    return Payload.from_json({**about, "inline": ""})._replace(inline=b"".join(segments))

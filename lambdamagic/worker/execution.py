@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import inspect
 import logging
 import os
 import sys
@@ -35,12 +34,15 @@ INTERNAL = (
     "<frozen importlib",
 )
 
+#: `inspect.CO_COROUTINE`, without what `inspect` imports.
+_CO_COROUTINE = 128
+
 os.environ.setdefault("MPLBACKEND", "module://lambdamagic.worker.figures")
 
 
 def run_code(code: types.CodeType, namespace: dict[str, Any]) -> None:
     """Run compiled code in a namespace; top-level await runs in a separate event loop."""
-    if code.co_flags & inspect.CO_COROUTINE:
+    if code.co_flags & _CO_COROUTINE:
         import asyncio  # a sixth of our cold start, for the few cells that await
 
         asyncio.run(eval(code, namespace))  # noqa: S307  # the user's code is what is run here

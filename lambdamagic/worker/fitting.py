@@ -7,7 +7,6 @@ never left to Lambda to refuse it.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from lambdamagic.codec.frames import Frames
@@ -51,7 +50,7 @@ def fit_answer(response: Response, frames: Frames | None, request: Request, *, l
         most = AWS_LAMBDA.sync_payload_bytes.most - _RESERVE_BYTES - _FRAME_BYTES * len(segments)
         rest_bytes = _SHORT_BYTES if _is_short(response) else _size_of(response)
         if rest_bytes > most // 2:
-            response.tasks = [replace(task, error=task.error[:_ERROR_CHARS]) for task in response.tasks]
+            response.tasks = [task._replace(error=task.error[:_ERROR_CHARS]) for task in response.tasks]
             rest_bytes = _size_of(response)
         room_bytes = (most - rest_bytes) * 3 // 4
         size_bytes = sum(memoryview(segment).nbytes for segment in segments)
@@ -104,4 +103,12 @@ def _refused(response: Response, size_bytes: int, room_bytes: int) -> Response:
         f"the result is {size_bytes / 1e6:.1f} MB, this answer of Lambda's has room for {room_bytes / 1e6:.1f} MB, and "
         "no bucket is configured to stage it in; configure a bucket (LAMBDAMAGIC_BUCKET)"
     )
-    return replace(response, payload=None, status="refused", error_kind="ResultError", detail=detail, outputs=[])
+    return Response(
+        response.versions,
+        "refused",
+        usage=response.usage,
+        tasks=response.tasks,
+        detail=detail,
+        error_kind="ResultError",
+        stayed=response.stayed,
+    )

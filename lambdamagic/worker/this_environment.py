@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lambdamagic.codec.picklers import serializer_versions
 
@@ -29,7 +29,7 @@ def raw_environment() -> dict[bytes, bytes]:
 
 
 @contextlib.contextmanager
-def variables_set(given: dict[str, str]) -> Iterator[None]:
+def variables_set(given: Mapping[str, str]) -> Iterator[None]:
     """Have environment variables set for the time of a run; no later job in this environment finds them."""
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)

@@ -174,7 +174,7 @@ class _Walk:
         walk, attempt, job = self._walk.walk, self._attempt, self._job
         usage = account.usage(user_ms=sum(seconds for _, seconds, _ in record["ran"]) * 1000)
         requests = {"writes": self._bucket.writes + 1, "reads": self._bucket.reads}
-        document = {**record, "usage": vars(usage), "ended_at": time.time(), **requests}
+        document = {**record, "usage": usage._asdict(), "ended_at": time.time(), **requests}
         sealed = seal(document, attempt_id=record_name(walk, attempt), **job.seal)
         self._bucket.put_first(names.walk_record(walk, attempt), [sealed])
 

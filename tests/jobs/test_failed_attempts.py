@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -78,7 +77,8 @@ def test_the_watchdogs_timeout_keeps_what_was_done(engine):
         if items == [2]:
             return reply(Response(versions.here(), "timed_out", detail="the stack"))
         done = Response.from_json(json.loads(answering(lambda x: x)(invocation).payload))
-        return reply(replace(done, status="timed_out", tasks=done.tasks[: items.index(2)], detail="the stack"))
+        done.status, done.tasks, done.detail = "timed_out", done.tasks[: items.index(2)], "the stack"
+        return reply(done)
 
     values, error = collect(start(engine, FakeTransport(then=first), range(5), chunksize=5))
     assert error is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,8 +49,7 @@ def test_events_are_prepared() -> None:
 def test_the_limits_are_those_of_the_targets_compute() -> None:
     """Another provider is another object, given out by its target: what is sent inline, and how fast jobs start."""
     sync_bytes, async_bytes = (Limit(0, most, "bytes", "its page") for most in (1_000_000, 400_000))
-    other = replace(
-        AWS_LAMBDA,
+    other = AWS_LAMBDA._replace(
         sync_payload_bytes=sync_bytes,
         async_payload_bytes=async_bytes,
         new_environments=Limit(0, 5, "", "its page"),
