@@ -38,7 +38,17 @@ def test_importing_the_package_loads_nothing_heavy(statement):
 def test_the_function_imports_nothing_heavy():
     """A cold start pays for every import: no boto3, no notebook, no event loop, no class that is compiled at import."""
     statement = "import lambdamagic.worker.handler\nimport lambdamagic.worker.invocation"
-    slow = ("concurrent.futures", "http.client", "urllib.request", "ssl", "tempfile", "csv", "datetime", "queue", "random")
+    slow = (
+        "concurrent.futures",
+        "http.client",
+        "urllib.request",
+        "ssl",
+        "tempfile",
+        "csv",
+        "datetime",
+        "queue",
+        "random",
+    )
     assert _loaded(statement, (*HEAVY, *slow, "dataclasses", "inspect")) == []
 
 
