@@ -99,6 +99,7 @@ class ComputeLimits(NamedTuple):
         pythons: The minor versions that there are runtimes for.
         snap_start_pythons: Those of them that can have SnapStart.
         snap_start_ephemeral_mb: The size of /tmp that a function with SnapStart may have.
+        unreserved: What reservations must leave of the account's concurrency; all of a smaller one.
     """
 
     memory_mb: Limit
@@ -118,6 +119,7 @@ class ComputeLimits(NamedTuple):
     pythons: tuple[str, ...]
     snap_start_pythons: tuple[str, ...]
     snap_start_ephemeral_mb: Limit
+    unreserved: Limit
 
     @property
     def inline_bytes(self) -> int:
@@ -153,6 +155,7 @@ AWS_LAMBDA = ComputeLimits(
     pythons=("3.11", "3.12", "3.13", "3.14"),
     snap_start_pythons=("3.12", "3.13", "3.14"),
     snap_start_ephemeral_mb=Limit(512, 512, "MB", _SNAP_START),
+    unreserved=Limit(100, 100, "", '"Configuring reserved concurrency for a function", AWS Lambda Developer Guide'),
 )
 """A function on AWS Lambda's own compute."""
 

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from lambdamagic.local.control import (
     notifications,
     object_files,
     object_rules,
+    reservations,
+    revisions,
     snapshots,
 )
 from lambdamagic.local.control.control_plane import ACCOUNT_PATH, account_settings
@@ -38,7 +41,8 @@ from lambdamagic.local.environments.peers import is_process
 from lambdamagic.local.environments.processes import Processes
 from lambdamagic.local.server import auth_errors
 from lambdamagic.local.server.auth import Authenticator, Credential, Signer, check_body
-from lambdamagic.local.server.chunked import check_stated, decode_chunked
+from lambdamagic.local.server.checksums import check_stated
+from lambdamagic.local.server.chunked import receive_chunked
 from lambdamagic.local.server.connection_bounds import ConnectionBounds
 from lambdamagic.local.server.error_bodies import AwsError, render
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse, Reply
@@ -80,6 +84,7 @@ class Server:
                 "s3": partial(_install_s3, folder / "objects", partial(_from_thread, loop, self._on_event)),
                 "lambda": partial(
                     _install_lambda,
+                    options.concurrency,
                     partial(_from_thread, loop, self._on_event),
                     partial(_from_thread, loop, self._on_published),
                 ),
@@ -209,7 +214,9 @@ class Server:
         elif service == "lambda":
             if request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
                 return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
-            control_plane.validate(request, account_id=DEFAULT_ACCOUNT_ID, region=self._options.region)
+            with revisions.CHANGES if request.method != "GET" else nullcontext():
+                control_plane.validate(request, account_id=DEFAULT_ACCOUNT_ID, region=self._options.region)
+                return self._moto.answer(service, request)
         return self._moto.answer(service, request)
 
     def body_limit(self, headers: dict[str, str], target: str) -> int | None:
@@ -301,8 +308,7 @@ class Server:
             else:
                 await loop.run_in_executor(self._executor, check_body, request.body, signer.digest)
         elif signer.streaming is not None:
-            request.body = await loop.run_in_executor(self._executor, decode_chunked, request.body, signer.streaming)
-            _forget_chunking(request)
+            await loop.run_in_executor(self._executor, receive_chunked, request, signer.streaming)
         if signer.service == "s3" and request.method == "PUT" and request.body:
             if len(request.body) < _LARGE_BODY_BYTES:
                 check_stated(request.headers, request.body)
@@ -357,9 +363,11 @@ def _install_s3(folder: Path, invoke: notifications.Invoke) -> None:
     notifications.install_for_s3(invoke)
 
 
-def _install_lambda(invoke: notifications.Invoke, on_published: Callable[[str, str], None]) -> None:
+def _install_lambda(quota: int, invoke: notifications.Invoke, on_published: Callable[[str, str], None]) -> None:
     notifications.install_for_others(invoke)
     snapshots.install(on_published)
+    revisions.install()
+    reservations.install(quota)
 
 
 def _install_tokens() -> None:
@@ -381,14 +389,3 @@ def _virtual_host_to_path(request: HttpRequest) -> None:
     bucket, found, _ = request.headers.get("host", "").partition(".localhost:")
     if found:
         request.path = f"/{bucket}{request.path}"
-
-
-def _forget_chunking(request: HttpRequest) -> None:
-    headers = request.headers
-    encodings = [e.strip() for e in headers.pop("content-encoding", "").split(",")]
-    kept = ",".join(e for e in encodings if e and e != "aws-chunked")
-    if kept:
-        headers["content-encoding"] = kept
-    headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
-    for name in ("x-amz-trailer", "x-amz-decoded-content-length", "transfer-encoding"):
-        headers.pop(name, None)

@@ -58,7 +58,7 @@ def well(*words: str) -> Done:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account in which a user with exactly the deployer's policy has deployed, and another process uses it."""
     home: Path = tmp_path_factory.mktemp("walked")
-    with LocalServer.start(concurrency=16) as server, pytest.MonkeyPatch.context() as patch:
+    with LocalServer.start(concurrency=116) as server, pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(home))
         patch.chdir(home)

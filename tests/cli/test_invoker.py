@@ -49,7 +49,7 @@ def well(*words: str) -> Done:
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account in which a user with exactly the deployer's policy deploys, and in the end destroys."""
     home = tmp_path_factory.mktemp("crowd")
-    with LocalServer.start(concurrency=64, time_factor=0.05) as server, pytest.MonkeyPatch.context() as patch:
+    with LocalServer.start(concurrency=164, time_factor=0.05) as server, pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(home))
         patch.chdir(home)

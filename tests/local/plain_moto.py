@@ -408,7 +408,40 @@ def snapshots_of_anything_later() -> bool:
 
 @probe("moto.awslambda.models:LambdaFunction.get_configuration")
 def forgotten_snapshots() -> bool:
-    return bool(made(SnapStart={"ApplyOn": "PublishedVersions"})["SnapStart"]["ApplyOn"] == "None")
+    found = made(SnapStart={"ApplyOn": "PublishedVersions"})
+    return found["SnapStart"]["ApplyOn"] == "None" and "RevisionId" not in found
+
+
+@probe("moto.awslambda.models:LambdaFunction.update_function_code")
+def no_revisions() -> bool:
+    made()
+    zipped = b"PK\5\6" + bytes(18)
+    return "RevisionId" not in ask("lambda", "update_function_code", FunctionName="f", ZipFile=zipped)
+
+
+@probe("moto.awslambda.models:LambdaAlias.update")
+def one_revision_of_an_alias() -> bool:
+    made()
+    before = ask("lambda", "create_alias", FunctionName="f", FunctionVersion="$LATEST", Name="live")["RevisionId"]
+    after = ask("lambda", "update_alias", FunctionName="f", Name="live", Description="other")["RevisionId"]
+    return bool(before == after)
+
+
+@probe("moto.awslambda.policy:Policy.del_statement")
+def one_revision_of_a_policy() -> bool:
+    made()
+    for sid in ("a", "b"):
+        wanted = {"StatementId": sid, "Action": "lambda:InvokeFunction", "Principal": "*"}
+        ask("lambda", "add_permission", FunctionName="f", **wanted)
+    before = ask("lambda", "get_policy", FunctionName="f")["RevisionId"]
+    ask("lambda", "remove_permission", FunctionName="f", StatementId="a")
+    return bool(before == ask("lambda", "get_policy", FunctionName="f")["RevisionId"])
+
+
+@probe("moto.awslambda.models:LambdaBackend.put_function_concurrency")
+def reserves_anything() -> bool:
+    made()
+    return _takes("put_function_concurrency", FunctionName="f", ReservedConcurrentExecutions=1000)
 
 
 @probe("moto.awslambda.models:LambdaStorage.publish_version")

@@ -70,8 +70,9 @@ def test_the_accounts_quota_throttles(own_account, held):
     assert response["retryAfterSeconds"] == "1"
 
 
-def test_a_functions_reserved_concurrency_throttles_it(account, held):
+def test_a_functions_reserved_concurrency_throttles_it(own_account, held):
     """The function's own quota is reported from the account's by its Reason."""
+    account = own_account(concurrency=101)
     name = account.deploy(HELD)
     account.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     with ThreadPoolExecutor(1) as threads:
@@ -82,7 +83,6 @@ def test_a_functions_reserved_concurrency_throttles_it(account, held):
         held.release()
         running.result()
     assert caught.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
-    account.functions.delete_function(FunctionName=name)
 
 
 def test_reserved_concurrency_of_zero_stops_a_function(account):

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lambdamagic.local.server.auth import Authenticator, Credential
-from lambdamagic.local.server.chunked import ChunkSigning, decode_chunked
+from lambdamagic.local.server.chunked import MODES, SIGNED, UNSIGNED, ChunkSigning, decode_chunked
 from lambdamagic.local.server.error_bodies import AwsError
 from lambdamagic.local.server.http_server import HttpRequest
 
@@ -22,15 +22,19 @@ pieces = st.text(st.characters(max_codepoint=0x17F), max_size=20)  # headers are
 @quick
 @given(
     st.binary(max_size=60),
-    st.sampled_from(["STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"]),
+    st.sampled_from(MODES),
+    st.one_of(st.just("0"), pieces),
+    pieces,
 )
-@example(b"1;chunk-signature=\xe9\r\nx\r\n0\r\n\r\n", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
-@example(b"-1\r\n\r\n", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
-@example(b"0\r\nx-amz-checksum-crc32:\xff\r\n", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
-def test_a_chunked_body(body: bytes, mode: str) -> None:
+@example(b"1;chunk-signature=\xe9\r\nx\r\n0\r\n\r\n", SIGNED, "1", "")
+@example(b"-1\r\n\r\n", UNSIGNED, "0", "")
+@example(b"0\r\nx-amz-checksum-crc32:\xff\r\n", UNSIGNED, "0", "x-amz-checksum-crc32")
+@example(b"0\r\nx-amz-checksum-crc32:\xff\r\n", UNSIGNED, "\xb2", "x-amz-checksum-crc32")
+def test_a_chunked_body(body: bytes, mode: str, length: str, trailer: str) -> None:
     """It is broken off, wrongly signed, or whole."""
     with contextlib.suppress(AwsError):
-        decode_chunked(body, ChunkSigning(mode, "0" * 64, b"k", "20260101/r/s3/aws4_request", "20260101T000000Z"))
+        signing = ChunkSigning(mode, "0" * 64, b"k", "20260101/r/s3/aws4_request", "20260101T000000Z")
+        decode_chunked(body, signing, {"x-amz-decoded-content-length": length, "x-amz-trailer": trailer})
 
 
 def _header(credential: str, headers: str, signature: str) -> str:

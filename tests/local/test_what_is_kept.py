@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdamagic.errors import LocalServerError
@@ -134,6 +134,7 @@ def test_a_request_is_released_when_it_is_answered(monkeypatch: pytest.MonkeyPat
         gc.enable()
 
 
+@settings(deadline=None)  # a loaded machine may take its time
 @given(
     st.lists(st.one_of(st.binary(max_size=40), st.integers(0, 40_000).map(bytes)), max_size=4), st.integers(-1, 50_000)
 )

@@ -10,7 +10,7 @@ import zipfile
 from typing import Any
 
 from lambdamagic.limits import AWS_LAMBDA, environment_size, is_reserved
-from lambdamagic.local.control import request_shapes
+from lambdamagic.local.control import request_shapes, revisions
 from lambdamagic.local.server.error_bodies import AwsError, broken_constraint
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 
@@ -37,6 +37,7 @@ def validate(request: HttpRequest, *, account_id: str, region: str) -> None:
     except (ValueError, RecursionError):
         return  # moto answers what is not JSON
     operation = request_shapes.check(request, values)
+    revisions.check(operation, request, values, account_id=account_id, region=region)
     if operation in ("CreateFunction", "UpdateFunctionConfiguration"):
         if operation == "CreateFunction":
             given = values["FunctionName"]

@@ -51,7 +51,14 @@ PATCHES = (
     Patch(f"{_FUNCTION}.update_from_cloudformation_json", "drops changes of a function's tags and reserved executions"),
     Patch(f"{_FUNCTION}.__init__", "takes SnapStart for a function that cannot have it"),
     Patch(f"{_FUNCTION}.update_configuration", "takes SnapStart for a function that cannot have it"),
-    Patch(f"{_FUNCTION}.get_configuration", "forgets that a function has SnapStart"),
+    Patch(f"{_FUNCTION}.get_configuration", "forgets that a function has SnapStart, and gives it no revision"),
+    Patch(f"{_FUNCTION}.update_function_code", "gives a function no revision"),
+    Patch("moto.awslambda.models:LambdaAlias.update", "keeps the revision of an alias that is changed"),
+    Patch("moto.awslambda.policy:Policy.del_statement", "keeps the revision of a policy that loses a statement"),
+    Patch(
+        "moto.awslambda.models:LambdaBackend.put_function_concurrency",
+        "lets functions reserve more executions than the account has",
+    ),
     Patch(
         "moto.awslambda.models:LambdaStorage.publish_version",
         "gives a version the number of another one after one was deleted, and knows no version that is Pending",

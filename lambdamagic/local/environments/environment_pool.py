@@ -99,11 +99,10 @@ class Pool:
         if sum(running.values()) >= self._concurrency:
             raise throttled("ConcurrentInvocationLimitExceeded")
         if reserved is None and self.reserved:
-            # What is reserved for some functions is out of reach for the others ("Configuring reserved
-            # concurrency"). Reservations made for an account of AWS's size cap their own function only.
+            # What is reserved for some functions is out of reach for the others ("Configuring reserved concurrency").
             left = self._concurrency - sum(self.reserved.values())
             unreserved = sum(count for name, count in running.items() if name not in self.reserved)
-            if 0 < left <= unreserved:
+            if unreserved >= left:
                 raise throttled("ConcurrentInvocationLimitExceeded")
         running[function.name] += 1
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 from lambdamagic.local.server import auth_errors as errors
-from lambdamagic.local.server.chunked import ChunkSigning
+from lambdamagic.local.server.chunked import MODES, ChunkSigning
 from lambdamagic.local.server.http_server import HttpRequest
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -225,8 +225,10 @@ class Authenticator:
                 raise errors.missing_digest()
             if stated == UNSIGNED_PAYLOAD:
                 return stated, False
-            if stated.startswith(STREAMING_PREFIX):
+            if stated in MODES:
                 return stated, True
+            if stated.startswith(STREAMING_PREFIX):
+                raise errors.unknown_streaming()
             if not _HEX_DIGEST.fullmatch(stated):
                 raise errors.wrong_digest()
             return stated, False

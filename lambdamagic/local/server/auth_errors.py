@@ -125,6 +125,39 @@ def incomplete_body() -> AwsError:
     return AwsError(400, "IncompleteBody", text)
 
 
+def missing_length() -> AwsError:
+    """An aws-chunked body must say how long it is without its chunks."""
+    return AwsError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+
+
+def malformed_trailer() -> AwsError:
+    """The trailer is not the announced one, or there is none."""
+    text = "The request contained trailing data that was not well-formed or did not conform to our published schema."
+    return AwsError(400, "MalformedTrailerError", text)
+
+
+def several_checksums() -> AwsError:
+    """S3 takes one checksum of a body."""
+    text = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+    return AwsError(400, "InvalidRequest", text)
+
+
+def unreadable_checksum(algorithm: str) -> AwsError:
+    """What is stated as a checksum is none of this kind."""
+    if algorithm == "md5":
+        return AwsError(400, "InvalidDigest", "The Content-MD5 you specified is not valid.")
+    return AwsError(400, "InvalidRequest", f"Value for x-amz-checksum-{algorithm} header is invalid.")
+
+
+def unknown_streaming() -> AwsError:
+    """The stated `x-amz-content-sha256` names no way of sending a body."""
+    text = (
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+    )
+    return AwsError(400, "InvalidArgument", text)
+
+
 def bad_checksum(algorithm: str) -> AwsError:
     """The trailing checksum does not fit the body."""
     text = f"The {algorithm.upper()} you specified did not match the calculated checksum."

@@ -1,17 +1,26 @@
-"""The aws-chunked transfer of S3: what a body carries, its chunks' signatures and its checksum trailer.
+"""The aws-chunked transfer of S3: what a body carries, its chunks' signatures, its trailer and that one's signature.
 
-"Signature calculations for the authorization header: transferring payload in multiple chunks", S3 API reference.
+"Signature calculations for the authorization header: transferring payload in multiple chunks", and "... including
+trailing headers", S3 API reference.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import zlib
+import re
 from dataclasses import dataclass
 
 from lambdamagic.local.server import auth_errors as errors
+from lambdamagic.local.server import checksums
+from lambdamagic.local.server.http_server import HttpRequest
+
+SIGNED, UNSIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+MODES = (SIGNED, f"{SIGNED}-TRAILER", UNSIGNED)
+_EMPTY = hashlib.sha256(b"").hexdigest()
+_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
+_LENGTH = re.compile("[0-9]{1,18}")
+_SIGNATURE = "x-amz-trailer-signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +28,7 @@ class ChunkSigning:
     """With what the chunks of one body are verified.
 
     Attributes:
-        mode: The stated `x-amz-content-sha256`, which says whether chunks are signed at all.
+        mode: The stated `x-amz-content-sha256`, one of `MODES`, which says whether chunks are signed at all.
         seed_signature: The request's own signature, on which the first chunk's builds.
         key: The signing key.
         scope: The credential scope.
@@ -32,71 +41,96 @@ class ChunkSigning:
     scope: str
     timestamp: str
 
+    def signature(self, kind: str, *parts: str) -> str:
+        """Return the signature of a chunk or a trailer."""
+        text = "\n".join((f"AWS4-HMAC-SHA256-{kind}", self.timestamp, self.scope, *parts))
+        return hmac.digest(self.key, text.encode(), "sha256").hex()
 
-def decode_chunked(body: bytes, signing: ChunkSigning) -> bytes:
-    """Return what an aws-chunked body carries, its chunks' signatures and its checksum trailer verified.
+
+def receive_chunked(request: HttpRequest, signing: ChunkSigning) -> None:
+    """Replace an aws-chunked body by what it carries, and take away the headers that speak of chunks.
 
     Raises:
-        AwsError: A chunk's signature or the trailing checksum does not fit, or the body is broken off.
+        AwsError: As `decode_chunked` does.
     """
-    is_signed = signing.mode.startswith("STREAMING-AWS4-HMAC-SHA256")
+    headers = request.headers
+    request.body = decode_chunked(request.body, signing, headers)
+    encodings = [e.strip() for e in headers.pop("content-encoding", "").split(",")]
+    kept = ",".join(e for e in encodings if e and e != "aws-chunked")
+    if kept:
+        headers["content-encoding"] = kept
+    headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
+    for name in ("x-amz-trailer", "x-amz-decoded-content-length", "transfer-encoding"):
+        headers.pop(name, None)
+
+
+def decode_chunked(body: bytes, signing: ChunkSigning, headers: dict[str, str]) -> bytes:
+    """Return what an aws-chunked body carries, all that it states verified.
+
+    Args:
+        body: The body.
+        signing: What its chunks are signed with.
+        headers: The request's, which state the length and the trailer.
+
+    Raises:
+        AwsError: A signature or the trailing checksum does not fit, the trailer is not the one that was announced, or
+            the body is broken off.
+    """
+    is_signed = signing.mode != UNSIGNED
     previous = signing.seed_signature
-    empty = hashlib.sha256(b"").hexdigest()
     content: list[bytes] = []
     at = 0
     while True:
         end = body.find(b"\r\n", at)
-        if end < 0:
+        size_text, _, extension = body[at : max(end, at)].partition(b";")
+        if end < 0 or _SIZE.fullmatch(size_text) is None:
             raise errors.incomplete_body()
-        size_text, _, extension = body[at:end].partition(b";")
-        try:
-            size = int(size_text, 16)
-        except ValueError:
-            raise errors.incomplete_body() from None
+        size = int(size_text, 16)
         chunk = body[end + 2 : end + 2 + size]
         if len(chunk) != size:
             raise errors.incomplete_body()
         if is_signed:
-            signature = extension.partition(b"chunk-signature=")[2].strip()
-            digest = hashlib.sha256(chunk).hexdigest()
-            text = f"AWS4-HMAC-SHA256-PAYLOAD\n{signing.timestamp}\n{signing.scope}\n{previous}\n{empty}\n{digest}"
-            if not hmac.compare_digest(hmac.digest(signing.key, text.encode(), "sha256").hex().encode(), signature):
+            stated = extension.partition(b"chunk-signature=")[2].strip()
+            expected = signing.signature("PAYLOAD", previous, _EMPTY, hashlib.sha256(chunk).hexdigest())
+            if not hmac.compare_digest(expected.encode(), stated):
                 raise errors.mismatch("s3")
-            previous = signature.decode("ascii")
+            previous = expected
+        at = end + 2 + size
         if size == 0:
-            _check_trailer(body[end + 2 :], b"".join(content))
-            return b"".join(content)
+            break
+        if body[at : at + 2] != b"\r\n":
+            raise errors.incomplete_body()
         content.append(chunk)
-        at = end + 2 + size + 2
+        at += 2
+    whole = content[0] if len(content) == 1 else b"".join(content)
+    length = headers.get("x-amz-decoded-content-length", "")
+    if _LENGTH.fullmatch(length) is None:
+        raise errors.missing_length()
+    if int(length) != len(whole):
+        raise errors.incomplete_body()
+    _check_trailer(body[at:], whole, signing, previous, announced=headers.get("x-amz-trailer", ""))
+    return whole
 
 
-def check_stated(headers: dict[str, str], content: bytes) -> None:
-    """Verify the checksums that a PUT states in its head.
-
-    Raises:
-        AwsError: One does not fit the body.
-    """
-    for name, value in headers.items():
-        if name.startswith("x-amz-checksum-"):
-            _check(name.removeprefix("x-amz-checksum-"), value.encode(), content)
-        elif name == "content-md5":
-            _check("md5", value.encode(), content)
-
-
-def _check_trailer(trailer: bytes, content: bytes) -> None:
-    for line in trailer.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        algorithm = name.strip().lower().removeprefix(b"x-amz-checksum-")
-        _check(algorithm.decode("latin-1"), value, content)
-
-
-def _check(algorithm: str, stated: bytes, content: bytes) -> None:
-    """Verify a checksum that the standard library can compute (boto3 sends CRC32 by default)."""
-    if algorithm == "crc32":
-        actual = zlib.crc32(content).to_bytes(4, "big")
-    elif algorithm in ("md5", "sha1", "sha256"):
-        actual = hashlib.new(algorithm, content, usedforsecurity=False).digest()
-    else:
-        return  # crc32c and crc64nvme need awscrt; moto recomputes them and answers its own
-    if base64.b64encode(actual) != stated.strip():
-        raise errors.bad_checksum(algorithm)
+def _check_trailer(trailer: bytes, content: bytes, signing: ChunkSigning, previous: str, *, announced: str) -> None:
+    fields: dict[str, str] = {}
+    for line in trailer.decode("latin-1").splitlines():
+        if line.strip():
+            name, _, value = line.partition(":")
+            fields[name.strip().lower()] = value.strip()
+    signature = fields.pop(_SIGNATURE, "")
+    names = [name.strip().lower() for name in announced.split(",") if name.strip()]
+    if sorted(names) != sorted(fields) or (names and signing.mode == SIGNED):
+        raise errors.malformed_trailer()
+    if signing.mode == f"{SIGNED}-TRAILER":
+        text = "".join(f"{name}:{value}\n" for name, value in fields.items())
+        expected = signing.signature("TRAILER", previous, hashlib.sha256(text.encode("latin-1")).hexdigest())
+        if not hmac.compare_digest(expected.encode(), signature.encode("latin-1")):
+            raise errors.mismatch("s3")
+    if len(fields) > 1:
+        raise errors.several_checksums()
+    for name, value in fields.items():
+        algorithm = name.removeprefix("x-amz-checksum-")
+        if algorithm == name or not checksums.is_known(algorithm):
+            raise errors.malformed_trailer()
+        checksums.check(algorithm, value.encode("latin-1"), content)

@@ -209,7 +209,15 @@ def _create_function(cls: Any, /, name: str, body: Any, account_id: str, region:
             "aws:cloudformation:stack-id": stack_id,
             "aws:cloudformation:logical-id": kwargs.get("LogicalId", ""),
         }
-    return backend.create_function(spec)
+    reserved = spec.pop("ReservedConcurrentExecutions", None)
+    made = backend.create_function(spec)
+    if reserved is not None:
+        try:
+            backend.put_function_concurrency(name, reserved)
+        except Exception:
+            backend.delete_function(name)
+            raise
+    return made
 
 
 def _update_function(
@@ -234,7 +242,10 @@ def _update_function(
     code = {key: value for key, value in properties["Code"].items() if key in _UPDATED_BY_CODE}
     original.update_function_code({**code, "Architectures": properties.get("Architectures", ["x86_64"])})
     original.ephemeral_storage = properties.get("EphemeralStorage", {"Size": 512})["Size"]
-    original.reserved_concurrency = properties.get("ReservedConcurrentExecutions")
+    if (reserved := properties.get("ReservedConcurrentExecutions")) is None:
+        original.reserved_concurrency = None
+    else:
+        get_backend(account_id, region).put_function_concurrency(name, reserved)
     of_aws = {key: value for key, value in original.tags.items() if key.startswith("aws:")}
     original.tags = {**of_aws, **properties["Tags"]}
     return original
