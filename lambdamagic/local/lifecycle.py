@@ -74,7 +74,8 @@ async def serve(options: ServerOptions, *, owner_fd: int | None, announce: Annou
     server = Server(options, folder, processes, port, bounds=bounds)
     sweeping = loop.create_task(bounds.keep_sweeping())
     http_server = await loop.create_server(
-        lambda: HttpConnection(server.handle, body_limit=server.body_limit, bounds=bounds), sock=listener
+        lambda: HttpConnection(server.handle, body_limit=server.body_limit, bounds=bounds, answers_half_closed=True),
+        sock=listener,
     )
     watch = OwnerWatch(ended.set)
     try:

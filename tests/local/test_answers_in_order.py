@@ -28,7 +28,9 @@ class _Server:
         async def serve() -> None:
             made: list[HttpConnection] = []
             server = await asyncio.get_running_loop().create_server(
-                lambda: HttpConnection(self.handle, on_open=made.append, body_limit=lambda headers, target: keeps),
+                lambda: HttpConnection(
+                    self.handle, on_open=made.append, body_limit=lambda headers, target: keeps, answers_half_closed=True
+                ),
                 "127.0.0.1",
                 0,
             )
@@ -146,3 +148,48 @@ def test_a_body_is_kept_up_to_a_bound(transfer: bytes) -> None:
         assert server.asked[1].body == b"xxx"
 
     _Server().run(test, keeps=1000)
+
+
+@pytest.mark.parametrize("rest", [b"", b"POST /slow HTTP/1.1\r\nHo"], ids=["whole", "half a request"])
+def test_a_client_that_sends_no_more_gets_the_answers_that_it_waits_for(rest: bytes) -> None:
+    """As HTTP servers do where only one direction of a connection is closed; the last answer closes the other."""
+
+    async def test(server: _Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(_GOOD + _GOOD + rest)
+        writer.write_eof()
+        for count, body in enumerate((b"first", b"second"), 1):
+            await server.until_asked(count)
+            await asyncio.sleep(0.05)  # the end of what is sent is received in a separate step
+            server.answer(body)
+        received = await reader.read()
+        assert received.index(b"first") < received.index(b"connection: close") < received.index(b"second")
+        assert received.count(b"connection: close") == 1
+
+    _Server().run(test)
+
+
+def test_the_connection_of_a_client_that_waits_for_nothing_is_closed() -> None:
+    """One that sends no more, before a request or within it."""
+
+    async def test(server: _Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(_GOOD[:-1])
+        writer.write_eof()
+        assert await reader.read() == b""
+        assert not server.asked
+
+    _Server().run(test)
+
+
+def test_a_refusal_reaches_a_client_that_sends_no_more() -> None:
+    """After the answer to the request before it."""
+
+    async def test(server: _Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(_GOOD + b"\x00garbage\r\n\r\n")
+        writer.write_eof()
+        await server.until_asked(1)
+        await asyncio.sleep(0.05)
+        server.answer(b"first")
+        received = await reader.read()
+        assert received.index(b"first") < received.index(b"400 Bad Request")
+
+    _Server().run(test)

@@ -16,7 +16,7 @@ from lambdamagic.local.server.http_server import HttpRequest
 _CONTENT = b"streamed content"
 _CRC = base64.b64encode(zlib.crc32(_CONTENT).to_bytes(4)).decode()
 _TRAILER = f"{SIGNED}-TRAILER"
-#: "123456789", as the catalogues of these checksums have it.
+#: "123456789", as the catalogs of these checksums have it.
 _CHECKS = {
     "crc32": "cbf43926",
     "crc32c": "e3069283",
@@ -63,7 +63,7 @@ def _refusal(body: bytes, mode: str, headers: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_whole_body_is_taken(mode: str) -> None:
-    """In each mode, with the trailer that the mode may have; what spoke of chunks is gone from the headers."""
+    """In each mode, with the trailer that the mode may have; headers about chunks are gone."""
     has_trailer = mode != SIGNED
     body = _body(mode, f"x-amz-checksum-crc32:{_CRC}" if has_trailer else "")
     headers = {**_headers("x-amz-checksum-crc32" if has_trailer else ""), "content-encoding": "gzip, aws-chunked"}
@@ -142,8 +142,9 @@ def test_a_body_has_the_stated_length(body: bytes, length: str, code: str) -> No
 
 def test_one_checksum_is_stated() -> None:
     """Two are refused, also of one body; a header that names an algorithm is no checksum."""
-    with pytest.raises(AwsError, match="InvalidRequest|Multiple"):
+    with pytest.raises(AwsError) as caught:
         checksums.check_stated({"x-amz-checksum-crc32": _CRC, "x-amz-checksum-sha256": "x"}, _CONTENT)
+    assert caught.value.code == "InvalidRequest"
     checksums.check_stated({"x-amz-checksum-crc32": _CRC, "x-amz-checksum-algorithm": "CRC32"}, _CONTENT)
     with pytest.raises(AwsError) as caught:
         checksums.check_stated({"content-md5": "AAAA"}, _CONTENT)

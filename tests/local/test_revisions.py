@@ -63,7 +63,7 @@ def test_an_old_revision_is_refused(
 
 
 def test_a_version_is_published_of_the_latest_revision_only(account: Account) -> None:
-    """The version has a revision of its own."""
+    """The version has a separate revision."""
     name = account.deploy(ECHO)
     with pytest.raises(account.functions.exceptions.PreconditionFailedException):
         account.functions.publish_version(FunctionName=name, RevisionId=_OLD)

@@ -1,4 +1,4 @@
-"""The aws-chunked transfer of S3: what a body carries, its chunks' signatures, its trailer and that one's signature.
+"""The aws-chunked transfer of S3: what a body carries, its chunks' signatures, and its trailer.
 
 "Signature calculations for the authorization header: transferring payload in multiple chunks", and "... including
 trailing headers", S3 API reference.
@@ -48,7 +48,7 @@ class ChunkSigning:
 
 
 def receive_chunked(request: HttpRequest, signing: ChunkSigning) -> None:
-    """Replace an aws-chunked body by what it carries, and take away the headers that speak of chunks.
+    """Replace an aws-chunked body by what it carries, and take away the headers about chunks.
 
     Raises:
         AwsError: As `decode_chunked` does.

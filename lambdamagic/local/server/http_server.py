@@ -7,21 +7,16 @@ moto keeps whole anyway) and costs a fraction of a general ASGI server per reque
 from __future__ import annotations
 
 import asyncio
-import http
-import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from functools import lru_cache
 from typing import cast
 
 import httptools
 
 from lambdamagic.local.server.connection_bounds import HEAD_S, IDLE_S, ConnectionBounds, share_of_head
+from lambdamagic.local.server.response_head import Headers, write_head
 
-Headers = Iterable[tuple[str, str]]
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
 _UNKNOWN_BODY_BYTES = 1 << 20
 _MAX_HEAD_BYTES = 1 << 16  # AWS's front ends refuse far less; nothing is signed yet when a head is read
 _MAX_HEADERS = 256
@@ -124,6 +119,7 @@ class HttpConnection(asyncio.Protocol):
         on_open: Callable[[HttpConnection], None] | None = None,
         body_limit: BodyLimit | None = None,
         bounds: ConnectionBounds | None = None,
+        answers_half_closed: bool = False,
     ) -> None:
         self._handler = handler
         self._admits = admits
@@ -150,6 +146,8 @@ class HttpConnection(asyncio.Protocol):
         self._is_silent = False
         self._refusal = b""
         self._is_continue_due = False
+        self._answers_half_closed = answers_half_closed
+        self._has_ended = False
 
     @property
     def is_open(self) -> bool:
@@ -175,6 +173,14 @@ class HttpConnection(asyncio.Protocol):
             self._bounds.closed(self)
         if self._on_lost is not None:
             self._on_lost(self)
+
+    def eof_received(self) -> bool:
+        """Note that the peer sends no more, and keep the connection for the answers that it may still wait for.
+
+        What it does not do for a runtime, whose process has ended then.
+        """
+        self._has_ended = True
+        return self._answers_half_closed and not self._is_silent and (self._busy or bool(self._waiting))
 
     def abort(self) -> None:
         """Close at once."""
@@ -350,24 +356,9 @@ class HttpConnection(asyncio.Protocol):
         if transport is None or transport.is_closing() or self._is_silent:
             return
         body = response.body
-        lines = [_STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} \r\n"]
-        has_length = False
-        for name, value in response.headers:
-            if name.lower() == "date":
-                continue
-            lines.append(f"{name}: {value}\r\n")
-            has_length = has_length or name.lower() == "content-length"
-        if not has_length and response.status not in (204, 304):
-            lines.append(f"content-length: {len(body)}\r\n")
-        lines.append(f"date: {_date(int(time.time()))}\r\n")  # clients detect their own wrong clock from it
-        if not self._keep_alive:
-            lines.append("connection: close\r\n")
-        lines.append("\r\n")
-        text = "".join(lines)
-        try:
-            head = text.encode("latin-1")
-        except UnicodeEncodeError:  # moto puts names of objects, in any script, into headers
-            head = text.encode("utf-8", "replace")
+        if self._has_ended and not self._waiting and not self._refusal:
+            self._keep_alive = False
+        head = write_head(response.status, response.headers, len(body), keep_alive=self._keep_alive)
         if loss is not None:
             if loss.part != "all":
                 cut = int(len(head) * loss.at) if loss.part == "head" else len(head) + int(len(body) * loss.at)
@@ -390,8 +381,3 @@ class HttpConnection(asyncio.Protocol):
                 self._read_or_wait()
             self._continue_if_due()
             self._end_if_refused()
-
-
-@lru_cache(maxsize=1)
-def _date(now: int) -> str:
-    return formatdate(now, usegmt=True)
