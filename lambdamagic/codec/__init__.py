@@ -26,6 +26,11 @@ Shared objects are named by their content
     checks are those of all frames. A function reads them only if it does not have the object. The buffers are
     read-only there, since jobs share them. An object with notebook code is shared within one program only.
 
+Deep data need no deep stack
+    Data that are too deep for the C pickler are written by one in Python that puts aside what is nested
+    (`deep_pickler.py`), so that no recursion limit is raised and code of classes runs under its own. Where a program's
+    limit is high, C code that follows data has a thread with a large stack (`large_stack.py`).
+
 The cache's keys are fingerprints
     A pickle of equal values differs by identities, the order of sets and random class tokens, so a key is computed
     from the values themselves (`fingerprint.py`). Where equality cannot be decided there is no key.

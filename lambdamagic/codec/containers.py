@@ -28,7 +28,7 @@ def container_base(cls: type) -> type | None:
 
 
 def attributes_of(value: Any) -> dict[str, Any] | None:
-    """Return the dictionary of an object's attributes, without asking a `__getattribute__` of its class."""
+    """Return the dictionary of an object's attributes, without asking code of its class for it."""
     if not is_watched(type(value)):
         return getattr(value, "__dict__", None)
     try:
@@ -39,8 +39,8 @@ def attributes_of(value: Any) -> dict[str, Any] | None:
 
 
 def is_watched(cls: type) -> bool:
-    """Whether code of a class's author runs when an attribute of its objects is read."""
-    return type(cls.__getattribute__) is types.FunctionType
+    """Whether code of a class's author may run when an attribute of its objects is read, or one that they lack."""
+    return type(cls.__getattribute__) is types.FunctionType or hasattr(cls, "__getattr__")
 
 
 def slot_of(value: Any, name: str, default: Any) -> Any:

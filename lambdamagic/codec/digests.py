@@ -14,8 +14,10 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from lambdamagic.codec.deep_pickler import PICKLE_PROTOCOL
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.picklers import PICKLE_PROTOCOL, PICKLING_ERRORS
+from lambdamagic.codec.large_stack import with_room
+from lambdamagic.codec.picklers import PICKLING_ERRORS
 from lambdamagic.codec.reducers import Reducers, reduced
 
 
@@ -72,7 +74,7 @@ class Digests:
         hashed = hashlib.blake2b(digest_size=16)
         file = io.BytesIO()
         pickler = _Pickler(file, self._reducers, self._known, owner, refers_to, hashed.update)
-        pickler.dump(value)
+        with_room(pickler.dump, value)
         hashed.update(file.getbuffer())
         return hashed.digest()
 

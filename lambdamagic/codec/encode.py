@@ -24,9 +24,10 @@ from lambdamagic.codec.array_views import shared_memory
 from lambdamagic.codec.buffers import BoundedFile, Stream, WatchedFile, taker
 from lambdamagic.codec.frames import ALONE_MIN_BYTES, Frames, Segment, Written
 from lambdamagic.codec.home import Home
+from lambdamagic.codec.large_stack import with_depth, with_room
 from lambdamagic.codec.module_names import NAMES
 from lambdamagic.codec.name_order import first_read
-from lambdamagic.codec.picklers import PICKLING_ERRORS, AnyPickler, Serializer, dump_deep, first_that_can, make_pickler
+from lambdamagic.codec.picklers import PICKLING_ERRORS, AnyPickler, Serializer, first_that_can, make_pickler
 from lambdamagic.codec.rebuild import Apart, Nothing, empty_scope, scope_of_builtins
 from lambdamagic.codec.reducers import ModuleReference, Reducers
 from lambdamagic.codec.shared import Shared
@@ -62,7 +63,9 @@ class Encoder:
             self._file = WatchedFile(wrote)
         self._buffers: list[memoryview] = []
         self._hidden: dict[int, Any] = {}
-        self._reducers, self._is_deep = Reducers(home), kind in ("deep", "dill")
+        self._reducers = Reducers(home)
+        # dill's pickler is in Python and calls itself for each level of the data.
+        self._with_room = with_depth if kind in ("dill", "dill-forced") else with_room
         self._pickler: AnyPickler = make_pickler(kind, self._file, self._reducers, taker(self._buffers, most_bytes))
         if primed:
             self._pickler.memo = {id(value): (number, value) for number, value in enumerate(primed)}
@@ -74,10 +77,7 @@ class Encoder:
             Any of `picklers.PICKLING_ERRORS`: the encoder is of no further use, since its memo counts half a part.
         """
         before = self._size_bytes()
-        if self._is_deep:
-            dump_deep(self._pickler, value)
-        else:
-            self._pickler.dump(value)
+        self._with_room(self._pickler.dump, value)
         return self._size_bytes() - before
 
     def _size_bytes(self) -> int:

@@ -10,21 +10,14 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-import threading
 import types
 from collections.abc import Callable
 from typing import Any, Literal, Protocol, TypeVar
 
+from lambdamagic.codec.deep_pickler import PICKLE_PROTOCOL, BufferCallback, DeepPickler
 from lambdamagic.codec.reducers import Reducers
 
 Serializer = Literal["auto", "dill", "cloudpickle"]
-BufferCallback = Callable[[pickle.PickleBuffer], Any]
-
-PICKLE_PROTOCOL = 5
-
-
-_Pickler: Any = pickle._Pickler  # the one in Python
-_LEFT_TO_PICKLE = frozenset({int, float, bool, str, bytes, type(None), list, dict, set, tuple, frozenset})
 
 
 class AnyPickler(Protocol):
@@ -46,18 +39,6 @@ class CPickler(pickle.Pickler):
     def reducer_override(self, obj: Any, /) -> Any:
         """Take notebook code apart by our rules, leave the rest to pickle."""
         return self._reduce(obj)
-
-
-class DeepPickler(_Pickler):  # type: ignore[misc]  # typeshed leaves out what it is
-    """The pickler in Python with the same rules: slow, and not bound by the C stack."""
-
-    def __init__(self, file: io.BytesIO, reducers: Reducers, buffer_callback: BufferCallback | None) -> None:
-        super().__init__(file, PICKLE_PROTOCOL, buffer_callback=buffer_callback)
-        self._reduce = reducers.reduce
-
-    def reducer_override(self, obj: Any, /) -> Any:
-        """Take notebook code apart by our rules, leave the rest to pickle."""
-        return NotImplemented if type(obj) in _LEFT_TO_PICKLE else self._reduce(obj)
 
 
 def _refuse_live_resources(obj: Any) -> None:
@@ -166,56 +147,6 @@ def _is_of_depth(error: BaseException | None) -> bool:
 
 
 _MOST_FRAMES = 100
-#: Address space for the stack, memory is only taken where it is used; a small machine has less to give.
-_DEEP_STACKS_BYTES = (1 << 30, 256 << 20, 64 << 20)
-#: A call of `__getattr__` takes 850 bytes of stack with Python 3.11.2, where a limit counts calls in C too.
-_FRAME_BYTES = 1024
-_deep_lock = threading.Lock()
-#: The limit before, once for each thread that writes: it is the process's, and only the last one to end sets it back.
-_limits: list[int] = []
-
-
-def dump_deep(pickler: AnyPickler, value: Any) -> None:
-    """Let a pickler that is written in Python write data of any depth."""
-    raised: list[BaseException] = []
-
-    def dump() -> None:
-        try:
-            pickler.dump(value)
-        except BaseException as error:  # noqa: BLE001  # raised where it was asked for
-            raised.append(error)
-        finally:
-            with _deep_lock:
-                _leave()
-
-    _start_deep(dump).join()
-    if raised:
-        raise raised[0]
-
-
-def _start_deep(dump: Callable[[], None]) -> threading.Thread:
-    for size in _DEEP_STACKS_BYTES:
-        with _deep_lock:
-            before = threading.stack_size(size)
-            _limits.append(sys.getrecursionlimit())
-            sys.setrecursionlimit(max(*_limits, size // _FRAME_BYTES))
-            try:
-                thread = threading.Thread(target=dump, name="lambdamagic-deep", daemon=True)
-                thread.start()
-                return thread
-            except RuntimeError:  # there is no room for such a stack
-                _leave()
-                if size == _DEEP_STACKS_BYTES[-1]:
-                    raise
-            finally:
-                threading.stack_size(before)
-    raise AssertionError("the last one starts, or raises")
-
-
-def _leave() -> None:
-    limit = _limits.pop()
-    if not _limits:
-        sys.setrecursionlimit(limit)
 
 
 def serializer_versions() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import enum
 import pickle
 import sys
@@ -37,8 +38,17 @@ _IMMUTABLE: dict[type, Callable[[Any], Any]] = {
 def needs_rule(cls: type) -> bool:
     """Whether pickle's default would run code of a class too early, which need not be the notebook's."""
     return _needs_arguments(cls.__new__) or (
-        type(cls.__hash__) is types.FunctionType and cls.__reduce_ex__ is _REDUCED_BY_DEFAULT
+        cls.__reduce_ex__ is _REDUCED_BY_DEFAULT
+        and (type(cls.__hash__) is types.FunctionType or _answers_for_missing(cls))
     )
+
+
+def _answers_for_missing(cls: type) -> bool:
+    """Whether pickle asks an object for `__setstate__` that has no attributes yet, and a `__getattr__` of its class."""
+    if not hasattr(cls, "__getattr__") or cls in copyreg.dispatch_table:
+        return False
+    made = (base for base in cls.__mro__ if base.__flags__ & _HEAP_TYPE)
+    return all(PICKLING_HOOKS.intersection(vars(base)) <= {"__getstate__"} for base in made)
 
 
 def instance_rule(writing: Writing, value: Any) -> Any:
@@ -82,7 +92,7 @@ def instance_rule(writing: Writing, value: Any) -> Any:
     if cls.__hash__ not in (None, _HASH_BY_IDENTITY):
         known = {name: held for part in (attributes, slots) for name, held in (part or {}).items() if _is_plain(held)}
         return rebuild.keyed, (cls, known), state, None, None, setter
-    if is_whole or hasattr(cls, "__getattr__") or is_watched(cls) or "__new__" in _names_of(cls):
+    if is_whole or is_watched(cls) or "__new__" in _names_of(cls):
         return rebuild.bare, (cls,), state, None, None, setter
     return NotImplemented
 
@@ -164,6 +174,8 @@ def state_with_originals(value: Any) -> Any:
     held = attributes_of(value) or {}
     if type(state) is dict and state is not held:
         state = {name: held[name] if _is_copy(item, held.get(name)) else item for name, item in state.items()}
+    if isinstance(state, dict | tuple) and _answers_for_missing(cls):
+        return function, args, state, *items, *[None] * (2 - len(items)), rebuild.set_state
     return function, args, state, *items
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from lambdamagic.codec.frames import ALONE_MIN_BYTES
+from lambdamagic.codec.large_stack import with_room
 
 _SAMPLE = 64
 _DEEPEST = 4
@@ -39,7 +40,7 @@ def _about(value: Any, depth: int) -> int:
 def pickled_bytes(value: Any) -> int:
     """Return about how many bytes the pickle of a value has; 0 where no sample can say so."""
     try:
-        return int(_estimated(value, 0))
+        return int(with_room(_estimated, value, 0))
     except Exception:  # noqa: BLE001  # the code of the user's classes may raise anything
         return 0
 
