@@ -6,7 +6,6 @@ pandas and matplotlib are sent as far as they differ from their defaults. Only m
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import sys
@@ -15,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from lambdamagic.codec import logging_settings
+from lambdamagic.codec import figure_settings, logging_settings
 from lambdamagic.codec.reduce_library import dialect_options
 
 
@@ -120,52 +119,6 @@ def _set_parameters(matplotlib: Any, found: Mapping[str, Any]) -> None:
         matplotlib.rcParams[key] = dict.get(default, key)
     for key, value in found.items():
         matplotlib.rcParams[key] = value
-
-
-def _figures(matplotlib: Any) -> dict[str, Any]:
-    """Return how the notebook shows figures: by MIME type IPython's function and its options.
-
-    The shell's formatters have that from the first figure on, and before it `%config InlineBackend` alone.
-    """
-    if figure_printers:
-        return figure_printers[0]
-    kept, drawn = sys.modules.get("IPython.core.interactiveshell"), sys.modules.get("matplotlib.figure")
-    shell = None if kept is None else kept.InteractiveShell._instance
-    if shell is None or drawn is None:
-        return {}
-    found = {}
-    for mime, formatter in shell.display_formatter.formatters.items():
-        printer: Any = formatter.type_printers.get(drawn.Figure)
-        if isinstance(printer, functools.partial):
-            options = {key: value for key, value in printer.keywords.items() if key != "base64"}
-            found[mime] = printer.func.__name__, options
-    if not found:
-        config = shell.config.get("InlineBackend", {})
-        single = config.get("figure_format")
-        for fmt in [single] if single else config.get("figure_formats", ["png"]):
-            mime, name, options = _INLINE_FORMATS[fmt]
-            found[mime] = name, {**options, **config.get("print_figure_kwargs", {"bbox_inches": "tight"})}
-    return {} if found == FIGURES_DEFAULT else found
-
-
-_RETINA: Any = ("image/png", "retina_figure", {})
-_JPEG: Any = ("image/jpeg", "print_figure", {"fmt": "jpg"})
-#: As `IPython.core.pylabtools.select_figure_formats` has them.
-_INLINE_FORMATS: dict[str, Any] = {
-    "png": ("image/png", "print_figure", {"fmt": "png"}),
-    "retina": _RETINA,
-    "png2x": _RETINA,
-    "jpg": _JPEG,
-    "jpeg": _JPEG,
-    "svg": ("image/svg+xml", "print_figure", {"fmt": "svg"}),
-    "pdf": ("application/pdf", "print_figure", {"fmt": "pdf"}),
-}
-
-
-#: As the inline backend shows figures.
-FIGURES_DEFAULT = {"image/png": ("print_figure", {"fmt": "png", "bbox_inches": "tight"})}
-#: In the function: how the notebook shows figures. It holds until the next cell: some are drawn when a cell has ended.
-figure_printers: list[dict[str, Any]] = []
 
 
 def _is_plain(value: Any) -> bool:
@@ -319,7 +272,7 @@ _KINDS = (
     _Kind("pandas", "pandas", _pandas, _set_pandas, frozenset({"pandas", "seaborn"})),
     _Kind("sklearn", "sklearn", _sklearn, _set_sklearn, frozenset({"sklearn"})),
     _Kind("matplotlib", "matplotlib", _parameters, _set_parameters, _DRAWING),
-    _Kind("figures", "matplotlib", _figures, lambda *_: None, _DRAWING),  # see `figure_printers`
+    _Kind("figures", "sys", figure_settings.take, lambda *_: None, _DRAWING),  # see `figure_settings.sent`
 )  # fmt: skip
 
 

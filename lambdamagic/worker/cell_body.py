@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lambdamagic.codec import logging_settings, process_settings
+from lambdamagic.codec import figure_settings, logging_settings, process_settings
 from lambdamagic.codec.answer import NO_VALUE, Answer, write_answer
 from lambdamagic.codec.encode import can_travel
 from lambdamagic.codec.failures import ErrorRecord
@@ -66,7 +66,7 @@ def run_cell(
         own = process_settings.taken(uses, with_defaults=True)
         sent = process_settings.joined(own, header.get("settings", {}))
         process_settings.give(sent, own)
-        process_settings.figure_printers[:] = [sent.get("figures", {})]
+        figure_settings.sent[:] = [sent.get("figures", {})]
         before = {**own, **sent}
         live = environment.show_live()
         reached: Any = contextlib.nullcontext()

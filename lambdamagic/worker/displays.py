@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from lambdamagic.codec import process_settings, rebuild
+from lambdamagic.codec import figure_settings, rebuild
 from lambdamagic.worker.recorder import Outputs
 
 #: Set for the time of a run: shows a matplotlib figure in the cell. It is here and not in `figures`, which imports
@@ -109,9 +109,9 @@ def figure_bundle(figure: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def figure_formats() -> dict[str, Any]:
-    """Return how the notebook shows figures; see `process_settings`."""
-    sent = process_settings.figure_printers
-    return (sent[0] if sent else {}) or process_settings.FIGURES_DEFAULT
+    """Return how the notebook shows figures; see `figure_settings`."""
+    sent = figure_settings.sent
+    return (sent[0] if sent else {}) or figure_settings.DEFAULT
 
 
 def figure_as(mime: str, figure: Any) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
+
 import pytest
 
 
@@ -42,8 +45,13 @@ _DRAW = "import matplotlib.pyplot as plt\n_ = plt.plot([1, 2, 3])"
             "%config InlineBackend.print_figure_kwargs = {'bbox_inches': None, 'facecolor': 'red'}",
             "%config InlineBackend.print_figure_kwargs = {'bbox_inches': 'tight'}",
         ),
+        (
+            "%config InlineBackend.figure_format = 'retina'\n%config InlineBackend.figure_formats = {'jpeg'}",
+            "%config InlineBackend.figure_format = 'png'",
+        ),
+        ("%config InlineBackend.figure_formats = []", "%config InlineBackend.figure_formats = ['png']"),
     ],
-    ids=["two formats", "a sharp one", "options"],
+    ids=["two formats", "a sharp one", "options", "the last of two choices", "none"],
 )
 def test_figures_have_the_format_that_the_notebook_has_chosen(kernel, choice, back):
     """Those that a cell shows itself and those that are open at its end; the next choice holds for the next cell."""
@@ -58,14 +66,27 @@ def test_figures_have_the_format_that_the_notebook_has_chosen(kernel, choice, ba
     assert _shown(kernel.run(f"%%lambda --quiet\n{body}")) == first
 
 
-def test_a_choice_before_the_first_figure(notebook):
-    """The kernel takes it at its first figure; a cell on Lambda takes it too."""
-    notebook.ok("%config InlineBackend.figure_formats = ['svg']\nimport matplotlib.pyplot")
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "%config InlineBackend.figure_formats = ['svg']",
+        "%config InlineBackend.figure_format = 'svg'\n%config InlineBackend.figure_formats = ['jpeg']",
+    ],
+    ids=["formats", "a format"],
+)
+@pytest.mark.parametrize("is_imported", [True, False], ids=["imported", "not imported"])
+def test_a_choice_before_the_first_figure(notebook, monkeypatch, choice, is_imported):
+    """The kernel takes it at its first figure, `figure_format` first; so does a cell, also if only it imports pyplot."""
+    notebook.ok(f"{choice}\nimport matplotlib.pyplot")
+    if not is_imported:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+            monkeypatch.delitem(sys.modules, name)
+    body = f"def draw():\n{textwrap.indent(_DRAW, '    ')}\n    plt.show()\ndraw()"
     try:
-        (shown,) = notebook.remote(f"{_DRAW}\nplt.show()").displays
+        (shown,) = notebook.remote(body).displays
     finally:
         notebook.shell.config.pop("InlineBackend")
-    assert "image/svg+xml" in shown and "image/png" not in shown
+    assert "image/svg+xml" in shown and not {"image/png", "image/jpeg"} & set(shown)
 
 
 def test_a_handler_of_the_notebook_stays_when_a_cell_sets_another_logger(kernel):
