@@ -101,25 +101,40 @@ with LambdaExecutor(2, progress=True) as executor:
     print(list(executor.map(fit, range(2))))
 """
 
+_SLOW_GRAPH = (
+    _SLOW[: _SLOW.index("with LambdaExecutor")].replace(
+        "from lambdamagic import LambdaExecutor",
+        "from dask import delayed\nfrom lambdamagic.graphs.dask_scheduler import DaskScheduler",
+    )
+    + """
+walks = DaskScheduler(mode="event", max_concurrency=2, progress=True)
+print(delayed(list)([delayed(fit)(number) for number in range(2)]).compute(scheduler=walks))
+"""
+)
 
-def test_prints_of_running_tasks_stand_above_the_bar(programs_environment, tmp_path):
-    """They are seen while the tasks wait, a bar's line as its last state; at the end each is there once, whole."""
+
+@pytest.mark.parametrize(("program", "label"), [(_SLOW, "fit"), (_SLOW_GRAPH, "list")], ids=["map", "walks"])
+def test_prints_of_running_tasks_stand_above_the_bar(programs_environment, tmp_path, program, label):
+    """They are seen while the tasks wait, a bar's line as its last state; at the end each is there once, whole.
+
+    So are those of a graph that runs in walks.
+    """
     gate = tmp_path / "gate"
     seen = ""
 
     def see(written: str) -> None:
         nonlocal seen
-        if not gate.exists() and all(f"[task {task}] 40%" in written for task in (0, 1)):
+        if not gate.exists() and len(set(re.findall(r"\[task \d\] 40%", written))) == 2:
             seen = written
             gate.touch()
 
-    written = _on_a_terminal(programs_environment, _SLOW.format(gate=str(gate)), see)
-    assert "done" not in seen and "[task 0] 10%" not in seen
+    written = _on_a_terminal(programs_environment, program.format(gate=str(gate)), see)
+    assert "done" not in seen and "] 10%" not in seen
     lines = _lines(written)
-    last = {"[task 0] 40%", "[task 1] 40%"}  # whichever of them came later
-    assert any(line in last and below.startswith("λ fit  ▶ running") for line, below in pairwise(lines)), lines
+    last = set(re.findall(r"\[task \d\] 40%", seen))  # whichever of them came later
+    assert any(line in last and below.startswith(f"λ {label}  ▶ running") for line, below in pairwise(lines)), lines
     end = _lines(written[len(seen) :])
-    assert end.count("[task 0] 100%") == end.count("[task 1] 100%") == 1
+    assert [end.count(line.replace("40", "100")) for line in last] == [1, 1]
     assert "[0, 1]" in end
 
 
