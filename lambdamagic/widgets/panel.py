@@ -35,7 +35,7 @@ _EVERY_S = 0.15
 _ALIVE_S = 2.0
 #: So many jobs are remembered, the latest.
 _KEPT = 200
-_LABEL, _ERROR, _LOG = 120, 300, 60_000
+_LABEL, _ERROR, _LOG = 1_000, 1_000, 60_000
 
 
 class Comm(Protocol):
@@ -316,18 +316,22 @@ class JobsPanel:
             comm.send(message)
 
 
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def job_facts(progress: Progress, cell: str, now: float) -> dict[str, Any]:
     """Return what the panel shows of a job, as JSON; times in seconds since the epoch."""
     remaining = progress.remaining_s(now)
     most = progress.errors.most_common(1)  # of the tasks; a job has its own error if it could not continue
     return {
         "id": progress.job_id,
-        "label": progress.label[:_LABEL],
+        "label": _cut(progress.label, _LABEL),
         "cell": cell,
         "state": progress.state,
         "word": progress.word,
         "note": progress.note,
-        "error": (progress.error or (most[0][0] if most else ""))[:_ERROR],
+        "error": _cut(progress.error or (most[0][0] if most else ""), _ERROR),
         "tasks": progress.task_count,
         "done": progress.done,
         "failed": progress.failed,

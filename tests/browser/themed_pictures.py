@@ -160,26 +160,48 @@ def widget(shooting: Shooting) -> None:
 
 
 def panel(shooting: Shooting) -> None:
-    """JupyterLab with the panel at its right, and a map whose failed tasks can be retried."""
+    """JupyterLab with the panel at its right, and a map whose failed tasks can be retried; and the two at first."""
     shooting.open(
         "panel",
         f"{_SETUP}\n{_RETRIED}",
         "scores = %lambda_map --on-error return --chunksize 5 --max-concurrency 4 evaluate range(200)",
         "%%lambda\ntotal = sum(each for each in scores if isinstance(each, int))\nprint('total:', total)\ntotal",
         "%%lambda\nscores[10_000]",
-        run=3,
+        run=2,
         width=1280,
         height=800,
         scale=1,
     )
-    shooting.notebook.run(3)
     shooting.page.evaluate("window.jupyterapp.commands.execute('lambdamagic:show-jobs')")
+    if shooting.theme == "light":
+        shooting.notebook.output(1).get_by_role("button", name="Retry").wait_for()
+        shooting.cell(0).scroll_into_view_if_needed()
+        shooting.page.screenshot(path=shooting.folder / "retry.png")
+        _shrink(shooting.folder / "retry.png")
+    shooting.notebook.run(2)
+    shooting.notebook.run(3)
     shooting.page.wait_for_timeout(1_000)
     shooting.cell(1).scroll_into_view_if_needed()
     shooting.take("panel")
 
 
-_PICTURES: dict[str, Callable[[Shooting], None]] = {each.__name__: each for each in (cell, widget, panel)}
+_ACCOUNT = """\
+import os, subprocess, sys, tempfile
+from lambdamagic.local.local_server import LocalServer
+account = LocalServer.start()
+os.environ |= {**account.connection.environment(), "HOME": tempfile.mkdtemp()}  # deploying writes settings
+subprocess.run([sys.executable, "-m", "lambdamagic", "deploy"], check=True)
+import sklearn"""
+
+
+def doctor(shooting: Shooting) -> None:
+    """What `%lambda doctor` finds in an account with a function that lacks a package."""
+    shooting.open("doctor", _ACCOUNT, "%load_ext lambdamagic", "%lambda doctor", "account.close()", run=3)
+    shooting.take("doctor", shooting.cell(2))
+    shooting.notebook.run(3)
+
+
+_PICTURES: dict[str, Callable[[Shooting], None]] = {each.__name__: each for each in (cell, widget, panel, doctor)}
 
 
 def main(names: list[str], folder: Path = _FOLDER) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambdamagic.events import JobFinished, JobQueued, JobStarted
-from lambdamagic.widgets.panel import JobsPanel
-from lambdamagic.widgets.progress import ProgressListener
+from lambdamagic.widgets.panel import JobsPanel, job_facts
+from lambdamagic.widgets.progress import Progress, ProgressListener
 from tests.widgets.jobs import JOB, ended, outcome, over, sent, started
 
 _EXAMPLES = Path(__file__).parents[1] / "fixtures" / "comm"
@@ -215,6 +216,14 @@ def test_running_jobs_are_sent_again_without_events(comm: _Comm) -> None:
         assert [job["id"] for job in comm.sent[-1]["jobs"]] == [JOB]
     finally:
         panel.close()
+
+
+def test_a_long_name_and_error_are_sent_whole_and_an_endless_one_ends_in_an_ellipsis(panel: JobsPanel) -> None:
+    """The page shows what fits, and the whole as a title."""
+    long, endless = "simulate " * 40, "x" * 5_000
+    facts = [job_facts(replace(Progress("j"), label=text, error=text), "", 0.0) for text in (long, endless)]
+    assert facts[0]["label"] == facts[0]["error"] == long
+    assert facts[1]["label"] == facts[1]["error"] == "x" * 999 + "…"
 
 
 def test_old_jobs_are_forgotten_and_their_cost_is_not(panel: JobsPanel, comm: _Comm) -> None:
