@@ -186,10 +186,10 @@ def panel(shooting: Shooting) -> None:
 
 
 _ACCOUNT = """\
-import os, subprocess, sys, tempfile
+import os, subprocess, sys
 from lambdamagic.local.local_server import LocalServer
 account = LocalServer.start()
-os.environ |= {**account.connection.environment(), "HOME": tempfile.mkdtemp()}  # deploying writes settings
+os.environ |= {**account.connection.environment(), "HOME": "/tmp/home"}  # deploying writes settings
 subprocess.run([sys.executable, "-m", "lambdamagic", "deploy"], check=True)
 import sklearn"""
 

@@ -76,7 +76,7 @@ def test_figures_have_the_format_that_the_notebook_has_chosen(kernel, choice, ba
 )
 @pytest.mark.parametrize("is_imported", [True, False], ids=["imported", "not imported"])
 def test_a_choice_before_the_first_figure(notebook, monkeypatch, choice, is_imported):
-    """The kernel takes it at its first figure, `figure_format` first; so does a cell, also if only it imports pyplot."""
+    """The kernel takes it at its first figure, `figure_format` first; so does a cell, also the only one with pyplot."""
     notebook.ok(f"{choice}\nimport matplotlib.pyplot")
     if not is_imported:
         for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
