@@ -89,7 +89,7 @@ test-oldest-dask:
 lab: $(STAMP)
 	$(BIN)/python hatch_build.py --test
 
-# Debian's chromium where apt can be used, else Playwright's own; if neither is available, it says so.
+# Debian's headless shell of Chromium where apt can be used, else Playwright's own; if neither is available, it says so.
 browser: $(STAMP)
 	@$(BIN)/python -m tests.browser.chromium --quiet
 
