@@ -154,11 +154,11 @@ export function facts(job: IJob): string[] {
 
 /** The cost of a job or a session as far as reported; `on AWS` marks a cost that is not billed. */
 export function cost(of: { costUsd: number; isBilled: boolean; isAtLeast: boolean }): string {
-  if (!of.costUsd) {
+  // "at least less than" would say nothing.
+  if (!of.costUsd || (of.isAtLeast && of.costUsd < LEAST_USD)) {
     return '';
   }
-  // "at least less than" would say nothing.
-  const amount = !of.isAtLeast ? money(of.costUsd) : `at least ${of.costUsd < LEAST_USD ? '$0' : money(of.costUsd)}`;
+  const amount = (of.isAtLeast ? 'at least ' : '') + money(of.costUsd);
   return of.isBilled ? amount : `${amount} on AWS`;
 }
 

@@ -56,9 +56,19 @@ class _RemoteLines:
 
     def __call__(self) -> Any:
         if self._shown is None:  # IPython asks twice, and a deep recursion takes it seconds
-            error, show = self._error, self._shell.InteractiveTB.structured_traceback
-            self._shown = show(type(error), error, self.remote, tb_offset=0)
+            self._shown = self._as_its_class_shows_it() or self._as_ipython_shows_it()
         return self._shown
+
+    def _as_its_class_shows_it(self) -> list[str]:
+        own = getattr(type(self._error), "_render_traceback_", None)
+        with contextlib.suppress(Exception):  # the user's code: IPython too continues without it
+            if own is not None and isinstance(lines := own(self._error), list):
+                return [*lines, *getattr(self._error, "__notes__", ())]
+        return []
+
+    def _as_ipython_shows_it(self) -> Any:
+        show = self._shell.InteractiveTB.structured_traceback
+        return show(type(self._error), self._error, self.remote, tb_offset=0)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Of the standard library's parts: it may be read where there is no lambdamagic.

@@ -58,7 +58,7 @@ def head(progress: Progress, now: float) -> dict[str, Any]:
         "peak": progress.peak_memory_mb,
         "memory": progress.memory_mb,
         "billed": round(progress.billed_ms / 1000, 2),
-        "cost": text.cost(progress) if progress.cost_usd else "",
+        "cost": text.cost(progress),
         "isBilled": progress.is_billed,
     }
 

@@ -121,8 +121,8 @@ def plain(progress: Progress) -> str:
 
 def _table(progress: Progress) -> str:
     facts = {"billed": text.billed(progress)} if progress.billed_ms or progress.unreported else {}
-    if progress.cost_usd:
-        facts["cost" if progress.is_billed else "cost if on AWS"] = text.cost(progress)
+    if amount := text.cost(progress):
+        facts["cost" if progress.is_billed else "cost if on AWS"] = amount
     if progress.cold_starts or progress.task_count != 1:
         facts["cold starts"] = f"{progress.cold_starts:,}"
     counts = {

@@ -60,9 +60,9 @@ def billed(progress: Progress) -> str:
 
 
 def cost(progress: Progress) -> str:
-    """Return what that costs."""
-    if progress.unreported and progress.cost_usd < _LEAST_USD:
-        return "at least $0"  # "at least less than" would say nothing
+    """Return what that costs; an empty string where nothing is known yet: "at least less than" would say nothing."""
+    if not progress.cost_usd or (progress.unreported and progress.cost_usd < _LEAST_USD):
+        return ""
     return at_least(progress) + money(progress.cost_usd)
 
 
@@ -107,8 +107,8 @@ def details(progress: Progress) -> list[str]:
         parts.append(f"{progress.cold_starts:,} cold start{'s' if progress.cold_starts != 1 else ''}")
     if progress.billed_ms or progress.unreported:
         parts.append(f"billed {billed(progress)}")
-    if progress.cost_usd:
-        parts.append(cost(progress) if progress.is_billed else f"{cost(progress)} on AWS")
+    if amount := cost(progress):
+        parts.append(amount if progress.is_billed else f"{amount} on AWS")
     if progress.peak_memory_mb:
         parts.append(f"peak {progress.peak_memory_mb:,} of {progress.memory_mb:,} MB")
     elif progress.memory_mb:

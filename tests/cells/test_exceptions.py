@@ -225,6 +225,21 @@ def test_in_a_real_kernel(kernel):
     assert "run_cell_magic" not in text
 
 
+_TERSE = """\
+class Terse(Exception):
+    def _render_traceback_(self):
+        return [f"Terse: {self.args[0].lower()}"]
+raise Terse(%r)"""
+
+
+def test_an_exception_that_renders_itself_does_so(kernel):
+    """IPython's hook of a class is asked, as in the kernel; where it fails, the traceback is shown."""
+    plain = kernel.run(_TERSE % "A").error["traceback"]
+    assert kernel.run(f"%%lambda -q\n{_TERSE % 'A'}").error["traceback"][:-1] == plain == ["Terse: a"]
+    broken = "\n".join(kernel.run(f"%%lambda -q\n{_TERSE % 1}").error["traceback"])
+    assert "----> 5 raise Terse(1)" in re.sub(r"\x1b\[[0-9;]*m", "", broken)
+
+
 @pytest.mark.parametrize("lead", ["", "helper = lambda: 1 / 0\n"])
 def test_a_traceback_names_its_own_cell(kernel, notebook, lead):
     """In a kernel and in an IPython without one, whenever they count their cells."""
