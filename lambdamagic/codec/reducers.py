@@ -98,10 +98,10 @@ class Reducers(Writing):
         found = self.reduce(value.value)
         if found is NotImplemented:
             found = reduced(value.value)
-        if not isinstance(found, str) and found[0] is copyreg.__newobj__:  # type: ignore[attr-defined]
-            # pickle would ask whether the object that it writes is of this class.
+        # pickle would ask whether the object that it writes is of this class; a text has no such beginning.
+        if found[0] is copyreg.__newobj__:  # type: ignore[attr-defined]
             return rebuild.made, *found[1:]
-        if not isinstance(found, str) and found[0] is copyreg.__newobj_ex__:  # type: ignore[attr-defined]
+        if found[0] is copyreg.__newobj_ex__:  # type: ignore[attr-defined]
             return rebuild.made_ex, *found[1:]
         return found
 
@@ -111,7 +111,7 @@ def reduced(value: Any) -> Any:
     if type(value).__module__ == "itertools":
         return reduced_quietly(value)
     reduce: Any = copyreg.dispatch_table.get(type(value))
-    return reduce(value) if reduce is not None else value.__reduce_ex__(4 if isinstance(value, type) else 5)
+    return value.__reduce_ex__(5) if reduce is None else reduce(value)
 
 
 class Rewritten:

@@ -7,7 +7,7 @@ continuously and never saved up). What is started beyond the ramp is refused, so
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lambdamagic.limits import AWS_LAMBDA, ComputeLimits
 
@@ -36,13 +36,13 @@ class Concurrency:
 
     ceiling: int
     limits: ComputeLimits = AWS_LAMBDA
-    allowed: float = 0.0
-    _threshold: float = 0.0
+    allowed: float = field(init=False)
+    _threshold: float = field(init=False)
     _cut_at: float = float("-inf")
     _paused_until: float = float("-inf")
     _refusals: int = 0
     _environments: int = 0
-    _granted: float = 0.0
+    _granted: float = field(init=False)
     _granted_at: float = float("-inf")
 
     def __post_init__(self) -> None:

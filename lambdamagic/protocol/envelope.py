@@ -240,12 +240,12 @@ class Usage(NamedTuple):
         Raises:
             TypeError, ValueError: It has another form.
         """
-        numbers: dict[str, Any] = {
-            name: value if name in ("cold", "environment_id") else number(value)
+        fields: dict[str, Any] = {
+            name: value is True if name == "cold" else text(value) if name == "environment_id" else number(value)
             for name, value in table(document).items()
             if name in cls._fields  # a newer function may send more
         }
-        return cls(**numbers)
+        return cls(**fields)
 
 
 class TaskSummary(NamedTuple):

@@ -66,3 +66,24 @@ def test_a_payload_read_by_hand_is_refused():
     talk = Conversation("def f(): pass")
     with pytest.raises(RuntimeError, match=r"payloads are read by lambdamagic\.codec"):
         pickle.loads(bytes(encode_once(talk.home, talk.here["f"]).segments[0]))
+
+
+def test_pickle_finds_what_has_no_name_here():
+    """A class by its qualified name among those that came, then a function; nothing for other names."""
+
+    def function() -> None: ...
+
+    def make(name: str) -> type:
+        return type(name, (), {"__qualname__": name})
+
+    home, first, second = Home({}), make("A"), make("B")
+    home.adopt("1", first)
+    home.adopt("2", second)
+    home.defined["B"] = home.defined["f"] = function
+    assert home.find("A") is first
+    assert home.find("B") is second
+    assert home.find("f") is function
+    assert home.find("Z") is None
+    del second
+    gc.collect()
+    assert home.find("B") is function

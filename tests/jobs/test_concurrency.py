@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lambdamagic.jobs.concurrency import Concurrency
+from lambdamagic.limits import AWS_LAMBDA, ComputeLimits, Limit
 
 
 def _fill(concurrency: Concurrency, under_way: int, now: float) -> int:
@@ -102,3 +103,44 @@ def test_a_limit_below_the_ramp_is_not_slowed():
     assert _fill(concurrency, 0, 0.0) == 1000
     assert concurrency.look_again_s(1000, 0.0) is None
     assert concurrency.look_again_s(10, 0.0) is None
+
+
+def _slow(new: int) -> ComputeLimits:
+    return AWS_LAMBDA._replace(new_environments=Limit(0, new, "", "here"))
+
+
+def test_one_can_always_be_reached():
+    """Also where no environment is left and Lambda would make none."""
+    assert Concurrency(1).reachable(0.0) == 1
+    assert Concurrency(5000).reachable(0.0) == 1000
+    concurrency = Concurrency(10, _slow(1))
+    concurrency.started(1, 0.0)
+    concurrency.throttled(0, 0.0)
+    assert concurrency.reachable(0.0) == 1
+
+
+def test_what_was_started_elsewhere_takes_its_room():
+    """More under way than was noted here, or than the limit allows now, is no room, and no debt."""
+    assert Concurrency(2000).room(5, 0.0) == 1000
+    assert Concurrency(5).room(9, 0.0) == 0
+
+
+def test_a_refusal_of_the_only_invocation():
+    """One stays possible, however often it is refused; the first pause is 0.2 s unless clients share a moment."""
+    concurrency = Concurrency(10)
+    assert concurrency.throttled(1, 0.0) == pytest.approx(0.2)
+    assert concurrency.allowed == 1.0
+    concurrency.throttled(0, 0.5)
+    assert concurrency.allowed == 1.0
+    assert Concurrency(10).throttled(1, 0.0, jitter=0.0) == pytest.approx(0.1)
+
+
+def test_a_refusal_is_the_end_of_one_environment():
+    """Of ten that were there, nine are."""
+    concurrency = Concurrency(100, _slow(10))
+    assert _fill(concurrency, 0, 0.0) == 10
+    concurrency.throttled(5, 0.0)
+    for _ in range(200):
+        concurrency.succeeded(0.0)
+    assert concurrency.limit > 10
+    assert concurrency.reachable(0.0) == 9

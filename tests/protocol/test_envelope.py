@@ -7,8 +7,9 @@ import json
 import pytest
 
 from lambdamagic.errors import ProtocolError
-from lambdamagic.protocol.envelope import MARK, Request, Response, TaskSummary, Upload, Usage
+from lambdamagic.protocol.envelope import MARK, Before, Live, Request, Response, TaskSummary, Upload, Usage
 from lambdamagic.protocol.payload import FrameRef, Part, Payload, inline_payload, signed_text, split_frames
+from lambdamagic.protocol.stayed import Stayed, StayedValue
 from lambdamagic.protocol.versions import here
 
 
@@ -30,6 +31,29 @@ def test_a_request_round_trip():
     assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
 
 
+def test_what_a_request_may_have():
+    """Cells before it, variables, a heartbeat, an answer's place and a place for values that stay."""
+    program = Payload((FrameRef(1),), b"a")
+    request = Request(
+        here(),
+        "cell",
+        "j",
+        "1",
+        b"k",
+        program,
+        answer_url="http://a",
+        live=Live("http://p", "http://g", "http://a", 2.5),
+        before=(Before(program, (3, 4), (FrameRef(7, "ff", "http://b"),), "1,2"),),
+        environment={"TOKEN": "secret"},
+        stay=Upload("http://s", "k"),
+    )
+    assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
+    bare = Request(here(), "cell", "j", "1", b"k", program)
+    assert not {"environment", "before", "stay"} & set(bare.to_json())
+    assert bare.inline_limit_bytes == 0  # all of it goes to the bucket
+    assert Request.from_json({k: v for k, v in bare.to_json().items() if k not in ("answer", "live")}) == bare
+
+
 def test_a_response_round_trip():
     """Through JSON text, nothing is lost."""
     response = Response(
@@ -43,6 +67,38 @@ def test_a_response_round_trip():
         tasks=[TaskSummary(0.5), TaskSummary(0.25, "ValueError: x")],
     )
     assert vars(Response.from_json(json.loads(json.dumps(response.to_json())))) == vars(response)
+
+
+def test_what_an_answer_may_have():
+    """Values that stayed, kinds of errors, a payload that binds only; without a payload there is none."""
+    stayed = Stayed("k", 9, (StayedValue(1, 2, (3, 4), "ff", True, "list of 2"),))
+    response = Response(here(), "done", binds_only=True, stayed=stayed, tasks=[TaskSummary(1, "E: x", ("b.E", "b.B"))])
+    assert vars(Response.from_json(json.loads(json.dumps(response.to_json())))) == vars(response)
+    bare = Response(here(), "refused", detail="why", error_kind="kind")
+    assert not {"binds_only", "stayed"} & set(bare.to_json())
+    read = Response.from_json(json.loads(json.dumps(bare.to_json())))
+    assert vars(read) == vars(bare)
+    assert (read.payload, read.outputs, read.tasks, read.usage) == (None, [], [], Usage())
+    assert read.outputs is not bare.outputs
+    assert not Response.from_json({**bare.to_json(), "binds_only": 1}).binds_only
+
+
+def test_usage_of_a_newer_function_is_read():
+    """What is not known is left out; INIT is billed, to the next millisecond."""
+    assert Usage.from_json({"duration_ms": 1.5, "init_ms": 2, "cold": 1, "newer": "x"}) == Usage(1.5, init_ms=2)
+    assert Usage(10.25, init_ms=5.5).billed_ms == 16
+    assert Usage(8.0, init_ms=8.0).billed_ms == 16
+    assert Usage() == (0.0, 0.0, 0, False, "", 0, 0, 0, 0.0)
+    for wrong in ({"duration_ms": "1"}, {"environment_id": ["x"]}, {"s3_requests": -1}, []):
+        with pytest.raises(ValueError, match="is not"):
+            Usage.from_json(wrong)
+
+
+def test_the_form_of_another_answer_is_short():
+    """Five of its names, whatever it has."""
+    with pytest.raises(ProtocolError) as caught:
+        Response.from_json(dict.fromkeys("abcdefg"))
+    assert caught.value.message.endswith("an object with 'a', 'b', 'c', 'd', 'e'")
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {MARK: {}}, {MARK: {}, "kind": "cell", "program": 5}, "text"])
