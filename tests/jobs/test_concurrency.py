@@ -51,7 +51,9 @@ def test_growth_is_fast_below_the_threshold_and_careful_above():
     """One for each success, then one for each round."""
     concurrency = Concurrency(1000)
     concurrency.throttled(100, 0.0)
-    for _ in range(12):
+    concurrency.succeeded(1.0)
+    assert concurrency.allowed == 91.0
+    for _ in range(11):
         concurrency.succeeded(1.0)
     assert concurrency.limit == 100
     for _ in range(100):
@@ -133,6 +135,8 @@ def test_a_refusal_of_the_only_invocation():
     concurrency.throttled(0, 0.5)
     assert concurrency.allowed == 1.0
     assert Concurrency(10).throttled(1, 0.0, jitter=0.0) == pytest.approx(0.1)
+    concurrency.succeeded(1.0)
+    assert concurrency.throttled(1, 2.0) == pytest.approx(0.2)
 
 
 def test_a_refusal_is_the_end_of_one_environment():

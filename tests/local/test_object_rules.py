@@ -28,6 +28,8 @@ def unchecked(account: Account) -> Any:
         ("put_object", {"Key": "k", "ServerSideEncryption": "rot13"}, "InvalidArgument"),
         ("list_objects_v2", {"MaxKeys": -1}, "InvalidArgument"),
         ("list_objects_v2", {"MaxKeys": "x"}, "InvalidArgument"),
+        ("list_objects_v2", {"ContinuationToken": "planted"}, "InvalidArgument"),
+        ("abort_multipart_upload", {"Key": "k", "UploadId": "none"}, "NoSuchUpload"),
         ("delete_objects", {"Delete": {"Objects": [{"Key": str(n)} for n in range(1001)]}}, "MalformedXML"),
         ("upload_part", {"Key": "k", "UploadId": "none", "PartNumber": 1}, "NoSuchUpload"),
         ("upload_part", {"Key": "k", "UploadId": "none", "PartNumber": 0}, "InvalidArgument"),
@@ -62,3 +64,30 @@ def test_what_s3_takes_is_taken(account: Account) -> None:
     s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=10_000, Body=b"x")
     assert s3.list_objects_v2(Bucket=bucket, MaxKeys=0)["KeyCount"] == 0
     s3.create_bucket(Bucket="a-bucket.with-9.parts")
+
+
+def test_an_upload_belongs_to_its_key_and_has_its_parts_in_order(account: Account, unchecked: Any) -> None:
+    """Another key's upload is none; parts that come twice or backwards are refused, and the upload stays."""
+    bucket = account.bucket()
+    upload = unchecked.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    tags = [
+        unchecked.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=number, Body=b"x")["ETag"]
+        for number in (1, 2)
+    ]
+    with pytest.raises(ClientError, match="NoSuchUpload"):
+        unchecked.abort_multipart_upload(Bucket=bucket, Key="other", UploadId=upload)
+    for numbers in ((2, 1), (1, 1)):
+        parts = {"Parts": [{"PartNumber": number, "ETag": tags[number - 1]} for number in numbers]}
+        with pytest.raises(ClientError, match="InvalidPartOrder"):
+            unchecked.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
+    unchecked.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=upload)
+
+
+def test_a_listing_continues_with_its_own_token(account: Account) -> None:
+    """As before."""
+    s3, bucket = account.client("s3"), account.bucket()
+    for key in "ab":
+        s3.put_object(Bucket=bucket, Key=key)
+    first = s3.list_objects_v2(Bucket=bucket, MaxKeys=1)
+    token = first["NextContinuationToken"]
+    assert s3.list_objects_v2(Bucket=bucket, ContinuationToken=token)["Contents"][0]["Key"] == "b"

@@ -156,3 +156,54 @@ def test_a_number_in_a_path_is_read_as_one(account: Account, unchecked: Any) -> 
     account.client("lambda").delete_layer_version(LayerName="numbered", VersionNumber=1)
     code, words = _refusal(unchecked.delete_layer_version, LayerName="numbered", VersionNumber="one")
     assert (code, words) == ("SerializationException", "STRING_VALUE can not be converted to a Long")
+
+
+def test_weights_of_an_alias_are_numbers(account: Account, unchecked: Any) -> None:
+    """From 0 to 1, whole or not; the server once failed at each of them."""
+    name = account.deploy(ECHO)
+    for description in ("first", "second"):
+        account.functions.update_function_configuration(FunctionName=name, Description=description)
+        account.functions.publish_version(FunctionName=name)
+    account.functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    for weight in (0.25, 1):
+        routing = {"AdditionalVersionWeights": {"2": weight}}
+        account.functions.update_alias(FunctionName=name, Name="live", RoutingConfig=routing)
+        found = account.functions.get_alias(FunctionName=name, Name="live")["RoutingConfig"]
+        assert found == routing
+    for weight, code in (
+        (1.5, "ValidationException"),
+        (-0.1, "ValidationException"),
+        (float("nan"), "SerializationException"),
+        (True, "SerializationException"),
+    ):
+        wrong = {"AdditionalVersionWeights": {"2": weight}}
+        assert _refusal(unchecked.update_alias, FunctionName=name, Name="live", RoutingConfig=wrong)[0] == code
+
+
+def test_a_name_is_given_once(account: Account, unchecked: Any) -> None:
+    """A statement's id and an alias, with AWS's code; the first ones stay."""
+    name = account.deploy(ECHO)
+    statement = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "123456789012"}
+    account.functions.add_permission(FunctionName=name, **statement)
+    code, words = _refusal(unchecked.add_permission, FunctionName=name, **statement)
+    assert (code, "(s) provided already exists" in words) == ("ResourceConflictException", True)
+    account.functions.publish_version(FunctionName=name)
+    account.functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    code, words = _refusal(unchecked.create_alias, FunctionName=name, Name="live", FunctionVersion="$LATEST")
+    assert (code, "Alias already exists" in words) == ("ResourceConflictException", True)
+    assert account.functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "1"
+    assert _refusal(unchecked.add_permission, FunctionName="nowhere", **statement)[0] == "ResourceNotFoundException"
+
+
+def test_a_change_that_is_only_tried_changes_nothing(account: Account) -> None:
+    """Neither the code nor the revision, and no version is published."""
+    name = account.deploy(ECHO)
+    before = account.functions.get_function_configuration(FunctionName=name)
+    other = package({"app.py": "x = 1"})
+    account.functions.update_function_code(FunctionName=name, ZipFile=other, DryRun=True, Publish=True)
+    after = account.functions.get_function_configuration(FunctionName=name)
+    assert {**before, "ResponseMetadata": {}} == {**after, "ResponseMetadata": {}}
+    assert len(account.functions.list_versions_by_function(FunctionName=name)["Versions"]) == 1
+    account.functions.update_function_configuration(FunctionName=name, Description="other")
+    later = account.functions.get_function_configuration(FunctionName=name)
+    assert later["LastModified"] > before["LastModified"]

@@ -74,6 +74,10 @@ def test_what_an_answer_may_have():
     stayed = Stayed("k", 9, (StayedValue(1, 2, (3, 4), "ff", True, "list of 2"),))
     response = Response(here(), "done", binds_only=True, stayed=stayed, tasks=[TaskSummary(1, "E: x", ("b.E", "b.B"))])
     assert vars(Response.from_json(json.loads(json.dumps(response.to_json())))) == vars(response)
+    assert stayed.values[0].size_bytes == 7
+    document = stayed.to_json()
+    document["values"][0][4] = 1  # which equals true, and is another sign
+    assert not Stayed.from_json(document).values[0].is_of_home
     bare = Response(here(), "refused", detail="why", error_kind="kind")
     assert not {"binds_only", "stayed"} & set(bare.to_json())
     read = Response.from_json(json.loads(json.dumps(bare.to_json())))

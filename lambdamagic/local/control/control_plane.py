@@ -10,7 +10,7 @@ import zipfile
 from typing import Any
 
 from lambdamagic.limits import AWS_LAMBDA, environment_size, is_reserved
-from lambdamagic.local.control import request_shapes, revisions
+from lambdamagic.local.control import request_shapes, revisions, taken_names
 from lambdamagic.local.server.error_bodies import AwsError, broken_constraint
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 
@@ -38,6 +38,7 @@ def validate(request: HttpRequest, *, account_id: str, region: str) -> None:
         return  # moto answers what is not JSON
     operation = request_shapes.check(request, values)
     revisions.check(operation, request, values, account_id=account_id, region=region)
+    taken_names.check(operation, request, values, account_id=account_id, region=region)
     if operation in ("CreateFunction", "UpdateFunctionConfiguration"):
         if operation == "CreateFunction":
             given = values["FunctionName"]
@@ -52,6 +53,8 @@ def validate(request: HttpRequest, *, account_id: str, region: str) -> None:
         _check_variables((values.get("Environment") or {}).get("Variables") or {})
     if operation == "UpdateFunctionCode":
         _check_code(values)
+        if values.get("DryRun") and values.pop("Publish", False):  # moto would publish a version
+            request.body = json.dumps(values).encode()
     elif operation == "CreateFunction" and values.get("PackageType", "Zip") == "Zip":
         _check_code(values["Code"])
     elif operation == "DeleteFunction" and "Qualifier=%24LATEST" in request.query.split("&"):

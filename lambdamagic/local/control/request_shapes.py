@@ -28,6 +28,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "blob": (str, "a Blob"),
     "integer": (int, "an Integer"),
     "long": (int, "a Long"),
+    "double": (float, "a Double"),
     "boolean": (bool, "a Boolean"),
     "structure": (dict, "a structure"),
     "map": (dict, "a map"),
@@ -114,8 +115,7 @@ def _broken(shapes: dict[str, Any], shape: str, values: dict[str, Any], within: 
 def _of_value(shapes: dict[str, Any], name: str, value: Any, place: str) -> Iterator[str]:
     shape = shapes[name]
     kind = shape["type"]
-    wanted: Any = _TYPES[kind][0] if kind in _TYPES else object
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is int):
+    if not _is_of(kind, value):
         raise _unreadable(value, kind)
     for constraint in _constraints(shapes, name, value):
         shown = "Value" if shape.get("sensitive") else f"Value '{value}'"
@@ -128,6 +128,13 @@ def _of_value(shapes: dict[str, Any], name: str, value: Any, place: str) -> Iter
                 yield from _of_value(shapes, shape["member"]["shape"], each, f"{place}.{number}.member")
 
 
+def _is_of(kind: str, value: Any) -> bool:
+    wanted = _TYPES[kind][0] if kind in _TYPES else object
+    if wanted in (int, float):  # a whole number is a double too
+        return isinstance(value, int if wanted is int else int | float) and not isinstance(value, bool)
+    return isinstance(value, wanted)
+
+
 def _constraints(shapes: dict[str, Any], name: str, value: Any) -> Iterator[str]:
     """Yield what of a value alone is broken; of a list's or a map's members together, as AWS does."""
     shape = shapes[name]
@@ -135,8 +142,10 @@ def _constraints(shapes: dict[str, Any], name: str, value: Any) -> Iterator[str]
     limit = _LIMITS.get(name)
     least = shape.get("min") if limit is None else limit.least
     most = shape.get("max") if limit is None else limit.most
-    if kind in ("string", "list", "integer", "long"):
-        size, what = (value, "value") if kind in ("integer", "long") else (len(value), "length")
+    if kind in ("string", "list", "integer", "long", "double"):
+        size, what = (len(value), "length") if kind in ("string", "list") else (value, "value")
+        if size != size:  # NaN, which Python reads from JSON
+            raise _unreadable("NaN", kind)
         if most is not None and size > most:
             yield f"Member must have {what} less than or equal to {most}"
         if least is not None and size < least:
@@ -168,7 +177,7 @@ def _of_members(shapes: dict[str, Any], name: str, values: Any, begin: str) -> I
             continue
         if value is None:
             found.append("Member must not be null")
-        elif not isinstance(value, _TYPES[shapes[name]["type"]][0]):
+        elif not _is_of(shapes[name]["type"], value):
             raise _unreadable(value, shapes[name]["type"])
         else:
             found += _constraints(shapes, name, value)

@@ -110,5 +110,7 @@ def _of(function: Any) -> str:
 
 
 def _renewed(function: Any, configuration: Any) -> Any:
-    function.revision_id = _new()
-    return {**configuration, "RevisionId": function.revision_id}
+    from moto.core.utils import iso_8601_datetime_with_nanoseconds
+
+    function.revision_id, function.last_modified = _new(), iso_8601_datetime_with_nanoseconds()
+    return {**configuration, "RevisionId": function.revision_id, "LastModified": function.last_modified}
