@@ -36,7 +36,7 @@ _FAILS = "%%lambda\nscores[10_000]"
 _DIES = "import os\nos._exit(1)"
 _SLOW = "%lambda_map --chunksize 1 slow range(8)"
 #: Notes each notification that the browser is asked to show.
-#: Chromium's headless shell shows no notifications, and so permits none: the page is told that they are allowed.
+#: Chromium's headless shell shows no notifications, and so permits none: the page finds them allowed.
 _RECORD = """() => {
     const Real = window.Notification;
     window.told = [];
