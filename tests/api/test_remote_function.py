@@ -94,35 +94,6 @@ def test_importing_is_light():
         _ = lambdamagic.no_such_name
 
 
-def test_types(tmp_path):
-    """mypy knows results and refuses wrong arguments."""
-    api = pytest.importorskip("mypy.api")
-    file = tmp_path / "program.py"
-    file.write_text(
-        "import lambdamagic\n"
-        "def f(x: int, y: str = '') -> list[int]: return [x]\n"
-        "ex = lambdamagic.LambdaExecutor()\n"
-        "reveal_type(ex.submit(f, 1, y='a'))\n"
-        "reveal_type(ex.map(f, [1]))\n"
-        "reveal_type(lambdamagic.LambdaPool().map(f, [1]))\n"
-        "g = lambdamagic.remote(memory_mb=128)(f)\n"
-        "reveal_type(g(1))\n"
-        "reveal_type(lambdamagic.remote(f).submit(1))\n"
-        "ex.submit(f, 'wrong')\n"
-        "g('wrong')\n"
-    )
-    out, _, _ = api.run([str(file), "--no-error-summary", "--hide-error-context", "--cache-dir", str(tmp_path / "c")])
-    revealed = [line.split('"')[1].replace("builtins.", "") for line in out.splitlines() if "Revealed" in line]
-    assert revealed == [
-        "concurrent.futures._base.Future[list[int]]",
-        "typing.Iterator[list[int]]",
-        "list[list[int]]",
-        "list[int]",
-        "concurrent.futures._base.Future[list[int]]",
-    ]
-    assert out.count("error:") == 2, out
-
-
 def test_pickle_and_methods(results):
     """A decorated function is found by its name, as `multiprocessing.Pool.map` needs; methods have all that it has."""
     assert results("remote_methods.py", cwd=Path(__file__).parent / "programs") == {
