@@ -18,7 +18,7 @@ _BUSY_EVERY_S = 0.5
 _FIGURE = ("matplotlib.figure", "Figure")
 _WITHOUT_WINDOWS = (
     *("agg", "inline", "module://matplotlib_inline.backend_inline"),
-    "module://lambdamagic.worker.figures",  # the function's own, in a process that has imported it
+    "module://lambdamagic.worker.inline_figures",  # the function's own, in a process that has imported it
 )
 
 

@@ -37,7 +37,7 @@ INTERNAL = (
 #: `inspect.CO_COROUTINE`, without what `inspect` imports.
 _CO_COROUTINE = 128
 
-os.environ.setdefault("MPLBACKEND", "module://lambdamagic.worker.figures")
+os.environ.setdefault("MPLBACKEND", "module://lambdamagic.worker.inline_figures")
 
 
 def run_code(code: types.CodeType, namespace: dict[str, Any]) -> None:
@@ -165,10 +165,10 @@ class CellSurroundings:
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is None:
             return
-        from lambdamagic.worker import figures
+        from lambdamagic.worker import inline_figures
 
         with self.outputs.after_the_value():
-            figures.show_after(self.shown_value)
+            inline_figures.show_after(self.shown_value)
 
     def _on_figure(self, figure: Any) -> None:
         data, metadata = displays.figure_bundle(figure)

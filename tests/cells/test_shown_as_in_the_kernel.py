@@ -66,6 +66,18 @@ def test_figures_have_the_format_that_the_notebook_has_chosen(kernel, choice, ba
     assert _shown(kernel.run(f"%%lambda --quiet\n{body}")) == first
 
 
+def test_code_that_asks_for_the_inline_backend(kernel):
+    """As tutorials do, before they show the current figure in a loop: the answer is the kernel's."""
+    body = (
+        "import matplotlib, matplotlib.pyplot as plt\nfrom IPython import display\n"
+        "if 'inline' in matplotlib.get_backend():\n"
+        "    plt.plot([1, 2])\n    display.display(plt.gcf())\n    plt.close()"
+    )
+    plain = _shown(kernel.run(body))
+    assert len(plain) == 1
+    assert _shown(kernel.run(f"%%lambda --quiet\n{body}")) == plain
+
+
 @pytest.mark.parametrize(
     "choice",
     [

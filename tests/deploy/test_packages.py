@@ -229,7 +229,7 @@ def test_the_agent_is_enough_for_the_handler(index: Path, tmp_path: Path) -> Non
         "l = lambdamagic\n"
         "for package in (l.worker, l.codec, l.storage, l.aws, l.protocol):\n"
         "    for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
-        "        if found.name not in ('lambdamagic.worker.figures', 'lambdamagic.worker.shell'):\n"
+        "        if found.name not in ('lambdamagic.worker.inline_figures', 'lambdamagic.worker.shell'):\n"
         "            importlib.import_module(found.name)\n"  # those two load with matplotlib and IPython, if at all
         "import dill, cloudpickle\n"
         "assert all(module.__file__.startswith(sys.argv[1]) for name, module in sys.modules.items()\n"

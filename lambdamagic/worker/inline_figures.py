@@ -1,6 +1,7 @@
 """A matplotlib backend without a window: figures become PNGs in the cell, as the kernel's inline backend shows them.
 
-Chosen by `MPLBACKEND=module://lambdamagic.worker.figures`; nothing here is imported unless matplotlib is.
+Chosen by `MPLBACKEND=module://lambdamagic.worker.inline_figures`; nothing here is imported unless matplotlib is.
+Notebooks recognize the kernel's backend by `'inline' in matplotlib.get_backend()`, which holds for this one too.
 """
 
 from __future__ import annotations
