@@ -19,8 +19,8 @@ from typing import Any
 _SLACK_BYTES = 8 << 20
 #: The same between two tasks of a map, whose results are kept rightly.
 _TASK_SLACK_BYTES = 64 << 20
-#: A core fills some 4 MB of new pages in a millisecond, so that this much has passed before that much can have grown. To
-#: ask the system takes longer than a trivial task.
+#: A core fills some 4 MB of new pages in a millisecond: less time than this is not enough for that much. To ask the
+#: system takes longer than a trivial task.
 _LOOK_EVERY_S = 0.015
 #: How long threads that were asked to end are waited for, all together.
 _THREADS_END_S = 0.25
