@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambdamagic.codec.failures import ErrorRecord, reassemble
+from lambdamagic.errors import LambdaMagicError
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -61,6 +62,8 @@ class _RemoteLines:
 
     def _as_its_class_shows_it(self) -> list[str]:
         own = getattr(type(self._error), "_render_traceback_", None)
+        if own is LambdaMagicError._render_traceback_:  # which leaves the user's lines out
+            return []
         with contextlib.suppress(Exception):  # the user's code: IPython too continues without it
             if own is not None and isinstance(lines := own(self._error), list):
                 return [*lines, *getattr(self._error, "__notes__", ())]
