@@ -25,8 +25,8 @@ _CREATE = '"CreateFunction", Lambda API reference'
 ENVELOPE_ALLOWANCE_BYTES = 64 * 1024
 
 
-# "Defined runtime environment variables", AWS Lambda Developer Guide.
-_RESERVED = re.compile(
+# "Defined runtime environment variables", AWS Lambda Developer Guide. The pattern is compiled when it is asked for.
+_RESERVED = (
     "_HANDLER|_X_AMZN_TRACE_ID|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_\\w+|ACCESS_KEY|ACCESS_KEY_ID|"
     "SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR)"
 )
@@ -34,7 +34,7 @@ _RESERVED = re.compile(
 
 def is_reserved(variable: str) -> bool:
     """Return whether Lambda sets an environment variable itself, and takes no function that sets it."""
-    return _RESERVED.fullmatch(variable) is not None
+    return re.fullmatch(_RESERVED, variable) is not None
 
 
 def environment_size(variables: Mapping[str, str]) -> int:

@@ -48,6 +48,7 @@ def test_the_function_imports_nothing_heavy():
         "datetime",
         "queue",
         "random",
+        "opcode",
     )
     assert _loaded(statement, (*HEAVY, *slow, "dataclasses", "inspect")) == []
 

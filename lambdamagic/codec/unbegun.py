@@ -5,7 +5,6 @@ coroutines likewise, locks that are not held, and matches of regular expressions
 from __future__ import annotations
 
 import gc
-import opcode
 import re
 import threading
 import types
@@ -30,6 +29,8 @@ def progress(value: Any) -> str:
 
 def _first_instruction(code: types.CodeType) -> int:
     """Return where a generator stands that has not begun: behind the instruction that returned it."""
+    import opcode  # slow to import, and seldom asked
+
     return code.co_code.index(opcode.opmap["RETURN_GENERATOR"].to_bytes(1, "little"))
 
 
