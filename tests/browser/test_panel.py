@@ -16,6 +16,7 @@ import pytest
 from tests.browser.axe import violations
 from tests.browser.extension import is_installed
 from tests.browser.jupyter import Jupyter, NotebookPage
+from tests.browser.panel_scripts import BADGES_APART, HIDE, LINE_IS, RECORD, TO_FRONT
 
 _SETUP = """\
 %load_ext lambdamagic
@@ -35,54 +36,6 @@ _CELL = "%%lambda\nbest = max(scores)\nprint('best:', best)\nbest"
 _FAILS = "%%lambda\nscores[10_000]"
 _DIES = "import os\nos._exit(1)"
 _SLOW = "%lambda_map --chunksize 1 slow range(8)"
-#: Notes each notification that the browser is asked to show.
-#: Chromium's headless shell shows no notifications, and so permits none: the page finds them allowed.
-_RECORD = """() => {
-    const Real = window.Notification;
-    window.told = [];
-    window.Notification = class extends Real {
-        static get permission() {
-            return 'granted';
-        }
-        constructor(title, options) {
-            super(title, options);
-            window.told.push({ title, body: options.body, shown: this });
-        }
-    };
-}"""
-_HIDE = """(hidden) => {
-    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
-    document.dispatchEvent(new Event('visibilitychange'));
-}"""
-_TO_FRONT = "(id) => window.jupyterapp.shell.activateById(id)"
-#: Presses the active cell's button until it adds a certain line; an edited setting is taken over after a moment.
-_LINE_IS = """(line) => {
-    const toggle = () => void window.jupyterapp.commands.execute('lambdamagic:toggle-cell');
-    const source = () => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource();
-    toggle();
-    if (!source().startsWith('%%lambda')) {
-        toggle();
-    }
-    return source().split('\\n')[0] === line;
-}"""
-
-
-#: Whether each badge stands below its own cell's number and covers no number, and no cell's code.
-_BADGES_APART = """() => {
-    const box = (node) => {
-        const range = document.createRange();
-        range.selectNodeContents(node);
-        return range.getBoundingClientRect();
-    };
-    const numbers = [...document.querySelectorAll('.jp-InputArea-prompt, .jp-OutputArea-prompt')].map(box);
-    const others = [...numbers, ...[...document.querySelectorAll('.jp-InputArea-editor')].map(box)];
-    const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-    return [...document.querySelectorAll('.lm-badge')].every((badge) => {
-        const own = badge.getBoundingClientRect();
-        const number = box(badge.parentElement.querySelector('.jp-InputArea-prompt'));
-        return own.width && own.top - number.bottom < 12 && !others.some((other) => other.width && meet(own, other));
-    });
-}"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -161,7 +114,7 @@ def test_the_panel_follows_all_jobs(
     panel.get_by_role("button", name="Hide logs of evaluate").click()
     panel.get_by_role("searchbox").fill("")
     assert page.locator(".lm-badge").evaluate_all("all => all.map(one => one.textContent)") == ["λ ✓", "λ ✓", "λ ✗"]
-    assert page.evaluate(_BADGES_APART)
+    assert page.evaluate(BADGES_APART)
     assert "3 jobs · " in panel.locator(".lm-panel-total").text_content()
     keep(page, "panel-light")
     notebook.theme("JupyterLab Dark")
@@ -338,7 +291,7 @@ def test_settings_take_effect_at_once_and_a_hidden_page_is_notified_of_a_long_jo
     """Each setting, set in the settings editor; a short job, or one in a visible page, notifies no one."""
     long, short = "%%lambda\n__import__('time').sleep(6)", "6 * 7"
     page, notebook, panel = _open(lab, open_page, "%load_ext lambdamagic", long, short)
-    page.evaluate(_RECORD)
+    page.evaluate(RECORD)
     notebook.run(0)
     notebook.run(1)
     page.locator(".lm-badge").wait_for()
@@ -352,18 +305,18 @@ def test_settings_take_effect_at_once_and_a_hidden_page_is_notified_of_a_long_jo
     page.locator("input[name$=_notifyAfterSeconds]").fill("5")
     page.locator("input[name$=_magicLine]").fill("%%lambda --memory 1024")
     keep(page, "settings")
-    page.evaluate(_TO_FRONT, of_notebook)
+    page.evaluate(TO_FRONT, of_notebook)
     page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 2")
-    page.wait_for_function(_LINE_IS, arg="%%lambda --memory 1024")
+    page.wait_for_function(LINE_IS, arg="%%lambda --memory 1024")
 
     notebook.run(2)  # by now a cell on Lambda too, whose first run makes its environment
     notebook.run(1)
     page.wait_for_function("document.querySelectorAll('.lm-job[data-state=done]').length === 3")  # notified
-    page.evaluate(_HIDE, True)
+    page.evaluate(HIDE, True)
     notebook.run(2)
     notebook.run(1)
     page.wait_for_function("window.told.length > 0")
-    page.evaluate(_HIDE, False)
+    page.evaluate(HIDE, False)
     (told,) = page.evaluate("window.told.map(({ title, body }) => `${title}: ${body}`)")
     assert "✓ __import__('time').sleep(6) done: " in told
     assert ".ipynb: " in told and " s · " in told and "MB" in told
@@ -383,9 +336,9 @@ def test_settings_take_effect_at_once_and_a_hidden_page_is_notified_of_a_long_jo
     page.evaluate("window.jupyterapp.commands.execute('settingeditor:open', { query: 'Lambda Jobs' })")
     page.get_by_role("button", name="Restore to Defaults").click()
     page.locator(".lm-status-button").wait_for()
-    page.evaluate(_TO_FRONT, of_notebook)
+    page.evaluate(TO_FRONT, of_notebook)
     page.wait_for_function("document.querySelectorAll('.lm-badge').length === 2")
-    page.wait_for_function(_LINE_IS, arg="%%lambda")
+    page.wait_for_function(LINE_IS, arg="%%lambda")
 
 
 def test_notebook_7_has_the_panel_too(

@@ -80,7 +80,7 @@ def test_stopped_invocations_are_billed_too() -> None:
     nothing = after(started(1), sent("a", 0), over("cancelled"))
     assert "billed until it stops" in text.details(nothing)
     little = after(started(), sent("a", 0), sent("b", 1), ended("a", 0, cost=0.00001), over("cancelled"))
-    assert not any("$" in part for part in text.details(little)), "at least less than something would tell nothing"
+    assert not any("$" in part for part in text.details(little)), "at least less than something would say nothing"
     html = result.render(nothing, TaskGrid())
     assert "until it stops" in html and "cancelled or lost" not in html and "$0" not in html
 
