@@ -215,8 +215,8 @@ class Server:
             if request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
                 return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
             with revisions.CHANGES if request.method != "GET" else nullcontext():
-                control_plane.validate(request, account_id=DEFAULT_ACCOUNT_ID, region=self._options.region)
-                return self._moto.answer(service, request)
+                own = control_plane.validate(request, account_id=DEFAULT_ACCOUNT_ID, region=self._options.region)
+                return own or self._moto.answer(service, request)
         return self._moto.answer(service, request)
 
     def body_limit(self, headers: dict[str, str], target: str) -> int | None:

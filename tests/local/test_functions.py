@@ -156,6 +156,19 @@ def test_environment_variables_are_measured_as_json(account, variables, says):
         check_environment(variables)
 
 
+@pytest.mark.parametrize("key", ["aws:mine", "AWS:mine"])
+def test_tags_of_aws_are_refused(account, key):
+    """Their prefix is reserved, in a new function and in one that exists."""
+    name = account.deploy(ECHO, Tags={"aws-like": "is fine"})
+    functions = account.functions
+    arn = functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    with pytest.raises(functions.exceptions.InvalidParameterValueException, match="aws: prefixed tag key names"):
+        functions.tag_resource(Resource=arn, Tags={key: "1"})
+    with pytest.raises(functions.exceptions.InvalidParameterValueException, match="aws: prefixed tag key names"):
+        account.deploy(ECHO, Tags={key: "1"})
+    assert functions.list_tags(Resource=arn)["Tags"] == {"aws-like": "is fine"}
+
+
 def test_code_comes_from_s3_too(account):
     """A package in a bucket is deployed from there."""
     bucket = account.bucket()
