@@ -326,7 +326,7 @@ def _note_of(document: dict[str, Any]) -> JobNote:
             where=table(document["where"]),
             task_count=None if tasks is None else count(tasks),
             started_at=number(document["started_at"]),
-            key=base64.b64decode(text(document.get("key", ""))),
+            key=base64.b64decode(text(document.get("key", "")), validate=True),
             ended=_end_of(document.get("ended", {})),
             client_pid=count(document.get("pid", 0)),
         )

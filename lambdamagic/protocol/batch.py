@@ -138,7 +138,7 @@ class Batch:
             if document.get("kind") != KIND:
                 raise ValueError(f"its kind is {document.get('kind')!r}")
             reader = zlib.decompressobj()
-            text = reader.decompress(base64.b64decode(document["packed"]), BATCH_MAX_BYTES)
+            text = reader.decompress(base64.b64decode(document["packed"], validate=True), BATCH_MAX_BYTES)
             if not reader.eof:
                 raise ValueError(f"it is cut off, or longer than {BATCH_MAX_BYTES:,} bytes")
             shared, own = reading.listed(reading.read_json(text))

@@ -186,7 +186,7 @@ class Request(NamedTuple):
                 kind=event["kind"],
                 job_id=text(event["job"]),
                 attempt_id=text(event["attempt"]),
-                key=base64.b64decode(text(event["key"])),
+                key=base64.b64decode(text(event["key"]), validate=True),
                 program=Payload.from_json(event["program"]),
                 items=None if event["items"] is None else Payload.from_json(event["items"]),
                 uploads=tuple([Upload(text(url), text(key)) for url, key in map(listed, listed(event["uploads"]))]),

@@ -129,7 +129,7 @@ class Payload(NamedTuple):
             frames = tuple(map(_frame, listed(fields["frames"])))
             parts = tuple(map(_part, listed(fields["parts"]))) if "parts" in fields else ()
             shared = tuple(map(_shared, listed(fields["shared"]))) if "shared" in fields else ()
-            return cls(frames, base64.b64decode(text(fields["inline"])), parts, shared)
+            return cls(frames, base64.b64decode(text(fields["inline"]), validate=True), parts, shared)
         except (KeyError, ValueError) as error:
             raise ProtocolError(f"a payload of an envelope cannot be read: {error!r}") from error
 

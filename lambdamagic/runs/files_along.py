@@ -142,7 +142,7 @@ def _save(entry: dict[str, Any], folder: Path) -> str:
         return f"{target} was not written: it is outside the current folder"
     if "data" not in entry:
         return f"{target} ({entry['size'] / 1e6:,.0f} MB) is too large to be brought here: write it to S3"
-    content = base64.b64decode(entry["data"])
+    content = base64.b64decode(entry["data"], validate=True)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         free, number = target, 0

@@ -62,7 +62,7 @@ class WalkEvent:
                 reading.text(fields["name"]),
                 groups,
                 tuple(map(reading.text, reading.listed(fields["edges"]))),
-                base64.b64decode(reading.text(fields["inline"])),
+                base64.b64decode(reading.text(fields["inline"]), validate=True),
                 tuple(map(reading.count, reading.listed(fields["stored"]))),
                 Allowance(invocations, depth),
                 tuple(map(reading.text, reading.listed(fields["kin"]))),

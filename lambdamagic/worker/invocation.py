@@ -68,7 +68,7 @@ def serve(event: Any, context: Any, state: dict[str, Any], account: Tally) -> di
         return {MARK: versions.here(), "stored": False, "reason": reason}
     account.claimed()
     document = _answer(event, context, state, account)
-    key = base64.b64decode(event["key"])
+    key = base64.b64decode(event["key"], validate=True)
     sealed = seal(document, key=key, job_id=event["job"], attempt_id=event["attempt"])
     upload(event["answer"], [sealed], retry=TransferRetry.until(_left_s(context)))
     if beacon is not None:

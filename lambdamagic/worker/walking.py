@@ -68,7 +68,7 @@ class _Job:
         try:
             return cls(
                 reading.text(event["job"]),
-                base64.b64decode(reading.text(event["key"])),
+                base64.b64decode(reading.text(event["key"]), validate=True),
                 reading.text(event["bucket"]),
                 reading.table(event["options"]),
                 float(reading.number(event["every_s"])),

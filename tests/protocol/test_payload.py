@@ -104,6 +104,7 @@ def test_sizes_of_inline_frames_are_in_bytes() -> None:
         {"frames": 1}, {"frames": [{}]}, {"frames": [{"n": -1}]}, {"frames": [{"n": 1, "sha256": 2}]},
         {"frames": [{"n": 1, "url": 2}]}, {"frames": [{"n": 1, "sha256": "a", "within": [1]}]},
         {"frames": [{"n": 1, "sha256": "a", "within": [1, 2, 3]}]}, {"frames": ["x"]}, {"inline": "YWI"}, {"inline": 5},
+        {"inline": "YW I="}, {"inline": "YWI=\n"},
         {"inline": None}, {"parts": [{"key": "k"}]}, {"parts": 1}, {"shared": [{}]}, {"shared": 5},
         {"shared": [{"digest": "d", "sizes": ["x"], "pieces": 1, "of_home": 0}]},
     ],

@@ -115,7 +115,7 @@ def _check_code(code: dict[str, Any]) -> None:
     if not encoded:
         raise AwsError(400, "InvalidParameterValueException", "Uploaded file must be a non-empty zip")
     try:
-        with zipfile.ZipFile(io.BytesIO(base64.b64decode(encoded))) as archive:
+        with zipfile.ZipFile(io.BytesIO(base64.b64decode(encoded, validate=True))) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
     except (ValueError, zipfile.BadZipFile):
         text = "Could not unzip uploaded file. Please check your file, then try to upload again."
