@@ -44,7 +44,7 @@ def test_a_version_that_an_alias_names_stays(
 def test_neither_the_latest_nor_an_alias_is_deleted(
     account: Account, function: str, qualifier: str, words: str, is_within_the_name: bool
 ) -> None:
-    """Both are refused, in the name or beside it; moto deleted an alias's version."""
+    """Both are refused, in the name or as a parameter; moto deleted an alias's version."""
     values = {"FunctionName": f"{function}:{qualifier}"} if is_within_the_name else {"FunctionName": function}
     if not is_within_the_name:
         values["Qualifier"] = qualifier
