@@ -29,6 +29,7 @@ from lambdamagic.local.control import (
 from lambdamagic.local.control.control_plane import ACCOUNT_PATH, account_settings
 from lambdamagic.local.control.log_streams import LogBuffer
 from lambdamagic.local.control.moto_app import LIKELY_SERVICES, MotoApp
+from lambdamagic.local.environments import deletions
 from lambdamagic.local.environments.async_queue import AsyncQueue
 from lambdamagic.local.environments.blueprints import BlueprintMaker
 from lambdamagic.local.environments.environment_pool import Pool
@@ -215,7 +216,8 @@ class Server:
             if request.method == "GET" and request.path.rstrip("/") == ACCOUNT_PATH:
                 return account_settings(self._options.concurrency, reserved=sum(self._pool.reserved.values()))
             with revisions.CHANGES if request.method != "GET" else nullcontext():
-                own = control_plane.validate(request, account_id=DEFAULT_ACCOUNT_ID, region=self._options.region)
+                control_plane.validate(request, account_id=DEFAULT_ACCOUNT_ID, region=self._options.region)
+                own = deletions.answer(request, account_id=DEFAULT_ACCOUNT_ID, region=self._options.region)
                 return own or self._moto.answer(service, request)
         return self._moto.answer(service, request)
 

@@ -10,7 +10,7 @@ import zipfile
 from typing import Any
 
 from lambdamagic.limits import AWS_LAMBDA, environment_size, is_reserved
-from lambdamagic.local.control import deletions, request_shapes, revisions, taken_names
+from lambdamagic.local.control import request_shapes, revisions, taken_names
 from lambdamagic.local.server.error_bodies import AwsError, broken_constraint
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 
@@ -26,11 +26,8 @@ def changes_functions(service: str, request: HttpRequest) -> bool:
     return service == "cloudformation" or (service == "lambda" and request.method != "GET")
 
 
-def validate(request: HttpRequest, *, account_id: str, region: str) -> HttpResponse | None:
+def validate(request: HttpRequest, *, account_id: str, region: str) -> None:
     """Refuse what AWS refuses and moto would take, in AWS's words.
-
-    Returns:
-        AWS's answer where moto has another; else None.
 
     Raises:
         AwsError: A value breaks Lambda's API model or a limit, or the package is none.
@@ -38,7 +35,7 @@ def validate(request: HttpRequest, *, account_id: str, region: str) -> HttpRespo
     try:
         values = json.loads(request.body or b"{}")
     except (ValueError, RecursionError):
-        return None  # moto answers what is not JSON
+        return  # moto answers what is not JSON
     operation = request_shapes.check(request, values)
     revisions.check(operation, request, values, account_id=account_id, region=region)
     taken_names.check(operation, request, values, account_id=account_id, region=region)
@@ -63,9 +60,6 @@ def validate(request: HttpRequest, *, account_id: str, region: str) -> HttpRespo
             request.body = json.dumps(values).encode()
     elif operation == "CreateFunction" and values.get("PackageType", "Zip") == "Zip":
         _check_code(values["Code"])
-    elif operation == "DeleteFunction":
-        return deletions.check(request, account_id=account_id, region=region)
-    return None
 
 
 def _check_runtime(runtime: str) -> None:

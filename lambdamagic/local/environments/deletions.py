@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, unquote
 
 from lambdamagic.local.environments.function_versions import FunctionCatalog
 from lambdamagic.local.server.error_bodies import AwsError
 from lambdamagic.local.server.http_server import HttpRequest, HttpResponse
 
+_FUNCTION = re.compile(r"/2015-03-31/functions/([^/]+)/?")
 
-def check(request: HttpRequest, *, account_id: str, region: str) -> HttpResponse | None:
+
+def answer(request: HttpRequest, *, account_id: str, region: str) -> HttpResponse | None:
     """Refuse to delete a version that must stay; the caller holds `revisions.CHANGES`.
 
     Returns:
-        AWS's answer for a version that the function does not have, which is no error; None where moto deletes.
+        AWS's answer for a version that the function does not have, which is no error; None where moto answers.
 
     Raises:
         AwsError: It is `$LATEST`, an alias, or a version that an alias names or sends a share of requests to.
     """
     from moto.awslambda.utils import get_backend
 
+    path = _FUNCTION.fullmatch(request.path)
+    if request.method != "DELETE" or path is None:
+        return None
     qualifier = dict(parse_qsl(request.query)).get("Qualifier")
     catalog = FunctionCatalog(account_id=account_id, region=region)
-    name, qualifier = catalog.parse(unquote(request.path.split("/")[3]), qualifier)
+    name, qualifier = catalog.parse(unquote(path[1]), qualifier)
     if qualifier is None:
         return None
     if qualifier == "$LATEST":
