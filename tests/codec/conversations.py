@@ -11,11 +11,15 @@ import textwrap
 import types
 from typing import Any
 
+from lambdamagic.codec import kinds
 from lambdamagic.codec.answer import NO_VALUE, Answer, Effects, read_answer, write_answer
+from lambdamagic.codec.changes import apply, without_builtins
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.frames import Frames
 from lambdamagic.codec.home import Home
+from lambdamagic.codec.name_order import rank
 from lambdamagic.codec.picklers import PICKLING_ERRORS
+from lambdamagic.codec.reducers import as_reference
 from lambdamagic.codec.tracking import Tracker
 
 KINDS: dict[str, tuple[Any, ...]] = {
@@ -72,12 +76,17 @@ class Conversation:
 
     def ask(self) -> None:
         """Send all names of the notebook, as `jobs.encoding` does."""
-        names = {name: value for name, value in self.here.items() if name not in _OWN}
+        found = ((name, value) for name, value in self.here.items() if name not in _OWN)
+        names = dict(sorted(found, key=lambda each: rank(each[1])))
         for kind in KINDS[self.serializer]:
             self._encoder = Encoder(self.home, kind=kind)
             try:
+                scopes = self._refer(list(names.values()))
                 for name, value in names.items():
-                    self._encoder.dump({name: value})
+                    self._encoder.dump({name: as_reference(value)})
+                for scope in scopes:
+                    self._encoder.dump((scope, kinds.DICT, without_builtins(scope)))
+                self._encoder.dump(self._encoder.temporary())
                 break
             except PICKLING_ERRORS:
                 if kind == KINDS[self.serializer][-1]:
@@ -85,9 +94,21 @@ class Conversation:
         frames = [bytearray(segment) for segment in self._encoder.frames().segments]
         self._decoder = Decoder(frames, self.remote)
         self.captured: dict[str, Any] = {}
+        self._temporary: list[Any] = []
         for part in self._decoder.parts():
-            self.captured.update(part)
-        self.there.update(self.captured)
+            if isinstance(part, list):
+                self._temporary = [self._decoder.memo()[number] for number in part]
+            elif isinstance(part, tuple):
+                apply(*part)
+            else:
+                self.captured.update(part)
+                self.there.update(part)
+
+    def _refer(self, values: list[Any]) -> list[dict[str, Any]]:
+        self._encoder.keep_shared_memory(values)
+        self._encoder.refer_to_modules(values)
+        self._encoder.refer_to_attributes(values, values)
+        return self._encoder.refer_to_scopes(values)
 
     def answer(self, body: str, *, mutations: bool = True, wanted: list[str] | None = None) -> Effects:
         """Run the body there, bring back what it did, and apply it here."""
@@ -101,6 +122,7 @@ class Conversation:
             memo=self._decoder.memo(),
             home=self.remote,
             pristine={},
+            temporary=self._temporary,
         )
         value = run(body, self.there)
         self.sent: Answer = write_answer(
