@@ -90,7 +90,7 @@ def test_each_place_of_a_module(own: Import) -> None:
 
 
 def test_what_other_code_has_put_into_a_module_has_a_place(own: Import) -> None:
-    """Classes and functions to which no import leads; what an installed module has is that one's."""
+    """Classes and functions to which no import leads; what an installed module has belongs to it."""
     own("def imported(x=[]): ...\nclass Imported: items = []", "own_two")
     module = own("from own_two import imported, Imported")
     scope: dict[str, Any] = {"__name__": "__main__"}
