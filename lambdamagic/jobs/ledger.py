@@ -154,8 +154,8 @@ class Ledger:
         *,
         billed_ms: float,
         duration_ms: float,
+        is_cold: bool,
         environment_id: str = "",
-        is_cold: bool = False,
         s3_writes: int = 0,
         s3_reads: int = 0,
     ) -> None:

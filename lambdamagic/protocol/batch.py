@@ -110,8 +110,8 @@ class Batch:
             function: See the class.
             tasks: See the class.
         """
-        first, others = documents[0], documents[1:]
-        shared = {key: value for key, value in first.items() if all(_has(each, key, value) for each in others)}
+        first = documents[0]
+        shared = {key: value for key, value in first.items() if all(_has(each, key, value) for each in documents)}
         own = tuple({key: value for key, value in each.items() if key not in shared} for each in documents)
         return cls(versions, function, str(first["job"]), tasks, shared, own)
 

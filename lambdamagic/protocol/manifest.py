@@ -5,7 +5,7 @@ Both are sealed with the job's key, which is not in the bucket: who can only wri
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lambdamagic.errors import ProtocolError, VersionMismatchError
@@ -44,12 +44,12 @@ class Manifest:
     label: str
     versions: dict[str, Any]
     program: Payload
-    options: dict[str, Any] = field(default_factory=dict)
-    task_count: int | None = None
-    function: str = ""
-    memory_mb: int = 0
-    timeout_s: int = 0
-    started_at: float = 0.0
+    options: dict[str, Any]
+    task_count: int | None
+    function: str
+    memory_mb: int
+    timeout_s: int
+    started_at: float
 
     def sealed(self, key: bytes) -> bytes:
         """Return the bytes to store."""

@@ -58,7 +58,7 @@ def parse_report(log_tail: str, request_id: str = "") -> Report | None:
     """
     lines = log_tail.splitlines()
     for line in reversed(lines):
-        if not line.startswith("REPORT RequestId: ") or (request_id and request_id not in line):
+        if not line.startswith(f"REPORT RequestId: {request_id}"):
             continue
         found = {name: pattern.search(line) for name, pattern in _FIELDS.items()}
         numbers = {name: float(match.group(1)) for name, match in found.items() if match}

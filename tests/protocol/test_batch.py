@@ -65,6 +65,17 @@ def test_the_common_part_is_sent_once_and_each_event_comes_back_whole():
     assert len(text) < 1.1 * len(program)
     read = Batch.from_json(json.loads(text))
     assert [json.loads(read.payload(number)) for number in range(6)] == documents
+    assert packed(json.loads(json.dumps(documents))) == batch, "equal values need not be one object"
+
+
+def test_a_field_that_any_event_lacks_or_has_otherwise_is_each_events_own():
+    """Wherever it is in the batch."""
+    for differing in range(3):
+        documents = [event(number, program="p", **({"live": 1} if number != differing else {})) for number in range(3)]
+        documents[differing]["program"] = "q"
+        batch = packed(documents)
+        assert set(batch.shared) == {"lambdamagic", "job"}
+        assert [json.loads(batch.payload(number)) for number in range(3)] == documents
 
 
 def test_old_batches_are_read():
@@ -78,12 +89,13 @@ def test_old_batches_are_read():
     ("documents", "count"),
     [
         ([], 0),
+        ([event(0)], 1),
         ([event(number) for number in range(BATCH_MAX_EVENTS + 7)], BATCH_MAX_EVENTS),
         ([event(0, items="x" * AWS_LAMBDA.async_payload_bytes.most), event(1)], 0),
         ([event(0), event(1, items="x" * AWS_LAMBDA.async_payload_bytes.most)], 1),
         ([event(number, items=str(number) * 1_000_000) for number in range(9)], BATCH_MAX_BYTES // 1_000_000),
     ],
-    ids=["none", "too many", "the first too large", "another too large", "too much together"],
+    ids=["none", "one", "too many", "the first too large", "another too large", "too much together"],
 )
 def test_no_more_than_fits_is_taken(documents: list[dict[str, Any]], count: int):
     """By number, by Lambda's limit for each, and by the batch's own."""
@@ -95,6 +107,8 @@ def test_a_program_that_changes_on_the_way_is_counted_for_each():
     program = noise(200_000)
     documents = [event(number, program=program) for number in range(100)]
     assert fitting(documents) == 100
+    documents[99]["program"] = noise(200_000)
+    assert fitting(documents) == 99
     documents[50]["program"] = noise(200_000)
     count = fitting(documents)
     assert count == 50
