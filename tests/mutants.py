@@ -54,7 +54,11 @@ def survivors(copy: Path, module: Path) -> Iterator[str]:
     """Yield the differences that no test saw, of one module; first how many there were."""
     environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", _SERVED: str(module)}
     command = [sys.executable, "-m", "tests.mutants"]
-    done = subprocess.run(command, cwd=copy, env=environ, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, cwd=copy, env=environ, stdout=subprocess.PIPE, text=True)
+    if done.returncode:  # the others are run all the same
+        shutil.copy(ROOT / module, copy / module)
+        yield f"{module}: its run ended with status {done.returncode}"
+        return
     found = json.loads(done.stdout.splitlines()[-1])
     yield f"{module}: {found['count']} mutants, {len(found['alive'])} survived"
     for changed in found["alive"]:
@@ -112,11 +116,15 @@ def _serve(module: Path) -> None:
     recorded = Path(f"recorded-{module.parts[1]}.json").absolute()
     if not recorded.exists():  # of the package's first module
         recorder = Recorder(Path(*module.parts[:2]).absolute(), recorded)
+        sys.dont_write_bytecode = False  # compiling what the tests import takes longer than most mutants' tests
         _outcome([*arguments, f"tests/{module.parts[1]}"], [recorder], _TIMEOUT_S)
+        sys.dont_write_bytecode = True
     known = MutantMap(module.absolute(), json.loads(recorded.read_text()))
     try:
         for mutated, diff in _mutants(module):
             module.write_text(mutated)
+            for compiled in module.parent.glob(f"__pycache__/{module.stem}.*"):
+                compiled.unlink()
             count += 1
             chosen = known.tests_of(diff, limit_s=_ENOUGH_S)
             files = sorted({each.partition("::")[0] for each in chosen})
