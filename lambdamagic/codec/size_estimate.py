@@ -60,13 +60,21 @@ def _estimated(value: Any, depth: int) -> float:
             # Together, since what they share is written once.
             taken = len(pickle.dumps(dict(found) if isinstance(value, dict) else found, 5))
         return taken * len(value) / len(found)
-    rows = value.iloc if hasattr(value, "iloc") else value.ravel() if hasattr(value, "ravel") else None
-    if rows is not None and len(value):
-        sample = rows[:: max(1, len(value) // _SAMPLE)]
-        return len(pickle.dumps(sample, 5)) * len(value) / len(sample)
+    if hasattr(value, "iloc"):
+        return _of_rows(value.iloc, len(value))
+    if hasattr(value, "ravel"):
+        flat = value.ravel()
+        return _of_rows(flat, len(flat))
     if hasattr(value, "__dict__") and not isinstance(value, type):
         return sum(_estimated(each, depth + 1) for each in vars(value).values())
     return len(pickle.dumps(value, 5)) if depth else 0
+
+
+def _of_rows(rows: Any, count: int) -> float:
+    if not count:
+        return 0
+    sample = rows[:: max(1, count // _SAMPLE)]
+    return len(pickle.dumps(sample, 5)) * count / len(sample)
 
 
 def _may_be_large(value: Any) -> bool:
