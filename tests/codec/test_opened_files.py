@@ -62,7 +62,7 @@ def test_a_closed_file(path: Path, mode: str) -> None:
     with path.open(mode, **text) as file:
         pass
     assert taken(file)[0] == b""
-    found = _sent(file)
+    found: Any = _sent(file)
     assert type(found) is type(file)
     assert (found.closed, found.mode, found.name) == (True, file.mode, str(path))
     if "b" not in mode:
