@@ -74,14 +74,14 @@ class SalvagingUnpickler(_Unpickler):  # type: ignore[misc]  # as above
         except NEVER_THE_OBJECTS:
             raise
         except BaseException as error:  # noqa: BLE001  # the user's code may raise anything, also SystemExit
-            subject = args[0] if args else function
+            # A function that gives an object its state: the object is what could not be made.
+            is_given = bool(args) and len(self.stack) > 1 and self.stack[-2] is args[0]
+            subject = type(args[0]) if is_given else args[0] if args else function
             by = self._placeholder(subject if isinstance(subject, type) else function, error)
-            self.stack[-1] = by
-            if args and len(self.stack) > 1 and self.stack[-2] is args[0]:
-                # A function that gives an object its state: the object is what could not be made.
-                below = self.stack.pop()
+            self.stack.pop()
+            if is_given:
                 self._replace(args[0], by)
-                self.stack.append(below)
+            self.stack.append(by)
 
     def _load_newobj(self) -> None:
         args = self.stack.pop()

@@ -59,8 +59,8 @@ def test_a_binary_file(path: Path) -> None:
 def test_a_closed_file(path: Path, mode: str) -> None:
     """It is of the same kind, and closed; its content is not sent."""
     text: Any = {} if "b" in mode else {"encoding": "latin-1", "errors": "ignore"}
-    with path.open(mode, **text) as file:
-        pass
+    file: Any = path.open(mode, **text)
+    file.close()
     assert taken(file)[0] == b""
     found: Any = _sent(file)
     assert type(found) is type(file)

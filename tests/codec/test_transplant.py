@@ -40,7 +40,7 @@ class _Leaves:
         return {"a": self.a}  # type: ignore[attr-defined]
 
 
-class _Frame(pd.DataFrame):
+class _Frame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types here
     _metadata = ["unit"]  # noqa: RUF012  # as pandas has it
 
 
@@ -100,7 +100,7 @@ def _frame(unit: str, **columns: Any) -> Any:
     return _with(found, unit=unit)
 
 
-_KINDS = {
+_KINDS: dict[str, tuple[Any, Any, Any]] = {
     "random": (_random(1), _random(2), lambda x: (x.random(), x.gauss())),
     "a class of random": (
         _with(_random(1, _Random), a=1), _with(_random(2, _Random), a=2, b=3), lambda x: (x.random(), vars(x))
