@@ -132,7 +132,7 @@ def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[
     if hooks is not None:
         try:
             with _put_aside(hooks):
-                return type.__new__(metaclass, name, bases or (object,), dict(body))
+                return type.__new__(metaclass, name, bases, dict(body))
         except TypeError:
             pass  # bases of C that want more than that
     if bases in ((), (object,)):
@@ -146,7 +146,7 @@ def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[
     for shield in () if metaclass.__module__ == "_ctypes" else (_Shield, _SlottedShield):
         try:
             cls: type = type.__new__(metaclass, name, (shield, *bases), dict(body))
-            cls.__bases__ = bases or (object,)
+            cls.__bases__ = bases
         except TypeError:
             continue
         return cls
@@ -274,7 +274,10 @@ def ended(kind: str, name: str, qualname: str) -> Any:
         yield
 
     made: Any = {"generator": generator, "coroutine": coroutine, "async_generator": async_generator}[kind]()
-    if kind != "async_generator":
+    if kind == "async_generator":
+        with contextlib.suppress(StopIteration):  # one that has not begun has nothing to wait for
+            made.aclose().send(None)
+    else:
         made.close()
     made.__name__, made.__qualname__ = name, qualname
     return made
