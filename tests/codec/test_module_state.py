@@ -190,9 +190,9 @@ def _found(received: Received, gone: Any = ()) -> tuple[list[Any], list[str]]:
 
 def test_only_what_a_cell_changes_comes_back(own: Import) -> None:
     """Names that were set, and content that was changed in place; also new names, and those that are gone."""
-    module, received = _looked_at(own, "a, b, c, d = 1, [2], [3], 4\nclass A:\n    e = 5\n    g = {}")
+    module, received = _looked_at(own, "a, b, c, d, i = 1, [2], [3], 4, 5\nclass A:\n    e = 5\n    g = {}")
     assert _found(received) == ([], [])
-    module.a, module.c = 6, [3]
+    module.a, module.c, module.i = 6, [3], types
     module.b.append(7)
     del module.d
     module.h = None
@@ -339,6 +339,9 @@ def test_another_builtin_of_pythons_is_not_the_users(scope: dict[str, Any]) -> N
     received = Received(Home({}, answers=True))
     received.note_builtins(before, {})
     assert _found(received) == ([], [])
+    received.note_builtins(before, {"ascii": before_it})
+    assert _found(received)[0] == [("builtins.ascii", repr)]
+    received = Received(Home({}, answers=True))
     scope["added"] = 1
     received.note_builtins(before, {})
     assert _found(received)[0] == [("builtins.added", 1)]

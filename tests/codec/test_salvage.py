@@ -1,4 +1,4 @@
-"""A payload of which some part raises is read all the same: placeholders are in the place of that part."""
+"""A payload of which some part raises is read all the same: that part is a placeholder."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class _Refusing:
     ],
     ids=lambda value: "",
 )  # fmt: skip
-def test_what_may_take_a_frame_of_its_own(value: Any, expected: bool) -> None:
+def test_what_may_take_a_separate_frame(value: Any, expected: bool) -> None:
     """Texts and containers of them, three levels deep: all of few items, or as many times the first."""
     assert looks_large(value) is expected
 
