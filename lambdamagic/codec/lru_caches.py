@@ -36,15 +36,9 @@ def remembered(wrapper: Any) -> Remembered:
     info = wrapper.cache_info()
     if not info.misses or info.currsize > _MAX_ENTRIES:
         return Remembered()
-    held = gc.get_referents(wrapper)
-    place = next(
-        (n for n, each in enumerate(held) if type(each) is dict and each is not wrapper.__dict__
-         and len(each) == info.currsize),
-        None,
-    )  # fmt: skip
-    if place is None:
-        return Remembered()
-    cache, mark = held[place], held[place + 2] if len(held) > place + 2 else None
+    held = gc.get_referents(wrapper)  # keys and results, the cache, the function, and what stands before keywords
+    place = max(n for n, each in enumerate(held) if type(each) is dict and each is not wrapper.__dict__)
+    cache, mark = held[place], held[place + 2]
     pairs = list(cache.items()) if info.maxsize is None else _links(held[:place], cache, type(wrapper))
     if len(pairs) != info.currsize or not all(_is_plain(key, mark) and _is_plain(value) for key, value in pairs):
         return Remembered()
