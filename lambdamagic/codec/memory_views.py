@@ -21,27 +21,20 @@ def parts(view: memoryview) -> tuple[Any, ...]:
     size, refusal = view.itemsize, TypeError("cannot pickle 'memoryview' object: its parts are not next to each other")
     if view.ndim != 1 and not view.c_contiguous:
         raise refusal
-    strides = view.strides or (size,)
-    step = strides[0] if view.ndim == 1 and len(view) else size
+    step = view.strides[0] if view.ndim == 1 else size
     if step % size or len(view.format) != 1:
         raise refusal
     start = _address(view) - _address(memoryview(held)) if view.nbytes else 0
     return held, start, view.format, step // size, view.shape, view.readonly
 
 
-def view(
-    held: Any,
-    start: int = 0,
-    form: str = "B",
-    step: int = 1,
-    shape: tuple[int, ...] = (),
-    is_readonly: bool = False,
-) -> Any:
-    """Return a view of an object's memory; one that was released for None."""
+def view(held: Any, *how: Any) -> Any:
+    """Return a view of an object's memory, as `parts` describes it; one that was released for None."""
     if held is None:
         released = memoryview(b"")
         released.release()
         return released
+    start, form, step, shape, is_readonly = how
     made: Any = memoryview(held).cast("B")
     size = struct.calcsize(form)
     if len(shape) == 1:
@@ -68,7 +61,7 @@ def _address(shown: memoryview) -> int:
     found = Buffer()
     ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(shown), ctypes.byref(found), _FULL_READ_ONLY)
     try:
-        return int(found.buf or 0)
+        return int(found.buf)
     finally:
         ctypes.pythonapi.PyBuffer_Release(ctypes.byref(found))
 
