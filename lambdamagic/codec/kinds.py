@@ -74,6 +74,8 @@ _EXACT: dict[type, int] = {
 _IMMUTABLE_MODULES = ("datetime", "decimal", "fractions", "uuid", "pathlib", "re", "zoneinfo", "ipaddress", "typing")
 #: Exceptions to this.
 _MUTABLE = frozenset({("decimal", "Context")})
+#: Values of pandas, which since its version 3 say that they are of the modules that export them.
+_OF_PANDAS = frozenset({"Timestamp", "Timedelta", "Period", "Interval", "NaTType", "NAType"})
 
 
 class Missing:
@@ -107,10 +109,10 @@ def _classify(cls: type) -> int:
     if module == "numpy":
         if cls.__name__ == "ndarray":
             return ARRAY
-        if any(base.__name__ == "generic" for base in cls.__mro__) or cls.__name__ == "dtype":
+        if any(base.__name__ == "generic" for base in cls.__mro__):
             return SKIP
-    if module.startswith("pandas._libs"):
-        return SKIP  # Timestamp, Timedelta, NaT: values
+    if module.startswith("pandas._libs") or (module.split(".")[0] == "pandas" and cls.__name__ in _OF_PANDAS):
+        return SKIP
     if module == "ctypes":
         return OPAQUE  # a library's address is that of one process
     if container_base(cls) is not None:
