@@ -41,8 +41,6 @@ def explain_unpicklable(name: str, value: Any, home: Home) -> tuple[str, str]:
             if refusal is not None and id(child) not in seen:
                 path, current, reason = path + step, child, refusal
                 break
-        else:
-            break
     return _shortened(path), f"{reason} (a {type(current).__module__}.{type(current).__qualname__})"
 
 

@@ -103,7 +103,7 @@ def made(db):
     {}
     held = db
     def f():
-        return other, held
+        return gone, held
     return f
 x = made(db)
 """
@@ -113,8 +113,8 @@ x = made(db)
     ("source", "expected"),
     [
         ("def f():\n    return held\nx = f", None),
-        (_CLOSURE.format("other = 1"), "x's closure variable held"),
-        (_CLOSURE.format("if 0: other = 1"), "x's closure variable held"),
+        (_CLOSURE.format("gone = 1"), "x's closure variable held"),
+        (_CLOSURE.format("if 0: gone = 1"), "x's closure variable held"),
         ("def x(a=1, b=db): pass", "x's default argument 2"),
         ("class x:\n    a, held = 1, db", "x.held"),
         ("class A:\n    held = db\nx = A()", "x's class.held"),

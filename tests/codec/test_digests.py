@@ -92,6 +92,22 @@ def test_an_object_that_holds_itself() -> None:
     assert found.refers_to == ()
 
 
+def test_equal_objects_are_not_the_same() -> None:
+    """One that is equal to its holder is another one."""
+
+    class Equal(Own):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]  # as Python has it
+
+    held = Equal((), None)
+    value = Equal((), {"held": held})
+    found = _digests(value, held).of(value)
+    assert found is not None
+    assert [id(each) for each in found.refers_to] == [id(held)]
+
+
 def test_what_cannot_be_pickled_has_no_digest() -> None:
     """Neither its making nor its state."""
     frame = sys._getframe()

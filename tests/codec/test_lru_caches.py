@@ -199,6 +199,13 @@ def test_a_dictionary_as_long_as_the_cache_is_a_result(options: dict[str, Any]) 
     assert remembered(function).results == ({1: 1, -1: 2}, {2: 1, -2: 2})
 
 
+def test_what_cannot_be_paired_is_left_out() -> None:
+    """A result that the collector lists as the cache's own."""
+    function: Any = functools.lru_cache(lambda _: type(function))
+    function(1)
+    assert remembered(function) == Remembered()
+
+
 def test_members_of_an_enum_are_no_plain_instances() -> None:
     """They are found by their class's name."""
     assert lru_caches._is_of_the_notebook(Key)
