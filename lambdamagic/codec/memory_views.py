@@ -21,7 +21,8 @@ def parts(view: memoryview) -> tuple[Any, ...]:
     size, refusal = view.itemsize, TypeError("cannot pickle 'memoryview' object: its parts are not next to each other")
     if view.ndim != 1 and not view.c_contiguous:
         raise refusal
-    step = view.strides[0] if view.ndim == 1 else size
+    strides: Any = view.strides
+    step = strides[0] if view.ndim == 1 else size
     if step % size or len(view.format) != 1:
         raise refusal
     start = _address(view) - _address(memoryview(held)) if view.nbytes else 0

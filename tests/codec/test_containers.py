@@ -86,7 +86,7 @@ def test_what_a_class_derives_from(cls: type, expected: type | None) -> None:
 
 
 def test_a_class_with_a_part_in_c_is_no_plain_container() -> None:
-    """What it has of its own is unknown."""
+    """What else it has is unknown."""
     cls: Any = types.SimpleNamespace(__flags__=0)
     cls.__mro__ = (cls, *dict.__mro__)
     assert container_base(cls) is None

@@ -61,7 +61,7 @@ class Subclass(dict):
 
 
 class Key:
-    """A key that cannot be sent, with a text of its own."""
+    """A key that cannot be sent, and has a short text."""
 
     def __init__(self, held: Any) -> None:
         self.held = held

@@ -1,4 +1,4 @@
-"""Digests of objects that pickle themselves: equal as long as nothing of theirs was changed."""
+"""Digests of objects that pickle themselves: equal until such an object is changed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_object_that_is_a_name() -> None:
 
 
 def test_large_buffers_count() -> None:
-    """They are beside the pickle."""
+    """They are not in the pickle."""
     one, other, third = (numpy.zeros(1000) for _ in range(3))
     third[999] = 1
     assert _of((), one).is_like(_of((), other))

@@ -64,7 +64,7 @@ def test_an_item_that_cannot_be_made_is_unreadable() -> None:
 
 
 @pytest.mark.parametrize("items", [[Broken(KeyboardInterrupt)], [Broken(), Broken(KeyboardInterrupt), 1]])
-def test_an_interruption_is_no_item_of_its_own(items: list[Any]) -> None:
+def test_an_interruption_is_no_failure_of_an_item(items: list[Any]) -> None:
     """It ends the reading."""
     with pytest.raises(KeyboardInterrupt):
         read_items(_segments(items), Home({}))
@@ -72,7 +72,7 @@ def test_an_interruption_is_no_item_of_its_own(items: list[Any]) -> None:
 
 @pytest.mark.parametrize("first", [[1], Broken()])
 def test_items_behind_bytes_that_cannot_be_read(first: Any) -> None:
-    """The last one says so, and it is the last: nobody knows where the next begins."""
+    """The last one says so: where the next begins is unknown."""
     stream = bytes(_segments([first, [2], [3], [4]])[0])
     cut = stream[: stream.rindex(b"K\4")] + b"\xff" + stream[-3:]
     found = read_items([cut], Home({}))

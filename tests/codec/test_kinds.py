@@ -210,7 +210,7 @@ def test_what_leads_on() -> None:
         assert all(each is other or each == other for each, other in zip(found, expected, strict=True)), value
 
 
-def test_what_holds_an_object_of_its_own() -> None:
+def test_what_holds_one_object() -> None:
     """Methods, views, proxies and readers."""
     plain, items, data = Plain(), [1], bytearray(b"a")
     assert _held(plain.method) == [plain, Plain.method]

@@ -24,7 +24,7 @@ class _Ours(logging.Handler):
 def _new() -> Any:
     """Return the module's own parts, new: the process's loggers stay as they are."""
     root = logging.RootLogger(logging.WARNING)
-    root.manager = manager = logging.Manager(root)  # type: ignore[misc]  # one of its own
+    root.manager = manager = logging.Manager(root)  # type: ignore[misc]  # a separate one
     return SimpleNamespace(
         root=root,
         Logger=logging.Logger,
