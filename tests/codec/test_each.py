@@ -63,23 +63,24 @@ def test_an_item_that_cannot_be_made_is_unreadable() -> None:
     assert errors[0].__traceback__ is None
 
 
-@pytest.mark.parametrize("items", [[Broken(KeyboardInterrupt)], [Broken(), Broken(KeyboardInterrupt), 1]])
-def test_an_interruption_is_no_failure_of_an_item(items: list[Any]) -> None:
+@pytest.mark.parametrize("kinds", [[KeyboardInterrupt], [ValueError, KeyboardInterrupt, ValueError]])
+def test_an_interruption_is_no_failure_of_an_item(kinds: list[type[BaseException]]) -> None:
     """It ends the reading."""
     with pytest.raises(KeyboardInterrupt):
-        read_items(_segments(items), Home({}))
+        read_items(_segments([Broken(kind) for kind in kinds]), Home({}))
 
 
-@pytest.mark.parametrize("first", [[1], Broken()])
-def test_items_behind_bytes_that_cannot_be_read(first: Any) -> None:
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_items_behind_bytes_that_cannot_be_read(is_broken: bool) -> None:
     """The last one says so: where the next begins is unknown."""
+    first: Any = Broken() if is_broken else [1]
     stream = bytes(_segments([first, [2], [3], [4]])[0])
     cut = stream[: stream.rindex(b"K\4")] + b"\xff" + stream[-3:]
     found = read_items([cut], Home({}))
     assert len(found) == 4
     assert found[1:3] == [[2], [3]]
     assert isinstance(found[3], Unreadable)
-    assert found[0] == [1] if first == [1] else isinstance(found[0].error, ValueError)
+    assert isinstance(found[0].error, ValueError) if is_broken else found[0] == [1]
 
 
 def test_what_is_missing_is_asked_for() -> None:
