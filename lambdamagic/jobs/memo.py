@@ -56,21 +56,23 @@ def callable_key(home: Home, program: Program, fn: Callable[..., Any] | None) ->
 
 def _versions(modules: frozenset[str]) -> dict[str, str]:
     """Return the version of each package, by the name that it is imported under."""
-    found = {}
+    found, unsaid = {}, []
     for name in {module.partition(".")[0] for module in modules}:
         if name in sys.stdlib_module_names or name in ("__main__", "lambdamagic"):
             continue
         version = getattr(sys.modules.get(name), "__version__", None)
-        if not isinstance(version, str):
-            version = _version_by_metadata(name)
-        found[name] = version
-    return found
+        if isinstance(version, str):
+            found[name] = version
+        else:
+            unsaid.append(name)
+    return found | (_versions_by_metadata(unsaid) if unsaid else {})
 
 
-def _version_by_metadata(package: str) -> str:
+def _versions_by_metadata(packages: Sequence[str]) -> dict[str, str]:
     from importlib import metadata
 
-    return next((metadata.version(each) for each in metadata.packages_distributions().get(package, ())), "")
+    distributions = metadata.packages_distributions()  # reads those of all packages: some 0.3 s
+    return {name: next((metadata.version(each) for each in distributions.get(name, ())), "") for name in packages}
 
 
 @dataclass(frozen=True)
