@@ -78,8 +78,8 @@ class JobRun:
         self._losers: set[asyncio.Task[None]] = set()
         self._durations = Durations()
         self._next_backup: float | None = None
-        self._concurrency = Concurrency(max(1, self.spec.max_concurrency), self.spec.function.limits)
-        self._places = self.spec.places or Places(max(1, self.spec.max_concurrency))
+        self._concurrency = Concurrency(self.spec.max_concurrency, self.spec.function.limits)
+        self._places = self.spec.places or Places(self.spec.max_concurrency)
         self._age = self._places.join()
         self._wake: Callable[[], None] = lambda: None
         self._made = self.spec.attempts_before
@@ -276,8 +276,7 @@ class JobRun:
         now, unit, history = self._clock.monotonic(), flight.unit, flight.history
         note(self.spec.policy, history, error, now)
         pause_s = self._concurrency.throttled(self._under_way - 1, now, jitter=self._jitter())
-        # Lambda's own word is kept even when places become free before.
-        wait_s = max(error.retry_after_s, 0.0)
+        wait_s = error.retry_after_s  # Lambda's own word is kept even when places become free before
         if flight.racers > 1:
             flight.racers, flight.has_backup = flight.racers - 1, False  # nothing ran; the other attempt continues
             self._ledger.throttled((), attempt_id, pause_s)

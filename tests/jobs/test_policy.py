@@ -22,6 +22,7 @@ from lambdamagic.jobs.policy import (
     explain_cut,
     note,
     wait_before_retry,
+    wants_retry,
 )
 
 
@@ -114,6 +115,7 @@ def test_the_bounds_unless_they_are_set():
     assert (policy.losses, policy.unreachable, policy.idle_s) == (4, 4, 30.0)
     assert (policy.throttle_deadline_s, policy.ready_deadline_s) == (900.0, 180.0)
     assert (policy.base_s, policy.cap_s) == (0.2, 10.0)
+    assert wants_retry(policy, ())
 
 
 @pytest.mark.parametrize(

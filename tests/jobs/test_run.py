@@ -1,0 +1,325 @@
+"""One job in the engine: what is sent, under which names, how much at once, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambdamagic import events
+from lambdamagic.errors import (
+    CostLimitError,
+    CredentialsError,
+    EnvironmentDiedError,
+    InvocationLostError,
+    JobCancelledError,
+    ThrottledError,
+)
+from lambdamagic.events import Listeners
+from lambdamagic.jobs.budget import Budget
+from lambdamagic.jobs.engine import Engine
+from lambdamagic.jobs.job import Arrival, FunctionRef, JobSpec, Unit
+from lambdamagic.jobs.outcomes import encode_items
+from lambdamagic.jobs.policy import RetryPolicy
+from lambdamagic.jobs.staging import Stager
+from lambdamagic.limits import AWS_LAMBDA
+from lambdamagic.protocol import versions
+from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.payload import Payload
+from lambdamagic.runs.sources import Units
+from lambdamagic.storage.memory_store import MemoryObjectStore
+from lambdamagic.transports.fake import FakeTransport
+from tests.jobs.functions import DIED, HOME, answering, collect, items_of, reply, start
+
+QUICK = RetryPolicy(base_s=0.001, cap_s=0.002)
+
+
+def same(x: Any) -> Any:
+    return x
+
+
+def heard() -> tuple[list[events.Event], Listeners]:
+    happened, listeners = list[events.Event](), Listeners()
+    listeners.add(happened.append)
+    return happened, listeners
+
+
+def most_under_way(happened: list[events.Event]) -> int:
+    """Return how many invocations were under way at once, by what was reported."""
+    now = most = 0
+    for event in happened:
+        now += isinstance(event, events.InvocationStarted) - isinstance(event, events.InvocationFinished)
+        most = max(most, now)
+    return most
+
+
+def unit(number: int) -> Unit:
+    return Unit((number,), lambda: encode_items(HOME, [number], number, "auto"))
+
+
+@pytest.mark.parametrize("before", [0, 7])
+def test_each_attempt_has_its_own_name(engine: Engine, before: int) -> None:
+    """Numbers in order, behind those of a client that died: an answer is found by its attempt's name."""
+    happened, listeners = heard()
+    transport = FakeTransport([InvocationLostError("gone")], then=answering(same))
+    more = {"listeners": listeners, "attempts_before": before, "max_concurrency": 1}
+    assert collect(start(engine, transport, [1, 2], **more)) == ({0: 1, 1: 2}, None)
+    names = [each.attempt_id for each in happened if isinstance(each, events.InvocationStarted)]
+    assert names == [f"{before + 1:06}-0-1", f"{before + 2:06}-0-1", f"{before + 3:06}-1-1"]
+
+
+@pytest.mark.parametrize(("most", "ramp"), [(1, 1_000), (3, 1_000), (9, 2)])
+def test_no_more_begin_than_there_is_room_for(engine: Engine, most: int, ramp: int) -> None:
+    """Neither above the job's own limit nor faster than Lambda makes environments."""
+    happened, listeners = heard()
+    limits = AWS_LAMBDA._replace(new_environments=AWS_LAMBDA.new_environments._replace(most=ramp), ramp_s=1e9)
+    spec = spec_of(FakeTransport(then=answering(same)), Units(map(unit, range(20))), max_concurrency=most)
+    job = engine.start(replace(spec, function=replace(spec.function, limits=limits)), listeners)
+    assert collect(job) == ({x: x for x in range(20)}, None)
+    assert most_under_way(happened) == min(most, ramp)
+
+
+def spec_of(transport: FakeTransport, units: Any, **more: Any) -> JobSpec:
+    return JobSpec(
+        kind="map",
+        label="test",
+        function=FunctionRef("f", 128, 3),
+        transport=transport,
+        stager=Stager(None),
+        program=Payload(()),
+        versions=versions.here(),
+        units=units,
+        task_count=None,
+        policy=QUICK,
+        inline_limit_bytes=1_000_000,
+        **more,
+    )
+
+
+class Broken(Units):
+    """A source that fails when it learns of an outcome."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__([unit(0)])
+        self.error = error
+
+    def learn(self, arrival: Arrival) -> None:
+        raise self.error
+
+
+class Odd(BaseException):
+    """No exception that code should catch."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "said"), [(ValueError("a bug"), ValueError, "a bug"), (Odd("x"), RuntimeError, r"Odd\('x'\)")]
+)
+def test_a_failure_of_the_engines_own_ends_the_job(
+    engine: Engine, raised: BaseException, kind: type[Exception], said: str
+) -> None:
+    """With that failure; it does not wait for an outcome that never comes."""
+    happened, listeners = heard()
+    job = engine.start(spec_of(FakeTransport(then=answering(same)), Broken(raised)), listeners)
+    assert job.wait(60)
+    with pytest.raises(kind, match=said):
+        list(job.arrivals())
+    assert job.state == "failed"
+    assert isinstance(happened[-1], events.JobFinished) and happened[-1].error.startswith(f"{kind.__name__}: ")
+
+
+def test_a_failed_job_says_why_and_a_stopped_one_does_not(engine: Engine) -> None:
+    """Who stopped it knows, or its state says all."""
+    happened, listeners = heard()
+    collect(start(engine, FakeTransport(then=CredentialsError("none")), [1], listeners=listeners))
+    assert isinstance(happened[-1], events.JobFinished)
+    assert (happened[-1].state, happened[-1].error) == ("failed", "CredentialsError: none")
+    for end in ("cancel", "give_up"):
+        happened, listeners = heard()
+        job = start(engine, FakeTransport(), [], units=Units(is_open=True), listeners=listeners)
+        getattr(job, end)()
+        assert type(collect(job)[1]) is JobCancelledError
+        assert isinstance(happened[-1], events.JobFinished)
+        assert (happened[-1].state, happened[-1].error) == ("cancelled" if end == "cancel" else "failed", "")
+
+
+def test_an_answer_that_was_cancelled_stops_the_job(engine: Engine) -> None:
+    """Another process has left the sign to stop: nothing more is sent."""
+    transport = FakeTransport(then=reply(Response(versions.here(), "cancelled")))
+    job = start(engine, transport, range(9), max_concurrency=1)
+    assert type(collect(job)[1]) is JobCancelledError
+    assert (job.state, transport.attempts) == ("cancelled", 1)
+
+
+def test_a_connection_that_is_cut_for_being_idle_says_so(engine: Engine) -> None:
+    """The task fails with what to do about it; a loss after another silence does not."""
+    for silent_s, is_cut in ((60.0, True), (0.0, False)):
+        lost = [InvocationLostError("gone") for _ in range(2)]
+        lost[0].silent_s, lost[1].silent_s = 60.0, silent_s
+        policy = replace(QUICK, losses=1)
+        values, error = collect(start(engine, FakeTransport(lost, then=answering(same)), [1], policy=policy))
+        assert error is None
+        assert ("--mode event" in str(values[0])) is is_cut
+
+
+def test_work_that_comes_after_the_engine_was_closed_is_not_waited_for() -> None:
+    """The source may still be given some: that is no error of its owner's."""
+    engine, submissions = Engine(), Units(is_open=True)
+    job = engine.start(spec_of(FakeTransport(), submissions), Listeners())
+    engine.close()
+    submissions.put(unit(0))
+    assert job.state == "cancelled"
+
+
+@pytest.mark.parametrize("culprit", range(4))
+def test_what_the_deadline_cut_off_is_sent_again_wherever_it_was(engine: Engine, culprit: int) -> None:
+    """The task that ran then goes alone, those behind it together, and each has one outcome."""
+    sent: list[list[int]] = []
+    whole = answering(same)
+
+    def answer(invocation: Any) -> Any:
+        items = items_of(invocation)
+        sent.append(items)
+        response = Response.from_json(json.loads(whole(invocation).payload))
+        if len(sent) == 1:
+            response.status, response.tasks = "timed_out", response.tasks[:culprit]
+        return reply(response)
+
+    happened, listeners = heard()
+    transport = FakeTransport(then=answer)
+    found = collect(start(engine, transport, range(4), chunksize=4, max_concurrency=1, listeners=listeners))
+    assert found == ({x: x for x in range(4)}, None)
+    if culprit:  # else no task was done, and the chunk is halved as after a death
+        behind = list(range(culprit + 1, 4))
+        assert sent == [[0, 1, 2, 3], [culprit], *([behind] if behind else [])]
+        reasons = [each.reason for each in happened if isinstance(each, events.InvocationRetried)]
+        assert reasons == ["the deadline passed while it ran", "the deadline passed before it started"][: len(sent) - 1]
+
+
+def test_a_spent_budget_ends_the_job_at_the_attempt_that_spent_it(engine: Engine) -> None:
+    """What was completed is kept, and nothing more is sent."""
+    budget, transport = Budget(1e-9), FakeTransport(then=answering(same))
+    values, error = collect(start(engine, transport, range(9), max_concurrency=1, budget=budget))
+    assert (type(error), transport.attempts) == (CostLimitError, 1)
+    assert set(values) <= {0}
+
+
+class Twice:
+    """Answers; of the last item both attempts are under way together, and what each meets is scripted.
+
+    Args:
+        first: What its first attempt meets.
+        backup: What its second one meets.
+        order: Which of them ends first: the other is answered when the engine knows that one's end.
+    """
+
+    LAST = 8
+
+    def __init__(self, first: Any, backup: Any, order: str) -> None:
+        self.met = {"first": first, "backup": backup}
+        self.ended = {"first": threading.Event(), "backup": threading.Event()}
+        self.both, self.runs, self._order = threading.Event(), 0, order
+        self._lock = threading.Lock()
+        self._whole = answering(same)
+
+    def __call__(self, invocation: Any) -> Any:
+        if items_of(invocation) != [self.LAST]:
+            return self._whole(invocation)
+        with self._lock:
+            self.runs += 1
+            which = ("first", "backup", "later")[min(self.runs, 3) - 1]
+        if which == "later":
+            return self._whole(invocation)
+        if which == "backup":
+            self.both.set()
+        assert self.both.wait(20)
+        other = "backup" if which == "first" else "first"
+        if which != self._order:
+            assert self.ended[other].wait(20)
+        meets = self.met[which]
+        if isinstance(meets, Exception):
+            raise meets
+        return meets if meets is not None else self._whole(invocation)
+
+
+def race(engine: Engine, first: Any, backup: Any, order: str, **more: Any) -> tuple[Twice, list[events.Event], Any]:
+    """Run a job whose last task has a backup; return what was answered, what happened and the job's end."""
+    twice = Twice(first, backup, order)
+    happened, listeners = heard()
+
+    def note(event: events.Event) -> None:
+        is_of_it = isinstance(event, events.InvocationFinished) and event.tasks == (Twice.LAST,)
+        if is_of_it or isinstance(event, events.InvocationThrottled | events.Charged):
+            twice.ended[order].set()
+
+    listeners.add(note)
+    more = {"backups": True, "max_concurrency": 9, **more}
+    job = start(engine, FakeTransport(then=twice), range(9), listeners=listeners, **more)
+    return twice, happened, collect(job)
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes longer than its siblings is late at once."""
+    monkeypatch.setattr("lambdamagic.jobs.backups.SOONEST_S", 0.0)
+
+
+ALL = {x: x for x in range(9)}
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("order", ["first", "backup"])
+def test_the_first_of_two_outcomes_counts(engine: Engine, order: str) -> None:
+    """The other attempt is not waited for, and never becomes a second outcome."""
+    twice, happened, found = race(engine, None, None, order)
+    assert found == (ALL, None)
+    assert twice.runs == 2
+    assert sum(isinstance(each, events.TaskFinished) for each in happened) == 9
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("order", ["first", "backup"])
+def test_one_of_two_attempts_that_dies_leaves_the_outcome_to_the_other(engine: Engine, order: str) -> None:
+    """Nothing is run a third time."""
+    twice, _, found = race(engine, *((DIED, None) if order == "first" else (None, DIED)), order)
+    assert (found, twice.runs) == ((ALL, None), 2)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("order", ["first", "backup"])
+def test_two_attempts_that_die_are_one_failure(engine: Engine, order: str) -> None:
+    """The second one decides, and the job ends."""
+    twice, _, (values, error) = race(engine, DIED, DIED, order)
+    assert (error, twice.runs) == (None, 2)
+    assert type(values.pop(Twice.LAST)) is EnvironmentDiedError
+    assert values == {x: x for x in range(8)}
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("order", ["first", "backup"])
+def test_one_of_two_attempts_that_is_throttled_ran_nothing(engine: Engine, order: str) -> None:
+    """The other continues, none of its tasks waits, and a later one may be its second attempt."""
+    refused = ThrottledError("429")
+    twice, happened, found = race(engine, *((refused, None) if order == "first" else (None, refused)), order)
+    assert found == (ALL, None)
+    assert 2 <= twice.runs <= 3
+    assert [each.tasks for each in happened if isinstance(each, events.InvocationThrottled)] == [()]
+
+
+def test_an_abandoned_job_leaves_the_sign_to_stop(engine: Engine) -> None:
+    """Where something still runs, and there is a bucket; the request is counted."""
+    store, began, release = MemoryObjectStore(), threading.Event(), threading.Event()
+
+    def work(x: Any) -> Any:
+        began.set()
+        release.wait(20)
+        return x
+
+    job = start(engine, FakeTransport(then=answering(work)), [1], stager=Stager(store))
+    assert began.wait(20)
+    job.cancel()
+    assert type(collect(job)[1]) is JobCancelledError
+    release.set()
+    assert job.spec.requests.total.writes == 1
