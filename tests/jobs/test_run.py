@@ -212,7 +212,7 @@ class Twice:
     Args:
         first: What its first attempt meets.
         backup: What its second one meets.
-        order: Which of them ends first: the other is answered when the engine knows that one's end.
+        order: Which of them ends first: the other is answered when the engine knows the end of that one.
     """
 
     LAST = 8

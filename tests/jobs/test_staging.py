@@ -9,7 +9,7 @@ import pytest
 
 from lambdamagic.clock import ManualClock
 from lambdamagic.codec.frames import Frames
-from lambdamagic.errors import IntegrityError
+from lambdamagic.errors import IntegrityError, ProtocolError
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.bounds import PRESIGN_EXPIRES_S
@@ -18,6 +18,7 @@ from lambdamagic.protocol.keys import blob_key, result_key, sign
 from lambdamagic.protocol.payload import FrameRef, Part, Payload, signed_text
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.storage.object_store import TransferError
+from lambdamagic.storage.requests import RequestMeter, paid_by
 
 
 def test_a_job_outlives_the_permissions_of_its_program():
@@ -130,3 +131,70 @@ def test_a_staged_result_that_was_exchanged_is_not_returned():
     staged.store.put(result_key("job", "a", 0), [b"planted"[:6]])
     with pytest.raises(IntegrityError):
         staged.collect()
+
+
+def _in_parts(*bodies: bytes, frames: tuple[int, ...], outputs: list[Any] | None = None) -> tuple[Any, Response]:
+    """Return a store with a staged answer in parts, and the answer."""
+    store, parts = MemoryObjectStore(), []
+    for number, body in enumerate(bodies):
+        store.put(result_key("job", "a", number), [body])
+        parts.append(Part(result_key("job", "a", number), len(body), hashlib.sha256(body).hexdigest()))
+    payload = Payload(tuple(map(FrameRef, frames)), b"", tuple(parts))
+    signature = sign(b"k" * 32, "job", "a", *signed_text(tuple(parts)))
+    return store, Response(versions.here(), "done", payload, signature=signature, outputs=outputs)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_result_in_parts_is_put_together_in_order(keeps):
+    """And deleted when it was read, unless another process may resume the job; its bytes are announced to the payer."""
+    store, response = _in_parts(b"abc", b"defgh", frames=(2, 6))
+    meter = RequestMeter()
+    with paid_by(meter):
+        frames = Stager(store).collect(response, job_id="job", attempt_id="a", key=b"k" * 32, keeps=keeps)
+    assert [bytes(frame) for frame in frames] == [b"ab", b"cdefgh"]
+    assert meter.expected == 8
+    assert len([*store.list("")]) == (2 if keeps else 0)
+
+
+def test_a_staged_answer_can_be_read_by_another_function():
+    """By permissions for each of its parts; when no more reads it, it is deleted."""
+    store, response = _in_parts(b"abc", b"de", frames=(5,))
+    stager = Stager(store)
+    parts = stager.answer_parts(response, job_id="job", attempt_id="a", key=b"k" * 32)
+    assert [(each.size_bytes, bytes(store.fetch(each.url, sha256=each.sha256))) for each in parts] == [
+        (3, b"abc"),
+        (2, b"de"),
+    ]
+    stager.forget_parts(Response(versions.here(), "done"))
+    stager.forget_parts(Response(versions.here(), "done", Payload(())))
+    assert store.requests["DELETE"] == 0
+    stager.forget_parts(response)
+    assert [*store.list("")] == []
+
+
+def test_outputs_in_the_last_frame_are_put_in_their_place():
+    """What is printed may be large; an answer without a payload, or with outputs in it, is left as it is."""
+    shown = b'[{"text": "a"}]'
+    place = [{"in_last_frame": True}]
+    store, response = _in_parts(b"abc" + shown, frames=(3, len(shown)), outputs=list(place))
+    inline = Payload((FrameRef(3), FrameRef(len(shown))), b"abc" + shown)
+    for each in (response, Response(versions.here(), "done", inline, outputs=list(place))):
+        assert [bytes(frame) for frame in _collected(store, each)] == [b"abc"]
+        assert each.outputs == [{"text": "a"}]
+    plain = Response(versions.here(), "done", Payload((FrameRef(3),), b"abc"), outputs=[{"text": "b"}, *place])
+    assert [bytes(frame) for frame in _collected(store, plain)] == [b"abc"]
+    assert plain.outputs == [{"text": "b"}, *place]
+    assert _collected(store, Response(versions.here(), "done")) == []
+
+
+@pytest.mark.parametrize("last", [b"no json", b"{}", b"[1]", None])
+def test_outputs_of_another_form_are_refused(last):
+    """The answer is none of lambdamagic's."""
+    payload = Payload(()) if last is None else Payload((FrameRef(len(last)),), last)
+    response = Response(versions.here(), "done", payload, outputs=[{"in_last_frame": True}])
+    with pytest.raises(ProtocolError, match="outputs cannot be read"):
+        _collected(MemoryObjectStore(), response)
+
+
+def _collected(store, response):
+    return Stager(store).collect(response, job_id="job", attempt_id="a", key=b"k" * 32)
