@@ -50,7 +50,7 @@ class Stager:
         self._sending: dict[str, threading.Lock] = {}
         self._clock = clock
         self._has_warned = False
-        self._renewed: dict[int, tuple[Payload | None, tuple[int, str], Payload]] = {}
+        self._renewed: dict[int, tuple[Payload, tuple[int, str], Payload]] = {}
 
     def place(self, frames: Frames, *, limit_bytes: int) -> Payload:
         """Return the payload for an event, staging the largest frames until the rest fits inline.
@@ -116,12 +116,13 @@ class Stager:
         if age == 0 and (not signer or f"={signer}%2F" in url):
             return payload
         with self._lock:
-            old, known, renewed = self._renewed.get(id(payload), (None, (0, ""), payload))
-            if old is not payload or known != (age, signer):
-                renewed = self.renewed(payload)
-                self._renewed[id(payload)] = payload, (age, signer), renewed
-                for oldest in list(self._renewed)[:-_RENEWED_KEPT]:
-                    del self._renewed[oldest]
+            known = self._renewed.get(id(payload))
+            if known is not None and known[0] is payload and known[1] == (age, signer):
+                return known[2]
+            renewed = self.renewed(payload)
+            self._renewed[id(payload)] = payload, (age, signer), renewed
+            for oldest in list(self._renewed)[:-_RENEWED_KEPT]:
+                del self._renewed[oldest]
         return renewed
 
     def placed_once(self, frames: Frames, *, limit_bytes: int) -> Callable[[], Payload]:
@@ -149,9 +150,8 @@ class Stager:
 
     def _link_bytes(self) -> int:
         """Return the size of a staged frame's presigned URL in an event, with a token of up to 2 kB."""
-        if self.store is None:
-            return 0
-        return len(self.store.presign_get(keys.blob_key("0" * 64), PRESIGN_EXPIRES_S)) * 3 // 4  # before Base64
+        link = self.required().presign_get(keys.blob_key("0" * 64), PRESIGN_EXPIRES_S)
+        return len(link) * 3 // 4  # before Base64
 
     def frames_to_stage(self, frames: Frames, limit_bytes: int, link_bytes: int = 0) -> set[int]:
         """Choose the frames to stage: the largest, as few as possible.

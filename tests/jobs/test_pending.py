@@ -61,9 +61,9 @@ def test_what_was_throttled_rests_and_is_not_overtaken() -> None:
     """It goes first when its time has come: the one that rests the shortest, then in the order of refusal."""
     late, early, also_early, new, again = units(1, 2, 3, 4, 5)
     pending = PendingUnits(Source(new))
-    pending.rest(late, AttemptHistory(), 9.0)
     pending.rest(early, AttemptHistory(), 5.0)
     pending.rest(also_early, AttemptHistory(), 5.0)
+    pending.rest(late, AttemptHistory(), 9.0)
     assert (pending.rests_until, pending.take(1)) == (5.0, None)
     pending.wake(4.9)
     assert pending.take(1) is None
@@ -71,7 +71,7 @@ def test_what_was_throttled_rests_and_is_not_overtaken() -> None:
     pending.wake(5.0)
     assert [pending.take(1) for _ in range(4)] == [early, also_early, again, None]
     assert (pending.rests_until, pending.is_over) == (9.0, False)
-    pending.wake(9.0)
+    pending.wake(9.5)
     assert [pending.take(1), pending.take(1), pending.take(1)] == [late, new, None]
     assert pending.is_over
 

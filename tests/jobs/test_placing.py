@@ -127,7 +127,7 @@ def test_shared_objects_go_by_their_pieces() -> None:
 
 
 def test_an_object_that_was_changed_after_put_is_not_sent() -> None:
-    """What its digest names is something else; it stands under that name in no bucket."""
+    """What its digest names is something else; no bucket has it under that name."""
     data = bytearray(b"x" * OUT_OF_BAND_MIN_BYTES)
     written = Written(Frames((memoryview(data),)), is_of_home=False)
     written.pieces = (memoryview(data),)
@@ -268,7 +268,7 @@ def test_without_a_bucket_nothing_may_be_written() -> None:
 
 
 def test_heartbeats_are_found_and_forgotten_by_their_attempts() -> None:
-    """With the requests that were uploaded for them, where it was so."""
+    """With the requests that were uploaded for them, if there are any."""
     store = MemoryObjectStore("bucket")
     stager = Stager(store)
     for attempt in ("a", "b", "c"):
