@@ -289,7 +289,7 @@ def traceback_of(frames: list[FrameRecord]) -> types.TracebackType | None:
     for record in reversed(frames):
         frame = _frame_at(record)
         made = types.TracebackType(made, frame, frame.f_lasti, max(record.lineno, 1))
-        if record.line and not linecache.getline(record.filename, record.lineno):
+        if record.line and not linecache.getline(record.filename, record.lineno).strip():  # empty: filled up to another
             _remember_line(record)
     return made
 
