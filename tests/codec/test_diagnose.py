@@ -74,6 +74,7 @@ _PATHS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "itself": (lambda db: db, "x"),
     "list": (lambda db: [1, [2, db]], "x[1][1]"),
     "tuple": (lambda db: (1, db), "x[1]"),
+    "the first of two": (lambda db: [[db], [db]], "x[0][0]"),
     "set": (lambda db: {Key(db)}, "x[0].held"),
     "dict": (lambda db: {"a": 1, "b": {2: db}}, "x['b'][2]"),
     "subclass of dict": (lambda db: Subclass(a=db), "x['a']"),
