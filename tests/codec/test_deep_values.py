@@ -1,38 +1,30 @@
-"""Values that are nested deeper than C code can follow, and recursion limits that are higher than the stack."""
+"""Values that are nested deeper than C code can follow."""
 
 from __future__ import annotations
 
-import contextvars
+import copyreg
 import io
 import pickle
-import subprocess
 import sys
-import threading
 from collections import deque
+from collections.abc import Sized
 from typing import Any
 
 import pytest
 
-from lambdamagic.codec import large_stack
 from lambdamagic.codec.deep_pickler import DeepPickler
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.home import Home
-from lambdamagic.codec.large_stack import with_depth, with_room
 from lambdamagic.codec.reducers import Reducers
 
 _DEEP = 5_000
 
 
-def _nested(depth: int) -> list:
+def nested(depth: int) -> list:
     found: list = []
     for _ in range(depth):
         found = [found]
     return found
-
-
-def _unnest(value: list) -> None:
-    while value:  # an end of such a list at once could be too deep for the collector's own stack
-        value = value.pop()
 
 
 class Node:
@@ -133,6 +125,62 @@ def test_what_is_shared_stays_shared() -> None:
     assert next(iter(read)).after is read
 
 
+class New:
+    """Is made with what `__new__` needs."""
+
+    def __new__(cls, one: int, two: int) -> New:
+        made = super().__new__(cls)
+        made.args = one, two  # type: ignore[attr-defined]
+        return made
+
+    def __getnewargs__(self) -> tuple[int, int]:
+        return self.args  # type: ignore[attr-defined,no-any-return]  # of `__new__`
+
+    def __setstate__(self, state: Any) -> None:
+        assert state is not None
+
+
+class NewByName(New):
+    """The same, by names."""
+
+    def __new__(cls, *, one: int, two: int) -> NewByName:
+        return super().__new__(cls, one, two)
+
+    def __getnewargs_ex__(self) -> Any:
+        return (), dict(zip(("one", "two"), self.args, strict=True))  # type: ignore[attr-defined]  # of `__new__`
+
+
+class Stateless(New):
+    """Has no state."""
+
+    def __reduce__(self) -> Any:
+        return Stateless, self.args  # type: ignore[attr-defined]  # of `__new__`
+
+
+class Meta(type):
+    """A metaclass whose classes are pickled by a registered function."""
+
+
+class Registered(metaclass=Meta):
+    """One of them."""
+
+
+def test_objects_as_pickle_makes_them() -> None:
+    """With arguments, by position or by name, and with no state where there is none."""
+    for value in (New(1, 2), NewByName(one=1, two=2), Stateless(1, 2)):
+        read = _as_deep(value)
+        assert type(read) is type(value)
+        assert read.args == (1, 2)
+
+
+def test_classes_are_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever their metaclass is, unless that was registered."""
+    for cls in (int, Sized, New, Registered):
+        assert _as_deep(cls) is cls
+    monkeypatch.setitem(copyreg.dispatch_table, Meta, lambda _: (str, ("registered",)))
+    assert _as_deep(Registered) == "registered"
+
+
 class _Reduced:
     def __init__(self, found: Any) -> None:
         self.found = found
@@ -156,7 +204,7 @@ def test_code_of_a_class_has_the_usual_limit() -> None:
         def __reduce__(self) -> Any:
             return sorted([1], key=lambda _: self.__reduce__())
 
-    value = _nested(20_000)
+    value = nested(20_000)
     inner = value
     while inner:
         inner = inner[0]
@@ -165,169 +213,3 @@ def test_code_of_a_class_has_the_usual_limit() -> None:
         Encoder(Home({}), kind="deep").dump(value)
     while isinstance(value, list):
         value = value.pop()
-
-
-class _Waiting(pickle._Pickler):
-    """Writes when it is allowed to."""
-
-    def __init__(self, go: threading.Event) -> None:
-        super().__init__(io.BytesIO())
-        self.began, self._go = threading.Event(), go
-
-    def dump(self, value: object) -> None:
-        self.began.set()
-        assert self._go.wait(60)
-        super().dump(value)
-
-
-def test_two_at_the_same_moment_leave_the_limit_as_it_was():
-    """The first to end does not take the other's limit away, and the other does not keep it."""
-    limit, size = sys.getrecursionlimit(), threading.stack_size()
-    first, second = _Waiting(threading.Event()), _Waiting(threading.Event())
-    values, failed = [_nested(10), _nested(20_000)], []
-
-    def write(pickler, value):
-        try:
-            with_depth(pickler.dump, value)
-        except BaseException as error:
-            failed.append(error)
-
-    writers = []
-    for pickler, value in zip((first, second), values, strict=True):
-        writers.append(threading.Thread(target=write, args=(pickler, value)))
-        writers[-1].start()
-        assert pickler.began.wait(60)
-    first._go.set()
-    writers[0].join()
-    second._go.set()
-    writers[1].join()
-    for value in values:
-        _unnest(value)
-    assert not failed
-    assert (sys.getrecursionlimit(), threading.stack_size()) == (limit, size)
-
-
-def test_one_within_another():
-    """An object that writes deep data itself when it is written."""
-    limit, inner = sys.getrecursionlimit(), _nested(10_000)
-
-    class Both:
-        def __reduce__(self):
-            with_depth(pickle._Pickler(io.BytesIO()).dump, inner)
-            return str, ()
-
-    with_depth(pickle._Pickler(io.BytesIO()).dump, Both())
-    _unnest(inner)
-    assert sys.getrecursionlimit() == limit
-
-
-_ENDLESS = """\
-import io, pickle, sys
-from lambdamagic.codec import large_stack
-
-large_stack._STACKS_BYTES = large_stack._STACKS_BYTES[-1:]  # as many bytes for each call, and fewer calls
-
-class Endless:
-    def __reduce__(self):
-        return self.missing
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self, name)
-
-class Property(Endless):
-    @property
-    def missing(self):
-        return self.missing
-
-class Sorting(Endless):
-    def __reduce__(self):
-        return sorted([1], key=lambda _: self.__reduce__())
-
-try:
-    large_stack.with_depth(pickle._Pickler(io.BytesIO()).dump, {kind}())
-except RecursionError:
-    print("raised", sys.getrecursionlimit())
-"""
-
-
-@pytest.mark.parametrize("kind", ["Endless", "Property", "Sorting"])
-def test_attributes_that_ask_for_themselves_raise(kind):
-    """It is their RecursionError, as in the kernel, and not the end of the process."""
-    program = _ENDLESS.replace("{kind}", kind)
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (ended.stdout, ended.returncode) == ("raised 1000\n", 0), ended.stderr
-
-
-def test_a_machine_without_room_for_a_large_stack():
-    """A smaller one does, for data that are less deep."""
-    resource = pytest.importorskip("resource")
-    program = (
-        "import io, pickle, resource, sys\nfrom lambdamagic.codec.large_stack import with_depth\n"
-        "d = []\nfor _ in range(2_000): d = [d]\n"
-        f"resource.setrlimit(resource.RLIMIT_AS, (500 << 20, {resource.RLIM_INFINITY}))\n"
-        "with_depth(pickle._Pickler(io.BytesIO()).dump, d)\nprint('written', sys.getrecursionlimit())"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (ended.stdout, ended.returncode) == ("written 1000\n", 0), ended.stderr
-
-
-_HIGH = """\
-import os, sys, types
-sys.setrecursionlimit(int(sys.argv[1]))
-from lambdamagic.codec.encode import Encoder, Decoder
-from lambdamagic.codec.home import Home
-from lambdamagic.codec.size_estimate import pickled_bytes
-
-library = sys.modules["library"] = types.ModuleType("library")
-exec('''
-class Names:
-    __slots__ = ("found",)
-    def __getattr__(self, name):
-        return self.found[name]
-''', library.__dict__)
-class Node:
-    pass
-
-made, value = library.Names(), [1]
-made.found = {}
-for _ in range(30_000):
-    node = Node()
-    node.value = [value]
-    value = node
-for each in (made, value):
-    pickled_bytes(each)
-    encoder = Encoder(Home({"Node": Node}))
-    encoder.dump(each)
-    print(type(Decoder(encoder.frames().segments, Home({})).load()).__name__, sys.getrecursionlimit())
-sys.stdout.flush()
-os._exit(0)  # the end of such a chain is the interpreter's matter
-"""
-
-
-@pytest.mark.parametrize("limit", [20_000, 1_000_000])
-def test_a_high_limit_of_recursion_is_not_the_end_of_the_process(limit):
-    """Neither with deep data nor with a class whose attributes ask for themselves: it says nothing about the stack."""
-    ended = subprocess.run([sys.executable, "-c", _HIGH, str(limit)], capture_output=True, text=True)
-    if limit > 100_000:
-        assert (ended.returncode, ended.stdout) == (0, f"Names {limit}\nNode {limit}\n"), ended.stderr[-500:]
-    else:
-        assert (ended.returncode, ended.stdout) == (1, f"Names {limit}\n"), ended.stderr[-500:]
-        assert "RecursionError" in ended.stderr  # for which the encoder has another pickler
-
-
-def test_an_ordinary_limit_needs_no_thread():
-    """Code of classes runs in the thread that asked; with a high limit in a copy of its context."""
-    variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable")
-    variable.set(5)
-    limit = sys.getrecursionlimit()
-    assert with_room(threading.current_thread) is threading.current_thread()
-    try:
-        sys.setrecursionlimit(large_stack._USUAL_LIMIT + 1)
-        assert with_room(threading.current_thread) is not threading.current_thread()
-        assert with_room(variable.get) == 5
-        with pytest.raises(ZeroDivisionError):
-            with_room(divmod, 1, 0)
-    finally:
-        sys.setrecursionlimit(limit)
