@@ -96,7 +96,7 @@ class _Walk:
             self._feed_object(value, kind)
 
     def _feed_object(self, value: Any, kind: type) -> None:
-        if kind.__flags__ & _HEAP_TYPE == 0 and kind in _BY_NAME:
+        if kind in _BY_NAME:
             self._put("constant", repr(value).encode())
             return
         if issubclass(kind, type):
@@ -137,7 +137,7 @@ class _Walk:
             self.feed(value)
 
     def _dict(self, value: Any) -> None:
-        self._put("dict", str(len(value)).encode())
+        self._put(type(value).__name__, str(len(value)).encode())
         for key, item in value.items():
             self.feed(key)
             self.feed(item)
@@ -151,6 +151,7 @@ class _Walk:
         self._put(tag, b"".join(sorted(digests)))
 
     def _code(self, code: types.CodeType) -> None:
+        self._put("instructions")
         for name in _CODE:
             self.feed(getattr(code, name))
 
@@ -168,6 +169,7 @@ class _Walk:
         self.feed(vars(function))
 
     def _cell(self, cell: types.CellType) -> None:
+        self._put("cell")
         try:
             self.feed(cell.cell_contents)
         except ValueError:
@@ -177,6 +179,7 @@ class _Walk:
         self._put("module", module.__name__.encode())
 
     def _method(self, method: types.MethodType) -> None:
+        self._put("method")
         self.feed(method.__func__)
         self.feed(method.__self__)
 
@@ -186,13 +189,15 @@ class _Walk:
             self.feed(function.__self__)
 
     def _wrapper(self, value: Any) -> None:
+        self._put(type(value).__name__)
         self.feed(value.__func__)
 
     def _property(self, value: property) -> None:
         self._sequence("property", (value.fget, value.fset, value.fdel, value.__doc__))
 
     def _lru_cache(self, value: Any) -> None:
-        self._sequence("lru_cache", (value.__wrapped__, tuple(value.cache_parameters().items())))
+        attributes = {name: each for name, each in vars(value).items() if name not in _OF_CACHES}
+        self._sequence("lru_cache", (value.__wrapped__, tuple(value.cache_parameters().items()), attributes))
 
     def _class(self, cls: type) -> None:
         self._name("definition", cls)
@@ -242,10 +247,11 @@ class _Walk:
         self.feed(setter)
 
     def _buffer(self, value: Any) -> None:
-        self._put("buffer", value.raw() if isinstance(value, pickle.PickleBuffer) else bytes(value))
+        self._put(type(value).__name__, value.raw() if isinstance(value, pickle.PickleBuffer) else bytes(value))
 
 
 _SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+_OF_CACHES = frozenset({"__wrapped__", "cache_parameters"})
 _BY_NAME = frozenset({type(...), type(NotImplemented), range, slice})
 _RULES: dict[type, Callable[[_Walk, Any], None]] = {
     list: lambda walk, value: walk._sequence("list", value),
