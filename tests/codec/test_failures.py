@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lambdamagic.codec import failures
+from lambdamagic.codec.encode import Encoder
 from lambdamagic.codec.failures import (
     FrameRecord,
     RemoteCodeError,
@@ -20,6 +21,7 @@ from lambdamagic.codec.failures import (
     render,
     traceback_of,
 )
+from lambdamagic.codec.home import Home
 
 
 def _raised(source, filename="<cell-of-test>"):
@@ -300,19 +302,21 @@ def test_a_missing_file_behind_another_error_is_named_too(tmp_path, monkeypatch)
     assert len(error.__cause__.__notes__) == 1
 
 
-class _OwnCode:
+class _Unreduced:
     def __reduce__(self):
-        raise ValueError
+        return 5
 
 
 def test_whose_code_has_raised():
     """The object's, or the pickler's about it; what was never raised comes from no code."""
+    names = {}
+    exec(compile("class A:\n    def __reduce__(self): raise ValueError('own')", "<cell>", "exec"), names)
     for write in (pickle.dumps, pickle._dumps):
-        with pytest.raises(ValueError) as caught:
-            write(_OwnCode())
+        with pytest.raises(ValueError, match="own") as caught:
+            write(names["A"]())
         assert comes_from_the_object(caught.value)
-    with pytest.raises(Exception, match="pickle") as refused:
-        pickle._dumps(lambda: 1)
+    with pytest.raises(pickle.PicklingError) as refused:
+        Encoder(Home({}), kind="deep").dump(_Unreduced())
     assert not comes_from_the_object(refused.value)
     assert not comes_from_the_object(ValueError())
 
