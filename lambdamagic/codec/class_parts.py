@@ -108,7 +108,7 @@ class _ProbeEnum(enum.Enum):
 #: What each member has from its class.
 MEMBER_MACHINERY = frozenset(_ProbeEnum.MEMBER.__dict__)
 #: What each Enum class has by itself, or may override.
-ENUM_MACHINERY = frozenset(_ProbeEnum.__dict__) | {"__doc__"} | frozenset(enum.Flag.__dict__)
+ENUM_MACHINERY = (frozenset(_ProbeEnum.__dict__) | frozenset(enum.Flag.__dict__)) - {"__doc__"}
 ENUM_OVERRIDES = frozenset(
     {"__repr__", "__str__", "__format__", "__reduce_ex__", "_generate_next_value_", "_missing_", "__or__", "__and__"}
 )

@@ -16,6 +16,7 @@ from typing import Any
 from lambdamagic.codec import home as _home
 from lambdamagic.codec.class_parts import ABC_MEMBERSHIP, ABC_REGISTRY, setter_of
 
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 _IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 
 
@@ -222,8 +223,51 @@ def new_enum(
 ) -> type:
     """Return an Enum class built by its own metaclass from its members' values."""
     existing = _home.active().known(token)
+    return existing if existing is not None else _new_enum(metaclass, name, bases, members, body, token)
+
+
+def enum_with_new(
+    metaclass: type,
+    name: str,
+    bases: tuple[type, ...],
+    members: dict[str, Any],
+    body: dict[str, Any],
+    token: str,
+    contents: list[tuple[Any, ...]],
+) -> type:
+    """Return an Enum class whose members' values are not what they were made from: they are made without its author's.
+
+    Args:
+        contents: What is in each member as an `int`, a `str` and so on; an empty tuple for one that is no such thing.
+    """
+    existing = _home.active().known(token)
     if existing is not None:
         return existing
+    of_author = {each: body.pop(each) for each in ("__new__", "__init__") if each in body}
+    parts = zip(members.values(), contents, strict=True)
+
+    def __new__(cls: Any, *args: Any) -> Any:
+        value, content = next(parts)
+        native = next(base for base in cls._member_type_.__mro__ if not base.__flags__ & _HEAP_TYPE)
+        made = native.__new__(cls, *content)
+        made._value_ = value
+        return made
+
+    made: Any = _new_enum(metaclass, name, bases, members, {**body, "__new__": __new__, "__init__": _nothing}, token)
+    type.__delattr__(made, "__init__")
+    for each, names in (("__init__", ("__init__",)), ("__new__", ("_new_member_", "__new_member__"))):
+        for attribute in names if each in of_author else ():
+            type.__setattr__(made, attribute, of_author[each])
+    return made
+
+
+def _nothing(*_: Any) -> None:
+    pass
+
+
+def _new_enum(
+    metaclass: type, name: str, bases: tuple[type, ...], members: dict[str, Any], body: dict[str, Any], token: str
+) -> type:
     scope = metaclass.__prepare__(name, bases)
     for attribute in ("__module__", "__qualname__"):
         scope[attribute] = body.pop(attribute)

@@ -18,7 +18,9 @@ from lambdamagic.codec.class_parts import (
     is_written_by_user,
     split_class,
 )
+from lambdamagic.codec.containers import slot_names
 from lambdamagic.codec.home import is_importable
+from lambdamagic.codec.reduce_instances import IMMUTABLE
 from lambdamagic.codec.writing import Rule, Writing
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
@@ -167,19 +169,35 @@ def class_rule(writing: Writing, cls: type) -> Any:
     )
 
 
+#: `__dict__` and `__weakref__` are the class's own where its members are texts or numbers, too.
+_MADE_WITH_A_CLASS = (
+    enum.property,
+    types.DynamicClassAttribute,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+)
+
+
 def _enum(writing: Writing, cls: type[enum.Enum], token: str) -> Any:
     members = {name: member._value_ for name, member in cls.__members__.items()}
     body: dict[str, Any] = {}
     later: dict[str, Any] = {}
     for name, value in cls.__dict__.items():
-        if name in members or isinstance(value, (enum.property, types.DynamicClassAttribute)):
+        if name in members or isinstance(value, _MADE_WITH_A_CLASS):
             continue
         if name not in ENUM_MACHINERY or (name in ENUM_OVERRIDES and is_written_by_user(value)):
-            # What is no method was given to the finished class, and may lead back to it.
-            target = body if name.startswith("_") or hasattr(value, "__get__") else later
+            # What is no method was given to the finished class, and may lead back to it; a body makes members of it.
+            target = body if name[0] == name[-1] == "_" or hasattr(value, "__get__") else later
             target[name] = value
+    make: Any = rebuild.new_enum
+    contents: tuple[Any, ...] = ()
+    kind: Any = cls._member_type_  # type: ignore[attr-defined]
     if is_written_by_user(cls._new_member_):  # type: ignore[attr-defined]
         body["__new__"] = cls._new_member_  # type: ignore[attr-defined]
+    if "__new__" in body or (kind is not object and kind not in IMMUTABLE):
+        found = [_content_of_member(member, kind) for member in cls.__members__.values()]
+        if None not in found:
+            make, contents = rebuild.enum_with_new, (found,)
     body["__module__"], body["__qualname__"] = writing.home.sent_name(cls.__module__), cls.__qualname__
     given: dict[str, Any] = {}
     for name, member in cls.__members__.items():
@@ -188,8 +206,19 @@ def _enum(writing: Writing, cls: type[enum.Enum], token: str) -> Any:
             given[name] = own
     if later:
         given[""] = later
-    arguments = (type(cls), cls.__name__, cls.__bases__, members, body, token)
-    return (rebuild.new_enum, arguments, *((given, None, None, rebuild.set_members) if given else ()))
+    arguments = (type(cls), cls.__name__, cls.__bases__, members, body, token, *contents)
+    return (make, arguments, *((given, None, None, rebuild.set_members) if given else ()))
+
+
+def _content_of_member(member: Any, kind: type) -> tuple[Any, ...] | None:
+    """Return what a member is made of where it is a text, a number or the like as well; None where it is unknown."""
+    native = next(base for base in kind.__mro__ if not base.__flags__ & _HEAP_TYPE)
+    if native is object:
+        return None if slot_names(kind) else ()
+    if native in IMMUTABLE:
+        return (IMMUTABLE[native](member),)
+    found = member._value_.__reduce_ex__(5) if isinstance(member._value_, native) else ()
+    return found[1] if len(found) == 2 and found[0] is type(member._value_) else None
 
 
 def _property(writing: Writing, value: property) -> Any:

@@ -26,7 +26,7 @@ from lambdamagic.codec.writing import Writing
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 #: How to get the value of an immutable object without what a subclass has made of its methods.
-_IMMUTABLE: dict[type, Callable[[Any], Any]] = {
+IMMUTABLE: dict[type, Callable[[Any], Any]] = {
     tuple: lambda value: tuple.__getitem__(value, slice(None)),
     str: str.__str__,
     bytes: lambda value: bytes.__getitem__(value, slice(None)),
@@ -66,8 +66,8 @@ def instance_rule(writing: Writing, value: Any) -> Any:
     is_whole = bool(hooks) and native is object and _only_leave_out(writing, hooks) and is_sent_whole(writing, value)
     if (hooks and not is_whole) or enum.Enum in cls.__mro__:
         return NotImplemented
-    if native in _IMMUTABLE and cls.__new__ is not native.__new__:
-        return rebuild.immutable, (cls, native, _IMMUTABLE[native](value)), attributes_of(value) or None
+    if native in IMMUTABLE and cls.__new__ is not native.__new__:
+        return rebuild.immutable, (cls, native, IMMUTABLE[native](value)), attributes_of(value) or None
     if container_base(cls) is not None:
         state = _state_of(value)
         if attributes_of(value) is value:

@@ -150,7 +150,7 @@ def _made(metaclass: Any, bases: tuple[type, ...], **body: Any) -> Any:
         (type, (Exception,), {}), (Noting, (object,), {}),
     ],
 )  # fmt: skip
-def test_a_class_is_made_without_its_authors_code(home: Home, metaclass: type, bases: Any, body: Any) -> None:
+def test_a_class_is_made_without_its_authors_code(home: Home, metaclass: Any, bases: Any, body: Any) -> None:
     """Neither hooks of its parents nor its metaclass run; it has the parents that it had."""
     made = _made(metaclass, bases, **body)
     assert seen == []

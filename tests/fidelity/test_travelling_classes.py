@@ -7,6 +7,26 @@ import pytest
 from tests.fidelity.constructs import agrees, constructs
 
 CLASSES = constructs(r"""
+= members that are texts, and members with several arguments
+import enum, datetime
+class Color(str, enum.Enum):
+    RED = 'red'
+    BLUE = 'blue'
+class Unit(enum.Enum):
+    "A unit."
+    def __new__(cls, value, label):
+        made = object.__new__(cls); made._value_ = value; made.label = label
+        return made
+    KM = 1, 'kilometer'
+class Day(datetime.date, enum.Enum):
+    FIRST = 2020, 1, 2
+Color._note = 'added'
+colors = [Color.RED, Unit.KM, Day.FIRST]
+---
+found = Color('blue'), Unit(1).label, Day.FIRST.year, Color.RED + '!', Color.RED is colors[0], [*Color], Color._note, Unit.__doc__
+colors.append(Unit.KM)
+---
+found[0] is Color.BLUE, colors[3] is colors[1], found
 = pydantic models of the notebook
 from pydantic import BaseModel, Field, field_validator
 from typing import Optional
