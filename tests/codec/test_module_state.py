@@ -126,7 +126,7 @@ def test_an_object_of_the_notebooks_classes_is_set_and_not_filled(own: Import) -
     """The module has none of that class to fill."""
     scope: dict[str, Any] = {"__name__": "__main__"}
     exec("class There:\n    pass\nx = There()\nx.a = 1", scope)
-    module = own("items = [1]")
+    module = own("x = None\nitems = [1]")
     module.x = scope["x"]
     _, segments = _parts(module)
     fresh = own("items = []")
@@ -322,13 +322,16 @@ def test_changes_to_builtins(scope: dict[str, Any]) -> None:
     received.note_builtins(before, {})
     assert _found(received) == ([], [])
     kept = scope["sent"] = [1]
+    scope["equal"] = [2]
     scope.update(added=2, _=3, __hidden__=4, also=5)
-    received.note_builtins(before, {"sent": kept, "also": 6, "gone": 7})
-    assert _found(received) == ([("builtins.added", 2), ("builtins.also", 5)], ["builtins.gone"])
+    received.note_builtins(before, {"sent": kept, "also": 6, "gone": 7, "equal": [2]})
+    entries, unset = _found(received)
+    assert sorted(entries) == [("builtins.added", 2), ("builtins.also", 5), ("builtins.equal", [2])]
+    assert unset == ["builtins.gone"]
     assert ("builtins.sent", [1]) in _found(received, {id(kept)})[0]
     assert ("builtins.sent", [1]) not in _found(received, {id(before)})[0]
-    entries = received.changes().entries
-    assert sorted(map(name_in_builtins, (place for place, _ in entries))) == ["added", "also"]
+    names = {name_in_builtins(place) for place, _ in received.changes().entries}
+    assert names == {"added", "also", "equal"}
     assert name_in_builtins(_place("added")) == ""
 
 

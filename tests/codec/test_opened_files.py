@@ -116,6 +116,10 @@ def test_positions_that_cannot_be_known(path: Path) -> None:
         next(text)
         assert position(text) == 6
         assert text.read() == "d\ne"
+    path.write_bytes(b"a\nx\ry\n")
+    with path.open(newline="\n") as text:
+        next(text)
+        assert position(text) == -2
     path.write_bytes(b"a\rb\rc\n")
     with path.open(newline="\n") as text:
         iterator: Iterator[str] = iter(text)
