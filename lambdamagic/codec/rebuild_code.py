@@ -243,7 +243,7 @@ def enum_with_new(
     existing = _home.active().known(token)
     if existing is not None:
         return existing
-    of_author = {each: body.pop(each) for each in ("__new__", "__init__") if each in body}
+    of_author: dict[str, Any] = {each: body.pop(each) for each in ("__new__", "__init__") if each in body}
     parts = zip(members.values(), contents, strict=True)
 
     def __new__(cls: Any, *args: Any) -> Any:
@@ -258,7 +258,8 @@ def enum_with_new(
     for each, names in (("__init__", ("__init__",)), ("__new__", ("_new_member_", "__new_member__"))):
         for attribute in names if each in of_author else ():
             type.__setattr__(made, attribute, of_author[each])
-    return made
+    found: type = made
+    return found
 
 
 def _nothing(*_: Any) -> None:

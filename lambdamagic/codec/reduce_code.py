@@ -217,7 +217,7 @@ def _content_of_member(member: Any, kind: type) -> tuple[Any, ...] | None:
         return None if slot_names(kind) else ()
     if native in IMMUTABLE:
         return (IMMUTABLE[native](member),)
-    found = member._value_.__reduce_ex__(5) if isinstance(member._value_, native) else ()
+    found: Any = member._value_.__reduce_ex__(5) if isinstance(member._value_, native) else ()
     return found[1] if len(found) == 2 and found[0] is type(member._value_) else None
 
 

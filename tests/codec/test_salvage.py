@@ -167,7 +167,7 @@ def test_what_raises_is_a_placeholder(make: Any, name: str, reason: str) -> None
 
 
 @pytest.mark.parametrize("holder", [None, list, dict, types.SimpleNamespace])
-def test_what_ends_the_program_is_not_the_objects_failure(holder: Any) -> None:
+XX_the_objects_failure(holder: Any) -> None:
     """Also while another object is filled."""
     ends = Ends()  # not one of the module's: those are sent where tests of this process send modules
     value = ends if holder is None else [ends] if holder is list else holder(a=ends)

@@ -52,7 +52,7 @@ def test_what_may_take_a_separate_frame(value: Any, expected: bool) -> None:
         [bytes(1000) + bytes(n) for n in range(300)],
         [[float(n)] * 100 for n in range(70)], {n: [float(n)] * 100 for n in range(70)}, np.arange(500_000.0),
         [_Holder(a=[*range(1000)], b=n) for n in range(3)], {n: _Holder(a=[*range(500)]) for n in range(5)},
-        _Holder(a=[*range(1000)]), [np.arange(1000)] * 1, np.zeros((3000, 100)),
+        _Holder(a=[*range(1000)]), [np.arange(1000)] * 1, np.arange(100.0), [[1.5] * 64] * 64, np.zeros((3000, 100)),
         np.zeros((100, 3000)),
     ],
     ids=lambda value: type(value).__name__,
