@@ -110,7 +110,7 @@ def test_globals_of_functions() -> None:
 
 
 def test_equal_globals_are_not_the_same() -> None:
-    """A copy of the namespace, or of a module's, is a dictionary of its own."""
+    """A copy of the namespace, or of a module's, is a dictionary that nothing else has."""
     home, reducers = _notebook("used = 1")
     for scope in (dict(home.namespace), dict(vars(math))):
         function = types.FunctionType(compile("lambda: used", "", "eval").co_consts[0], scope)

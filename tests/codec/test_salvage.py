@@ -166,8 +166,17 @@ def test_what_raises_is_a_placeholder(make: Any, name: str, reason: str) -> None
     assert getattr(unpickler.failure, "__traceback__", 1) is None
 
 
+@pytest.mark.parametrize("make", [Given, Stated, lambda: _listed(1, 2), lambda: Fails.__new__(Fails)])
+def test_what_is_read_with_it_stays(make: Any) -> None:
+    """In a tuple, whose parts are next to each other while it is read."""
+    (one, two, found), _ = _read((complex(1, 2), complex(3, 4), make()))
+    assert (one, two, type(found)) == (complex(1, 2), complex(3, 4), Placeholder)
+    (found, again), _ = _read((make(), complex(1, 2)))
+    assert (type(found), again) == (Placeholder, complex(1, 2))
+
+
 @pytest.mark.parametrize("holder", [None, list, dict, types.SimpleNamespace])
-XX_the_objects_failure(holder: Any) -> None:
+def test_what_ends_the_program_is_not_the_objects_failure(holder: Any) -> None:
     """Also while another object is filled."""
     ends = Ends()  # not one of the module's: those are sent where tests of this process send modules
     value = ends if holder is None else [ends] if holder is list else holder(a=ends)

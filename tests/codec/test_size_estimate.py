@@ -21,6 +21,13 @@ class _Holder:
         self.__dict__.update(held)
 
 
+class _Small:
+    __slots__ = ()
+
+    def __reduce__(self) -> Any:
+        raise ValueError
+
+
 class _Refusing:
     def __reduce__(self) -> Any:
         raise ValueError
@@ -35,7 +42,8 @@ class _Refusing:
         ([_TEXT, *[1] * 16], True), ([1, *[_TEXT] * 16], False), ([1, *[_TEXT] * 15], True), ([1] * 16, False),
         (["x" * (_HALF // 17 + 1), *[1] * 16], True), (["x" * (_HALF // 17), *[1] * 16], False),
         ([[["x" * _HALF]]], True), ([[[["x" * _HALF]]]], False), ([], False), (5, False), (deque([_TEXT] * 8), False),
-        (np.zeros(_HALF), False), (frozenset({"x" * _HALF}), True), ([_Holder()] * (_HALF // 4), True),
+        (np.zeros(_HALF), False), ([[[_TEXT] * 17] * 17] * 17, True),
+        ([[[[_TEXT] * 17] * 17] * 17] * 17, False), ([1, 2, *[_TEXT] * 8], True), (frozenset({"x" * _HALF}), True), ([_Holder()] * (_HALF // 4), True),
     ],
     ids=lambda value: "",
 )  # fmt: skip
@@ -52,7 +60,8 @@ def test_what_may_take_a_separate_frame(value: Any, expected: bool) -> None:
         [bytes(1000) + bytes(n) for n in range(300)],
         [[float(n)] * 100 for n in range(70)], {n: [float(n)] * 100 for n in range(70)}, np.arange(500_000.0),
         [_Holder(a=[*range(1000)], b=n) for n in range(3)], {n: _Holder(a=[*range(500)]) for n in range(5)},
-        _Holder(a=[*range(1000)]), [np.arange(1000)] * 1, np.arange(100.0), [[1.5] * 64] * 64, np.zeros((3000, 100)),
+        _Holder(a=[*range(1000)]),
+        [np.arange(1000)] * 1, np.arange(100.0), [[1.5] * 64] * 64, np.arange(100.0), [[1.5] * 64] * 64, np.zeros((3000, 100)),
         np.zeros((100, 3000)),
     ],
     ids=lambda value: type(value).__name__,
@@ -76,7 +85,9 @@ def test_a_table_is_estimated_by_its_rows() -> None:
 def test_what_no_sample_can_say_is_nothing() -> None:
     """Objects that cannot be written, other kinds, and what is deeper than it looks."""
     assert pickled_bytes(_Refusing()) == 0
-    assert pickled_bytes([_Refusing()]) == 0
+    assert pickled_bytes([_Refusing()]) == pickled_bytes([_Small()]) == pickled_bytes([1, _Small()]) == 0
+    assert pickled_bytes(_Holder(a=_Holder(b=_Holder(c=_Holder(d=_Holder(e=1)))))) == 0
+    assert pickled_bytes(_Holder(a=_Holder(b=_Holder(c=_Holder(d=1))))) == len(pickle.dumps(1, 5))
     assert pickled_bytes(5) == 0
     assert pickled_bytes(len) == 0
     assert pickled_bytes(_Holder) == 0
