@@ -270,8 +270,6 @@ def _new_enum(
     metaclass: type, name: str, bases: tuple[type, ...], members: dict[str, Any], body: dict[str, Any], token: str
 ) -> type:
     scope = metaclass.__prepare__(name, bases)
-    for attribute in ("__module__", "__qualname__"):
-        scope[attribute] = body.pop(attribute)
     for attribute, value in members.items():
         scope[attribute] = enum.member(value) if hasattr(value, "__get__") else value
     for attribute, value in body.items():

@@ -37,7 +37,8 @@ def test_functions_of_the_namespace_are_known_by_name(home: Home) -> None:
     assert home.find("f") is made
     assert home.namespace["__builtins__"] is builtins.__dict__
     other = dict(home.namespace)
-    rebuild.function(_code("def g(): return f()"), other, "g", None)
+    made = rebuild.function(_code("def g(): return f()"), other, "g", None)
+    assert made.__globals__ is other
     assert home.find("g") is None
     scope: dict[str, Any] = {"__builtins__": {"len": len}}
     rebuild.function(_code(), scope, "f", None)

@@ -23,10 +23,11 @@ class Day(datetime.date, enum.Enum):
 Color._note = 'added'
 colors = [Color.RED, Unit.KM, Day.FIRST]
 ---
-found = Color('blue'), Unit(1).label, Day.FIRST.year, Color.RED + '!', Color.RED is colors[0], [*Color], Color._note, Unit.__doc__
+found = Color('blue'), Unit(1).label, Day.FIRST.year, Color.RED + '!', Color.RED is colors[0]
+more = [*Color], Color._note, Unit.__doc__
 colors.append(Unit.KM)
 ---
-found[0] is Color.BLUE, colors[3] is colors[1], found
+found[0] is Color.BLUE, colors[3] is colors[1], found, more
 = pydantic models of the notebook
 from pydantic import BaseModel, Field, field_validator
 from typing import Optional
