@@ -146,5 +146,5 @@ def test_what_any_enum_has() -> None:
     held: dict[str, Any] = vars(Color.RED)
     assert {*held} <= MEMBER_MACHINERY
     assert "_value_" in MEMBER_MACHINERY
-    assert {"_member_map_", "__doc__", "__and__"} <= ENUM_MACHINERY
-    assert "RED" not in ENUM_MACHINERY
+    assert {"_member_map_", "__and__"} <= ENUM_MACHINERY
+    assert {"RED", "__doc__"}.isdisjoint(ENUM_MACHINERY)

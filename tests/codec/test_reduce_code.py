@@ -114,7 +114,8 @@ def test_equal_globals_are_not_the_same() -> None:
     home, reducers = _notebook("used = 1")
     for scope in (dict(home.namespace), dict(vars(math))):
         function = types.FunctionType(compile("lambda: used", "", "eval").co_consts[0], scope)
-        assert _globals_of(reducers, function)[0] == (dict, ())
+        held = {name: scope[name] for name in ("__name__", "used") if name in scope}
+        assert _globals_of(reducers, function) == ((dict, ()), held)
     own = sys.modules["__main__"]
     function = types.FunctionType((lambda: None).__code__, vars(own))
     home = Home({}, "__main__")
@@ -210,7 +211,7 @@ class Color(enum.Enum):
     def __str__(self): return "mine"
     @classmethod
     def _missing_(cls, value): return cls.RED
-Color.later, Color._hidden, Color.back = [1], 2, Color
+Color.later, Color._hidden, Color.back, Color.kept_ = [1], 2, Color, 3
 Color.RED.note = "first"
 class Pair(enum.Enum):
     def __new__(cls, a, b):
@@ -314,7 +315,10 @@ def test_enumerations_are_sent_without_what_python_adds() -> None:
     assert {each for each in body if each not in ("__static_attributes__", "__firstlineno__")} == {
         "__module__", "__qualname__", "limit", "low", "__str__", "_missing_", "__doc__"
     }  # fmt: skip
-    assert given == {"RED": {"note": "first"}, "": {"later": [1], "_hidden": 2, "back": home.namespace["Color"]}}
+    assert given == {
+        "RED": {"note": "first"},
+        "": {"later": [1], "_hidden": 2, "kept_": 3, "back": home.namespace["Color"]},
+    }
     assert len(reducers.reduce(home.namespace["Plain"])) == 2
     assert reducers.reduce(home.namespace["Part"])[0] is rebuild.new_enum
     assert "__new__" not in reducers.reduce(home.namespace["Plain"])[1][4]
