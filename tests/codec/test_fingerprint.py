@@ -203,7 +203,7 @@ def _other_setter(one: Any, two: Any) -> None:
     """Set a state."""
 
 
-_MEMORY = numpy.zeros(12)
+_MEMORY, _EQUAL = numpy.zeros(12), numpy.zeros(12)
 _PARTS = (list, (), None, None, None)
 
 
@@ -272,11 +272,13 @@ def test_each_kind_has_one(make: Callable[[], Any]) -> None:
         (Named("a"), Named("b")),
         (numpy.zeros((2, 3)), numpy.zeros((2, 3), order="F")),
         (numpy.zeros(4)[::2], numpy.zeros(2)),
+        (numpy.zeros((2, 3), order="F"), numpy.ndarray((2, 3), "d", bytearray(200), strides=(8, 32))),
         (numpy.arange(3), numpy.arange(1, 4)),
         (numpy.array([1, None], object), numpy.array([2, None], object)),
         (numpy.zeros(0), numpy.zeros(0, "f4")),
         ([_MEMORY, _MEMORY[:4]], [_MEMORY, _MEMORY[1:5]]),
         ([_MEMORY[:4], _MEMORY[2:6]], [_MEMORY[:4], numpy.zeros(4)]),
+        ([_MEMORY, _EQUAL, _MEMORY[:4]], [_MEMORY, _EQUAL, _EQUAL[:4]]),
         (collections.deque([1], 3), collections.deque([1], 4)),
         ({"a": 1}, {"a": 2}),
         ({"a": 1}, {"b": 1}),
@@ -359,9 +361,9 @@ def test_functions_without_a_name_in_their_module() -> None:
     assert fingerprint(one, here) != value(one), "in a notebook its globals are the caller's to add"
 
 
-def test_functions_of_the_notebook_that_are_shared() -> None:
+def test_code_of_the_notebook_that_is_shared() -> None:
     """They are what they are; other shared objects are their bytes."""
-    source = "def f(): return {}\nfrom lambdamagic.codec.shared import Shared\nx = None"
+    source = "class f:\n    x = {}"  # its bytes have a random token
     found = []
     for number in (1, 1, 2):
         namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
