@@ -336,8 +336,7 @@ def _one_line_table(units: int, delta: int) -> bytes:
 
 def _remember_line(record: FrameRecord) -> None:
     """Put a line of a remote file into `linecache`, so that tracebacks show it."""
-    _, _, known, _ = linecache.cache.get(record.filename, (0, None, [], record.filename))  # type: ignore[misc]
-    lines = list(known)
+    lines = [*linecache.getlines(record.filename)]
     lines += ["\n"] * (record.lineno - len(lines))
     lines[record.lineno - 1] = record.line + "\n"
     linecache.cache[record.filename] = (sum(map(len, lines)), None, lines, record.filename)

@@ -258,7 +258,8 @@ def test_lines_of_remote_files_are_remembered():
         assert linecache.cache[name][0] == len("one\n\nthree\nfour\n")
         traceback_of([FrameRecord(name, 3, "f", "other")])
         assert linecache.getline(name, 3) == "three\n"
-        assert traceback_of([FrameRecord(name, 0, "f")]).tb_lineno == 1
+        unknown = traceback_of([FrameRecord(name, 0, "f")])
+        assert unknown.tb_lineno == unknown.tb_frame.f_lineno == 1
         assert traceback_of([]) is None
     finally:
         linecache.cache.pop(name, None)
