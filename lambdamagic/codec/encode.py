@@ -81,9 +81,8 @@ class Encoder:
         return self._size_bytes() - before
 
     def _size_bytes(self) -> int:
-        buffers = sum([buffer.nbytes for buffer in self._buffers]) if self._buffers else 0
         written: int = self._file.tell()
-        return written + buffers
+        return written + sum([buffer.nbytes for buffer in self._buffers])
 
     def hide(self) -> None:
         """Let nothing that follows refer to what was written so far, so that its bytes do not depend on that.
