@@ -150,6 +150,7 @@ def test_how_far_arrays_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(array_views, "_MAX_LOOKED_AT", 4)
     assert _owners(1, 2, memory, memory[:2]) == {3: 2}
     assert _owners(1, 2, 3, memory, memory[:2]) == {}
+    assert shared_memory([[memory, memory[:2], 3], 1, 2, 3, 4]) == {}
     assert len(shared_memory([1, [memory, memory[:2]]])) == 1
     assert len(shared_memory([1, 2, [memory, memory[:2]]])) == 0
     assert len(shared_memory([1, 2, 3, [memory, memory[:2]]])) == 0
