@@ -45,7 +45,7 @@ def test_a_file_has_all_that_resuming_needs(tmp_path: Path) -> None:
     sent = ["000001-0-2", "000002-2-2"]
     note = lines(tmp_path, _HEAD, *({"sent": each} for each in sent), {"ended": _END})
     assert note == JobNote("j", "work", "event", {"target": "aws"}, 4, _NOW, b"secret", sent, _END, 7)
-    assert note.state == "done"
+    assert note.state == "done" and "secret" not in repr(note)
     assert not note.is_graph and JobNote("j", "", GRAPH_MODE, {}, None, 0.0).is_graph
     assert JobNote("j", "", "sync", {}, None, 0.0).client_pid == 0
 
@@ -87,6 +87,7 @@ def test_a_head_without_one_of_its_parts_is_none(tmp_path: Path, name: str) -> N
     less = {key: value for key, value in _HEAD.items() if key != name}
     assert lines(tmp_path, less) is None
     assert lines(tmp_path, {**_HEAD, name: [1]}) is None
+    assert lines(tmp_path, {**_HEAD, "key": "no Base64!"}) is None
     assert lines(tmp_path, {"sent": "000001-0-2"}, {"ended": _END}) is None
     assert History(tmp_path).all() == []
 
@@ -215,6 +216,17 @@ def test_the_oldest_files_make_room_for_a_new_one(tmp_path: Path, monkeypatch: p
         history.lock(f"j{number}").release()
     names = sorted(path.name for path in (tmp_path / "a" / "b").iterdir())
     assert names == [f"j{number}.{kind}" for number in (2, 3, 4) for kind in ("jsonl", "lock")]
+
+
+def test_no_file_goes_before_there_are_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that was never locked goes like the others."""
+    monkeypatch.setattr(module, "KEPT", 6)
+    history = History(tmp_path)
+    for number in range(6):
+        history.begin(JobNote(f"j{number}", "x", "event", {}, 1, _NOW, b"k"))
+        assert len([*tmp_path.iterdir()]) == number + 1
+    history.begin(JobNote("j6", "x", "event", {}, 1, _NOW, b"k"))
+    assert sorted(path.stem for path in tmp_path.iterdir()) == [f"j{number}" for number in range(1, 7)]
 
 
 def test_one_process_at_a_time_resumes_a_job(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ class Signing(MemoryObjectStore):
 def test_what_fits_is_sent_inline_and_asks_for_nothing() -> None:
     """Up to the limit itself; no permission is signed for that, nor is a bucket needed."""
     frames = Frames((b"code", b"x" * 6))
+    assert Stager(None).place(frames, limit_bytes=11).inline == b"codexxxxxx"
     assert Stager(None).place(frames, limit_bytes=10) == Payload((FrameRef(4), FrameRef(6)), b"codexxxxxx")
     with pytest.raises(ResultError, match="no bucket is set to stage it in"):
         Stager(None).place(frames, limit_bytes=9)
@@ -104,21 +105,21 @@ def test_shared_objects_go_by_their_pieces() -> None:
     small, large = b"s" * (OUT_OF_BAND_MIN_BYTES - 1), b"x" * OUT_OF_BAND_MIN_BYTES
     written = [Written(Frames((data,)), is_of_home=True, extends=True) for data in (small, large)]
     at = Written.at(StoredAt("k", 7, 100), (4, 5), "ab", is_of_home=False)
-    frames = Frames((b"code",), (*written, at))
+    frames = Frames((b"code",), (at, *written))
     store = Signing()
     payload = Stager(store).place(frames, limit_bytes=10)
     assert payload.inline == b"code" + small
     url = "memory://bucket/{}?Credential=one%2Fregion"
     assert payload.frames == (
         FrameRef(4),
+        FrameRef(9, "ab", url.format("k"), (7, 100), "k"),
         FrameRef(len(small)),
         FrameRef(len(large), sha(large), url.format(keys.blob_key(sha(large)))),
-        FrameRef(9, "ab", url.format("k"), (7, 100), "k"),
     )
     assert [(each.piece_count, each.is_of_home, each.extends, each.stayed) for each in payload.shared] == [
-        (1, True, True, False),
-        (1, True, True, False),
         (1, False, False, True),
+        (1, True, True, False),
+        (1, True, True, False),
     ]
     assert [each.digest for each in payload.shared] == [each.digest for each in frames.shared]
     assert Stager(None).place(Frames((b"code",), tuple(written)), limit_bytes=10).inline == b"code" + small + large
@@ -144,9 +145,9 @@ def test_what_is_large_is_asked_for_before_it_is_sent(monkeypatch: pytest.Monkey
     store = MemoryObjectStore("bucket")
     for _ in range(2):
         stager = Stager(store)
-        for size in (49, 50):
+        for size in (49, 50, 51):
             stager.place(Frames((b"x" * size,)), limit_bytes=0)
-    assert (store.requests["HEAD"], store.requests["PUT"]) == (2, 3)
+    assert (store.requests["HEAD"], store.requests["PUT"]) == (4, 4)
 
 
 def test_what_two_threads_send_at_once_is_sent_once() -> None:
@@ -224,16 +225,17 @@ def test_a_payload_for_many_events_is_placed_once() -> None:
 def test_permissions_must_outlast_an_invocation_and_its_wait() -> None:
     """If they cannot, that is said once; without a bucket there are none that end."""
     assert Stager(None).links_last_s(900.0) == float("inf")
-    store = Signing(lasts_s=300.0)
+    store = Signing(lasts_s=6_000.0)
     stager = Stager(store)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert stager.links_last_s(300.0, queued_s=600.0) == 300.0
-        assert stager.links_last_s(100.0) == 300.0
-    with pytest.warns(UserWarning, match=r"expire in 5 minutes.*longer \(up to 301 s\)") as shown:
-        assert [stager.links_last_s(301.0) for _ in range(2)] == [300.0, 300.0]
+        assert stager.links_last_s(6_000.0, queued_s=600.0) == 6_000.0
+        assert stager.links_last_s(100.0) == 6_000.0
+    with pytest.warns(UserWarning, match=r"expire in 100 minutes.*longer \(up to 6001 s\)") as shown:
+        assert stager.links_last_s(6_001.0) == 6_000.0
+        assert stager.links_last_s(6_001.0) == 6_000.0
     assert len(shown) == 1 and shown[0].filename == __file__
-    assert store.needed_s == [960.0, 160.0, 361.0, 361.0]
+    assert store.needed_s == [6_660.0, 160.0, 6_061.0, 6_061.0]
 
 
 def test_a_function_may_write_only_its_attempts_objects() -> None:

@@ -212,7 +212,7 @@ class Twice:
     Args:
         first: What its first attempt meets.
         backup: What its second one meets.
-        order: Which of them ends first: the other is answered when the engine knows the end of that one.
+        order: Which of them ends first: the other is answered when the engine knows the end of that one, or of the job.
     """
 
     LAST = 8
@@ -221,6 +221,7 @@ class Twice:
         self.met = {"first": first, "backup": backup}
         self.ended = {"first": threading.Event(), "backup": threading.Event()}
         self.both, self.runs, self._order = threading.Event(), 0, order
+        self.is_late = False
         self._lock = threading.Lock()
         self._whole = answering(same)
 
@@ -237,27 +238,31 @@ class Twice:
         assert self.both.wait(20)
         other = "backup" if which == "first" else "first"
         if which != self._order:
-            assert self.ended[other].wait(20)
+            self.is_late = not self.ended[other].wait(10)
         meets = self.met[which]
         if isinstance(meets, Exception):
             raise meets
         return meets if meets is not None else self._whole(invocation)
 
 
-def race(engine: Engine, first: Any, backup: Any, order: str, **more: Any) -> tuple[Twice, list[events.Event], Any]:
+def race(
+    engine: Engine, first: Any, backup: Any, order: str, *, until: type[events.Event] = events.InvocationFinished
+) -> tuple[Twice, list[events.Event], Any]:
     """Run a job whose last task has a backup; return what was answered, what happened and the job's end."""
     twice = Twice(first, backup, order)
     happened, listeners = heard()
 
     def note(event: events.Event) -> None:
-        is_of_it = isinstance(event, events.InvocationFinished) and event.tasks == (Twice.LAST,)
-        if is_of_it or isinstance(event, events.InvocationThrottled | events.Charged):
+        if isinstance(event, until) and getattr(event, "tasks", (Twice.LAST,)) == (Twice.LAST,):
+            twice.ended[order].set()
+        if isinstance(event, events.InvocationThrottled | events.Charged):
             twice.ended[order].set()
 
     listeners.add(note)
-    more = {"backups": True, "max_concurrency": 9, **more}
-    job = start(engine, FakeTransport(then=twice), range(9), listeners=listeners, **more)
-    return twice, happened, collect(job)
+    more: dict[str, Any] = {"backups": True, "max_concurrency": 9}
+    found = collect(start(engine, FakeTransport(then=twice), range(9), listeners=listeners, **more))
+    assert not twice.is_late
+    return twice, happened, found
 
 
 @pytest.fixture
@@ -277,6 +282,15 @@ def test_the_first_of_two_outcomes_counts(engine: Engine, order: str) -> None:
     assert found == (ALL, None)
     assert twice.runs == 2
     assert sum(isinstance(each, events.TaskFinished) for each in happened) == 9
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("order", ["first", "backup"])
+def test_a_job_ends_with_its_last_outcome(engine: Engine, order: str) -> None:
+    """The other attempt of that task may never end."""
+    _, happened, found = race(engine, None, None, order, until=events.JobFinished)
+    assert found == (ALL, None)
+    assert isinstance(happened[-1], events.JobFinished)
 
 
 @pytest.mark.usefixtures("soon")

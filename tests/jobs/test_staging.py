@@ -148,9 +148,9 @@ def _in_parts(*bodies: bytes, frames: tuple[int, ...], outputs: list[Any] | None
 def test_a_result_in_parts_is_put_together_in_order(keeps):
     """And deleted when it was read, unless another process may resume the job; its bytes are announced to the payer."""
     store, response = _in_parts(b"abc", b"defgh", frames=(2, 6))
-    meter = RequestMeter()
+    meter, more = RequestMeter(), {"keeps": True} if keeps else {}
     with paid_by(meter):
-        frames = Stager(store).collect(response, job_id="job", attempt_id="a", key=b"k" * 32, keeps=keeps)
+        frames = Stager(store).collect(response, job_id="job", attempt_id="a", key=b"k" * 32, **more)
     assert [bytes(frame) for frame in frames] == [b"ab", b"cdefgh"]
     assert meter.expected == 8
     assert len([*store.list("")]) == (2 if keeps else 0)
