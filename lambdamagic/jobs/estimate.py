@@ -56,5 +56,7 @@ def _usd(amount: float) -> str:
     """Return dollars with two significant digits."""
     if amount >= 0.1:
         return f"${amount:,.2f}"
-    decimals = 1 - math.floor(math.log10(amount)) if amount > 0 else 2
+    if amount <= 0:
+        return "$0"
+    decimals = 1 - math.floor(math.log10(amount))
     return f"${amount:.{decimals}f}".rstrip("0")
