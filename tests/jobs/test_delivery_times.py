@@ -217,7 +217,7 @@ def test_an_event_whose_connection_broke_is_sent_again_under_its_name() -> None:
         assert world.sent == pytest.approx(sent)
 
 
-def test_an_event_that_was_lost_each_time_is_looked_for_before_it_is_given_up() -> None:
+def test_an_event_that_was_lost_each_time_is_looked_for_before_it_counts_as_lost() -> None:
     """Four times, a second and a half apart; then it may be sent under another name."""
     world = World([LOST] * 4)
     (found,) = world.run("a")
@@ -294,7 +294,7 @@ def test_a_refusal_of_what_was_taken_before_changes_nothing() -> None:
     assert world.sent == pytest.approx([0.0, 24.0, 24.1, 24.5, 26.1, 33.7])
 
 
-def test_what_runs_longer_than_its_bound_is_billed_for_as_long_as_it_was_seen() -> None:
+def test_an_event_that_runs_longer_than_its_bound_is_billed_for_as_long_as_it_was_seen() -> None:
     """Its heartbeats came to the end."""
     world = World(answer_bound_s=60.0)
     world.beats(*(float(4 * n) for n in range(1, 20)))
@@ -330,7 +330,7 @@ def test_what_a_function_says_that_cannot_start_is_asked_for_now_and_then() -> N
 
 
 def test_each_function_has_its_own_line_to_lambda() -> None:
-    """A unit that needs more memory goes to another function, with that one's timeout."""
+    """A unit that needs more memory goes to another function, with the timeout of that."""
     world = World()
     larger = FunctionRef("g", 256, 90)
     world.answers(3.0)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from lambdamagic.jobs.prices import Prices
+from lambdamagic.clock import SYSTEM_CLOCK
+from lambdamagic.errors import CostLimitError
+from lambdamagic.jobs.budget import Budget
+from lambdamagic.jobs.charges import note_invocation
+from lambdamagic.jobs.history import History
+from lambdamagic.jobs.prices import Prices, snapshot_month_usd
+from lambdamagic.protocol.report import Report
 
 
 def test_a_million_seconds_at_a_gigabyte() -> None:
@@ -28,3 +36,61 @@ def test_more_expensive_regions_are_known() -> None:
     """A region with their own prices has them, any other those of most."""
     assert Prices.of("af-south-1").gb_second_usd == 0.0000221
     assert Prices.of("mars-north-1").gb_second_usd == Prices.of("us-east-1").gb_second_usd
+
+
+@pytest.mark.parametrize(
+    ("region", "x86_64", "arm64"),
+    [
+        ("us-east-1", 0.0000166667, 0.0000133334),
+        ("af-south-1", 0.0000221, 0.00001768),
+        ("ap-east-1", 0.00002292, 0.0000183),
+        ("eu-south-1", 0.0000195172, 0.0000156138),
+        ("me-central-1", 0.0000206667, 0.0000165334),
+        ("me-south-1", 0.0000206667, 0.0000165334),
+    ],
+)
+def test_the_list(region: str, x86_64: float, arm64: float) -> None:
+    """A GB-second, as AWS's page has it; an unknown architecture has the price of most regions, and of x86."""
+    assert (Prices.of(region).gb_second_usd, Prices.of(region, "arm64").gb_second_usd) == (x86_64, arm64)
+    assert Prices.of(region, "risc").gb_second_usd == 0.0000166667
+    assert Prices.of(region).request_usd == pytest.approx(0.0000002)
+
+
+def test_a_snapshot_is_billed_for_its_memory() -> None:
+    """When it is restored, and for as long as it is kept."""
+    prices = Prices.of("")
+    plain = prices.invocation_usd(billed_ms=100, memory_mb=512)
+    assert prices.invocation_usd(billed_ms=100, memory_mb=512, is_restored=True) == pytest.approx(
+        plain + 0.5 * 0.0001397998
+    )
+    assert snapshot_month_usd(2048) == pytest.approx(2 * 30 * 24 * 3600 * 0.0000015046)
+
+
+def test_a_limit_is_reached_when_all_of_it_is_spent() -> None:
+    """It says how much that was, and how to raise it."""
+    budget = Budget(1.25)
+    budget.check()
+    budget.spend(1.0)
+    budget.check()
+    budget.spend(0.25)
+    with pytest.raises(
+        CostLimitError, match=r"reached: \$1\.25 of \$1\.25 at list price\n  -> Raise it with --max-cost"
+    ):
+        budget.check()
+
+
+def test_what_is_billed_outside_of_jobs_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the function's own price, with what it was for; nothing, where there was no report."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    where = {"target": "aws"}
+    assert note_invocation("a check", None, where, region="", arch="arm64") == 0.0
+    assert History().all(charges=True) == []
+    prices, costs = Prices.of("ap-east-1", "arm64"), []
+    for restore_ms in (0.0, 0.5, 9.0):
+        report = Report(billed_ms=70.0, memory_mb=512, restore_ms=restore_ms)
+        costs.append(note_invocation("a check", report, where, region="ap-east-1", arch="arm64"))
+        assert costs[-1] == prices.invocation_usd(billed_ms=70.0, memory_mb=512, is_restored=restore_ms > 0)
+    notes = History().all(charges=True)
+    assert {(note.label, note.where["target"]) for note in notes} == {("a check", "aws")}
+    assert sorted(note.ended["cost_usd"] for note in notes) == sorted(costs)
+    assert all(abs(note.started_at - SYSTEM_CLOCK.time()) < 60 for note in notes)
