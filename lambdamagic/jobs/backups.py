@@ -28,7 +28,7 @@ def usual_s(finished: Sequence[float]) -> float | None:
     """
     if len(finished) < LEAST_FINISHED:
         return None
-    return sorted(finished)[min(len(finished) - 1, int(0.9 * len(finished)))]
+    return sorted(finished)[int(0.9 * len(finished))]
 
 
 def late_at(began: float, tasks: int, usual: float | None) -> float | None:

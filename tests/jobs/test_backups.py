@@ -60,6 +60,7 @@ def test_a_running_unit_begins_with_one_attempt():
     """That is not over, and has no backup."""
     found = Flight(Unit((1,)), AttemptHistory())
     assert (found.racers, found.is_over, found.began, found.has_backup, found.racing) == (1, False, None, False, set())
+    assert late_flights([found], Durations(), 0.0) == ([], None)
 
 
 def test_late_units_are_the_oldest_first():

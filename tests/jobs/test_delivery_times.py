@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -18,7 +19,7 @@ from lambdamagic.errors import (
     ThrottledError,
     UnreachableError,
 )
-from lambdamagic.jobs.delivery import EventDelivery, answer_bound_s
+from lambdamagic.jobs.delivery import EventDelivery, SyncDelivery, answer_bound_s, delivery_for
 from lambdamagic.jobs.job import Arrival, FunctionRef, JobSpec, Unit
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
@@ -80,7 +81,6 @@ class World:
         self.spec = JobSpec(
             kind="map",
             label="test",
-            function=FunctionRef("f", 128, 60),
             transport=FakeTransport(then=take),
             stager=Stager(self.store),
             program=inline_payload([b"program"]),
@@ -88,7 +88,7 @@ class World:
             units=Units(()),
             task_count=None,
             job_id="j",
-            **{"mode": "event", "answer_bound_s": 600.0, **more},
+            **{"mode": "event", "answer_bound_s": 600.0, "function": FunctionRef("f", 128, 60), **more},
         )
         threads = cast(DaemonThreads, VirtualThreads(self.loop, lambda: 0.0))
         self.delivery = EventDelivery(self.spec, threads, lambda events, report: None)
@@ -341,6 +341,42 @@ def test_each_function_has_its_own_line_to_lambda() -> None:
     assert isinstance(transport, FakeTransport)
     assert [(each.function, each.timeout_s) for each in transport.invocations] == [("g", 90)]
     assert json.loads(transport.invocations[0].payload)["attempt"] == "a"
+
+
+@pytest.mark.parametrize(("mode", "invoked"), [("event", ["f-invoker"]), ("trigger", [])])
+def test_an_invoker_takes_events_only(mode: str, invoked: list[str]) -> None:
+    """Many at once; where the bucket triggers the function, nothing is invoked."""
+    names = [f"a{number}" for number in range(16)]
+    world = World(mode=mode, trigger_secret=b"s" * 32, function=FunctionRef("f", 128, 60, invoker="f-invoker"))
+    for name in names:
+        world.answers(1.0, name)
+    found = world.run(*names)
+    transport = world.spec.transport
+    assert isinstance(transport, FakeTransport)
+    assert [each.function for each in transport.invocations] == invoked
+    assert all(isinstance(each, LambdaMagicError if invoked else Arrival) for each in found)
+
+
+def test_signs_of_attempts_that_are_not_waited_for_change_nothing() -> None:
+    """Those of a client that died, or of one that was cancelled here."""
+    world = World()
+    world.beats(0.0, attempt="running")
+    world.answers(0.0, "done")
+    world.answers(40.0)
+    assert isinstance(world.run("a")[0], Arrival)
+
+
+def test_each_mode_has_its_delivery() -> None:
+    """A synchronous one holds a connection; the others look into the bucket."""
+    world = World()
+    threads = DaemonThreads(1, "test-delivery")
+    kinds = [
+        type(delivery_for(replace(world.spec, mode=mode), threads, lambda events, report: None))
+        for mode in ("sync", "event", "trigger")
+    ]
+    world.loop.close()
+    threads.close()
+    assert kinds == [SyncDelivery, EventDelivery, EventDelivery]
 
 
 def test_looking_ends_with_the_last_attempt_and_begins_with_the_next() -> None:

@@ -166,10 +166,11 @@ def test_a_connection_that_is_cut_for_being_idle_says_so(engine: Engine) -> None
 
 def test_work_that_comes_after_the_engine_was_closed_is_not_waited_for() -> None:
     """The source may still be given some: that is no error of its owner's."""
-    engine, submissions = Engine(), Units(is_open=True)
-    job = engine.start(spec_of(FakeTransport(), submissions), Listeners())
+    engine, submissions = Engine(), Units([unit(0)], is_open=True)
+    job = engine.start(spec_of(FakeTransport(then=answering(same)), submissions), Listeners())
+    assert next(job.arrivals()).error is None
     engine.close()
-    submissions.put(unit(0))
+    submissions.put(unit(1))
     assert job.state == "cancelled"
 
 
@@ -320,6 +321,39 @@ def test_one_of_two_attempts_that_is_throttled_ran_nothing(engine: Engine, order
     assert found == (ALL, None)
     assert 2 <= twice.runs <= 3
     assert [each.tasks for each in happened if isinstance(each, events.InvocationThrottled)] == [()]
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_backup_that_was_throttled_is_sent_again(engine: Engine, dies: bool) -> None:
+    """When there is room; then both attempts are under way, and the death of the first decides nothing."""
+    third, died, refused = threading.Event(), threading.Event(), threading.Event()
+    runs, others = list[int](), list[int]()
+    whole = answering(same)
+
+    def answer(invocation: Any) -> Any:
+        if items_of(invocation) == [7]:  # late as well: its outcome makes room
+            others.append(len(others))
+            assert (refused if others[-1] else third).wait(10)
+        if items_of(invocation) != [Twice.LAST]:
+            return whole(invocation)
+        runs.append(len(runs))
+        if runs[-1] == 1:
+            raise ThrottledError("429")
+        if runs[-1] == 0:
+            return DIED if third.wait(10) else whole(invocation)
+        third.set()
+        return DIED if died.wait(10) and dies else whole(invocation)
+
+    _, listeners = heard()
+    listeners.add(lambda event: died.set() if isinstance(event, events.Charged) else None)
+    listeners.add(lambda event: refused.set() if isinstance(event, events.InvocationThrottled) else None)
+    more: dict[str, Any] = {"backups": True, "max_concurrency": 9, "listeners": listeners}
+    values, error = collect(start(engine, FakeTransport(then=answer), range(9), **more))
+    assert (error, len(runs), died.is_set()) == (None, 3, True)
+    if dies:
+        assert type(values.pop(Twice.LAST)) is EnvironmentDiedError
+    assert values == {x: x for x in range(8 if dies else 9)}
 
 
 def test_an_abandoned_job_leaves_the_sign_to_stop(engine: Engine) -> None:
