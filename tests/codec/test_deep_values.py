@@ -165,8 +165,20 @@ class Registered(metaclass=Meta):
     """One of them."""
 
 
+class Set:
+    """Is given its state by a function."""
+
+    def __reduce__(self) -> Any:
+        return Set, (), {"a": 1}, None, None, _set
+
+
+def _set(target: Any, state: Any) -> None:
+    target.set = state
+
+
 def test_objects_as_pickle_makes_them() -> None:
-    """With arguments, by position or by name, and with no state where there is none."""
+    """With arguments, by position or by name, with a state or none, and with a function that sets it."""
+    assert _as_deep(Set()).set == {"a": 1}
     for value in (New(1, 2), NewByName(one=1, two=2), Stateless(1, 2)):
         read = _as_deep(value)
         assert type(read) is type(value)

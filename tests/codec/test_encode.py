@@ -93,6 +93,7 @@ def test_what_the_reader_has_is_a_number() -> None:
     encoder.dump([known[1], known[0], "new"])
     theirs: list[Any] = [[1], {"a": 1}]
     decoder = Decoder(encoder.frames().segments, Home({}), primed=theirs)
+    assert not decoder.is_at_end
     found = decoder.load()
     assert found[0] is theirs[1]
     assert found[1] is theirs[0]
@@ -155,9 +156,10 @@ def test_a_part_of_exactly_that_size_is_a_frame(monkeypatch: pytest.MonkeyPatch)
     for bound, count in ((size, 2), (size + 1, 1)):
         monkeypatch.setattr(encode, "ALONE_MIN_BYTES", bound)
         encoder = Encoder(Home({}))
+        encoder.dump("before")
         encoder.dump_apart(["a"])
         assert len(encoder.frames().segments) == count
-        assert _parts(encoder) == [["a"]]
+        assert _parts(encoder) == ["before", ["a"]]
 
 
 def test_what_belongs_to_a_module_is_the_modules() -> None:
@@ -257,7 +259,7 @@ def test_dictionaries_in_which_code_was_run() -> None:
     """They are scopes, with the reader's builtins; those of modules, and with other builtins, are not."""
     scope: dict[str, Any] = {}
     exec("def f(): return len", scope)
-    other: dict[str, Any] = {"__builtins__": {}}
+    other: dict[str, Any] = {"__builtins__": {**vars(builtins)}}
     encoder = Encoder(Home({}))
     assert encoder.refer_to_scopes([scope, other, {}, vars(json), 5, scope]) == [scope]
     encoder.dump([scope["f"], scope])
