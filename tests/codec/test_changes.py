@@ -60,6 +60,7 @@ _CHANGES = {
     "function": ("def x(a=1, *, b=2): return a\nx.gone = 1",
                  "x.__defaults__ = (3,); x.__kwdefaults__ = None; vars(x).clear()",
                  "x(b=1) == 3 and x.__kwdefaults__ is None and vars(x) == {}"),
+    "keywords": ("def x(*, b=2): return b", "x.__kwdefaults__ = {'b': 3}", "x() == 3 and vars(x) == {}"),
     "code": ("def x(): return 1\nold = x.__code__", "x.__code__ = (lambda: 2).__code__", "x() == 2"),
     "same code": ("def x(): return 1\nold = x.__code__", "x.mark = 1", "x.__code__ is old and x.mark == 1"),
     "names": ("def x(): 'doc'", "x.__name__ = 'y'; x.__doc__ = None", "x.__name__ == 'y' and x.__doc__ is None"),
@@ -138,7 +139,8 @@ def test_builtins_are_those_of_the_reader() -> None:
     assert isinstance(copied["__builtins__"], Called)
     assert {**copied, "__builtins__": 0} == {"a": 1, "__builtins__": 0}
     assert scope["__builtins__"] is vars(builtins)
-    assert without_builtins({"__builtins__": {}}) == {"__builtins__": {}}
+    own = {**vars(builtins)}
+    assert without_builtins({"__builtins__": own})["__builtins__"] is own
     assert isinstance(state_to_send(_item(scope, kinds.DICT))["__builtins__"], Called)
 
 

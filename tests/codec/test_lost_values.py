@@ -81,6 +81,7 @@ def test_values_that_cannot_be_sent_are_lost() -> None:
     assert len(effects.lost) == 3
     assert Lost("a", "T", "r", "t").section == "bound"
     assert not Lost.has_ended
+    assert not Lost("a", "T", "r", "t").has_ended
 
 
 def test_objects_that_cannot_be_made_here_are_lost() -> None:
