@@ -211,6 +211,7 @@ def test_an_ordinary_limit_needs_no_thread():
         sys.setrecursionlimit(large_stack._USUAL_LIMIT + 1)
         assert with_room(threading.current_thread) is not threading.current_thread()
         assert with_room(variable.get) == 5
+        assert with_room(sys.getrecursionlimit) == large_stack._USUAL_LIMIT + 1
         with pytest.raises(ZeroDivisionError):
             with_room(divmod, 1, 0)
     finally:
