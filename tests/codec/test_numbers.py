@@ -23,3 +23,10 @@ def test_many_numbers_are_packed() -> None:
 def test_another_text_is_an_error(text: str) -> None:
     with pytest.raises((ValueError, zlib.error)):
         unpack_numbers(text)
+
+
+def test_few_numbers_are_digits() -> None:
+    """To pack them costs more than it saves."""
+    assert pack_numbers([7, 1 << 41]) == f"7,{1 << 41}"
+    assert pack_numbers([7] * 64) == ",".join(["7"] * 64)
+    assert pack_numbers([7] * 65).startswith("zlib:")
