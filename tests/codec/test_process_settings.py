@@ -124,7 +124,7 @@ def test_what_is_set_is_set_there(name: str) -> None:
 
 
 def test_what_is_known_to_be_set_is_not_set_again() -> None:
-    """A stream of random numbers goes on from where it is."""
+    """A stream of random numbers continues."""
     state = random.getstate()
     random.random()
     give({"random": state}, {"random": state})
@@ -269,7 +269,7 @@ def test_variables_of_cells_are_those_of_later_cells() -> None:
 
 
 def test_entries_of_the_path() -> None:
-    """In front of all others, or behind them; one that is there is not added again."""
+    """In front of all others, or behind them; a present one is not added again."""
     before = [*sys.path]
     assert path_changes(before) == []
     sys.path.insert(0, "/front")
