@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import copyreg
 import enum
 import pickle
@@ -60,7 +61,9 @@ def instance_rule(writing: Writing, value: Any) -> Any:
     """
     cls = type(value)
     hooks = [
-        base for base in cls.__mro__ if base.__flags__ & _HEAP_TYPE and not PICKLING_HOOKS.isdisjoint(base.__dict__)
+        base
+        for base in cls.__mro__
+        if base.__flags__ & _HEAP_TYPE and base is not collections.Counter and not PICKLING_HOOKS.isdisjoint(vars(base))
     ]
     native = next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
     is_whole = bool(hooks) and native is object and _only_leave_out(writing, hooks) and is_sent_whole(writing, value)
@@ -100,7 +103,8 @@ def instance_rule(writing: Writing, value: Any) -> Any:
 def _state_of(value: Any) -> Any:
     """Return all attributes of an object as pickle has them by default, past its own `__getstate__`."""
     cls = type(value)
-    if not is_watched(cls) and cls.__getstate__ is _STATE_BY_DEFAULT:
+    is_default = cls.__getstate__ is _STATE_BY_DEFAULT and cls.__reduce__ is object.__reduce__
+    if is_default and not is_watched(cls):
         found: Any = object.__reduce_ex__(value, 2)
         return found[2]
     attributes = dict(attributes_of(value) or {}) or None
