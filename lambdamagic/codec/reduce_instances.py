@@ -102,7 +102,7 @@ def instance_rule(writing: Writing, value: Any) -> Any:
 
 def _state_of(value: Any) -> Any:
     """Return all attributes of an object as pickle has them by default, past its own `__getstate__`."""
-    cls = type(value)
+    cls: Any = type(value)
     is_default = cls.__getstate__ is _STATE_BY_DEFAULT and cls.__reduce__ is object.__reduce__
     if is_default and not is_watched(cls):
         found: Any = object.__reduce_ex__(value, 2)

@@ -84,7 +84,7 @@ def test_what_a_hash_may_need_is_there_first() -> None:
     "method", ["__new__(cls, *a): return object.__new__(cls)", "__getattr__(self, n): raise NameError(n)"]
 )
 def test_code_of_the_class_does_not_run_where_it_is_made(method: str) -> None:
-    """A `__new__` of its own, or one that answers for attributes."""
+    """A `__new__`, or a method that answers for attributes."""
     scope = _made(f"class B:\n    def {method}\nclass A(B):\n    pass\nx = A()\nx.a = 1")
     assert _parts(scope["x"]) == ("bare", (scope["A"],), {"a": 1}, "set_state")
 
