@@ -281,7 +281,7 @@ def _moved(iterator: Any, count: int = 1) -> Any:
     ],
 )
 def test_objects_of_itertools(make: Callable[[], Any], expected: list[Any]) -> None:
-    """They go on from where they are, without a warning that this ends with a release of Python."""
+    """They continue, without a warning that this ends with a release of Python."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = _sent(make())
