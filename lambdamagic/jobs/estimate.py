@@ -56,7 +56,7 @@ def _usd(amount: float) -> str:
     """Return dollars with two significant digits."""
     if amount >= 0.1:
         return f"${amount:,.2f}"
-    if amount <= 0:
+    if not amount:
         return "$0"
     decimals = 1 - math.floor(math.log10(amount))
     return f"${amount:.{decimals}f}".rstrip("0")

@@ -302,3 +302,13 @@ def test_a_cancelled_waiting_event_is_not_sent(threads: DaemonThreads) -> None:
 
     asyncio.run(asyncio.wait_for(run(), 30))
     assert sorted(lambda_.batched + lambda_.directly) == names("a", 64)
+
+
+def test_a_report_of_another_invocation_is_not_the_invokers(threads: DaemonThreads) -> None:
+    """A log's end may have one."""
+    reports = list[tuple[int, Report]]()
+    dead = b'{"errorType": "Sandbox.Timedout", "errorMessage": "x"}'
+    meets = InvocationReply(200, dead, function_error="Unhandled", log_tail=REPORT, request_id="other")
+    found = send(threads, FakeTransport(then=meets), 20, reports=reports)
+    assert {type(each) for each in found} == {InvocationLostError}
+    assert reports == []

@@ -263,6 +263,7 @@ def race(
     more: dict[str, Any] = {"backups": True, "max_concurrency": 9}
     found = collect(start(engine, FakeTransport(then=twice), range(9), listeners=listeners, **more))
     assert not twice.is_late
+    assert all(0.0 <= event.after_s < 60.0 for event in happened if isinstance(event, events.InvocationBackedUp))
     return twice, happened, found
 
 

@@ -19,7 +19,7 @@ from lambdamagic.jobs.job import FunctionRef
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.limits import AWS_MANAGED_INSTANCES
 from lambdamagic.protocol import versions
-from lambdamagic.protocol.envelope import Response
+from lambdamagic.protocol.envelope import Response, Usage
 from lambdamagic.transports.transport import InvocationReply
 
 REPORT = (
@@ -184,3 +184,45 @@ def test_an_answer():
     assert _read(Response(versions.here(), "done").to_json(), error=None).status == "done"
     with pytest.raises(ProtocolError, match="not JSON"):
         _read(b"<html>", error=None)
+
+
+def test_how_a_process_ended_is_shown_as_lambda_says_it():
+    """Behind its first mark, or all of it where there is none; with the memory, if that is known."""
+    for said, shown in (
+        ("RequestId: r-1 Error: exit status 7", "exit status 7"),
+        ("Error: a: Error: b", "a: Error: b"),
+        ("exit status 7", "exit status 7"),
+    ):
+        with pytest.raises(EnvironmentDiedError) as caught:
+            _read({"errorType": "Runtime.ExitError", "errorMessage": said})
+        assert caught.value.message == f"the function's process ended while the code ran ({shown})."
+    with pytest.raises(EnvironmentDiedError, match=r" It had used 50 MB of 128 MB\.\n") as caught:
+        _read(EXITED, log=REPORT.format(peak=50))
+    assert (caught.value.request_id, caught.value.log_tail) == ("r-1", REPORT.format(peak=50))
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("Runtime.ImportModuleError", TargetError),
+        ("Runtime.HandlerNotFound", TargetError),
+        ("Runtime.Odd", EnvironmentDiedError),
+        ("ImportError", EnvironmentDiedError),
+        ("HandlerError", EnvironmentDiedError),
+    ],
+)
+def test_only_lambdas_own_errors_say_that_the_handler_cannot_start(kind, expected):
+    """The user's classes may be called like them."""
+    with pytest.raises(expected) as caught:
+        _read({"errorType": kind, "errorMessage": "x"})
+    assert type(caught.value) is expected
+
+
+def test_a_refusal_says_for_how_long_it_ran():
+    """That is billed."""
+    refused = Response(
+        versions.here(), "refused", detail="x", error_kind="ProtocolError", usage=Usage(duration_ms=1500.0)
+    )
+    with pytest.raises(ProtocolError) as caught:
+        _read(refused.to_json(), error=None)
+    assert (caught.value.billed_s, caught.value.hint) == (1.5, None)
