@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from lambdamagic.errors import AnswerNotTrustedError, IntegrityError, LambdaMagicError, TargetError
 from lambdamagic.jobs.job import Arrival, JobSpec, Unit
-from lambdamagic.jobs.remote_values import remote_values
+from lambdamagic.jobs.remote_values import RemoteValue, remote_values
 from lambdamagic.jobs.verdict import read_reply
 from lambdamagic.protocol import life
 from lambdamagic.protocol.envelope import Request, Response
@@ -98,7 +99,7 @@ def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationRepl
         response = read_reply(reply, client=spec.versions, function=function)
         parts = () if spec.collects or response.payload is None else response.payload.parts
         spec.requests.add(reads=len(parts))  # whoever reads them later, this job brought it about
-        frames = [] if parts else _collected(spec, response, attempt_id, reply.request_id)
+        frames, stayed = _taken(spec, response, attempt_id, is_left=bool(parts))
     except LambdaMagicError as error:
         if isinstance(error, TargetError) and response is None:
             spec.stager.doubt()  # perhaps a blob has gone: the next job sends it again
@@ -108,22 +109,24 @@ def arrival_of(spec: JobSpec, unit: Unit, attempt_id: str, reply: InvocationRepl
             error.billed_s = response.usage.billed_ms / 1000
         raise
     report = parse_report(reply.log_tail, reply.request_id)
-    stayed = remote_values(
-        response.stayed, spec.stager.store, stayed_key(spec.job_id, attempt_id), is_freed=spec.mode == "sync"
-    )
     return Arrival(unit, response, frames, None, report, reply.request_id, attempt_id=attempt_id, stayed=stayed)
 
 
-def _not_trusted(error: IntegrityError, request_id: str = "") -> AnswerNotTrustedError:
+def _not_trusted(error: IntegrityError) -> AnswerNotTrustedError:
     """Return the error of one attempt whose answer others changed; other tasks are not affected."""
-    return AnswerNotTrustedError(error.message, hint=error.hint, request_id=request_id)
+    return AnswerNotTrustedError(error.message, hint=error.hint)
 
 
-def _collected(spec: JobSpec, response: Response, attempt_id: str, request_id: str) -> list[Any]:
+def _taken(
+    spec: JobSpec, response: Response, attempt_id: str, *, is_left: bool
+) -> tuple[list[Any], Mapping[int, RemoteValue]]:
+    """Return an answer's frames, unless they are left where they are, and the values that stayed in the bucket."""
+    own_key, is_freed = stayed_key(spec.job_id, attempt_id), spec.mode == "sync"
     try:
-        return collect(spec, response, attempt_id)
+        stayed = remote_values(response.stayed, spec.stager.store, own_key, is_freed=is_freed)
+        return [] if is_left else collect(spec, response, attempt_id), stayed
     except IntegrityError as error:
-        raise _not_trusted(error, request_id) from error
+        raise _not_trusted(error) from error
 
 
 def collect(spec: JobSpec, response: Response, attempt_id: str) -> list[Any]:
