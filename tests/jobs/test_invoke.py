@@ -109,7 +109,7 @@ def test_a_synchronous_request_has_all_that_the_function_needs() -> None:
     assert spec.requests.moved[1] > 0
 
 
-def test_a_unit_may_have_a_program_a_function_and_arguments_of_its_own() -> None:
+def test_a_unit_may_have_a_program_a_function_and_arguments_apart_from_the_job() -> None:
     """They go before the job's; without arguments there are none, and nothing is picked."""
     spec = spec_of()
     other, placed = inline_payload([b"other"]), inline_payload([b"placed"])
