@@ -187,6 +187,24 @@ def test_costs_outside_of_jobs_are_noted(tmp_path: Path, target: str, is_kept: b
         assert note.started_at == _NOW
 
 
+def test_all_days_are_this_users_alone(tmp_path: Path) -> None:
+    """Also those that come later, and the folders on the way."""
+    diary = module.Diary(tmp_path / "a" / "b" / "days")
+    for day in range(2):
+        diary.add({}, _NOW + day * 86_400, is_billed=True)
+    files = [*diary.folder.iterdir()]
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o600] * 2
+    assert [path.stat().st_mode & 0o777 for path in (diary.folder, diary.folder.parent)] == [0o700] * 2
+
+
+def test_the_latest_days_stay_where_there_is_too_much(tmp_path: Path) -> None:
+    """All of them, and as many as there is room for."""
+    diary = module.Diary(tmp_path, room_bytes=1_000)
+    for day in range(5):
+        diary.add({"day": day, "filled": "x" * 300}, _NOW + day * 86_400, is_billed=True)
+    assert [line["day"] for line in diary.read()] == [4, 3, 2]
+
+
 def test_jobs_are_listed_by_their_start_the_latest_first(tmp_path: Path) -> None:
     """As many as are asked for; a file stands for the line of its job, and one that is half written for none."""
     history = History(tmp_path)
