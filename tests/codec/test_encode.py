@@ -166,7 +166,7 @@ def test_what_belongs_to_a_module_is_the_modules() -> None:
     """Lists, dictionaries and sets, by their names there; others, and what is given to a module, by value."""
     encoder = Encoder(Home({}))
     mine = [1]
-    encoder.refer_to_modules([sys.path, mine, 5, sys.path])
+    encoder.refer_to_modules([mine, sys.path, 5, sys.path])
     encoder.dump([sys.path, mine])
     found, other = _parts(encoder)[0]
     assert found is sys.path
@@ -296,6 +296,20 @@ def test_what_was_met() -> None:
     assert (encoder.is_of_home, encoder.functions) == (True, [namespace["f"]])
     assert {"datetime", "collections"} <= encoder.modules
     assert not any(name.startswith("lambdamagic.") for name in encoder.modules)
+
+
+def test_functions_that_the_reader_finds_are_its_own() -> None:
+    """If that was asked for; else they are written again."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec("def f(): pass", namespace)
+    home = Home(namespace, answers=True)
+    home.note_named(namespace["f"])
+    for refers in (False, True):
+        encoder = Encoder(home)
+        if refers:
+            encoder.refer_to_functions()
+        encoder.dump(namespace["f"])
+        assert bool(encoder.functions) is not refers
 
 
 def test_what_can_be_sent() -> None:
