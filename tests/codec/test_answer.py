@@ -197,6 +197,9 @@ def test_a_name_is_bound_to_what_was_changed_if_that_is_sent_whole() -> None:
     effects = asked.answer("x.append(2)\nn = z", mutations=False)
     assert effects.bound == {"n": [[[1, 2]]]}
     assert asked.here["z"] == [[[1]]]
+    asked = _asked("z = [[[[1]]]]\nx = z[0][0][0]")
+    effects = asked.answer("x.append(2)\nn = z", mutations=False)
+    assert effects.bound == {"n": [[[[1, 2]]]]}, "also where holders are met before what they hold"
 
 
 def test_changes_are_called_by_their_names() -> None:

@@ -167,6 +167,7 @@ def test_names_of_files_are_the_users(chained):
     chained[1].rename({"other": "x"})
     assert chained[1].frames[0].filename == "<cell-of-test>"
     assert FrameRecord("f", 1, "n").first_lineno == 0
+    assert failures.ErrorRecord("T", "m", []).suppress_context is False
 
 
 @pytest.mark.parametrize(
