@@ -174,7 +174,7 @@ def test_a_high_limit_of_recursion_is_not_the_end_of_the_process(limit):
 def test_stacks_that_there_is_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next smaller one does; without any it is an error. The limit and the stacks of others stay as they were."""
     limit, size = sys.getrecursionlimit(), threading.stack_size()
-    monkeypatch.setattr(large_stack, "_STACKS_BYTES", (1 << 50, 64 << 20))  # more than there are addresses
+    monkeypatch.setattr(large_stack, "_STACKS_BYTES", (1 << 51, 1 << 50, 64 << 20))  # more than there are addresses
     monkeypatch.setattr(large_stack, "_CALL_BYTES", 1 << 30)
     monkeypatch.setattr(large_stack, "_USUAL_LIMIT", 0)
     for call in (with_depth, with_room):
