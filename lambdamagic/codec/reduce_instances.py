@@ -179,7 +179,7 @@ def state_with_originals(value: Any) -> Any:
     if type(state) is dict and state is not held:
         state = {name: held[name] if _is_copy(item, held.get(name)) else item for name, item in state.items()}
     if isinstance(state, dict | tuple) and _answers_for_missing(cls):
-        return function, args, state, *items, *[None] * (2 - len(items)), rebuild.set_state
+        return function, args, state, *items, rebuild.set_state
     return function, args, state, *items
 
 

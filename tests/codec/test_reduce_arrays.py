@@ -114,7 +114,7 @@ def test_limits_of_types_and_ufuncs() -> None:
 
 
 def test_frames_that_share_memory_until_one_is_written() -> None:
-    """They are kept apart: the block's array is a view of its own."""
+    """They are kept apart: the block's array is a view apart."""
     block = pd.DataFrame({"a": [1, 2]})._mgr.blocks[0]
     values = block.__reduce__()[1][0]
     function, (found, *rest), *others = pandas_block(block)

@@ -197,6 +197,8 @@ def test_containers_are_filled_past_their_own_methods() -> None:
     assert (found.maxlen, [*found]) == (2, [2, 3])
     found = _sent("class A(dict):\n    def __init__(self): self.__dict__ = self\nx = A()\nx['a'] = 1")
     assert (found.a, vars(found) is found) == (1, True)
+    found = _sent("class A(dict): pass\nx = A(a=1)\nx.a = 1")
+    assert (found == vars(found), vars(found) is found) == (True, False)
     found = _sent("class A(set):\n    __slots__ = ('s',)\nx = A([1])\nx.s = 2")
     assert (found.s, {*found}) == (2, {1})
     found = _sent("import collections\nclass A(collections.OrderedDict): pass\nx = A(b=1, a=2)")
