@@ -140,6 +140,13 @@ def test_modules_that_are_not_loaded_are_imported(monkeypatch: pytest.MonkeyPatc
     assert "csv" in sys.modules
 
 
+def test_what_numpy_shows_by_default_is_no_setting() -> None:
+    """Each option is compared with numpy's own default."""
+    options = np.get_printoptions()
+    assert {name: options[name] for name in process_settings._PRINT_DEFAULTS} == process_settings._PRINT_DEFAULTS
+    assert process_settings._print_options(np) == {}
+
+
 def test_numpys_newer_streams_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their state has another form."""
     fake = SimpleNamespace(random=SimpleNamespace(get_state=lambda: ("PCG64", np.zeros(2), 0, 0, 0.0)))
@@ -216,6 +223,7 @@ _ONE, _TWO = _filter("error"), _filter("ignore", SyntaxWarning)
         ([_ONE], [_ONE]),
         ([], []),
         ([_ONE, _FIRST[2]], [_ONE]),
+        ([_ONE, _FIRST[1]], [_ONE]),
         ([_ONE, *_FIRST[1:]], [_ONE]),
         ([_FIRST[2], _FIRST[1], _FIRST[0]], [_FIRST[2], _FIRST[1]]),
         ([_filter("error", _Foreign), _ONE, *_FIRST], [_ONE]),

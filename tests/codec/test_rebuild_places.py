@@ -105,7 +105,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> _Shell:
 
 
 def test_the_shell(home: Home, shell: _Shell) -> None:
-    """Its methods are those of the shell that is there when they are called, in the function."""
+    """In the function its methods are those of the current shell when they are called."""
     assert rebuild.shell() is shell
     assert rebuild.shell_method("run").__self__ is shell
     home.answers = True
