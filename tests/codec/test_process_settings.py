@@ -142,7 +142,7 @@ def test_modules_that_are_not_loaded_are_imported(monkeypatch: pytest.MonkeyPatc
 
 def test_what_numpy_shows_by_default_is_no_setting() -> None:
     """Each option is compared with numpy's own default."""
-    options = np.get_printoptions()
+    options: Any = np.get_printoptions()
     assert {name: options[name] for name in process_settings._PRINT_DEFAULTS} == process_settings._PRINT_DEFAULTS
     assert process_settings._print_options(np) == {}
 
