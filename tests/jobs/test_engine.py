@@ -17,7 +17,7 @@ from lambdamagic.errors import (
     ProtocolError,
 )
 from lambdamagic.events import Listeners
-from lambdamagic.jobs.engine import Engine
+from lambdamagic.jobs.engine import Engine, find_job
 from lambdamagic.jobs.outcomes import outcomes
 from lambdamagic.jobs.places import Places
 from lambdamagic.transports.fake import FakeTransport
@@ -195,3 +195,50 @@ def test_closing_the_engine_ends_its_jobs():
     assert values == {}
     assert type(error) is JobCancelledError
     assert job.state == "cancelled"
+
+
+class Journal:
+    """Notes the events of a job."""
+
+    def __init__(self):
+        self.happened = []
+
+    def __call__(self, event):
+        self.happened.append(event)
+
+    def sent(self, attempt_id):
+        raise AssertionError("a synchronous job sends no events")
+
+
+def test_a_jobs_journal_hears_its_events_before_the_listeners_of_all_jobs(engine):
+    """It is safe on disk by then."""
+    journal, order = Journal(), []
+    remove = events.EVERY_JOB.add(lambda event: order.append(len(journal.happened)))
+    try:
+        collect(start(engine, FakeTransport(then=answering(lambda x: x)), [1], journal=journal))
+    finally:
+        remove()
+    assert isinstance(journal.happened[-1], events.JobFinished)
+    assert order == list(range(1, len(journal.happened) + 1))
+
+
+def test_a_job_is_found_while_it_is_referred_to(engine):
+    """By its id, whichever engine runs it."""
+    job = start(engine, FakeTransport(then=answering(lambda x: x)), [1])
+    assert find_job(job.job_id) is job
+    assert find_job("other") is None
+    collect(job)
+
+
+def test_the_engines_thread_keeps_no_process_alive_and_leaves_no_task(caplog):
+    """Closing it cancels what is under way, and says nothing."""
+    engine, release = Engine(), threading.Event()
+    job = start(engine, FakeTransport(then=answering(lambda x: release.wait(20))), [1])
+    (thread,) = [each for each in threading.enumerate() if each.name == "lambdamagic-engine"]
+    assert thread.daemon
+    engine.close()
+    release.set()
+    assert job.state == "cancelled"
+    del job
+    gc.collect()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []

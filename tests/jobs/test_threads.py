@@ -104,3 +104,27 @@ def test_a_thread_that_was_woken_for_a_call_is_not_counted_on_for_the_next():
     calls.go_on.set()
     assert sorted((first.result(20), second.result(20))) == [0, 1]
     threads.close()
+
+
+def test_without_memory_for_another_thread_those_that_exist_do_the_work(monkeypatch):
+    """If there is none, who submits is shown that; later it works again."""
+    threads = DaemonThreads(3, "lm-test-h")
+    start, may_start = threading.Thread.start, [False]
+
+    def refusing(thread):
+        if thread.name.startswith("lm-test-h") and not may_start[0]:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        threads.submit(int)
+    may_start[0] = True
+    assert threads.submit(lambda: 1).result(20) == 1
+    may_start[0] = False
+    release = threading.Event()
+    first = threads.submit(lambda: release.wait(20))
+    others = [threads.submit(lambda n=n: n) for n in range(3)]
+    release.set()
+    assert [first.result(20), *(each.result(20) for each in others)] == [True, 0, 1, 2]
+    threads.close()
