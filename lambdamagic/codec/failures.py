@@ -201,7 +201,8 @@ def error_line(records: list[ErrorRecord]) -> str:
     return line if len(line) <= 300 else line[:297] + "..."
 
 
-_OURS = str(Path(__file__).parents[1] / "worker") + os.sep
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_OURS = f"{_PACKAGE}worker{os.sep}"
 
 
 def _frames(tb: types.TracebackType | None, internal: tuple[str, ...]) -> list[FrameRecord]:
@@ -342,8 +343,8 @@ def _remember_line(record: FrameRecord) -> None:
     linecache.cache[record.filename] = (sum(map(len, lines)), None, lines, record.filename)
 
 
-#: Files of those who pickle: what they raise by themselves is about an object, and not its own code's.
-_PICKLING = ("lambdamagic", "dill", "cloudpickle", "pickle.py", "copyreg.py", "<frozen importlib")
+#: Folders and files of others who pickle: what they raise, as we do, is about an object, and not by its own code.
+_PICKLING = frozenset({"dill", "cloudpickle", "pickle.py", "copyreg.py"})
 
 
 def comes_from_the_object(error: BaseException) -> bool:
@@ -353,8 +354,8 @@ def comes_from_the_object(error: BaseException) -> bool:
         frame = frame.tb_next
     if frame is None:
         return False
-    parts = PurePath(frame.tb_frame.f_code.co_filename).parts
-    return not any(name in parts for name in _PICKLING)
+    filename = frame.tb_frame.f_code.co_filename
+    return not filename.startswith(_PACKAGE) and _PICKLING.isdisjoint(PurePath(filename).parts)
 
 
 def let_go(error: _Error) -> _Error:

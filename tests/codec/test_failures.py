@@ -312,11 +312,12 @@ class _Unreduced:
 def test_whose_code_has_raised():
     """The object's, or the pickler's about it; what was never raised comes from no code."""
     names = {}
-    exec(compile("class A:\n    def __reduce__(self): raise ValueError('own')", "<cell>", "exec"), names)
-    for write in (pickle.dumps, pickle._dumps):
-        with pytest.raises(ValueError, match="own") as caught:
-            write(names["A"]())
-        assert comes_from_the_object(caught.value)
+    for file in ("<cell>", "/home/user/lambdamagic/notebooks/own.py"):
+        exec(compile("class A:\n    def __reduce__(self): raise ValueError('own')", file, "exec"), names)
+        for write in (pickle.dumps, pickle._dumps):
+            with pytest.raises(ValueError, match="own") as caught:
+                write(names["A"]())
+            assert comes_from_the_object(caught.value), file
     with pytest.raises(pickle.PicklingError) as refused:
         Encoder(Home({}), kind="deep").dump(_Unreduced())
     assert not comes_from_the_object(refused.value)
