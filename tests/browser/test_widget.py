@@ -341,7 +341,7 @@ def test_a_traceback_that_a_busy_kernel_cannot_send_is_announced(open_widget: An
     _busy(widget)
     widget.page.get_by_role("tab", name="Errors").click()
     trace = widget.page.locator(".lm-trace").first
-    assert "ValueError: no number" in trace.text_content()
+    trace.filter(has_text="ValueError: no number").wait_for()  # a page says that a part is open a moment later
     assert "answers when its cell ends" in trace.text_content()
     widget.is_deaf = False
     widget.wait_until_said("describe")
