@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -165,9 +165,9 @@ def _finite(value: float | str) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def did_you_mean(name: str, known: Sequence[str], *, cutoff: float = 0.6) -> str:
+def did_you_mean(name: str, known: Sequence[str], *, cutoff: float = 0.6, written: Callable[[str], str] = str) -> str:
     """Return a question that names the nearest known word, ending in a blank; "" if none is as near as `cutoff`."""
     import difflib  # only mistakes pay for it
 
     near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
-    return f"Did you mean {near[0]}? " if near else ""
+    return f"Did you mean {written(near[0])}? " if near else ""

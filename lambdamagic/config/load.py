@@ -178,7 +178,8 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
             values[setting] = value
         elif name not in _OF_OTHER_PARTS:
             # Not refused: another program may have variables that begin like ours.
-            meant = did_you_mean(setting, [*SPECS]).strip() or "`lambdamagic config` lists them"
+            near = did_you_mean(setting, [*SPECS], written=lambda each: f"{ENV_PREFIX}{each.upper()}")
+            meant = near.strip() or "`lambdamagic config` lists them"
             warnings.warn(f"unknown setting in the environment variable {name}. {meant}", RuntimeWarning, stacklevel=4)
     return _Layer(f"the environment variable {ENV_PREFIX}{{NAME}}", values, True)
 

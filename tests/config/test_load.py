@@ -99,7 +99,7 @@ def test_numbers_and_truth_values_are_read_from_text(home: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("LAMBDAMAGIC_MAXIMAL_COST", "Did you mean max_cost_usd"),
+        ("LAMBDAMAGIC_MAXIMAL_COST", "Did you mean LAMBDAMAGIC_MAX_COST_USD"),
         ("LAMBDAMAGIC_WORKERS", "`lambdamagic config` lists them"),
         ("LAMBDAMAGIC_MEM", "`lambdamagic config` lists them"),
     ],
