@@ -81,6 +81,8 @@ class LambdaPool:
             raise ValueError("maxtasksperchild must be a positive int or None")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
+        if workers is not None and processes is not None:
+            raise TypeError("workers and processes are two names of one argument: give one of them")
         count = workers if workers is not None else processes
         if count is not None and count < 1:
             raise ValueError("Number of processes must be at least 1")

@@ -143,6 +143,8 @@ def test_arguments_of_the_constructor():
     """At least one worker; both names of their number."""
     with pytest.raises(ValueError, match="at least 1"):
         LambdaPool(0)
+    with pytest.raises(TypeError, match="give one of them"):
+        LambdaPool(2, processes=3)
     with LambdaPool(processes=1) as pool:
         assert pool.apply(abs, (-1,)) == 1
 
