@@ -8,9 +8,10 @@ import types
 import weakref
 from typing import Any
 
+from lambdamagic.codec.written_classes import is_written_in_python
+
 WEAK = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
 _BASES = (collections.defaultdict, collections.OrderedDict, collections.deque, dict, list, set, *WEAK)
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 PICKLING_HOOKS = frozenset(
     ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
 )
@@ -21,7 +22,7 @@ def container_base(cls: type) -> type | None:
     for base in cls.__mro__:
         if base in _BASES:
             others = [other for other in cls.__mro__ if other not in base.__mro__]
-            return base if all(other.__flags__ & _HEAP_TYPE for other in others) else None
+            return base if all(map(is_written_in_python, others)) else None
         if base is not collections.Counter and not PICKLING_HOOKS.isdisjoint(base.__dict__):
             return None
     return None

@@ -24,9 +24,9 @@ from typing import Any
 
 from lambdamagic.codec.home import Home, is_importable
 from lambdamagic.codec.shared import Shared
+from lambdamagic.codec.written_classes import is_written_in_python
 
 _MAX_STEPS = 5_000_000
-_HEAP_TYPE = 1 << 9
 _NUMBERS = frozenset({int, bool, type(None), float, complex})
 _BOOKKEEPING = frozenset(
     {
@@ -100,7 +100,7 @@ class _Walk:
             self._put("constant", repr(value).encode())
             return
         if issubclass(kind, type):
-            if not value.__flags__ & _HEAP_TYPE or self._is_found(value):
+            if not is_written_in_python(value) or self._is_found(value):
                 self._name("class", value)
                 return
         elif kind is types.FunctionType and self._is_found(value):

@@ -27,7 +27,8 @@ from lambdamagic.codec.memory_views import parts
 from lambdamagic.codec.reduce_code import is_made_by_code
 from lambdamagic.codec.reduce_library import Local, Reader, Writer, held_by_csv, target_of
 from lambdamagic.codec.reduce_values import variable_content
-from lambdamagic.codec.transplant import holds_attributes, is_made_by_class_statements
+from lambdamagic.codec.transplant import holds_attributes
+from lambdamagic.codec.written_classes import native_base
 
 SKIP, LIST, DICT, SET, TUPLE, BYTES, ARRAY, FUNCTION, CELL, CLASS, INSTANCE, HOLDER, OPAQUE, CONTAINER = range(14)
 OBJECTS = 14  # an array of objects
@@ -132,7 +133,7 @@ def _is_plain(cls: Any) -> bool:
         and not hasattr(cls, "__getnewargs__")
         and not hasattr(cls, "__getnewargs_ex__")
         and cls not in copyreg.dispatch_table
-        and is_made_by_class_statements(cls)
+        and native_base(cls) is object
     )
 
 

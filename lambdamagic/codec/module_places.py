@@ -17,12 +17,12 @@ from typing import Any
 
 from lambdamagic.codec import containers, kinds
 from lambdamagic.codec.module_names import NAMES, is_own
+from lambdamagic.codec.written_classes import native_base
 
 Step = tuple[str, Any]
 Place = tuple[Any, ...]
 
 _ATTRIBUTE, _DEFAULT, _KEYWORD, _CELL = "attribute", "default", "keyword", "cell"
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 #: Kinds of what classes and functions hold that is looked at; a module's names are looked at whatever they mean.
 _HELD = frozenset({kinds.LIST, kinds.DICT, kinds.SET, kinds.CONTAINER})
 _ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None)})
@@ -127,7 +127,7 @@ def own_place(place: Place, cls: type | None) -> Any:
     if cls is None:
         return functools.lru_cache(_nothing_to_remember)
     native: Any = containers.container_base(cls)
-    native = native or next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+    native = native or native_base(cls)
     made = native.__new__(cls)
     with contextlib.suppress(Exception):  # as above
         put(place, made)

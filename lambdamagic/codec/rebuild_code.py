@@ -15,8 +15,8 @@ from typing import Any
 
 from lambdamagic.codec import home as _home
 from lambdamagic.codec.class_parts import ABC_MEMBERSHIP, ABC_REGISTRY, setter_of
+from lambdamagic.codec.written_classes import native_base
 
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 _IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 
 
@@ -248,7 +248,7 @@ def enum_with_new(
 
     def __new__(cls: Any, *args: Any) -> Any:
         value, content = next(parts)
-        native = next(base for base in cls._member_type_.__mro__ if not base.__flags__ & _HEAP_TYPE)
+        native = native_base(cls._member_type_)
         made = native.__new__(cls, *content)
         made._value_ = value
         return made

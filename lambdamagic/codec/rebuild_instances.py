@@ -7,14 +7,13 @@ from typing import Any
 
 from lambdamagic.codec import containers
 from lambdamagic.codec import home as _home
-
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+from lambdamagic.codec.written_classes import native_base
 
 
 def exception(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
     """Return an exception without calling its own `__init__`, whose parameters need not be its `args`."""
     made = cls.__new__(cls, *args)
-    native = next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+    native = native_base(cls)
     native.__init__(made, *args)  # type: ignore[misc]  # fills the fields of a SyntaxError, a StopIteration, ...
     made.args = args
     made.__dict__.update(state)

@@ -22,13 +22,13 @@ from lambdamagic.codec.containers import slot_names
 from lambdamagic.codec.home import is_importable
 from lambdamagic.codec.reduce_instances import IMMUTABLE
 from lambdamagic.codec.writing import Rule, Writing
+from lambdamagic.codec.written_classes import is_written_in_python, native_base
 
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 _OF_PYTHON = {
     value: (place, name)
     for place, module in (("_collections_abc", _collections_abc), ("types", types))
     for name, value in vars(module).items()
-    if isinstance(value, type) and not value.__flags__ & _HEAP_TYPE
+    if isinstance(value, type) and not is_written_in_python(value)
 }
 
 # marshal version 2 has no back references, whose use depends on reference counts: equal code gives equal bytes, so
@@ -146,7 +146,7 @@ def class_rule(writing: Writing, cls: type) -> Any:
         # Its metaclasses are nowhere but where they are used.
         bases = [each for each in vars(sys.modules["_ctypes"]).values() if type(each) is cls]
         return (type, (bases[0],)) if bases else NotImplemented
-    if not cls.__flags__ & _HEAP_TYPE:
+    if not is_written_in_python(cls):
         # One of Python's own that no module has under its own name, such as the type of a list's iterator.
         found = _OF_PYTHON.get(cls)
         return NotImplemented if found is None else (rebuild.attribute, found)
@@ -212,7 +212,7 @@ def _enum(writing: Writing, cls: type[enum.Enum], token: str) -> Any:
 
 def _content_of_member(member: Any, kind: type) -> tuple[Any, ...] | None:
     """Return what a member is made of where it is a text, a number or the like as well; None where it is unknown."""
-    native = next(base for base in kind.__mro__ if not base.__flags__ & _HEAP_TYPE)
+    native = native_base(kind)
     if native is object:
         return None if slot_names(kind) else ()
     if native in IMMUTABLE:

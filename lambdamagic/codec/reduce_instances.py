@@ -24,8 +24,8 @@ from lambdamagic.codec.containers import (
     slot_of,
 )
 from lambdamagic.codec.writing import Writing
+from lambdamagic.codec.written_classes import is_written_in_python, native_base
 
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 #: How to get the value of an immutable object without what a subclass has made of its methods.
 IMMUTABLE: dict[type, Callable[[Any], Any]] = {
     tuple: lambda value: tuple.__getitem__(value, slice(None)),
@@ -48,7 +48,7 @@ def _answers_for_missing(cls: type) -> bool:
     """Whether pickle asks an object for `__setstate__` that has no attributes yet, and a `__getattr__` of its class."""
     if not hasattr(cls, "__getattr__") or cls in copyreg.dispatch_table:
         return False
-    made = (base for base in cls.__mro__ if base.__flags__ & _HEAP_TYPE)
+    made = filter(is_written_in_python, cls.__mro__)
     return all(PICKLING_HOOKS.intersection(vars(base)) <= {"__getstate__"} for base in made)
 
 
@@ -63,9 +63,9 @@ def instance_rule(writing: Writing, value: Any) -> Any:
     hooks = [
         base
         for base in cls.__mro__
-        if base.__flags__ & _HEAP_TYPE and base is not collections.Counter and not PICKLING_HOOKS.isdisjoint(vars(base))
+        if is_written_in_python(base) and base is not collections.Counter and not PICKLING_HOOKS.isdisjoint(vars(base))
     ]
-    native = next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+    native = native_base(cls)
     is_whole = bool(hooks) and native is object and _only_leave_out(writing, hooks) and is_sent_whole(writing, value)
     if (hooks and not is_whole) or enum.Enum in cls.__mro__:
         return NotImplemented
@@ -197,7 +197,7 @@ def _is_copy(value: Any, original: Any) -> bool:
 def exception_rule(writing: Writing, value: BaseException) -> Any:
     """Take an exception apart, with those that it came from."""
     cls = type(value)
-    if cls.__reduce__ is BaseException.__reduce__ and cls.__flags__ & _HEAP_TYPE:
+    if cls.__reduce__ is BaseException.__reduce__ and is_written_in_python(cls):
         found: Any = (rebuild.exception, (cls, value.args, value.__dict__))
     elif value.__cause__ is None and value.__context__ is None:
         return NotImplemented

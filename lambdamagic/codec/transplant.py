@@ -15,10 +15,7 @@ from typing import Any
 
 from lambdamagic.codec.class_parts import module_of
 from lambdamagic.codec.containers import attributes_of, slot_names
-
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
-
-_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+from lambdamagic.codec.written_classes import native_base
 
 Transplant = Callable[[Any, Any], None]
 
@@ -47,14 +44,7 @@ def transplant_for(cls: type) -> Transplant | None:
         if any(base.__name__ == "Index" for base in cls.__mro__):
             return _names
         return _pandas if hasattr(cls, "_update_inplace") else None
-    return _attributes if is_made_by_class_statements(cls) else None
-
-
-def is_made_by_class_statements(cls: type) -> bool:
-    """Return whether no part of a class is written in C: since Python 3.12 many C types are immutable heap types."""
-    return all(
-        base is object or (base.__flags__ & _HEAP_TYPE and not base.__flags__ & _IMMUTABLE_TYPE) for base in cls.__mro__
-    )
+    return _attributes if native_base(cls) is object else None
 
 
 def holds_attributes(cls: type) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lambdamagic.codec.transplant import holds_attributes, is_made_by_class_statements, transplant_for
+from lambdamagic.codec.transplant import holds_attributes, transplant_for
 
 
 class _Random(random.Random):
@@ -194,10 +194,3 @@ def test_kinds_that_are_rebound() -> None:
         assert transplant_for(cls) is None, cls
     assert transplant_for(_Index) is transplant_for(pd.Index) is not None
     assert transplant_for(pd.DataFrame) is transplant_for(_Frame) is not None
-
-
-def test_classes_of_c_are_known() -> None:
-    """Also those that are immutable and made of the heap, since Python 3.12."""
-    assert is_made_by_class_statements(_Slots)
-    for cls in (list, type("L", (list,), {}), array.array, queue.SimpleQueue):
-        assert not is_made_by_class_statements(cls)
