@@ -144,7 +144,8 @@ def _bare_class(metaclass: type, name: str, bases: tuple[type, ...], body: dict[
         except TypeError:
             pass  # a C metaclass that insists on its own `__new__`
     # A structure of ctypes is laid out by its metaclass's `__init__`.
-    for shield in () if metaclass.__module__ == "_ctypes" else (_Shield, _SlottedShield):
+    is_of_ctypes = any(each.__module__ == "_ctypes" for each in metaclass.__mro__)
+    for shield in () if is_of_ctypes else (_Shield, _SlottedShield):
         try:
             cls: type = type.__new__(metaclass, name, (shield, *bases), dict(body))
             cls.__bases__ = bases

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import collections
+import contextlib
 import datetime
 import json
 import sqlite3
@@ -409,5 +410,5 @@ def test_shared_objects_are_written_by_the_first_that_can() -> None:
     assert (written.is_of_home, written.functions) == (True, [namespace["f"]])
     assert "datetime" in written.modules
     assert not writer()([1], home).is_of_home
-    with pytest.raises(TypeError, match="sqlite3"):
-        writer("cloudpickle")(sqlite3.connect(":memory:"), home)
+    with contextlib.closing(sqlite3.connect(":memory:")) as database, pytest.raises(TypeError, match="sqlite3"):
+        writer("cloudpickle")(database, home)
