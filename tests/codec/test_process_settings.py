@@ -74,12 +74,13 @@ def test_which_kinds_are_looked_at() -> None:
 
 def test_a_library_without_its_settings_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another release of it, or one that is not loaded."""
-    monkeypatch.setitem(sys.modules, "decimal", SimpleNamespace())
-    found = _kinds("decimal", "random")
-    assert ("decimal" in found, "random" in found) == (False, True)
-    limit = sys.getrecursionlimit()
-    give({"decimal": (5,), "recursion": limit + 1})
-    assert sys.getrecursionlimit() == limit + 1
+    state = random.getstate()
+    monkeypatch.setitem(sys.modules, "csv", SimpleNamespace())
+    found = _kinds("csv", "random")
+    assert ("csv" in found, "random" in found) == (False, True)
+    random.random()
+    give({"csv": {"mine": {}}, "random": state})
+    assert random.getstate() == state
     monkeypatch.delitem(sys.modules, "decimal")
     assert "decimal" not in _kinds("decimal")
 
@@ -127,8 +128,10 @@ def test_what_is_known_to_be_set_is_not_set_again() -> None:
     """A stream of random numbers continues."""
     state = random.getstate()
     random.random()
-    give({"random": state}, {"random": state})
+    decimal.getcontext().prec = 9
+    give({"random": state, "decimal": ()}, {"random": state})
     assert random.getstate() != state
+    assert decimal.getcontext().prec == 28
     give({"random": state}, {"random": 1, "decimal": ()})
     assert random.getstate() == state
 

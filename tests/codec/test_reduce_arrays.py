@@ -41,7 +41,8 @@ _LARGE: Any = np.arange(OUT_OF_BAND_MIN_BYTES // 8, dtype="f8")
     ("value", "is_owner"),
     [
         (np.arange(6.0), True), (np.arange(6).reshape(2, 3), True), (np.arange(6).reshape(2, 3).T, True),
-        (_read_only(np.arange(3)), True), (_LARGE, False), (_LARGE[:-1].copy(), True), (_LARGE[:10], True),
+        (_read_only(np.arange(3)), True), (_LARGE, False), (np.tile(_LARGE, 2), False),
+        (_LARGE[:-1].copy(), True), (_LARGE[:10], True),
         (_read_only(_LARGE.reshape(2, -1).T), False), (np.array(5), True), (np.array([1 + 2j]), True),
         (np.array([True]), True),
     ],
@@ -135,11 +136,12 @@ def _all_views(owner: Any) -> list[Any]:
         flat.reshape(4, 6)[:, 2], flat.reshape(4, 6).T, flat[6:18].reshape(3, 4).T, flat.reshape(2, 3, 4),
         flat.reshape(2, 3, 4)[:, ::2], flat[:0], flat.view("u1")[3:9], flat.view("u2")[4:], flat[3:4].reshape(()),
         flat.reshape(4, 6)[::2], np.broadcast_to(flat[:1], (3,)), flat.reshape(2, 12)[:, :5], flat.reshape(24, 1)[4:9],
+        flat.view("f4"), np.frombuffer(flat.view("u1")[2:10], flat.dtype),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", range(22))
 def test_a_view_is_on_the_memory_of_its_owner(number: int, order: Any) -> None:
     """Whatever it shows; it is made by slices where that is possible, so that its base is the owner."""
     from lambdamagic.codec.array_views import reduced

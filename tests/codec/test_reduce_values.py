@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from lambdamagic.codec import rebuild
+from lambdamagic.codec import rebuild, rebuild_values
 from lambdamagic.codec.encode import Decoder, Encoder
 from lambdamagic.codec.home import Home
 from lambdamagic.codec.reduce_values import RULES, dataclass_sentinel, reduced_quietly, variable_content
@@ -145,6 +145,14 @@ def test_aliases_of_types() -> None:
     assert rule(alias) == (rebuild.type_alias, ("X", [1], (T,)))
     alias.__type_params__, alias.__name__ = (), "not a name"
     assert rule(alias) == (rebuild.type_alias, ("not a name", [1], ()))
+
+
+def test_an_alias_is_given_its_value_where_it_arrives() -> None:
+    """Its scope has it under a name that the alias looks up."""
+    alias, scope = object(), {}  # type: ignore[var-annotated]  # any names
+    rebuild_values._aliases[id(alias)] = scope
+    rebuild.set_alias(alias, ([1],))
+    assert (scope, id(alias) in rebuild_values._aliases) == ({rebuild_values._VALUE_OF_ALIAS: [1]}, False)
 
 
 def _alias_rule() -> Callable[[Any], Any]:
