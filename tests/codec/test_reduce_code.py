@@ -258,6 +258,8 @@ class Points(Point, enum.Enum):
 class Slotted:
     __slots__ = ("x",)
     def __init__(self, x): self.x = x
+class Table(dict, enum.Enum):
+    ONE = {"a": 1}
 class Part(Slotted, enum.Enum):
     HALF = 1
 class Plain(enum.Enum):
@@ -322,6 +324,7 @@ def test_enumerations_are_sent_without_what_python_adds() -> None:
     }
     assert len(reducers.reduce(home.namespace["Plain"])) == 2
     assert reducers.reduce(home.namespace["Part"])[0] is rebuild.new_enum
+    assert reducers.reduce(home.namespace["Table"])[0] is rebuild.new_enum
     assert "__new__" not in reducers.reduce(home.namespace["Plain"])[1][4]
     assert "__new__" in reducers.reduce(home.namespace["Pair"])[1][4]
 
