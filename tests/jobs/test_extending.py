@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,3 +129,14 @@ def test_what_is_known_of_code_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert all(len(world.extensions._known) <= 2 for _ in frames)
     assert len(frames[4].shared) == len(frames[5].shared) == 1
     assert [names for names in world.written if names][:2] == [["scale"], ["scale", "shift"]]
+
+
+def test_own_modules_that_only_items_import_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though no name of the notebook is read."""
+    (tmp_path / "mine_extending.py").write_text("def f(x):\n    return x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    world = World()
+    exec("def uses(x):\n    import mine_extending\n    return mine_extending.f(x)", world.home.namespace)
+    (extension,) = world.items(world["uses"]).shared
+    assert extension.extends
+    assert [module.name for module in world.plans[0].own_modules] == ["mine_extending"]

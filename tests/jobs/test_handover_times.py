@@ -45,6 +45,8 @@ class World:
         self.directly: list[tuple[float, str]] = []
         self.invoked: list[str] = []
         self.reports: list[int] = []
+        self.wrong: list[Any] = []
+        self.loop.set_exception_handler(lambda _, context: self.wrong.append(context))
         threads = cast(DaemonThreads, VirtualThreads(self.loop, self._took))
         self.handover = Handover(job(FakeTransport(then=self._answer)), threads, self._report)
 
@@ -93,7 +95,9 @@ class World:
             return await asyncio.gather(*(later(moment, unit) for moment, units in rounds for unit in units))
 
         with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            return runner.run(all_of_them())
+            found = runner.run(all_of_them())
+        assert self.wrong == []
+        return found
 
     @property
     def sizes(self) -> list[tuple[float, int]]:

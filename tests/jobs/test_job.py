@@ -124,6 +124,7 @@ def test_stopping_before_the_engine_has_it_changes_nothing() -> None:
         (arrival("D: w", "E: x", superseded=frozenset({0})), "E: x"),
         (arrival("D: w", superseded=frozenset({0})), ""),
         (arrival("E: x", unit=Unit((4, 5))), "E: x"),
+        (arrival("", unit=Unit((4, 5))), ""),
         (arrival(response=None), ""),
     ],
 )

@@ -100,11 +100,16 @@ def spec_of(transport: FakeTransport, units: Any, **more: Any) -> JobSpec:
 
 
 class Broken(Units):
-    """A source that fails when it learns of an outcome."""
+    """A source that fails when it learns of an outcome, or when it is asked for more."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, *, gives: bool) -> None:
         super().__init__([unit(0)])
-        self.error = error
+        self.error, self.gives = error, gives
+
+    def take(self, slots: int) -> Unit | None:
+        if not self.gives:
+            raise self.error
+        return super().take(slots)
 
     def learn(self, arrival: Arrival) -> None:
         raise self.error
@@ -115,14 +120,19 @@ class Odd(BaseException):
 
 
 @pytest.mark.parametrize(
-    ("raised", "kind", "said"), [(ValueError("a bug"), ValueError, "a bug"), (Odd("x"), RuntimeError, r"Odd\('x'\)")]
+    ("raised", "kind", "said", "gives"),
+    [
+        (ValueError("a bug"), ValueError, "a bug", True),
+        (ValueError("a bug"), ValueError, "a bug", False),
+        (Odd("x"), RuntimeError, r"Odd\('x'\)", True),
+    ],
 )
 def test_a_failure_of_the_engines_own_ends_the_job(
-    engine: Engine, raised: BaseException, kind: type[Exception], said: str
+    engine: Engine, raised: BaseException, kind: type[Exception], said: str, gives: bool
 ) -> None:
     """With that failure; it does not wait for an outcome that never comes."""
     happened, listeners = heard()
-    job = engine.start(spec_of(FakeTransport(then=answering(same)), Broken(raised)), listeners)
+    job = engine.start(spec_of(FakeTransport(then=answering(same)), Broken(raised, gives=gives)), listeners)
     assert job.wait(60)
     with pytest.raises(kind, match=said):
         list(job.arrivals())
@@ -199,6 +209,46 @@ def test_what_the_deadline_cut_off_is_sent_again_wherever_it_was(engine: Engine,
         assert reasons == ["the deadline passed while it ran", "the deadline passed before it started"][: len(sent) - 1]
 
 
+def test_a_task_that_raised_before_the_deadline_came_is_tried_again(engine: Engine) -> None:
+    """Next to those that the deadline cut off; each has one outcome."""
+    counts: dict[int, int] = {}
+
+    def work(x: int) -> int:
+        counts[x] = counts.get(x, 0) + 1
+        if counts[x] == 1 and x == 0:
+            raise ValueError(x)
+        return x
+
+    whole = answering(work)
+
+    def answer(invocation: Any) -> Any:
+        response = Response.from_json(json.loads(whole(invocation).payload))
+        if len(items_of(invocation)) == 4:
+            response.status, response.tasks = "timed_out", response.tasks[:2]
+        return reply(response)
+
+    policy = replace(QUICK, user_errors=1)
+    assert collect(start(engine, FakeTransport(then=answer), range(4), chunksize=4, policy=policy)) == (
+        {x: x for x in range(4)},
+        None,
+    )
+    assert counts[0] == 2 and counts[1] == 1
+
+
+def test_only_too_little_memory_asks_for_more(engine: Engine) -> None:
+    """Another death is its task's, with its invocation's id."""
+    asked: list[int] = []
+
+    def resize(memory_mb: int) -> FunctionRef:
+        asked.append(memory_mb)
+        return FunctionRef("g", memory_mb, 3)
+
+    policy = replace(QUICK, memory_cap_mb=1_024)
+    job = start(engine, FakeTransport(then=replace(DIED, request_id="r-7")), [1], policy=policy, resize=resize)
+    (arrival,) = job.arrivals()
+    assert (type(arrival.error), arrival.request_id, asked) == (EnvironmentDiedError, "r-7", [])
+
+
 def test_a_spent_budget_ends_the_job_at_the_attempt_that_spent_it(engine: Engine) -> None:
     """What was completed is kept, and nothing more is sent."""
     budget, transport = Budget(1e-9), FakeTransport(then=answering(same))
@@ -222,7 +272,7 @@ class Twice:
         self.met = {"first": first, "backup": backup}
         self.ended = {"first": threading.Event(), "backup": threading.Event()}
         self.both, self.runs, self._order = threading.Event(), 0, order
-        self.is_late = False
+        self.is_late, self.writes = False, 0
         self._lock = threading.Lock()
         self._whole = answering(same)
 
@@ -260,8 +310,10 @@ def race(
             twice.ended[order].set()
 
     listeners.add(note)
-    more: dict[str, Any] = {"backups": True, "max_concurrency": 9}
-    found = collect(start(engine, FakeTransport(then=twice), range(9), listeners=listeners, **more))
+    more: dict[str, Any] = {"backups": True, "max_concurrency": 9, "stager": Stager(MemoryObjectStore())}
+    job = start(engine, FakeTransport(then=twice), range(9), listeners=listeners, **more)
+    found = collect(job)
+    twice.writes = job.spec.requests.total.writes
     assert not twice.is_late
     assert all(0.0 <= event.after_s < 60.0 for event in happened if isinstance(event, events.InvocationBackedUp))
     return twice, happened, found
@@ -289,9 +341,9 @@ def test_the_first_of_two_outcomes_counts(engine: Engine, order: str) -> None:
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("order", ["first", "backup"])
 def test_a_job_ends_with_its_last_outcome(engine: Engine, order: str) -> None:
-    """The other attempt of that task may never end."""
-    _, happened, found = race(engine, None, None, order, until=events.JobFinished)
-    assert found == (ALL, None)
+    """The other attempt of that task may never end: it is asked to stop."""
+    twice, happened, found = race(engine, None, None, order, until=events.JobFinished)
+    assert (found, twice.writes) == ((ALL, None), 1)
     assert isinstance(happened[-1], events.JobFinished)
 
 
