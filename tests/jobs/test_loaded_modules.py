@@ -63,6 +63,8 @@ def test_modules_are_as_loaded_until_their_files_are_edited(folder: Folder) -> N
     }
     folder.write("alone_lm.py", "state = 3\n")
     assert sorted(loaded(plan)) == ["alone_lm", "pack_lm"]
+    folder.write("alone_lm.py", "state = 33\n")
+    assert sorted(loaded(plan)) == ["pack_lm"]
 
 
 def test_a_file_that_is_gone_is_neither(folder: Folder) -> None:
@@ -86,16 +88,15 @@ def test_an_edit_before_the_first_look_is_noticed_by_what_python_compiled(folder
 
 def test_without_what_python_compiled_the_first_look_counts(folder: Folder) -> None:
     """Or where it did not compile by the time of the source; an import is looked at in time."""
-    for written in (b"", b"x" * 15, b"abcd\x01\0\0\0" + b"\0" * 8):
+    for written in (b"", b"x" * 15, b"abcd\x01\0\0\0" + b"\0" * 8, None):
         module = importlib.import_module("alone_lm")
         cached = Path(module.__cached__)
-        cached.write_bytes(written)
-        note(["alone_lm", "no module"])
-        assert "alone_lm" in loaded(folder.plan())
+        cached.unlink() if written is None else cached.write_bytes(written)
+        note(["no module", "alone_lm"])
         folder.write("alone_lm.py", "state = 3  # edited\n", at=_LONG_AGO_S + 9)
         assert sorted(edited(folder.plan())) == ["alone_lm"]
         folder.write("alone_lm.py", "state = 3\n")
-        cached.unlink()
+        cached.unlink(missing_ok=True)
         del sys.modules["alone_lm"]
 
 
