@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -263,3 +265,19 @@ def test_values_that_stayed_are_referred_to() -> None:
             with pytest.raises(AnswerNotTrustedError) as caught:
                 arrival_of(spec, Unit((1,)), attempt, reply(response))
             assert (caught.value.request_id, caught.value.log_tail, caught.value.billed_s) == ("r", _LOG, 0.25)
+
+
+def test_values_that_stayed_are_deleted_with_their_last_reference() -> None:
+    """Those of a synchronous job, which no other process resumes."""
+    deleted = threading.Event()
+
+    class Deleting(MemoryObjectStore):
+        def delete(self, keys: Iterable[str]) -> None:
+            deleted.set()
+
+    value = StayedValue(0, 0, (3,), hashlib.sha256(b"abc").hexdigest(), False, "bytes")
+    response = Response(versions.here(), "done", stayed=Stayed(keys.stayed_key("j", "a"), 3, (value,)))
+    found = arrival_of(spec_of(Deleting("bucket"), keeps_remote=True), Unit((1,)), "a", reply(response))
+    assert not deleted.is_set()
+    del found
+    assert deleted.wait(20)

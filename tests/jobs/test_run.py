@@ -424,3 +424,24 @@ def test_an_abandoned_job_leaves_the_sign_to_stop(engine: Engine) -> None:
     assert type(collect(job)[1]) is JobCancelledError
     release.set()
     assert job.spec.requests.total.writes == 1
+
+
+def test_what_has_no_report_is_billed_for_as_long_as_it_was_out(engine: Engine) -> None:
+    """Lost or abandoned, and not for all that its function might take."""
+    began, release = threading.Event(), threading.Event()
+
+    def work(x: Any) -> Any:
+        began.set()
+        release.wait(20)
+        return x
+
+    happened, listeners = heard()
+    transport = FakeTransport([InvocationLostError("gone")], then=answering(work))
+    spec = spec_of(transport, Units([unit(0)]))
+    job = engine.start(replace(spec, function=FunctionRef("f", 1_024, 900)), listeners)
+    assert began.wait(20)
+    job.cancel()
+    assert job.wait(20)
+    release.set()
+    seconds = [each.cost_usd / spec.prices.gb_second_usd for each in happened if isinstance(each, events.Charged)]
+    assert len(seconds) == 2 and max(seconds) < 100
