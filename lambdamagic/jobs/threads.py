@@ -48,7 +48,11 @@ class DaemonThreads:
             number = self._count
             self._calls.put((future, partial(copy_context().run, call)))
         if start:
-            self._start(number, idle_s=self._idle_s)
+            try:
+                self._start(number, idle_s=self._idle_s)
+            except RuntimeError:
+                future.cancel()  # it is still in the queue, and whoever submitted it may do so again
+                raise
         return future
 
     def keep_one(self) -> None:

@@ -117,8 +117,10 @@ def test_without_memory_for_another_thread_those_that_exist_do_the_work(monkeypa
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refusing)
-    with pytest.raises(RuntimeError, match="can't start new thread"):
-        threads.submit(int)
+    ran = []
+    for number in range(2):
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            threads.submit(lambda n=number: ran.append(n))
     may_start[0] = True
     assert threads.submit(lambda: 1).result(20) == 1
     may_start[0] = False
@@ -127,4 +129,30 @@ def test_without_memory_for_another_thread_those_that_exist_do_the_work(monkeypa
     others = [threads.submit(lambda n=n: n) for n in range(3)]
     release.set()
     assert [first.result(20), *(each.result(20) for each in others)] == [True, 0, 1, 2]
+    assert ran == [], "its owner was shown that it failed, and may have submitted it again"
+    threads.close()
+
+
+class _LateToGiveUp(queue.SimpleQueue):
+    """A queue whose first reader waited in vain until just before something came."""
+
+    def __init__(self) -> None:
+        self.go_on, self.is_first = threading.Event(), True
+
+    def get(self, block=True, timeout=None):
+        if self.is_first:
+            self.is_first = False
+            self.go_on.wait(20)
+            raise queue.Empty
+        return super().get(block, timeout)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_thread_does_not_end_under_a_call_that_counts_on_it(count):
+    """However many were queued while it gave up."""
+    threads = DaemonThreads(1, "lm-test-i", idle_s=1.0)
+    threads._calls = calls = _LateToGiveUp()
+    futures = [threads.submit(lambda n=n: n) for n in range(count)]
+    calls.go_on.set()
+    assert [future.result(20) for future in futures] == list(range(count))
     threads.close()
