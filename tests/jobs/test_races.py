@@ -1,4 +1,4 @@
-"""Two attempts of a late task at once: which outcome counts, and what becomes of the other."""
+"""Two attempts of a late task at once: which outcome counts, and how the other ends."""
 
 from __future__ import annotations
 
