@@ -134,7 +134,7 @@ def test_without_memory_for_another_thread_those_that_exist_do_the_work(monkeypa
 
 
 class _LateToGiveUp(queue.SimpleQueue):
-    """A queue whose first reader waited in vain until just before something came."""
+    """A queue whose first reader waited without success until just before something came."""
 
     def __init__(self) -> None:
         self.go_on, self.is_first = threading.Event(), True
@@ -149,7 +149,7 @@ class _LateToGiveUp(queue.SimpleQueue):
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_thread_does_not_end_under_a_call_that_counts_on_it(count):
-    """However many were queued while it gave up."""
+    """However many were queued while it ended."""
     threads = DaemonThreads(1, "lm-test-i", idle_s=1.0)
     threads._calls = calls = _LateToGiveUp()
     futures = [threads.submit(lambda n=n: n) for n in range(count)]
