@@ -316,3 +316,13 @@ def test_an_answer_refers_to_earlier_answers_by_their_numbers() -> None:
     tracker = Tracker([held, other], memo=memo, home=home, pristine={})
     answer = write_answer(home, tracker, captured={}, ignored=(), wanted=None)
     assert sorted(answer.numbers) == [0, (1 << 40) + 5]
+
+
+def test_an_answer_refers_to_nothing_that_the_question_did_not_have() -> None:
+    """Such as members of an Enum that an earlier cell has defined: they have no number."""
+    asked = _asked("import enum\nclass E(enum.Enum):\n    A = 1\nx = [1]")
+    del asked.here["E"], asked.here["enum"]
+    asked.ask()
+    asked.answer("E.A.mark = 1\nx.append(2)")
+    assert asked.problems == []
+    assert all(number >= 0 for number in asked.sent.numbers)
