@@ -187,7 +187,7 @@ def _enum(writing: Writing, cls: type[enum.Enum], token: str) -> Any:
             continue
         if name not in ENUM_MACHINERY or (name in ENUM_OVERRIDES and is_written_by_user(value)):
             # What is no method was given to the finished class, and may lead back to it; a body makes members of it.
-            target = body if name[0] == name[-1] == "_" or hasattr(value, "__get__") else later
+            target = body if name[:2] == name[-2:] == "__" or hasattr(value, "__get__") else later
             target[name] = value
     make: Any = rebuild.new_enum
     contents: tuple[Any, ...] = ()

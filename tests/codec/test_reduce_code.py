@@ -213,6 +213,7 @@ class Color(enum.Enum):
     @classmethod
     def _missing_(cls, value): return cls.RED
 Color.later, Color._hidden, Color.back, Color.kept_ = [1], 2, Color, 3
+Color._also_ = Color.__x = 4
 Color.RED.note = "first"
 class Pair(enum.Enum):
     def __new__(cls, a, b):
@@ -320,7 +321,7 @@ def test_enumerations_are_sent_without_what_python_adds() -> None:
     }  # fmt: skip
     assert given == {
         "RED": {"note": "first"},
-        "": {"later": [1], "_hidden": 2, "kept_": 3, "back": home.namespace["Color"]},
+        "": {"later": [1], "_hidden": 2, "kept_": 3, "_also_": 4, "__x": 4, "back": home.namespace["Color"]},
     }
     assert len(reducers.reduce(home.namespace["Plain"])) == 2
     assert reducers.reduce(home.namespace["Part"])[0] is rebuild.new_enum
