@@ -10,6 +10,7 @@ from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lambdamagic.clock import ManualClock
@@ -94,6 +95,23 @@ def test_values_that_are_found_twice_are_separate():
             bucket.memo.flush()
         bucket.memo.find(["k0"])[0][:] = b"y" * 3_000_000
         assert bucket.memo.find(["k0"]) == {0: bytearray(b"x" * 3_000_000)}
+
+
+def test_arrays_are_found_with_their_buffers():
+    """Each has its own memory; what stayed in the bucket, or came another way, is no value."""
+    bucket = Bucket()
+    bucket.keep({0: np.arange(5_000), 1: np.arange(9_000)})
+    other = Encoder(_HOME)
+    other.dump({"stayed": 0})
+    bucket.memo.keep(arrival({2: "a"}, frames=[*other.frames().segments]), {2: "k2"})
+    for memo in (bucket.memo, bucket.session()):
+        for _ in range(2):
+            found = memo.find(["k0", "k1", "k2"])
+            assert sorted(found) == [0, 1]
+            np.testing.assert_array_equal(found[0], np.arange(5_000))
+            np.testing.assert_array_equal(found[1], np.arange(9_000))
+            found[0][:] = 7
+        bucket.memo.flush()
 
 
 def test_one_listing_and_one_read_of_each_pack():
