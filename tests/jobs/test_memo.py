@@ -164,13 +164,13 @@ def test_outcomes_are_written_when_they_are_many_or_old(monkeypatch: pytest.Monk
     for packs in (1, 2):
         for number in range(3):
             assert len(bucket.names) == 2 * (packs - 1)
-            bucket.keep({number: "a"})
+            bucket.keep({number: "a" if number < 2 else "a" * packs})
         assert len(bucket.names) == 2 * packs
     for packs in (3, 4):
         bucket.clock.advance(9.9)
         bucket.keep({0: "a"})
         assert len(bucket.names) == 2 * (packs - 1)
-        bucket.clock.advance(0.1)
+        bucket.clock.advance(0.1 if packs == 3 else 0.2)
         bucket.keep({0: "a"})
         assert len(bucket.names) == 2 * packs
 
