@@ -93,6 +93,8 @@ def test_without_what_python_compiled_the_first_look_counts(folder: Folder) -> N
         cached = Path(module.__cached__)
         cached.unlink() if written is None else cached.write_bytes(written)
         note(["no module", "alone_lm"])
+        if written is not None and len(written) == 16:
+            assert "alone_lm" in loaded(folder.plan())
         folder.write("alone_lm.py", "state = 3  # edited\n", at=_LONG_AGO_S + 9)
         assert sorted(edited(folder.plan())) == ["alone_lm"]
         folder.write("alone_lm.py", "state = 3\n")

@@ -122,7 +122,8 @@ def test_without_memory_for_another_thread_those_that_exist_do_the_work(monkeypa
         with pytest.raises(RuntimeError, match="can't start new thread"):
             threads.submit(lambda n=number: ran.append(n))
     may_start[0] = True
-    assert threads.submit(lambda: 1).result(20) == 1
+    together = threading.Barrier(3, timeout=20)
+    assert sorted(each.result(20) for each in [threads.submit(together.wait) for _ in range(3)]) == [0, 1, 2]
     may_start[0] = False
     release = threading.Event()
     first = threads.submit(lambda: release.wait(20))
@@ -155,4 +156,15 @@ def test_a_thread_does_not_end_under_a_call_that_counts_on_it(count):
     futures = [threads.submit(lambda n=n: n) for n in range(count)]
     calls.go_on.set()
     assert [future.result(20) for future in futures] == list(range(count))
+    threads.close()
+
+
+def test_threads_that_ended_make_room_for_as_many():
+    """Not for more."""
+    threads, release = DaemonThreads(1, "lm-test-j", idle_s=0.01), threading.Event()
+    threads.submit(threading.current_thread).result(10).join(10)
+    futures = [threads.submit(lambda: release.wait(20)) for _ in range(2)]
+    assert sum(thread.name.startswith("lm-test-j") for thread in threading.enumerate()) == 1
+    release.set()
+    assert [future.result(20) for future in futures] == [True, True]
     threads.close()
