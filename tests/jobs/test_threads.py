@@ -33,8 +33,9 @@ def test_no_more_threads_than_the_limit_and_they_are_used_again():
 def test_threads_end_when_idle_and_when_closed():
     """Nothing stays behind."""
     threads = DaemonThreads(2, "lm-test-c", idle_s=0.01)
-    threads.submit(threading.current_thread).result(10).join(10)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lm-test-c")]
+    for _ in range(2):
+        threads.submit(threading.current_thread).result(10).join(10)
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("lm-test-c")]
     worker = threads.submit(threading.current_thread).result(10)
     assert worker.daemon
     threads.close()
@@ -52,6 +53,7 @@ def test_one_thread_can_be_made_to_stay():
     (kept,) = [thread for thread in threading.enumerate() if thread.name.startswith("lm-test-f")]
     kept.join(0.05)
     assert kept.is_alive()
+    assert (kept.name, threads.submit(threading.current_thread).result(10)) == ("lm-test-f-1", kept)
     threads.close()
     kept.join(10)
     assert not kept.is_alive()
@@ -168,3 +170,21 @@ def test_threads_that_ended_make_room_for_as_many():
     release.set()
     assert [future.result(20) for future in futures] == [True, True]
     threads.close()
+
+
+def test_a_thread_that_could_not_be_started_is_not_counted(monkeypatch):
+    """The one that did its work ends when it is idle."""
+    threads, release = DaemonThreads(2, "lm-test-k", idle_s=0.01), threading.Event()
+    first = threads.submit(lambda: release.wait(20) and threading.current_thread())
+
+    def refusing(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refusing)
+        second = threads.submit(threading.current_thread)
+    release.set()
+    worker = first.result(20)
+    assert second.result(20) is worker
+    worker.join(10)
+    assert not worker.is_alive()

@@ -111,7 +111,7 @@ def server(pytestconfig: pytest.Config) -> Iterator[LocalServer]:
     What it prepares for other Pythons (some 15 s each) is kept in pytest's own cache from run to run.
     """
     with pytest.MonkeyPatch.context() as patch:
-        if pytestconfig.cache is not None:
+        if getattr(pytestconfig, "cache", None) is not None:  # `-p no:cacheprovider` takes it away
             patch.setenv("XDG_CACHE_HOME", str(pytestconfig.cache.mkdir("lambdamagic")))
         running = LocalServer.start(concurrency=12, time_factor=0.001)
     with running:
