@@ -122,4 +122,4 @@ class Extensions:
 
 
 def _does_something(plan: CallablePlan) -> bool:
-    return bool(plan.captured or plan.own_modules or plan.submodules or plan.sources)
+    return any((plan.captured, plan.own_modules, plan.submodules, plan.sources))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,16 @@ def test_own_modules_that_only_items_import_are_sent(tmp_path: Path, monkeypatch
     (extension,) = world.items(world["uses"]).shared
     assert extension.extends
     assert [module.name for module in world.plans[0].own_modules] == ["mine_extending"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"submodules": frozenset({"os.path"})}, {"sources": {"<cell>": "x = 1"}}, {}], ids=str
+)
+def test_one_kind_of_need_is_enough_for_an_extension(more: dict[str, Any]) -> None:
+    """A submodule that an attribute leads to, or the source of a cell that a traceback shows."""
+    world = World()
+    nothing = plan_callable(world["fn"], world.home.namespace)
+    nothing = dataclasses.replace(nothing, captured={}, own_modules=(), submodules=frozenset(), sources={})
+    lacking = dataclasses.replace(nothing, **more)
+    world.extensions = Extensions(world.plan, world._encode, lambda *_: lacking)
+    assert len(world.items(world["plain"]).shared) == bool(more)
