@@ -6,6 +6,8 @@ there is one way in which bytes are sent.
 
 from __future__ import annotations
 
+import atexit
+import os
 import random
 import sys
 import threading
@@ -312,6 +314,7 @@ def default_transfer() -> Transfer:
     with _default_lock:
         if _default is None:
             _default = Transfer()
+            atexit.register(_close_at_exit, os.getpid())
         return _default
 
 
@@ -328,8 +331,14 @@ def close_default_transfer() -> None:
     global _default
     with _default_lock:
         transfer, _default = _default, None
+    atexit.unregister(_close_at_exit)
     if transfer is not None:
         transfer.close()
+
+
+def _close_at_exit(pid: int) -> None:
+    if os.getpid() == pid:  # in a forked child the connections are its parent's
+        close_default_transfer()
 
 
 def fetch(url: str, size: int | None = None, *, sha256: str | None = None, most_bytes: int = sys.maxsize) -> bytearray:
