@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +64,8 @@ def _seen(construct: Construct, *, remotely: bool) -> Any:
 
 @pytest.mark.parametrize("title", _ALL)
 @pytest.mark.filterwarnings("ignore")
-def test_a_construct(title: str) -> None:
-    """It leaves the notebook as the kernel does."""
+def test_a_construct(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves the notebook as the kernel does; some write files."""
+    monkeypatch.chdir(tmp_path)
     construct = _ALL[title]
     assert _seen(construct, remotely=True) == _seen(construct, remotely=False)
