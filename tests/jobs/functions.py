@@ -20,7 +20,7 @@ from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Request, Response, TaskSummary
 from lambdamagic.protocol.payload import Payload, inline_payload
-from lambdamagic.runs.sources import ChunkedItems, Sizing
+from lambdamagic.runs.sources import ChunkedItems, Sizing, Units
 from lambdamagic.transports.fake import FakeTransport, failed
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
 
@@ -65,6 +65,22 @@ def reply(response: Response) -> InvocationReply:
     return InvocationReply(200, json.dumps(response.to_json()).encode(), request_id="r")
 
 
+def job_spec(**given: Any) -> JobSpec:
+    """Return what a map is asked for; what is not given has nothing in it."""
+    usual: dict[str, Any] = {
+        "kind": "map",
+        "label": "test",
+        "function": FunctionRef("f", 128, 3),
+        "transport": FakeTransport(),
+        "stager": Stager(None),
+        "program": Payload(()),
+        "versions": versions.here(),
+        "units": Units(()),
+        "task_count": None,
+    }
+    return JobSpec(**{**usual, **given})
+
+
 def start(
     engine: Engine,
     transport: FakeTransport,
@@ -78,14 +94,8 @@ def start(
     **more: Any,
 ) -> Job:
     """Begin a map over items, or over units; `more` is for the JobSpec."""
-    spec = JobSpec(
-        kind="map",
-        label="test",
-        function=FunctionRef("f", 128, 3),
+    spec = job_spec(
         transport=transport,
-        stager=more.pop("stager", None) or Stager(None),
-        program=Payload(()),
-        versions=versions.here(),
         units=units
         or ChunkedItems(
             lambda chunk, first: encode_items(HOME, chunk, first, "auto"),

@@ -13,21 +13,20 @@ import pytest
 from lambdamagic.errors import AnswerNotTrustedError, EnvironmentDiedError, IntegrityError
 from lambdamagic.jobs.delivery import EventDelivery
 from lambdamagic.jobs.engine import Engine
-from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
+from lambdamagic.jobs.job import Unit
 from lambdamagic.jobs.policy import RetryPolicy
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
-from lambdamagic.protocol import keys, versions
+from lambdamagic.protocol import keys
 from lambdamagic.protocol.envelope import Request
 from lambdamagic.protocol.life import DONE
 from lambdamagic.protocol.payload import inline_payload
 from lambdamagic.protocol.seal import seal
-from lambdamagic.runs.sources import Units
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.storage.object_store import ObjectInfo
 from lambdamagic.transports.fake import FakeTransport
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
-from tests.jobs.functions import answering, collect, start
+from tests.jobs.functions import answering, collect, job_spec, start
 
 
 class _WithIntruder(MemoryObjectStore):
@@ -117,16 +116,10 @@ def test_answers_that_are_tampered_with_again_and_again_are_their_tasks() -> Non
     assert len(values) == 8
 
 
-_SPEC = JobSpec(
-    kind="map",
-    label="test",
-    function=FunctionRef("f", 128, 3),
+_SPEC = job_spec(
     transport=FakeTransport(then=lambda invocation: InvocationReply(202, b"")),
     stager=Stager(MemoryObjectStore("bucket")),
     program=inline_payload([b"program"]),
-    versions=versions.here(),
-    units=Units(()),
-    task_count=None,
     mode="event",
     answer_bound_s=600.0,
 )

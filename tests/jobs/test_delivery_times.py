@@ -20,7 +20,7 @@ from lambdamagic.errors import (
     UnreachableError,
 )
 from lambdamagic.jobs.delivery import EventDelivery, SyncDelivery, answer_bound_s, delivery_for
-from lambdamagic.jobs.job import Arrival, FunctionRef, JobSpec, Unit
+from lambdamagic.jobs.job import Arrival, FunctionRef, Unit
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.protocol import keys, versions
@@ -28,11 +28,11 @@ from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.life import DONE, beat, new_sign
 from lambdamagic.protocol.payload import inline_payload
 from lambdamagic.protocol.seal import seal
-from lambdamagic.runs.sources import Units
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.storage.object_store import ObjectInfo
 from lambdamagic.transports.fake import FakeTransport
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
+from tests.jobs.functions import job_spec
 
 #: A function of 60 s shows every 4 s that it runs: six times that is silence.
 _SILENT_S = 24.0
@@ -78,15 +78,10 @@ class World:
                 raise met
             return InvocationReply(202, b"")
 
-        self.spec = JobSpec(
-            kind="map",
-            label="test",
+        self.spec = job_spec(
             transport=FakeTransport(then=take),
             stager=Stager(self.store),
             program=inline_payload([b"program"]),
-            versions=versions.here(),
-            units=Units(()),
-            task_count=None,
             job_id="j",
             **{"mode": "event", "answer_bound_s": 600.0, "function": FunctionRef("f", 128, 60), **more},
         )

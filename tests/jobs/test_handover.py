@@ -31,10 +31,10 @@ from lambdamagic.protocol.batch import LOST, NO_ANSWER, NOT_SENT, Batch, BatchAn
 from lambdamagic.protocol.envelope import Response
 from lambdamagic.protocol.payload import Payload, inline_payload
 from lambdamagic.protocol.report import Report
-from lambdamagic.runs.sources import Units
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.transports.fake import FakeTransport
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
+from tests.jobs.functions import job_spec
 
 REPORT = (
     "REPORT RequestId: r\tDuration: 90.00 ms\tBilled Duration: 100 ms\tMemory Size: 1024 MB\tMax Memory Used: 30 MB\t"
@@ -88,16 +88,11 @@ def all_taken(attempts: list[str]) -> list[Fate]:
 
 def job(transport: FakeTransport, **more: Any) -> JobSpec:
     """Return a job whose function has an invoker."""
-    return JobSpec(
-        kind="map",
-        label="test",
+    return job_spec(
         function=FunctionRef("f", 128, 3, invoker="f-invoker"),
         transport=transport,
         stager=Stager(MemoryObjectStore("bucket")),
         program=inline_payload([b"program"]),
-        versions=versions.here(),
-        units=Units(()),
-        task_count=None,
         mode="event",
         **more,
     )

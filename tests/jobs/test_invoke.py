@@ -33,10 +33,10 @@ from lambdamagic.protocol.payload import FrameRef, Part, Payload, inline_payload
 from lambdamagic.protocol.report import Report
 from lambdamagic.protocol.seal import seal, unseal
 from lambdamagic.protocol.stayed import Stayed, StayedValue
-from lambdamagic.runs.sources import Units
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.transports.fake import FakeTransport, failed
 from lambdamagic.transports.transport import InvocationReply
+from tests.jobs.functions import job_spec
 
 _KEY = b"k" * 32
 _LOG = "REPORT RequestId: r\tDuration: 1.00 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 9 MB\t\n"
@@ -55,12 +55,7 @@ class Noting:
 
 
 def spec_of(store: MemoryObjectStore | None = None, **more: Any) -> JobSpec:
-    return JobSpec(
-        kind="map",
-        label="test",
-        versions=versions.here(),
-        units=Units(()),
-        task_count=None,
+    return job_spec(
         job_id="j",
         key=_KEY,
         **{

@@ -11,26 +11,13 @@ import pytest
 from lambdamagic.clock import ManualClock
 from lambdamagic.errors import CredentialsError
 from lambdamagic.events import Listeners
-from lambdamagic.jobs.job import Arrival, FunctionRef, Job, JobSpec, Unit, new_job_id
-from lambdamagic.jobs.staging import Stager
+from lambdamagic.jobs.job import Arrival, Job, Unit, new_job_id
 from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response, TaskSummary
-from lambdamagic.protocol.payload import Payload
-from lambdamagic.runs.sources import Units
-from lambdamagic.transports.fake import FakeTransport
+from tests.jobs.functions import job_spec
 
-_SPEC = JobSpec(
-    kind="map",
-    label="test",
-    function=FunctionRef("f", 128, 3),
-    transport=FakeTransport(),
-    stager=Stager(None),
-    program=Payload(()),
-    versions=versions.here(),
-    units=Units(()),
-    task_count=None,
-)
+_SPEC = job_spec()
 
 
 def arrival(*errors: str, **more: Any) -> Arrival:

@@ -19,16 +19,13 @@ from lambdamagic.errors import (
 )
 from lambdamagic.events import Listeners
 from lambdamagic.jobs.budget import Budget
-from lambdamagic.jobs.job import Arrival, FunctionRef, Job, JobSpec, Unit
+from lambdamagic.jobs.job import Arrival, FunctionRef, Job, Unit
 from lambdamagic.jobs.ledger import Ledger
 from lambdamagic.jobs.prices import S3_READ_USD, S3_WRITE_USD, Prices
-from lambdamagic.jobs.staging import Stager
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response, TaskSummary, Usage
-from lambdamagic.protocol.payload import Payload
 from lambdamagic.protocol.report import Report
-from lambdamagic.runs.sources import Units
-from lambdamagic.transports.fake import FakeTransport
+from tests.jobs.functions import job_spec
 
 #: At 128 MB a second costs a dollar, and a request a hundred.
 _PRICES = Prices(8.0, 100.0)
@@ -43,21 +40,7 @@ class Account:
     """A ledger, with what it said and spent."""
 
     def __init__(self, **more: Any) -> None:
-        self.spec = JobSpec(
-            kind="map",
-            label="work",
-            function=FunctionRef("f", 128, 3),
-            transport=FakeTransport(),
-            stager=Stager(None),
-            program=Payload(()),
-            versions=versions.here(),
-            units=Units(()),
-            task_count=9,
-            prices=_PRICES,
-            budget=Budget(1e9),
-            job_id="j",
-            **more,
-        )
+        self.spec = job_spec(label="work", task_count=9, prices=_PRICES, budget=Budget(1e9), job_id="j", **more)
         self.happened: list[events.Event] = []
         listeners = Listeners()
         listeners.add(self.happened.append)

@@ -11,17 +11,17 @@ import pytest
 from lambdamagic.codec.frames import Frames
 from lambdamagic.errors import AnswerLostError
 from lambdamagic.jobs.delivery import EventDelivery
-from lambdamagic.jobs.job import FunctionRef, JobSpec, Unit
+from lambdamagic.jobs.job import FunctionRef, Unit
 from lambdamagic.jobs.staging import Stager
 from lambdamagic.jobs.threads import DaemonThreads
 from lambdamagic.limits import AWS_LAMBDA
-from lambdamagic.protocol import keys, versions
+from lambdamagic.protocol import keys
 from lambdamagic.protocol.life import beat, new_sign
 from lambdamagic.protocol.payload import FrameRef, Payload, inline_payload
-from lambdamagic.runs.sources import Units
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.transports.fake import FakeTransport
 from lambdamagic.transports.transport import InvocationReply, InvokeCall
+from tests.jobs.functions import job_spec
 
 
 class _Ending(MemoryObjectStore):
@@ -48,16 +48,11 @@ def test_an_environment_that_falls_silent_when_its_links_end_is_not_dead() -> No
         store.put(keys.live_key(spec.job_id, "a0"), [beat(new_sign(), 0)])
         return InvocationReply(202, b"")
 
-    spec = JobSpec(
-        kind="map",
-        label="test",
+    spec = job_spec(
         function=FunctionRef("f", 128, 0),
         transport=FakeTransport(then=run),
         stager=Stager(store),
         program=inline_payload([b"program"]),
-        versions=versions.here(),
-        units=Units(()),
-        task_count=None,
         mode="event",
         answer_bound_s=600.0,
     )

@@ -27,11 +27,10 @@ from lambdamagic.jobs.staging import Stager
 from lambdamagic.limits import AWS_LAMBDA
 from lambdamagic.protocol import versions
 from lambdamagic.protocol.envelope import Response
-from lambdamagic.protocol.payload import Payload
 from lambdamagic.runs.sources import Units
 from lambdamagic.storage.memory_store import MemoryObjectStore
 from lambdamagic.transports.fake import FakeTransport
-from tests.jobs.functions import DIED, HOME, answering, collect, items_of, reply, start
+from tests.jobs.functions import DIED, HOME, answering, collect, items_of, job_spec, reply, start
 
 QUICK = RetryPolicy(base_s=0.001, cap_s=0.002)
 
@@ -82,20 +81,7 @@ def test_no_more_begin_than_there_is_room_for(engine: Engine, most: int, ramp: i
 
 
 def spec_of(transport: FakeTransport, units: Any, **more: Any) -> JobSpec:
-    return JobSpec(
-        kind="map",
-        label="test",
-        function=FunctionRef("f", 128, 3),
-        transport=transport,
-        stager=Stager(None),
-        program=Payload(()),
-        versions=versions.here(),
-        units=units,
-        task_count=None,
-        policy=QUICK,
-        inline_limit_bytes=1_000_000,
-        **more,
-    )
+    return job_spec(transport=transport, units=units, policy=QUICK, inline_limit_bytes=1_000_000, **more)
 
 
 class Broken(Units):
