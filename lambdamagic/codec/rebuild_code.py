@@ -15,9 +15,7 @@ from typing import Any
 
 from lambdamagic.codec import home as _home
 from lambdamagic.codec.class_parts import ABC_MEMBERSHIP, ABC_REGISTRY, setter_of
-from lambdamagic.codec.written_classes import native_base
-
-_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+from lambdamagic.codec.written_classes import is_written_in_python, native_base
 
 
 class _Shield:
@@ -191,7 +189,7 @@ def _for_other_threads(hook: Any) -> Any:
 def _hooks_of(bases: tuple[type, ...]) -> dict[type, Any] | None:
     """Return what would run when a class of these parents is made; None if it cannot be kept from that."""
     parents = {parent for base in bases for parent in base.__mro__ if parent is not object and _HOOK in vars(parent)}
-    if any(parent.__flags__ & _IMMUTABLE_TYPE or type(parent).__module__ == "_ctypes" for parent in parents):
+    if any(not is_written_in_python(parent) or type(parent).__module__ == "_ctypes" for parent in parents):
         return None
     return {parent: vars(parent)[_HOOK] for parent in parents}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.local.conftest import ECHO, Account, package
 
@@ -69,3 +70,10 @@ def test_a_version_of_no_function_is_not_found(account: Account) -> None:
     """The function is missing, not its version."""
     with pytest.raises(account.functions.exceptions.ResourceNotFoundException):
         account.functions.delete_function(FunctionName="nowhere", Qualifier="3")
+
+
+def test_another_accounts_function_is_not_deleted(account: Account) -> None:
+    """The refusal names the action."""
+    arn = "arn:aws:lambda:us-east-1:999999999999:function:theirs:1"
+    with pytest.raises(ClientError, match=r"not authorized to perform: lambda:DeleteFunction on resource: .*:theirs"):
+        account.functions.delete_function(FunctionName=arn)

@@ -21,14 +21,12 @@ def answer(request: HttpRequest, *, account_id: str, region: str) -> HttpRespons
     Raises:
         AwsError: It is `$LATEST`, an alias, or a version that an alias names or sends a share of requests to.
     """
-    from moto.awslambda.utils import get_backend
-
     path = _FUNCTION.fullmatch(request.path)
     if request.method != "DELETE" or path is None:
         return None
     qualifier = dict(parse_qsl(request.query)).get("Qualifier")
     catalog = FunctionCatalog(account_id=account_id, region=region)
-    name, qualifier = catalog.parse(unquote(path[1]), qualifier)
+    name, qualifier = catalog.parse(unquote(path[1]), qualifier, action="DeleteFunction")
     if qualifier is None:
         return None
     if qualifier == "$LATEST":
@@ -36,14 +34,17 @@ def answer(request: HttpRequest, *, account_id: str, region: str) -> HttpRespons
         raise AwsError(400, "InvalidParameterValueException", text)
     if not qualifier.isdecimal():
         raise AwsError(400, "InvalidParameterValueException", "Deletion of aliases is not currently supported.")
+    from moto.awslambda.utils import get_backend
+
     backend = get_backend(account_id, region)
-    versions = {each.version for each in backend.list_versions_by_function(name)}
-    if versions and qualifier not in map(str, versions):
-        return HttpResponse(204, (), b"")
-    aliases = backend.list_aliases(name) if versions else ()
+    versions = {str(each.version) for each in backend.list_versions_by_function(name)}
+    if not versions:
+        return None  # there is no such function
+    if qualifier not in versions:
+        return HttpResponse(204)
     holding = [
         alias.name
-        for alias in aliases
+        for alias in backend.list_aliases(name)
         if qualifier == alias.function_version
         or qualifier in (alias.routing_config or {}).get("AdditionalVersionWeights", {})
     ]

@@ -94,8 +94,8 @@ class FunctionCatalog:
         self._account_id = account_id
         self._region = region
 
-    def parse(self, reference: str, qualifier: str | None) -> tuple[str, str | None]:
-        """Return name and qualifier of a function named by name, partial ARN or ARN.
+    def parse(self, reference: str, qualifier: str | None, *, action: str = "InvokeFunction") -> tuple[str, str | None]:
+        """Return name and qualifier of a function named by name, partial ARN or ARN; a refusal names the action.
 
         Raises:
             AwsError: It is none of these, it is not in this account and region, or its two qualifiers disagree.
@@ -117,8 +117,8 @@ class FunctionCatalog:
         if match["account"] not in (None, self._account_id):
             arn = f"arn:aws:lambda:{match['region'] or self._region}:{match['account']}:function:{match['name']}"
             text = (
-                f"User: arn:aws:iam::{self._account_id}:root is not authorized to perform: lambda:InvokeFunction on "
-                f"resource: {arn} because no resource-based policy allows the lambda:InvokeFunction action"
+                f"User: arn:aws:iam::{self._account_id}:root is not authorized to perform: lambda:{action} on "
+                f"resource: {arn} because no resource-based policy allows the lambda:{action} action"
             )
             raise AwsError(403, "AccessDeniedException", text)
         if match["region"] not in (None, self._region):
